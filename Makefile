@@ -26,7 +26,7 @@ DEMO_CONFIG := configs/csvr_r3d_demo-quick.py
 DEMO_WORK := work_dirs/csvr_r3d_demo-quick
 DEMO_TEACHER := configs/teachers/demo_pose_teacher.py
 DEMO_EVALUATE := $(BIN)/python tools/evaluate.py linear,knn,retrieval \
-	configs/downstream/linear_r3d_demo.py --out $(DEMO_WORK)/results
+	configs/downstream/r3d18-small.py --set demo --out $(DEMO_WORK)/results
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -15,6 +15,7 @@ from pathlib import Path
 SHORT = {
     'extract': 'extract_targets',
     'prepare': 'prepare_data',
+    'print-config': 'print_config',
     'prompts': 'generate_prompts',
     'publish': 'publish_model',
     'setup': 'setup_environment',

@@ -1,8 +1,11 @@
-"""The configs of the package, which ``mmact_ssl::NAME.py`` names wherever a config is read."""
+"""The configs of the package, and the data sets that some of them read by name."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,10 @@ from mmact_ssl.errors import ConfigError
 
 # In a checkout as in a wheel.
 CONFIGS = Path(__file__).parent / '.mim' / 'configs'
+DOWNSTREAM = CONFIGS / 'downstream'
+SETS = CONFIGS / '_base_' / 'sets'
+# Environment variable with the path of the set that configs of downstream/ read.
+SET_VARIABLE = 'MMACT_SSL_SET'
 
 
 def shipped_config(name: str | Path) -> str:
@@ -28,12 +35,28 @@ def find_config(name: str | os.PathLike[str]) -> str:
     path = Path(shipped_config(os.fspath(name)))
     if path.is_file():
         return str(path)
+    if given := _with_a_set(path):
+        raise ConfigError(f'{name}: no such config, it is now {given}')
     shipped = (p.relative_to(CONFIGS) for p in CONFIGS.rglob('*.py'))
     known = {p.stem: f'mmact_ssl::{p.as_posix()}' for p in shipped if '_base_' not in p.parts}
     known.update({p.stem: str(p) for p in Path(name).parent.glob('*.py')})
     close = get_close_matches(path.stem, known, n=1, cutoff=0.5)
     fix = f'did you mean {known[close[0]]}?' if close else 'see configs/'
     raise ConfigError(f'{name}: no such config, {fix}')
+
+
+def _with_a_set(path: Path) -> str:
+    """What to give in place of a config that had its data set in its name, as in 0.1; or ''."""
+    stem = re.sub('^(linear|finetune)_', '', path.stem)
+    rest, _, dataset = stem.rpartition('_')
+    if not (SETS / f'{dataset}.py').is_file():
+        rest, dataset = stem, ''
+    if stem == path.stem and not dataset:
+        return ''
+    # R3D-18, large and small, was r3d.
+    networks = path.parent.glob(f'{re.sub("^r3d(?!18)", "r3d18*", rest)}.py')
+    found = sorted(networks, key=lambda file: len(file.name))[:2]
+    return f'{" or ".join(map(str, found))}, with --set {dataset or "NAME"}' if found else ''
 
 
 def register_config_names() -> None:
@@ -56,3 +79,32 @@ def register_config_names() -> None:
 
     Config.fromfile = staticmethod(fromfile)
     Config._get_cfg_path = staticmethod(get_cfg_path)
+
+
+def find_set(name: str) -> str:
+    """Path of a data set's file: one of ``configs/_base_/sets/`` by its name, or a path.
+
+    Raises:
+        ConfigError: There is no such set.
+    """
+    path = Path(name) if name.endswith('.py') else SETS / f'{name}.py'
+    if not path.is_file():
+        known = sorted(p.stem for p in SETS.glob('*.py') if not p.stem.startswith('folder'))
+        raise ConfigError(f'--set {name}: no such set; give the path of a file or one of {known}')
+    return str(path.resolve())
+
+
+@contextmanager
+def environment(variable: str, value: str | None) -> Iterator[None]:
+    """Set an environment variable for a while, or remove it if the value is ''; None: leave it."""
+    before = os.environ.get(variable)
+    try:
+        if value:
+            os.environ[variable] = value
+        elif value is not None:
+            os.environ.pop(variable, None)
+        yield
+    finally:
+        os.environ.pop(variable, None)
+        if before is not None:
+            os.environ[variable] = before

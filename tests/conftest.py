@@ -113,8 +113,11 @@ def labeled_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def point_at(cfg: Config, root: Path) -> Config:
-    """Point a small downstream config at the made world and make it cheap."""
+def small_config(root: Path) -> Config:
+    """A small downstream config on the made world, made cheap."""
+    from tests.shipped import load
+
+    cfg = load('downstream/r3d18-small.py@jhmdb')
     cfg.model.cls_head.num_classes = NUM_CLASSES
     cfg.model.backbone.base_channels = 8
     cfg.model.cls_head.in_channels = 64
@@ -129,7 +132,7 @@ def point_at(cfg: Config, root: Path) -> Config:
 
 @pytest.fixture
 def linear_config(labeled_world: Path) -> Config:
-    cfg = point_at(Config.fromfile(ROOT / 'configs/downstream/linear_r3d_jhmdb.py'), labeled_world)
+    cfg = small_config(labeled_world)
     cfg.linear_adam.update(round_steps=20, max_rounds=1)
     cfg.linear.update(penalties=(0.1,), folds=2)
     return cfg
@@ -137,9 +140,7 @@ def linear_config(labeled_world: Path) -> Config:
 
 @pytest.fixture
 def finetune_config(labeled_world: Path) -> Config:
-    cfg = point_at(
-        Config.fromfile(ROOT / 'configs/downstream/finetune_r3d_jhmdb.py'), labeled_world
-    )
+    cfg = small_config(labeled_world)
     cfg.train_cfg.max_epochs = 2
     cfg.param_scheduler = [dict(type='LinearLR', start_factor=0.5, begin=0, end=1)]
     cfg.finetune.min_iters_per_epoch = 2

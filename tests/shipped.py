@@ -22,7 +22,32 @@ from mmact_ssl.registry import MODELS
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
-TOP_LEVEL = sorted(path.name for path in CONFIGS.glob('*.py'))
+# Sets of skeletons, and the large ones among them.
+SKELETON_SETS = sorted(
+    path.stem
+    for path in (CONFIGS / '_base_/sets').glob('*.py')
+    if path.stem.startswith(('msr', 'ntu', 'nwucla', 'pku', 'utk')) or '-skeleton' in path.stem
+)
+SKELETON_SETS.remove('folder-skeleton')
+LARGE_SETS = [name for name in SKELETON_SETS if name.startswith(('ntu', 'pku'))]
+VIDEO_SETS = ['demo', 'hmdb51', 'jhmdb', 'sthv2', 'ucf101', 'utdmhad']
+# In tests a config that takes a set is named with it, as in 'ms2l_gru.py@pkummd1'; without one it
+# reads a prepared folder.
+TOP_LEVEL = sorted(
+    [path.name for path in CONFIGS.glob('*.py')]
+    + [f'{name}.py@{one}' for name in ('c2vl_stgcn', 'ms2l_gru') for one in LARGE_SETS]
+    + [f'c2vl-frames_stgcn.py@{one}' for one in LARGE_SETS if one.startswith('ntu')]
+)
+# Every network on one set, and one of each kind on all.
+VIDEOS = sorted(
+    {f'downstream/{path.name}@jhmdb' for path in CONFIGS.glob('downstream/[rt]*.py')}
+    | {f'downstream/{name}.py@{one}' for one in VIDEO_SETS for name in ('r3d18', 'r3d18-small')}
+)
+SKELETONS = sorted(
+    {f'downstream/{path.name}@nwucla' for path in CONFIGS.glob('downstream/[ags]*.py')}
+    | {f'downstream/{n}.py@{one}' for one in SKELETON_SETS for n in ('gru', 'gru-streams', 'stgcn')}
+)
+DOWNSTREAM = [*VIDEOS, *SKELETONS]
 
 
 @cache
@@ -38,12 +63,14 @@ def own_folder() -> str:
 
 @cache
 def parsed(name: str) -> Config:
-    return read_config(str(CONFIGS / name), data=None if names_a_set(name) else own_folder())
+    path, _, dataset = name.partition('@')
+    data = None if dataset or names_a_set(name) else own_folder()
+    return read_config(str(CONFIGS / path), data=data, dataset=dataset or None)
 
 
 def names_a_set(name: str) -> bool:
     """True if a config names a data set, and does not read the folder that ``--data`` gives."""
-    return not re.fullmatch(r'(downstream/)?[^/_]+_[^/_]+\.py', name)
+    return not re.fullmatch(r'downstream/[^/]+\.py|[^/_]+_[^/_]+\.py', name)
 
 
 def load(name: str, options: Sequence[str] = ()) -> Config:

@@ -3,15 +3,15 @@
 
     python tools/evaluate.py linear,knn,retrieval --data data/mine work_dirs/x
     python tools/evaluate.py linear,knn --data data/mine dtg_tsm-lite0_jhmdb
-    python tools/evaluate.py linear,knn,retrieval configs/downstream/linear_r3d_demo.py \
+    python tools/evaluate.py linear,knn,retrieval --set demo \
         work_dirs/csvr_r3d_demo/epoch_16.pth --method CSVR --out results
-    python tools/evaluate.py finetune configs/downstream/finetune_r3d_demo.py --random \
+    python tools/evaluate.py finetune configs/downstream/r3d18-small.py --set demo --random \
         --label-fraction 0.1 --seed 1 --out results
-    python tools/evaluate.py linear,semi configs/downstream/finetune_r3d_demo.py \
+    python tools/evaluate.py linear,semi --set demo \
         'work_dirs/csvr_r3d_demo/seed{seed}/epoch_16.pth' --seeds 0 1 2 --method CSVR \
         --out results --pictures work_dirs/pictures
-    python tools/evaluate.py linear,knn configs/downstream/linear_r3d_jhmdb.py --method Teacher \
-        --teacher data/jhmdb/targets/efficientnet_lite0_imagenet.lmdb --out results
+    python tools/evaluate.py linear,knn configs/downstream/r3d18-small.py --set jhmdb \
+        --method Teacher --teacher data/jhmdb/targets/efficientnet_lite0_imagenet.lmdb --out results
 """
 
 from __future__ import annotations
@@ -47,10 +47,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'config',
         nargs='?',
-        help='downstream config, configs/downstream/*.py; of a checkpoint on --data it may be left '
-        "out: it is the one of the checkpoint's network",
+        help='downstream config, configs/downstream/*.py; of a checkpoint it may be left out: it '
+        "is the one of the checkpoint's network",
     )
-    parser.add_argument('--data', help='prepared folder, for a config that names no data set')
+    parser.add_argument('--data', help='prepared folder to evaluate on')
+    parser.add_argument(
+        '--set',
+        metavar='SET',
+        help='or a shipped data set, such as nwucla, or the path of a file like those of '
+        'configs/_base_/sets/',
+    )
     parser.add_argument(
         'checkpoint',
         nargs='?',
@@ -119,8 +125,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_intermixed_args(argv)  # the checkpoint may come after the options
     if args.config is not None and args.checkpoint is None and not args.config.endswith('.py'):
         args.config, args.checkpoint = None, args.config
-    if args.config is None and (args.checkpoint is None or args.data is None):
-        parser.error('give a downstream config, or a checkpoint and --data DIR')
+    if args.config is None and args.checkpoint is None:
+        parser.error('give a downstream config, or a checkpoint')
+    if args.config is None and args.data is None and args.set is None:
+        parser.error('give --data DIR or --set NAME with a checkpoint')
     if sum((args.checkpoint is not None, args.random, args.teacher is not None)) != 1:
         parser.error('give either a checkpoint, --random or --teacher')
     if args.random and args.pretrained_on:
@@ -154,10 +162,9 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, SavedRun]]:
     if args.config is None:
         students = read_students(args)
         first = students[args.checkpoint.replace(SEED, str(args.seeds[0]))]
-        trains = 'finetune' in args.protocols or 'semi' in args.protocols.split(',')
-        cfg = config_for(first, args.data, args.cfg_options, trains)
+        cfg = config_for(first, args.data, args.cfg_options, args.set)
     else:
-        cfg = read_config(args.config, args.cfg_options, args.data)
+        cfg = read_config(args.config, args.cfg_options, args.data, args.set)
     check_kind_of_data(cfg)
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
@@ -190,7 +197,8 @@ def known_method(student: SavedRun) -> str:
         with suppress(ValueError):
             return card_from(student.card).method
     name = student.config_name
-    return name if NAME.fullmatch(name) and not name.startswith('finetune_') else ''
+    tuned = name.startswith('finetune_') or 'cls_head' in (student.config.get('model') or {})
+    return name if NAME.fullmatch(name) and not tuned else ''
 
 
 def run(args: argparse.Namespace) -> list[Result]:

@@ -122,8 +122,6 @@ def publish_onnx(args: argparse.Namespace, saved: SavedRun) -> Path:
 
 def publish(args: argparse.Namespace, saved: SavedRun) -> Path:
     """Write the file with its card, and enter it where there is an index."""
-    from mmengine.config import Config
-
     from mmact_ssl.apis.publish import (
         card_of_checkpoint,
         figures_of,
@@ -133,7 +131,6 @@ def publish(args: argparse.Namespace, saved: SavedRun) -> Path:
     )
     from mmact_ssl.errors import CheckpointError, ConfigError
     from mmact_ssl.evaluation.results import read_results
-    from mmact_ssl.shipped_configs import find_config
 
     weights, sha256 = backbone_weights(saved, adapters=args.adapters), saved.sha256
     results = [result for folder in args.results for result in read_results(folder)]
@@ -154,12 +151,10 @@ def publish(args: argparse.Namespace, saved: SavedRun) -> Path:
         path = renew_model(saved, args.output.parent, own, args.variant, **changes)
         return enter(path, changes['name'])
     if args.adapters and not args.downstream:
-        raise ConfigError(
-            '--adapters: give --downstream configs/downstream/linear_r3d-adapted_*.py'
-        )
+        raise ConfigError('--adapters: give --downstream configs/downstream/r3d18-*adapted.py')
     card = card_of_checkpoint(
         saved,
-        downstream=Config.fromfile(find_config(args.downstream)) if args.downstream else None,
+        downstream=args.downstream,
         name=args.output.name,
         method=args.method or (own[0].method if own else ''),
         licence=args.licence or '',

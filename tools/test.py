@@ -24,6 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='file, or a work dir, whose newest one is taken')
     parser.add_argument('--data', help='prepared folder, for a config that names no data set')
+    parser.add_argument('--set', help='or a shipped set, for a config that takes one')
     parser.add_argument(
         '--work-dir', help='folder of logs and metrics, work_dirs/<config name> if not given'
     )

@@ -19,6 +19,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file')
     parser.add_argument('--data', help='prepared folder, for a config that names no data set')
+    parser.add_argument('--set', help='or a shipped set, for a config that takes one')
     parser.add_argument(
         '--work-dir', help='folder of logs and checkpoints, work_dirs/<config name> by default'
     )
@@ -92,8 +93,9 @@ def main(argv: list[str] | None = None) -> None:
     with one_line_errors():
         cfg = load_config(args)
         check_config(cfg)
-        with building(cfg):
-            PretrainRunner.from_cfg(cfg).train()
+        with building(cfg) as at:
+            at.runner = PretrainRunner.from_cfg(cfg)
+            at.runner.train()
 
 
 if __name__ == '__main__':

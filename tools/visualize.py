@@ -13,8 +13,8 @@ play, as ``.webp``. The pictures also go to TensorBoard or Weights & Biases:
 
     --cfg-options visualizer.vis_backends.0.type=TensorboardVisBackend
 
-    python tools/visualize.py text-gallery configs/downstream/linear_gru-streams_nwucla.py \
-        CHECKPOINT --clip-texts data/nwucla/targets/prompts.lmdb \
+    python tools/visualize.py text-gallery configs/downstream/gru-streams.py CHECKPOINT \
+        --set nwucla --clip-texts data/nwucla/targets/prompts.lmdb \
         --sentences data/nwucla/sentences_kinematic.json
 
 writes ``gallery.png``, the test clips that sentences find after a pre-training with sentences.
@@ -43,6 +43,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', help='folder of the pictures, that of the checkpoint by default')
     parser.add_argument('--seed', type=int, default=0, help='which clips to draw')
     parser.add_argument('--data', help='prepared folder, for a config that names no data set')
+    parser.add_argument('--set', help='or a shipped set, for a config that takes one')
     parser.add_argument('--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE')
 
 
@@ -150,7 +151,7 @@ def draw_model(args: argparse.Namespace) -> None:
     from mmact_ssl.visualization.predictions import draw_predictions
     from mmact_ssl.weights import load_trained
 
-    config = read_config(args.config, args.cfg_options, args.data)
+    config = read_config(args.config, args.cfg_options, args.data, args.set)
     if 'test_dataloader' not in config:
         raise ConfigError(f'{args.config}: has no test_dataloader to take unseen clips from')
     init_default_scope('mmact_ssl')
@@ -171,7 +172,7 @@ def draw_text_gallery(args: argparse.Namespace) -> None:
     from mmact_ssl.visualization.gallery import draw_gallery
     from mmact_ssl.visualization.text_gallery import text_gallery
 
-    config = read_config(args.config, args.cfg_options, args.data)
+    config = read_config(args.config, args.cfg_options, args.data, args.set)
     student = SavedRun.read(args.checkpoint)
     fit_lists(config, splits=may_hold_out(config, [student]))
     found = text_gallery(

@@ -2,15 +2,15 @@
 dataset = 'demo-skeleton'
 seeds = (0,)
 
-downstream = 'configs/downstream/linear_stgcn_demo-skeleton.py'
+downstream = dict(config='configs/downstream/stgcn.py', set=dataset)
 texts = '{{$MMACT_SSL_DATA:data}}/demo/skeleton/targets/prompts.lmdb'
 frozen = [
-    dict(protocols='linear,knn', config=downstream),
-    dict(protocols='linear', config=downstream, label_fraction=0.1),
+    dict(protocols='linear,knn', **downstream),
+    dict(protocols='linear', **downstream, label_fraction=0.1),
 ]
 by_text = dict(
     protocols='text-retrieval',
-    config=downstream,
+    **downstream,
     cfg_options=[f'text_retrieval.texts={texts}'],
 )
 runs = [

@@ -4,11 +4,11 @@ dataset = 'nwucla'
 seeds = (0, 1, 2)
 
 targets = '{{$MMACT_SSL_DATA:data}}/nwucla/targets'
-downstream = 'configs/downstream/linear_gru-streams_{dataset}.py'
-by_text = dict(protocols='text-retrieval', config=downstream)
+downstream = dict(config='configs/downstream/gru-streams.py', set='{dataset}')
+by_text = dict(protocols='text-retrieval', **downstream)
 frozen = [
-    dict(protocols='linear,knn', config=downstream),
-    dict(protocols='linear', config=downstream, label_fraction=0.1),
+    dict(protocols='linear,knn', **downstream),
+    dict(protocols='linear', **downstream, label_fraction=0.1),
 ]
 evaluations = [
     dict(protocols='pretext', config='configs/c2vl_gru_nwucla.py'),
@@ -17,7 +17,7 @@ evaluations = [
     # The last, so that without sentences about the classes nothing else is missing.
     dict(
         protocols='zeroshot',
-        config=downstream,
+        **downstream,
         cfg_options=[f'zeroshot.texts={targets}/classes.lmdb'],
     ),
 ]

@@ -4,8 +4,9 @@ seeds = (0, 1, 2)
 
 pretrain = 'configs/csvr_r3d_{dataset}.py'
 pretext = dict(protocols='pretext', config=pretrain)
-frozen = dict(protocols='linear,knn,retrieval', config='configs/downstream/linear_r3d_{dataset}.py')
-finetune = dict(protocols='finetune', config='configs/downstream/finetune_r3d_{dataset}.py')
+downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
+frozen = dict(protocols='linear,knn,retrieval', **downstream)
+finetune = dict(protocols='finetune', **downstream)
 few_labels = dict(**finetune, label_fraction=0.1)
 
 random = dict(method='Random init', evaluations=[frozen, few_labels])

@@ -5,8 +5,8 @@ seeds = (0, 1, 2)
 
 pretrain = 'configs/dtg_r3d_{dataset}.py'
 joint = 'configs/dtg_r3d_joint_{dataset}.py'
-downstream = 'configs/downstream/linear_r3d_{dataset}.py'
-frozen = dict(protocols='linear,knn,retrieval', config=downstream)
+downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
+frozen = dict(protocols='linear,knn,retrieval', **downstream)
 guidance = 'model.heads.guidance'
 no_guidance = f'{guidance}=None'
 weights = f'{guidance}.weights'
@@ -28,7 +28,7 @@ joint_training = [
             f'train_dataloader.dataset.label_fraction={fraction}',
             'train_dataloader.dataset.label_seed={seed}',
         ],
-        evaluations=[dict(protocols='joint', config=downstream, label_fraction=fraction)],
+        evaluations=[dict(protocols='joint', **downstream, label_fraction=fraction)],
     )
     for fraction in (0.1, 1.0)
     for method, options in (('Supervised', [no_guidance]), ('DTG-Net joint', []))

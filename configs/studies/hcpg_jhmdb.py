@@ -4,8 +4,8 @@ dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
 pretrain = 'configs/hcpg_r3d_{dataset}.py'
-downstream = 'configs/downstream/linear_r3d_{dataset}.py'
-frozen = dict(protocols='linear,knn,retrieval', config=downstream)
+downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
+frozen = dict(protocols='linear,knn,retrieval', **downstream)
 # With the conflict of the tasks' gradients, which is logged during the training too.
 conflict = 'tools/research/gradient_conflict.py'
 pretext = dict(protocols='pretext', config=pretrain, program=conflict)

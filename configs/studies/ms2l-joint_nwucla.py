@@ -22,7 +22,8 @@ runs = [
         evaluations=[
             dict(
                 protocols='joint',
-                config=f'configs/downstream/linear_{encoder}_{{dataset}}.py',
+                config=f'configs/downstream/{encoder}.py',
+                set=dataset,
                 label_fraction=fraction,
             )
         ],

@@ -3,14 +3,13 @@
 dataset = 'nwucla'
 seeds = (0, 1, 2, 3, 4)
 
-linear = 'configs/downstream/linear_stgcnpp-small_{dataset}.py'
-finetune = 'configs/downstream/finetune_stgcnpp-small_{dataset}.py'
+downstream = dict(config='configs/downstream/stgcnpp-small.py', set='{dataset}')
 pretrain = 'configs/ms2l-momentum_stgcnpp-small_{dataset}.py'
 evaluations = [
-    dict(protocols='linear,knn', config=linear),
-    dict(protocols='linear', config=linear, label_fraction=0.1),
-    dict(protocols='finetune', config=finetune, label_fraction=0.1),
-    dict(protocols='finetune', config=finetune),
+    dict(protocols='linear,knn', **downstream),
+    dict(protocols='linear', **downstream, label_fraction=0.1),
+    dict(protocols='finetune', **downstream, label_fraction=0.1),
+    dict(protocols='finetune', **downstream),
 ]
 runs = [
     dict(

@@ -9,7 +9,8 @@ runs = [
         evaluations=[
             dict(
                 protocols='linear,knn',
-                config='configs/downstream/linear_gru-streams_{dataset}.py',
+                config='configs/downstream/gru-streams.py',
+                set='{dataset}',
             )
         ],
     ),

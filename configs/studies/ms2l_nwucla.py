@@ -4,45 +4,41 @@ dataset = 'nwucla'
 seeds = (0, 1, 2)
 five = (0, 1, 2, 3, 4)
 
-downstream = 'configs/downstream'
 transfer_to = ('utdmhad-skeleton', 'msraction3d', 'utkinect')
 
 
 def evaluations(encoder, frozen_protocols, few_labels='linear'):
-    linear = f'{downstream}/linear_{encoder}_{{dataset}}.py'
-    finetune = f'{downstream}/finetune_{encoder}_{{dataset}}.py'
+    downstream = dict(config=f'configs/downstream/{encoder}.py', set='{dataset}')
     return [
-        dict(protocols=frozen_protocols, config=linear),
-        dict(protocols=few_labels, config=linear, label_fraction=0.1),
-        dict(protocols='finetune', config=finetune, label_fraction=0.1),
+        dict(protocols=frozen_protocols, **downstream),
+        dict(protocols=few_labels, **downstream, label_fraction=0.1),
+        dict(protocols='finetune', **downstream, label_fraction=0.1),
         # Fine-tuning a random encoder is supervised training from scratch.
-        dict(protocols='finetune', config=finetune),
+        dict(protocols='finetune', **downstream),
     ]
 
 
 published = evaluations('gru', 'linear,linear-adam,knn,retrieval')
 streams = evaluations('gru-streams', 'linear,lda,knn,retrieval', 'linear,lda')
 # The same students, each clip read as six turned and mirrored copies.
-averaged = f'{downstream}/linear_gru-streams-copies_nwucla.py'
+averaged = dict(config='configs/downstream/gru-streams-copies.py', set=dataset)
 copies = [
-    dict(protocols='linear,lda,knn', config=averaged, variant='copies'),
-    dict(protocols='linear,lda', config=averaged, variant='copies', label_fraction=0.1),
+    dict(protocols='linear,lda,knn', **averaged, variant='copies'),
+    dict(protocols='linear,lda', **averaged, variant='copies', label_fraction=0.1),
 ]
 # A label counts for what both cameras saw.
 shared_labels = dict(
     protocols='linear,lda',
-    config=f'{downstream}/linear_gru-streams-copies-shared-labels_nwucla.py',
+    config='configs/downstream/gru-streams-copies-shared-labels.py',
+    set=dataset,
     variant='copies-shared-labels',
     label_fraction=0.1,
 )
 # The fine-tuned network read in the same way, alone and beside the student that it started from.
-alone = dict(protocols='lda', config=averaged, variant='copies-fine-tuned', finetuned=True)
+alone = dict(protocols='lda', **averaged, variant='copies-fine-tuned', finetuned=True)
 beside = dict(alone, variant='copies-fine-tuned-beside-start', beside_start=True)
 from_scratch = dict(alone, method='From scratch', variant='copies')
-transfer = [
-    dict(protocols='linear', config=f'{downstream}/linear_gru-streams_{name}.py', dataset=name)
-    for name in transfer_to
-]
+transfer = [dict(streams[0], protocols='linear', set=name, dataset=name) for name in transfer_to]
 ms2l = 'configs/ms2l_gru_nwucla.py'
 twoview = 'configs/ms2l-twoview_gru_nwucla.py'
 cameras = 'configs/ms2l-cameras_gru_nwucla.py'

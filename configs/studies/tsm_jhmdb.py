@@ -4,16 +4,15 @@
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
-downstream = 'configs/downstream/linear_tsm-lite0_{dataset}.py'
-tuning = 'configs/downstream/finetune_tsm-lite0_{dataset}.py'
+downstream = dict(config='configs/downstream/tsm-lite0.py', set=dataset)
 dtg = 'configs/dtg_tsm-lite0_{dataset}.py'
 csvr = 'configs/csvr_tsm-lite0_{dataset}.py'
 hcpg = 'configs/hcpg_tsm-lite0_{dataset}.py'
 joint = 'configs/dtg_tsm-lite0_joint_{dataset}.py'
 
-frozen = dict(protocols='linear,knn,retrieval', config=downstream)
-few_labels = dict(protocols='linear', config=downstream, label_fraction=0.1)
-tuned = dict(protocols='finetune', config=tuning)
+frozen = dict(protocols='linear,knn,retrieval', **downstream)
+few_labels = dict(protocols='linear', **downstream, label_fraction=0.1)
+tuned = dict(protocols='finetune', **downstream)
 evaluations = [frozen, few_labels, dict(tuned, label_fraction=0.1), tuned]
 
 start = dict(method='ImageNet start', evaluations=evaluations)
@@ -52,7 +51,7 @@ joint_training = [
             f'train_dataloader.dataset.label_fraction={fraction}',
             'train_dataloader.dataset.label_seed={seed}',
         ],
-        evaluations=[dict(protocols='joint', config=downstream, label_fraction=fraction)],
+        evaluations=[dict(protocols='joint', **downstream, label_fraction=fraction)],
     )
     for fraction in (0.1, 1.0)
 ]
@@ -61,7 +60,7 @@ supervised = dict(
     method='Supervised TSM',
     pretrain=joint,
     cfg_options=[f'model.heads.{task}=None' for task in ('guidance', 'frames')],
-    evaluations=[dict(protocols='joint', config=downstream)],
+    evaluations=[dict(protocols='joint', **downstream)],
 )
 # The frozen network without the shift, which it was not trained with.
 unshifted = dict(
@@ -76,8 +75,8 @@ unshifted = dict(
 # On larger frames, as squares of so many pixels; from caches that were extracted so.
 larger = []
 for pixels, caches in ((160, 'every-4-int8'), (224, 'every-4')):
-    evaluation = f'configs/downstream/linear_tsm-lite0-{pixels}_{{dataset}}.py'
-    on_larger = [dict(frozen, config=evaluation), dict(few_labels, config=evaluation)]
+    config = f'configs/downstream/tsm-lite0-{pixels}.py'
+    on_larger = [dict(part, config=config) for part in (frozen, few_labels)]
     student = f'configs/dtg_tsm-lite0-{pixels}_{{dataset}}.py'
     larger += [
         dict(method='ImageNet start', variant=f'{pixels}px', evaluations=on_larger),

@@ -16,7 +16,7 @@ from mmact_ssl import __version__
 from mmact_ssl.apis.card import FIX, Card, card_from
 from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.downstream import find_downstream
+from mmact_ssl.evaluation.downstream import find_downstream, read_for_card
 from mmact_ssl.evaluation.headings import COLUMNS
 from mmact_ssl.evaluation.results import Result
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
@@ -222,7 +222,7 @@ def _write(data: bytes, folder: Path, card: Card) -> Path:
 
 def card_of_checkpoint(
     saved: SavedRun,
-    downstream: Config | None = None,
+    downstream: Config | str | None = None,
     name: str = '',
     method: str = '',
     licence: str = '',
@@ -232,13 +232,15 @@ def card_of_checkpoint(
 
     Args:
         saved: Of tools/train.py.
-        downstream: The config that evaluates it; found by its network and data set if not given.
+        downstream: The config that evaluates it, or its path; found by its network if not given.
         name: Of the model; that of its config if not given.
         method, licence, trained_on: As in the card; what the checkpoint records, and 'not stated'.
     """
     config, read = saved.config_name, saved.labels_read
     if downstream is None:
         downstream = find_downstream(saved)
+    elif isinstance(downstream, str):
+        downstream = read_for_card(downstream, saved)
     downstream = with_saved_backbone(downstream, saved)
     check_bones(downstream, saved)
     return make_card(

@@ -20,6 +20,7 @@ from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError, KindError
 from mmact_ssl.files import read_annotation, read_json, write_atomically
+from mmact_ssl.shipped_configs import SET_VARIABLE, environment, find_set
 
 VARIABLE = 'MMACT_SSL_FOLDER'
 GROUPS = 'groups.json'
@@ -41,17 +42,16 @@ SKELETONS = 'python tools/prepare_data.py custom --source FILE --layout kinect20
 
 
 @contextmanager
-def telling_folder(path: str | None) -> Iterator[None]:
-    """Name the folder that configs without a data set read; None leaves the variable as it is."""
-    before = os.environ.get(VARIABLE)
-    try:
-        if path is not None:
-            os.environ[VARIABLE] = path
+def telling_data(folder: str | None, dataset: str | None = None) -> Iterator[None]:
+    """Name what configs without a data set read; None twice leaves the environment as it is.
+
+    Args:
+        folder: A prepared folder, which they read unless they are told a set.
+        dataset: Name of a shipped set or path of a file like those of ``configs/_base_/sets/``.
+    """
+    path = find_set(dataset) if dataset else None if folder is None else ''
+    with environment(VARIABLE, folder), environment(SET_VARIABLE, path):
         yield
-    finally:
-        os.environ.pop(VARIABLE, None)
-        if before is not None:
-            os.environ[VARIABLE] = before
 
 
 def describe_folder(path: str | None = None) -> dict[str, Any]:
@@ -70,7 +70,10 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     """
     root = os.environ.get(VARIABLE) if path is None else path
     if not root:
-        raise ConfigError('this config names no data set: give --data DIR, a prepared folder')
+        raise ConfigError(
+            'this config names no data set: give --data DIR, a prepared folder (those of '
+            'configs/downstream/ take --set NAME too)'
+        )
     folder = Path(root)
     is_skeleton = (folder / META).is_file()
     command = f'{SKELETONS if is_skeleton else VIDEOS} --out {root}'

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import textwrap
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from functools import cache
 from itertools import product
 from string import Formatter
+from types import SimpleNamespace
 from typing import Any
 
 import mmengine.registry
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import BaseLoop, Runner
+from mmengine.registry import Registry
+from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmact_ssl import registry
+from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import ConfigError, MMActSSLError, reason_of
 
 REGISTRIES = [
@@ -74,8 +74,13 @@ EXTRA = {
     'train_cfg': {'by_epoch'},
     'param_scheduler': {'convert_to_iter_based'},
 }
-# Arguments that a class hands on to something else than its base.
-FORWARDS = {CheckpointHook: dict(inspect.signature(Runner.save_checkpoint).parameters)}
+# Classes of mmengine and mmaction2 that forward **kwargs to their base class, as those of this
+# package do. Others take any argument, unless they forward to a known function.
+TO_BASE = {
+    *('LRSchedulerMixin', 'MomentumSchedulerMixin', 'BaseActionDataset', 'VideoDataset'),
+    *('GCNHead', 'I3DHead', 'ResNetTSM'),
+}
+TO_FUNCTION = {CheckpointHook: dict(inspect.signature(Runner.save_checkpoint).parameters)}
 DEFAULT_TYPES = {'optim_wrapper': 'OptimWrapper', 'train_cfg': 'EpochBasedTrainLoop'}
 
 
@@ -213,15 +218,15 @@ def _knows(one: registry.Registry | None, name: str) -> bool:
 
 
 def _accepted(part: Any) -> dict[str, Any] | None:
-    """Arguments by name, through all classes that hand ``**kwargs`` on; None: any."""
-    makers = [part]
+    """Arguments by name, through all classes that forward ``**kwargs`` to their base; None: any."""
+    makers = {part: part}
     if inspect.isclass(part):
-        makers = [vars(base)['__init__'] for base in part.__mro__ if '__init__' in vars(base)]
+        makers = {b: vars(b)['__init__'] for b in part.__mro__ if '__init__' in vars(b)}
     names: dict[str, Any] = {}
     for template in getattr(part, 'inputs', None) or {}:  # of a head: names within its inputs
         for _, field, _, _ in Formatter().parse(part.inputs[template]):
             names.update({field: None} if field else {})
-    for maker in makers:
+    for owner, maker in makers.items():
         try:
             parameters = inspect.signature(maker).parameters.values()
         except (TypeError, ValueError):
@@ -232,20 +237,12 @@ def _accepted(part: Any) -> dict[str, Any] | None:
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             names.pop('self', None)
             return names
-        if not _hands_on(maker):
-            return names | FORWARDS[part] if part in FORWARDS else None
+        if owner in TO_FUNCTION:
+            return names | TO_FUNCTION[owner]
+        is_own = owner.__module__.partition('.')[0] == 'mmact_ssl' and inspect.isclass(owner)
+        if not is_own and owner.__name__ not in TO_BASE:
+            return None
     return None
-
-
-def _hands_on(maker: Any) -> bool:
-    """Return whether ``**kwargs`` go to the base class alone."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(maker)))
-    except (OSError, TypeError, SyntaxError):
-        return False
-    spread = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    spread = [call for call in spread if any(keyword.arg is None for keyword in call.keywords)]
-    return [getattr(call.func, 'attr', '') for call in spread] == ['__init__']
 
 
 def _get(part: Any, path: str) -> Any:
@@ -255,28 +252,41 @@ def _get(part: Any, path: str) -> Any:
 
 
 @contextmanager
-def building(cfg: Config) -> Iterator[None]:
+def building(cfg: Config) -> Iterator[SimpleNamespace]:
     """Turn an error of any kind before the end of the first training step into one of the config.
 
-    It names the part of the config that was being built, or the task that was at work. Later errors
-    keep their traceback.
+    It names the part of the config that was being built, or the task that the model was at. Later
+    errors keep their traceback.
+
+    Yields:
+        Namespace whose ``runner`` is to be set to the runner, once it is built.
     """
+    at, build = SimpleNamespace(runner=None, error=None, part=None), Registry.build
+
+    def build_and_note(self: Registry, part: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return build(self, part, *args, **kwargs)
+        except Exception as error:
+            if error is not at.error:  # not yet noted for a part inside of this one
+                at.error, at.part = error, part
+            raise
+
+    Registry.build = build_and_note
     try:
-        yield
+        yield at
     except (MMActSSLError, OSError, MemoryError):
         raise
     except Exception as error:
-        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-        owners = [frame.f_locals.get('self') for frame in frames]
-        if any(isinstance(one, BaseLoop) and getattr(one, '_iter', 0) for one in owners):
+        if at.runner is not None and at.runner.iter:
             raise
-        if any(f.f_code.co_name == '_losses' and 'task' in f.f_locals for f in frames):
-            task = next(f.f_locals['task'] for f in frames if f.f_code.co_name == '_losses')
+        where = str(cfg.filename)
+        if error is at.error:
+            where = _path_of(cfg, at.part)
+        elif task := getattr(unwrap_model(getattr(at.runner, 'model', None)), 'current_task', None):
             where = f'model.heads.{task} does not fit its inputs or targets'
-        else:
-            built = [f.f_locals for f in frames if f.f_code.co_name == 'build_from_cfg']
-            where = _path_of(cfg, built[-1].get('cfg')) if built else str(cfg.filename)
         raise ConfigError(f'{where}: {reason_of(error)}: correct the config') from error
+    finally:
+        Registry.build = build
 
 
 def _path_of(cfg: Any, part: Any, path: str = '') -> str:

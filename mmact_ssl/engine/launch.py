@@ -17,11 +17,11 @@ from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger, print_log
 
 from mmact_ssl.datasets.loading import end_with_parent
-from mmact_ssl.datasets.prepared_folder import telling_folder
+from mmact_ssl.datasets.prepared_folder import telling_data
 from mmact_ssl.engine.config_check import check_options, checked_merging
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError, KindError
-from mmact_ssl.shipped_configs import find_config
+from mmact_ssl.shipped_configs import SET_VARIABLE, find_config
 
 # What a launcher tells its processes, and the program that starts it.
 LAUNCHERS = {
@@ -40,11 +40,11 @@ def load_config(args: argparse.Namespace) -> Config:
     Args:
         args: ``config``, ``cfg_options`` (see :func:`parse_cfg_options`), ``launcher``, and
             ``work_dir``, which is ``work_dirs/<config name>`` if neither of the two gives one;
-            ``data``, see :func:`read_config`, if there is one.
+            ``data`` and ``set``, see :func:`read_config`, if there are such.
     """
-    data = getattr(args, 'data', None)
+    data, dataset = getattr(args, 'data', None), getattr(args, 'set', None)
     quiet_the_screen(MMLogger.get_current_instance())  # the runner's own is yet to be built
-    cfg = read_config(args.config, args.cfg_options, data)
+    cfg = read_config(args.config, args.cfg_options, data, dataset)
     check_kind_of_data(cfg)
     check_text(cfg)
     # mmengine switches hooks of its own names off by None, and asserts for all others.
@@ -53,7 +53,9 @@ def load_config(args: argparse.Namespace) -> Config:
         del hooks[name]
     cfg.launcher = args.launcher
     join_launcher(args.launcher)
-    name = '_'.join([Path(cfg.filename).stem, *([cfg.dataset_name] if 'own_folder' in cfg else [])])
+    name = Path(cfg.filename).stem
+    if not names_a_set(cfg):
+        name += f'_{cfg.dataset_name}'
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{name}'
     if not torch.cuda.is_available():
         fit_to_cpu(cfg)
@@ -72,25 +74,50 @@ def join_launcher(launcher: str) -> None:
         end_with_parent()  # or ranks train on when torchrun is killed
 
 
-def read_config(path: str, options: Sequence[str] | None = None, data: str | None = None) -> Config:
+def read_config(
+    path: str,
+    options: Sequence[str] | None = None,
+    data: str | None = None,
+    dataset: str | None = None,
+) -> Config:
     """Read a config and lay options over it, see :func:`parse_cfg_options`.
 
     Args:
-        data: Prepared folder, for configs on ``_base_/sets/folder.py``, which name no data set.
+        data: Prepared folder, for configs that name no data set.
+        dataset: Of ``--set``, for those of them that take a shipped set in place of a folder.
+
+    Raises:
+        KindError: The config reads videos and the set holds skeletons, or the other way round.
     """
     path = find_config(path)
-    with checked_merging(), telling_folder(data):
-        cfg = Config.fromfile(path)
-    if data is not None and 'own_folder' not in cfg:
+    if data is not None and dataset is not None:
+        raise ConfigError('--data and --set both name what is read: give one of them')
+    with checked_merging(), telling_data(data, dataset):
+        try:
+            cfg = Config.fromfile(path)
+        except AttributeError as error:
+            if dataset is None:
+                raise
+            raise KindError(
+                f'--set {dataset} does not go with {path} ({error}): a student of videos takes a '
+                'set of videos, one of skeletons a set of skeletons'
+            ) from error
+    if (data is not None and 'own_folder' not in cfg) or (dataset is not None and names_a_set(cfg)):
         raise ConfigError(
-            f'{path} names its own data set: leave --data out, or take a config that names none, '
-            'such as configs/dtg_tsm-lite0.py'
+            f'{path} names its own data set: leave --{"set" if data is None else "data"} out, or '
+            'take a config that names none, such as configs/dtg_tsm-lite0.py or those of '
+            'configs/downstream/'
         )
     apply_options(cfg, options)
     # yapf would take a second or more, four times before the first step and for each checkpoint;
     # fromfile loses mmengine's own argument against it.
     object.__setattr__(cfg, '_format_python_code', False)
     return cfg
+
+
+def names_a_set(cfg: Config) -> bool:
+    """False if a config reads what ``--data`` or ``--set`` gives."""
+    return 'own_folder' not in cfg and SET_VARIABLE not in cfg.env_variables
 
 
 def check_text(cfg: Config) -> None:

@@ -5,88 +5,125 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from mmengine.config import Config
 
-from mmact_ssl.datasets.prepared_folder import describe_folder, keep_labeled, split_folder
-from mmact_ssl.engine.launch import apply_options, check_kind_of_data, read_config
+from mmact_ssl.datasets.prepared_folder import (
+    describe_folder,
+    keep_labeled,
+    split_folder,
+    telling_data,
+)
+from mmact_ssl.engine.launch import (
+    apply_options,
+    check_kind_of_data,
+    names_a_set,
+    read_config,
+)
 from mmact_ssl.errors import ConfigError, KindError
 from mmact_ssl.evaluation.student import require_backbone, with_saved_backbone
-from mmact_ssl.saved_run import SavedRun
-from mmact_ssl.shipped_configs import CONFIGS
+from mmact_ssl.saved_run import BODIES_STEPS, SavedRun
+from mmact_ssl.shipped_configs import DOWNSTREAM, SETS, find_set
 
-DOWNSTREAM = CONFIGS / 'downstream'
 # Arguments of a backbone that a config found here keeps.
 POOLING = re.compile(r'(.*\.)?pool')
 
 
 def config_for(
-    saved: SavedRun, data: str, options: Sequence[str] | None = None, trains: bool = False
+    saved: SavedRun,
+    data: str | None,
+    options: Sequence[str] | None = None,
+    dataset: str | None = None,
 ) -> Config:
-    """Read the downstream config of a saved network, for a prepared folder.
+    """Read the downstream config of a saved network, for a prepared folder or a set.
 
-    It is ``configs/downstream/linear_NETWORK.py`` (``finetune_NETWORK.py`` if it ``trains``) with
-    the arguments that the network was built with.
+    It is ``configs/downstream/NETWORK.py`` with the arguments that the network was built with.
 
     Args:
         saved: What tools/train.py or tools/publish_model.py has written.
-        data: Prepared folder.
+        data, dataset: Of :func:`mmact_ssl.engine.launch.read_config`, one of them.
         options: As of ``--cfg-options``.
 
     Raises:
-        ConfigError: No downstream config is for the network, or the folder holds skeletons where it
+        ConfigError: No downstream config is for the network, or the data are skeletons where it
             reads videos, the other way round, or skeletons of another layout or dimension.
-        CheckpointError: The file does not say its network, or names code that is none.
+        CheckpointError: The file does not name its network, or names code instead.
     """
-    name = saved.backbone_name
-    path = DOWNSTREAM / f'{"finetune" if trains else "linear"}_{name}.py'
-    if name and not path.is_file():
-        known = sorted(p.stem.partition('_')[2] for p in DOWNSTREAM.glob(f'{path.stem[:4]}*_*.py'))
-        raise ConfigError(
-            f'{saved.path}: holds the network {name!r} and there is no {path.name}: give a '
-            f'downstream config, as there are for {", ".join(n for n in known if "_" not in n)}'
-        )
     require_backbone(saved)
+    source = data or f'the set {dataset}'
     try:
-        cfg = read_config(str(path), data=data)
+        cfg = read_config(str(_config_of(saved)), data=data, dataset=dataset)
         check_kind_of_data(cfg)
     except KindError as error:
         kinds = ['videos', 'skeletons']
-        own, other = kinds if 'layout' in describe_folder(data) else reversed(kinds)
+        own, other = kinds if _holds_skeletons(data, dataset) else reversed(kinds)
         raise ConfigError(
-            f'{saved.path} holds a network for {own}, {name!r}, and {data} holds {other}: give a '
-            f'checkpoint that was trained on {other}, or a folder of {own}'
+            f'{saved.path} holds a network for {own}, {saved.backbone_name!r}, and {source} holds '
+            f'{other}: give a checkpoint that was trained on {other}, or {own} to evaluate it on'
         ) from error
     cfg = with_saved_backbone(cfg, saved, own=POOLING)
     apply_options(cfg, options)
     return cfg
 
 
+def _config_of(saved: SavedRun) -> Path:
+    """Path of the downstream config of a saved network."""
+    path = DOWNSTREAM / f'{saved.backbone_name}.py'
+    if not path.is_file():
+        known = ', '.join(sorted(p.stem for p in DOWNSTREAM.glob('*.py')))
+        raise ConfigError(
+            f'{saved.path}: holds the network {saved.backbone_name!r} and there is no {path.name} '
+            f'of configs/downstream/: give a downstream config, as there are for {known}'
+        )
+    return path
+
+
+def _holds_skeletons(data: str | None, dataset: str | None) -> bool:
+    if data is not None:
+        return 'layout' in describe_folder(data)
+    return 'bodies' in Config.fromfile(find_set(str(dataset)))
+
+
 def find_downstream(saved: SavedRun) -> Config:
-    """Find the config that evaluates a student: of its network and, where there is one, its set.
+    """Find the config that evaluates a student: of its network and, where it is shipped, its set.
 
     Raises:
         ConfigError: There is no such config.
         CheckpointError: The file names a type that is not a network, or records none and its data
-            set has no config.
+            set is not shipped.
     """
-    backbone_name, dataset_name = saved.backbone_name, saved.dataset_name
-    base = CONFIGS / '_base_' / 'downstream' / f'{backbone_name}.py'
-    of_set = sorted(DOWNSTREAM.glob(f'linear_*_{dataset_name}.py'))
-    for path in (*of_set, *([base] if base.is_file() else [])):
-        cfg = Config.fromfile(path)
-        fits = cfg.get('backbone_name') == backbone_name
-        if fits and cfg.test_dataloader.dataset.get('pipeline'):
-            # With the arguments that it was trained with, such as the layout of its skeletons. The
-            # config of a set has some itself, for a file without a record of its network.
-            if path == base or saved.backbone:
-                require_backbone(saved)
-                cfg = with_saved_backbone(cfg, saved, own=POOLING)
-            return cfg
-    raise ConfigError(
-        f'{saved.path}: no config under {DOWNSTREAM} evaluates the backbone {backbone_name!r} on '
-        f'{dataset_name!r}: give one by --downstream'
-    )
+    cfg = read_for_card(str(_config_of(saved)), saved)
+    # With the arguments that it was trained with, such as the layout of its skeletons. The config
+    # has some itself, for a file without a record of its network.
+    if cfg.dataset_name != saved.dataset_name or saved.backbone:
+        require_backbone(saved)
+        cfg = with_saved_backbone(cfg, saved, own=POOLING)
+    return cfg
+
+
+def read_for_card(path: str, saved: SavedRun) -> Config:
+    """Read a downstream config on the set that a student was trained on.
+
+    In the place of a folder of one's own, which may be gone, any set of its kind makes the same
+    steps but for those that the checkpoint records.
+    """
+    if (SETS / f'{saved.dataset_name}.py').is_file():
+        with telling_data(None, saved.dataset_name):
+            return read_config(path)
+    try:
+        with telling_data(None, 'demo'):
+            cfg = read_config(path)
+    except AttributeError:  # a set of videos has no bodies
+        with telling_data(None, 'nwucla'):
+            cfg = read_config(path)
+    if not names_a_set(cfg):
+        recorded = (saved.config.get(key) for key in BODIES_STEPS)
+        own = {step['type']: step for step in recorded if step}
+        for loader in (cfg.train_dataloader, cfg.test_dataloader):
+            steps = loader.dataset.pipeline
+            loader.dataset.pipeline = [own.get(step.type, step) for step in steps]
+    return cfg
 
 
 def fit_lists(cfg: Config, splits: bool = True) -> None:

@@ -137,7 +137,7 @@ def _check(request: Request, name: str) -> None:
         raise ConfigError(f'{name}: --join is for frozen features of checkpoints')
     if protocol.trains and cfg.get('optim_wrapper') is None:
         raise ConfigError(
-            f'{cfg.filename}: no training schedule; use a configs/downstream/finetune_*.py'
+            f'{cfg.filename}: no training schedule: the config is for frozen features alone'
         )
     if cfg.get('shared_label_pattern') and protocol.labels != 'drawn':
         raise ConfigError(f'{name} draws no labels: leave shared_label_pattern out')

@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmact_ssl.datasets.loading import build_dataloader
-from mmact_ssl.datasets.prepared_folder import hold_out, telling_folder
+from mmact_ssl.datasets.prepared_folder import hold_out, telling_data
 from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import sample_groups
@@ -30,7 +30,7 @@ from mmact_ssl.evaluation.features import (
 from mmact_ssl.evaluation.neighbors import knn_scores
 from mmact_ssl.files import read_annotation
 from mmact_ssl.registry import HOOKS
-from mmact_ssl.shipped_configs import find_config
+from mmact_ssl.shipped_configs import SETS, find_config
 
 
 @HOOKS.register_module()
@@ -47,8 +47,8 @@ class KNNMonitorHook(Hook):
 
     Args:
         config: Path of a downstream config: its training split is read with its test pipeline, data
-            preprocessor and ``feature_pooling``. One that names no data set reads the prepared
-            folder of the run (``--data``), not the one in the environment.
+            preprocessor and ``feature_pooling``. One that names no data set reads that of the run:
+            its prepared folder (``--data``) or its set.
         interval: Epochs between two runs; it also runs after the last epoch.
         k, temperature: Number of neighbors, and the temperature of their votes.
         holdout_fraction: Fraction of the labeled clips that is classified by the rest, about the
@@ -72,14 +72,14 @@ class KNNMonitorHook(Hook):
         self.k = k
         self.temperature = temperature
         self.holdout_fraction = holdout_fraction
-        self.folder: str | None = None
+        self.data: tuple[str | None, str | None] = None, None  # the run's folder and its set
         self.dataloader: Any = None
         self.data_preprocessor: Any = None
 
     @cached_property
     def cfg(self) -> Config:
-        """The downstream config, on the run's folder if it names no data set."""
-        with telling_folder(self.folder):
+        """The downstream config, on the run's data if it names none."""
+        with telling_data(*self.data):
             return Config.fromfile(find_config(self.config))
 
     @cached_property
@@ -88,7 +88,9 @@ class KNNMonitorHook(Hook):
         return build_pooling(self.cfg)
 
     def before_run(self, runner: Runner) -> None:
-        self.folder = runner.cfg.get('own_folder', {}).get('root')
+        folder, name = runner.cfg.get('own_folder', {}).get('root'), runner.cfg.get('dataset_name')
+        is_shipped = folder is None and (SETS / f'{name}.py').is_file()
+        self.data = folder, name if is_shipped else None
         _ = self.pooling  # mistakes in the config end the run here
 
     def after_train_epoch(self, runner: Runner) -> None:

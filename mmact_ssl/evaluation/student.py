@@ -104,7 +104,7 @@ def with_saved_backbone(
     for key, default in OF_THE_DATA.items():
         trained, read = (find_value(part, key) or default for part in (recorded, before))
         if None not in (trained, read) and trained != read:
-            data = cfg.get('own_folder', {}).get('root', cfg.filename)
+            data = cfg.get('own_folder', {}).get('root', cfg.get('dataset_name', cfg.filename))
             raise ConfigError(
                 f'{saved.path} was trained on data of {key}={trained}, and {data} has '
                 f'{key}={read}: a network reads one kind of data'

@@ -112,6 +112,8 @@ class MultiTaskPretrainer(BaseModel):
             )
         self.balancer: Balancer = MODELS.build({**balancer, 'tasks': list(self.heads)})
         self.shared_weights = shared_weights
+        # The task whose loss is computed, which an error of the first step names.
+        self.current_task: str | None = None
         # Called in a step, see GradientShareHook.
         self.loss_observers: list[LossObserver] = []
         self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
@@ -358,7 +360,9 @@ class MultiTaskPretrainer(BaseModel):
         sizes: dict[str, Tensor] = {}
         for task, head in self.tasks.items():
             head.iteration, head.progress = iteration, progress
+            self.current_task = task
             outputs = head.loss(**by_task[task])
+            self.current_task = None
             logs.update({f'{task}/{name}': value.detach() for name, value in outputs.items()})
             own = {name: value for name, value in outputs.items() if 'loss' in name}
             if not own:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmact_ssl.apis import load_model
@@ -23,6 +22,7 @@ from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.models.skeletons import find_layout
 from mmact_ssl.onnx_file import read_onnx
 from mmact_ssl.parts import build_model
+from tests.shipped import load
 from tests.test_apis.conftest import KNOWN
 
 pytest.importorskip('onnx', reason="pip install 'mmact_ssl[onnx]'")
@@ -38,22 +38,22 @@ GRAPH = {
 }
 # Downstream config, what makes its backbone small, C of that, shape of a sample of T frames.
 STUDENTS = {
-    'r3d18-small': ('r3d_demo', R3D, 32, (3, 3, 'T', SIDE, SIDE)),
-    'adapted': ('r3d-adapted_demo', {}, 320, (2, 3, 'T', SIDE, SIDE)),
-    'tsm-lite0': ('tsm-lite0_jhmdb', {}, 1280, ('T', 3, SIDE, SIDE)),
-    'tsm-r50': ('tsm-r50_ucf101', {'depth': 18}, 512, ('T', 3, SIDE, SIDE)),
-    'tsn-r18': ('tsn-r18_ucf101', {}, 512, ('T', 3, SIDE, SIDE)),
-    'gru': ('gru_nwucla', {'hidden_size': 4}, 8, (2, 1, 'T', 20, 3)),
-    'gru-streams': ('gru-streams_nwucla', {'encoder.hidden_size': 4}, 48, (2, 1, 'T', 20, 9)),
-    'stgcn': ('stgcn_nwucla', GRAPH, 16, (2, 1, 'T', 20, 3)),
-    'stgcnpp-small': ('stgcnpp-small_nwucla', GRAPH, 16, (2, 1, 'T', 20, 6)),
-    'aagcn': ('aagcn_nwucla', GRAPH, 16, (2, 1, 'T', 20, 3)),
+    'r3d18-small': ('r3d18-small.py@demo', R3D, 32, (3, 3, 'T', SIDE, SIDE)),
+    'adapted': ('r3d18-small-adapted.py@demo', {}, 320, (2, 3, 'T', SIDE, SIDE)),
+    'tsm-lite0': ('tsm-lite0.py@jhmdb', {}, 1280, ('T', 3, SIDE, SIDE)),
+    'tsm-r50': ('tsm-r50.py@ucf101', {'depth': 18}, 512, ('T', 3, SIDE, SIDE)),
+    'tsn-r18': ('tsn-r18.py@ucf101', {}, 512, ('T', 3, SIDE, SIDE)),
+    'gru': ('gru.py@nwucla', {'hidden_size': 4}, 8, (2, 1, 'T', 20, 3)),
+    'gru-streams': ('gru-streams.py@nwucla', {'encoder.hidden_size': 4}, 48, (2, 1, 'T', 20, 9)),
+    'stgcn': ('stgcn.py@nwucla', GRAPH, 16, (2, 1, 'T', 20, 3)),
+    'stgcnpp-small': ('stgcnpp-small.py@nwucla', GRAPH, 16, (2, 1, 'T', 20, 6)),
+    'aagcn': ('aagcn.py@nwucla', GRAPH, 16, (2, 1, 'T', 20, 3)),
 }
 
 
 def student(config: str, changes: dict, width: int) -> PretrainedModel:
     """A student of a downstream config with random weights and random running statistics."""
-    cfg = Config.fromfile(f'configs/downstream/linear_{config}.py')
+    cfg = load(f'downstream/{config}')
     cfg.merge_from_dict({f'model.backbone.{key}': value for key, value in changes.items()})
     cfg.model.cls_head.in_channels = width
     for step in cfg.test_dataloader.dataset.pipeline:

@@ -212,8 +212,8 @@ CLIPS = {
 
 @pytest.mark.parametrize('dataset', CLIPS)
 def test_each_graph_network_is_evaluated_as_it_was_trained(dataset: str):
-    config = load(f'c2vl_stgcn_{dataset.removesuffix("-skeleton")}.py')
-    downstream = load(f'downstream/linear_stgcn_{dataset}.py')
+    config = load('c2vl_stgcn_demo.py' if 'demo' in dataset else f'c2vl_stgcn.py@{dataset}')
+    downstream = load(f'downstream/stgcn.py@{dataset}')
     assert downstream.feature_pooling.type.endswith(config.model.pooling.type)
     for theirs, own in zip(loaders(downstream), loaders(config)):
         crop = step(own, 'MakeSkeletonViews')['views'].clip[0]

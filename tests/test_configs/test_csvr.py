@@ -95,7 +95,7 @@ def test_the_discriminators_have_an_optimizer_of_their_own():
 @pytest.mark.parametrize('student', STUDENTS)
 def test_stock_mmaction2_has_the_same_backbone(student: str):
     """Keys and shapes, so that a pre-trained checkpoint loads with nothing missing or left over."""
-    config = load(f'_base_/downstream/{student}.py')
+    config = load(f'downstream/{student}.py@jhmdb')
     config.model.cls_head.num_classes = 7
     recognizer = build(config)
     assert type(recognizer).__module__.startswith('mmaction.')

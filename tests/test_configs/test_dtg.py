@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
-from tests.shipped import TOP_LEVEL, build, load, loaders, step, steps
+from tests.shipped import TOP_LEVEL, build, load, loaders, steps
 
 PRETRAINING = [name for name in TOP_LEVEL if name.startswith('dtg_')]
 JOINT = [name for name in PRETRAINING if 'joint' in name]
@@ -29,26 +28,12 @@ def test_each_teacher_has_a_cache_and_each_clip_its_own_augmentation(name: str):
     assert tasks == wanted
 
 
-@pytest.mark.parametrize('name', PRETRAINING)
-def test_features_have_the_channels_that_the_heads_expect(name: str):
-    config = load(name)
-    model = build(config)
-    training = loaders(config)[0]
-    sample = step(training, 'SampleViews').clip
-    size = next(steps(training, 'Resize')).scale[0]
-    frames = torch.empty(2, 3, sample.num_frames, size, size, device='meta')
-    feature_map = model.encode({'clip': frames, 'clip_b': frames}, {})['clip'][-1]
-    assert feature_map.shape[1] == config.model.heads.guidance.in_channels
-    if model.frame_wise:
-        assert feature_map.shape[2] == sample.num_frames
-
-
 @pytest.mark.parametrize('name', JOINT)
 def test_the_classifier_is_the_downstream_one(name: str):
     config = load(name)
-    student = name.split('_')[1]
     joint = config.model.heads.recognition.cls_head
-    own = load(f'downstream/finetune_{student}_{config.dataset_name}.py').model.cls_head
+    downstream = f'downstream/{config.backbone_name}.py@{config.dataset_name}'
+    own = load(downstream).model.cls_head
     assert joint.to_dict().items() <= own.to_dict().items()
 
 

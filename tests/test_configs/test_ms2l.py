@@ -9,7 +9,7 @@ from mmengine.dataset import pseudo_collate
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.registry import DATASETS, MODELS
-from tests.shipped import CONFIGS, TOP_LEVEL, load, steps
+from tests.shipped import SKELETONS, TOP_LEVEL, load, steps
 
 MS2L = [name for name in TOP_LEVEL if name.startswith('ms2l') and 'c2vl' not in name]
 TWO_VIEWS = [name for name in MS2L if 'twoview' in name or 'cameras' in name]
@@ -107,9 +107,7 @@ def test_the_moving_strategy_ends_with_classification_alone(name, tasks):
     assert balancer.weight('contrast', 0.5) == 0.5
 
 
-@pytest.mark.parametrize(
-    'name', [f'downstream/{path.name}' for path in (CONFIGS / 'downstream').glob('*_gru*.py')]
-)
+@pytest.mark.parametrize('name', [name for name in SKELETONS if 'gru' in name])
 def test_downstream_reads_what_pretraining_read(name: str):
     """Same streams at the same scale, and the same number of frames."""
     after = load(name)
@@ -165,10 +163,10 @@ def test_momentum_keys_and_a_queue_on_a_graph_network(name, on_made_set):
 
 
 def test_copies_are_read_as_clips_of_one_sample(on_made_set):
-    config = on_made_set('downstream/linear_gru-streams-copies_nwucla.py')
+    config = on_made_set('downstream/gru-streams-copies.py@nwucla')
     copies = DATASETS.build(config.test_dataloader.dataset)[0]['inputs']
     assert copies.shape == (6, 1, 32, 20, 9)
-    one = load('downstream/linear_gru-streams_nwucla.py').test_dataloader.dataset.pipeline
+    one = load('downstream/gru-streams.py@nwucla').test_dataloader.dataset.pipeline
     config.test_dataloader.dataset.pipeline = one
     torch.testing.assert_close(
         copies[2], DATASETS.build(config.test_dataloader.dataset)[0]['inputs'][0]

@@ -22,7 +22,7 @@ from mmact_ssl.evaluation.results import read_results
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.saved_run import SavedRun
-from tests.shipped import CONFIGS
+from tests.shipped import CONFIGS, load
 from tools import evaluate, publish_model, visualize
 
 SMALL = ['model.backbone.encoder.hidden_size=8']
@@ -97,7 +97,7 @@ def test_a_file_without_a_record_takes_the_config_of_its_data_set(unshifted: str
     names = "backbone_name = 'tsm-lite0'\ndataset_name = 'jhmdb'"
     known['meta']['cfg'] = names
     torch.save(known, unshifted)
-    named = read_config(str(CONFIGS / 'downstream/linear_tsm-lite0_jhmdb.py'))
+    named = load('downstream/tsm-lite0.py@jhmdb')
     assert card_of_checkpoint(SavedRun.read(unshifted)).backbone['num_segments'] == 8
     assert find_downstream(SavedRun.read(unshifted)).model.backbone == named.model.backbone
     known['meta']['cfg'] = names.replace('jhmdb', 'mine')
@@ -111,7 +111,7 @@ def test_a_file_without_a_record_takes_the_config_of_its_data_set(unshifted: str
 
 
 def test_a_named_config_takes_the_network_too(unshifted: str):
-    named = read_config(str(CONFIGS / 'downstream/linear_tsm-lite0_jhmdb.py'))
+    named = load('downstream/tsm-lite0.py@jhmdb')
     assert card_of_checkpoint(SavedRun.read(unshifted), named).backbone['num_segments'] == 1
     assert named.model.backbone.num_segments == 8
 
@@ -143,9 +143,7 @@ def test_labels_of_a_part_are_enough(folder, checkpoint, tmp_path, monkeypatch, 
     assert not any(name in text for name in unlabeled for text in lists)
 
 
-SKELETONS = [
-    p for p in CONFIGS.glob('downstream/linear_*.py') if 'folder-skeleton' in p.read_text()
-]
+SKELETONS = [p for p in CONFIGS.glob('downstream/[ags]*.py') if 'copies' not in p.stem]
 
 
 @pytest.mark.parametrize('config', SKELETONS, ids=lambda path: path.stem)
@@ -184,7 +182,7 @@ def test_a_checkpoint_is_read_once(is_named, folder, checkpoint, tmp_path, monke
     read: list[str] = []
     load = torch.load
     monkeypatch.setattr(torch, 'load', lambda file, **kw: read.append(file) or load(file, **kw))
-    config = [str(CONFIGS / 'downstream/linear_gru-streams.py')] if is_named else []
+    config = [str(CONFIGS / 'downstream/gru-streams.py')] if is_named else []
     data = ['--data', str(folder), '--cache-dir', str(tmp_path / 'cache')]
     evaluate.main(['linear', *config, checkpoint, *data])
     assert read == [checkpoint]
@@ -193,7 +191,7 @@ def test_a_checkpoint_is_read_once(is_named, folder, checkpoint, tmp_path, monke
 def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
     with pytest.raises(SystemExit):
         evaluate.parse_args(['linear', checkpoint])
-    assert 'a checkpoint and --data DIR' in capsys.readouterr().err
+    assert 'give --data DIR or --set NAME' in capsys.readouterr().err
     with SkeletonWriter(tmp_path / 'ntu', 'ntu', 'ntu25', ['one'], 1) as writer:
         writer.add('a', 0, np.ones((1, 9, 25, 3), np.float32))
         writer.finish({'all': ['a']})
@@ -214,7 +212,7 @@ def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
     with pytest.raises(ConfigError, match='for videos, .*mine holds skeletons: give'):
         config_for(SavedRun.read(tmp_path / 'a.pth'), str(folder))
-    named = str(CONFIGS / 'downstream/linear_gru_nwucla.py')
+    named = str(CONFIGS / 'ms2l_gru_nwucla.py')
     with pytest.raises(ConfigError, match='names its own data set: leave --data out'):
         read_config(named, data=str(folder))
 
@@ -229,7 +227,7 @@ def test_a_checkpoint_that_does_not_say_its_network(tmp_path: Path, text: str):
 def test_a_network_without_a_downstream_config(folder: Path, tmp_path: Path):
     text = "backbone_name = 'mine'\nmodel = dict(backbone=dict(type='X'))"
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
-    with pytest.raises(ConfigError, match=r"'mine' and there is no linear_mine.py: .* gru-streams"):
+    with pytest.raises(ConfigError, match=r"'mine' and there is no mine.py of .* gru-streams"):
         config_for(SavedRun.read(tmp_path / 'a.pth'), str(folder))
 
 
@@ -288,7 +286,7 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
     ):
         with pytest.raises(SystemExit, match=refusal):
             evaluate.main([*words, '--data', str(folder)])
-    drawn = [str(CONFIGS / 'downstream/linear_gru-streams.py'), trained, '--data', str(folder)]
+    drawn = [str(CONFIGS / 'downstream/gru-streams.py'), trained, '--data', str(folder)]
     with pytest.raises(SystemExit, match=refusal):
         visualize.main(['text-gallery', *drawn, '--clip-texts', 'a.lmdb', '--sentences', 'a.json'])
     assert not list(folder.glob('split_*.txt'))

@@ -161,7 +161,7 @@ def test_a_config_without_a_data_set_reads_the_folder_of_the_run(
 ):
     """And not the one that the environment names."""
     monkeypatch.setenv(VARIABLE, str(tmp_path / 'other'))
-    hook = KNNMonitorHook(str(CONFIGS / 'downstream' / 'linear_gru-streams.py'))
+    hook = KNNMonitorHook(str(CONFIGS / 'downstream' / 'gru-streams.py'))
     cfg = Config(dict(own_folder=dict(root=str(skeleton_folder))))
     hook.before_run(SimpleNamespace(cfg=cfg))
     assert hook.cfg.own_folder.root == str(skeleton_folder)

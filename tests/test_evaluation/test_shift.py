@@ -36,7 +36,7 @@ def network() -> TemporalShiftNetwork:
 @pytest.fixture
 def config(labeled_world) -> Config:
     """Fine-tuning of a small network with a shift among 4 frames on the made world."""
-    cfg = load('downstream/finetune_tsm-lite0_jhmdb.py', [f'{FEW}=4'])
+    cfg = load('downstream/tsm-lite0.py@jhmdb', [f'{FEW}=4'])
     cfg.model.backbone = dict(type='mmact_ssl.TemporalShiftNetwork', **NETWORK)
     cfg.model.cls_head.update(in_channels=512, num_classes=NUM_CLASSES)
     for split in ('train', 'test'):

@@ -43,11 +43,11 @@ def test_the_weights_to_start_from_need_not_be_there(linear_config, student_chec
 
 @pytest.mark.parametrize(
     ('name', 'part'),
-    [('r3d_jhmdb', ''), ('gru-streams_nwucla', ''), ('gru-streams_nwucla', 'encoder.')],
+    [('r3d18-small.py@jhmdb', ''), *(('gru-streams.py@nwucla', part) for part in ('', 'encoder.'))],
 )
 def test_the_file_of_an_init_cfg_is_a_start_too(name, part, tmp_path):
     init_default_scope('mmaction')
-    config, path = f'downstream/linear_{name}.py', str(tmp_path / 'start.pth')
+    config, path = f'downstream/{name}', str(tmp_path / 'start.pth')
     cfg = load(config, [f'model.backbone.{part}init_cfg.type=Pretrained'])
     cfg.merge_from_dict({f'model.backbone.{part}init_cfg.checkpoint': path})
     student = build_recognizer(load(config), 0).backbone

@@ -22,7 +22,7 @@ from tests.shipped import CONFIGS, ROOT, load
 
 ZOO = sorted((ROOT / 'zoo').glob('*.safetensors'))
 OK = nullcontext()
-SHIFT = 'downstream/linear_tsm-r50_ucf101.py'
+SHIFT = 'downstream/tsm-r50.py@ucf101'
 
 
 @pytest.fixture(autouse=True)
@@ -53,10 +53,10 @@ def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
         (SHIFT, 'model.backbone.num_segments=1', 'num_segments=1, not 8'),
         (SHIFT, 'model.backbone.shift_place=block', ''),
         (SHIFT, 'model.backbone.strides=[1,2,2,1]', ''),
-        ('downstream/linear_stgcn_nwucla.py', 'model.backbone.mode=spatial', 'mode=spatial'),
+        ('downstream/stgcn.py@nwucla', 'model.backbone.mode=spatial', 'mode=spatial'),
         # Of a part, and of a network with adapters.
         (
-            'downstream/linear_gru-streams_nwucla.py',
+            'downstream/gru-streams.py@nwucla',
             'model.backbone.encoder.num_layers=1',
             "'num_layers': 1",
         ),
@@ -89,7 +89,7 @@ def test_a_downstream_config_keeps_pooling_and_what_is_trained(said):
     found = with_saved_backbone(own, record(trained)).model.backbone
     assert (found.frozen_stages, found.norm_eval, found.shift_div) == (1, False, 4)
     assert 'out_indices' not in found and 'pretrained' not in found
-    gru = 'downstream/linear_gru-streams_nwucla.py'
+    gru = 'downstream/gru-streams.py@nwucla'
     trained = load(gru, ['model.backbone.encoder.num_layers=1'])
     del trained.model.backbone.encoder.pool
     found = with_saved_backbone(load(gru), record(trained)).model.backbone.encoder
@@ -97,24 +97,24 @@ def test_a_downstream_config_keeps_pooling_and_what_is_trained(said):
 
 
 def test_the_config_stays_as_it_is_where_nothing_differs(said):
-    for name in (SHIFT, 'downstream/linear_r3d_jhmdb.py', 'downstream/linear_stgcn_nwucla.py'):
+    for name in (SHIFT, 'downstream/r3d18-small.py@jhmdb', 'downstream/stgcn.py@nwucla'):
         cfg = load(name)
         assert with_saved_backbone(cfg, record(load(name))) is cfg
     # The student of a network with adapters, one of another class, and one under another prefix.
     adapted = load('downstream/linear_r3d-adapted_jhmdb.py')
-    r3d = load('downstream/linear_r3d_jhmdb.py')
+    r3d = load('downstream/r3d18-small.py@jhmdb')
     assert with_saved_backbone(adapted, record(r3d)) is adapted
     assert with_saved_backbone(r3d, record(load(SHIFT))) is r3d
-    other = load('downstream/linear_r3d_jhmdb.py', ['model.backbone.temporal_strides=[1,1,1,1]'])
+    other = load('downstream/r3d18-small.py@jhmdb', ['model.backbone.temporal_strides=[1,1,1,1]'])
     assert with_saved_backbone(r3d, record(other), 'heads.network.') is r3d
     assert not said
 
 
 def test_other_data_than_that_of_the_training_is_refused():
-    cfg = load('downstream/linear_gru-streams_nwucla.py')
+    cfg = load('downstream/gru-streams.py@nwucla')
     for option in ('layout=ntu25', 'in_channels=2'):
         trained = load(
-            'downstream/linear_gru-streams_nwucla.py', [f'model.backbone.encoder.{option}']
+            'downstream/gru-streams.py@nwucla', [f'model.backbone.encoder.{option}']
         )
         with pytest.raises(ConfigError, match=f'trained on data of {option}, and .* has '):
             with_saved_backbone(cfg, record(trained))
@@ -154,7 +154,7 @@ def test_a_network_larger_than_its_file_is_refused(monkeypatch):
 )
 def test_a_student_of_other_bones_is_refused(layout, bones, refused):
     option = f'model.backbone.encoder.layout={layout}'
-    cfg = load('downstream/linear_gru-streams_nwucla.py', [option])
+    cfg = load('downstream/gru-streams.py@nwucla', [option])
     own = list(LAYOUTS[layout].parents) if bones == 'own' else bones
     saved = record(cfg)
     saved.meta['dataset_meta'] = {} if own is None else dict(bones=own)

@@ -23,7 +23,7 @@ LABELS = (0, 3, 5, 1)
 @pytest.fixture(scope='module')
 def model():
     init_default_scope('mmact_ssl')
-    config = load('ms2l_gru_ntu60-xsub.py').model
+    config = load('ms2l_gru.py@ntu60-xsub').model
     config.backbone.hidden_size = config.heads.motion.hidden_size = 6
     for head in config.heads.values():
         head.in_channels = 12

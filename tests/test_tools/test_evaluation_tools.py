@@ -46,8 +46,8 @@ def world(data, tmp_path, monkeypatch):
     return tmp_path
 
 
-LINEAR = str(ROOT / 'configs/downstream/linear_r3d_jhmdb.py')
-FINETUNE = str(ROOT / 'configs/downstream/finetune_r3d_jhmdb.py')
+CONFIG = str(ROOT / 'configs/downstream/r3d18-small.py')
+LINEAR = (CONFIG, '--set', 'jhmdb')
 CHEAP = [
     '--cfg-options',
     'model.backbone.base_channels=4',
@@ -61,7 +61,7 @@ CHEAP = [
 
 
 def test_evaluate_prints_and_writes(world, capsys):
-    evaluate.main(['linear,retrieval', LINEAR, '--random', '--out', 'results', *CHEAP])
+    evaluate.main(['linear,retrieval', *LINEAR, '--random', '--out', 'results', *CHEAP])
     shown = capsys.readouterr().out
     assert 'recall@20' in shown and 'recall@50' not in shown, '42 clips are searched'
     assert 'Random init full on jhmdb, seed 0' in shown
@@ -71,12 +71,12 @@ def test_evaluate_prints_and_writes(world, capsys):
     assert result.checkpoint_hash == 'random'
     assert np.array(result.details['confusion']).shape == (21, 21)
     assert np.array(result.details['confusion']).sum() == 21
-    assert result.config.endswith('configs/downstream/linear_r3d_jhmdb.py')
+    assert result.config.endswith('configs/downstream/r3d18-small.py')
     assert len(list(Path('work_dirs/feature_cache').glob('*.npz'))) == 2
 
 
 def test_several_seeds_are_one_table_and_one_picture(world, capsys):
-    argv = ['linear-adam', LINEAR, '--random', '--seeds', '0', '1', '--label-fraction', '0.5']
+    argv = ['linear-adam', *LINEAR, '--random', '--seeds', '0', '1', '--label-fraction', '0.5']
     evaluate.main([*argv, '--out', 'results', '--pictures', 'pictures', *CHEAP])
     shown = capsys.readouterr().out
     assert 'Random init full on jhmdb, seeds 0, 1' in shown
@@ -175,7 +175,7 @@ def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result
     for path in map(Path, ('run0/x.pth', 'run5/x.pth', 'x.pth')):
         path.parent.mkdir(exist_ok=True)
         torch.save({'state_dict': {}}, path)
-    argv = ['transfer,semi', FINETUNE, 'run{seed}/x.pth', '--label-fraction', '0.1', '--seeds', '0']
+    argv = ['transfer,semi', *LINEAR, 'run{seed}/x.pth', '--label-fraction', '0.1', '--seeds', '0']
     argv += ['5', '--method', 'MS2L', '--pretrained-on', 'nwucla', '--out', 'results']
     evaluate.main([*argv, '--work-dir', 'tuned'])
     assert [(protocols, request.checkpoint.path) for protocols, request in calls] == [
@@ -188,7 +188,7 @@ def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result
     assert request.label_lists == str(Path('results/labels'))
     runs = [result.run for result in read_results('results')]
     assert 'ms2l_full_jhmdb-from-nwucla_linear-10pct_seed5' in runs
-    evaluate.main(['finetune', FINETUNE, 'x.pth', '--work-dir', 'tuned'])
+    evaluate.main(['finetune', *LINEAR, 'x.pth', '--work-dir', 'tuned'])
     assert calls[-1][1].work_dir == 'tuned', 'the folder of the only run'
     assert calls[-1][1].label_lists is None
 
@@ -217,7 +217,7 @@ def test_the_method_is_that_of_the_checkpoint_unless_given(world, monkeypatch):
         ['odd.pth'],
         ['--random'],
     ):
-        evaluate.run(evaluate.parse_args(['knn', LINEAR, *argv]))
+        evaluate.run(evaluate.parse_args(['knn', *LINEAR, *argv]))
     assert methods == ['ms2l-mine_gru', 'MS2L', 'unnamed', 'CSVR', *3 * ['unnamed'], 'Random init']
 
 
@@ -241,7 +241,7 @@ def test_each_student_is_fine_tuned_in_its_own_folder(world, monkeypatch):
         ['work_dirs/a', '--method', 'CSVR'],
         ['--random'],
     ):
-        evaluate.run(evaluate.parse_args(['finetune', FINETUNE, *argv, '--seed', '1']))
+        evaluate.run(evaluate.parse_args(['finetune', *LINEAR, *argv, '--seed', '1']))
     assert [folder.removeprefix('work_dirs/evaluate/') for folder in folders] == [
         f'{name}_full_jhmdb_finetune_seed1'
         for name in (
@@ -266,13 +266,13 @@ def test_every_step_is_checked_before_the_first_one(world, monkeypatch):
     parts = ['--label-fraction', '1,0.1']
     for protocol in ('retrieval', 'all'):
         with pytest.raises(SystemExit, match='retrieval draws no labels: .* --label-fraction'):
-            evaluate.main([protocol, LINEAR, '--random', *parts])
+            evaluate.main([protocol, *LINEAR, '--random', *parts])
     loader = Config(dict(train_dataloader=dict(dataset=dict(label_fraction=1.0))))
     torch.save({'state_dict': {}, 'meta': {'cfg': loader.pretty_text}}, 'x_0.pth')
     with pytest.raises(SystemExit, match='trained with 1 of the labels, not 0.1'):
-        evaluate.main(['joint', FINETUNE, 'x_0.pth', *parts])
+        evaluate.main(['joint', *LINEAR, 'x_0.pth', *parts])
     with pytest.raises(SystemExit, match=r'x_1\.pth: no such checkpoint'):
-        evaluate.main(['knn', LINEAR, 'x_{seed}.pth', '--seeds', '0', '1'])
+        evaluate.main(['knn', *LINEAR, 'x_{seed}.pth', '--seeds', '0', '1'])
 
 
 def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
@@ -284,25 +284,26 @@ def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
         assert '\n' not in message
         return message
 
-    assert 'no such checkpoint' in error('knn', LINEAR, 'none.pth')
+    assert 'no such checkpoint' in error('knn', *LINEAR, 'none.pth')
     assert 'none.py: no such config' in error('knn', 'none.py', '--random')
-    assert 'no training schedule' in error('finetune', LINEAR, '--random')
+    off = ['--cfg-options', 'optim_wrapper=None']
+    assert 'no training schedule' in error('finetune', *LINEAR, '--random', *off)
     options = ['--cfg-options', 'model.cls_head.num_classes=5']
-    assert '21 classes' in error('knn', LINEAR, '--random', *options)
-    assert '--pretrained-on' in error('linear,transfer', LINEAR, 'x.pth')
-    assert '--pretrained-on' in error('transfer', LINEAR, 'x.pth', '--pretrained-on', 'jhmdb')
-    draw = ['retrieval', LINEAR, '--random', '--pictures', 'x', *CHEAP]
+    assert '21 classes' in error('knn', *LINEAR, '--random', *options)
+    assert '--pretrained-on' in error('linear,transfer', *LINEAR, 'x.pth')
+    assert '--pretrained-on' in error('transfer', *LINEAR, 'x.pth', '--pretrained-on', 'jhmdb')
+    draw = ['retrieval', *LINEAR, '--random', '--pictures', 'x', *CHEAP]
     assert 'no result has a confusion matrix' in error(*draw)
     pretraining = str(ROOT / 'configs/csvr_r3d_jhmdb.py')
     assert 'not a downstream config' in error('knn', pretraining, '--random')
     monkeypatch.setenv('MMACT_SSL_DATA', 'nowhere')
-    assert 'python tools/prepare_data.py jhmdb' in error('knn', LINEAR, '--random')
+    assert 'python tools/prepare_data.py jhmdb' in error('knn', *LINEAR, '--random')
 
 
 def test_each_protocol_by_text_has_its_own_cache(monkeypatch):
     monkeypatch.setattr(evaluate, 'read_students', lambda args: {})
     texts = ['--class-texts', 'classes.lmdb', '--clip-texts', 'clips.lmdb']
-    args = evaluate.parse_args(['zeroshot,text-retrieval', LINEAR, 'x.pth', *texts])
+    args = evaluate.parse_args(['zeroshot,text-retrieval', *LINEAR, 'x.pth', *texts])
     cfg, _ = evaluate.load_config(args)
     assert (cfg.zeroshot.texts, cfg.text_retrieval.texts) == ('classes.lmdb', 'clips.lmdb')
 
@@ -310,14 +311,16 @@ def test_each_protocol_by_text_has_its_own_cache(monkeypatch):
 def test_a_checkpoint_or_random_must_be_given(capsys):
     for more in ([], ['x.pth', '--random'], ['--random', '--teacher', 'x.lmdb']):
         with pytest.raises(SystemExit):
-            evaluate.parse_args(['knn', LINEAR, *more])
+            evaluate.parse_args(['knn', *LINEAR, *more])
         assert 'either a checkpoint, --random or --teacher' in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        evaluate.parse_args(['knn', LINEAR, '--random', '--pretrained-on', 'nwucla'])
+        evaluate.parse_args(['knn', *LINEAR, '--random', '--pretrained-on', 'nwucla'])
     assert 'pre-trained on nothing' in capsys.readouterr().err
     # As `make demo` writes it; argparse alone would refuse the checkpoint after the options.
     args = evaluate.parse_args(['knn', 'c.py', '--out', 'results', '--method', 'CSVR', 'x.pth'])
     assert (args.protocols, args.config, args.checkpoint) == ('knn', 'c.py', 'x.pth')
+    args = evaluate.parse_args(['linear', '--set', 'nwucla', 'x.pth'])
+    assert (args.config, args.set, args.checkpoint) == (None, 'nwucla', 'x.pth')
 
 
 def test_a_finetuned_recognizer_is_tested(world, capsys):
@@ -327,12 +330,12 @@ def test_a_finetuned_recognizer_is_tested(world, capsys):
         'finetune.min_iters_per_epoch=0',
         'test_dataloader.dataset.pipeline.1.num_clips=1',
     ]
-    argv = ['finetune', FINETUNE, '--random', '--label-fraction', '0.5', '--out', 'results']
+    argv = ['finetune', *LINEAR, '--random', '--label-fraction', '0.5', '--out', 'results']
     evaluate.main([*argv, '--work-dir', 'tuned', *cheap])
     (written,) = read_results('results')
     assert written.label_fraction == 0.5
     assert len(Path('tuned/labeled_samples.txt').read_text().splitlines()) == 21
-    test_tool.main([FINETUNE, 'tuned/epoch_1.pth', '--dump', 'scores.pkl', *cheap])
+    test_tool.main([*LINEAR, 'tuned/epoch_1.pth', '--dump', 'scores.pkl', *cheap])
     shown = capsys.readouterr().out
     assert f'acc/top1: {written.metrics["top1"]:.4f}' in shown, 'the same accuracy'
     assert Path('scores.pkl').is_file()

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
 from safetensors.torch import load_file, save_file
 
 from mmact_ssl.apis import load_model
@@ -18,6 +17,7 @@ from mmact_ssl.apis.zoo import read_index
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.saved_run import SavedRun
 from tests.helpers.students import weights_of
+from tests.shipped import load
 from tools.publish_model import export_backbone, main
 
 BACKBONE = dict(
@@ -186,7 +186,7 @@ def demo_checkpoint(tmp_path: Path) -> Path:
     """Checkpoint of csvr_r3d_demo, as far as publishing reads it."""
     from mmact_ssl.registry import MODELS
 
-    config = Config.fromfile('configs/downstream/linear_r3d_demo.py')
+    config = load('downstream/r3d18-small.py@demo')
     state = weights_of(MODELS.build(config.model.backbone))
     model = dict(backbone=config.model.backbone.to_dict())
     text = f"backbone_name = 'r3d18-small'\ndataset_name = 'demo'\nmodel = {model}\n"
@@ -306,9 +306,9 @@ def test_a_card_takes_the_figures_of_one_variant(demo_checkpoint, make_result, t
 
 
 def test_a_network_that_no_config_evaluates_needs_one(training_checkpoint, tmp_path):
-    with pytest.raises(SystemExit, match='give one by --downstream'):
+    with pytest.raises(SystemExit, match='there is no .*: give a downstream config'):
         main([str(training_checkpoint), str(tmp_path / 'x')])
-    other = 'configs/downstream/linear_r3d_demo.py'
+    other = 'configs/downstream/r3d18-small.py'
     with pytest.raises(SystemExit, match=r'error: .*weights do not fit'):
         main([str(training_checkpoint), str(tmp_path / 'x'), '--downstream', other])
     assert not list(tmp_path.glob('*.safetensors')), 'what cannot be loaded does not stay'
@@ -317,8 +317,8 @@ def test_a_network_that_no_config_evaluates_needs_one(training_checkpoint, tmp_p
 def test_the_adapters_of_the_tasks_go_along(tmp_path: Path):
     from mmact_ssl.registry import MODELS
 
-    downstream = 'configs/downstream/linear_r3d-adapted_demo.py'
-    adapted = MODELS.build(Config.fromfile(downstream).model.backbone)
+    downstream = 'configs/downstream/r3d18-small-adapted.py'
+    adapted = MODELS.build(load('downstream/r3d18-small-adapted.py@demo').model.backbone)
     meta = {'cfg': "dataset_name = 'demo'\n", 'experiment_name': 'hcpg_r3d_demo_20260101_010101'}
     torch.save({'meta': meta, 'state_dict': adapted.state_dict()}, tmp_path / 'epoch_1.pth')
     command = [str(tmp_path / 'epoch_1.pth'), str(tmp_path / 'mine')]

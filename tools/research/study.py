@@ -24,7 +24,7 @@ from mmact_ssl.evaluation.results import PRETEXT, has_result, result_file, run_n
 
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'hooks', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'method'}
-EVALUATION_KEYS |= {'variant', 'finetuned', 'beside_start', 'program'}
+EVALUATION_KEYS |= {'variant', 'finetuned', 'beside_start', 'program', 'set'}
 # In a run's folder: what it was trained with, so that no other run resumes or uses it.
 RECORD = 'study_run.json'
 POINTER = 'last_checkpoint'  # mmengine's, in a folder of a training
@@ -290,6 +290,7 @@ class _Run:
                 program = evaluation.get('program', 'tools/test.py')
                 found = [program, evaluation['config'], *encoder]
                 options = self.options + options
+            found += ['--set', evaluation['set']] if 'set' in evaluation else []
             found += ['--method', method, '--variant', variant]
             found += ['--seed', str(self.seed)]
             found += [] if given is None else ['--label-fraction', str(given)]

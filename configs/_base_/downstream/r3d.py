@@ -6,10 +6,13 @@ model = dict(
     cls_head=dict(type='mmaction.I3DHead'),
     data_preprocessor=dict(format_shape='NCTHW'),
 )
-sample = dict(type='mmaction.SampleFrames', frame_interval=2, out_of_bound_opt='repeat_last')
+sample = dict(
+    type='mmaction.SampleFrames',
+    frame_interval=_base_.get('frame_interval', 2),
+    out_of_bound_opt='repeat_last',
+)
 # Three clips, spread evenly: their features, or their scores, are averaged.
 sample_test = dict(sample, num_clips=3, test_mode=True)
-flip = dict(type='mmaction.Flip', flip_ratio=0.5)
 pack = [
     dict(type='mmaction.FormatShape', input_format='NCTHW'),
     dict(type='mmaction.PackActionInputs'),

@@ -1,11 +1,12 @@
-# What all students of skeletons share downstream: mmaction2's recognizer, fine-tuned or frozen.
-# Whole clips, normalized as in pre-training.
-_base_ = '../schedules/frozen_protocols.py'
+# What all students of skeletons share downstream: mmaction2's recognizer, fine-tuned or frozen, on
+# the set that --set names or the prepared folder of --data. Whole clips, normalized as in
+# pre-training.
+_base_ = ['{{$MMACT_SSL_SET:../sets/folder-skeleton.py}}', '../schedules/frozen_protocols.py']
 
 custom_imports = dict(imports=['mmact_ssl'])
 model = dict(
     type='mmaction.RecognizerGCN',
-    cls_head=dict(type='mmaction.GCNHead'),
+    cls_head=dict(type='mmaction.GCNHead', num_classes=_base_.num_classes),
     data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'),
 )
 # Frozen features are pooled as in pre-training.
@@ -16,13 +17,14 @@ train_dataloader = dict(
     batch_size=64,
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type='mmact_ssl.SkeletonDataset'),
+    dataset=dict(type='mmact_ssl.SkeletonDataset', **_base_.train_set),
 )
 test_dataloader = dict(
     batch_size=64,
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='mmact_ssl.SkeletonDataset', test_mode=True),
+    dataset=dict(type='mmact_ssl.SkeletonDataset', test_mode=True, **_base_.test_set),
 )
+linear = {key: _base_[key] for key in ('group_pattern', 'group_file') if key in _base_}
 test_evaluator = dict(type='mmaction.AccMetric')
 test_cfg = dict(type='TestLoop')

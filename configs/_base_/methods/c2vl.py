@@ -1,5 +1,16 @@
+# One step:
+#
+#     z = project(student(augment(clip)))         # skeletons
+#     w = project(one of the clip's sentences)    # cached embeddings
+#     S, S' = z @ w, the same of the moving averages of student and projectors
+#     K = cosines among the sentences             # which clips are described alike
+#     alike  = beta * softmax(K) + (1 - beta) * softmax(S')
+#     target = (1 - alpha) * identity + alpha * alike     # alpha rises from 0 to alpha_max
+#     loss   = cross_entropy(target, softmax(S)) and the same from sentences to skeletons
+#     optimizer.step(), then the averages follow
+#
 # C2VL on a graph network of 256 channels: one view of a clip against a sentence about it.
-_base_ = ['skeleton.py', '../schedules/ms2l-twoview.py']
+_base_ = ['skeleton.py', '../schedules/skeleton_adamw.py']
 
 momentum = 0.999
 model = dict(

@@ -1,7 +1,19 @@
+# One step:
+#
+#     clip, future, keyframes = frames(video)     # 16 frames, the 16 after them, 3 I-frames
+#     early, last = student(clip)                 # the only pass through the student
+#     static, dynamic = adapter(early), adapter(last)
+#     pose    = distance(read(dynamic), poses of clip) + distance(predict(dynamic), poses of future)
+#     context = info_nce(static, frame_encoder(keyframes))
+#     current = distance(generate(static, dynamic), clip)
+#     future  = distance(generate(static, dynamic, blurred last frame), future)
+#     loss    = weighted sum                      # pose, current and future each with a GAN's loss
+#     optimizer.step(), adversary.step()          # discriminators have their own optimizer
+#
 # CSVR on R3D-18: one student, an adapter for the dynamic and one for the static feature, three
 # branches, the third of which has a head for current and one for future frames. A task is switched
 # off by `--cfg-options model.heads.pose=None` (or context, current, future).
-_base_ = ['video.py', '../schedules/csvr_adamw.py']
+_base_ = ['video.py', '../schedules/pretrain_adamw.py']
 
 generation = dict(
     type='FrameGenerationHead',
@@ -76,3 +88,11 @@ make_views = [
 ]
 train_pipeline = [sample_views, load_poses, *make_views]
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
+
+# The student learns by AdamW; the discriminators by Adam without momentum, as in TGANv2 (learning
+# rate 2e-4, betas 0 and 0.9).
+optim_wrapper = dict(
+    constructor='AdversarialOptimWrapperConstructor',
+    adversary=dict(optimizer=dict(type='Adam', lr=2e-4, betas=(0.0, 0.9))),
+)
+auto_scale_lr = dict(base_batch_size=128)  # 8 GPUs of 16 samples

@@ -1,3 +1,15 @@
+# One step:
+#
+#     clip, clip_b = frames(video)                  # two clips, each cut and colored in its own way
+#     s, s_b = student(clip), student(clip_b)       # pooled features
+#     for k in teachers:                            # t_k, t_k_b: cached embeddings of both clips
+#         contrast_k  = info_nce(project_k(s), t_k_b) + info_nce(project_k(s_b), t_k)
+#         agreement_k = 2 - cos(project_k(s), t_k) - cos(project_k(s_b), t_k_b)
+#     guidance = sum of weight_k * (contrast_k + agreement_k) / 2
+#     contrast = nt_xent(project(s), project(s_b))  # of student with student
+#     loss     = weighted sum of guidance and contrast
+#     optimizer.step()
+#
 # DTG-Net on R3D-18: two clips of a video, guidance by each teacher, and a contrast of student with
 # student.
 _base_ = ['video.py', '../schedules/pretrain_adamw.py']

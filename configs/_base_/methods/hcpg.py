@@ -1,3 +1,15 @@
+# One step:
+#
+#     clip, clip_b = frames(video)                # two clips at two speeds
+#     f, f_b = student(clip), student(clip_b)     # feature maps
+#     for task in (appearance, motion, parsing):  # an adapter each
+#         a[task], b[task] = adapter_task(f), adapter_task(f_b)
+#     appearance = contrast(a, b, positives=same video, negatives=other videos)
+#     motion     = contrast(a, b, positives=same speed, negatives=other speeds)
+#     parsing    = cross_entropy(decode(a), part maps of the teacher)
+#     loss       = weighted sum of the three
+#     optimizer.step()
+#
 # HCPG on R3D-18: two clips of a video at two speeds, contrasted by appearance and by motion, and a
 # parser distilled, each task on an adapter of its own.
 _base_ = ['video.py', '../schedules/pretrain_adamw.py']

@@ -1,6 +1,14 @@
+# One step:
+#
+#     one, two = augment(clip), augment(clip)     # cut, turned, sheared, mirrored, jittered, masked
+#     for stream in (joint, bone, motion):        # a GRU and a projector each
+#         z_one, z_two = project(student(one)), project(student(two))
+#         contrast += nt_xent(z_one, z_two)       # other clips of the batch are the negatives
+#     optimizer.step()
+#
 # MS2L's contrast between two augmented views of a clip, of each stream for itself, on GRUs over
 # joints, bones and motion.
-_base_ = ['skeleton.py', '../schedules/ms2l-twoview.py']
+_base_ = ['skeleton.py', '../schedules/skeleton_adamw.py']
 
 views = ('one', 'two')
 model = dict(

@@ -11,6 +11,8 @@ num_classes = 12
 bodies = dict(layout='ntu25', num_persons=1)
 format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
 group_pattern = r'_s(\d+)_'  # of a subject, whose clips the linear probe keeps together
+pad = dict(type='PadFrames', num_frames=48)  # to the longest clip
+clip_frames = 32  # of graph networks, as in pre-training
 
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
 train_set = dict(ann_file=f'{data_root}/xsub_train.txt', **folder)

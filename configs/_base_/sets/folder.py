@@ -9,8 +9,9 @@ synthetic = False
 prepare_command = own_folder['prepare_command']
 data_root = own_folder['root']
 num_classes = own_folder['num_classes']
+group_file = own_folder['groups']  # which clips the linear probe keeps together
+one_standard_error = True  # how the linear probe chooses its penalty
 
-train_videos = dict(ann_file=own_folder['train'], data_prefix=dict(video=data_root))
-test_videos = dict(ann_file=own_folder['test'], data_prefix=dict(video=data_root))
-train_set = dict(train_videos, prepare_command=prepare_command)
-test_set = dict(test_videos, prepare_command=own_folder['test_command'])
+videos = dict(video=data_root)
+train_set = dict(ann_file=own_folder['train'], data_prefix=videos, prepare_command=prepare_command)
+test_set = dict(train_set, ann_file=own_folder['test'], prepare_command=own_folder['test_command'])

@@ -7,8 +7,8 @@ num_classes = 51
 # Of a source video, in file names like April_09_brush_hair_u_nm_np1_ba_goo_0.avi; the linear probe
 # keeps its clips together.
 group_pattern = r'([^/]+)_[fhlu]_[cn]m_np\d'
+one_standard_error = True  # how the linear probe chooses its penalty
 
-videos = dict(video=f'{data_root}/videos')
-train_videos = dict(ann_file=f'{data_root}/hmdb51_train_split_1_videos.txt', data_prefix=videos)
-test_videos = dict(ann_file=f'{data_root}/hmdb51_val_split_1_videos.txt', data_prefix=videos)
-train_set = dict(train_videos, prepare_command=prepare_command)
+folder = dict(data_prefix=dict(video=f'{data_root}/videos'), prepare_command=prepare_command)
+train_set = dict(ann_file=f'{data_root}/hmdb51_train_split_1_videos.txt', **folder)
+test_set = dict(ann_file=f'{data_root}/hmdb51_val_split_1_videos.txt', **folder)

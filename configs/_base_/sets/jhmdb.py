@@ -7,8 +7,8 @@ num_classes = 21
 # Clips are numbered source video by source video, and a video's are all in one split: a run of
 # numbers in the training list, which the linear probe keeps together, cuts through none.
 group_pattern = r'([^/]+)_(\d+)\.mp4$'
+one_standard_error = True  # how the linear probe chooses its penalty
 
-train_videos = dict(ann_file=f'{data_root}/train.txt', data_prefix=dict(video=data_root))
-test_videos = dict(ann_file=f'{data_root}/test.txt', data_prefix=dict(video=data_root))
-train_set = dict(train_videos, prepare_command=prepare_command)
-test_set = dict(test_videos, prepare_command=prepare_command)
+folder = dict(data_prefix=dict(video=data_root), prepare_command=prepare_command)
+train_set = dict(ann_file=f'{data_root}/train.txt', **folder)
+test_set = dict(ann_file=f'{data_root}/test.txt', **folder)

@@ -4,9 +4,12 @@ synthetic = False
 prepare_command = 'python tools/prepare_data.py sthv2 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/sthv2'
 num_classes = 174
+# No group_pattern: each video was filmed for itself, and its name does not give by whom.
+one_standard_error = True  # how the linear probe chooses its penalty
 
-train_videos = dict(ann_file=f'{data_root}/train.txt', data_prefix=dict(video=data_root))
-test_videos = dict(ann_file=f'{data_root}/test.txt', data_prefix=dict(video=data_root))
-train_set = dict(train_videos, prepare_command=prepare_command)
+folder = dict(data_prefix=dict(video=data_root), prepare_command=prepare_command)
+train_set = dict(ann_file=f'{data_root}/train.txt', **folder)
+test_set = dict(ann_file=f'{data_root}/test.txt', **folder)
 # Some actions differ only in left and right: no flip.
-no_flip = dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.0)
+flip_ratio = 0.0
+no_flip = dict(type='HorizontalFlip', layout='coco17', flip_ratio=flip_ratio)

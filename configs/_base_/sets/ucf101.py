@@ -5,8 +5,8 @@ prepare_command = 'follow mmaction2, tools/data/ucf101/README.md'
 data_root = '{{$MMACT_SSL_DATA:data}}/ucf101'
 num_classes = 101
 group_pattern = r'_g(\d+)_'  # of a source video, whose clips the linear probe keeps together
+one_standard_error = True  # how the linear probe chooses its penalty
 
-videos = dict(video=f'{data_root}/videos')
-train_videos = dict(ann_file=f'{data_root}/ucf101_train_split_1_videos.txt', data_prefix=videos)
-test_videos = dict(ann_file=f'{data_root}/ucf101_val_split_1_videos.txt', data_prefix=videos)
-train_set = dict(train_videos, prepare_command=prepare_command)
+folder = dict(data_prefix=dict(video=f'{data_root}/videos'), prepare_command=prepare_command)
+train_set = dict(ann_file=f'{data_root}/ucf101_train_split_1_videos.txt', **folder)
+test_set = dict(ann_file=f'{data_root}/ucf101_val_split_1_videos.txt', **folder)

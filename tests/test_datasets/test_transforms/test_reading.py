@@ -20,10 +20,10 @@ from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.parts import build_pipeline
 from mmact_ssl.visualization.pages import FRAMES, clip_frames
 from tests.helpers.videos import index_of, video_cases, write_video
+from tests.shipped import load
 
 CASES = video_cases()
 ROOT = Path(__file__).parents[3]
-CONFIG = ROOT / 'configs' / 'downstream' / 'linear_r3d_jhmdb.py'
 OPENED = dict(type='mmact_ssl.ReadVideo')
 SAMPLED = dict(type='mmaction.SampleFrames', clip_len=5, frame_interval=3, num_clips=2)
 DECODED = dict(type='mmact_ssl.DecodeFrames')
@@ -59,7 +59,7 @@ def training(path):
 
 @cache
 def downstream() -> Config:
-    return Config.fromfile(CONFIG)
+    return load('downstream/r3d18-small.py@jhmdb')
 
 
 def evaluation(path):

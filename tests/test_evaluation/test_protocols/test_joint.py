@@ -75,7 +75,7 @@ def test_what_has_no_fitting_classifier_is_refused(
 
 def check_scores(name, model_config, targets, channels, tmp_path):
     """A pre-training's classifier, and mmaction2's recognizer with its weights, score alike."""
-    cfg = load(f'downstream/{name}.py')
+    cfg = load(f'downstream/{name}')
     part = cfg.model.backbone.get('encoder', cfg.model.backbone)
     part.hidden_size, cfg.model.cls_head.in_channels = (
         8,
@@ -109,7 +109,7 @@ def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
     targets = dict(
         shuffled=dict(permutation=torch.tensor([0, 3])), sample=dict(label=torch.tensor([1, -1]))
     )
-    check_scores('linear_gru_nwucla', model_config, targets, 3, tmp_path)
+    check_scores('gru.py@nwucla', model_config, targets, 3, tmp_path)
 
 
 @pytest.mark.parametrize('name', ['twoview', 'cameras'])
@@ -120,7 +120,7 @@ def test_a_classifier_on_streams_scores_as_in_its_training(name, tmp_path):
     for head in model_config.heads.values():
         head.in_channels = 96
     targets = dict(sample=dict(label=torch.tensor([1, -1])))
-    check_scores('linear_gru-streams_nwucla', model_config, targets, 9, tmp_path)
+    check_scores('gru-streams.py@nwucla', model_config, targets, 9, tmp_path)
 
 
 def test_a_classifier_of_pooled_features_reads_these(make_task, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.registry import MODELS
 from mmact_ssl.saved_run import SavedRun
+from tests.shipped import load
 from tools.publish_model import export_backbone
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
@@ -36,7 +37,7 @@ def pretrained(tmp_path_factory):
 @pytest.mark.parametrize('outputs', [('feature_map', *TASKS), ('motion',)])
 def test_downstream_it_is_what_the_tasks_read(pretrained, tmp_path, outputs):
     model, path = pretrained
-    config = Config.fromfile(CONFIGS / 'downstream' / 'linear_r3d-adapted_jhmdb.py')
+    config = load('downstream/r3d18-small-adapted.py@jhmdb')
     backbone = config.model.backbone
     backbone.backbone.base_channels = 4
     backbone.outputs = outputs

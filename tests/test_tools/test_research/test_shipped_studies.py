@@ -17,8 +17,8 @@ STUDIES = sorted(path.stem for path in (ROOT / 'configs/studies').glob('*.py'))
 
 
 @cache
-def dataset_of(config: str) -> str:
-    return Config.fromfile(ROOT / config).dataset_name
+def dataset_of(config: str, name: str | None = None) -> str:
+    return read_config(str(ROOT / config), dataset=name).dataset_name
 
 
 @cache
@@ -38,7 +38,9 @@ def test_every_study_can_be_planned_on_its_data_set(name):
     assert config.dataset.replace('-skeleton', '') == name.partition('_')[2]
     for run in runs_of(config):
         for part in run['evaluations']:
-            assert dataset_of(part['config']) == part.get('dataset', config.dataset)
+            assert dataset_of(part['config'], part.get('set')) == part.get(
+                'dataset', config.dataset
+            )
         if run.get('pretrain') is not None:
             assert dataset_of(run['pretrain']) == config.dataset
 
@@ -50,9 +52,9 @@ def test_the_options_of_every_study_are_read(name):
         for part in (*run['evaluations'], dict(run, config=run.get('pretrain'))):
             options = tuple(o.replace('{seed}', '0') for o in part.get('cfg_options', ()))
             if part['config'] and options:
-                commands.add((part['config'], options))
-    for config, options in commands:
-        check_config(read_config(str(ROOT / config), options))
+                commands.add((part['config'], options, part.get('set')))
+    for config, options, dataset in commands:
+        check_config(read_config(str(ROOT / config), options, dataset=dataset))
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ RECIPES = (
     'hcpg_r3d_k400.py',
     'dtg_r3d_k400.py',
     'dtg_tsm-r50_k400.py',
-    'c2vl_stgcn_ntu60-xsub.py',
-    'ms2l_gru_ntu60-xsub.py',
+    'c2vl_stgcn.py',
+    'ms2l_gru.py',
 )
 SUPERVISED = ('supervised', 'supervised-amp', 'supervised-channels-last')
 WAYS = (*SUPERVISED, 'float32', 'amp', 'channels-last', 'compiled')
@@ -167,7 +167,8 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     check_gpu()
     found = []
     for recipe in args.recipes:
-        cfg = read_config(str(CONFIGS / recipe), [])
+        dataset = 'ntu60-xsub' if recipe in ('c2vl_stgcn.py', 'ms2l_gru.py') else None
+        cfg = read_config(str(CONFIGS / recipe), dataset=dataset)
         if cfg.model.backbone.get('pretrained'):
             cfg.model.backbone.pretrained = None
             if 'TSM' in cfg.model.backbone.type:  # which would ask for the file all the same

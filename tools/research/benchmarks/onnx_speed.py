@@ -16,30 +16,31 @@ from typing import Any
 import interleave
 import numpy as np
 import torch
-from mmengine.config import Config
 
 from mmact_ssl.apis.model import PretrainedModel, load_file
 from mmact_ssl.apis.onnx_export import example_inputs, export_onnx
 from mmact_ssl.apis.publish import make_card, write_model
+from mmact_ssl.engine.launch import read_config
 from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.shipped_configs import CONFIGS
+from mmact_ssl.shipped_configs import DOWNSTREAM
 
 STUDENTS = (
-    *('r3d_demo', 'r3d_ucf101', 'tsm-lite0_jhmdb', 'tsn-r18_ucf101'),
-    *('gru_nwucla', 'gru-streams_nwucla', 'stgcn_nwucla', 'stgcnpp_nwucla', 'aagcn_nwucla'),
+    *('r3d18-small', 'r3d18', 'tsm-lite0', 'tsn-r18'),
+    *('gru', 'gru-streams', 'stgcn', 'stgcnpp', 'aagcn'),
 )
 CLIPS, FRAMES = 8, 64  # of skeletons
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
-    parser.add_argument('--students', nargs='+', default=STUDENTS, help='linear_<name>.py')
+    parser.add_argument('--students', nargs='+', default=STUDENTS, help='of configs/downstream/')
     parser.add_argument('--rounds', type=int, default=5)
 
 
 def write_student(name: str, folder: Path) -> PretrainedModel:
     """Publish a config's network with random weights, and load it."""
-    cfg = Config.fromfile(CONFIGS / 'downstream' / f'linear_{name}.py')
+    dataset = 'ucf101' if name.startswith(('r', 't')) else 'nwucla'
+    cfg = read_config(str(DOWNSTREAM / f'{name}.py'), dataset=dataset)
     if cfg.model.backbone.get('checkpoint') is not None:
         cfg.model.backbone.checkpoint = None
     known = dict.fromkeys(('method', 'config', 'trained_on', 'licence', 'source_sha256'), 'made')

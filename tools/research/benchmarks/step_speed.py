@@ -46,15 +46,15 @@ METHODS = {
         'csvr': 'csvr_r3d_k400.py',
         'dtg': 'dtg_r3d_k400.py',
         'hcpg': 'hcpg_r3d_k400.py',
-        'c2vl': 'c2vl_stgcn_ntu60-xsub.py',
-        'ms2l': 'ms2l_gru_ntu60-xsub.py',
+        'c2vl': 'c2vl_stgcn.py',
+        'ms2l': 'ms2l_gru.py',
     },
     'small': {
         'csvr': 'csvr_r3d_jhmdb.py',
         'dtg': 'dtg_r3d_jhmdb.py',
         'hcpg': 'hcpg_r3d_jhmdb.py',
-        'c2vl': 'c2vl_stgcn_ntu60-xsub.py',
-        'ms2l': 'ms2l_gru_ntu60-xsub.py',
+        'c2vl': 'c2vl_stgcn.py',
+        'ms2l': 'ms2l_gru.py',
     },
 }
 TARGETS = {'csvr': 1.35, 'dtg': 2.1, 'hcpg': 2.1, 'c2vl': 1.2, 'ms2l': 4.0}
@@ -233,9 +233,10 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Compare each method's step."""
     found = []
     for method in args.methods:
-        cfg = read_config(str(CONFIGS / METHODS[args.size][method]), args.cfg_options)
-        init_default_scope(cfg.default_scope)
         is_video = method in ('csvr', 'dtg', 'hcpg')
+        path = str(CONFIGS / METHODS[args.size][method])
+        cfg = read_config(path, args.cfg_options, dataset=None if is_video else 'ntu60-xsub')
+        init_default_scope(cfg.default_scope)
         count = args.clips if is_video else args.skeletons
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

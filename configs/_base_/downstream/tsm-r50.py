@@ -1,7 +1,0 @@
-# TSM's ResNet-50 in mmaction2's recognizer.
-_base_ = ['../students/tsm-r50.py', 'frames.py']
-
-model = dict(
-    backbone=_base_.backbone,
-    cls_head=dict(type='mmaction.TSMHead', in_channels=2048, num_segments=8, dropout_ratio=0.5),
-)

@@ -1,1 +1,0 @@
-_base_ = ['linear_aagcn_ntu120-xset.py', '../_base_/schedules/finetune_skeleton.py']

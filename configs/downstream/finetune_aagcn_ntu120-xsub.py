@@ -1,1 +1,0 @@
-_base_ = ['linear_aagcn_ntu120-xsub.py', '../_base_/schedules/finetune_skeleton.py']

@@ -1,1 +1,0 @@
-_base_ = ['linear_aagcn_pkummd1.py', '../_base_/schedules/finetune_skeleton.py']

@@ -1,1 +1,0 @@
-_base_ = ['linear_gru-streams_nwucla.py', '../_base_/schedules/finetune_gru-streams.py']

@@ -1,1 +1,0 @@
-_base_ = ['linear_gru.py', '../_base_/schedules/finetune_gru.py']

@@ -1,1 +1,0 @@
-_base_ = ['linear_r3d_hmdb51.py', '../_base_/schedules/finetune_r3d18.py']

@@ -1,1 +1,0 @@
-_base_ = ['linear_stgcn_nwucla.py', '../_base_/schedules/finetune_skeleton.py']

@@ -1,1 +1,0 @@
-_base_ = ['linear_stgcnpp_pkummd2.py', '../_base_/schedules/finetune_skeleton.py']

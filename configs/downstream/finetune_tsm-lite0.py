@@ -1,1 +1,0 @@
-_base_ = ['linear_tsm-lite0.py', '../_base_/schedules/finetune_small.py']

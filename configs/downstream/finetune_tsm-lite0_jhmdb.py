@@ -1,1 +1,0 @@
-_base_ = ['linear_tsm-lite0_jhmdb.py', '../_base_/schedules/finetune_small.py']

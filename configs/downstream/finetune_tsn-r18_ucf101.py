@@ -1,1 +1,0 @@
-_base_ = ['linear_tsn-r18_ucf101.py', '../_base_/schedules/finetune_r3d18.py']

@@ -1,0 +1,10 @@
+# The GRUs over streams, with features averaged over six copies of a clip: as it is and turned by 30
+# degrees either way, each mirrored too. For frozen features; not comparable with papers' numbers.
+_base_ = 'gru-streams.py'
+
+backbone_name = 'gru-streams-copies'
+bones, *rest = _base_.format_streams
+copies = dict(type='mmact_ssl.TurnedCopies', degrees=(-30, 0, 30), transforms=[bones])
+pipeline = [_base_.normalize, _base_.resample, copies, *rest]
+test_dataloader = dict(dataset=dict(pipeline=pipeline))
+optim_wrapper = None

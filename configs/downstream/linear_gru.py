@@ -1,7 +1,0 @@
-_base_ = ['../_base_/sets/folder-skeleton.py', '../_base_/downstream/gru.py']
-
-model = dict(backbone=_base_.bodies, cls_head=dict(num_classes=_base_.num_classes))
-pipeline = [_base_.normalize, _base_.pad, _base_.format_bodies, _base_.pack]
-train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=pipeline))
-test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=pipeline))
-linear = dict(group_file=_base_.own_folder.groups)

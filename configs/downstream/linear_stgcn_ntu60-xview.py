@@ -1,9 +1,0 @@
-_base_ = ['../_base_/sets/ntu60-xview.py', '../_base_/downstream/stgcn.py']
-
-model = dict(
-    backbone=dict(layout=_base_.bodies.layout), cls_head=dict(num_classes=_base_.num_classes)
-)
-pipeline = [_base_.normalize, _base_.resample, _base_.format_bodies, _base_.pack]
-train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=pipeline))
-test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=pipeline))
-linear = dict(group_pattern=_base_.group_pattern)

@@ -1,8 +1,0 @@
-_base_ = ['../_base_/sets/nwucla.py', '../_base_/downstream/stgcnpp-small.py']
-
-model = dict(
-    backbone=dict(layout=_base_.bodies.layout), cls_head=dict(num_classes=_base_.num_classes)
-)
-train_dataloader = dict(dataset=_base_.train_set)
-test_dataloader = dict(dataset=_base_.test_set)
-linear = dict(group_pattern=_base_.group_pattern)

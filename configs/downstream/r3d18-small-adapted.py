@@ -1,0 +1,17 @@
+# What HCPG's tasks read: the feature map and all adapters, side by side, of a checkpoint that
+# tools/publish_model.py has written with --adapters appearance motion parsing. For frozen features.
+_base_ = 'r3d18-small.py'
+
+backbone_name = 'r3d18-small-adapted'
+adapter = dict(type='mmact_ssl.GatedAdapter', in_channels=128, out_channels=64)
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmact_ssl.AdaptedBackbone',
+        backbone=_base_.backbone,
+        adapters=dict(appearance=adapter, motion=adapter, parsing=adapter),
+        outputs=('feature_map', 'appearance', 'motion', 'parsing'),
+    ),
+    cls_head=dict(in_channels=128 + 3 * 64),
+)
+optim_wrapper = None

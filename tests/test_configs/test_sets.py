@@ -1,0 +1,83 @@
+"""Configs that name no data set read the one of ``--set``: a shipped one or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmact_ssl.engine.launch import read_config
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.downstream import config_for
+from mmact_ssl.evaluation.knn_monitor_hook import KNNMonitorHook
+from mmact_ssl.saved_run import SavedRun
+from tests.shipped import CONFIGS, load, own_folder
+from tools.train import load_config, parse_args
+
+
+@pytest.fixture
+def own_set(tmp_path: Path) -> str:
+    text = (CONFIGS / '_base_/sets/nwucla.py').read_text()
+    (tmp_path / 'mine.py').write_text(text.replace("'nwucla'", "'mine'"))
+    return str(tmp_path / 'mine.py')
+
+
+@pytest.mark.parametrize('name', ['downstream/gru.py', 'c2vl_stgcn.py'])
+def test_a_set_is_shipped_or_a_file(name, own_set):
+    shipped, own = (
+        read_config(str(CONFIGS / name), dataset=one).to_dict() for one in ('nwucla', own_set)
+    )
+    assert (shipped.pop('dataset_name'), own.pop('dataset_name')) == ('nwucla', 'mine')
+    assert shipped == own
+
+
+def test_a_run_has_the_name_of_config_and_set():
+    args = parse_args([str(CONFIGS / 'c2vl_stgcn.py'), '--set', 'pkummd1'])
+    assert load_config(args).work_dir == 'work_dirs/c2vl_stgcn_pkummd1'
+
+
+@pytest.mark.parametrize(
+    ('name', 'dataset', 'answer'),
+    [
+        ('downstream/gru.py', 'jhmdb', '--set jhmdb does not go with .*a set of videos, one of'),
+        ('downstream/r3d18.py', 'nwucla', '--set nwucla does not go with '),
+        ('downstream/gru.py', 'nwulca', '--set nwulca: no such set; .*nwucla'),
+        ('csvr_r3d_jhmdb.py', 'jhmdb', 'names its own data set: leave --set out'),
+        ('dtg_tsm-lite0.py', 'jhmdb', 'this config names no data set: give --data DIR'),
+        ('downstream/gru.py', '', 'this config names no data set: .*take --set NAME'),
+    ],
+)
+def test_what_does_not_go_together(name, dataset, answer):
+    with pytest.raises(ConfigError, match=answer):
+        read_config(str(CONFIGS / name), dataset=dataset or None)
+
+
+def test_a_folder_and_a_set_are_not_read_at_once(monkeypatch, own_set):
+    path = str(CONFIGS / 'downstream/gru.py')
+    with pytest.raises(ConfigError, match='--data and --set both'):
+        read_config(path, data=own_folder(), dataset='nwucla')
+    monkeypatch.setenv('MMACT_SSL_SET', own_set)
+    assert read_config(path).dataset_name == 'mine'
+    assert read_config(path, data=own_folder()).dataset_name == 'own'
+
+
+def test_the_config_of_a_checkpoint_is_that_of_its_network(tmp_path):
+    cfg = load('ms2l-twoview_gru_nwucla.py', ['model.backbone.encoder.hidden_size=8'])
+    checkpoint = str(tmp_path / 'a.pth')
+    torch.save(dict(state_dict={}, meta=dict(cfg=cfg.pretty_text)), checkpoint)
+    for name in ('nwucla', 'utdmhad-skeleton'):
+        found = config_for(SavedRun.read(checkpoint), None, dataset=name)
+        assert (found.dataset_name, found.model.backbone.encoder.hidden_size) == (name, 8)
+    with pytest.raises(ConfigError, match='layout=kinect20, and ntu60-xsub has layout=ntu25'):
+        config_for(SavedRun.read(checkpoint), None, dataset='ntu60-xsub')
+    with pytest.raises(ConfigError, match='for skeletons, .*, and the set jhmdb holds videos'):
+        config_for(SavedRun.read(checkpoint), None, dataset='jhmdb')
+
+
+def test_the_knn_monitor_reads_the_set_of_the_run():
+    hook = KNNMonitorHook(str(CONFIGS / 'downstream/gru.py'))
+    hook.before_run(SimpleNamespace(cfg=Config(dict(dataset_name='pkummd1'))))
+    assert hook.cfg.dataset_name == 'pkummd1'

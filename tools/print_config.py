@@ -1,0 +1,91 @@
+"""Print a config as it is read, each value with the file that set it.
+
+    python tools/print_config.py configs/csvr_r3d_jhmdb.py
+    python tools/print_config.py configs/downstream/gru.py --set nwucla
+
+The keys are those of ``--cfg-options``. Variables of the files, which are read only while they
+load, are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--data', help='prepared folder, for a config that names no data set')
+    parser.add_argument('--set', help='or a shipped set, for a config that takes one')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE', help='change the config'
+    )
+    return parser.parse_args(argv)
+
+
+def values_of(part: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+    """Key and value of everything in a config that is no dict; lists are one value."""
+    if not isinstance(part, dict) or not part:
+        yield path, part
+        return
+    for key, value in part.items():
+        yield from values_of(value, f'{path}.{key}' if path else key)
+
+
+def origins(cfg: Config, data: str | None, dataset: str | None) -> dict[str, str]:
+    """The file that set each value: the first of those, back from the config, that agree in it."""
+    from mmact_ssl.datasets.prepared_folder import telling_data
+    from mmact_ssl.engine.launch import read_config
+
+    found: dict[str, str] = {}
+    wanted = dict(values_of(cfg.to_dict()))
+    # mmengine keeps the text of all files, bases before the files that inherit them.
+    files = [
+        line for line in cfg.text.splitlines() if line.endswith('.py') and os.path.isfile(line)
+    ]
+    settled: set[str] = set()
+    with telling_data(data, dataset):
+        for file in reversed(files):
+            own = dict(values_of(read_config(file).to_dict()))
+            settled |= {key for key in own.keys() - settled if own[key] != wanted.get(key)}
+            found.update(dict.fromkeys(own.keys() & wanted.keys() - settled, os.path.relpath(file)))
+    return found
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print."""
+    args = parse_args(argv)
+    # After parsing: --help need not wait for torch.
+    from mmengine.logging import MMLogger
+
+    from mmact_ssl.engine.config_check import READ
+    from mmact_ssl.engine.launch import read_config
+    from mmact_ssl.engine.terminal import quiet_the_screen
+    from mmact_ssl.errors import one_line_errors
+
+    quiet_the_screen(MMLogger.get_current_instance())
+    with one_line_errors():
+        cfg = read_config(args.config, args.cfg_options, args.data, args.set)
+        files = origins(cfg, args.data, args.set)
+        for key, value in values_of(cfg.to_dict()):
+            if key.partition('.')[0] not in READ:
+                continue
+            file = files.get(key, '--cfg-options')
+            if value and isinstance(value, list) and isinstance(value[0], dict):
+                for index, step in enumerate(value):
+                    print(f'{key}.{index} = {step!r}  # {file}')
+            else:
+                print(f'{key} = {value!r}  # {file}')
+
+
+if __name__ == '__main__':
+    main()
