@@ -18,9 +18,7 @@ SHORT = {
     'prompts': 'generate_prompts',
     'publish': 'publish_model',
     'setup': 'setup_environment',
-    'study': 'run_study',
 }
-INTERNAL = ('list_parts', 'make_tables')  # they write pages of a checkout
 
 
 def find_tools() -> dict[str, Path]:
@@ -29,7 +27,7 @@ def find_tools() -> dict[str, Path]:
     assert spec and spec.origin
     tools = {path.stem: path for path in Path(spec.origin).with_name('.mim').glob('tools/*.py')}
     names = {tool: name for name, tool in SHORT.items()}
-    return {names.get(tool, tool): path for tool, path in tools.items() if tool not in INTERNAL}
+    return {names.get(tool, tool): path for tool, path in tools.items()}
 
 
 def main(argv: list[str] | None = None) -> None:

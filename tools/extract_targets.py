@@ -7,9 +7,6 @@
         --ann data/x/train.txt data/x/val.txt --out data/x/targets/pose.lmdb
     python tools/extract_targets.py CONFIG --sentences data/x/sentences.json --data data/x
     python tools/extract_targets.py import-npz data/utdmhad/poses.npz --data data/utdmhad
-    python tools/extract_targets.py import-coco poses.json --ann data/x/train.txt --out CACHE
-    python tools/extract_targets.py import-skeletons data/utdmhad/skeleton --data data/utdmhad \
-        --focal 130 --center 79 60 --size 160 120
     python tools/extract_targets.py draw-parts data/jhmdb/targets/pose.lmdb --data data/jhmdb
     python tools/extract_targets.py inspect CACHE [--verify [--drop-damaged]]
 """
@@ -21,7 +18,7 @@ import os
 import sys
 from pathlib import Path
 
-MODES = ('import-npz', 'import-coco', 'import-skeletons', 'draw-parts', 'inspect')
+MODES = ('import-npz', 'draw-parts', 'inspect')
 # Those of mmact_ssl.targets.meta, which --help does not wait for.
 MAP_DTYPES = ('float32', 'float16', 'uint8')
 EMBEDDING_DTYPES = ('float32', 'float16', 'int8')
@@ -65,27 +62,21 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         help='default: pytorch under torchrun, else none',
     )
     npz = modes.add_parser('import-npz', help='import a table of poses, embeddings or part maps')
-    coco = modes.add_parser('import-coco', help='import COCO key point JSON')
-    coco.add_argument('--layout', default='coco17', help='joint order of the key points')
-    skeletons = modes.add_parser('import-skeletons', help='project skeletons into their videos')
-    skeletons.add_argument('--focal', type=float, required=True, help="the camera's, in pixels")
-    skeletons.add_argument('--center', type=float, nargs=2, required=True, metavar=('X', 'Y'))
-    skeletons.add_argument('--size', type=int, nargs=2, required=True, metavar=('WIDTH', 'HEIGHT'))
     parts = modes.add_parser('draw-parts', help='draw part maps from a cache of poses')
     parts.add_argument('--map-size', type=int, default=64, help='side of the maps')
-    for importer in (npz, coco, skeletons, parts):
+    for importer in (npz, parts):
         importer.add_argument('source', help='the file, folder or cache to read')
-    for writer in (extract, npz, coco, skeletons, parts):
+    for writer in (extract, npz, parts):
         writer.add_argument('--data', help='data folder, in place of --ann, --videos and --out')
         writer.add_argument(
             '--out', help='folder of the cache (default: DATA/targets/NAME.lmdb, see the docs)'
         )
         writer.add_argument('--overwrite', action='store_true', help='replace an existing cache')
-    for lister in (extract, npz, coco, skeletons):
+    for lister in (extract, npz):
         lister.add_argument(
             '--ann', nargs='+', help='annotation files (default: DATA/train.txt and DATA/test.txt)'
         )
-    for decoder in (extract, coco, parts):
+    for decoder in (extract, parts):
         decoder.add_argument(
             '--videos', help="folder that the videos' paths start from (default: --ann's, or DATA)"
         )
@@ -134,7 +125,7 @@ def fill_in_data(args: argparse.Namespace) -> None:
         train, test = (Path(args.data, f'{split}.txt') for split in ('train', 'test'))
         # The absence of the first is reported like any other's.
         args.ann = [str(path) for path in (train, test) if path.is_file() or path is train]
-    needs_videos = args.mode == 'import-coco' or (args.mode == 'extract' and not sentences)
+    needs_videos = args.mode == 'extract' and not sentences
     if (args.out is None and args.data is None) or (needs_videos and not args.ann):
         raise ConfigError('say which videos and where to: --data DIR, or --ann FILE --out CACHE')
 
@@ -169,7 +160,6 @@ def run_extraction(args: argparse.Namespace) -> None:
     import torch
     from mmengine.dist import init_dist, is_main_process
 
-    from mmact_ssl.engine.checkpoint import local_rank
     from mmact_ssl.engine.device import find_device
     from mmact_ssl.engine.launch import join_launcher
     from mmact_ssl.errors import ConfigError
@@ -178,6 +168,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     from mmact_ssl.targets import extraction
     from mmact_ssl.targets.cache import broken_listing
     from mmact_ssl.targets.inspection import doubtful_poses
+    from mmact_ssl.weights import local_rank
 
     gpu = torch.cuda.is_available()
     join_launcher(args.launcher)
@@ -233,28 +224,13 @@ def run_extraction(args: argparse.Namespace) -> None:
 
 def run_import(args: argparse.Namespace) -> None:
     """Import what others have made."""
-    from mmact_ssl.datasets.shards import video_path
-    from mmact_ssl.datasets.video_reader import VideoReader
-    from mmact_ssl.targets import importers
     from mmact_ssl.targets.extraction import read_annotations
+    from mmact_ssl.targets.importers import import_npz, npz_kind
 
     names = read_annotations(args.ann) if args.ann else None
-    is_table = args.mode == 'import-npz'
-    is_pose = not is_table or importers.npz_kind(args.source) == 'pose'
-    name = 'pose' if is_pose else Path(args.source).stem
+    name = 'pose' if npz_kind(args.source) == 'pose' else Path(args.source).stem
     out = args.out or str(Path(args.data, 'targets', f'{name}.lmdb'))
-    if is_table:
-        written = importers.import_npz(args.source, out, names, args.overwrite, dtypes(args))
-    elif args.mode == 'import-skeletons':
-        camera = (args.focal, tuple(args.center), tuple(args.size))
-        written = importers.import_skeletons(args.source, out, *camera, names, args.overwrite)
-    else:
-        root = args.videos or Path(args.ann[0]).parent
-        lengths = {}
-        for name in names or ():
-            with VideoReader(video_path(root, name)) as reader:
-                lengths[name] = reader.total_frames
-        written = importers.import_coco(args.source, out, lengths, args.layout, args.overwrite)
+    written = import_npz(args.source, out, names, args.overwrite, dtypes(args))
     print(f'{written} videos written: {out}')
 
 

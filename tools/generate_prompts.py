@@ -6,10 +6,9 @@
     python tools/generate_prompts.py lmm MODEL_FOLDER --data data/nwucla
 
 Each writes ``DATA/sentences_<source>.json``, ``{clip: [sentence, ...]}``, which ``python
-tools/extract_targets.py configs/teachers/minilm.py --sentences FILE`` embeds. Wrong sentences, to
-measure what they cost, and sentences about classes, for zero-shot evaluation alone:
+tools/extract_targets.py configs/teachers/minilm.py --sentences FILE`` embeds. Sentences about
+classes, for zero-shot evaluation alone:
 
-    python tools/generate_prompts.py shuffle FILE --fraction 0.2 --ann TRAIN.txt --out OTHER.json
     python tools/generate_prompts.py classes LINES.txt --names data/nwucla/classes.txt --out FILE
 """
 
@@ -62,14 +61,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='how fast and how often, for pipelines that neither cut clips nor change their speed',
     )
-    shuffle = sources.add_parser('shuffle', help='exchange sentences between some of the clips')
-    shuffle.add_argument('--fraction', type=float, required=True, help='of the clips of --ann')
-    shuffle.add_argument('--seed', type=int, default=0, help='of the drawn clips and their order')
-    shuffle.add_argument(
-        '--ann', nargs='+', required=True, help='annotation files; other clips keep theirs'
-    )
-    for source in (file, shuffle):
-        source.add_argument('file', help='JSON {clip: [sentence, ...]}, or a zip archive of it')
+    file.add_argument('file', help='JSON {clip: [sentence, ...]}, or a zip archive of it')
     classes = sources.add_parser(
         'classes', help='descriptions of classes, which training never reads'
     )
@@ -78,8 +70,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     classes.add_argument(
         '--in-order', action='store_true', help='lines are in the order of --names, named otherwise'
     )
-    for source in (shuffle, classes):
-        source.add_argument('--out', required=True, help='JSON file to write')
+    classes.add_argument('--out', required=True, help='JSON file to write')
     return parser.parse_args(argv)
 
 
@@ -102,9 +93,10 @@ def generate(args: argparse.Namespace) -> None:
     from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
     from mmact_ssl.errors import DataError
     from mmact_ssl.prompts.sentence_file import match_clips, read_sentences, write_sentences
+    from mmact_ssl.targets.extraction import read_annotations
 
     folder = open_skeleton_folder(args.data, 'see docs/data.md')
-    names = read_names(args.ann) if args.ann else folder.names.tolist()
+    names = read_annotations(args.ann) if args.ann else folder.names.tolist()
     if args.source == 'file':
         matched = match_clips(read_sentences(args.file), names)
         sentences, missing, unused = matched.sentences, matched.missing, matched.unused
@@ -157,24 +149,6 @@ def lmm(args: argparse.Namespace, folder: SkeletonFolder) -> Callable[[str, np.n
     return describe
 
 
-def read_names(paths: list[str]) -> list[str]:
-    """List the names in annotation files, each once, without their labels."""
-    from mmact_ssl.files import read_annotation
-
-    listed = [read_annotation(path, 'prepare the data set, or correct --ann')[0] for path in paths]
-    return list(dict.fromkeys(name for names in listed for name in names))
-
-
-def shuffle(args: argparse.Namespace) -> None:
-    """Write sentences, a share of which is about another clip."""
-    from mmact_ssl.prompts.sentence_file import read_sentences, shuffle_sentences, write_sentences
-
-    sentences, names = read_sentences(args.file), read_names(args.ann)
-    shuffled, drawn = shuffle_sentences(sentences, names, args.fraction, args.seed)
-    write_sentences(args.out, shuffled)
-    print(f'{args.out}: {len(drawn)} of {len(names)} clips have the sentences of another')
-
-
 def describe_classes(args: argparse.Namespace) -> None:
     """Write sentences about classes."""
     from mmact_ssl.files import read_text
@@ -191,9 +165,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from mmact_ssl.errors import one_line_errors
 
-    run = dict(shuffle=shuffle, classes=describe_classes).get(args.source, generate)
     with one_line_errors():
-        run(args)
+        (describe_classes if args.source == 'classes' else generate)(args)
 
 
 if __name__ == '__main__':

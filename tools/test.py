@@ -7,6 +7,7 @@ Its options are those of every OpenMMLab project and a few more; see ``--help``.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,8 @@ def load_config(args: argparse.Namespace) -> Config:
         ConfigError: There is no such config, or ``--dump`` is not a ``.pkl`` file.
         CheckpointError: There is no such checkpoint.
     """
+    from mmact_ssl.checkpoint_file import newest_in
     from mmact_ssl.engine import launch
-    from mmact_ssl.engine.checkpoint import newest_in
     from mmact_ssl.errors import CheckpointError, ConfigError
 
     cfg = launch.load_config(args)
@@ -76,50 +77,35 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def conflict_metrics(runner: Runner, checkpoint: str) -> dict[str, float]:
-    """Agreement of the tasks' gradients: over the training, and of the checkpoint as it is.
-
-    The first are those of GradientConflictHook, where the training had it; the second are mean
-    gradients over ``conflict_batches`` of the config. Run by all processes, which average them.
-    """
-    from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
-    from mmact_ssl.engine.unwrap import unwrap_model
-    from mmact_ssl.evaluation.mean_conflict import epoch_after_epoch, mean_gradient_conflict
-    from mmact_ssl.visualization.conflict import read_conflict, summarize_conflict
-
-    metrics: dict[str, float] = {}
-    if num_batches := runner.cfg.get('conflict_batches', 0):
-        # Each epoch's workers are new, as they have to learn which one it is.
-        loader = {**runner.cfg.train_dataloader, 'persistent_workers': False}
-        batches = epoch_after_epoch(runner.build_dataloader(loader, seed=0))
-        metrics |= mean_gradient_conflict(unwrap_model(runner.model), batches, num_batches)
-    log = Path(checkpoint).with_name(FILE_NAME)
-    return metrics | (summarize_conflict(read_conflict(log)) if log.is_file() else {})
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Test."""
+def main(
+    argv: list[str] | None = None,
+    more_metrics: Callable[[Runner, str], dict[str, float]] | None = None,
+) -> None:
+    """Test, and write the result with more metrics of the runner and checkpoint, if any."""
     args = parse_args(argv)
     # After parsing: --help need not wait for torch.
     from mmengine.dist import is_main_process
 
-    from mmact_ssl.engine.checkpoint import load_strictly
     from mmact_ssl.engine.config_check import building, check_config
     from mmact_ssl.engine.runner import PretrainRunner
+    from mmact_ssl.engine.unwrap import unwrap_model
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.evaluation.pretext_result import make_pretext_result
+    from mmact_ssl.weights import load_trained
 
     with one_line_errors():
         cfg = load_config(args)
         check_config(cfg)
         with building(cfg):
             runner = PretrainRunner.from_cfg(cfg)
-        load_strictly(runner, args.checkpoint)
+        loaded = load_trained(unwrap_model(runner.model), args.checkpoint)
+        runner.call_hook('after_load_checkpoint', checkpoint=loaded)
         metrics = runner.test()
         if not args.out:
             return
         # A failure writes nothing: half a result would pass for a whole one, in a study too.
-        metrics |= conflict_metrics(runner, args.checkpoint)
+        if more_metrics:
+            metrics |= more_metrics(runner, args.checkpoint)
         if is_main_process():
             method = args.method or Path(args.config).stem
             result = make_pretext_result(

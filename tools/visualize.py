@@ -13,10 +13,6 @@ play, as ``.webp``. The pictures also go to TensorBoard or Weights & Biases:
 
     --cfg-options visualizer.vis_backends.0.type=TensorboardVisBackend
 
-    python tools/visualize.py conflict work_dirs/hcpg_r3d_demo
-
-writes ``conflict.png``, how the tasks' gradients agreed over a training with GradientConflictHook.
-
     python tools/visualize.py text-gallery configs/downstream/linear_gru-streams_nwucla.py \
         CHECKPOINT --clip-texts data/nwucla/targets/prompts.lmdb \
         --sentences data/nwucla/sentences_kinematic.json
@@ -61,13 +57,6 @@ def parse_predictions(argv: list[str]) -> argparse.Namespace:
     parser.add_argument('--animate', action='store_true', help='let poses and frames play')
     parser.add_argument('--pool', type=int, default=64, help='videos that neighbors come from')
     add_common_arguments(parser)
-    return parser.parse_args(argv)
-
-
-def parse_conflict(argv: list[str]) -> argparse.Namespace:
-    """Read the command line of the command ``conflict``."""
-    parser = argparse.ArgumentParser(prog='visualize.py conflict')
-    parser.add_argument('work_dirs', nargs='+', help='work dirs of trainings with the hook')
     return parser.parse_args(argv)
 
 
@@ -155,18 +144,18 @@ def draw_model(args: argparse.Namespace) -> None:
     """Draw what a pre-trained model predicts."""
     from mmengine.registry import init_default_scope
 
-    from mmact_ssl.engine.checkpoint import load_strictly
     from mmact_ssl.engine.launch import read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.registry import MODELS
     from mmact_ssl.visualization.predictions import draw_predictions
+    from mmact_ssl.weights import load_trained
 
     config = read_config(args.config, args.cfg_options, args.data)
     if 'test_dataloader' not in config:
         raise ConfigError(f'{args.config}: has no test_dataloader to take unseen clips from')
     init_default_scope('mmact_ssl')
     model = MODELS.build(config.model).eval()
-    loaded = load_strictly(model, args.checkpoint)
+    loaded = load_trained(model, args.checkpoint)
     figures, lines = draw_predictions(
         model, config, args.num_clips, args.pool, args.seed, args.animate
     )
@@ -174,29 +163,20 @@ def draw_model(args: argparse.Namespace) -> None:
     save(figures, args, config, loaded.get('meta', {}).get('iter', 0))
 
 
-def draw_conflicts(args: argparse.Namespace) -> None:
-    """Draw the command ``conflict``."""
-    from mmact_ssl.engine.hooks.gradient_conflict_hook import FILE_NAME
-    from mmact_ssl.visualization.conflict import draw_conflict, read_conflict
-
-    for work_dir in map(Path, args.work_dirs):
-        picture = work_dir / 'conflict.png'
-        draw_conflict(read_conflict(work_dir / FILE_NAME), work_dir.name).savefig(picture, dpi=130)
-        print(picture)
-
-
 def draw_text_gallery(args: argparse.Namespace) -> None:
     """Draw the command ``text-gallery``."""
-    from mmact_ssl.apis.downstream import fit_lists, may_hold_out
     from mmact_ssl.engine.launch import read_config
+    from mmact_ssl.evaluation.downstream import fit_lists, may_hold_out
+    from mmact_ssl.saved_run import SavedRun
     from mmact_ssl.visualization.gallery import draw_gallery
     from mmact_ssl.visualization.text_gallery import text_gallery
 
     config = read_config(args.config, args.cfg_options, args.data)
-    fit_lists(config, splits=may_hold_out(config, [args.checkpoint]))
+    student = SavedRun.read(args.checkpoint)
+    fit_lists(config, splits=may_hold_out(config, [student]))
     found = text_gallery(
         config,
-        args.checkpoint,
+        student,
         args.clip_texts,
         args.sentences,
         queries=args.queries,
@@ -236,7 +216,6 @@ def draw_embedding(args: argparse.Namespace) -> None:
 
 
 COMMANDS = {
-    'conflict': (parse_conflict, draw_conflicts),
     'text-gallery': (parse_text_gallery, draw_text_gallery),
     'gallery': (parse_gallery, draw_clip_gallery),
     'embedding': (parse_embedding, draw_embedding),

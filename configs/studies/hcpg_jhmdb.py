@@ -6,7 +6,13 @@ seeds = (0, 1, 2)
 pretrain = 'configs/hcpg_r3d_{dataset}.py'
 downstream = 'configs/downstream/linear_r3d_{dataset}.py'
 frozen = dict(protocols='linear,knn,retrieval', config=downstream)
-pretext = dict(protocols='pretext', config=pretrain)
+# With the conflict of the tasks' gradients, which is logged during the training too.
+conflict = 'tools/research/gradient_conflict.py'
+pretext = dict(protocols='pretext', config=pretrain, program=conflict)
+hooks = [
+    'default_hooks.gradient_conflict.type=tools.research.gradient_conflict.GradientConflictHook',
+    'default_hooks.gradient_conflict.interval=20',
+]
 shared = ['model.adapters.motion=appearance', 'model.adapters.parsing=appearance']
 no_parsing = ['model.heads.parsing=None', 'model.adapters.parsing=None']
 no_contrast = [
@@ -16,8 +22,8 @@ no_contrast = [
 ]
 
 random = dict(method='Random init', evaluations=[frozen])
-hcpg = dict(method='HCPG', pretrain=pretrain, evaluations=[pretext, frozen])
-alone = dict(hcpg, evaluations=[frozen])
+hcpg = dict(method='HCPG', pretrain=pretrain, hooks=hooks, evaluations=[pretext, frozen])
+alone = dict(method='HCPG', pretrain=pretrain, evaluations=[frozen])
 tasks = [
     random,
     hcpg,

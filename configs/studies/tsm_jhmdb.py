@@ -25,6 +25,17 @@ students = [
     )
     for method, config in (('DTG-Net TSM', dtg), ('CSVR TSM', csvr), ('HCPG TSM', hcpg))
 ]
+# HCPG with the conflict of its tasks' gradients, as in hcpg_jhmdb.py.
+students[2].update(
+    hooks=[
+        f'default_hooks.gradient_conflict.{setting}'
+        for setting in (
+            'type=tools.research.gradient_conflict.GradientConflictHook',
+            'interval=20',
+        )
+    ]
+)
+students[2]['evaluations'][0].update(program='tools/research/gradient_conflict.py')
 # HCPG with one representation for all of its tasks.
 shared = dict(
     students[2],

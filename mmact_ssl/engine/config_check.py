@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import os
 import textwrap
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +11,6 @@ from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from functools import cache
 from itertools import product
-from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -24,7 +22,6 @@ from torch.utils.data import DataLoader
 
 from mmact_ssl import registry
 from mmact_ssl.errors import ConfigError, MMActSSLError, reason_of
-from mmact_ssl.shipped_configs import CONFIGS, shipped_config
 
 REGISTRIES = [
     value
@@ -87,23 +84,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = sorted(map(str, known))
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f'did you mean {close[0]}?' if close else f'there are {", ".join(known) or "none"}'
-
-
-def find_config(name: str | os.PathLike[str]) -> str:
-    """Path of a config file, which may be one of the package, ``mmact_ssl::NAME.py``.
-
-    Raises:
-        ConfigError: There is no such file; names the one that is nearest.
-    """
-    path = Path(shipped_config(os.fspath(name)))
-    if path.is_file():
-        return str(path)
-    shipped = (p.relative_to(CONFIGS) for p in CONFIGS.rglob('*.py'))
-    known = {p.stem: f'mmact_ssl::{p.as_posix()}' for p in shipped if '_base_' not in p.parts}
-    known.update({p.stem: str(p) for p in Path(name).parent.glob('*.py')})
-    close = get_close_matches(path.stem, known, n=1, cutoff=0.5)
-    fix = f'did you mean {known[close[0]]}?' if close else 'see configs/'
-    raise ConfigError(f'{name}: no such config, {fix}')
 
 
 @contextmanager

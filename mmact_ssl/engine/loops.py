@@ -43,10 +43,6 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             )
         return super().run()
 
-    def recount(self, seen: int) -> None:
-        """Count steps as if all epochs had as many batches as now, ``seen`` of this one."""
-        self._iter = self._epoch * len(self.dataloader) + seen
-
     def run_epoch(self) -> None:
         """Iterate one epoch."""
         self.runner.call_hook('before_train_epoch')
@@ -118,13 +114,6 @@ class StepsTrainLoop(EpochTrainLoop):
         check_count('max_iters', max_iters)
         check_count('max_epochs', max_epochs)
         super().__init__(runner, dataloader, max_epochs=1, **kwargs)
-        self._asked = max_iters, int(min(max_epochs, max_iters))
-        self.recount(0)
-
-    def recount(self, seen: int) -> None:
-        """Fit the number of epochs to the steps that are left: they are the budget."""
-        steps, begun = len(self.dataloader), self._iter - seen
-        max_iters, max_epochs = self._asked
-        left = max(0, math.ceil((max_iters - begun) / steps))
-        self._max_epochs = min(self._epoch + left, max_epochs)
-        self._max_iters = begun + (self._max_epochs - self._epoch) * steps
+        steps = len(self.dataloader)
+        self._max_epochs = min(math.ceil(max_iters / steps), int(min(max_epochs, max_iters)))
+        self._max_iters = self._max_epochs * steps

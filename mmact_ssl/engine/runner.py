@@ -20,12 +20,12 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
+from mmact_ssl.checkpoint_file import STARTS, newest_checkpoint, saved_checkpoints
 from mmact_ssl.datasets.loading import build_dataloader
-from mmact_ssl.engine.checkpoint import STARTS, newest_checkpoint, saved_checkpoints
-from mmact_ssl.engine.hooks.exact_resume_hook import KEY as EXACT_RESUME
-from mmact_ssl.engine.hooks.exact_resume_hook import divisions
-from mmact_ssl.engine.loops import EpochTrainLoop, StepsTrainLoop
-from mmact_ssl.engine.schedule import restore_initial_values, wind_forward
+from mmact_ssl.engine.hooks.exact_resume_hook import collect_process_states
+from mmact_ssl.engine.hooks.non_finite_hook import check_weights
+from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
+from mmact_ssl.engine.loops import StepsTrainLoop
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
@@ -44,8 +44,7 @@ class PretrainRunner(Runner):
     build_dataloader = staticmethod(build_dataloader)
     _resume: bool | str
     _load_from: str | None
-    _schedule: Any = None  # what the schedulers were first built of
-    _progress: dict[str, Any] = {}  # within its epoch, of the checkpoint
+    process_states: list[dict[str, Any]]  # of the last save, see ExactResumeHook
     _starts: int | None = None  # of training in the folder of its checkpoints, with this one
 
     def setup_env(self, env_cfg: dict) -> None:
@@ -94,7 +93,9 @@ class PretrainRunner(Runner):
                 'disk of the data, or raise train_dataloader.timeout'
             ) from error
         finally:
-            self.call_hook('after_end')
+            for hook in self.hooks:
+                if isinstance(hook, StopSignalHook):
+                    hook.give_signals_back()
 
     def build_train_loop(self, loop: Any) -> BaseLoop:
         """Build the training loop, one of epochs as :class:`EpochTrainLoop`."""
@@ -105,12 +106,6 @@ class PretrainRunner(Runner):
                 loop = {**loop, 'type': 'mmact_ssl.EpochTrainLoop'}
                 loop.pop('by_epoch', None)
         return super().build_train_loop(loop)
-
-    def build_param_scheduler(self, scheduler: Any) -> Any:
-        """Build the schedulers, and keep the config: another batch size needs them anew."""
-        if self._schedule is None:
-            self._schedule = scheduler
-        return super().build_param_scheduler(scheduler)
 
     def load_or_resume(self) -> None:
         """Resume from the newest whole checkpoint of the work dir, unless one is named.
@@ -154,11 +149,7 @@ class PretrainRunner(Runner):
             )
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Continue from a checkpoint; ConfigError if it does not fit this config's training.
-
-        With another batch size or number of processes the schedule goes on where a run with the new
-        one is at the beginning of this epoch, or after as many steps where steps are the budget.
-        """
+        """Continue from a checkpoint; ConfigError if it does not fit this config's training."""
         fix = 'resume from a checkpoint that training with this config has saved'
         asked = self._initial_lrs()
         with reading(filename, fix, ConfigError):
@@ -168,23 +159,6 @@ class PretrainRunner(Runner):
                 f'{filename}: goes on with its own learning rates {kept}, not the {asked} of the '
                 'config: begin another run with load_from to change them'
             )
-        loop = self.train_loop
-        if not self._progress or not isinstance(loop, EpochTrainLoop):
-            return
-        before, now = divisions(self._progress, len(self.train_dataloader))
-        seen = self._progress['seen']
-        loop.recount(seen if before == now else 0)
-        if before == now or (before[0] == now[0] and not seen):
-            return
-        if self._schedule is not None:
-            restore_initial_values(self.optim_wrapper)
-            self.param_schedulers = self.build_param_scheduler(self._schedule)
-            wind_forward(self.param_schedulers, loop.iter, now[0])
-        self.logger.warning(
-            f'{filename}: its epochs have {before[0]} batches in each of {before[1]} processes, '
-            f'and now {now[0]} in each of {now[1]}: the schedule goes on at epoch '
-            f'{loop.epoch + 1}, step {loop.iter + 1}'
-        )
 
     def _initial_lrs(self) -> list[float]:
         """Learning rates before any schedule, each once."""
@@ -212,16 +186,17 @@ class PretrainRunner(Runner):
                 f'{filename}: holds weights and no state of a training run: start a new run from '
                 'them with load_from, without --resume'
             )
-        self._progress = loaded.get(EXACT_RESUME, {})
         return loaded
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         """Save a checkpoint whole or not at all; called in all processes.
 
-        Hooks that have to ask all of them have ``before_saving``; mmengine's own
-        ``before_save_checkpoint`` is called in the main process alone.
+        Raises:
+            TrainingError: Weights are not finite.
         """
-        self.call_hook('before_saving')
+        model = unwrap_model(self.model)
+        check_weights(model, self.epoch)
+        self.process_states = collect_process_states(model)
         self._save_whole(out_dir, filename, *args, **kwargs)
 
     @master_only

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,6 @@ from mmengine.logging import print_log
 
 from mmact_ssl.models.dependence import OTHER_CLIP
 from mmact_ssl.registry import METRICS
-from mmact_ssl.reporting.tables import trivial_answer
 
 # The smaller, the better: metrics with such a part in their name. Of all others the larger.
 SMALLER_IS_BETTER = ('error', 'mse')
@@ -21,6 +20,10 @@ SMALLER_IS_BETTER = ('error', 'mse')
 MIN_CHANGE = 0.01  # of the mean
 MIN_ERRORS = 2.0  # standard errors over clips
 MIN_KNOWN = 0.5  # of the clips: with fewer, a mean gets a warning (our choice)
+# Ends of the names of what a head reports beside a metric of its own: the value of holding what was
+# seen last, of one answer for all clips, or of guessing.
+TRIVIAL_SUFFIXES = ('_repeat_last', '_constant')
+ACCURACY, CHANCE = 'accuracy', 'chance'
 DEPENDS = ''
 NOT_BETTER = 'it is not better, so that the task has not been learned'
 INERT = 'it does not depend on the student, so that its loss does not teach the student'
@@ -104,6 +107,18 @@ def describe_doubts(values: Mapping[str, np.ndarray]) -> list[str]:
                 text = f'{metric} {mean_of_known(own):.4g} ({mean_of_known(values[beside]):.4g})'
                 found.setdefault((task, f'{brackets}: {verdict}'), []).append(text)
     return [f'the task {task!r}: {", ".join(both)}, {why}' for (task, why), both in found.items()]
+
+
+def trivial_answer(metric: str, known: Container[str]) -> str:
+    """Name of what a head reports beside a metric of its own, ``'<task>/<name>'``; ``''`` for none.
+
+    Beside ``accuracy`` it is ``chance``, beside ``x_accuracy`` ``x_chance``; beside others
+    ``<name>_repeat_last``, or ``<name>_constant``.
+    """
+    names = [metric + suffix for suffix in TRIVIAL_SUFFIXES]
+    if metric.endswith(ACCURACY):
+        names = [metric[: -len(ACCURACY)] + CHANCE]
+    return next((name for name in names if name in known), '')
 
 
 def advantage(own: np.ndarray, trivial: np.ndarray, sign: int) -> str:

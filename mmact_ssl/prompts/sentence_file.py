@@ -10,9 +10,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import DataError
 from mmact_ssl.files import open_archive, read_text, reading, write_atomically
 
 # Ten times as long as the input of a text encoder: more is a broken file, not a description.
@@ -79,37 +77,6 @@ def match_clips(sentences: Mapping[str, list[str]], clips: Iterable[str]) -> Mat
         missing=[clip for clip in clips if clip not in matched],
         unused=[key for key in sentences if key not in used],
     )
-
-
-def shuffle_sentences(
-    sentences: Mapping[str, list[str]], clips: Iterable[str], fraction: float, seed: int
-) -> tuple[dict[str, list[str]], list[str]]:
-    """Give a share of the clips the sentences of another clip among them.
-
-    The drawn clips are put in a circle in random order, and each gets the sentences of the next
-    one: none keeps its own, and no sentence is lost or doubled. No label is read, so the other clip
-    may well show the same action, as when captions are mixed up by chance.
-
-    Args:
-        sentences: By clip.
-        clips: Clips that may be drawn; all others, and those without a sentence, stay as they are.
-        fraction: Share of the clips with sentences, 0 < fraction <= 1, rounded to whole clips.
-        seed: Of the draw; the order of ``clips`` does not matter.
-
-    Returns:
-        All sentences, keys in the order in which they came, and the clips that were drawn, sorted.
-    """
-    if not 0 < fraction <= 1:
-        raise ConfigError(f'--fraction {fraction}: choose a share above 0, at most 1')
-    known = sorted(set(clips) & set(sentences))
-    if not known:
-        raise DataError('no clip of --ann is a key: match them by `generate_prompts.py file`')
-    count = round(fraction * len(known))
-    if count < 2:
-        raise ConfigError(f'--fraction {fraction} is {count} clips: choose a larger share')
-    circle = [known[i] for i in np.random.default_rng(seed).permutation(len(known))[:count]]
-    giver = dict(zip(circle, [*circle[1:], circle[0]]))
-    return {name: list(sentences[giver.get(name, name)]) for name in sentences}, sorted(circle)
 
 
 def _canonical(name: str) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Union, cast
 
 import numpy as np
 import torch
@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from mmengine.config import Config
 from torch import Tensor
 
+from mmact_ssl.datasets.layouts import PART_LAYOUTS, PartLayout
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.part_flip import compare_with_mirror, find_part_layout
 from mmact_ssl.models.dependence import features_of_another_clip
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
@@ -22,6 +22,7 @@ from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
 from mmact_ssl.models.networks.video_gan import resize_frames
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+from mmact_ssl.models.teachers.base import BaseTeacher
 
 from .clips import draw_generated_frames, draw_overview, draw_part_maps, draw_predicted_poses
 from .gallery import draw_gallery, guidance_neighbors
@@ -133,18 +134,19 @@ class Predictions:
 
     def parts(self, task: str) -> tuple[Figure, str]:
         """The student's part maps below the teacher's, and how well they fit, in one line."""
-        layout = find_part_layout(self.model, task, self.pipeline)
-        found = compare_with_mirror(self.model, task, self.data, layout)
-        view = self.model.tasks[task].inputs['features'].split('.')[0]
-        overlaps = found.overlap.tolist()
+        head = self.model.tasks[task]
+        view = head.inputs['features'].split('.')[0]
+        with torch.no_grad():
+            read = self.model.head_inputs(self.inputs, self.targets, self.data['data_samples'])
+        overlaps = self.stack(task, 'mean_iou')
         figure = draw_part_maps(
             self.images(self.inputs[view]),
-            found.teacher.numpy(),
-            found.student.numpy(),
-            layout,
-            [f'{title} IoU {iou:.2f}' for title, iou in zip(self.titles, overlaps)],
+            read[head.inputs['parts']].numpy(),
+            self.stack(task, 'maps').numpy(),
+            find_part_layout(self.model, task, self.pipeline),
+            [f'{title} IoU {iou:.2f}' for title, iou in zip(self.titles, overlaps.tolist())],
         )
-        return figure, str(found)
+        return figure, f"mean IoU with the teacher's parts: {overlaps.nanmean():.2f}"
 
     def neighbors(self, task: str, head: TeacherGuidanceHead, queries: int) -> Figure:
         """Clips found by the teachers of a guided student, and by the student."""
@@ -154,6 +156,31 @@ class Predictions:
             similarities[name] = student, self.stack(task, f'{name}_own_similarity')
         frames = [self.images(self.inputs[view]) for view in head.views]
         return draw_gallery(*guidance_neighbors(similarities, frames, self.titles, queries))
+
+
+def find_part_layout(
+    model: MultiTaskPretrainer, task: str, pipeline: Sequence[Mapping[str, Any]]
+) -> PartLayout:
+    """Find the order of the parts that a head learns.
+
+    Its online teacher names it, or the ``LoadTargets`` of the data set's pipeline.
+
+    Raises:
+        ConfigError: Neither names a layout.
+    """
+    source = model.tasks[task].inputs['parts']
+    target = source.split('.')[2]
+    steps = [step for step in pipeline if step['type'].endswith('LoadTargets')]
+    names = [step.get('layout') for step in steps if step.get('target') == target]
+    if target in model.teachers:
+        names.append(cast(BaseTeacher, model.teachers[target]).layout)
+    name = names[0] if names else None
+    if name not in PART_LAYOUTS:
+        raise ConfigError(
+            f'the layout of {source!r} is {name!r}: give LoadTargets, or model.teachers.{target}, '
+            f'one of {", ".join(PART_LAYOUTS)}'
+        )
+    return PART_LAYOUTS[name]
 
 
 def over_time(draw: Callable[[slice], Figure], length: int, animate: bool) -> Picture:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from mmengine.config import Config
 
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
-from tests.helpers.processes import PATIENCE, Process
+from tests.helpers.processes import Process
 
 ROOT = Path(__file__).parents[2]
 VIDEOS, FRAMES, SIZE = 8, 24, 48
@@ -68,26 +67,16 @@ class TrainingRun:
             'test_dataloader.num_workers=0',
         ]
 
-    def train(self, *arguments: str, kill_at: tuple[int, int] | None = None) -> None:
-        """Train to the end, or SIGKILL all processes once (epoch, iteration) is logged."""
-        process = Process.program('tools/train.py', *arguments, **self.environment)
-        if kill_at is None:
-            process.wait()
-            return
-        deadline = time.monotonic() + PATIENCE
-        while kill_at not in self.losses() and time.monotonic() < deadline:
-            assert process.status is None, process.err[-3000:]
-            time.sleep(0.05)
-        process.kill()
-        assert kill_at in self.losses(), 'never got to the iteration to be killed at'
+    def train(self, *arguments: str) -> None:
+        """Train to the end."""
+        Process.program('tools/train.py', *arguments, **self.environment).wait()
 
     def losses(self) -> dict[tuple[int, int], dict[str, float]]:
-        """Losses by (epoch, iteration of the run); of an iteration done twice, the later."""
+        """Losses by (epoch, iteration of the run)."""
         logged = {}
-        # Folders are named by the time of their start.
-        for path in sorted(self.work_dir.glob('*/vis_data/scalars.json')):
-            for line in path.read_text().splitlines(keepends=True):
-                if line.endswith('\n') and '"loss"' in line:
+        for path in self.work_dir.glob('*/vis_data/scalars.json'):
+            for line in path.read_text().splitlines():
+                if '"loss"' in line:
                     values = json.loads(line)
                     losses = {key: value for key, value in values.items() if 'loss' in key}
                     logged[values['epoch'], values['step']] = losses
@@ -132,7 +121,6 @@ def hcpg_config(tmp_path: Path, make_video, monkeypatch) -> Config:
             'test_dataloader.num_workers': 0,
             'train_cfg.max_epochs': 2,
             'default_hooks.checkpoint.interval': 1,
-            'conflict_batches': 0,
         }
     )
     for adapter in config.model.adapters.values():

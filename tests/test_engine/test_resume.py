@@ -16,12 +16,11 @@ import torch
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
-from mmact_ssl.engine.checkpoint import newest_checkpoint, newest_in, read_state_dict
+from mmact_ssl.checkpoint_file import newest_checkpoint, newest_in, read_state_dict
 from mmact_ssl.engine.loops import EpochTrainLoop
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import CheckpointError, ConfigError, TrainingError
-from tests.test_engine.test_checkpoint import Constants, OneWeight
-from tests.test_engine.test_loops import Rates
+from tests.test_checkpoint_file import Constants, OneWeight
 from tests.test_engine.test_optimizers import TwoSided
 
 
@@ -80,92 +79,6 @@ def test_a_learning_rate_that_resuming_does_not_change_is_said(make_runner, tmp_
         told = ' '.join(str(call.args[0]) for call in warning.call_args_list)
         kept = [0.01, 0.02] if adversary else [0.01]
         assert (f'own learning rates {kept}, not the [0.001' in told) == is_said, told
-
-
-@pytest.fixture
-def rates_of(make_runner, tmp_path):
-    """Learning rates of the steps of a run; of schedules in epochs, two converted to steps."""
-
-    def run(name: str, batch_size: int, resume: bool = False, adversary: bool = False, **loop):
-        warmup = dict(type='LinearLR', start_factor=0.1, begin=0, end=2, convert_to_iter_based=True)
-        cosine = dict(type='CosineAnnealingLR', begin=2, end=6, convert_to_iter_based=True)
-        fall = dict(type='StepLR', step_size=2, gamma=0.5, end=6)
-        optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.01))
-        if adversary:
-            constructor = 'AdversarialOptimWrapperConstructor'
-            optimizer = dict(type='Adam', lr=0.02)
-            optim_wrapper.update(constructor=constructor, adversary=dict(optimizer=optimizer))
-        seen = Rates()
-        runner = make_runner(
-            tmp_path / name,
-            TwoSided(),
-            [dict(inputs=torch.ones(4))] * 12,
-            [dict(type='ExactResumeHook'), seen],
-            runner_class=PretrainRunner,
-            loader=dict(batch_size=batch_size, collate_fn=dict(type='default_collate')),
-            train_cfg={'by_epoch': True, **loop} if 'max_iters' not in loop else loop,
-            optim_wrapper=optim_wrapper,
-            param_scheduler=[warmup, cosine, fall],
-            resume=resume,
-        )
-        with patch.object(runner.logger, 'warning') as warning:
-            runner.train()
-        told = ' '.join(str(call.args[0]) for call in warning.call_args_list)
-        return seen.seen, told, runner
-
-    return run
-
-
-@pytest.mark.parametrize('adversary', [False, True])
-@pytest.mark.parametrize(('before', 'now'), [(2, 4), (2, 1), (4, 4)])
-def test_with_another_batch_size_the_schedule_goes_on_at_its_epoch(
-    rates_of, before, now, adversary
-):
-    whole, _, _ = rates_of('whole', now, max_epochs=6, adversary=adversary)
-    rates_of('parts', before, max_epochs=3, adversary=adversary)
-    rest, told, runner = rates_of('parts', now, resume=True, max_epochs=6, adversary=adversary)
-    assert rest == pytest.approx(whole[len(whole) // 2 :], rel=1e-9)
-    assert runner.iter == runner.max_iters == 6 * 12 // now
-    said = f'have {12 // before} batches in each of 1 processes, and now {12 // now} in each of 1: '
-    assert (said in told) == (before != now), told
-
-
-@pytest.mark.parametrize(
-    ('loop', 'first', 'steps'),
-    [
-        (dict(max_epochs=6), 18, 36),
-        # The two steps of the epoch that begins anew count, and epochs are whole.
-        (dict(type='StepsTrainLoop', max_iters=36), 20, 38),
-    ],
-)
-def test_with_other_processes_the_schedule_goes_on_where_the_epoch_begins(
-    rates_of, tmp_path, loop, first, steps
-):
-    """Also where the batches are as many: half the samples each, in twice the processes."""
-    whole, _, _ = rates_of('whole', 2, **loop)
-    rates_of('parts', 2, **{**loop, 'max_epochs': 3})
-    path = tmp_path / 'parts/epoch_3.pth'
-    saved = torch.load(path, weights_only=False)
-    saved['exact_resume'].update(seen=2, processes=saved['exact_resume']['processes'] * 2)
-    saved['meta']['iter'] += 2  # as in the middle of the fourth epoch
-    for scheduler in saved['param_schedulers']:
-        scheduler['last_step'] += 2
-    torch.save(saved, path)
-    rest, told, runner = rates_of('parts', 2, resume=True, **loop)
-    assert 'in each of 2 processes' in told
-    if 'type' not in loop:
-        assert rest == pytest.approx(whole[first:], rel=1e-9)
-    assert runner.iter == runner.max_iters == steps == first + len(rest)
-
-
-def test_with_another_batch_size_a_budget_of_steps_is_kept(rates_of):
-    loop = dict(type='StepsTrainLoop', max_iters=36)
-    whole, _, _ = rates_of('whole', 2, **loop)
-    rates_of('parts', 1, max_epochs=1, **loop)
-    rest, _, _ = rates_of('parts', 2, resume=True, max_epochs=3, **loop)
-    again, _, runner = rates_of('parts', 2, resume=True, **loop)
-    assert rest + again == pytest.approx(whole[12:], rel=1e-9)
-    assert (runner.epoch, runner.iter) == (runner.max_epochs, runner.max_iters) == (5, 36)
 
 
 def test_a_run_without_last_checkpoint_goes_on(make, folder):

@@ -11,8 +11,8 @@ from mmengine.config import Config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.pretext_result import make_pretext_result
 from mmact_ssl.evaluation.results import Result, read_results
-from mmact_ssl.reporting.tables import make_pretext_table
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
+from tools.research.tables import make_pretext_table
 
 
 @pytest.fixture

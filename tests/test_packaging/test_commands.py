@@ -34,7 +34,7 @@ def test_help_lists_the_commands_and_waits_for_no_import():
     shown = run('--help')
     for name in ('train', 'evaluate', 'test', 'extract', 'prepare', 'publish', 'visualize'):
         assert f'\n  {name} ' in shown
-    assert 'list_parts' not in shown
+    assert 'list_parts' not in shown and 'study' not in shown
     assert run() == shown
 
 
@@ -43,7 +43,7 @@ def test_a_tool_is_called_by_its_command():
 
 
 def test_a_command_that_is_not_there():
-    with pytest.raises(SystemExit, match="no command 'trian', there are benchmark, "):
+    with pytest.raises(SystemExit, match="no command 'trian', there are download, "):
         mmact_ssl_cli.main(['trian'])
 
 

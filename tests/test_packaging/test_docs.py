@@ -16,7 +16,7 @@ import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
+PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('tools/**/*.md')])
 every_page = pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -61,7 +61,8 @@ def test_classes_that_are_named_exist(page: Path):
     )
     known = {'DefaultSampler', 'Pretrained', *re.findall(r'^class (\w+)', text, re.MULTILINE)}
     known |= {*VISBACKENDS.module_dict, *HOOKS.module_dict}
-    for path in (ROOT / 'mmact_ssl').rglob('*.py'):
+    code = [*(ROOT / 'mmact_ssl').rglob('*.py'), *(ROOT / 'tools/research').glob('*.py')]
+    for path in code:
         known |= set(re.findall(r'^class (\w+)', path.read_text(), re.MULTILINE))
     assert named - known == set(), page.name
 
@@ -69,7 +70,7 @@ def test_classes_that_are_named_exist(page: Path):
 @every_page
 def test_commands_have_the_options_that_are_used(page: Path):
     text = page.read_text().replace('\\\n', ' ')
-    for tool, arguments in re.findall(r'python tools/(\w+)\.py\b([^\n`#|]*)', text):
+    for tool, arguments in re.findall(r'python tools/([\w/]+)\.py\b([^\n`#|]*)', text):
         code = (ROOT / 'tools' / f'{tool}.py').read_text()
         if tool == 'prepare_data':
             code += ''.join(
@@ -77,8 +78,11 @@ def test_commands_have_the_options_that_are_used(page: Path):
             )
             named = re.findall(r"'(\w+)': dict\(", code)  # options are made from these
             code = ' '.join(f"'--{name.replace('_', '-')}'" for name in named)
-        if tool == 'benchmark':
-            code += ''.join(p.read_text() for p in (ROOT / 'tools' / 'benchmarks').glob('*.py'))
+        if tool == 'research/gradient_conflict':
+            code += (ROOT / 'tools/test.py').read_text()
+        if tool == 'research/benchmark':
+            folder = ROOT / 'tools/research/benchmarks'
+            code += ''.join(p.read_text() for p in folder.glob('*.py'))
         for option in re.findall(r'(?<!\S)--[a-z][a-z-]*', arguments):
             assert f"'{option}'" in code, f'{page.name}: {tool} {option}'
 
@@ -105,11 +109,11 @@ def test_the_options_of_the_training_program_are_all_explained():
 
 def test_the_page_of_parts_is_that_of_the_registries(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
-    from tools.list_parts import HEAD, PAGE, find_parts, make_page
+    from tools.research.list_parts import HEAD, PAGE, find_parts, make_page
 
     page = PAGE.read_text()
     assert page.startswith(HEAD)
-    assert page == make_page(), 'run python tools/list_parts.py'
+    assert page == make_page(), 'run python tools/research/list_parts.py'
     for parts in find_parts().values():
         for name, part in parts.items():
             assert (part.__doc__ or '').strip(), f'{name} has no docstring'

@@ -13,6 +13,7 @@ import torch
 
 from mmact_ssl import apis
 from mmact_ssl.apis.publish import text_part
+from mmact_ssl.saved_run import SavedRun
 from tests.helpers.students import prompt_head, write_student
 from tools.visualize import main
 
@@ -54,7 +55,7 @@ def made_world(
     checkpoint = tmp_path / 'epoch_120.pth'
     write_student(checkpoint, skeleton_config, prompts=prompt_head())
     monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
-    text = text_part(checkpoint, 'minilm')
+    text = text_part(SavedRun.read(checkpoint), 'minilm')
     of_videos = publish(linear_config, student_checkpoint, tmp_path)
     models = {
         'csvr_r3d_demo': of_videos,

@@ -10,7 +10,7 @@ import yaml
 
 from mmact_ssl.apis import list_models, load_model
 from mmact_ssl.apis.zoo import INDEX, read_index
-from mmact_ssl.apis.zoo_page import update_zoo
+from tools.research.zoo_page import update_zoo
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = read_index(ROOT / 'zoo' / INDEX)
@@ -29,7 +29,7 @@ def test_the_folder_holds_what_its_index_says_and_is_small():
 def test_the_page_and_the_index_are_those_of_the_files():
     files = ROOT / 'docs' / 'model_zoo.md', ROOT / 'model-index.yml'
     stale = update_zoo(ROOT / 'zoo', *files, write=False)
-    assert stale == [], 'run python tools/make_tables.py'
+    assert stale == [], 'run python tools/research/make_tables.py'
     models = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Models']
     weights = {model['Name']: model['Weights'] for model in models if 'Weights' in model}
     assert weights == {name: f'zoo/{entry.file}' for name, entry in ENTRIES.items()}

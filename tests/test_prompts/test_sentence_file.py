@@ -5,20 +5,14 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import data_root
-from mmact_ssl.prompts.sentence_file import (
-    match_clips,
-    read_sentences,
-    shuffle_sentences,
-    write_sentences,
-)
+from mmact_ssl.prompts.sentence_file import match_clips, read_sentences, write_sentences
 
 TEXT = st.text(st.characters(exclude_categories=('Cs',)), min_size=1).filter(str.strip)
 
@@ -125,40 +119,3 @@ def test_the_released_sentences_are_all_read_and_each_finds_its_clip():
     matched = match_clips(released, clips)
     assert not matched.missing and not matched.unused
     assert matched.sentences == {clip: released[key] for clip, key in clips.items()}
-
-
-def made(count: int) -> dict[str, list[str]]:
-    """Clips that differ in their sentences, and in how many they have."""
-    return {f'clip{i}': [f'sentence {i}.{j}' for j in range(1 + i % 3)] for i in range(count)}
-
-
-@given(
-    count=st.integers(2, 60),
-    others=st.integers(0, 5),
-    fraction=st.floats(0.05, 1.0),
-    seed=st.integers(0, 99),
-)
-def test_a_share_of_the_clips_exchange_and_the_others_keep_theirs(count, others, fraction, seed):
-    sentences = made(count + others)
-    clips = [f'clip{i}' for i in range(count)] + ['without a sentence']
-    expected = round(fraction * count)
-    if expected < 2:
-        with pytest.raises(ConfigError, match='choose a larger share'):
-            shuffle_sentences(sentences, clips, fraction, seed)
-        return
-    found, drawn = shuffle_sentences(sentences, clips, fraction, seed)
-    changed = {name for name in sentences if found[name] != sentences[name]}
-    assert changed == set(drawn) and len(changed) == expected
-    assert changed <= set(clips)
-    assert list(found) == list(sentences)
-    # Whole lists move, each to one clip.
-    assert Counter(map(tuple, found.values())) == Counter(map(tuple, sentences.values()))
-    again = shuffle_sentences(dict(reversed(sentences.items())), clips[::-1], fraction, seed)
-    assert again == (found, drawn), 'order does not count'
-
-
-def test_the_seed_decides_who_and_with_whom():
-    sentences = made(40)
-    found = [shuffle_sentences(sentences, sentences, 0.4, seed) for seed in range(5)]
-    assert len({tuple(drawn) for _, drawn in found}) == 5
-    assert len({str(shuffled) for shuffled, _ in found}) == 5

@@ -1,21 +1,19 @@
 import json
-from unittest import mock
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mmact_ssl.demo_world.write import coco_annotation
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.preparation import utdmhad
-from mmact_ssl.preparation.poses import project_joints
+from mmact_ssl.preparation.demo_world.write import coco_annotation
 from mmact_ssl.preparation.skeletons import SkeletonWriter
-from mmact_ssl.targets import importers
-from mmact_ssl.targets.cache import TargetCacheError, TargetReader
-from mmact_ssl.targets.importers import import_coco, import_npz, import_skeletons
+from mmact_ssl.targets.cache import TargetReader
+from mmact_ssl.targets.importers import import_npz
 
 LENGTHS = {'videos/a.mp4': 3, 'videos/b.mp4': 2}
-IMAGE = {'width': 200, 'height': 100}
 KEYPOINTS = np.random.default_rng(0).random((5, 17, 3), np.float32)
 
 
@@ -136,68 +134,6 @@ def test_a_bad_table_is_refused(tmp_path, change, error, message):
         import_npz(tmp_path / 't.npz', tmp_path / 'x')
 
 
-@pytest.fixture
-def skeletons(tmp_path):
-    """A prepared folder of two clips of 3 and 2 frames, and its coordinates (5, 20, 3)."""
-    keypoints = np.random.default_rng(0).uniform(-1, 1, (5, 20, 3)).astype(np.float32)
-    keypoints[..., 2] += 3
-    keypoints[1, 7] = 0  # not seen
-    folder = tmp_path / 'skeleton'
-    with SkeletonWriter(folder, 'made', 'kinect20', ['x'], num_persons=1) as writer:
-        writer.add('a', 0, keypoints[None, :3])
-        writer.add('b', 0, keypoints[None, 3:])
-        writer.finish({'train': ['a', 'b']})
-    return folder, keypoints
-
-
-def test_skeletons_are_projected_into_their_videos(tmp_path, skeletons):
-    folder, keypoints = skeletons
-    camera = (130.0, (79.0, 60.0), (160, 120))
-    assert import_skeletons(folder, tmp_path / 'x', *camera, list(LENGTHS)) == 2
-    reader = TargetReader(tmp_path / 'x')
-    assert (reader.meta.kind, reader.meta.layout) == ('pose', 'kinect20')
-    pose = reader.get('videos/a.mp4')
-    for t, joint in np.ndindex(3, 20):
-        x, y, z = keypoints[t, joint].astype(float)
-        seen = (t, joint) != (1, 7)
-        wanted = [(79 + 130 * x / z) / 160, (60 - 130 * y / z) / 120, 1] if seen else [0, 0, 0]
-        np.testing.assert_allclose(pose[t, joint], wanted, rtol=1e-5)
-    assert camera == (utdmhad.FOCAL, utdmhad.CENTER, utdmhad.SIZE)
-    np.testing.assert_array_equal(pose, project_joints(keypoints[:3], *camera))
-    with pytest.raises(TargetCacheError, match='stale'):  # another camera, other poses
-        import_skeletons(folder, tmp_path / 'x', 131.0, *camera[1:], list(LENGTHS))
-
-
-@pytest.mark.parametrize('change', [dict(names=['b', 'a']), dict(lengths=[2, 3])])
-def test_a_cache_of_skeletons_is_stale_once_their_table_was_corrected(tmp_path, skeletons, change):
-    folder, _ = skeletons
-    arguments = folder, tmp_path / 'x', 130.0, (79.0, 60.0), (160, 120)
-    import_skeletons(*arguments)
-    assert import_skeletons(*arguments) == 0  # all there
-    with np.load(folder / 'clips.npz') as clips:
-        np.savez(folder / 'clips.npz', **{**clips, **change})
-    with pytest.raises(TargetCacheError, match='stale'):
-        import_skeletons(*arguments)
-
-
-def test_skeletons_that_do_not_fit_are_refused(tmp_path, skeletons):
-    folder, _ = skeletons
-    camera = ((79.0, 60.0), (160, 120))
-    meta = json.loads((folder / 'meta.json').read_text())
-    (folder / 'meta.json').write_text(json.dumps({**meta, 'unit': 'pixels'}))
-    with pytest.raises(DataError, match='holds skeletons in pixels'):
-        import_skeletons(folder, tmp_path / 'x', 130.0, *camera)
-
-
-def test_skeletons_behind_the_camera_are_refused(tmp_path):
-    """As a folder of left-handed coordinates has them, whose depth was negated."""
-    with SkeletonWriter(tmp_path / 'in', 'made', 'kinect20', ['x'], num_persons=1) as writer:
-        writer.add('a', 0, np.full((1, 3, 20, 3), -2, np.float32))
-        writer.finish({'train': ['a']})
-    with pytest.raises(DataError, match='no joint of a lies before the camera'):
-        import_skeletons(tmp_path / 'in', tmp_path / 'x', 130.0, (79.0, 60.0), (160, 120))
-
-
 @pytest.mark.parametrize('lengths', [(-1, 6), (0, 5), (3.0, 2.0)])
 def test_lengths_that_are_no_numbers_of_frames_are_refused(tmp_path, lengths):
     table(tmp_path / 't.npz', lengths=lengths)
@@ -211,122 +147,53 @@ def test_a_name_that_is_there_twice_is_refused(tmp_path):
         import_npz(tmp_path / 't.npz', tmp_path / 'x')
 
 
-def coco(path, images, annotations):
-    images = [{'id': i, **IMAGE, **image} for i, image in enumerate(images)]
-    path.write_text(json.dumps({'images': images, 'annotations': annotations}))
-    return path
+def recipe(number: int) -> str:
+    """A piece of Python in the documentation of imports."""
+    text = Path('docs/targets.md').read_text().split('## Import what you have')[1]
+    return re.findall(r'```python\n(.*?)```', text, re.DOTALL)[number]
 
 
-def person(image_id, x=49.5, y=24.5, v=2, **fields):
-    return {'image_id': image_id, 'keypoints': [x, y, v] * 17, **fields}
-
-
-@pytest.mark.parametrize(
-    'image',
-    [
-        {'file_name': 'videos/a.mp4/000002.jpg'},
-        {'file_name': 'videos/a/frame_2.png'},
-        {'file_name': 'videos/a_000002.jpg'},
-        {'file_name': 'videos/a/img_00002.jpg'},
-        {'file_name': 'whatever.jpg', 'video': 'videos/a.mp4', 'frame': 2},
-    ],
-)
-def test_coco_images_tell_their_frame(tmp_path, image):
-    source = coco(tmp_path / 'c.json', [image], [person(0)])
-    assert import_coco(source, tmp_path / 'x', LENGTHS) == 2
-    pose = TargetReader(tmp_path / 'x').get('videos/a.mp4')
-    np.testing.assert_array_equal(pose[2], np.tile(np.float32([0.25, 0.25, 1]), (17, 1)))
-    assert not pose[:2].any()  # frames without an annotation are unknown
-    assert not TargetReader(tmp_path / 'x').get('videos/b.mp4').any()
-
-
-@pytest.mark.parametrize('first', [0, 1])
-def test_coco_frames_that_seem_to_count_from_1_are_told(tmp_path, monkeypatch, first):
-    said = mock.Mock()
-    monkeypatch.setattr(importers, 'print_log', said)
-    images = [{'file_name': f'videos/a/{frame}.jpg'} for frame in (first, 2)]
-    import_coco(coco(tmp_path / 'c.json', images, [person(0), person(1)]), tmp_path / 'x', LENGTHS)
-    assert said.call_count == first
-    assert not first or 'if the file counts from 1' in said.call_args.args[0]
-
-
-def test_coco_frames_of_videos_that_differ_by_suffix_name_their_video(tmp_path):
-    lengths = {'videos/a.avi': 3, 'videos/a.mp4': 3}
-    source = coco(tmp_path / 'c.json', [{'file_name': 'videos/a/1.jpg'}], [person(0)])
-    with pytest.raises(DataError, match="may be any of .*a.avi.*a.mp4.*'video'"):
-        import_coco(source, tmp_path / 'x', lengths)
-    image = {'file_name': '1.jpg', 'video': 'videos/a.avi', 'frame': 1}
-    import_coco(coco(tmp_path / 'd.json', [image], [person(0)]), tmp_path / 'y', lengths)
-    reader = TargetReader(tmp_path / 'y')
-    assert reader.get('videos/a.avi').any() and not reader.get('videos/a.mp4').any()
-
-
-@pytest.mark.parametrize('name', ['a.1', 'a.v2'])
-def test_coco_frames_of_a_video_with_a_dot_in_its_name_are_its_own(tmp_path, name):
-    lengths = {'videos/a.mp4': 3, f'videos/{name}.mp4': 3}
-    source = coco(tmp_path / 'c.json', [{'file_name': f'videos/{name}/1.jpg'}], [person(0)])
-    import_coco(source, tmp_path / 'x', lengths)
-    reader = TargetReader(tmp_path / 'x')
-    assert reader.get(f'videos/{name}.mp4').any() and not reader.get('videos/a.mp4').any()
-
-
-def test_coco_entries_of_one_frame_share_its_best_person(tmp_path):
-    images = [{'file_name': f'videos/a/{name}.jpg'} for name in ('2', '002')]
-    persons = [person(0, x=19.5, score=0.9), person(1, x=9.5, score=0.3)]
-    import_coco(coco(tmp_path / 'c.json', images, persons), tmp_path / 'x', LENGTHS)
-    assert TargetReader(tmp_path / 'x').get('videos/a.mp4')[2, 0, 0] == np.float32(0.1)
-
-
-def test_coco_visibility_and_the_best_person(tmp_path):
-    annotations = [
-        person(0, x=9.5, score=0.3, area=9),
-        person(0, x=19.5, score=0.9, area=1),
-        person(0, x=29.5, score=0.5, area=99),
-        person(1, x=9.5, area=5),
-        person(1, x=19.5, area=50, score=1.0),  # as all without a score
-        person(1, x=29.5, area=50),
-        person(2, v=0),
-        person(3, v=1),
-        person(4, v=0.25),
-        person(5, x=9.5, area=9),
-        person(5, v=0, area=4000),
-        person(5, x=29.5, area=4000, iscrowd=1),
-        person(6, x=9.5, score=-3.2),
-    ]
-    images = [{'file_name': f'videos/a/{i}.jpg'} for i in range(7)]
-    source = coco(tmp_path / 'c.json', images, annotations)
-    import_coco(source, tmp_path / 'x', {'videos/a.mp4': 7})
-    pose = TargetReader(tmp_path / 'x').get('videos/a.mp4')
-    np.testing.assert_allclose(pose[5:, 0], [[0.05, 0.25, 1]] * 2)
-    np.testing.assert_allclose(pose[:2, 0, 0], [0.1, 0.1])
-    np.testing.assert_array_equal(pose[2], 0)
-    np.testing.assert_array_equal(pose[3:5, 0, 2], [1, 0.25])
-
-
-def test_what_the_demo_world_writes_comes_back_as_the_true_poses(tmp_path):
+def test_the_recipe_for_coco_gives_the_true_poses_of_the_demo_world(
+    tmp_path, monkeypatch, make_video
+):
+    code = recipe(0)
     true = np.random.default_rng(0).random((3, 17, 3)).astype(np.float32)
     true[..., 2] = [1] * 9 + [0.5] * 7 + [0]  # seen, hidden, outside
     parts = np.ones((96, 128), np.uint8)
+    images = [dict(id=t, video='a.mp4', frame=t, width=128, height=96) for t in range(3)]
     annotations = [dict(coco_annotation(pose, parts), image_id=t) for t, pose in enumerate(true)]
-    size = {'height': 96, 'width': 128}
-    images = [{'file_name': f'videos/a/{t}.jpg', **size} for t in range(3)]
-    import_coco(coco(tmp_path / 'c.json', images, annotations), tmp_path / 'x', {'videos/a.mp4': 3})
-    pose = TargetReader(tmp_path / 'x').get('videos/a.mp4')
-    away = np.abs(pose - true)[:, :16, :2] * [128, 96]
+    data = tmp_path / 'data' / 'x'
+    data.mkdir(parents=True)
+    (data / 'poses.json').write_text(json.dumps(dict(images=images, annotations=annotations)))
+    make_video(data / 'a.mp4', num_frames=4)
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    assert import_npz(data / 'poses.npz', data / 'pose.lmdb', ['a.mp4']) == 1
+    pose = TargetReader(data / 'pose.lmdb').get('a.mp4')
+    away = np.abs(pose[:3] - true)[:, :16, :2] * [128, 96]
     assert away.max() < 0.006  # pixels: written with two decimals
-    np.testing.assert_array_equal(pose[..., 2], true[..., 2] > 0)
+    np.testing.assert_array_equal(pose[:3, :, 2], true[..., 2] > 0)
+    assert not pose[3].any(), 'a frame without an annotation is unknown'
 
 
-@pytest.mark.parametrize(
-    ('image', 'message'),
-    [
-        ({'file_name': 'videos/a/7.jpg'}, "frame 7 of 'videos/a.mp4', which has 3 frames"),
-        ({'file_name': 'videos/z/0.jpg'}, "'videos/z' is not among the annotated videos"),
-        ({'file_name': 'nothing.jpg'}, "the frame of image 'nothing.jpg' is unknown"),
-    ],
-)
-def test_coco_frames_that_do_not_fit_are_refused(tmp_path, image, message):
-    source = coco(tmp_path / 'c.json', [image], [person(0)])
-    with pytest.raises(DataError, match=f'c.json: .*{message}'):
-        import_coco(source, tmp_path / 'x', LENGTHS)
-    assert not (tmp_path / 'x').exists()
+def test_the_recipe_for_skeletons_projects_them_into_their_videos(tmp_path, monkeypatch):
+    code = recipe(1)
+    keypoints = np.random.default_rng(0).uniform(-1, 1, (5, 20, 3)).astype(np.float32)
+    keypoints[..., 2] += 3
+    keypoints[1, 7] = 0  # not seen
+    with SkeletonWriter(
+        tmp_path / 'data/x/skeleton', 'made', 'kinect20', ['x'], num_persons=1
+    ) as writer:
+        writer.add('a', 0, keypoints[None, :3])
+        writer.add('b', 0, keypoints[None, 3:])
+        writer.finish({'train': ['a', 'b']})
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    import_npz('data/x/poses.npz', 'pose.lmdb', list(LENGTHS))
+    pose = TargetReader('pose.lmdb').get('videos/a.mp4')
+    for t, joint in np.ndindex(3, 20):
+        x, y, z = keypoints[t, joint].astype(float)
+        seen = (t, joint) != (1, 7)
+        wanted = [(79 + 130 * x / z) / 160, (60 - 130 * y / z) / 120, 1] if seen else [0, 0, 0]
+        np.testing.assert_allclose(pose[t, joint], wanted, rtol=1e-5)
+    assert (utdmhad.FOCAL, utdmhad.CENTER, utdmhad.SIZE) == (130, (79, 60), (160, 120))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import runpy
 import tarfile
@@ -17,6 +16,7 @@ from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.datasets.transforms.views import DecodeViews, SampleViews, TransformViews
 from mmact_ssl.errors import BrokenSampleError, DataError
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
+from mmact_ssl.preparation.poses import write_poses
 from mmact_ssl.registry import MODELS
 from mmact_ssl.targets import LoadTargets
 from mmact_ssl.targets.cache import TargetReader, TargetWriter, broken_listing, read_broken
@@ -121,16 +121,15 @@ def test_the_command_line(root: Path, tmp_path: Path, capsys):
 
 
 def test_videos_on_a_server(root: Path, tmp_path: Path, capsys):
-    """Poses are imported and parts drawn with the address of their shard."""
+    """Parts are drawn with the address of the poses' shard."""
     with fsspec.open('memory://set/x.tar', 'wb') as file, tarfile.open(fileobj=file, mode='w') as x:
         x.add(root / 'wide.mp4', 'wide.mp4')
     (tmp_path / 'train.txt').write_text('x.tar/wide.mp4\n')
-    image = dict(id=0, video='x.tar/wide.mp4', frame=0, width=96, height=64)
-    person = dict(image_id=0, keypoints=[48, 32, 2] * 17)
-    (tmp_path / 'poses.json').write_text(json.dumps(dict(images=[image], annotations=[person])))
+    poses = {'x.tar/wide.mp4': np.full((FRAMES, 17, 3), 0.5)}
+    write_poses(tmp_path / 'poses.npz', poses, 'coco17')
     tool = runpy.run_path('tools/extract_targets.py')['main']
     where = ['--data', str(tmp_path), '--videos', 'memory://set']
-    tool(['import-coco', str(tmp_path / 'poses.json'), *where])
+    tool(['import-npz', str(tmp_path / 'poses.npz'), *where[:2]])
     tool(['draw-parts', str(tmp_path / 'targets/pose.lmdb'), *where])
     assert capsys.readouterr().out.count('1 videos written') == 2
     reader = TargetReader(tmp_path / 'targets/pose_parts.lmdb')

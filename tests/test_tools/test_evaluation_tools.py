@@ -1,4 +1,4 @@
-"""The command lines of evaluate, test, run_study and make_tables."""
+"""The command lines of evaluate and test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmact_ssl.evaluation.protocols import plan_steps
 from mmact_ssl.evaluation.result_table import print_results
 from mmact_ssl.evaluation.results import Result, read_results
-from tools import evaluate, make_tables, run_study
+from tools import evaluate
 from tools import test as test_tool
 
 ROOT = Path(__file__).parents[2]
@@ -152,7 +152,7 @@ def test_a_start_that_the_config_names_is_one_encoder(world, monkeypatch, backbo
     )
     torch.save({}, 'start.pth')
     cfg = Config(dict(dataset_name='x', model=dict(backbone=backbone, cls_head=dict())))
-    monkeypatch.setattr(evaluate, 'load_config', lambda args: cfg)
+    monkeypatch.setattr(evaluate, 'load_config', lambda args: (cfg, {}))
     evaluate.run(evaluate.parse_args(['linear', 'c.py', '--random', '--seeds', '0', '1']))
     assert measured == seeds
 
@@ -178,7 +178,7 @@ def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result
     argv = ['transfer,semi', FINETUNE, 'run{seed}/x.pth', '--label-fraction', '0.1', '--seeds', '0']
     argv += ['5', '--method', 'MS2L', '--pretrained-on', 'nwucla', '--out', 'results']
     evaluate.main([*argv, '--work-dir', 'tuned'])
-    assert [(protocols, request.checkpoint) for protocols, request in calls] == [
+    assert [(protocols, request.checkpoint.path) for protocols, request in calls] == [
         (['linear', 'finetune'], 'run0/x.pth'),
         (['linear', 'finetune'], 'run5/x.pth'),
     ]
@@ -227,7 +227,7 @@ def test_each_student_is_fine_tuned_in_its_own_folder(world, monkeypatch):
         'mmact_ssl.evaluation.evaluate.evaluate',
         lambda request, protocols: folders.append(request.work_dir) or [],
     )
-    monkeypatch.setattr(evaluate, 'find_checkpoint', lambda where, seed=0: 'x.pth')
+    monkeypatch.setattr(evaluate, 'find_checkpoint', lambda where: 'x.pth')
     torch.save({'state_dict': {}}, 'x.pth')
     Path('work_dirs/a/run1').mkdir(parents=True)
     for argv in (
@@ -299,10 +299,11 @@ def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
     assert 'python tools/prepare_data.py jhmdb' in error('knn', LINEAR, '--random')
 
 
-def test_each_protocol_by_text_has_its_own_cache():
+def test_each_protocol_by_text_has_its_own_cache(monkeypatch):
+    monkeypatch.setattr(evaluate, 'read_students', lambda args: {})
     texts = ['--class-texts', 'classes.lmdb', '--clip-texts', 'clips.lmdb']
     args = evaluate.parse_args(['zeroshot,text-retrieval', LINEAR, 'x.pth', *texts])
-    cfg = evaluate.load_config(args)
+    cfg, _ = evaluate.load_config(args)
     assert (cfg.zeroshot.texts, cfg.text_retrieval.texts) == ('classes.lmdb', 'clips.lmdb')
 
 
@@ -335,45 +336,3 @@ def test_a_finetuned_recognizer_is_tested(world, capsys):
     shown = capsys.readouterr().out
     assert f'acc/top1: {written.metrics["top1"]:.4f}' in shown, 'the same accuracy'
     assert Path('scores.pkl').is_file()
-
-
-def test_a_study_can_be_cut_down(capsys):
-    study = str(ROOT / 'configs/studies/csvr_demo.py')
-    folders = ['--work-dir', 'nowhere', '--results', 'no']
-    options = ['--seeds', '5', '0', '--variants', 'no-pose']
-    run_study.main([study, '--dry-run', *options, *folders])
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3  # pre-training, its tasks and the probes
-    assert all('CSVR no-pose seed 0' in line for line in lines)
-    # This study has the seeds 0, 1, 2; its runs without a branch have 0 alone.
-    run_study.main([study, '--dry-run', '--seeds', '1', *folders])
-    lines = capsys.readouterr().out.splitlines()
-    assert lines and all(' seed 1' in line and 'no-' not in line for line in lines)
-    with pytest.raises(SystemExit, match='no run has --seeds 1 5, they have 0;'):
-        run_study.main([study, '--dry-run', '--variants', 'no-pose', '--seeds', '1', '5'])
-    capsys.readouterr()
-    for option, *names in (['--methods', 'MS2L'], ['--variants'], ['--variants', 'full', 'no-pos']):
-        with pytest.raises(SystemExit) as end:
-            run_study.main([study, '--dry-run', option, *names])
-        known = 'Random init, CSVR' if option == '--methods' else 'full, no-pose, no-context'
-        assert end.value.code == 2
-        line = f'error: {" ".join([option, *names[-1:]])}: there are {known}'
-        assert capsys.readouterr().err.startswith(line)
-    with pytest.raises(SystemExit, match=r'csvr_r3d_demo.py: not a study, it lists no `runs`'):
-        run_study.main([str(ROOT / 'configs/csvr_r3d_demo.py'), '--dry-run'])
-
-
-def test_tables_are_written_and_checked(tmp_path, made_result):
-    made_result(value=0.25, method='CSVR', dataset='demo').write(tmp_path / 'results')
-    page = tmp_path / 'page.md'
-    page.write_text('<!-- results:demo -->\n<!-- /results:demo -->\n')
-    argv = [str(page), '--results', str(tmp_path / 'results')]
-    with pytest.raises(SystemExit, match='do not agree'):
-        make_tables.main([*argv, '--check'])
-    make_tables.main(argv)
-    assert '| CSVR | 25.0 |' in page.read_text()
-    make_tables.main([*argv, '--check'])
-
-
-def test_the_pages_of_this_repository_agree_with_its_results():
-    make_tables.main(['--check'])

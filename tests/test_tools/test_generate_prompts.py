@@ -106,24 +106,6 @@ def test_a_file_is_matched_by_name_and_the_rest_reported(tool, tmp_path, data, c
     assert '1 keys of' in printed and 'stranger' in printed
 
 
-def test_half_of_the_training_clips_get_wrong_sentences(tool, tmp_path, capsys):
-    file, ann, out = tmp_path / 's.json', tmp_path / 'train.txt', tmp_path / 'out' / 'wrong.json'
-    sentences = {name: [f'about {name}'] for name in NAMES}
-    file.write_text(json.dumps(sentences))
-    ann.write_text('\n'.join(f'{name} 0' for name in NAMES[:4]))
-    arguments = ['shuffle', str(file), '--fraction', '0.5', '--ann', str(ann), '--out', str(out)]
-    tool.main(arguments)
-    found = json.loads(out.read_text())
-    wrong = [name for name in NAMES if found[name] != sentences[name]]
-    assert len(wrong) == 2 and set(wrong) < set(NAMES[:4])
-    assert sorted(found.values()) == sorted(sentences.values())
-    assert '2 of 4 clips have the sentences of another' in capsys.readouterr().out
-    first = out.read_bytes()
-    for seed, is_same in (('0', True), ('3', False)):
-        tool.main([*arguments, '--seed', seed])
-        assert (out.read_bytes() == first) == is_same
-
-
 def test_class_descriptions_become_sentences_by_class(tool, tmp_path, data):
     lines, out = tmp_path / 'lines.txt', tmp_path / 'classes.json'
     lines.write_text('carry;walks with a box\nthrow, slings it, far')
@@ -135,9 +117,6 @@ def test_class_descriptions_become_sentences_by_class(tool, tmp_path, data):
     }
 
 
-SHUFFLE = ['shuffle', '{strangers}', '--fraction', '1', '--out', 'o']
-
-
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
@@ -145,7 +124,7 @@ SHUFFLE = ['shuffle', '{strangers}', '--fraction', '1', '--out', 'o']
         (['kinematic', '--data', 'none'], 'skeleton folder none is missing'),
         (['kinematic', '--data', '{data}', '--ann', '{strangers}'], 'is not in .*prepare it'),
         (['lmm', 'none', '--data', '{data}'], 'no file none/config.json'),
-        ([*SHUFFLE, '--ann', 'none.txt'], 'none.txt is missing: prepare the data set'),
+        (['kinematic', '--data', '{data}', '--ann', 'none.txt'], 'none.txt is missing: prepare'),
         (
             ['classes', 'x', '--names', '{data}/none', '--out', 'o'],
             'none is missing: give classes.txt',

@@ -44,10 +44,4 @@ warmup = dict(_base_.warmup, end=1)
 cosine = dict(_base_.cosine, begin=1, end=20)
 param_scheduler = [warmup, cosine]
 auto_scale_lr = dict(base_batch_size=16)
-default_hooks = dict(
-    logger=dict(interval=20),
-    checkpoint=dict(interval=4),
-    gradient_conflict=dict(interval=20),
-)
-# The same over so many training batches afterwards, in the mean, for tools/test.py --out.
-conflict_batches = 84
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=4))

@@ -75,6 +75,3 @@ make_views = [
     dict(type='PackInputs', views=views, video=True),
 ]
 train_dataloader = dict(dataset=dict(pipeline=[sample_views, load_parts, *make_views]))
-
-# How the tasks' gradients agree on the shared backbone, for tools/visualize.py conflict.
-default_hooks = dict(gradient_conflict=dict(type='GradientConflictHook', interval=200))

@@ -32,7 +32,8 @@ class BrokenSampleHook(Hook):
     ``<work_dir>/broken_samples.json`` is written (``samples``, ``replaced``, ``fraction``,
     ``files`` {message: times}) and, above the limit, all processes stop with the same error. A
     warning names a broken file: of the first, and each time that there are twice as many. The
-    counts are saved with each checkpoint, and a resumed run goes on from them. Our choice.
+    counts at the last check are saved with each checkpoint, and a resumed run goes on from them.
+    Our choice.
 
     Args:
         max_fraction: Largest fraction of replaced samples among all seen, 0..1. A single broken
@@ -62,13 +63,6 @@ class BrokenSampleHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         self._check(runner)
 
-    def before_saving(self, runner: Runner) -> None:
-        """Add up the counts of all processes, in all of them.
-
-        The limit waits for a check: a run that is told to stop early has seen few samples.
-        """
-        self._check(runner, of_limit=False)
-
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint['broken_samples'] = self._totals
 
@@ -81,7 +75,7 @@ class BrokenSampleHook(Hook):
             self._samples = self._totals['samples']
             self._files = Counter(self._totals['files'])
 
-    def _check(self, runner: Runner, of_limit: bool = True) -> None:
+    def _check(self, runner: Runner) -> None:
         # A collective call: every process comes here at the same iterations.
         counts = all_gather_object((self._samples, dict(self._files)))
         samples = sum(count for count, _ in counts)
@@ -101,7 +95,7 @@ class BrokenSampleHook(Hook):
                 message = f'{min(files)}: replaced; broken files so far: {len(broken)}, see {path}'
                 print_log(message, 'current', logging.WARNING)
         is_alone = len(broken) == 1 and self.max_fraction > 0
-        if of_limit and fraction > self.max_fraction and not is_alone:
+        if fraction > self.max_fraction and not is_alone:
             raise DataError(
                 f'{replaced} of {samples} samples are broken, more than max_fraction='
                 f'{self.max_fraction} of BrokenSampleHook allows, the first is {min(files)}: '

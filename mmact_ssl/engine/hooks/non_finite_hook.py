@@ -8,7 +8,7 @@ import torch
 from mmengine.dist import all_gather_object, all_reduce
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmact_ssl.engine.optimizers import makes_step
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
@@ -28,8 +28,7 @@ class NonFiniteHook(Hook):
     loss scale, which skips the optimizer that overflows, and falls.
 
     The run stops after too many such steps in a row; in mixed precision when no optimizer has made
-    one of the last ``SCALED_LIMIT``; at the end of an epoch with too many of them, and before a
-    checkpoint is saved with weights that are not finite. Our choice.
+    one of the last ``SCALED_LIMIT``, and at the end of an epoch with too many of them. Our choice.
 
     Args:
         max_in_a_row: Skipped steps in a row.
@@ -137,11 +136,6 @@ class NonFiniteHook(Hook):
         if runner._resume and KEY in checkpoint:
             self._steps, self._skipped_steps, self._in_a_row = checkpoint[KEY]
 
-    def before_saving(self, runner: Runner) -> None:
-        """Refuse to save weights that are not finite; they are the same in all processes."""
-        if not _are_finite([parameter.detach() for parameter in self._parameters]):
-            raise TrainingError(f'weights are not finite in epoch {runner.epoch + 1}: {FIX}')
-
 
 KEY = 'non_finite_steps'  # in the checkpoint
 # Steps: the scale starts at 2**16 and is halved at each overflow.
@@ -150,6 +144,12 @@ FIX = (
     'look at the data, or begin a run in another work dir at a lower optim_wrapper.optimizer.lr, '
     'with load_from=FILE of an earlier checkpoint'
 )
+
+
+def check_weights(model: nn.Module, epoch: int) -> None:
+    """Raise TrainingError if weights are not finite; they are the same in all processes."""
+    if not _are_finite([parameter.detach() for parameter in model.parameters()]):
+        raise TrainingError(f'weights are not finite in epoch {epoch + 1}: {FIX}')
 
 
 def _not_finite(losses: dict[str, Any]) -> list[str]:

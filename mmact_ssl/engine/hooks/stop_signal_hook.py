@@ -83,12 +83,12 @@ class StopSignalHook(Hook):
         )
         raise SystemExit(EXIT_STATUS)
 
-    def after_end(self, runner: Runner) -> None:
-        """Give the signals back, however the training has ended (:class:`PretrainRunner`)."""
+    def give_signals_back(self) -> None:
+        """Give them back; :class:`PretrainRunner` does so however the training has ended."""
         while self._handlers:
             signal.signal(*self._handlers.popitem())
 
     def after_train(self, runner: Runner) -> None:
-        self.after_end(runner)  # mmengine's own runner does not call it
+        self.give_signals_back()
         if is_main_process():
             Path(runner.work_dir, FILE_NAME).unlink(missing_ok=True)

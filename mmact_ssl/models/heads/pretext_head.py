@@ -49,7 +49,7 @@ class PretextHead(BaseModule):
     # Parts of the names of losses whose size does not tell how far a task is.
     adversarial_names: ClassVar[tuple[str, ...]] = ('generator', 'discriminator')
     # Parts of the names of metrics that say nothing of the student: what others are compared with,
-    # see mmact_ssl.reporting.tables.trivial_answer.
+    # see mmact_ssl.evaluation.pretext_metric.trivial_answer.
     reference_names: ClassVar[tuple[str, ...]] = ('chance', 'repeat_last', 'constant', 'confidence')
 
     def __init__(

@@ -67,15 +67,6 @@ def test_one_broken_file_of_a_small_folder_is_named_and_stops_nothing(tmp_path, 
         run(BrokenSampleHook(max_fraction=0.05), tmp_path, folder)
 
 
-def test_a_checkpoint_of_few_samples_is_saved(tmp_path):
-    hook, saved = BrokenSampleHook(max_fraction=0.05), {}
-    runner = SimpleNamespace(work_dir=str(tmp_path), iter=0)
-    hook.after_train_iter(runner, 0, batch('b.mp4: cut', 'a.mp4: cut'), {})
-    hook.before_saving(runner)
-    hook.before_save_checkpoint(runner, saved)
-    assert saved['broken_samples'] == {'samples': 2, 'files': {'b.mp4: cut': 1, 'a.mp4: cut': 1}}
-
-
 def test_weights_to_start_from_bring_no_counts(tmp_path):
     saved = run(BrokenSampleHook(max_fraction=0.5), tmp_path, [batch('', 'a.mp4: cut')])
     (tmp_path / 'other').mkdir()

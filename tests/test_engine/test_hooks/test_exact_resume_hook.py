@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 import torch
@@ -14,9 +13,10 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.checkpoint_file import load_checkpoint_safely
 from mmact_ssl.engine.hooks import exact_resume_hook
 from mmact_ssl.engine.runner import PretrainRunner
+from mmact_ssl.errors import ConfigError
 
 WRAPPER = dict(
     type='MMDistributedDataParallel',
@@ -143,30 +143,17 @@ def test_killed_within_epochs_a_run_ends_the_same(train, variant: str, tmp_path:
     assert equal(whole.state_dict(), model.state_dict())
 
 
-def test_with_other_batches_the_epoch_begins_anew(train, capsys):
-    train('run', kill_at=9)
-    _, read = train('run', kill_at=11, resume=True, loader=dict(batch_size=4))
-    assert 'epoch 2 begins anew' in capsys.readouterr().out
-    assert len(read) == 3 * 4
-
-
-def test_with_other_processes_the_epoch_begins_anew(train, capsys, monkeypatch):
+def test_another_batch_size_or_number_of_processes_is_refused(train, monkeypatch):
     """Though two processes of half a batch have as many batches: their samples are others."""
     with monkeypatch.context() as patch:
         patch.setattr(exact_resume_hook, 'all_gather_object', lambda value: [value, value])
-        train('run', kill_at=9)
-    _, read = train('run', kill_at=11, resume=True)
-    assert 'in each of 2 processes, and now there are' in capsys.readouterr().out
-    assert len(read) > 4
-
-
-def test_a_runner_that_collects_no_processes_goes_on_too(train, capsys, monkeypatch):
-    """As mmengine's own."""
-    hook = exact_resume_hook.ExactResumeHook
-    monkeypatch.setattr(hook, 'before_saving', lambda *_: None)
-    train('run', kill_at=9)
-    train('run', kill_at=11, resume=True)
-    assert 'begins anew' not in capsys.readouterr().out
+        train('two', kill_at=9)
+    with pytest.raises(ConfigError, match='had 7 batches an epoch in each of 2 processes'):
+        train('two', resume=True)
+    train('one', kill_at=9)
+    with pytest.raises(ConfigError, match='now there are 4 in each of 1: resume with the same'):
+        train('one', resume=True, loader=dict(batch_size=4))
+    train('one', resume=True)
 
 
 def one_process(rank: int, folder: str, make_runner, sync: list[dict]) -> None:
@@ -214,15 +201,3 @@ def test_each_process_has_its_own_gradients_and_statistics_again(make_runner, tm
         assert equal(whole, resumed)
     names = [n for n, v in states[0][0].items() if not torch.equal(v, states[1][0][n])]
     assert names == ([] if sync else ['layers.1.running_mean', 'layers.1.running_var'])
-
-
-@pytest.mark.parametrize(('batches', 'kept'), [(3, True), (4, False)])
-def test_gradients_wait_for_their_step_only_in_the_same_epoch(batches: int, kept: bool):
-    """An epoch that begins anew has their samples again."""
-    model = nn.Linear(2, 1)
-    gradients = {'weight': torch.ones(1, 2)}
-    hook = exact_resume_hook.ExactResumeHook()
-    hook._loaded = dict(seen=2, batches=3, processes=[dict(buffers={}, gradients=gradients)])
-    runner = Mock(model=model, train_dataloader=range(batches), epoch=0)
-    hook.before_train(runner)
-    assert (model.weight.grad is not None) == kept

@@ -18,7 +18,7 @@ from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.registry import HOOKS
 from tests.helpers.processes import in_two_processes
-from tests.test_engine.test_hooks.test_gradient_conflict_hook import LOADER, Frames, config
+from tests.helpers.three_tasks import LOADER, Frames, config
 
 
 def shares(losses: dict[str, Tensor], maps: list[Tensor], scale: float = 1.0, **weights: float):

@@ -138,7 +138,7 @@ def test_a_forked_process_ends_on_the_signal():
         assert process.exitcode == -signal.SIGTERM
         assert not hook._signal
     finally:
-        hook.after_end(None)
+        hook.give_signals_back()
     assert signal.getsignal(signal.SIGTERM) == before
 
 
@@ -150,7 +150,7 @@ def test_signals_are_given_back_once(tmp_path: Path):
     hook.after_train(SimpleNamespace(work_dir=str(tmp_path)))
     try:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        hook.after_end(None)
+        hook.give_signals_back()
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.pretext_metric import trivial_answer
 from mmact_ssl.models.heads import PretextHead, Term
-from mmact_ssl.reporting.tables import trivial_answer
 from tests.test_models.cases import cases
 
 # What comes of the student, and inputs that a head encodes by itself.

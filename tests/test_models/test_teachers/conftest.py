@@ -1,4 +1,4 @@
-"""Small teachers of every family, with random weights on disk, and hand-written ONNX files."""
+"""Small teachers of every family, with random weights on disk, and small ONNX files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -16,55 +15,29 @@ from torch import nn
 from mmact_ssl.models.teachers.mmlab_config import build_network
 
 
-def field(number: int, value: int | str | bytes) -> bytes:
-    """One protobuf field: an integer, or bytes / text with their length."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    value = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 127:
-        encoded.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*encoded, value])
-
-
-def node(operator: str, inputs: list[str], output: str, **attributes: Any) -> bytes:
-    message = b''.join(field(1, name) for name in inputs) + field(2, output) + field(4, operator)
-    for name, value in attributes.items():
-        if isinstance(value, int):
-            message += field(5, field(1, name) + field(3, value) + field(20, 2))
-        else:
-            numbers = b''.join(field(8, number) for number in value)
-            message += field(5, field(1, name) + numbers + field(20, 7))
-    return field(1, message)
-
-
-def constant(name: str, array: np.ndarray) -> bytes:
-    kind = {np.dtype(np.float32): 1, np.dtype(np.int64): 7}[array.dtype]
-    dims = b''.join(field(1, size) for size in array.shape)
-    return field(5, dims + field(2, kind) + field(8, name) + field(9, array.tobytes()))
-
-
-def tensor_info(number: int, name: str, kind: int, shape: tuple) -> bytes:
-    """An input (11) or output (12) of the graph; a name in the shape is a free axis."""
-    dims = b''.join(field(1, field(1 if isinstance(size, int) else 2, size)) for size in shape)
-    return field(number, field(1, name) + field(2, field(1, field(1, kind) + field(2, dims))))
-
-
-def model(*parts: bytes) -> bytes:
-    """A whole ONNX file of nodes, constants, inputs and outputs."""
-    graph = b''.join([*parts, field(2, 'graph')])
-    return field(1, 6) + field(8, field(1, '') + field(2, 11)) + field(7, graph)
-
-
 @pytest.fixture(scope='session')
-def onnx() -> SimpleNamespace:
-    """Writes ONNX files by hand, because the package ``onnx`` is needed for nothing else."""
-    return SimpleNamespace(node=node, constant=constant, tensor_info=tensor_info, model=model)
+def write_onnx() -> Callable[..., str]:
+    """Writes an ONNX file of nodes, constants (name -> array), inputs and outputs."""
+    onnx = pytest.importorskip('onnx')
+    make = onnx.helper
+
+    def write(path: Path, nodes: list, inputs: dict, outputs: dict, **constants: Any) -> str:
+        infos = (
+            [make.make_tensor_value_info(name, *info) for name, info in side.items()]
+            for side in (inputs, outputs)
+        )
+        arrays = [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()]
+        graph = make.make_graph(
+            [make.make_node(kind, read, [made], **options) for kind, read, made, options in nodes],
+            'graph',
+            *infos,
+            arrays,
+        )
+        opset = [make.make_opsetid('', 11)]
+        onnx.save(make.make_model(graph, ir_version=6, opset_imports=opset), str(path))
+        return str(path)
+
+    return write
 
 
 def randomize(network: nn.Module, seed: int = 0) -> nn.Module:

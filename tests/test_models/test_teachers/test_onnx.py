@@ -16,39 +16,35 @@ from mmact_ssl.models.teachers.preprocessing import scale
 
 pytest.importorskip('onnxruntime')
 SIZE = 32
+FLOAT, INT32 = 1, 6  # of onnx.TensorProto
 WEIGHTS = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
 
 
 @pytest.fixture
-def embedding(tmp_path, onnx):
+def embedding(tmp_path, write_onnx):
     """NCHW, any batch: the mean color through a matrix, and the mean color itself."""
-    path = tmp_path / 'embedding.onnx'
-    path.write_bytes(
-        onnx.model(
-            onnx.node('ReduceMean', ['image'], 'color', axes=[2, 3], keepdims=0),
-            onnx.node('MatMul', ['color', 'weights'], 'feature'),
-            onnx.constant('weights', WEIGHTS),
-            onnx.tensor_info(11, 'image', 1, ('batch', 3, SIZE, SIZE)),
-            onnx.tensor_info(12, 'feature', 1, ('batch', 5)),
-            onnx.tensor_info(12, 'color', 1, ('batch', 3)),
-        )
+    return write_onnx(
+        tmp_path / 'embedding.onnx',
+        [
+            ('ReduceMean', ['image'], 'color', dict(axes=[2, 3], keepdims=0)),
+            ('MatMul', ['color', 'weights'], 'feature', {}),
+        ],
+        dict(image=(FLOAT, ('batch', 3, SIZE, SIZE))),
+        dict(feature=(FLOAT, ('batch', 5)), color=(FLOAT, ('batch', 3))),
+        weights=WEIGHTS,
     )
-    return str(path)
 
 
 @pytest.fixture
-def mask(tmp_path, onnx):
+def mask(tmp_path, write_onnx):
     """NHWC, one image: red and green as they are, a network whose map is the picture."""
-    path = tmp_path / 'mask.onnx'
-    path.write_bytes(
-        onnx.model(
-            onnx.node('MatMul', ['image', 'pick'], 'map'),
-            onnx.constant('pick', np.eye(3, 2, dtype=np.float32)),
-            onnx.tensor_info(11, 'image', 1, (1, SIZE, SIZE, 3)),
-            onnx.tensor_info(12, 'map', 1, (1, SIZE, SIZE, 2)),
-        )
+    return write_onnx(
+        tmp_path / 'mask.onnx',
+        [('MatMul', ['image', 'pick'], 'map', {})],
+        dict(image=(FLOAT, (1, SIZE, SIZE, 3))),
+        dict(map=(FLOAT, (1, SIZE, SIZE, 2))),
+        pick=np.eye(3, 2, dtype=np.float32),
     )
-    return str(path)
 
 
 def test_an_embedding_is_that_of_the_session(embedding, frames):
@@ -99,25 +95,25 @@ def test_activations_make_probabilities(mask, frames):
     assert sigmoid.fingerprint() != softmax.fingerprint()
 
 
-@pytest.mark.parametrize('kind', [2, 6])  # uint8, int32
-def test_a_network_of_integers_gets_rounded_pixels(tmp_path, onnx, frames, kind):
-    path = tmp_path / 'integers.onnx'
-    path.write_bytes(
-        onnx.model(
-            onnx.node('Cast', ['image'], 'pixels', to=1),
-            onnx.node('ReduceMean', ['pixels'], 'color', axes=[2, 3], keepdims=0),
-            onnx.tensor_info(11, 'image', kind, ('batch', 3, SIZE, SIZE)),
-            onnx.tensor_info(12, 'color', 1, ('batch', 3)),
-        )
+@pytest.mark.parametrize('kind', [2, INT32])  # 2: uint8
+def test_a_network_of_integers_gets_rounded_pixels(tmp_path, write_onnx, frames, kind):
+    path = write_onnx(
+        tmp_path / 'integers.onnx',
+        [
+            ('Cast', ['image'], 'pixels', dict(to=FLOAT)),
+            ('ReduceMean', ['pixels'], 'color', dict(axes=[2, 3], keepdims=0)),
+        ],
+        dict(image=(kind, ('batch', 3, SIZE, SIZE))),
+        dict(color=(FLOAT, ('batch', 3))),
     )
-    teacher = OnnxTeacher(str(path), 'embedding', SIZE, std=(1, 1, 1))
+    teacher = OnnxTeacher(path, 'embedding', SIZE, std=(1, 1, 1))
     wanted = scale(frames, (SIZE, SIZE)).round().mean((2, 3))
     torch.testing.assert_close(teacher(frames), wanted, atol=1e-3, rtol=0)
     for normalization in ({}, {'mean': (1, 0, 0), 'std': (1, 1, 1)}):
         with pytest.raises(
             ConfigError, match=r'int.*as they are: set mean=\(0, 0, 0\), std=\(1, 1'
         ):
-            OnnxTeacher(str(path), 'embedding', SIZE, **normalization)
+            OnnxTeacher(path, 'embedding', SIZE, **normalization)
 
 
 def test_maps_that_are_not_probabilities_are_refused_and_rounding_is_clamped(mask, frames):
@@ -180,36 +176,37 @@ def test_the_real_person_mask_is_that_of_the_session(frames):
 SQUARE = 64  # pixels of the pose network's input
 
 
-def centroid_model(onnx, size=SQUARE, score=0.75):
-    """ONNX bytes with MoveNet's interface: every joint is the brightness centroid of the square."""
-    node, constant, tensor_info = onnx.node, onnx.constant, onnx.tensor_info
-    grid = ((np.arange(size) + 0.5) / size).astype(np.float32)
-    return onnx.model(
-        node('Cast', ['input'], 'image', to=1),
-        node('ReduceSum', ['image'], 'weight', axes=[0, 3], keepdims=0),
-        node('ReduceSum', ['weight'], 'total', axes=[0, 1], keepdims=1),
-        node('Mul', ['weight', 'rows'], 'down'),
-        node('ReduceSum', ['down'], 'y_sum', axes=[0, 1], keepdims=1),
-        node('Div', ['y_sum', 'total'], 'y'),
-        node('Mul', ['weight', 'columns'], 'right'),
-        node('ReduceSum', ['right'], 'x_sum', axes=[0, 1], keepdims=1),
-        node('Div', ['x_sum', 'total'], 'x'),
-        node('Concat', ['y', 'x', 'score'], 'joint', axis=1),
-        node('Expand', ['joint', 'shape'], 'output'),
-        constant('rows', grid[:, None]),
-        constant('columns', grid[None]),
-        constant('score', np.float32([[score]])),
-        constant('shape', np.array([1, 1, 17, 3])),
-        tensor_info(11, 'input', 6, (1, size, size, 3)),
-        tensor_info(12, 'output', 1, (1, 1, 17, 3)),
-    )
-
-
 @pytest.fixture
-def model(tmp_path, onnx):
-    path = tmp_path / 'centroid.onnx'
-    path.write_bytes(centroid_model(onnx))
-    return str(path)
+def centroid(tmp_path, write_onnx):
+    """Writes one with MoveNet's interface: all joints are the brightness centroid of the square."""
+
+    def make(score=0.75):
+        grid = ((np.arange(SQUARE) + 0.5) / SQUARE).astype(np.float32)
+        across, down = dict(axes=[0, 3], keepdims=0), dict(axes=[0, 1], keepdims=1)
+        return write_onnx(
+            tmp_path / f'centroid{score}.onnx',
+            [
+                ('Cast', ['input'], 'image', dict(to=FLOAT)),
+                ('ReduceSum', ['image'], 'weight', across),
+                ('ReduceSum', ['weight'], 'total', down),
+                ('Mul', ['weight', 'rows'], 'down', {}),
+                ('ReduceSum', ['down'], 'y_sum', down),
+                ('Div', ['y_sum', 'total'], 'y', {}),
+                ('Mul', ['weight', 'columns'], 'right', {}),
+                ('ReduceSum', ['right'], 'x_sum', down),
+                ('Div', ['x_sum', 'total'], 'x', {}),
+                ('Concat', ['y', 'x', 'score'], 'joint', dict(axis=1)),
+                ('Expand', ['joint', 'shape'], 'output', {}),
+            ],
+            dict(input=(INT32, (1, SQUARE, SQUARE, 3))),
+            dict(output=(FLOAT, (1, 1, 17, 3))),
+            rows=grid[:, None],
+            columns=grid[None],
+            score=np.float32([[score]]),
+            shape=np.array([1, 1, 17, 3]),
+        )
+
+    return make
 
 
 def spot(height, width, y, x, radius=3):
@@ -220,22 +217,20 @@ def spot(height, width, y, x, radius=3):
 
 
 @pytest.mark.parametrize('shape', [(64, 64), (48, 64), (128, 64), (90, 161), (33, 40), (256, 192)])
-def test_the_letterbox_is_undone(model, shape):
+def test_the_letterbox_is_undone(centroid, shape):
     height, width = shape
     y, x = height // 3, 3 * width // 4
-    (pose,) = OnnxPoseTeacher(model, SQUARE)(spot(height, width, y, x)[None])
+    (pose,) = OnnxPoseTeacher(centroid(), SQUARE)(spot(height, width, y, x)[None])
     wanted = [(x + 0.5) / width, (y + 0.5) / height, 0.75]
     # Half a pixel of the square: the scaled size is rounded to whole pixels.
     torch.testing.assert_close(pose, torch.tensor(wanted).expand(17, 3), atol=0.5 / SQUARE, rtol=0)
 
 
-def test_fingerprint_follows_size_and_weights(model, tmp_path, onnx):
-    other = tmp_path / 'clip_b.onnx'
-    other.write_bytes(centroid_model(onnx, score=0.5))
-    config = {'type': 'OnnxPoseTeacher', 'model': model, 'input_size': SQUARE}
+def test_fingerprint_follows_size_and_weights(centroid):
+    config = {'type': 'OnnxPoseTeacher', 'model': centroid(), 'input_size': SQUARE}
     prints = {
         build_teacher(config).fingerprint(),
         build_teacher({**config, 'num_threads': 2}).fingerprint(),
-        build_teacher({**config, 'model': str(other)}).fingerprint(),
+        build_teacher({**config, 'model': centroid(score=0.5)}).fingerprint(),
     }
     assert len(prints) == 2  # the number of threads is no part of it

@@ -1,0 +1,222 @@
+"""Checkpoints and published files, read as data: weights and known plain objects, never code."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pickle
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import numpy as np
+import torch
+from mmengine.logging import print_log
+from torch import Tensor
+
+from mmact_ssl.errors import CheckpointError
+from mmact_ssl.files import reading
+
+MapLocation = Optional[Union[str, torch.device, Callable, dict]]
+
+# What CheckpointHook and StopSignalHook save.
+_SAVED = re.compile(r'((epoch|iter)_\d+|stopped)\.pth$')
+STARTS = 'starts'  # in the meta of a checkpoint: how often training was started in its folder
+# Ends the error of a published file that cannot be read.
+PUBLISH = 'download it again, or publish it by tools/publish_model.py'
+# The key of a published model's card in the metadata of its file.
+CARD_KEY = 'mmact_ssl_card'
+
+
+def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 'cpu') -> Any:
+    """Load a local checkpoint without running any code that it may contain.
+
+    Weights load, and so does what mmengine's resume files hold beside them: numpy arrays and
+    scalars and the log history. ``meta.config`` is dropped, because ``Runner.resume`` would execute
+    it as a Python file; mmengine itself writes ``meta.cfg``, which is kept and only text.
+    """
+    path = os.path.expanduser(os.fspath(path))
+    with reading(path, 'check the path, or copy, download or train it again', CheckpointError):
+        if path.endswith('.safetensors'):
+            return read_safetensors(path)[0]
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()
+            if damaged:
+                raise ValueError(f'damaged, the checksum of {damaged} is wrong')
+        try:
+            checkpoint = _load_as_data(path, map_location)
+        except pickle.UnpicklingError as error:
+            raise CheckpointError(
+                f'{path}: refused, it holds more than weights{_culprit(error)} and loading that '
+                'could run code; save its state_dict alone where you trust it'
+            ) from error
+        if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('meta', {}), dict):
+            raise ValueError('it holds no weights')
+        checkpoint.get('meta', {}).pop('config', None)
+        return checkpoint
+
+
+def read_state_dict(
+    path: str | os.PathLike[str], loaded: Mapping[str, Any] | None = None
+) -> dict[str, Tensor]:
+    """Read weights by name from ``.safetensors`` or a torch file, never running code.
+
+    A dict ``state_dict`` or ``model`` around them is opened, a prefix ``module.`` taken off.
+    Weights that are not finite are refused: nothing can be computed with them.
+
+    Args:
+        path: The file.
+        loaded: Its content, where :func:`load_checkpoint_safely` has read it already.
+    """
+    path = os.fspath(path)
+    with reading(path, 'download or train it again', CheckpointError):
+        state: Any = load_checkpoint_safely(path) if loaded is None else loaded
+        for key in ('state_dict', 'model'):
+            if isinstance(state.get(key), Mapping):
+                state = state[key]
+        if not state or not all(isinstance(value, Tensor) for value in state.values()):
+            raise ValueError('holds no state dict, save the network with state_dict()')
+        for name, value in state.items():
+            if not value.isfinite().all():
+                raise ValueError(f'the weight {name} is not finite')
+        return {re.sub(r'^module\.', '', name): value for name, value in state.items()}
+
+
+def read_safetensors(
+    path: str | os.PathLike[str], weights: bool = True
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the weights of a .safetensors file, unless they are not wanted, and its metadata."""
+    from safetensors import safe_open
+
+    path = os.fspath(path)
+    with reading(path, PUBLISH, CheckpointError), safe_open(path, framework='pt') as file:
+        names = file.keys() if weights else []
+        return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+
+
+def parse_card(metadata: Mapping[str, str], path: str) -> Any:
+    """Read the card in the metadata of a published file as plain values; None without one."""
+    with reading(path, PUBLISH, CheckpointError):
+        return json.loads(metadata.get(CARD_KEY, 'null'))
+
+
+def saved_checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, int, str]]:
+    """List the readable checkpoints that training has saved in a folder, oldest first.
+
+    Ordered by what training counts, its starts in this folder and then its iterations: clocks are
+    set back, and a container's may show another time zone. Checkpoints without starts count as 0.
+
+    Returns:
+        Starts of the training in this folder, iterations, and path of each.
+    """
+    saved = []
+    for path in map(str, Path(folder).glob('*.pth')):
+        if not _SAVED.match(os.path.basename(path)):
+            continue
+        try:
+            with reading(path, 'it is damaged', CheckpointError):
+                meta = _load_as_data(path, 'cpu', mmap=True)['meta']
+                saved.append((int(meta.get(STARTS, 0)), int(meta['iter']), path))
+        except CheckpointError as error:
+            print_log(f'{error}: it is left out', 'current', logging.WARNING)
+    return sorted(saved)
+
+
+def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
+    """Find the last whole checkpoint that training has saved in a folder; None without any.
+
+    See :func:`saved_checkpoints`. mmengine's ``last_checkpoint`` holds an absolute path, and is
+    missing after some kills.
+    """
+    newest = _read_whole(folder)
+    return newest and newest[0]
+
+
+def _read_whole(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]] | None:
+    for _, _, path in reversed(saved_checkpoints(folder)):
+        try:
+            return path, load_checkpoint_safely(path)
+        except CheckpointError as error:
+            print_log(f'{error}: looking for an older one', 'current', logging.WARNING)
+    count = sum(bool(_SAVED.match(path.name)) for path in Path(folder).glob('*.pth'))
+    if count:
+        raise CheckpointError(
+            f'{folder}: none of its {count} checkpoints is whole: give --resume another one, '
+            'or delete them to train from the beginning'
+        )
+    return None
+
+
+def read_newest(where: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+    """Path and content of a checkpoint: a file's own, or the newest in a work dir."""
+    if not os.path.isdir(where):
+        return os.fspath(where), load_checkpoint_safely(where)
+    newest = _read_whole(where)
+    if newest is None:
+        raise CheckpointError(f'{where}: no checkpoint in this folder, give the path of one')
+    return newest
+
+
+def newest_in(where: str | os.PathLike[str]) -> str:
+    """Path of a checkpoint: a file's own, or the newest in a work dir."""
+    return read_newest(where)[0] if os.path.isdir(where) else os.fspath(where)
+
+
+@cache
+def allowed_objects() -> dict[str, Any]:
+    """List what a checkpoint may hold beside tensors, as {name in the pickle: object}.
+
+    In mmengine's resume files: the log history and numpy values, by the names of numpy 1 and 2.
+    """
+    from mmengine.logging import HistoryBuffer
+
+    multiarray = np.zeros(0).__reduce__()[0].__module__
+    functions = pickle.loads(pickle.dumps([np.zeros(0).__reduce__()[0]]))
+    functions.append(np.float32(0).__reduce__()[0])
+    allowed: dict[str, Any] = {
+        'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
+        # Log histories name their statistics as getattr(HistoryBuffer, 'mean').
+        'builtins.getattr': _history_statistic,
+        'numpy.ndarray': np.ndarray,
+        'numpy.dtype': np.dtype,
+    }
+    for module in {multiarray, 'numpy.core.multiarray', 'numpy._core.multiarray'}:
+        allowed.update({f'{module}.{function.__name__}': function for function in functions})
+    # A dtype is rebuilt as an instance of its own class, which torch looks up by type.
+    for code in ('?', 'b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'e', 'f', 'd', 'U', 'S'):
+        dtype_class = type(np.dtype(code))
+        allowed[f'{dtype_class.__module__}.{dtype_class.__name__}'] = dtype_class
+    return allowed
+
+
+def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None) -> Any:
+    with open(path, 'rb') as file:
+        start = file.read(2)
+    # Unpicklers fail on a text or a web page as on code, or by whatever its first letter means.
+    if not start.startswith((b'PK', b'\x80')):  # a zip archive, or a pickle
+        raise ValueError('it is not a checkpoint')
+    if start == b'PK' and not zipfile.is_zipfile(path):
+        raise ValueError('the file is cut, its end is missing')
+    named: list[Any] = [(value, name) for name, value in allowed_objects().items()]
+    with torch.serialization.safe_globals(named):
+        return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
+
+
+def _history_statistic(owner: Any, name: str) -> Callable:
+    """Take the place of ``getattr``: only the statistics of a log history can be looked up."""
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
+        raise pickle.UnpicklingError(f'Unsupported global: GLOBAL getattr {name} is not allowed')
+    return getattr(HistoryBuffer, name)
+
+
+def _culprit(error: pickle.UnpicklingError) -> str:
+    """Find the object's name in the unpickler's message."""
+    match = re.search(r'GLOBAL (\S+(?: [\w.]+)?) (?:was|is) not', str(error))
+    return f' ({match.group(1)})' if match else ''

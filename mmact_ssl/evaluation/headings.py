@@ -1,0 +1,32 @@
+"""Headings of the measured numbers, in tables, cards and the model index."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+PARTS = (1, 5, 10, 20, 40)  # per cent of the labels
+# (heading, protocol, metric, label fraction), in the order of the tables.
+COLUMNS: tuple[tuple[str, str, str, float], ...] = (
+    ('Linear', 'linear', 'top1', 1.0),
+    *((f'Linear, {part} %', 'linear', 'top1', part / 100) for part in PARTS),
+    ('Linear (Adam)', 'linear-adam', 'top1', 1.0),
+    ('LDA', 'lda', 'top1', 1.0),
+    *((f'LDA, {part} %', 'lda', 'top1', part / 100) for part in PARTS),
+    ('kNN', 'knn', 'top1', 1.0),
+    *((f'R@{k}', 'retrieval', f'recall@{k}', 1.0) for k in (1, 5, 10, 20, 50)),
+    *((f'Fine-tuned, {part} %', 'finetune', 'top1', part / 100) for part in PARTS),
+    ('Fine-tuned', 'finetune', 'top1', 1.0),
+    ('Joint, 10 %', 'joint', 'top1', 0.1),
+    ('Joint', 'joint', 'top1', 1.0),
+    ('Zero-shot', 'zeroshot', 'top1', 1.0),
+    *((f'Text R@{k}', 'text-retrieval', f'recall@{k}', 1.0) for k in (1, 5, 10)),
+)
+
+
+def format_cell(values: Sequence[float], digits: int = 1) -> str:
+    """Write values of several seeds as ``mean ± deviation``; ``-`` for none."""
+    if not values:
+        return '-'
+    mean = f'{statistics.mean(values):.{digits}f}'
+    return mean if len(values) == 1 else f'{mean} ± {statistics.stdev(values):.{digits}f}'

@@ -1,0 +1,175 @@
+"""Watch the student's kNN accuracy while it is pre-trained, without touching the training."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dist import barrier, is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import nn
+
+from mmact_ssl.datasets.loading import build_dataloader
+from mmact_ssl.datasets.prepared_folder import hold_out, telling_folder
+from mmact_ssl.engine.unwrap import unwrap_model
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.data import sample_groups
+from mmact_ssl.evaluation.features import (
+    Features,
+    build_pooling,
+    feature_dataloader,
+    forward_features,
+)
+from mmact_ssl.evaluation.neighbors import knn_scores
+from mmact_ssl.files import read_annotation
+from mmact_ssl.registry import HOOKS
+from mmact_ssl.shipped_configs import find_config
+
+
+@HOOKS.register_module()
+class KNNMonitorHook(Hook):
+    """Classify labeled clips by the neighbors of their student features, every few epochs.
+
+    Logs ``knn/top1``, ``knn/feature_std`` and ``knn/effective_rank`` (see
+    :mod:`mmact_ssl.models.losses.statistics`) to the log, the message hub and the visualizer.
+    Labels never reach the student: it runs without gradients in evaluation mode, and modes and
+    random states are put back, so that training is the same to the bit with and without the hook.
+
+    Of several processes the first reads all clips and the others wait for it, no longer than the
+    process group's timeout (``env_cfg.dist_cfg.timeout``, seconds).
+
+    Args:
+        config: Path of a downstream config: its training split is read with its test pipeline, data
+            preprocessor and ``feature_pooling``. One that names no data set reads the prepared
+            folder of the run (``--data``), not the one in the environment.
+        interval: Epochs between two runs; it also runs after the last epoch.
+        k, temperature: Number of neighbors, and the temperature of their votes.
+        holdout_fraction: Fraction of the labeled clips that is classified by the rest, about the
+            same of every class. Groups that the linear probe's folds keep whole
+            (``linear.group_pattern`` or ``group_file`` of the config) stay on one side, unless a
+            class would then have no clip to vote.
+    """
+
+    def __init__(
+        self,
+        config: str,
+        interval: int = 1,
+        k: int = 10,
+        temperature: float = 0.07,
+        holdout_fraction: float = 0.2,
+    ) -> None:
+        if not 0 < holdout_fraction < 1:
+            raise ConfigError(f'KNNMonitorHook: holdout_fraction={holdout_fraction}: give 0 to 1')
+        self.config = config
+        self.interval = interval
+        self.k = k
+        self.temperature = temperature
+        self.holdout_fraction = holdout_fraction
+        self.folder: str | None = None
+        self.dataloader: Any = None
+        self.data_preprocessor: Any = None
+
+    @cached_property
+    def cfg(self) -> Config:
+        """The downstream config, on the run's folder if it names no data set."""
+        with telling_folder(self.folder):
+            return Config.fromfile(find_config(self.config))
+
+    @cached_property
+    def pooling(self) -> nn.Module | None:
+        """Makes one feature of a clip's map of features."""
+        return build_pooling(self.cfg)
+
+    def before_run(self, runner: Runner) -> None:
+        self.folder = runner.cfg.get('own_folder', {}).get('root')
+        _ = self.pooling  # mistakes in the config end the run here
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        if self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner):
+            if is_main_process():
+                self._log(runner)
+            barrier()
+
+    def _log(self, runner: Runner) -> None:
+        model = unwrap_model(runner.model)
+        with untouched_training(model):
+            scalars = self.measure(model)
+        epoch = runner.epoch + 1
+        for name, value in scalars.items():
+            runner.message_hub.update_scalar(name, value)
+        runner.visualizer.add_scalars(scalars, step=epoch)
+        shown = '  '.join(f'{name}: {value:.4f}' for name, value in scalars.items())
+        runner.logger.info(f'Epoch(knn) [{epoch}]  {shown}')
+
+    def measure(self, model: nn.Module) -> dict[str, float]:
+        """Scalars by name; changes the model's modes and random states."""
+        if self.data_preprocessor is None:  # a run that never gets here pays nothing
+            import mmaction.datasets  # noqa: F401  (fills the registry)
+            from mmaction.registry import MODELS
+
+            self.dataloader = build_dataloader(feature_dataloader(self.cfg, 'train'))
+            self.data_preprocessor = MODELS.build(self.cfg.model.data_preprocessor)
+        backbone = model.get_submodule('backbone')
+        backbone.eval()  # not chained: mmaction2's backbones return None
+        device = next(backbone.parameters()).device
+        self.data_preprocessor.to(device)
+        if self.pooling is not None:
+            self.pooling.to(device)
+        with torch.no_grad():
+            features = forward_features(
+                backbone,
+                self.data_preprocessor,
+                self.dataloader,
+                self.pooling,
+                self.cfg.get('feature_deviation', False),
+            )
+        gallery, queries = self._hold_out(features)
+        num_classes = int(features.labels.max()) + 1
+        scores = knn_scores(gallery, queries.values, num_classes, self.k, self.temperature)
+        return {
+            'knn/top1': float((scores.argmax(axis=1) == queries.labels).mean()),
+            **{f'knn/{name}': value for name, value in queries.spread().items()},
+        }
+
+    def _hold_out(self, features: Features) -> tuple[Features, Features]:
+        """Part the gallery from the queries; the same part every time."""
+        ann_file = self.cfg.train_dataloader.dataset.ann_file
+        names, labels = read_annotation(ann_file, self.cfg.get('prepare_command', 'prepare it'))
+        if labels != features.labels.tolist():
+            raise ConfigError(f'KNNMonitorHook: the data set gives other samples than {ann_file}')
+        settings = self.cfg.get('linear', {})
+        options = {key: settings.get(key) for key in ('group_pattern', 'group_file')}
+        groups = sample_groups(names, **options)
+        known = np.flatnonzero(features.labels >= 0)
+        if len(known) == len(np.unique(features.labels[known])):
+            raise ConfigError(f'KNNMonitorHook: no class of {ann_file} has two labeled clips')
+        held, _ = hold_out(
+            features.labels[known],
+            self.holdout_fraction,
+            groups=None if groups is None else groups[known],
+        )
+        return features.part(known[~held]), features.part(known[held])
+
+
+@contextmanager
+def untouched_training(model: nn.Module) -> Iterator[None]:
+    """Put back the mode of every module and all random states at the end."""
+    # One by one: frozen parts are in evaluation mode while the rest trains.
+    modes = [(module, module.training) for module in model.modules()]
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        # Also the generators of the GPUs.
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,154 @@
+"""Build the parts that a file from outside names.
+
+:mod:`mmact_ssl.part_checks` has checked them; while they are built, the registries know the
+types of the list alone, and a network grows no larger than the file.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
+from mmengine.registry import DefaultScope, Registry
+from torch import Tensor, nn
+from torch.nn.modules import module as hooks
+from torch.overrides import TorchFunctionMode
+
+from mmact_ssl.allowed_types import ALLOWED_TYPES, MAX_MODULES, SPARE_VALUES
+from mmact_ssl.errors import reason_of
+from mmact_ssl.part_checks import check_part, check_pipeline
+
+# Changing Registry.get is for one thread at a time.
+_lock = threading.RLock()
+
+
+def known_class(name: str, place: str) -> Any:
+    """The registered class or function of ``mmact_ssl.X``, ``mmaction.X`` or a layer ``X``.
+
+    None if there is none. ``place`` is a key of :data:`ALLOWED_TYPES`.
+    """
+    import mmaction.datasets
+    import mmaction.models  # noqa: F401  (fill the registries)
+
+    import mmact_ssl.registry  # noqa: F401
+
+    root = ROOT_TRANSFORMS if place.endswith('transform') else ROOT_MODELS
+    scope, _, part = name.rpartition('.')
+    registry = root.children.get(scope) if scope else root
+    if registry is None:
+        return None
+    registry.import_from_location()
+    return registry.module_dict.get(part)
+
+
+@contextmanager
+def listed_types_only() -> Iterator[None]:
+    """Restrict the registries to the listed types, in this thread.
+
+    mmengine's ``Registry.get`` imports ``<scope>.registry`` for a name with a dot, and takes a name
+    that is not registered for a path to any object. Networks look up more than what a config calls
+    ``type``: the ``padding_mode`` of mmcv's ``ConvModule`` is one.
+    """
+    names = {name: place for place, types in ALLOWED_TYPES.items() for name in types}
+    listed = [part for part in map(known_class, names, names.values()) if part is not None]
+    owner = threading.get_ident()
+
+    def get(self: Registry, key: str) -> Any:
+        if threading.get_ident() != owner:
+            return plain(self, key)
+        scope, _, name = key.rpartition('.')
+        registry: Registry | None = self
+        if scope and scope != self.scope:
+            registry = self._get_root_registry().children.get(scope)
+        while registry is not None and name not in registry.module_dict:
+            registry = None if scope else registry.parent
+        found = None if registry is None else registry.module_dict[name]
+        if not any(found is part for part in listed):
+            raise ValueError(f'{key[:60]!r} is refused: not on the list of types')
+        return found
+
+    with _lock:
+        plain, Registry.get = Registry.get, get
+        try:
+            yield
+        finally:
+            Registry.get = plain
+
+
+class _LinspaceOnCPU(TorchFunctionMode):
+    """Keep ``torch.linspace`` off the meta device: networks read rates of drop path from it."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        return func(*args, **({'device': 'cpu', **kwargs} if func is torch.linspace else kwargs))
+
+
+@contextmanager
+def _bounded(most_values: float) -> Iterator[None]:
+    """Stop a network that grows beyond a number of values, or of parts, in this thread."""
+    owner, parts, values = threading.get_ident(), 0, 0
+
+    def count(module: nn.Module, name: str, part: Any) -> None:
+        nonlocal parts, values
+        if threading.get_ident() == owner and part is not None:
+            parts, values = parts + 1, values + (part.numel() if isinstance(part, Tensor) else 0)
+            if parts > MAX_MODULES or values > most_values + SPARE_VALUES:
+                raise ValueError('its network is larger than the file')
+
+    with ExitStack() as stack:
+        for register in (
+            hooks.register_module_parameter_registration_hook,
+            hooks.register_module_buffer_registration_hook,
+            hooks.register_module_module_registration_hook,
+        ):
+            stack.callback(register(count).remove)
+        yield
+
+
+def build_model(config: dict[str, Any], place: str, where: str, size: float = math.inf) -> Any:
+    """Check and build a network, a preprocessor or a pooling.
+
+    Args:
+        config, place, where: As of :func:`check_part`.
+        size: Bytes of the file that holds its weights, which has fewer values; a config cannot ask
+            for a network of any size.
+    """
+    from mmact_ssl.registry import MODELS
+
+    check_part(config, place, where)
+    with _bounded(size):
+        return _build(MODELS, config, where)
+
+
+def _build(registry: Registry, config: dict[str, Any], where: str) -> Any:
+    try:
+        with DefaultScope.overwrite_default_scope('mmact_ssl'), listed_types_only():
+            return registry.build(dict(config))
+    except Exception as error:  # mmaction2 answers some unknown arguments by a bare assertion
+        given = ', '.join(key for key in config if key != 'type')
+        raise ValueError(
+            f'{where}: {config["type"]} cannot be built with {given} ({reason_of(error)})'
+        ) from error
+
+
+def build_without_memory(config: dict[str, Any], where: str, size: float) -> nn.Module:
+    """Build a backbone by :func:`build_model` on torch's meta device."""
+    with torch.device('meta'), _LinspaceOnCPU():
+        return build_model(config, 'backbone', where, size)
+
+
+def build_pipeline(steps: list[dict[str, Any]]) -> Any:
+    """Check and build the transforms of a pipeline."""
+    from mmengine.dataset import Compose
+
+    from mmact_ssl.registry import TRANSFORMS
+
+    check_pipeline(steps)
+    built = [_build(TRANSFORMS, step, f'pipeline[{i}]') for i, step in enumerate(steps)]
+    return Compose(built)

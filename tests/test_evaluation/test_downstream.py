@@ -1,0 +1,332 @@
+"""Evaluation of a checkpoint on a folder of one's own, without a config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.apis.publish import card_of_checkpoint, make_card, write_model
+from mmact_ssl.engine.launch import read_config
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.downstream import (
+    config_for,
+    find_downstream,
+    fit_lists,
+    may_hold_out,
+)
+from mmact_ssl.evaluation.results import read_results
+from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.registry import DATASETS, MODELS
+from mmact_ssl.saved_run import SavedRun
+from tests.shipped import CONFIGS
+from tools import evaluate, publish_model, visualize
+
+SMALL = ['model.backbone.encoder.hidden_size=8']
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Skeletons of two classes and four subjects, without a test list."""
+    root = tmp_path / 'mine'
+    generator = np.random.default_rng(0)
+    with SkeletonWriter(root, 'mine', 'kinect20', ['one', 'two'], 1) as writer:
+        names = [f'c{i:02d}' for i in range(16)]
+        for number, name in enumerate(names):
+            clip = generator.normal(size=(1, 12, 20, 3)).astype(np.float32)
+            clip[..., number % 2] += np.sin(np.arange(12))[None, :, None]
+            writer.add(name, number % 2, clip)
+        writer.finish({'all': names})
+    return root
+
+
+@pytest.fixture
+def checkpoint(folder: Path, tmp_path: Path) -> str:
+    """Checkpoint as tools/train.py writes it before its first step."""
+    cfg = read_config(str(CONFIGS / 'ms2l-twoview_gru.py'), SMALL, str(folder))
+    backbone = MODELS.build(cfg.model.backbone)
+    state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict=state, meta=dict(cfg=cfg.pretty_text)), path)
+    return str(path)
+
+
+def test_the_network_is_that_of_the_checkpoint(folder: Path, checkpoint: str):
+    saved = SavedRun.read(checkpoint)
+    assert (saved.backbone_name, saved.backbone['encoder']['hidden_size']) == ('gru-streams', 8)
+    cfg = config_for(SavedRun.read(checkpoint), str(folder), ['linear.folds=3'])
+    assert cfg.model.backbone.encoder.hidden_size == 8
+    assert cfg.model.backbone.encoder.pool == 'mean_max', 'as the downstream config has it'
+    assert (cfg.model.cls_head.num_classes, cfg.linear.folds) == (2, 3)
+    assert cfg.dataset_name == 'mine'
+
+
+def test_a_published_file_says_its_network(folder: Path, checkpoint: str, tmp_path: Path):
+    cfg = config_for(SavedRun.read(checkpoint), str(folder))
+    published = find_downstream(SavedRun.read(checkpoint))
+    assert published.model.backbone.to_dict() == cfg.model.backbone.to_dict()
+    known = dict.fromkeys(('method', 'config', 'trained_on', 'licence', 'source_sha256'), 'a')
+    card = make_card(cfg, name='small', precision='float32', **known)
+    weights = torch.load(checkpoint)['state_dict']
+    file = str(write_model(weights, tmp_path / 'small', card))
+    assert config_for(SavedRun.read(file), str(folder)).model.to_dict() == cfg.model.to_dict()
+
+
+@pytest.fixture
+def unshifted(tmp_path: Path) -> str:
+    """Checkpoint of a training on JHMDB without the shift that its configs have."""
+    options = ['model.backbone.num_segments=1', 'model.backbone.checkpoint=None']
+    cfg = read_config(str(CONFIGS / 'dtg_tsm-lite0_jhmdb.py'), options)
+    meta = dict(cfg=cfg.pretty_text, experiment_name='dtg_tsm-lite0_jhmdb')
+    torch.save(dict(state_dict={}, meta=meta), tmp_path / 'unshifted.pth')
+    return str(tmp_path / 'unshifted.pth')
+
+
+def test_the_config_of_a_data_set_takes_the_network_too(unshifted: str):
+    found = find_downstream(SavedRun.read(unshifted))
+    assert found.dataset_name == 'jhmdb'
+    assert found.model.backbone.num_segments == 1
+    assert card_of_checkpoint(SavedRun.read(unshifted)).backbone['num_segments'] == 1
+
+
+def test_a_file_without_a_record_takes_the_config_of_its_data_set(unshifted: str):
+    known = torch.load(unshifted)
+    names = "backbone_name = 'tsm-lite0'\ndataset_name = 'jhmdb'"
+    known['meta']['cfg'] = names
+    torch.save(known, unshifted)
+    named = read_config(str(CONFIGS / 'downstream/linear_tsm-lite0_jhmdb.py'))
+    assert card_of_checkpoint(SavedRun.read(unshifted)).backbone['num_segments'] == 8
+    assert find_downstream(SavedRun.read(unshifted)).model.backbone == named.model.backbone
+    known['meta']['cfg'] = names.replace('jhmdb', 'mine')
+    torch.save(known, unshifted)
+    with pytest.raises(CheckpointError, match='does not say which network'):
+        find_downstream(SavedRun.read(unshifted))
+    known['meta']['cfg'] = f"{names}\nmodel = dict(backbone=dict(type='os.mkdir', path='a'))"
+    torch.save(known, unshifted)
+    with pytest.raises(CheckpointError, match=r'os\.mkdir.*refused: .* give a downstream config'):
+        find_downstream(SavedRun.read(unshifted))
+
+
+def test_a_named_config_takes_the_network_too(unshifted: str):
+    named = read_config(str(CONFIGS / 'downstream/linear_tsm-lite0_jhmdb.py'))
+    assert card_of_checkpoint(SavedRun.read(unshifted), named).backbone['num_segments'] == 1
+    assert named.model.backbone.num_segments == 8
+
+
+def test_one_command_judges_a_checkpoint(folder, checkpoint, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    evaluate.main(['linear,knn', '--data', 'mine', checkpoint, '--out', 'results'])
+    shown = capsys.readouterr().out
+    assert 'mine has no test list: 4 of 16 samples are held out clip by clip (seed 0)' in shown
+    assert '4 test clips' in shown
+    results = read_results('results')
+    assert [result.metrics['n_test'] for result in results] == [4, 4]
+    assert results[0].backbone == 'gru-streams'
+
+
+def test_labels_of_a_part_are_enough(folder, checkpoint, tmp_path, monkeypatch, capsys):
+    """Pre-training reads all clips of a folder, evaluation those with a label."""
+    names = (folder / 'all.txt').read_text().split('\n')[:-1]
+    unlabeled = [line.split()[0] for line in names[12:]]
+    (folder / 'all.txt').write_text('\n'.join([*unlabeled, *names[:12]]))
+    cfg = read_config(str(CONFIGS / 'ms2l-twoview_gru.py'), data=str(folder))
+    assert Path(cfg.train_dataloader.dataset.ann_file).name == 'all.txt'
+    monkeypatch.chdir(tmp_path)
+    evaluate.main(['linear,knn', '--data', 'mine', checkpoint, '--out', 'results'])
+    shown = capsys.readouterr().out
+    assert 'all.txt: 4 of 16 samples have no label and are left out, see' in shown
+    assert '4 of 12 samples are held out clip by clip (seed 0)' in shown
+    lists = [(folder / f'split_{split}.txt').read_text() for split in ('train', 'test')]
+    assert not any(name in text for name in unlabeled for text in lists)
+
+
+SKELETONS = [
+    p for p in CONFIGS.glob('downstream/linear_*.py') if 'folder-skeleton' in p.read_text()
+]
+
+
+@pytest.mark.parametrize('config', SKELETONS, ids=lambda path: path.stem)
+def test_every_person_of_a_folder_is_read(config: Path, tmp_path: Path):
+    with SkeletonWriter(tmp_path, 'two', 'ntu25', ['one'], 2) as writer:
+        writer.add('a', 0, np.ones((2, 3, 25, 3), np.float32))
+        writer.finish({'all': ['a']})
+    cfg = read_config(str(config), data=str(tmp_path))
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        steps = [step.get('num_person') for step in loader.dataset.pipeline]
+        assert [count for count in steps if count] == [2]
+
+
+NETWORKS = [*SKELETONS, CONFIGS / 'ms2l-twoview_gru.py', CONFIGS / 'c2vl_gru.py']
+
+
+@pytest.mark.parametrize('config', NETWORKS, ids=lambda path: path.stem)
+def test_key_points_in_a_picture_need_no_option(config: Path, tmp_path: Path):
+    generator = np.random.default_rng(0)
+    with SkeletonWriter(tmp_path, 'flat', 'coco17', ['one'], 1, 2, 'pixels') as writer:
+        writer.add('a', 0, generator.uniform(0, 200, (1, 9, 17, 2)).astype(np.float32))
+        writer.finish({'all': ['a']})
+    cfg = read_config(str(config), data=str(tmp_path))
+    init_default_scope('mmact_ssl')
+    dataset = cfg.train_dataloader.dataset
+    dataset.pipeline = [step for step in dataset.pipeline if step.type != 'LoadTargets']
+    sample = DATASETS.build(dataset)[0]['inputs']
+    clip = sample if torch.is_tensor(sample) else next(iter(sample.values()))
+    clip = clip if clip.ndim == 5 else clip[None]  # (1, M, T, V, C)
+    assert clip.shape[-1] % 2 == 0
+    MODELS.build(cfg.model.backbone)(clip)
+
+
+@pytest.mark.parametrize('is_named', [True, False], ids=['config', 'no config'])
+def test_a_checkpoint_is_read_once(is_named, folder, checkpoint, tmp_path, monkeypatch):
+    read: list[str] = []
+    load = torch.load
+    monkeypatch.setattr(torch, 'load', lambda file, **kw: read.append(file) or load(file, **kw))
+    config = [str(CONFIGS / 'downstream/linear_gru-streams.py')] if is_named else []
+    data = ['--data', str(folder), '--cache-dir', str(tmp_path / 'cache')]
+    evaluate.main(['linear', *config, checkpoint, *data])
+    assert read == [checkpoint]
+
+
+def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        evaluate.parse_args(['linear', checkpoint])
+    assert 'a checkpoint and --data DIR' in capsys.readouterr().err
+    with SkeletonWriter(tmp_path / 'ntu', 'ntu', 'ntu25', ['one'], 1) as writer:
+        writer.add('a', 0, np.ones((1, 9, 25, 3), np.float32))
+        writer.finish({'all': ['a']})
+    with pytest.raises(ConfigError, match='layout=kinect20, and .*ntu has layout=ntu25'):
+        config_for(SavedRun.read(checkpoint), str(tmp_path / 'ntu'))
+    with SkeletonWriter(tmp_path / 'flat', 'flat', 'kinect20', ['one'], 1, 2) as writer:
+        writer.add('a', 0, np.ones((1, 9, 20, 2), np.float32))
+        writer.finish({'all': ['a']})
+    with pytest.raises(ConfigError, match='in_channels=3, and .*flat has in_channels=2'):
+        config_for(SavedRun.read(checkpoint), str(tmp_path / 'flat'))
+    videos = tmp_path / 'videos'
+    videos.mkdir()
+    (videos / 'train.txt').write_text('a.mp4 0\n')
+    with pytest.raises(ConfigError, match='for skeletons, .*videos holds videos: give'):
+        config_for(SavedRun.read(checkpoint), str(videos))
+    network = dict(type='mmact_ssl.TemporalShiftNetwork')
+    text = f"backbone_name = 'tsm-lite0'\nmodel = {dict(backbone=network)}"
+    torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
+    with pytest.raises(ConfigError, match='for videos, .*mine holds skeletons: give'):
+        config_for(SavedRun.read(tmp_path / 'a.pth'), str(folder))
+    named = str(CONFIGS / 'downstream/linear_gru_nwucla.py')
+    with pytest.raises(ConfigError, match='names its own data set: leave --data out'):
+        read_config(named, data=str(folder))
+
+
+@pytest.mark.parametrize('text', ['', 'model = 3', "backbone_name = __import__('os').getcwd()"])
+def test_a_checkpoint_that_does_not_say_its_network(tmp_path: Path, text: str):
+    torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match='does not say which network .* give a downstream'):
+        config_for(SavedRun.read(tmp_path / 'a.pth'), str(tmp_path))
+
+
+def test_a_network_without_a_downstream_config(folder: Path, tmp_path: Path):
+    text = "backbone_name = 'mine'\nmodel = dict(backbone=dict(type='X'))"
+    torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
+    with pytest.raises(ConfigError, match=r"'mine' and there is no linear_mine.py: .* gru-streams"):
+        config_for(SavedRun.read(tmp_path / 'a.pth'), str(folder))
+
+
+def test_a_named_test_list_leaves_the_other_one_to_the_folder(folder: Path, checkpoint: str):
+    text = (folder / 'all.txt').read_text()
+    (folder / 'all.txt').write_text(text.replace('c03 1', 'c03'))
+    option = f'test_dataloader.dataset.ann_file={folder}/other.txt'
+    cfg = config_for(SavedRun.read(checkpoint), str(folder), [option])
+    fit_lists(cfg)
+    assert cfg.test_dataloader.dataset.ann_file == f'{folder}/other.txt'
+    assert Path(cfg.train_dataloader.dataset.ann_file).read_text() == text.replace('c03 1\n', '')
+
+
+@pytest.mark.parametrize('split', ['train', 'test'])
+def test_a_list_that_an_option_names_is_not_replaced(split, folder: Path, checkpoint: str):
+    option = f'{split}_dataloader.dataset.ann_file={folder}/other.txt'
+    cfg = config_for(SavedRun.read(checkpoint), str(folder), [option])
+    fit_lists(cfg)
+    assert cfg[f'{split}_dataloader'].dataset.ann_file == f'{folder}/other.txt'
+    assert not list(folder.glob('split_*.txt'))
+
+
+@pytest.fixture
+def joint(checkpoint: str, tmp_path: Path):
+    """Write the checkpoint as one of a training that read labels, with other words changed too."""
+    reads = ('data_preprocessor=dict(', "data_preprocessor=dict(targets=('sample.label', ), ")
+
+    def write(name: str, *changes: tuple[str, str]) -> str:
+        known = torch.load(checkpoint)
+        text = known['meta']['cfg']
+        for old, new in (reads, *changes):
+            assert old in text
+            text = text.replace(old, new)
+        known['meta']['cfg'] = text
+        torch.save(known, tmp_path / name)
+        return str(tmp_path / name)
+
+    return write
+
+
+def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint, joint, tmp_path):
+    refusal = 'no test list, and the student was trained with its labels'
+    trained, plain = joint('joint.pth'), checkpoint
+    publish_model.main([trained, str(tmp_path / 'models' / 'joint')])
+    published = str(next((tmp_path / 'models').glob('joint-*.safetensors')))
+    publish_model.main([trained, str(tmp_path / 'models' / 'joint'), '--format', 'pth'])
+    exported = str(next((tmp_path / 'models').glob('joint-*.pth')))
+    joint('seed1.pth')
+    (tmp_path / 'seed0.pth').write_bytes(Path(plain).read_bytes())
+    for words in (
+        ['knn,joint', plain],
+        ['knn', trained],
+        ['knn', published],
+        ['knn', plain, '--join', trained],
+        ['knn', str(tmp_path / 'seed{seed}.pth'), '--seeds', '0', '1'],
+    ):
+        with pytest.raises(SystemExit, match=refusal):
+            evaluate.main([*words, '--data', str(folder)])
+    drawn = [str(CONFIGS / 'downstream/linear_gru-streams.py'), trained, '--data', str(folder)]
+    with pytest.raises(SystemExit, match=refusal):
+        visualize.main(['text-gallery', *drawn, '--clip-texts', 'a.lmdb', '--sentences', 'a.json'])
+    assert not list(folder.glob('split_*.txt'))
+
+    assert SavedRun.read(exported).labels_read == SavedRun.read(trained).labels_read
+    assert not may_hold_out(
+        config_for(SavedRun.read(plain), str(folder)), [SavedRun.read(exported)]
+    )
+
+    # A folder of another name has other clips, unless its list has the same.
+    cfg = config_for(SavedRun.read(plain), str(folder))
+    elsewhere = ("name='mine'", "name='other'")  # of dataset_name too
+    assert not may_hold_out(cfg, [SavedRun.read(joint('moved.pth', elsewhere))])
+    train_hash = cfg.own_folder.train_hash
+    assert may_hold_out(cfg, [SavedRun.read(joint('other.pth', elsewhere, (train_hash, '0' * 16)))])
+    assert may_hold_out(cfg, [SavedRun.read(plain)]) and SavedRun.read(plain).labels_read is None
+    # A config that names its data set itself tells no list.
+    assert not may_hold_out(cfg, [SavedRun.read(joint('named.pth', ("train_hash='", "was='")))])
+
+
+def test_another_training_list_may_have_held_the_test_clips(folder, joint):
+    trained = joint('joint.pth')
+    publish_model.main([trained, str(folder.parent / 'joint'), '--trained-on', 'my own clips'])
+    (published,) = map(str, folder.parent.glob('joint-*.safetensors'))
+    names = (folder / 'all.txt').read_text().splitlines()
+    (folder / 'all.txt').write_text('\n'.join(names[:12]))
+    (folder / 'all_test.txt').write_text('\n'.join(names[12:]))
+    for file in (trained, published):
+        with pytest.raises(SystemExit, match="labels of 'mine', whose training list was another"):
+            evaluate.main(['knn', '--data', str(folder), file])
+
+
+@pytest.mark.parametrize('kind', ['os.mkdir', 'subprocess.Popen', 'mmaction.Recognizer3D'])
+@pytest.mark.parametrize('nested', [False, True])
+def test_a_file_names_networks_and_no_other_code(kind, nested, folder, checkpoint, tmp_path):
+    part = dict(type=kind, path=str(tmp_path / 'made'))
+    backbone = dict(type='mmact_ssl.SkeletonStreams', encoder=part) if nested else part
+    text = f"backbone_name = 'gru-streams'\nmodel = {dict(backbone=backbone)!r}"
+    torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=rf'{kind}.*refused: .* give a downstream config'):
+        config_for(SavedRun.read(tmp_path / 'a.pth'), str(folder))

@@ -1,0 +1,46 @@
+"""Configs inside checkpoints: read, never run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmact_ssl.saved_run import SavedRun, find_value, read_assignments
+
+
+def test_assignments_are_read_and_not_run():
+    text = "a = dict(b=[1, (2, None)], c={'d': -1.5})\nraise SystemExit\nb = print(1)"
+    assert read_assignments(text, ['a']) == {'a': {'b': [1, (2, None)], 'c': {'d': -1.5}}}
+    assert read_assignments(text, ['b']) == {}, 'it is not plain'
+    names = 'c = [inf, torch.bfloat16]'
+    assert read_assignments(names, ['c']) == {'c': ['inf', 'torch.bfloat16']}
+
+
+@pytest.mark.parametrize('name', ['../../etc/x', 'a*', '', 'a/b', '/a'])
+def test_a_name_that_leads_to_other_files_is_left_out(name: str, tmp_path: Path):
+    text = f"dataset_name = {name!r}\nbackbone_name = 'gru-streams'"
+    meta = dict(cfg=text, experiment_name='ms2l_gru_20260101_123456')
+    torch.save(dict(state_dict={}, meta=meta), tmp_path / 'a.pth')
+    saved = SavedRun.read(tmp_path / 'a.pth')
+    assert (saved.config_name, saved.backbone_name) == ('ms2l_gru', 'gru-streams')
+    assert saved.dataset_name == ''
+
+
+def test_a_value_is_found_at_any_depth():
+    assert find_value({'a': 1, 'b': {'c': {'layout': 'ntu25'}}}, 'layout') == 'ntu25'
+    assert find_value({'a': [1, {'layout': 'ntu25'}]}, 'layout') == 'ntu25'
+    assert find_value({'a': [1, 'layout']}, 'layout') is None
+    assert find_value({'layout': 'outer', 'b': {'layout': 'inner'}}, 'layout') == 'outer'
+
+
+@pytest.mark.parametrize(
+    'value',
+    ['-' * 10_000 + '1', 'a' + '.a' * 10_000, '[' * 900 + ']' * 900, '{[]: 1}', "'" + '\\x00'],
+    ids=['signs', 'names', 'lists', 'key', 'cut'],
+)
+def test_a_config_that_python_cannot_read_has_no_values(value: str, tmp_path: Path):
+    torch.save(dict(state_dict={}, meta=dict(cfg=f'model = {value}')), tmp_path / 'a.pth')
+    saved = SavedRun.read(tmp_path / 'a.pth')
+    assert (saved.config, saved.backbone, saved.labels_read) == ({}, {}, None)

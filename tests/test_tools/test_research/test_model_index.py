@@ -1,0 +1,89 @@
+"""Results in the model index: of which runs, and that nothing else of the file changes."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from tools.research.model_index import results_by_config, update_model_index
+
+INDEX = """\
+# A comment.
+Collections:
+  - Name: CSVR
+    README: docs/methods/csvr.md
+Models:
+  - Name: csvr_r3d_demo
+    Config: configs/csvr_r3d_demo.py
+    In Collection: CSVR
+    Results:
+      - Task: of long ago
+        Metrics:
+          Linear: 99.0
+  - Name: csvr_r3d_k400
+    Config: configs/csvr_r3d_k400.py
+    In Collection: CSVR
+"""
+STUDY = """\
+dataset = 'demo'
+seeds = (0, 1)
+runs = [
+    dict(method='Random init', evaluations=[]),
+    dict(method='CSVR', pretrain='configs/csvr_r3d_{dataset}.py', evaluations=[]),
+    dict(
+        method='CSVR',
+        variant='no-pose',
+        pretrain='configs/csvr_r3d_{dataset}.py',
+        cfg_options=['model.heads.pose=None'],
+        evaluations=[],
+    ),
+]
+"""
+
+
+@pytest.fixture
+def results(make_result) -> list:
+    return [
+        make_result(0.25),
+        make_result(0.75, seed=1),
+        make_result(0.5, protocol='finetune', label_fraction=0.1),
+        make_result(0.9, variant='no-pose'),
+        make_result(0.9, method='Random init'),
+        make_result(0.9, dataset='jhmdb'),
+        make_result(0.9, pretrained_on='nwucla'),
+    ]
+
+
+@pytest.fixture
+def found(tmp_path, results):
+    study = tmp_path / 'study.py'
+    study.write_text(STUDY)
+    return results_by_config([study], results)
+
+
+def test_a_config_has_the_results_of_its_plain_runs(found, results):
+    assert found == {'configs/csvr_r3d_demo.py': results[:3]}
+
+
+def test_results_are_renewed_once_and_the_rest_is_kept(found, tmp_path):
+    index = tmp_path / 'model-index.yml'
+    index.write_text(INDEX)
+    assert update_model_index(index, found, write=False)
+    assert index.read_text() == INDEX
+    assert update_model_index(index, found)
+    assert not update_model_index(index, found)
+    before, after = yaml.safe_load(INDEX), yaml.safe_load(index.read_text())
+    assert after['Models'][0].pop('Results') == [
+        {
+            'Task': 'Action Recognition',
+            'Dataset': 'demo (synthetic data)',
+            'Metrics': {'Linear': 50.0, 'Fine-tuned, 10 %': 50.0},
+            'Seeds': '1 to 2',
+            'Source': 'results/demo/csvr.jsonl',
+        }
+    ]
+    del before['Models'][0]['Results']
+    assert after == before
+    assert index.read_text().startswith('# A comment.\n')
+    assert update_model_index(index, {})
+    assert 'Results' not in index.read_text(), 'without results none stay'

@@ -1,0 +1,53 @@
+"""The command lines of run_study and make_tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.research import make_tables, run_study
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_a_study_can_be_cut_down(capsys):
+    study = str(ROOT / 'configs/studies/csvr_demo.py')
+    folders = ['--work-dir', 'nowhere', '--results', 'no']
+    options = ['--seeds', '5', '0', '--variants', 'no-pose']
+    run_study.main([study, '--dry-run', *options, *folders])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3  # pre-training, its tasks and the probes
+    assert all('CSVR no-pose seed 0' in line for line in lines)
+    # This study has the seeds 0, 1, 2; its runs without a branch have 0 alone.
+    run_study.main([study, '--dry-run', '--seeds', '1', *folders])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines and all(' seed 1' in line and 'no-' not in line for line in lines)
+    with pytest.raises(SystemExit, match='no run has --seeds 1 5, they have 0;'):
+        run_study.main([study, '--dry-run', '--variants', 'no-pose', '--seeds', '1', '5'])
+    capsys.readouterr()
+    for option, *names in (['--methods', 'MS2L'], ['--variants'], ['--variants', 'full', 'no-pos']):
+        with pytest.raises(SystemExit) as end:
+            run_study.main([study, '--dry-run', option, *names])
+        known = 'Random init, CSVR' if option == '--methods' else 'full, no-pose, no-context'
+        assert end.value.code == 2
+        line = f'error: {" ".join([option, *names[-1:]])}: there are {known}'
+        assert capsys.readouterr().err.startswith(line)
+    with pytest.raises(SystemExit, match=r'csvr_r3d_demo.py: not a study, it lists no `runs`'):
+        run_study.main([str(ROOT / 'configs/csvr_r3d_demo.py'), '--dry-run'])
+
+
+def test_tables_are_written_and_checked(tmp_path, make_result):
+    make_result(0.25).write(tmp_path / 'results')
+    page = tmp_path / 'page.md'
+    page.write_text('<!-- results:demo -->\n<!-- /results:demo -->\n')
+    argv = [str(page), '--results', str(tmp_path / 'results')]
+    with pytest.raises(SystemExit, match='do not agree'):
+        make_tables.main([*argv, '--check'])
+    make_tables.main(argv)
+    assert '| CSVR | 25.0 |' in page.read_text()
+    make_tables.main([*argv, '--check'])
+
+
+def test_the_pages_of_this_repository_agree_with_its_results():
+    make_tables.main(['--check'])

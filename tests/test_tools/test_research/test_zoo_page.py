@@ -1,0 +1,58 @@
+"""The table of the published models."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmact_ssl.apis.publish import make_card, write_model
+from mmact_ssl.apis.zoo import INDEX, add_to_index
+from mmact_ssl.evaluation.protocols import version_of
+from mmact_ssl.evaluation.student import build_recognizer
+from tests.test_apis.conftest import KNOWN
+from tools.research.tables import EARLIER_CAPTION
+from tools.research.zoo_page import zoo_block
+
+
+@pytest.mark.parametrize('names', [dict(dataset_name='demo', config='own'), {}])
+def test_the_figures_of_the_table_are_of_the_set_that_was_trained_on(
+    linear_config, make_result, tmp_path, names
+):
+    card = make_card(linear_config, **{**KNOWN, 'trained_on': 'demo, 768 videos', **names})
+    results = [
+        make_result(
+            value,
+            dataset=dataset,
+            data_version=dataset,
+            checkpoint_hash=card.source_sha256,
+            version=version_of('linear', 'video'),
+            details=dict(confusion=[[clips, 0], [0, 0]]),
+        )
+        for dataset, value, clips in (('a', 0.1, 30), ('demo', 0.25, 4), ('z', 0.9, 50))
+    ]
+    backbone = build_recognizer(linear_config, 3).backbone
+    weights = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    (tmp_path / INDEX).write_text('{}')
+    add_to_index(write_model(weights, tmp_path, card, results), 'small')
+    (row,) = (line for line in zoo_block(tmp_path).splitlines() if line.startswith('| [small]'))
+    assert '| demo, 768 videos | 25.0 | - | 4 |' in row
+
+
+def test_a_figure_of_an_earlier_version_is_marked_until_it_is_measured_again(
+    linear_config, make_result, tmp_path
+):
+    card = make_card(linear_config, **{**KNOWN, 'dataset_name': 'demo'})
+    backbone = build_recognizer(linear_config, 3).backbone
+    weights = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+
+    def row(*results) -> str:
+        (tmp_path / INDEX).write_text('{}')
+        add_to_index(write_model(weights, tmp_path, card, results), 'small')
+        page = zoo_block(tmp_path)
+        assert page.count(EARLIER_CAPTION) == ('25.0†' in page)
+        return next(line for line in page.splitlines() if line.startswith('| [small]'))
+
+    now = version_of('linear', 'video')
+    own = dict(checkpoint_hash=card.source_sha256)
+    early, late = (make_result(v, version=n, **own) for v, n in ((0.25, now - 1), (0.35, now)))
+    assert '| 25.0† |' in row(early)
+    assert '| 35.0 |' in row(early, late) and '| 35.0 |' in row(late, early)

@@ -1,0 +1,59 @@
+#!/usr/bin/env python
+"""Renew the result tables of README.md and docs/, the model index and the page of the zoo.
+
+They are made from results/ and zoo/. ``--check`` changes nothing and exits with status 1 where a
+file does not agree with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+# Not docs/evaluation.md, which explains the markers.
+PAGES = ('README.md', 'docs/results.md', 'docs/methods/*.md', 'docs/studies/*.md')
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('files', nargs='*', help='Markdown; all of these if none given')
+    parser.add_argument('--results', default=str(ROOT / 'results'), help='folder of the results')
+    parser.add_argument('--check', action='store_true', help='compare only')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Renew or check the tables."""
+    args = parse_args(argv)
+    # After parsing: --help need not wait for torch.
+    from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.evaluation.results import read_results
+    from tools.research.model_index import results_by_config, update_model_index
+    from tools.research.tables import update_files
+    from tools.research.zoo_page import update_zoo
+
+    files = args.files or [file for pattern in PAGES for file in sorted(ROOT.glob(pattern))]
+    with one_line_errors():
+        results = read_results(args.results)
+        stale = update_files(files, results, write=not args.check)
+        if not args.files:
+            index = ROOT / 'model-index.yml'
+            found = results_by_config(sorted(ROOT.glob('configs/studies/*.py')), results)
+            stale += [index] if update_model_index(index, found, write=not args.check) else []
+            stale += update_zoo(ROOT / 'zoo', ROOT / 'docs/model_zoo.md', index, not args.check)
+    if args.check and stale:
+        raise SystemExit(
+            f'error: {", ".join(map(str, stale))}: tables do not agree with {args.results}; run '
+            'python tools/research/make_tables.py'
+        )
+    print(f'{len(stale)} files renewed' if not args.check else 'tables agree')
+
+
+if __name__ == '__main__':
+    main()

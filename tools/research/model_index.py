@@ -1,0 +1,79 @@
+"""Results in ``model-index.yml``, made from the results as the tables of the docs are."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+from collections.abc import Iterable, Sequence
+
+from mmengine.config import Config
+
+from mmact_ssl.evaluation.results import Result, newest_complete, result_file
+from tools.research.study import runs_of
+from tools.research.tables import COLUMNS, renew_file
+
+# Each model's second line is its config.
+MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)
+RESULTS = re.compile(r'^    Results:\n(?:      .*\n)*', re.MULTILINE)
+
+
+def results_by_config(
+    studies: Iterable[str | os.PathLike], results: Sequence[Result]
+) -> dict[str, list[Result]]:
+    """Find the results of each pre-training config on its own data set.
+
+    The configs of studies name them. Runs with options of their own have none.
+    """
+    found: dict[str, list[Result]] = {}
+    for path in studies:
+        study = Config.fromfile(path)
+        for run in runs_of(study):
+            if run.get('pretrain') is None or run.get('cfg_options'):
+                continue
+            name = (run['method'], run.get('variant', 'full'), study.dataset)
+            found[run['pretrain']] = [
+                result
+                for result in results
+                if (result.method, result.variant, result.dataset) == name
+                and not result.transferred
+            ]
+    return found
+
+
+def result_block(results: Sequence[Result]) -> str:
+    """Write one model's results as YAML: means over seeds in percent, by the tables' headings.
+
+    Nothing where no column of the tables has a value.
+    """
+    metrics, counts = [], []
+    for heading, protocol, metric, fraction in COLUMNS:
+        column = [r for r in results if (r.protocol, r.label_fraction) == (protocol, fraction)]
+        if column:
+            column = newest_complete(column)
+            mean = 100 * statistics.mean(result.metrics[metric] for result in column)
+            metrics.append(f'          {heading}: {mean:.1f}\n')
+            counts.append(len(column))
+    if not metrics:
+        return ''
+    first = results[0]
+    source = result_file('results', first.dataset, first.method).as_posix()
+    return (
+        '    Results:\n'
+        '      - Task: Action Recognition\n'
+        f'        Dataset: {first.dataset} ({first.kind})\n'
+        f'        Metrics:\n{"".join(metrics)}'
+        f'        Seeds: {" to ".join(map(str, sorted({min(counts), max(counts)})))}\n'
+        f'        Source: {source}\n'
+    )
+
+
+def update_model_index(
+    path: str | os.PathLike, found: dict[str, list[Result]], write: bool = True
+) -> bool:
+    """Renew the results of :func:`results_by_config` in an index, as :func:`renew_file` does."""
+
+    def renew(match: re.Match) -> str:
+        return RESULTS.sub('', match.group()) + result_block(found.get(match['config'], []))
+
+    return renew_file(path, lambda text: MODEL.sub(renew, text), write)

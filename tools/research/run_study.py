@@ -1,0 +1,110 @@
+#!/usr/bin/env python
+"""Run a study: ``python tools/research/run_study.py configs/studies/csvr_demo.py --jobs 2``.
+
+Pre-trains every variant and seed and evaluates it. What has its result is skipped and an
+interrupted pre-training is resumed, so the same command continues a stopped study.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('study', help='config, configs/studies/*.py')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at a time, one thread each')
+    parser.add_argument('--work-dir', help='work_dirs/<name of the study> if not given')
+    parser.add_argument('--results', default='results', help='folder of the results')
+    parser.add_argument('--variants', nargs='*', help='only these, e.g. full no-pose')
+    parser.add_argument('--methods', nargs='*', help='only these, e.g. CSVR')
+    parser.add_argument('--seeds', nargs='+', type=int, help="only these of the study's")
+    parser.add_argument('--dry-run', action='store_true', help='print the steps to do')
+    parser.add_argument('--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE')
+    return parser.parse_args(argv)
+
+
+def load_study(args: argparse.Namespace) -> Config:
+    """Read the study and keep what the command line asks for."""
+    from mmact_ssl.engine.launch import read_config
+    from mmact_ssl.errors import ConfigError
+
+    study = read_config(args.study, args.cfg_options)
+    if 'runs' not in study:
+        raise ConfigError(f'{args.study}: not a study, it lists no `runs`; see configs/studies/')
+    runs = choose_runs(study.runs, '--methods', args.methods)
+    runs = choose_runs(runs, '--variants', args.variants)
+    if args.seeds:
+        runs = choose_seeds(runs, study, args.seeds)
+    study.runs = runs
+    return study
+
+
+def choose_runs(runs: list[dict], option: str, names: list[str] | None) -> list[dict]:
+    """Keep the runs whose method or variant an option names; all without the option."""
+    from mmact_ssl.errors import ConfigError
+
+    if names is None:
+        return runs
+    key, default = {'--methods': ('method', ''), '--variants': ('variant', 'full')}[option]
+    known = {run.get(key, default): None for run in runs}
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise ConfigError(f'{" ".join([option, *unknown])}: there are {", ".join(known)}')
+    return [run for run in runs if run.get(key, default) in names]
+
+
+def choose_seeds(runs: list[dict], study: Config, seeds: list[int]) -> list[dict]:
+    """Keep of each run the seeds that are asked for, and the runs that have one."""
+    from mmact_ssl.errors import ConfigError
+
+    own = [(run, run.get('seeds', study.get('seeds', ()))) for run in runs]
+    chosen = [{**run, 'seeds': [seed for seed in has if seed in seeds]} for run, has in own]
+    left = [run for run in chosen if run['seeds']]
+    if not left:
+        known = sorted({seed for _, has in own for seed in has})
+        raise ConfigError(
+            f'{study.filename}: no run has --seeds {" ".join(map(str, seeds))}, they have '
+            f'{", ".join(map(str, known))}; others with --cfg-options "seeds=({seeds[0]},)"'
+        )
+    return left
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the study."""
+    args = parse_args(argv)
+    # After parsing: --help need not wait for torch.
+    import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
+    from mmact_ssl.errors import one_line_errors
+    from tools.research.study import plan_study, run_study
+
+    with one_line_errors():
+        study = load_study(args)
+        work_dir = Path(args.work_dir or f'work_dirs/{Path(args.study).stem}').resolve()
+        results = Path(args.results).resolve()
+        chains = plan_study(study, str(work_dir), str(results), str(ROOT))
+        if args.dry_run:
+            for chain in chains:
+                todo = chain.todo
+                for step in chain.steps:
+                    print(f'{"to do" if step in todo else "done "}  {step.name}')
+            return
+        failed = run_study(chains, args.jobs, str(ROOT), lambda line: print(line, flush=True))
+    if failed:
+        raise SystemExit(f'error: {len(failed)} of {len(chains)} runs failed, see the logs above')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,397 @@
+"""A study: pre-trainings and evaluations for several variants and seeds, as resumable steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from mmengine.config import Config
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.protocols import plan_protocols
+from mmact_ssl.evaluation.provenance import config_hash
+from mmact_ssl.evaluation.results import PRETEXT, has_result, result_file, run_name
+
+RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'hooks', 'evaluations', 'seeds'}
+EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'method'}
+EVALUATION_KEYS |= {'variant', 'finetuned', 'beside_start', 'program'}
+# In a run's folder: what it was trained with, so that no other run resumes or uses it.
+RECORD = 'study_run.json'
+POINTER = 'last_checkpoint'  # mmengine's, in a folder of a training
+
+
+@dataclass
+class Step:
+    """One subprocess.
+
+    Attributes:
+        name: For the display.
+        command: Builds the arguments when the step starts, since earlier steps decide some of them.
+        log: Receives its output.
+        results: File and run of each result that it writes; it is skipped where all are there.
+        marker: Of a step without results: the file that is written when it succeeds.
+        stale: What it made is of a pre-training by another config.
+        needs: The step that fine-tunes the network which it reads.
+    """
+
+    name: str
+    command: Callable[[], list[str]]
+    log: Path
+    results: list[tuple[Path, str]] = field(default_factory=list)
+    marker: Path | None = None
+    stale: bool = False
+    needs: Step | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Work dir of a fine-tuning."""
+        return self.log.with_suffix('')
+
+    @property
+    def done(self) -> bool:
+        """True if all that it makes is there."""
+        if self.stale:
+            return False
+        if self.marker is not None:
+            return self.marker.exists()
+        return all(has_result(file, run) for file, run in self.results)
+
+
+@dataclass
+class Chain:
+    """Steps of one variant and seed, which run in order, and the log of the one that failed."""
+
+    name: str
+    steps: list[Step]
+    failed: Path | None = None
+
+    @property
+    def todo(self) -> list[Step]:
+        """Steps that are left; what was lost is trained again if a missing result needs it."""
+        needed = {id(step.needs) for step in self.steps if not step.done}
+        left = [
+            step
+            for step in self.steps
+            if not step.done or (id(step) in needed and not (step.folder / POINTER).is_file())
+        ]
+        evaluates = any(step.results for step in self.steps)
+        return left if not evaluates or any(step.results for step in left) else []
+
+
+def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Chain]:
+    """Turn a study's config into chains of steps.
+
+    Args:
+        study: Has ``dataset``, ``seeds`` and ``runs``, see docs/evaluation.md.
+        work_dir: Of pre-training and fine-tuning.
+        results: Folder of the results.
+        root: Folder with ``tools/``.
+
+    Returns:
+        One chain per run and seed; seed by seed, so that a stopped study has whole rows.
+    """
+    for key in ('dataset', 'seeds', 'runs'):
+        if key not in study:
+            raise ConfigError(f'{study.filename}: a study needs {key}; see docs/evaluation.md')
+    runs = [(run, run.get('seeds', study.seeds)) for run in runs_of(study)]
+    for run, _ in runs:
+        _check_run(run, study.filename, root)
+    chains = [
+        _Run(run, seed, study.dataset, Path(work_dir), Path(results), root).chain()
+        for seed in sorted({seed for _, seeds in runs for seed in seeds})
+        for run, seeds in runs
+        if seed in seeds
+    ]
+    writers: dict[Any, Step] = {}
+    for step in (step for chain in chains for step in chain.steps):
+        for place in (*(run for _, run in step.results), step.log):
+            other = writers.setdefault(place, step)
+            if other is not step:
+                raise ConfigError(
+                    f'{study.filename}: {other.name!r} and {step.name!r} would both write {place}; '
+                    'give one of them another method or variant'
+                )
+    return chains
+
+
+def runs_of(study: Config) -> list[dict]:
+    """List a study's runs, with its data set's name in place of ``{dataset}``."""
+
+    def fill(part: Any) -> Any:
+        if isinstance(part, str):
+            return part.replace('{dataset}', study.dataset)
+        if isinstance(part, dict):
+            return {key: fill(value) for key, value in part.items()}
+        if isinstance(part, (list, tuple)):
+            return [fill(value) for value in part]
+        return part
+
+    return [fill(run) for run in study.runs]
+
+
+def _check_run(run: dict, filename: str, root: str) -> None:
+    missing, unknown = {'method', 'evaluations'} - set(run), set(run) - RUN_KEYS
+    for evaluation in run.get('evaluations', []):
+        missing |= {'protocols', 'config'} - set(evaluation)
+        unknown |= set(evaluation) - EVALUATION_KEYS
+    if missing or unknown:
+        raise ConfigError(
+            f'{filename}: run {run.get("method")!r} {run.get("variant", "full")!r}: '
+            f'missing {sorted(missing)}, unknown {sorted(unknown)}; see docs/evaluation.md'
+        )
+    for config in [run.get('pretrain'), *(part['config'] for part in run['evaluations'])]:
+        if config is not None and not (Path(root) / config).is_file():
+            raise ConfigError(f'{filename}: {config}: no such config')
+
+
+class _Run:
+    """One run of a study at one seed, and the commands of its steps."""
+
+    def __init__(
+        self, run: dict, seed: int, dataset: str, work_dir: Path, results: Path, root: str
+    ) -> None:
+        self.run, self.seed, self.dataset = run, seed, dataset
+        self.results, self.root = results, root
+        self.method, self.variant = run['method'], run.get('variant', 'full')
+        self.pretrain: str = run.get('pretrain') or ''  # '': a random encoder
+        self.options = _options(run, seed)
+        self.name = f'{self.method} {self.variant} seed {seed}'
+        name = f'{self.method}_{self.variant}_seed{seed}'
+        self.folder = work_dir / name.lower().replace(' ', '-')
+
+    def chain(self) -> Chain:
+        """The pre-training, if there is one, and the evaluations."""
+        parts = self.run['evaluations']
+        steps = [self._evaluation(part) for part in parts]
+        same = [(part.get('label_fraction'), part.get('dataset')) for part in parts]
+        for key, part, step in zip(same, parts, steps):
+            reads, beside = part.get('finetuned'), part.get('beside_start')
+            tunings = [
+                other
+                for of, one, other in zip(same, parts, steps)
+                if of == key and one['protocols'] == 'finetune'
+            ]
+            if (reads and len(tunings) != 1) or (beside and not (reads and self.pretrain)):
+                raise ConfigError(
+                    f"{self.name}: finetuned=True wants one evaluation by 'finetune' alone with "
+                    'the same label_fraction, beside_start=True a pretrain too'
+                )
+            step.needs = tunings[0] if reads else None
+        steps.sort(key=lambda step: step.needs is not None)  # fine-tuning comes first
+        if self.pretrain:
+            finished, log = self.folder / 'pretraining_finished', self.folder / 'pretraining.txt'
+            name = f'{self.name}: pre-training'
+            steps.insert(0, Step(name, self._train_command, log, marker=finished))
+            if (self.folder / RECORD).is_file():
+                try:
+                    self._check_folder()
+                except ConfigError:  # which each step will tell
+                    for step in steps:
+                        step.stale = True
+        return Chain(self.name, steps)
+
+    def _check_folder(self) -> None:
+        """Record in the folder what decides its pre-training, or check that the record is the same.
+
+        That is all but the seed, the same wherever ``$MMACT_SSL_DATA`` points.
+        """
+        record = dict(
+            dataset=self.dataset,
+            pretrain=self.pretrain,
+            cfg_options=self.options,
+            # Of the config with all that it inherits.
+            config_hash=config_hash(Config.fromfile(Path(self.root) / self.pretrain).to_dict()),
+        )
+        file = self.folder / RECORD
+        if not file.is_file():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
+            return
+        found = json.loads(file.read_text(encoding='utf-8'))
+        changes = '; '.join(
+            f'{key}: {found.get(key)} there, {value} now'
+            for key, value in record.items()
+            if found.get(key) != value
+        )
+        if changes:
+            raise ConfigError(
+                f'{self.folder} was trained otherwise ({changes}); delete it and its results to '
+                f'train anew, or {file} alone to go on with it as it is'
+            )
+
+    def _train_command(self) -> list[str]:
+        self._check_folder()
+        command = ['tools/train.py', self.pretrain, '--work-dir', str(self.folder)]
+        command += ['--seed', str(self.seed)]
+        if any(self.folder.glob('*.pth')):
+            command.append('--resume')
+        return command + _cfg_options([*self.run.get('hooks', ()), *self.options])
+
+    def _encoder(self, fine_tuning: Step | None, beside_start: bool) -> list[str]:
+        """Arguments that name the encoder: a checkpoint of this run, or a random one.
+
+        Args:
+            fine_tuning: The step whose network is read; None: the pre-trained student.
+            beside_start: Add the student that fine-tuning began with.
+        """
+        start = ['--random']
+        if self.pretrain:
+            self._check_folder()
+            start = [_last_checkpoint(self.folder)]
+        if fine_tuning is None:
+            return start
+        tuned = _last_checkpoint(fine_tuning.folder)
+        return [tuned, '--join', *start] if beside_start else [tuned]
+
+    def _evaluation(self, evaluation: dict) -> Step:
+        protocols, given = evaluation['protocols'], evaluation.get('label_fraction')
+        target = evaluation.get('dataset', self.dataset)
+        source = '' if not self.pretrain or target == self.dataset else self.dataset
+        plan = {1.0: [PRETEXT]}
+        if protocols != PRETEXT:
+            plan = plan_protocols(protocols, () if given is None else (float(given),))
+        method, variant = (
+            evaluation.get(key, self.run.get(key, 'full')) for key in ('method', 'variant')
+        )
+        file = result_file(self.results, target, method)
+        names = (method, variant, target)
+        results = [
+            (file, run_name(*names, protocol, fraction, self.seed, source))
+            for fraction, chosen in plan.items()
+            for protocol in chosen
+        ]
+        title, stem = protocols.replace(',', ', '), protocols.replace(' ', '').replace(',', '-')
+        if given is not None and given != 1:
+            title += f' with {100 * given:g} % of the labels'
+            stem += f'_{100 * given:g}pct'
+        if target != self.dataset:
+            title += f' on {target}'
+            stem += f'_{target}'
+        if variant != self.variant:
+            title += f' as {variant}'
+            stem += f'_{variant}'
+
+        def command() -> list[str]:
+            encoder = self._encoder(step.needs, evaluation.get('beside_start', False))
+            options = _options(evaluation, self.seed)
+            found = ['tools/evaluate.py', protocols, evaluation['config'], *encoder]
+            found += ['--cache-dir', str(self.folder.parents[1] / 'feature_cache')]
+            if protocols == PRETEXT:  # with the config that the tasks were trained with
+                program = evaluation.get('program', 'tools/test.py')
+                found = [program, evaluation['config'], *encoder]
+                options = self.options + options
+            found += ['--method', method, '--variant', variant]
+            found += ['--seed', str(self.seed)]
+            found += [] if given is None else ['--label-fraction', str(given)]
+            found += ['--pretrained-on', source] if source else []
+            found += ['--out', str(self.results), '--work-dir', str(self.folder / stem)]
+            return found + _cfg_options(options)
+
+        step = Step(f'{self.name}: {title}', command, self.folder / f'{stem}.txt', results)
+        return step
+
+
+def _last_checkpoint(folder: Path) -> str:
+    """The last checkpoint of a training in a folder."""
+    pointer = folder / POINTER
+    if not pointer.is_file():
+        raise ConfigError(f'{pointer}: there is none; delete {folder} and rerun')
+    # Its name alone: the path is that of the machine and folder of the training.
+    return str(folder / Path(pointer.read_text(encoding='utf-8').strip()).name)
+
+
+def _options(part: dict, seed: int) -> list[str]:
+    """Options of a run or an evaluation, for one seed."""
+    return [option.replace('{seed}', str(seed)) for option in part.get('cfg_options', [])]
+
+
+def _cfg_options(options: list[str]) -> list[str]:
+    return ['--cfg-options', *options] if options else []
+
+
+def run_study(
+    chains: Sequence[Chain], jobs: int, root: str, report: Callable[[str], Any] = print
+) -> list[Chain]:
+    """Run chains side by side, each step in a process of one thread; what is done is skipped.
+
+    Args:
+        chains: Of :func:`plan_study`.
+        jobs: Chains at a time.
+        root: Folder to run in.
+        report: Called with a line per started and finished step.
+
+    Returns:
+        The chains that failed; the others were run to their end.
+    """
+    todo = [step for chain in chains for step in chain.todo]
+    total = sum(len(chain.steps) for chain in chains)
+    report(f'{total} steps, {total - len(todo)} done before, {len(todo)} to do, {jobs} at a time')
+    started, lock = time.monotonic(), Lock()
+    finished: list[Step] = []
+
+    def run_chain(chain: Chain) -> None:
+        for step in chain.todo:
+            report(f'start  {step.name}')
+            begin = time.monotonic()
+            if not run_step(step, root):
+                chain.failed = step.log
+                report(f'FAILED {step.name}: see {step.log}')
+                return
+            with lock:
+                finished.append(step)
+                now = time.monotonic()
+                left = (now - started) / len(finished) * (len(todo) - len(finished))
+            report(
+                f'done   {step.name} in {_duration(now - begin)}; '
+                f'{len(finished)} of {len(todo)}, about {_duration(left)} left'
+            )
+
+    pool = ThreadPoolExecutor(max_workers=jobs)
+    try:
+        list(pool.map(run_chain, chains))
+    finally:
+        # After an interrupt, the chains that wait must not start.
+        pool.shutdown(cancel_futures=True)
+    return [chain for chain in chains if chain.failed is not None]
+
+
+def run_step(step: Step, root: str) -> bool:
+    """Run one step, append its output to its log, and return whether it succeeded."""
+    step.log.parent.mkdir(parents=True, exist_ok=True)
+    # The step runs in another folder than this program, an installed package's own perhaps.
+    data = os.path.abspath(os.environ.get('MMACT_SSL_DATA', 'data'))
+    environment = {
+        **os.environ,
+        'OMP_NUM_THREADS': '1',
+        'PYTHONPATH': root,
+        'MMACT_SSL_DATA': data,
+    }
+    with open(step.log, 'a', encoding='utf-8') as log:
+        try:
+            command = [sys.executable, *step.command()]
+        except ConfigError as error:
+            log.write(f'error: {error}\n')
+            return False
+        log.write(f'$ {" ".join(command)}\n')
+        log.flush()
+        code = subprocess.call(
+            command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+    if code == 0 and step.marker is not None:
+        step.marker.touch()
+    return code == 0 and step.done
+
+
+def _duration(seconds: float) -> str:
+    """Write hours, minutes and seconds as ``1:02:03``."""
+    return str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,344 @@
+"""Result tables of README and docs, written between markers."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation.headings import COLUMNS, format_cell
+from mmact_ssl.evaluation.pretext_metric import CHANCE, TRIVIAL_SUFFIXES, trivial_answer
+from mmact_ssl.evaluation.protocols import is_stochastic
+from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result, early_results, newest_complete
+from mmact_ssl.models.dependence import OTHER_CLIP
+
+# A row: data set, method, variant, data set of pre-training where it is another, backbone.
+Row = tuple[str, str, str, str, str]
+# What a method is compared with: goes first, whatever the alphabet says.
+BASELINE = 'Random init'
+# Beside a value that an earlier version of its measurement gave.
+EARLIER = '†'
+EARLIER_CAPTION = f'{EARLIER} By an earlier version of the measurement (docs/evaluation.md).'
+NO_RESULTS = '*No results yet.*\n'
+MARKER = re.compile(
+    r'(?P<open><!-- (?P<kind>results|pretext|dependence):(?P<name>\S+) -->)\n.*?'
+    r'(?P<close><!-- /(?P=kind):(?P=name) -->)',
+    re.DOTALL,
+)
+ANY_MARKER = re.compile(r'<!-- /?(results|pretext|dependence):\S+ -->')
+
+
+def select(results: Iterable[Result], name: str) -> list[Result]:
+    """Pick the results of a marker ``DATASET[/METHODS][@VARIANTS][?PROTOCOLS]``.
+
+    Each is a list with commas. Methods are written with ``_`` for a blank; the baselines of the
+    data set always belong, whatever their variant, for the backbones of the methods. Several
+    markers may be joined by ``;``.
+    """
+    results = list(results)
+    runs = {id(result) for part in name.split(';') for result in _select_one(results, part)}
+    return [result for result in results if id(result) in runs]
+
+
+def _select_one(results: Iterable[Result], name: str) -> list[Result]:
+    """Pick the results of a marker of one data set."""
+    name, _, protocols = name.partition('?')
+    name, _, variants = name.partition('@')
+    dataset, _, methods = name.partition('/')
+
+    def wanted(result: Result) -> bool:
+        named = not methods or result.method in methods.replace('_', ' ').split(',')
+        named = named and (not variants or result.variant in variants.split(','))
+        return (
+            result.dataset == dataset
+            and (named or result.method == BASELINE)
+            and (not protocols or result.protocol in protocols.split(','))
+        )
+
+    chosen = [result for result in results if wanted(result)]
+    backbones = {result.backbone for result in chosen if result.method != BASELINE}
+    return [result for result in chosen if not backbones or result.backbone in backbones]
+
+
+def make_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table: a row per method and variant, mean ± deviation over seeds in percent.
+
+    Several data sets are told apart in the first column and stand in the order of the marker.
+    A student of another data set has a row of its own, and so has another backbone, which is named
+    then. The deviation is that of a sample (n - 1); a value of one seed has none, and what no seed
+    changes counts once. Columns without any value are left out. Versions of a measurement are not
+    mixed in a cell (see :func:`newest_complete`), and early ones are marked. ``name`` selects
+    results, see :func:`select`.
+
+    Raises:
+        ConfigError: Two results of one column or row cannot be compared.
+    """
+    chosen = [result for result in select(results, name) if result.protocol != PRETEXT]
+    cells: dict[Row, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    shown: dict[str, list[Result]] = defaultdict(list)
+    for result in chosen:
+        for heading, protocol, metric, fraction in COLUMNS:
+            if (result.protocol, result.label_fraction) == (protocol, fraction):
+                for other in shown[heading]:
+                    if (other.dataset, other.version) == (result.dataset, result.version):
+                        _check_comparable(f'{name}, column {heading!r}', other, result)
+                shown[heading].append(result)
+                cell = cells[_row_of(result)][heading]
+                if not any(_repeats(result, other, metric) for other in cell):
+                    cell.append(result)
+    if not cells:
+        return NO_RESULTS
+    for row in cells.values():
+        row.update({heading: newest_complete(cell) for heading, cell in row.items()})
+    early = early_results(results)
+    columns = [column for column in COLUMNS if column[0] in shown]
+    backbones = sorted({backbone for *_, backbone in cells})
+    datasets = list(dict.fromkeys(re.split('[/@?]', part)[0] for part in name.split(';')))
+    labels = ['Data', 'Method'] if len(datasets) > 1 else ['Method']
+    rows = [[*labels, *(heading for heading, *_ in columns)]]
+    for key in sorted(cells, key=lambda key: (datasets.index(key[0]), _order(key))):
+        label = next(iter(cells[key].values()))[0].label
+        label += f' ({key[-1]})' if len(backbones) > 1 else ''
+        texts = [
+            format_cell([100 * result.metrics[metric] for result in cells[key][heading]])
+            + (EARLIER if any(id(result) in early for result in cells[key][heading]) else '')
+            for heading, _, metric, _ in columns
+        ]
+        rows.append([*[key[0], label][-len(labels) :], *texts])
+    table, caption = _markdown(rows, len(labels)), _caption(chosen, backbones, cells.values())
+    if EARLIER in table:
+        caption += f' {EARLIER_CAPTION}'
+    return f'{caption}\n\n{table}'
+
+
+def make_pretext_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table of one method's pretext tasks beside their trivial answers.
+
+    Each variant of each backbone has a column; the trivial answers are those of the first. ``name``
+    is ``DATASET/METHOD``; results of a variant that cannot be compared are an error.
+    """
+    variants: dict[str, list[Result]] = defaultdict(list)
+    chosen = [result for result in select(results, name) if result.protocol == PRETEXT]
+    several = len({result.backbone for result in chosen}) > 1
+    for result in sorted(chosen, key=lambda r: (r.variant != 'full', r.variant, r.backbone)):
+        column = f'{result.variant} ({result.backbone})' if several else result.variant
+        variants[column].append(result)
+        _check_comparable(f'{name}, pretext tasks', variants[column][0], result)
+    if not variants:
+        return NO_RESULTS
+    groups = list(variants.values())
+    rows = [['Metric', *(['Value'] if len(groups) == 1 else variants), 'Trivial answer']]
+    metrics = dict.fromkeys(metric for result in chosen for metric in result.metrics)
+    for metric in metrics:
+        if metric.endswith((*TRIVIAL_SUFFIXES, CHANCE, OTHER_CLIP)):
+            continue
+        trivial = trivial_answer(metric, metrics)
+        shown = [*((group, metric) for group in groups), (groups[0], trivial)]
+        rows.append([metric, *(_metric_cell(group, key) for group, key in shown)])
+    first, counts = chosen[0], [len(group) for group in groups]
+    caption = f'{first.method} on the test split of {first.dataset} ({first.kind})'
+    return f'{caption}, {_seeds(counts)}.\n\n{_markdown(rows)}'
+
+
+def make_dependence_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table of pretext tasks with a clip's own and with another clip's features.
+
+    One row for a metric of a data set, from the results that have both, beside the trivial answer;
+    empty if there is none. Where a data set has several methods, variants or backbones, they are
+    named. ``name`` selects results, see :func:`select`.
+    """
+    groups: dict[Row, list[Result]] = defaultdict(list)
+    for result in select(results, name):
+        if result.protocol == PRETEXT and any(m.endswith(OTHER_CLIP) for m in result.metrics):
+            groups[_row_of(result)].append(result)
+    rows = [['Data', 'Task', 'Metric', 'Own clip', 'Another clip', 'Trivial answer']]
+    sets = [row[0] for row in groups]
+    for row, group in groups.items():
+        data, method, variant, _, backbone = row
+        if sets.count(data) > 1:
+            data = f'{data}, {method}, {variant} ({backbone})'
+        for result in group:
+            _check_comparable(f'{name}, dependence', group[0], result)
+        metrics = dict.fromkeys(metric for result in group for metric in result.metrics)
+        for metric in metrics:
+            if metric + OTHER_CLIP in metrics:
+                shown = (metric, metric + OTHER_CLIP, trivial_answer(metric, metrics))
+                labels = [data, *metric.rsplit('/', 1)]
+                rows.append([*labels, *(_metric_cell(group, key) for key in shown)])
+    if not groups:
+        return ''
+    seeds = _seeds([len(group) for group in groups.values()])
+    caption = 'Metrics on test clips with the features of the clip and of another one'
+    return f'{caption}, {seeds}.\n\n{_markdown(rows, 3)}'
+
+
+def _metric_cell(group: Sequence[Result], metric: str) -> str:
+    """A metric of those results of a group that have it, and how many these are if some are NaN."""
+    values = [r.metrics[metric] for r in group if metric in r.metrics]
+    known = [value for value in values if not math.isnan(value)]  # NaN: no clip defines it
+    few = f' ({len(known)} of {_seeds([len(values)])})' if 0 < len(known) < len(values) else ''
+    return format_cell(known, 4) + few
+
+
+MAKERS = dict(results=make_table, pretext=make_pretext_table, dependence=make_dependence_table)
+
+
+def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
+    """Put the tables between the markers ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``.
+
+    Those between ``<!-- pretext:NAME -->`` and its partner are of the pretext tasks; so are those
+    between ``<!-- dependence:NAME -->`` and its partner.
+    """
+    paired = [match.group(part) for match in MARKER.finditer(text) for part in ('open', 'close')]
+    found = [match.group() for match in ANY_MARKER.finditer(text)]
+    single = [marker for marker in found if marker not in paired]
+    if single:
+        raise ConfigError(f'{file}: {single[0]} has no partner; tables stand between two markers')
+
+    def table(match: re.Match) -> str:
+        made = MAKERS[match['kind']](results, match['name'])
+        return f'{match["open"]}\n{made}{match["close"]}'
+
+    return MARKER.sub(table, text)
+
+
+def renew_file(path: str | os.PathLike, renew: Callable[[str], str], write: bool = True) -> bool:
+    """Rewrite a text file, or only compare where ``write`` is off; whether it was another."""
+    file = Path(path)
+    if not file.is_file():
+        raise DataError(f'{file}: no such file; give one that holds results')
+    text = file.read_text(encoding='utf-8')
+    new = renew(text)
+    if write and new != text:
+        file.write_text(new, encoding='utf-8')
+    return new != text
+
+
+def update_files(
+    files: Iterable[str | os.PathLike], results: Sequence[Result], write: bool = True
+) -> list[Path]:
+    """Renew the tables of Markdown files; return the files that changed."""
+    return [
+        file
+        for file in map(Path, files)
+        if renew_file(file, partial(fill, results=results, file=str(file)), write)
+    ]
+
+
+def _repeats(one: Result, other: Result, metric: str) -> bool:
+    """True if two results are one measurement of one checkpoint, which no seed changes."""
+    return (
+        one.checkpoint_hash == other.checkpoint_hash != RANDOM
+        and one.version == other.version
+        and one.metrics[metric] == other.metrics[metric]
+        and not is_stochastic(one.protocol, one.label_fraction)
+    )
+
+
+def _check_comparable(place: str, one: Result, other: Result) -> None:
+    """Refuse two results of one column unless they were measured alike.
+
+    Backbones may differ in their settings, since these hold the backbone itself.
+    """
+    # Early results do not record their caches: they are taken as they are.
+    shared = sorted(set(one.caches) & set(other.caches))
+    differing = [path for path in shared if one.caches[path] != other.caches[path]]
+    what = ''
+    one_row = _row_of(one) == _row_of(other)
+    if one_row and one.prefix != other.prefix:
+        what = f'of different encoders (--prefix {one.prefix!r}, {other.prefix!r})'
+    elif one_row and one.students != other.students:
+        what = f'of {one.students} and {other.students} students (--join)'
+    elif one.backbone == other.backbone and one.config_hash != other.config_hash:
+        what = 'by different settings'
+    elif one.data_version != other.data_version:
+        what = 'on different data'
+    elif differing:
+        what = f'with different contents of {differing[0]}'
+    if what:
+        raise ConfigError(
+            f'results of {place}: {one.run} and {other.run} were measured {what}; measure one again'
+        )
+
+
+def _row_of(result: Result) -> Row:
+    source = result.pretrained_on if result.transferred else ''
+    return result.dataset, result.method, result.variant, source, result.backbone
+
+
+def _markdown(rows: Sequence[Sequence[str]], labels: int = 1) -> str:
+    """Write rows of cells, of which the first is the heading; all columns but the labels right."""
+    ruler = [*['---'] * labels, *['---:'] * (len(rows[0]) - labels)]
+    return ''.join(f'| {" | ".join(cells)} |\n' for cells in (rows[0], ruler, *rows[1:]))
+
+
+def _order(row: Row) -> tuple:
+    _, method, variant, *rest = row
+    return method != BASELINE, method.lower(), variant != 'full', variant.lower(), *rest
+
+
+def _seeds(counts: Sequence[int]) -> str:
+    """Write how many seeds cells have, as ``1 to 3 seeds``."""
+    text = ' to '.join(map(str, dict.fromkeys((min(counts), max(counts)))))
+    return f'{text} seed' if text == '1' else f'{text} seeds'
+
+
+def _caption(
+    chosen: Sequence[Result], backbones: Sequence[str], rows: Iterable[Mapping[str, list[Result]]]
+) -> str:
+    """Describe what was measured, that generated data is generated, and over how many seeds."""
+    filled = [{heading: cell for heading, cell in row.items() if cell} for row in rows]
+    data = ', '.join(sorted({f'{result.dataset} ({result.kind})' for result in chosen}))
+    backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
+    seeds = _seeds([len(cell) for row in filled for cell in row.values()])
+    spread = '' if seeds == '1 seed' else ' ± deviation'
+    shown = {heading for row in filled for heading in row}
+    kinds = {
+        'recall' if metric.startswith('recall') else 'top-1 accuracy'
+        for heading, _, metric, _ in COLUMNS
+        if heading in shown
+    }
+    measures = ' and '.join(sorted(kinds, reverse=True)).capitalize()
+    caption = f'{measures} in %, {data}, {backbone}, mean{spread} over {seeds}.'
+    # A deviation that leaves out the largest part must not pass for one of the whole method.
+    once: dict[str, set[str]] = defaultdict(set)
+    mixed = set()
+    for row in filled:
+        weights = defaultdict(set)
+        for result in (result for cell in row.values() for result in cell):
+            weights[result.seed].add(result.checkpoint_hash)
+        if any(len(files) > 1 for files in weights.values()):
+            mixed.add(result.label)
+        several = {heading: cell for heading, cell in row.items() if len(cell) > 1}
+        alone = [
+            heading
+            for heading, cell in several.items()
+            if len({result.checkpoint_hash for result in cell} - {RANDOM}) == 1
+        ]
+        if alone:
+            where = f'column{"s" if len(alone) > 1 else ""} *{_listed(alone, "*")}*'
+            where = 'all columns' if len(alone) == len(several) else where
+            once[where].add(several[alone[0]][0].method)
+    if once:
+        groups = sorted(f'{_listed(sorted(methods))} ({where})' for where, methods in once.items())
+        caption += (
+            ' One pre-training alone, so that ± covers only the drawn labels and the training on '
+            f'them: {"; ".join(groups)}.'
+        )
+    if mixed:
+        caption += (
+            ' The columns of one seed come from more than one checkpoint: '
+            f'{"; ".join(sorted(mixed))}.'
+        )
+    return caption
+
+
+def _listed(names: Sequence[str], mark: str = '') -> str:
+    """Write names as ``a, b and c``, with ``mark`` on both sides of each but the outer ones."""
+    *first, last = names
+    return f'{mark} and {mark}'.join([f'{mark}, {mark}'.join(first), last] if first else [last])

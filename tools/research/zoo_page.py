@@ -1,0 +1,97 @@
+"""The page of the published models, and their ``Weights`` in the model index."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from mmact_ssl.apis.card import Card, read_card
+from mmact_ssl.apis.zoo import INDEX, Entry, read_index
+from mmact_ssl.evaluation.protocols import version_of
+from tools.research.tables import EARLIER, EARLIER_CAPTION, renew_file
+
+BLOCK = re.compile(r'(?<=<!-- zoo -->\n).*(?=<!-- /zoo -->)', re.DOTALL)
+TOP = (
+    '\n| Model | Method | Data | Linear | kNN | Test clips | C | MB |\n'
+    '| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n'
+)
+ENTRY = re.compile(r'^  - Name: (?P<name>\S+)\n(?:    .*\n)*', re.MULTILINE)
+
+
+def zoo_block(folder: str | os.PathLike[str]) -> str:
+    """Write a table of a zoo's files, and the card of each."""
+    rows, sections = [], []
+    for name, entry in read_index(Path(folder) / INDEX).items():
+        card = read_card(Path(folder) / entry.file)
+        # Early cards do not give the set, but their configs end in its name.
+        dataset = card.dataset_name or card.config.rpartition('_')[2]
+        figures = {one['name']: one for one in card.results if one['dataset'] == dataset}
+        shown = [figures.get(key) for key in ('Linear', 'kNN')]
+        linear, knn = (_percent(card, figure) for figure in shown)
+        clips = next((figure['test_clips'] for figure in shown if figure), 0) or '-'
+        rows.append(
+            f'| [{name}](#{name}) | {card.method} | {card.trained_on} | {linear} | {knn} | {clips} '
+            f'| {card.feature_dim} | {entry.size / 1e6:.1f} |\n'
+        )
+        sections.append(_section(card, entry))
+    text = TOP + ''.join(rows) + ''.join(sections) + '\n'
+    return text + (f'{EARLIER_CAPTION}\n\n' if EARLIER in text else '')
+
+
+def _section(card: Card, entry: Entry) -> str:
+    """One model's card as Markdown."""
+    bodies = f' of {card.num_persons} {card.layout} bodies' if card.num_persons else ''
+    clip = ', '.join(f'{key} {value}' for key, value in card.clip.items()) or 'whole clips'
+    text = (
+        f'\n### {card.name}\n\n'
+        f'- Trained by `configs/{card.config}.py` ({card.method}) on {card.trained_on}\n'
+        f'- Licence: {card.licence}\n'
+        f'- {card.backbone_name}, {card.kind}{bodies}: {clip}; features of {card.feature_dim}\n'
+        f'- `{entry.file}`, {card.precision}, sha256 `{entry.sha256}`\n'
+    )
+    if card.text_encoder:
+        text += f'- Found by sentences too, of `configs/teachers/{card.text_encoder}.py`\n'
+    if card.results:
+        text += (
+            '\n| Result | % | Data | Test clips | Weights of |\n| --- | ---: | --- | ---: | --- |\n'
+        )
+    for figure in card.results:
+        kind = ' (synthetic)' if figure['synthetic'] else ''
+        text += (
+            f'| {figure["name"]} | {_percent(card, figure)} | {figure["dataset"]}{kind} | '
+            f'{figure["test_clips"] or "-"} | {figure["weights"]} |\n'
+        )
+    return text
+
+
+def _percent(card: Card, figure: dict | None) -> str:
+    if figure is None:
+        return '-'
+    newest = version_of(figure['protocol'], card.layout or 'video')
+    mark = EARLIER if figure.get('version', 1) < newest else ''
+    return f'{100 * figure["value"]:.1f}{mark}'
+
+
+def update_zoo(
+    folder: str | os.PathLike[str],
+    page: str | os.PathLike[str],
+    index: str | os.PathLike[str],
+    write: bool = True,
+) -> list[Path]:
+    """Renew the page and the index's ``Weights``, or only compare; the files that were others."""
+    entries = read_index(Path(folder) / INDEX)
+
+    def renew(match: re.Match) -> str:
+        text = re.sub(r'^    Weights: .*\n', '', match.group(), flags=re.MULTILINE)
+        if match['name'] not in entries:
+            return text
+        weights = f'    Weights: zoo/{entries[match["name"]].file}\n'
+        return re.sub(r'^(    In Collection: .*\n)', rf'\g<1>{weights}', text, flags=re.MULTILINE)
+
+    changed = []
+    if renew_file(page, lambda text: BLOCK.sub(lambda _: zoo_block(folder), text), write):
+        changed.append(Path(page))
+    if renew_file(index, lambda text: ENTRY.sub(renew, text), write):
+        changed.append(Path(index))
+    return changed
