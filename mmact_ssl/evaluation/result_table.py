@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from mmact_ssl.evaluation.headings import format_cell
 from mmact_ssl.evaluation.results import RANDOM, Result
 
 FEATURE_METRICS = ('feature_std', 'effective_rank')
@@ -43,11 +43,7 @@ def print_results(results: Sequence[Result]) -> None:
             values = {result.seed: scale * result.metrics[metric] for result in group}
             cells = [f'{values[s]:.{digits}f}{unit}' if s in values else '' for s in seeds]
             if len(seeds) > 1:
-                mean = f'{statistics.mean(values.values()):.{digits}f}'
-                spread = (
-                    f' ± {statistics.stdev(values.values()):.{digits}f}' if len(values) > 1 else ''
-                )
-                cells.append(f'{mean}{spread}{unit}')
+                cells.append(f'{format_cell(list(values.values()), digits)}{unit}')
             table.add_row(protocol, metric, *cells)
         table.add_section()
         shown |= set(FEATURE_METRICS) & set(group[0].metrics)

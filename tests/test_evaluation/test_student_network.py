@@ -113,9 +113,7 @@ def test_the_config_stays_as_it_is_where_nothing_differs(said):
 def test_other_data_than_that_of_the_training_is_refused():
     cfg = load('downstream/gru-streams.py@nwucla')
     for option in ('layout=ntu25', 'in_channels=2'):
-        trained = load(
-            'downstream/gru-streams.py@nwucla', [f'model.backbone.encoder.{option}']
-        )
+        trained = load('downstream/gru-streams.py@nwucla', [f'model.backbone.encoder.{option}'])
         with pytest.raises(ConfigError, match=f'trained on data of {option}, and .* has '):
             with_saved_backbone(cfg, record(trained))
 

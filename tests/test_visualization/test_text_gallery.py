@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,8 +28,8 @@ NAMES = [f'a0{label}_v3_{number}' for label in range(3) for number in range(2)]
 
 
 @pytest.fixture
-def parts(skeleton_config, tmp_path) -> dict[str, str]:
-    """Paths of a checkpoint, of a cache of two sentences a clip, and of their file."""
+def parts(skeleton_config, tmp_path) -> dict[str, Any]:
+    """A student, and paths of a cache of two sentences a clip, and of their file."""
     write_student(tmp_path / 'epoch.pth', skeleton_config, prompts=prompt_head())
     generator = np.random.default_rng(0)
     with TargetWriter(tmp_path / 'prompts', TargetMeta('text', '', 'f')) as writer:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.apis import compressed_search, feature_index
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.registry import MODELS
 
@@ -160,17 +159,6 @@ def test_help_of_all_tools(run_benchmark):
     (found,) = run_benchmark('startup', '--methods', '--runs', '1')
     assert {'train', 'evaluate'} <= set(found['ways'])
     assert max(way['cpu_seconds'][0] for way in found['ways'].values()) < 10
-
-
-def test_an_index_is_searched_by_codes_and_exactly(run_benchmark, monkeypatch):
-    pytest.importorskip('faiss', reason='pip install mmact_ssl[search]')
-    monkeypatch.setattr(feature_index, 'FAISS_ABOVE', 1000)
-    monkeypatch.setattr(compressed_search, 'PROBES', 8)
-    few = ('--channels', '32', '--queries', '20')
-    (found,) = run_benchmark('index', '--rows', '4000', *few)
-    assert 0.9 <= found['recall'] <= 1 and found['queries_a_second'] > 0
-    blurred = run_benchmark('index', '--rows', '4000', '--noise', '100', *few)[0]
-    assert blurred['recall'] < found['recall'], 'rows without clusters lie in lists not searched'
 
 
 def test_onnx_files_are_compared_with_torch(run_benchmark, on_cpu):
