@@ -17,7 +17,6 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,6 +144,7 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 def read_students(args: argparse.Namespace) -> dict[str, SavedRun]:
     """Read the file of each student that the command line names, by what it names."""
+    from mmact_ssl.apis.zoo import find_checkpoint
     from mmact_ssl.saved_run import SavedRun
 
     named = [path for path in (args.checkpoint, *args.join) if path]
@@ -180,29 +180,9 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, SavedRun]]:
     return cfg, students
 
 
-def find_checkpoint(where: str) -> str:
-    """Path of a checkpoint or a work dir as it is, of a name that of the published model."""
-    from mmact_ssl.apis.zoo import find_checked_model
-
-    path = Path(where)
-    is_name = path.name == where and not path.suffix and not path.exists()
-    return find_checked_model(where) if is_name else where
-
-
-def known_method(student: SavedRun) -> str:
-    """Method on a published file's card, or name of the config of a pre-training; '' elsewhere."""
-    from mmact_ssl.apis.card import NAME, card_from
-
-    if student.card is not None:
-        with suppress(ValueError):
-            return card_from(student.card).method
-    name = student.config_name
-    tuned = name.startswith('finetune_') or 'cls_head' in (student.config.get('model') or {})
-    return name if NAME.fullmatch(name) and not tuned else ''
-
-
 def run(args: argparse.Namespace) -> list[Result]:
     """Evaluate as the command line asks; each result is written as soon as it is there."""
+    from mmact_ssl.apis.card import known_method
     from mmact_ssl.engine.device import find_device
     from mmact_ssl.evaluation.evaluate import check_request, evaluate
     from mmact_ssl.evaluation.protocols import plan_steps

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
@@ -18,7 +19,7 @@ from mmact_ssl.checkpoint_file import parse_card, read_safetensors
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import CONTROL, reading
 from mmact_ssl.part_checks import check_part, check_pipeline
-from mmact_ssl.saved_run import with_tuples
+from mmact_ssl.saved_run import SavedRun, with_tuples
 
 FIX = 'download it again, or publish it by tools/publish_model.py'
 PARTS = ('backbone', 'preprocessor', 'pipeline', 'pooling')
@@ -170,6 +171,16 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     'dict[str, Any] | None': (dict, type(None)),
     'list[dict[str, Any]]': (list,),
 }
+
+
+def known_method(student: SavedRun) -> str:
+    """Method on a published file's card, or name of the config of a pre-training; '' elsewhere."""
+    if student.card is not None:
+        with suppress(ValueError):
+            return card_from(student.card).method
+    name = student.config_name
+    tuned = name.startswith('finetune_') or 'cls_head' in (student.config.get('model') or {})
+    return name if NAME.fullmatch(name) and not tuned else ''
 
 
 def by_own_reader(step: Any) -> Any:

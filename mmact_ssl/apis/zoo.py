@@ -157,6 +157,13 @@ def find_checked_model(name: str | os.PathLike[str], folder: Path | None = None)
     return path
 
 
+def find_checkpoint(where: str) -> str:
+    """Path of a checkpoint or a work dir as it is, of a name that of the published model."""
+    path = Path(where)
+    is_name = path.name == where and not path.suffix and not path.exists()
+    return find_checked_model(where) if is_name else where
+
+
 def download_model(name: str, folder: str | os.PathLike[str]) -> Path:
     """Put a model's file into a folder, from the package or from ``$MMACT_SSL_ZOO``."""
     path = find_checked_model(name, Path(folder))

@@ -18,11 +18,10 @@ import torch
 
 from mmact_ssl.apis import list_models, load_model
 from mmact_ssl.apis import zoo as module
-from mmact_ssl.apis.zoo import add_to_index, read_index
+from mmact_ssl.apis.zoo import add_to_index, find_checkpoint, read_index
 from mmact_ssl.errors import CheckpointError, DataError
 from tests.test_apis.test_model import Bomb
 from tools.download import main
-from tools.evaluate import find_checkpoint
 
 
 class Host:
