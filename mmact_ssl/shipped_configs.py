@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,39 @@ def shipped_config(name: str | Path) -> str:
     """Path of the config that ``mmact_ssl::NAME.py`` names; of any other name, the name."""
     scope, separator, path = str(name).partition('::')
     return str(CONFIGS / path) if separator and scope == 'mmact_ssl' else str(name)
+
+
+def find_config(name: str | os.PathLike[str]) -> str:
+    """Path of a config file, which may be one of the package, ``mmact_ssl::NAME.py``.
+
+    Raises:
+        ConfigError: There is no such file; names the one that is nearest.
+    """
+    path = Path(shipped_config(os.fspath(name)))
+    if path.is_file():
+        return str(path)
+    if given := _with_a_set(path):
+        raise ConfigError(f'{name}: no such config, it is now {given}')
+    shipped = (p.relative_to(CONFIGS) for p in CONFIGS.rglob('*.py'))
+    known = {p.stem: f'mmact_ssl::{p.as_posix()}' for p in shipped if '_base_' not in p.parts}
+    known.update({p.stem: str(p) for p in Path(name).parent.glob('*.py')})
+    close = get_close_matches(path.stem, known, n=1, cutoff=0.5)
+    fix = f'did you mean {known[close[0]]}?' if close else 'see configs/'
+    raise ConfigError(f'{name}: no such config, {fix}')
+
+
+def _with_a_set(path: Path) -> str:
+    """What to give in place of a config that had its data set in its name, as in 0.1; or ''."""
+    stem = re.sub('^(linear|finetune)_', '', path.stem)
+    rest, _, dataset = stem.rpartition('_')
+    if not (SETS / f'{dataset}.py').is_file():
+        rest, dataset = stem, ''
+    if stem == path.stem and not dataset:
+        return ''
+    # R3D-18, large and small, was r3d.
+    networks = path.parent.glob(f'{re.sub("^r3d(?!18)", "r3d18*", rest)}.py')
+    found = sorted(networks, key=lambda file: len(file.name))[:2]
+    return f'{" or ".join(map(str, found))}, with --set {dataset or "NAME"}' if found else ''
 
 
 def register_config_names() -> None:

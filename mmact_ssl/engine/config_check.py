@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from functools import cache
 from itertools import product
-from pathlib import Path
 from string import Formatter
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +22,6 @@ from torch.utils.data import DataLoader
 from mmact_ssl import registry
 from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import ConfigError, MMActSSLError, reason_of
-from mmact_ssl.shipped_configs import CONFIGS, SETS, shipped_config
 
 REGISTRIES = [
     value
@@ -93,39 +89,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = sorted(map(str, known))
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f'did you mean {close[0]}?' if close else f'there are {", ".join(known) or "none"}'
-
-
-def find_config(name: str | os.PathLike[str]) -> str:
-    """Path of a config file, which may be one of the package, ``mmact_ssl::NAME.py``.
-
-    Raises:
-        ConfigError: There is no such file; names the one that is nearest.
-    """
-    path = Path(shipped_config(os.fspath(name)))
-    if path.is_file():
-        return str(path)
-    if given := _with_a_set(path):
-        raise ConfigError(f'{name}: no such config, it is now {given}')
-    shipped = (p.relative_to(CONFIGS) for p in CONFIGS.rglob('*.py'))
-    known = {p.stem: f'mmact_ssl::{p.as_posix()}' for p in shipped if '_base_' not in p.parts}
-    known.update({p.stem: str(p) for p in Path(name).parent.glob('*.py')})
-    close = get_close_matches(path.stem, known, n=1, cutoff=0.5)
-    fix = f'did you mean {known[close[0]]}?' if close else 'see configs/'
-    raise ConfigError(f'{name}: no such config, {fix}')
-
-
-def _with_a_set(path: Path) -> str:
-    """What to give in place of a config that had its data set in its name, as in 0.1; or ''."""
-    stem = re.sub('^(linear|finetune)_', '', path.stem)
-    rest, _, dataset = stem.rpartition('_')
-    if not (SETS / f'{dataset}.py').is_file():
-        rest, dataset = stem, ''
-    if stem == path.stem and not dataset:
-        return ''
-    # R3D-18, large and small, was r3d.
-    networks = path.parent.glob(f'{re.sub("^r3d(?!18)", "r3d18*", rest)}.py')
-    found = sorted(networks, key=lambda file: len(file.name))[:2]
-    return f'{" or ".join(map(str, found))}, with --set {dataset or "NAME"}' if found else ''
 
 
 @contextmanager

@@ -7,11 +7,12 @@ import re
 import pytest
 from mmengine.config import Config
 
-from mmact_ssl.engine.config_check import READ, check_options, find_config
+from mmact_ssl.engine.config_check import READ, check_options
 from mmact_ssl.engine.launch import parse_cfg_options
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.reporting.study import runs_of
+from mmact_ssl.shipped_configs import find_config
 from tests.shipped import CONFIGS, ROOT, load
 
 VARIABLE = 'is a variable of the config file, which is read only while it loads'

@@ -17,7 +17,6 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmact_ssl.datasets.loading import build_dataloader
-from mmact_ssl.engine.config_check import find_config
 from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import sample_groups
@@ -31,7 +30,7 @@ from mmact_ssl.evaluation.neighbors import knn_scores
 from mmact_ssl.files import read_annotation
 from mmact_ssl.preparation.own_folder import hold_out, telling_data
 from mmact_ssl.registry import HOOKS
-from mmact_ssl.shipped_configs import SETS
+from mmact_ssl.shipped_configs import SETS, find_config
 
 
 @HOOKS.register_module()
