@@ -237,9 +237,9 @@ def fix_checkpoint_loading() -> bool:
     """Make mmengine load checkpoints as data, and its own resume files at all.
 
     torch refuses the HistoryBuffer in mmengine's resume files. See
-    :mod:`mmact_ssl.engine.checkpoint`.
+    :mod:`mmact_ssl.weights`.
     """
-    from mmact_ssl.engine.checkpoint import register_safe_loaders
+    from mmact_ssl.weights import register_safe_loaders
 
     return register_safe_loaders()
 
@@ -317,8 +317,7 @@ def fix_video_lists() -> bool:
     """
     from mmaction.datasets import VideoDataset
 
-    from mmact_ssl.datasets.shards import video_path
-    from mmact_ssl.files import read_annotation
+    from mmact_ssl.files import read_annotation, video_path
 
     read = VideoDataset.load_data_list
     if read.__module__ == __name__:

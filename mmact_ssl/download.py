@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
+import shutil
 import threading
 import time
 import urllib.request
@@ -14,13 +16,14 @@ from typing import BinaryIO
 from rich.console import Console
 from rich.progress import Progress
 
-from mmact_ssl.errors import CheckpointError, reason_of
-from mmact_ssl.files import sha256_of_file, writing_whole
+from mmact_ssl.errors import CheckpointError, import_extra, reason_of
+from mmact_ssl.files import reading, sha256_of_file, writing_whole
 
 SECONDS = 30  # that a server may take beside those for its bytes
 SLOWEST = 1000  # bytes a second
 MEGABYTES = 16_384  # of a file whose size is not known before
 POLL = 0.1  # seconds
+HUB = re.compile(r'hf://(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?:/(?P<folder>.+))?')
 
 
 class _Transfer(threading.Thread):
@@ -110,3 +113,58 @@ def check_hash(path: Path, where: str, expected: str) -> None:
             f'{where} is another file ({expected} is expected, {found} was found): refused; try '
             'again, and if it is so again tell whoever keeps this address'
         )
+
+
+def fetch(
+    base: str, name: str, folder: Path, accept: Callable[[Path, str], object], limit: int
+) -> Path:
+    """Bring a file of a base address to this machine; it takes its name once it is accepted.
+
+    Args:
+        base: ``http(s)://host/path``, ``hf://owner/repository[@revision][/folder]`` or a folder.
+        name: Of the file under it.
+        folder: Where it goes; a file from the hub stays in the hub's own cache.
+        accept: Called with a path of the file and its address; raises an error if it is not the
+            file that is wanted.
+        limit: Bytes that a web server may send.
+
+    Raises:
+        CheckpointError: It cannot be reached, or is another file than expected.
+    """
+    where, path = f'{base.rstrip("/")}/{name}', folder / name
+    if base.startswith('hf://'):
+        path = _from_hub(base, name)
+        accept(path, where)
+    elif base.startswith(('http://', 'https://')):
+        download(where, path, accept, limit)
+    else:
+        fix = 'MMACT_SSL_ZOO is the address of a zoo: http(s)://, hf:// or a folder'
+        with writing_whole(path) as part:
+            with reading(where, fix, CheckpointError):
+                shutil.copyfile(where, part)
+            accept(part, where)
+    return path
+
+
+def _from_hub(base: str, name: str) -> Path:
+    match = HUB.fullmatch(base.rstrip('/'))
+    if match is None:
+        raise CheckpointError(f'{base}: write hf://owner/repository[@revision][/folder]')
+    inside = f'{match["folder"]}/{name}' if match['folder'] else name
+    return Path(from_hub(match['repo'], inside, match['revision']))
+
+
+def from_hub(repository: str, name: str, revision: str | None = None) -> str:
+    """Find a file of the Hugging Face hub in its own cache, or download it; returns its path.
+
+    Raises:
+        CheckpointError: It is in neither.
+    """
+    hub = import_extra('huggingface_hub', f'hf://{repository}')
+    try:
+        return hub.hf_hub_download(repository, name, revision=revision)
+    except Exception as error:
+        raise CheckpointError(
+            f'hf://{repository}/{name}: download failed ({reason_of(error)}), and it is not in the '
+            'Hugging Face cache: download it elsewhere and give its path'
+        ) from error

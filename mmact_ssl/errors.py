@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import shorten
+from typing import Any
 
 
 class MMActSSLError(RuntimeError):
@@ -88,3 +90,13 @@ def one_line_errors() -> Iterator[None]:
             print(end, file=sys.stderr)
             end.code = 2
         raise end from None
+
+
+def import_extra(module: str, what: str, extra: str = 'teachers') -> Any:
+    """Import an optional package, or give the command that installs it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f"{what} needs {module}: pip install 'mmact_ssl[{extra}]' ({error})"
+        ) from error

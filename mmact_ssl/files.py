@@ -30,6 +30,7 @@ UNPACKED_BYTES, UNPACKED_RATIO = 1 << 28, 100
 
 _LABELED = re.compile(r'(.*\S)\s+(-?[0-9]{1,18})')
 _OTHER_SEPARATOR = re.compile(r'.*\.[^\s./]+\s*[;,]\s*-?[0-9]+')  # after a suffix
+_ADDRESS = re.compile(r'([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*://', re.I)  # as fsspec chains them
 CONTROL = re.compile('[\x00-\x1f\x7f-\x9f\ud800-\udfff]')  # and bytes that are not UTF-8
 
 
@@ -109,6 +110,27 @@ def path_inside(folder: Path, name: str, source: str | os.PathLike[str]) -> Path
     if not path.parts or path.is_absolute() or '..' in path.parts or CONTROL.search(name):
         raise DataError(f'{source}: {name!r} is not a path inside a folder; rename it')
     return folder / path
+
+
+def is_remote(path: str | os.PathLike[str]) -> bool:
+    """True of an address that is not a path of this machine's file system."""
+    return _ADDRESS.match(os.fspath(path)) is not None
+
+
+def video_path(root: str | os.PathLike[str] | None, name: str) -> str:
+    """Path of a video that a list names: below ``root``, an address only where ``root`` is one.
+
+    Without a root, the path of any file on this machine.
+
+    Raises:
+        DataError: The name leads out of the root.
+    """
+    root = os.fspath(root or '')
+    if root and (name.startswith('/') or '..' in name.split('/')):
+        raise DataError(f'{name!r} leads out of {root}: list the videos by their paths from there')
+    if is_remote(root) and ('::' in name or '://' in name):
+        raise DataError(f'{name!r} holds an address: list the videos by their paths from {root}')
+    return os.path.join(root or '.', name) if is_remote(name) else os.path.join(root, name)
 
 
 def dangling(path: str | os.PathLike[str]) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from mmengine import registry as mmengine
 from mmengine.registry import Registry
@@ -32,7 +33,9 @@ DATASETS = _child(mmengine.DATASETS, 'mmact_ssl.datasets')
 DATA_SAMPLERS = _child(mmengine.DATA_SAMPLERS, 'mmact_ssl.datasets')
 TRANSFORMS = _child(mmengine.TRANSFORMS, 'mmact_ssl.datasets.transforms', 'mmact_ssl.targets')
 MODELS = _child(mmengine.MODELS, 'mmact_ssl.models')
-HOOKS = _child(mmengine.HOOKS, 'mmact_ssl.engine.hooks', 'mmact_ssl.targets')
+HOOKS = _child(
+    mmengine.HOOKS, 'mmact_ssl.engine.hooks', 'mmact_ssl.targets', 'mmact_ssl.evaluation'
+)
 OPTIM_WRAPPERS = _child(mmengine.OPTIM_WRAPPERS, 'mmact_ssl.engine.optimizers')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     mmengine.OPTIM_WRAPPER_CONSTRUCTORS, 'mmact_ssl.engine.optimizers'
@@ -48,3 +51,9 @@ PARAM_SCHEDULERS = _child(mmengine.PARAM_SCHEDULERS, __name__)
 VISBACKENDS = _child(mmengine.VISBACKENDS, __name__)
 VISUALIZERS = _child(mmengine.VISUALIZERS, __name__)
 WEIGHT_INITIALIZERS = _child(mmengine.WEIGHT_INITIALIZERS, __name__)
+
+
+def build_named(configs: Mapping[str, dict | None] | None) -> dict[str, Any]:
+    """Build models by name; None switches an inherited entry off."""
+    chosen = {name: config for name, config in (configs or {}).items() if config is not None}
+    return {name: MODELS.build(config) for name, config in chosen.items()}

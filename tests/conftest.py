@@ -14,6 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from tests.helpers.runners import make_runner  # noqa: F401  (a fixture)
 from tests.helpers.upstream import spare_upstream
 from tests.helpers.videos import index_of, write_video
 
@@ -234,7 +235,7 @@ def skeleton_config(skeleton_folder: Path, tmp_path: Path) -> Config:
 def publish() -> Callable[..., Path]:
     """Publishes the student of a checkpoint, as a file of a downstream config; gives its path."""
     from mmact_ssl.apis.publish import make_card, write_model
-    from mmact_ssl.engine.checkpoint import read_state_dict
+    from mmact_ssl.checkpoint_file import read_state_dict
     from mmact_ssl.files import sha256_of_file
 
     def write(cfg: Config, checkpoint: Path, folder: Path, name: str = 'made', text=None) -> Path:

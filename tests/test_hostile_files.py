@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
-from mmact_ssl.engine.checkpoint import read_state_dict
 from mmact_ssl.errors import MMActSSLError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.preparation import custom, nwucla, pose_pickles

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
     from mmact_ssl.reporting.result import Result
+    from mmact_ssl.saved_run import SavedRun
 
 SEED = '{seed}'
 FEATURE_METRICS = ('feature_std', 'effective_rank')
@@ -143,23 +145,29 @@ def _fractions(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(','))
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """Read the downstream config."""
-    from mmact_ssl.apis.downstream import config_for, fit_lists, may_hold_out
+def read_students(args: argparse.Namespace) -> dict[str, SavedRun]:
+    """Read the file of each student that the command line names, by what it names."""
+    from mmact_ssl.saved_run import SavedRun
+
+    named = [path for path in (args.checkpoint, *args.join) if path]
+    paths = {path.replace(SEED, str(seed)) for path in named for seed in args.seeds}
+    return {path: SavedRun.read(find_checkpoint(path)) for path in sorted(paths)}
+
+
+def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, SavedRun]]:
+    """Read the downstream config and the students, see :func:`read_students`."""
     from mmact_ssl.engine.launch import check_kind_of_data, keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
+    from mmact_ssl.evaluation.downstream import config_for, fit_lists, may_hold_out
 
     keep_freed_memory()
     if args.config is None:
-        checkpoint = find_checkpoint(args.checkpoint, args.seeds[0])
-        cfg = config_for(checkpoint, args.data, args.cfg_options, args.set)
+        students = read_students(args)
+        first = students[args.checkpoint.replace(SEED, str(args.seeds[0]))]
+        cfg = config_for(first, args.data, args.cfg_options, args.set)
     else:
         cfg = read_config(args.config, args.cfg_options, args.data, args.set)
     check_kind_of_data(cfg)
-    paths = [path for path in (args.checkpoint, *args.join) if path]
-    students = {path.replace(SEED, str(seed)) for path in paths for seed in args.seeds}
-    may = may_hold_out(cfg, map(find_checkpoint, sorted(students)))
-    fit_lists(cfg, splits=may and 'joint' not in args.protocols.split(','))
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})
@@ -167,35 +175,31 @@ def load_config(args: argparse.Namespace) -> Config:
         raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
     if 'transfer' in args.protocols.split(',') and args.pretrained_on in ('', cfg.dataset_name):
         raise ConfigError(f'transfer to {cfg.dataset_name}: name another set by --pretrained-on')
-    return cfg
+    if args.config is not None:
+        students = read_students(args)
+    may = may_hold_out(cfg, students.values())
+    fit_lists(cfg, splits=may and 'joint' not in args.protocols.split(','))
+    return cfg, students
 
 
-def find_checkpoint(where: str, seed: int = 0) -> str:
-    """Path of a checkpoint: a file's own, the newest in a folder, or that of a published model."""
+def find_checkpoint(where: str) -> str:
+    """Path of a checkpoint or a work dir as it is, of a name that of the published model."""
     from mmact_ssl.apis.zoo import find_checked_model
-    from mmact_ssl.engine.checkpoint import newest_in
 
-    where = where.replace(SEED, str(seed))
     path = Path(where)
-    if path.is_dir():
-        return newest_in(where)
     is_name = path.name == where and not path.suffix and not path.exists()
     return find_checked_model(where) if is_name else where
 
 
-def known_method(checkpoint: str) -> str:
+def known_method(student: SavedRun) -> str:
     """Method on a published file's card, or name of the config of a pre-training; '' elsewhere."""
-    from mmact_ssl.apis.card import NAME, read_card
-    from mmact_ssl.engine.saved_config import read_saved_config
-    from mmact_ssl.errors import CheckpointError
+    from mmact_ssl.apis.card import NAME, card_from
 
-    try:
-        if checkpoint.endswith('.safetensors'):
-            return read_card(checkpoint).method
-        name, saved = read_saved_config(checkpoint, ('model',))
-    except CheckpointError:  # a missing file has its own error, plain weights have no card
-        return ''
-    tuned = name.startswith('finetune_') or 'cls_head' in (saved.get('model') or {})
+    if student.card is not None:
+        with suppress(ValueError):
+            return card_from(student.card).method
+    name, model = student.config_name, student.config.get('model') or {}
+    tuned = name.startswith('finetune_') or 'cls_head' in model
     return name if NAME.fullmatch(name) and not tuned else ''
 
 
@@ -219,13 +223,13 @@ def run(args: argparse.Namespace) -> list[Result]:
     from mmact_ssl.evaluation.student import start_hash
     from mmact_ssl.reporting.result import run_name
 
-    cfg = load_config(args)
+    cfg, students = load_config(args)
     is_random = args.random and not start_hash(cfg)
     # Adapters have no weights to start from.
     steps = plan_steps(args, is_random or (args.random and 'backbone' in cfg.model.backbone))
     method = args.method or ('Random init' if is_random else None)
     if method is None and args.checkpoint and not args.join:
-        method = known_method(find_checkpoint(args.checkpoint, args.seeds[0]))
+        method = known_method(students[args.checkpoint.replace(SEED, str(args.seeds[0]))])
     method = method or 'unnamed'
     planned = []
     for seed, fraction, protocols in steps:
@@ -236,8 +240,8 @@ def run(args: argparse.Namespace) -> list[Result]:
             work_dir += f'/{run_name(*names, fraction, seed, args.pretrained_on)}'
         request = Request(
             cfg,
-            args.checkpoint and find_checkpoint(args.checkpoint, seed),
-            joined=tuple(find_checkpoint(path, seed) for path in args.join),
+            args.checkpoint and students[args.checkpoint.replace(SEED, str(seed))],
+            joined=tuple(students[path.replace(SEED, str(seed))] for path in args.join),
             seed=seed,
             label_fraction=fraction,
             method=method,

@@ -169,7 +169,6 @@ def run_extraction(args: argparse.Namespace) -> None:
     import torch
     from mmengine.dist import init_dist, is_main_process
 
-    from mmact_ssl.engine.checkpoint import local_rank
     from mmact_ssl.engine.device import find_device
     from mmact_ssl.engine.launch import join_launcher
     from mmact_ssl.errors import ConfigError
@@ -178,6 +177,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     from mmact_ssl.targets import extraction
     from mmact_ssl.targets.cache import broken_listing
     from mmact_ssl.targets.inspection import doubtful_poses
+    from mmact_ssl.weights import local_rank
 
     gpu = torch.cuda.is_available()
     join_launcher(args.launcher)
@@ -233,8 +233,8 @@ def run_extraction(args: argparse.Namespace) -> None:
 
 def run_import(args: argparse.Namespace) -> None:
     """Import what others have made."""
-    from mmact_ssl.datasets.shards import video_path
     from mmact_ssl.datasets.video_reader import VideoReader
+    from mmact_ssl.files import video_path
     from mmact_ssl.targets import importers
     from mmact_ssl.targets.extraction import read_annotations
 

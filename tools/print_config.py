@@ -43,8 +43,8 @@ def values_of(part: Any, path: str = '') -> Iterator[tuple[str, Any]]:
 
 def origins(cfg: Config, data: str | None, dataset: str | None) -> dict[str, str]:
     """The file that set each value: the first of those, back from the config, that agree in it."""
+    from mmact_ssl.datasets.prepared_folder import telling_data
     from mmact_ssl.engine.launch import read_config
-    from mmact_ssl.preparation.own_folder import telling_data
 
     found: dict[str, str] = {}
     wanted = dict(values_of(cfg.to_dict()))

@@ -31,7 +31,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmact_ssl.saved_run import SavedRun
 
 ROOT = Path(__file__).resolve().parents[1]
 # Options of the card, which a .pth file does not have.
@@ -106,7 +109,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def publish_onnx(args: argparse.Namespace) -> Path:
+def publish_onnx(args: argparse.Namespace, saved: SavedRun) -> Path:
     """Write the ONNX file of what :func:`publish` writes."""
     from mmact_ssl.apis.model import load_file
     from mmact_ssl.apis.onnx_export import export_onnx
@@ -114,10 +117,10 @@ def publish_onnx(args: argparse.Namespace) -> Path:
     output = args.output
     with TemporaryDirectory() as folder:
         args.output = Path(folder, output.name)
-        return export_onnx(load_file(publish(args)), output.parent)
+        return export_onnx(load_file(publish(args, saved)), output.parent)
 
 
-def publish(args: argparse.Namespace) -> Path:
+def publish(args: argparse.Namespace, saved: SavedRun) -> Path:
     """Write the file with its card, and enter it where there is an index."""
     from mmact_ssl.apis.publish import (
         card_of_checkpoint,
@@ -127,32 +130,30 @@ def publish(args: argparse.Namespace) -> Path:
         write_model,
     )
     from mmact_ssl.errors import CheckpointError, ConfigError
-    from mmact_ssl.files import sha256_of_file
     from mmact_ssl.reporting.result import read_results
 
-    weights, _ = backbone_weights(args.checkpoint, adapters=args.adapters)
-    sha256 = sha256_of_file(args.checkpoint)
+    weights, sha256 = backbone_weights(saved, adapters=args.adapters), saved.sha256
     results = [result for folder in args.results for result in read_results(folder)]
     own = [result for result in results if result.checkpoint_hash == sha256]
     if args.results and not own:
         raise CheckpointError(
-            f'{args.checkpoint}: no results in {", ".join(args.results)} are of this file (sha256 '
+            f'{saved.path}: no results in {", ".join(args.results)} are of this file (sha256 '
             f'{sha256[:12]}...): evaluate it by tools/evaluate.py --out'
         )
-    if args.checkpoint.suffix == '.safetensors':
+    if saved.path.endswith('.safetensors'):
         if args.half or args.downstream or args.text_encoder or args.adapters:
             raise ConfigError(
-                f'{args.checkpoint}: is published, and keeps its weights and parts: give '
+                f'{saved.path}: is published, and keeps its weights and parts: give '
                 '--half, --downstream, --text-encoder and --adapters with its training checkpoint'
             )
         told = dict(licence=args.licence, method=args.method, trained_on=args.trained_on)
         changes = {'name': args.output.name, **{k: v for k, v in told.items() if v}}
-        path = renew_model(args.checkpoint, args.output.parent, own, args.variant, **changes)
+        path = renew_model(saved, args.output.parent, own, args.variant, **changes)
         return enter(path, changes['name'])
     if args.adapters and not args.downstream:
         raise ConfigError('--adapters: give --downstream configs/downstream/r3d18-*adapted.py')
     card = card_of_checkpoint(
-        args.checkpoint,
+        saved,
         downstream=args.downstream,
         name=args.output.name,
         method=args.method or (own[0].method if own else ''),
@@ -162,12 +163,12 @@ def publish(args: argparse.Namespace) -> Path:
     if own and not figures_of(own, sha256, card, args.variant):
         kinds = sorted({f'{one.label} ({one.backbone}, {one.protocol})' for one in own})
         raise ConfigError(
-            f'{args.checkpoint}: a card takes results of {card.backbone_name}, the variant '
+            f'{saved.path}: a card takes results of {card.backbone_name}, the variant '
             f'{args.variant!r}, without transfer, and there are {", ".join(kinds)}: give --variant '
             'or leave --results out'
         )
     if args.text_encoder:
-        projectors, told = text_part(args.checkpoint, args.text_encoder)
+        projectors, told = text_part(saved, args.text_encoder)
         weights, card = {**weights, **projectors}, replace(card, **told)
     path = write_model(weights, args.output.parent, card, results, args.half, args.variant)
     return enter(path, card.name)
@@ -193,23 +194,21 @@ def enter(path: Path, name: str) -> Path:
 
 
 def backbone_weights(
-    checkpoint: Path, strip_prefix: bool = False, adapters: Sequence[str] = ()
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read the backbone's weights of a training checkpoint, and the checkpoint's ``meta``.
+    saved: SavedRun, strip_prefix: bool = False, adapters: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Take the backbone's weights of a training checkpoint.
 
     Args:
-        checkpoint: A training checkpoint with ``state_dict`` keys ``backbone.*``.
+        saved: A training checkpoint with ``state_dict`` keys ``backbone.*``.
         strip_prefix: Leave ``backbone.`` out of the keys.
         adapters: Read these adapters too, and name all weights as :class:`AdaptedBackbone` does.
     """
-    from mmact_ssl.engine.checkpoint import load_checkpoint_safely, read_state_dict
     from mmact_ssl.errors import CheckpointError
 
-    loaded = load_checkpoint_safely(checkpoint)
-    weights: Mapping[str, Any] = read_state_dict(checkpoint, loaded)
+    weights: Mapping[str, Any] = saved.weights
     prefix = 'backbone.'
     if adapters:
-        weights = _with_adapters(checkpoint, weights, adapters)
+        weights = _with_adapters(saved, adapters)
     # clone: a view would drag its whole storage into the file.
     backbone = {
         key[len(prefix) if strip_prefix else 0 :]: value.detach().clone().contiguous()
@@ -218,12 +217,12 @@ def backbone_weights(
     }
     if not backbone:
         found = sorted({key.split('.')[0] for key in weights}) or ['no weights']
-        raise CheckpointError(f'{checkpoint}: no backbone.* to export, it holds {", ".join(found)}')
-    return backbone, loaded.get('meta', {})
+        raise CheckpointError(f'{saved.path}: no backbone.* to export, it holds {", ".join(found)}')
+    return backbone
 
 
 def export_backbone(
-    checkpoint: Path,
+    saved: SavedRun,
     output: Path,
     strip_prefix: bool = False,
     classifier: bool = False,
@@ -234,7 +233,7 @@ def export_backbone(
     The same weights and config give the same bytes, so that the hash is the model's name.
 
     Args:
-        checkpoint: As for :func:`backbone_weights`.
+        saved: As for :func:`backbone_weights`.
         output: Path, with or without ``.pth``.
         strip_prefix, adapters: As for :func:`backbone_weights`.
         classifier: Write the classifier of joint training too.
@@ -246,14 +245,14 @@ def export_backbone(
 
     import mmact_ssl
     from mmact_ssl.errors import ConfigError
-    from mmact_ssl.evaluation.labels_read import KEY, labels_read
     from mmact_ssl.evaluation.protocols.joint import classifier_state
+    from mmact_ssl.saved_run import LABELS_KEY
 
     if strip_prefix and classifier:
         raise ConfigError('--strip-prefix makes a file for a backbone alone: drop --classifier')
-    backbone, trained = backbone_weights(checkpoint, strip_prefix, adapters)
+    backbone, trained = backbone_weights(saved, strip_prefix, adapters), saved.meta
     if classifier:
-        state = classifier_state(str(checkpoint))
+        state = classifier_state(saved)
         backbone.update({f'cls_head.{key}': value.clone() for key, value in state.items()})
     config_text = str(trained.get('cfg', ''))
     meta = {
@@ -262,8 +261,8 @@ def export_backbone(
         'epoch': trained.get('epoch'),
         'iter': trained.get('iter'),
     }
-    if read := labels_read(str(checkpoint)):
-        meta[KEY] = asdict(read)
+    if read := saved.labels_read:
+        meta[LABELS_KEY] = asdict(read)
     buffer = io.BytesIO()
     torch.save({'meta': meta, 'state_dict': backbone}, buffer)
     content = buffer.getvalue()
@@ -274,17 +273,16 @@ def export_backbone(
     return path
 
 
-def _with_adapters(
-    checkpoint: Path, weights: Mapping[str, Any], adapters: Sequence[str]
-) -> dict[str, Any]:
+def _with_adapters(saved: SavedRun, adapters: Sequence[str]) -> dict[str, Any]:
     """Backbone and adapters under one prefix, by their names in an AdaptedBackbone."""
     from mmact_ssl.errors import CheckpointError
 
+    weights = saved.weights
     wanted = ('backbone.', *(f'adapters.{name}.' for name in adapters))
     for prefix in wanted[1:]:
         if not any(key.startswith(prefix) for key in weights):
             known = sorted({key.split('.')[1] for key in weights if key.startswith('adapters.')})
-            raise CheckpointError(f'{checkpoint}: no {prefix}* to export, its adapters: {known}')
+            raise CheckpointError(f'{saved.path}: no {prefix}* to export, its adapters: {known}')
     return {f'backbone.{key}': value for key, value in weights.items() if key.startswith(wanted)}
 
 
@@ -292,18 +290,18 @@ def main(argv: list[str] | None = None) -> None:
     """Export and say where."""
     args = parse_args(argv)
     # After parsing: --help need not wait for torch.
-    from mmact_ssl.engine.checkpoint import newest_in
     from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.saved_run import SavedRun
 
     with one_line_errors():
-        args.checkpoint = Path(newest_in(args.checkpoint))
+        saved = SavedRun.read(args.checkpoint)
         if args.format == 'safetensors':
-            path = publish(args)
+            path = publish(args, saved)
         elif args.format == 'onnx':
-            path = publish_onnx(args)
+            path = publish_onnx(args, saved)
         else:
             path = export_backbone(
-                args.checkpoint, args.output, args.strip_prefix, args.classifier, args.adapters
+                saved, args.output, args.strip_prefix, args.classifier, args.adapters
             )
     print(f'{path}: {path.stat().st_size / 2**20:.1f} MiB')
 

@@ -54,8 +54,8 @@ def load_config(args: argparse.Namespace) -> Config:
         ConfigError: There is no such config, or ``--dump`` is not a ``.pkl`` file.
         CheckpointError: There is no such checkpoint.
     """
+    from mmact_ssl.checkpoint_file import newest_in
     from mmact_ssl.engine import launch
-    from mmact_ssl.engine.checkpoint import newest_in
     from mmact_ssl.errors import CheckpointError, ConfigError
 
     cfg = launch.load_config(args)
@@ -104,18 +104,20 @@ def main(argv: list[str] | None = None) -> None:
     # After parsing: --help need not wait for torch.
     from mmengine.dist import is_main_process
 
-    from mmact_ssl.engine.checkpoint import load_strictly
     from mmact_ssl.engine.config_check import building, check_config
     from mmact_ssl.engine.runner import PretrainRunner
+    from mmact_ssl.engine.unwrap import unwrap_model
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.reporting.pretext_result import make_pretext_result
+    from mmact_ssl.weights import load_trained
 
     with one_line_errors():
         cfg = load_config(args)
         check_config(cfg)
         with building(cfg):
             runner = PretrainRunner.from_cfg(cfg)
-        load_strictly(runner, args.checkpoint)
+        loaded = load_trained(unwrap_model(runner.model), args.checkpoint)
+        runner.call_hook('after_load_checkpoint', checkpoint=loaded)
         metrics = runner.test()
         if not args.out:
             return

@@ -156,18 +156,18 @@ def draw_model(args: argparse.Namespace) -> None:
     """Draw what a pre-trained model predicts."""
     from mmengine.registry import init_default_scope
 
-    from mmact_ssl.engine.checkpoint import load_strictly
     from mmact_ssl.engine.launch import read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.registry import MODELS
     from mmact_ssl.visualization.predictions import draw_predictions
+    from mmact_ssl.weights import load_trained
 
     config = read_config(args.config, args.cfg_options, args.data, args.set)
     if 'test_dataloader' not in config:
         raise ConfigError(f'{args.config}: has no test_dataloader to take unseen clips from')
     init_default_scope('mmact_ssl')
     model = MODELS.build(config.model).eval()
-    loaded = load_strictly(model, args.checkpoint)
+    loaded = load_trained(model, args.checkpoint)
     figures, lines = draw_predictions(
         model, config, args.num_clips, args.pool, args.seed, args.animate
     )
@@ -188,16 +188,18 @@ def draw_conflicts(args: argparse.Namespace) -> None:
 
 def draw_text_gallery(args: argparse.Namespace) -> None:
     """Draw the command ``text-gallery``."""
-    from mmact_ssl.apis.downstream import fit_lists, may_hold_out
     from mmact_ssl.engine.launch import read_config
+    from mmact_ssl.evaluation.downstream import fit_lists, may_hold_out
+    from mmact_ssl.saved_run import SavedRun
     from mmact_ssl.visualization.gallery import draw_gallery
     from mmact_ssl.visualization.text_gallery import text_gallery
 
     config = read_config(args.config, args.cfg_options, args.data, args.set)
-    fit_lists(config, splits=may_hold_out(config, [args.checkpoint]))
+    student = SavedRun.read(args.checkpoint)
+    fit_lists(config, splits=may_hold_out(config, [student]))
     found = text_gallery(
         config,
-        args.checkpoint,
+        student,
         args.clip_texts,
         args.sentences,
         queries=args.queries,

@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
-from mmact_ssl.apis.part_checks import check_part, check_pipeline
-from mmact_ssl.engine.saved_config import read_saved_card
+from mmact_ssl.checkpoint_file import parse_card, read_safetensors
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import CONTROL, reading
+from mmact_ssl.part_checks import check_part, check_pipeline
+from mmact_ssl.saved_run import with_tuples
 
 FIX = 'download it again, or publish it by tools/publish_model.py'
 PARTS = ('backbone', 'preprocessor', 'pipeline', 'pooling')
@@ -31,7 +32,7 @@ class Card:
     """Card of a published file: its network, its data, its results.
 
     Parts are dicts of plain values as a config writes them, ``type`` with its scope, and name no
-    file. What :mod:`mmact_ssl.apis.part_checks` refuses is not a card.
+    file. What :mod:`mmact_ssl.part_checks` refuses is not a card.
 
     Attributes:
         name: Of the model, e.g. ``csvr_r3d_demo``.
@@ -104,14 +105,25 @@ def read_card(path: str | os.PathLike[str]) -> Card:
         CheckpointError: The file is missing, damaged, or no published model.
     """
     path = os.fspath(path)
+    require_published(path)
+    if path.endswith('.onnx'):
+        from mmact_ssl.onnx_file import read_onnx
+
+        metadata = read_onnx(path)[1]
+    else:
+        metadata = read_safetensors(path, weights=False)[1]
+    values = parse_card(metadata, path)
+    with reading(path, FIX, CheckpointError):
+        return card_from(values)
+
+
+def require_published(path: str) -> None:
+    """Raise CheckpointError for a folder or a training checkpoint."""
     if os.path.isdir(path) or path.endswith('.pth'):
         raise CheckpointError(
             f'{path}: is no published .safetensors or .onnx file: make one of a training '
             'checkpoint by tools/publish_model.py, without --format pth'
         )
-    values = read_saved_card(path)
-    with reading(path, FIX, CheckpointError):
-        return card_from(values)
 
 
 def card_from(values: Any) -> Card:
@@ -132,7 +144,7 @@ def card_from(values: Any) -> Card:
         if type(values[name]) not in kinds:
             raise ValueError(f'its card has {name!r} of {type(values[name]).__name__}')
     _check_values(values)
-    parts = {key: _with_tuples(values.get(key)) for key in PARTS}
+    parts = {key: with_tuples(values.get(key)) for key in PARTS}
     parts['pipeline'] = [by_own_reader(step) for step in values['pipeline']]
     card = Card(**{**values, **parts})
     for name in (card.name, card.backbone_name, card.text_encoder or 'none'):
@@ -164,17 +176,7 @@ def by_own_reader(step: Any) -> Any:
     """Replace a decoder of mmaction2, as early cards name one: they give other frames."""
     name = str(step.get('type', '')) if isinstance(step, dict) else ''
     replaced = DECODERS.fullmatch(name)
-    return dict(type=OWN_READER[replaced[1]]) if replaced else _with_tuples(step)
-
-
-def _with_tuples(value: Any) -> Any:
-    """Write lists of plain values as tuples, which JSON does not have and some parts insist on."""
-    if isinstance(value, dict):
-        return {key: _with_tuples(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        items = [_with_tuples(item) for item in value]
-        return items if any(isinstance(item, dict) for item in items) else tuple(items)
-    return value
+    return dict(type=OWN_READER[replaced[1]]) if replaced else with_tuples(step)
 
 
 def _check_values(value: Any) -> None:

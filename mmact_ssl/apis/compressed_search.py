@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import DataError, import_extra
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.files import writing_whole
-from mmact_ssl.models.teachers.weights import import_extra
 
 CODE_BYTES = 64  # of a row in memory, at most; faiss adds 8 of its number
 ROWS_A_LIST = 64  # to train on, drawn from all rows

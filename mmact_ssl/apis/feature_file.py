@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import ConfigError, import_extra
 from mmact_ssl.files import writing_whole
-from mmact_ssl.models.teachers.weights import import_extra
 
 
 @contextmanager

@@ -22,10 +22,10 @@ from mmact_ssl.apis import load_model
 from mmact_ssl.apis.clips import Clip, Input, find_clips
 from mmact_ssl.apis.feature_file import open_feature_file
 from mmact_ssl.apis.model import PretrainedModel
-from mmact_ssl.apis.parts import build_pipeline
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError, reason_of
 from mmact_ssl.files import CONTROL, reading, write_atomically
+from mmact_ssl.parts import build_pipeline
 from mmact_ssl.targets.run_teachers import BLOCK_BYTES
 
 FIX = 'repair it or leave it out'

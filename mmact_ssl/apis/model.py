@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from mmact_ssl.apis.card import FIX, Card, read_card
-from mmact_ssl.apis.parts import build_model, build_pipeline, build_without_memory
-from mmact_ssl.engine.checkpoint import read_state_dict
+from mmact_ssl.apis.card import FIX, Card, card_from, require_published
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.features import encode
 from mmact_ssl.files import reading, sha256_of_file
-from mmact_ssl.models.backbone_weights import require_fit
+from mmact_ssl.parts import build_model, build_pipeline, build_without_memory
+from mmact_ssl.saved_run import SavedRun
+from mmact_ssl.weights import require_fit
 
 PREFIX = 'backbone.'
 
@@ -96,8 +96,11 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
         from mmact_ssl.apis.onnx_model import load_onnx  # which needs this module
 
         return load_onnx(path)
-    card = read_card(path)
-    state = {key: value for key, value in read_state_dict(path).items() if key.startswith(PREFIX)}
+    require_published(path)
+    saved = SavedRun.read(path)
+    with reading(path, FIX, CheckpointError):
+        card = card_from(saved.card)
+    state = {key: value for key, value in saved.weights.items() if key.startswith(PREFIX)}
     state = {key[len(PREFIX) :]: value for key, value in state.items()}
     with reading(path, FIX, CheckpointError):
         size = os.path.getsize(path)

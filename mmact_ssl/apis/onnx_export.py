@@ -22,13 +22,13 @@ from torch import Tensor, nn
 from mmact_ssl import __version__
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.onnx_model import INPUT, OUTPUT, OnnxNetwork
-from mmact_ssl.engine.onnx_file import check_graph
-from mmact_ssl.engine.saved_config import CARD_KEY, find_value
-from mmact_ssl.errors import ConfigError, reason_of
+from mmact_ssl.checkpoint_file import CARD_KEY
+from mmact_ssl.errors import ConfigError, import_extra, reason_of
 from mmact_ssl.files import write_atomically
 from mmact_ssl.models.encoding import shift_length
 from mmact_ssl.models.skeletons import find_layout
-from mmact_ssl.models.teachers.weights import import_extra
+from mmact_ssl.onnx_file import check_graph
+from mmact_ssl.saved_run import find_value
 
 LAYOUT_KEY = 'mmact_ssl_layout'
 OPSET = 17  # the newest that torch 2.1 writes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, ClassVar
@@ -12,12 +11,11 @@ from torch import Tensor, nn
 
 from mmact_ssl.apis.card import FIX, card_from
 from mmact_ssl.apis.model import PretrainedModel
-from mmact_ssl.apis.parts import build_model
-from mmact_ssl.engine.onnx_file import read_onnx
-from mmact_ssl.engine.saved_config import CARD_KEY
-from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.checkpoint_file import parse_card
+from mmact_ssl.errors import CheckpointError, ConfigError, import_extra
 from mmact_ssl.files import reading
-from mmact_ssl.models.teachers.weights import import_extra
+from mmact_ssl.onnx_file import read_onnx
+from mmact_ssl.parts import build_model
 
 INPUT, OUTPUT = 'inputs', 'features'
 
@@ -26,7 +24,7 @@ class OnnxNetwork(nn.Module):
     """The graph of a published ONNX file, normalized inputs to features, on the CPU.
 
     Args:
-        content: Of the file, checked by :func:`mmact_ssl.engine.onnx_file.read_onnx`.
+        content: Of the file, checked by :func:`mmact_ssl.onnx_file.read_onnx`.
         feature_dim: C.
         path: Names the file in errors.
     """
@@ -88,7 +86,7 @@ def load_onnx(path: str) -> OnnxModel:
     content, metadata = read_onnx(path)
     digest = sha256(content).hexdigest()
     with reading(path, FIX, CheckpointError):
-        card = card_from(json.loads(metadata.get(CARD_KEY, 'null')))
+        card = card_from(parse_card(metadata, path))
         backbone = OnnxNetwork(content, card.feature_dim, path)
         preprocessor = build_model(card.preprocessor, 'preprocessor', 'preprocessor')
         model = OnnxModel(backbone, preprocessor, None, card, digest, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,19 +13,19 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmact_ssl import __version__
-from mmact_ssl.apis.card import Card, card_from, read_card
-from mmact_ssl.apis.downstream import find_downstream, read_for_card
-from mmact_ssl.apis.part_checks import plain_part
-from mmact_ssl.engine.checkpoint import read_state_dict
-from mmact_ssl.engine.saved_config import CARD_KEY, find_value, read_saved_config
+from mmact_ssl.apis.card import FIX, Card, card_from
+from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.labels_read import labels_read
+from mmact_ssl.evaluation.downstream import find_downstream, read_for_card
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
-from mmact_ssl.evaluation.trained_network import check_network, default_arguments
-from mmact_ssl.files import sha256_of_file, write_atomically
-from mmact_ssl.models.encoding import check_sampling
+from mmact_ssl.evaluation.student import check_bones, with_saved_backbone
+from mmact_ssl.files import reading, write_atomically
+from mmact_ssl.models.encoding import check_sampling, shift_length
+from mmact_ssl.part_checks import plain_part
+from mmact_ssl.parts import build_without_memory
 from mmact_ssl.reporting.result import Result
 from mmact_ssl.reporting.tables import COLUMNS
+from mmact_ssl.saved_run import SavedRun, find_value
 from mmact_ssl.shipped_configs import CONFIGS
 
 
@@ -42,11 +42,12 @@ def make_card(cfg: Config, **known: Any) -> Card:
         preprocessor = plain_part(cfg.model.data_preprocessor, 'preprocessor', 'preprocessor')
         pipeline = [plain_part(step, 'transform', 'pipeline') for step in dataset.pipeline]
         pooled = None if pooling is None else plain_part(pooling, 'pooling', 'pooling')
+        network = build_without_memory(backbone, 'backbone', math.inf)
     except ValueError as error:
         raise ConfigError(f'cannot be published: {error}') from error
-    named = [backbone, default_arguments(backbone['type'])]
-    segments = find_value(named, 'num_segments') or 1
-    check_sampling(segments, pipeline, 'cannot be published, give another --downstream: ')
+    check_sampling(
+        shift_length(network), pipeline, 'cannot be published, give another --downstream: '
+    )
     deviation = bool(cfg.get('feature_deviation', False))
     doubled = pooling is not None and pooling.get('mode') == 'mean_max'
     is_skeleton = dataset.type == 'mmact_ssl.SkeletonDataset'
@@ -123,23 +124,21 @@ def figures_of(
     return [*known.values()]
 
 
-def text_part(
-    checkpoint: str | os.PathLike[str], encoder: str
-) -> tuple[dict[str, Tensor], dict[str, str]]:
+def text_part(saved: SavedRun, encoder: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Make the part of a file that reads sentences: projectors by key, and fields of its card.
 
     Args:
-        checkpoint: Of a pre-training with sentences.
+        saved: A pre-training with sentences.
         encoder: Name of the config of ``configs/teachers/`` that embedded them.
     """
     from mmact_ssl.models.teachers import build_teacher
 
-    weights = projector_weights(os.fspath(checkpoint))
+    weights = projector_weights(saved)
     config = CONFIGS / 'teachers' / f'{encoder}.py'
     if not config.is_file():
         raise ConfigError(f'{encoder}: no such config in {config.parent}')
     teacher = build_teacher(config)
-    fingerprint = check_encoder(os.fspath(checkpoint), teacher.fingerprint(), teacher.source)
+    fingerprint = check_encoder(saved, teacher.fingerprint(), teacher.source)
     card = dict(text_encoder=encoder, text_fingerprint=fingerprint)
     return {f'heads.{PROMPTS}.{key}': value.contiguous() for key, value in weights.items()}, card
 
@@ -183,7 +182,7 @@ def write_model(
 
 
 def renew_model(
-    path: str | os.PathLike[str],
+    saved: SavedRun,
     folder: Path,
     results: Iterable[Result] = (),
     variant: str = 'full',
@@ -192,16 +191,16 @@ def renew_model(
     """Write a published file anew: the same weights, with a card as this version writes it.
 
     Args:
-        path: Of the file.
+        saved: Of the file.
         folder: Where the new one goes.
         results: Those that name the file's hash take the place of the card's figures.
         variant: Of the results that become figures.
         changes: Other fields of the card, e.g. ``name``.
     """
-    card = replace(read_card(path), version=__version__, **changes)
-    weights = read_state_dict(path)
-    figures = figures_of(results, sha256_of_file(path), card, variant)
-    return _write(_content(weights, card, figures, 'file'), folder, card)
+    with reading(saved.path, FIX, CheckpointError):
+        card = replace(card_from(saved.card), version=__version__, **changes)
+    figures = figures_of(results, saved.sha256, card, variant)
+    return _write(_content(saved.weights, card, figures, 'file'), folder, card)
 
 
 def _content(
@@ -222,40 +221,37 @@ def _write(data: bytes, folder: Path, card: Card) -> Path:
 
 
 def card_of_checkpoint(
-    checkpoint: str | os.PathLike[str],
+    saved: SavedRun,
     downstream: Config | str | None = None,
     name: str = '',
     method: str = '',
     licence: str = '',
     trained_on: str = '',
 ) -> Card:
-    """Make the card of a training checkpoint, of what it says of its run.
+    """Make the card of a training checkpoint, of what it records of its run.
 
     Args:
-        checkpoint: Of tools/train.py.
+        saved: Of tools/train.py.
         downstream: The config that evaluates it, or its path; found by its network if not given.
         name: Of the model; that of its config if not given.
-        method, licence, trained_on: As in the card; what the checkpoint says, and 'not stated'.
+        method, licence, trained_on: As in the card; what the checkpoint records, and 'not stated'.
     """
-    keys = ('backbone_name', 'dataset_name')
-    config, found = read_saved_config(checkpoint, keys)
-    read = labels_read(os.fspath(checkpoint))
-    network, dataset = (str(found.get(key, '')) for key in keys)
+    config, read = saved.config_name, saved.labels_read
     if downstream is None:
-        downstream = find_downstream(network, dataset, os.fspath(checkpoint))
+        downstream = find_downstream(saved)
     elif isinstance(downstream, str):
-        downstream = read_for_card(downstream, dataset, os.fspath(checkpoint))
-    card = make_card(
+        downstream = read_for_card(downstream, saved)
+    downstream = with_saved_backbone(downstream, saved)
+    check_bones(downstream, saved)
+    return make_card(
         downstream,
-        name=name or config or Path(checkpoint).stem,
+        name=name or config or Path(saved.path).stem,
         method=method or config.split('_')[0] or 'not stated',
         config=config,
-        trained_on=trained_on or dataset or 'not stated',
-        dataset_name=dataset,
+        trained_on=trained_on or saved.dataset_name or 'not stated',
+        dataset_name=saved.dataset_name,
         licence=licence or 'not stated',
         labels_read=read and asdict(read),
-        source_sha256=sha256_of_file(checkpoint),
+        source_sha256=saved.sha256,
         precision='float32',
     )
-    check_network(downstream, os.fspath(checkpoint))
-    return card

@@ -16,7 +16,7 @@ from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
-from mmact_ssl.files import sha256_of_file
+from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import CONFIGS
 
 
@@ -158,7 +158,8 @@ class RetrievalInferencer(FeatureInferencer):
                     'its C2VL pre-training, and text_encoder=, e.g. configs/teachers/minilm.py'
                 )
             wanted = card.source_sha256 if self.checkpoint else self.pretrained.sha256
-            if sha256_of_file(source) != wanted:
+            saved = SavedRun.read(source)
+            if saved.sha256 != wanted:
                 raise CheckpointError(
                     f'{source}: {card.name} was published from another file, so that these '
                     'projectors belong to other features'
@@ -174,6 +175,6 @@ class RetrievalInferencer(FeatureInferencer):
                     f'text_encoder=, the config {card.text_encoder!r} with the weights of then'
                 )
             if self.checkpoint:
-                check_encoder(self.checkpoint, encoder.fingerprint(), encoder.source)
-            self._space = SharedSpace(source), encoder
+                check_encoder(saved, encoder.fingerprint(), encoder.source)
+            self._space = SharedSpace(saved), encoder
         return self._space

@@ -16,8 +16,7 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 from mmact_ssl.apis.card import NAME
-from mmact_ssl.apis.download import fetch
-from mmact_ssl.download import MEGABYTES, check_hash
+from mmact_ssl.download import MEGABYTES, check_hash, fetch
 from mmact_ssl.errors import CheckpointError, MMActSSLError
 from mmact_ssl.files import read_json, sha256_of_file, write_atomically
 

@@ -11,9 +11,9 @@ from mmaction.datasets import VideoDataset
 
 from mmact_ssl.datasets.label_subset import drop_labels
 from mmact_ssl.datasets.seeded_samples import SeededSamples
-from mmact_ssl.datasets.shards import is_remote, members, split_path, video_path
+from mmact_ssl.datasets.shards import members, split_path
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import read_annotation, why_missing
+from mmact_ssl.files import is_remote, read_annotation, video_path, why_missing
 from mmact_ssl.registry import DATASETS
 
 

@@ -3,8 +3,9 @@
 A video's path is that of its shard, ``/`` and its name in it: ``shards/train-000007.tar/a/b.mp4``,
 ``https://host/x.tar/b.mp4``, ``s3://bucket/x.tar/b.mp4``. Any file system of fsspec will do that
 reads ranges. A path is an address only where the root that a config gives is one, see
-:func:`video_path`. What is read of a shard is its index ``x.tar.json``, ``{name: [offset, size]}``,
-once, or, where there is none, the headers of all its members; and of a video one range.
+:func:`mmact_ssl.files.video_path`. What is read of a shard is its index ``x.tar.json``,
+``{name: [offset, size]}``, once, or, where there is none, the headers of all its members; and of a
+video one range.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from typing import Any, TypeVar
 import fsspec
 
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError, reason_of
+from mmact_ssl.files import is_remote
 
 INDEX = '.json'  # after the name of the shard
 SHARDS_KNOWN = 64  # whose indexes a process holds, some 100 kB each
 ATTEMPTS = 3
 _MEMBER = re.compile(r'(.+?\.tar)/(.+)')
-_ADDRESS = re.compile(r'([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*://', re.I)  # as fsspec chains them
 
 Result = TypeVar('Result')
 Members = dict[str, tuple[int, int]]  # offset and size of each file
@@ -40,27 +41,6 @@ def split_path(path: str) -> tuple[str, str] | None:
     if match is None or os.path.isdir(match[1]):  # a folder of that name
         return None
     return match[1], match[2]
-
-
-def is_remote(path: str | os.PathLike[str]) -> bool:
-    """True of an address that is not a path of this machine's file system."""
-    return _ADDRESS.match(os.fspath(path)) is not None
-
-
-def video_path(root: str | os.PathLike[str] | None, name: str) -> str:
-    """Path of a video that a list names: below ``root``, an address only where ``root`` is one.
-
-    Without a root, the path of any file on this machine.
-
-    Raises:
-        DataError: The name leads out of the root.
-    """
-    root = os.fspath(root or '')
-    if root and (name.startswith('/') or '..' in name.split('/')):
-        raise DataError(f'{name!r} leads out of {root}: list the videos by their paths from there')
-    if is_remote(root) and ('::' in name or '://' in name):
-        raise DataError(f'{name!r} holds an address: list the videos by their paths from {root}')
-    return os.path.join(root or '.', name) if is_remote(name) else os.path.join(root, name)
 
 
 def video_source(path: str | os.PathLike[str]) -> str | io.BytesIO:

@@ -17,10 +17,10 @@ from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger, print_log
 
 from mmact_ssl.datasets.loading import end_with_parent
+from mmact_ssl.datasets.prepared_folder import telling_data
 from mmact_ssl.engine.config_check import check_options, checked_merging
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError, KindError
-from mmact_ssl.preparation.own_folder import telling_data
 from mmact_ssl.shipped_configs import SET_VARIABLE, find_config
 
 # What a launcher tells its processes, and the program that starts it.

@@ -20,8 +20,8 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
+from mmact_ssl.checkpoint_file import STARTS, newest_checkpoint, saved_checkpoints
 from mmact_ssl.datasets.loading import build_dataloader
-from mmact_ssl.engine.checkpoint import STARTS, newest_checkpoint, saved_checkpoints
 from mmact_ssl.engine.hooks.exact_resume_hook import KEY as EXACT_RESUME
 from mmact_ssl.engine.hooks.exact_resume_hook import divisions
 from mmact_ssl.engine.loops import EpochTrainLoop, StepsTrainLoop

@@ -1,5 +1,6 @@
 """Evaluation of a pre-trained student: linear probe, kNN, retrieval, fine-tuning, by text."""
 
+from .knn_monitor_hook import KNNMonitorHook
 from .pretext_metric import PretextMetric
 
-__all__ = ['PretextMetric']
+__all__ = ['KNNMonitorHook', 'PretextMetric']

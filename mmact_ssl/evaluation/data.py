@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from mmact_ssl.datasets.shards import video_path
+from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, read_groups
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import (
     other_form,
     read_annotation,
     read_text,
+    video_path,
     why_missing,
     write_atomically,
 )
-from mmact_ssl.preparation.own_folder import read_groups
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def _match_all(names: Sequence[str], pattern: str, setting: str) -> list[tuple[s
 
 def class_names(split: Split, num_classes: int) -> list[str]:
     """Read the names from ``classes.txt`` beside the annotation, or number the classes."""
-    path = Path(split.ann_file).with_name('classes.txt')
+    path = Path(split.ann_file).with_name(CLASS_NAMES)
     if not path.is_file():
         return [str(label) for label in range(num_classes)]
     names = read_text(path, 'prepare the folder again').splitlines()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.datasets.label_subset import label_subset
-from mmact_ssl.engine.saved_config import find_value
-from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled, share_labels
 from mmact_ssl.evaluation.features import teacher_features
 from mmact_ssl.evaluation.labels_read import check_labels_read, check_training_list
@@ -22,7 +20,6 @@ from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
 from mmact_ssl.evaluation.student import start_hash
-from mmact_ssl.files import sha256_of_file
 from mmact_ssl.reporting.provenance import (
     config_hash,
     data_version,
@@ -30,6 +27,7 @@ from mmact_ssl.reporting.provenance import (
     portable_path,
 )
 from mmact_ssl.reporting.result import RANDOM, Result
+from mmact_ssl.saved_run import find_value
 from mmact_ssl.targets.inspection import cache_version
 
 
@@ -39,20 +37,20 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     Raises:
         ConfigError: The config lacks what a protocol needs, or disagrees with the data.
         DataError: Data is missing.
-        CheckpointError: The checkpoint is missing or does not fit.
+        CheckpointError: The student does not fit.
     """
     check_request(request, protocols)
     cfg, checkpoint, seed = request.cfg, request.checkpoint, request.seed
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
-    for path in request.students:
-        check_training_list(path, cfg.dataset_name, train.names)
-        warn_of_tests_read(path, train, test)
+    for student in request.students:
+        check_training_list(student, cfg.dataset_name, train.names)
+        warn_of_tests_read(student, train, test)
     drawn = label_subset(train.names, train.labels, request.label_fraction, seed)
     labeled = share_labels(train, drawn, cfg.get('shared_label_pattern'))
     task = Task(request, train, test, labeled, class_names(train, cfg.model.cls_head.num_classes))
     # A joint training that does not name the labels that it had keeps no list of them.
-    known = 'joint' not in protocols or check_labels(str(checkpoint), request.label_fraction, seed)
+    known = 'joint' not in protocols or check_labels(task.student, request.label_fraction, seed)
     is_part = request.label_fraction < 1 and (known or len(protocols) > 1)
     if request.label_lists is not None and is_part:
         part = f'{100 * request.label_fraction:g}pct_seed{seed}'
@@ -69,7 +67,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         if checkpoint is None:
             checkpoint_hash = start_hash(cfg) or RANDOM
         else:
-            hashes = [sha256_of_file(path) for path in request.students]
+            hashes = [student.sha256 for student in request.students]
             joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
             checkpoint_hash = joined if request.joined else hashes[0]
     kind = find_value(cfg.model.backbone, 'layout') or 'video'
@@ -119,21 +117,14 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
 
     Raises:
         ConfigError: The config or the request does not go with a protocol.
-        CheckpointError: A checkpoint is missing.
     """
     for name in protocols:
         _check(request, name)
-    for path in request.students:
-        if not os.path.isfile(path):
-            raise CheckpointError(
-                f'{path}: no such checkpoint; give the path that tools/train.py wrote, or '
-                '--random for a random encoder'
-            )
     if any(PROTOCOLS[name].labels == 'drawn' for name in protocols):
-        for path in request.students:
-            check_labels_read(path, request.cfg, request.label_fraction, request.seed)
-    if 'joint' in protocols:
-        check_labels(str(request.checkpoint), request.label_fraction, request.seed)
+        for student in request.students:
+            check_labels_read(student, request.cfg, request.label_fraction, request.seed)
+    if 'joint' in protocols and request.checkpoint is not None:
+        check_labels(request.checkpoint, request.label_fraction, request.seed)
 
 
 def _check(request: Request, name: str) -> None:

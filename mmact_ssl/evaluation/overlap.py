@@ -1,4 +1,4 @@
-"""Test samples with whose labels a student was trained, under other names of the data set."""
+"""Finds test samples whose labels were used in training, under other names of the data set."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from pathlib import Path
 import numpy as np
 from mmengine.logging import print_log
 
-from mmact_ssl.engine.saved_config import find_value, read_saved_config
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.data import Split
-from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.files import read_annotation
+from mmact_ssl.saved_run import SavedRun, find_value
 
 
-def warn_of_tests_read(checkpoint: str, train: Split, test: Split) -> None:
-    """Warn where the list with whose labels a student was trained holds test samples.
+def warn_of_tests_read(student: SavedRun, train: Split, test: Split) -> None:
+    """Warn where the list whose labels a student has read holds test samples.
 
     It is the list that the checkpoint's config names. Published files name none, and a list may be
     gone: there is no warning then. Our choice.
@@ -29,9 +28,9 @@ def warn_of_tests_read(checkpoint: str, train: Split, test: Split) -> None:
         train, test: Splits of the evaluation; nothing is said of a student that was trained with
             samples of ``train``.
     """
-    if checkpoint.endswith('.safetensors') or labels_read(checkpoint) is None:
+    if student.labels_read is None:
         return
-    loader = read_saved_config(checkpoint, ('train_dataloader',))[1].get('train_dataloader')
+    loader = student.config.get('train_dataloader')
     ann_file, prefix = find_value(loader, 'ann_file'), find_value(loader, 'data_prefix')
     with suppress(DataError, OSError, TypeError, KeyError):  # gone, or of the other kind
         if not os.path.isfile(ann_file):  # the checkpoint names it: a device or pipe never ends
@@ -44,9 +43,9 @@ def warn_of_tests_read(checkpoint: str, train: Split, test: Split) -> None:
         find = _same_skeletons if test.skeletons else _same_videos
         if shared := find(root, labeled, test):
             print_log(
-                f'{checkpoint} was trained with labels of {ann_file}, which holds {len(shared)} of '
-                f'the {len(test.names)} test clips of {test.ann_file}, such as {min(shared)}: the '
-                'result is too high, evaluate a student that has not read them',
+                f'{student.path} was trained with labels of {ann_file}, which holds {len(shared)} '
+                f'of the {len(test.names)} test clips of {test.ann_file}, such as {min(shared)}: '
+                'the result is too high, evaluate a student that has not read them',
                 'current',
                 logging.WARNING,
             )

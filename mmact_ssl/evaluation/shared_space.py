@@ -10,13 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely, read_state_dict
-from mmact_ssl.engine.saved_config import find_value, read_saved_card
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.files import reading
 from mmact_ssl.models.networks.projector import StreamProjectors
+from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.targets.cache import TargetReader
-from mmact_ssl.targets.target_cache_hook import META_KEY
 
 # What each side of the space reads, as the fix of another size.
 SIDES = {
@@ -28,52 +26,46 @@ PROMPTS = 'prompts'
 FIX = 'give the config of that one'
 
 
-def projector_weights(checkpoint: str) -> dict[str, Tensor]:
+def projector_weights(saved: SavedRun) -> dict[str, Tensor]:
     """Read the ``skeleton_projector.*`` and ``prompt_projector.*`` of a prompt matching head.
 
     Args:
-        checkpoint: A pre-training with one ``PromptMatchingHead``, or several of which one is
+        saved: A pre-training with one ``PromptMatchingHead``, or several of which one is
             called ``prompts``; or a file that was published with its projectors.
     """
-    state = read_state_dict(checkpoint)
+    state = saved.weights
     parts = [key.split('.') for key in state if key.startswith('heads.')]
     tasks = sorted({part[1] for part in parts if part[2:3] == ['prompt_projector']})
     if PROMPTS in tasks:
         tasks = [PROMPTS]  # the others match something else than sentences
     if len(tasks) != 1:
         raise CheckpointError(
-            f'{checkpoint}: holds {len(tasks)} heads that match sentences ({tasks}), wanted '
+            f'{saved.path}: holds {len(tasks)} heads that match sentences ({tasks}), wanted '
             f'one, or {PROMPTS!r}: give a C2VL pre-training, not an exported student'
         )
     prefixes = tuple(f'heads.{tasks[0]}.{side}_projector.' for side in SIDES)
     return {k.split('.', 2)[2]: value for k, value in state.items() if k.startswith(prefixes)}
 
 
-def check_encoder(checkpoint: str, fingerprint: str, source: str, fix: str = FIX) -> str:
+def check_encoder(saved: SavedRun, fingerprint: str, source: str, fix: str = FIX) -> str:
     """Compare an encoder with the one whose sentences a pre-training has read.
 
     Args:
-        checkpoint: Of the pre-training, or a file that was published with its projectors.
+        saved: The pre-training, or a file that was published with its projectors.
         fingerprint, source: Of the encoder, as a teacher or a cache has them.
         fix: Ends the error.
 
     Returns:
-        The fingerprint; '' where the checkpoint does not record the other one.
+        The fingerprint; '' where the file does not record the other one.
 
     Raises:
         ConfigError: It is another encoder, or has other weights.
     """
-    if checkpoint.endswith('.safetensors'):
-        card = read_saved_card(checkpoint)
-        recorded = str(find_value(card, 'text_fingerprint') or '')
-        known = {recorded: find_value(card, 'text_encoder')} if recorded else {}
-    else:
-        caches = load_checkpoint_safely(checkpoint).get('meta', {}).get(META_KEY, {})
-        known = caches.get('train', {}).get('prompt', {})
+    known = saved.sentence_encoders
     if known and fingerprint not in known:
         sources = ', '.join(map(str, known.values()))
         raise ConfigError(
-            f'{checkpoint} learned from sentences of {sources}, another teacher or other weights '
+            f'{saved.path} learned from sentences of {sources}, another teacher or other weights '
             f'than {source}: {fix}'
         )
     return fingerprint if known else ''
@@ -82,10 +74,10 @@ def check_encoder(checkpoint: str, fingerprint: str, source: str, fix: str = FIX
 class SharedSpace:
     """The two projectors of a prompt matching head, see :func:`projector_weights`."""
 
-    def __init__(self, checkpoint: str) -> None:
-        state = projector_weights(checkpoint)
-        self.checkpoint = checkpoint
-        with reading(checkpoint, 'download or publish it again', CheckpointError):
+    def __init__(self, saved: SavedRun) -> None:
+        state = projector_weights(saved)
+        self.saved = saved
+        with reading(saved.path, 'download or publish it again', CheckpointError):
             self.projectors = {
                 side: _projector(state, f'{side}_projector.', side == 'skeleton') for side in SIDES
             }
@@ -104,7 +96,7 @@ class SharedSpace:
         projector = self.projectors[side]
         if values.shape[1] != projector.in_channels:
             raise DataError(
-                f'{self.checkpoint}: its {side} projector reads {projector.in_channels} values, '
+                f'{self.saved.path}: its {side} projector reads {projector.in_channels} values, '
                 f'there are {values.shape[1]}: {SIDES[side]}'
             )
         rows = torch.as_tensor(values, dtype=torch.float64)
@@ -114,7 +106,7 @@ class SharedSpace:
         # NaN is above and below nothing: comparisons would take it for the best or worst.
         if not embedded.isfinite().all():
             raise CheckpointError(
-                f'{self.checkpoint}: its encoder or {side} projector has diverged to numbers that '
+                f'{self.saved.path}: its encoder or {side} projector has diverged to numbers that '
                 'are not finite: train again, e.g. with a smaller learning rate'
             )
         return embedded.numpy()
@@ -133,17 +125,17 @@ def _projector(state: dict[str, Tensor], prefix: str, split: bool) -> StreamProj
     return projector.double().eval()
 
 
-def open_texts(path: str, checkpoint: str) -> TargetReader:
-    """Open a cache of embedded sentences for the space of a checkpoint, see :func:`check_encoder`.
+def open_texts(path: str, saved: SavedRun) -> TargetReader:
+    """Open a cache of sentences for the space of a pre-training, see :func:`check_encoder`.
 
     Raises:
         DataError: It is a cache of something else.
-        ConfigError: It is of another encoder than the one that the checkpoint has learned from.
+        ConfigError: It is of another encoder than the one that the pre-training has read.
     """
     reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --sentences FILE')
     if reader.meta.kind != 'text':
         raise DataError(f'{path}: holds {reader.meta.kind!r}, wanted sentences: give a text cache')
     source = f'{reader.meta.source or "the encoder"} of {path}'
     fix = 'extract its sentences with that one, tools/extract_targets.py CONFIG --sentences FILE'
-    check_encoder(checkpoint, reader.meta.fingerprint, source, fix)
+    check_encoder(saved, reader.meta.fingerprint, source, fix)
     return reader

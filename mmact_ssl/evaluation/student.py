@@ -1,65 +1,202 @@
-"""Building a stock mmaction2 recognizer and loading the pre-trained student into it, loudly."""
+"""The pre-trained student in a stock mmaction2 recognizer: its own network, loaded completely."""
 
 from __future__ import annotations
 
 import copy
+import json
 import logging
+import os
+import re
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.logging import MMLogger, print_log
 from torch import nn
 
-from mmact_ssl.engine.checkpoint import read_state_dict
-from mmact_ssl.errors import CheckpointError
-from mmact_ssl.evaluation.trained_network import check_network
-from mmact_ssl.files import sha256_of_file
-from mmact_ssl.models.backbone_weights import (
-    load_all,
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.files import reading, sha256_of_file
+from mmact_ssl.part_checks import plain_part, without_outside
+from mmact_ssl.parts import build_without_memory
+from mmact_ssl.saved_run import SavedRun, find_value
+from mmact_ssl.weights import (
+    find_weights,
     load_pretrained,
+    load_strictly,
     pretrained_files,
     take_pretrained,
 )
-from mmact_ssl.models.teachers.weights import find_weights
 
 # Arguments of a backbone that name the weights which it starts from.
 START_KEYS = ('checkpoint', 'pretrained')
+# Arguments of a backbone that a downstream config sets: pooling, the maps that are given, what is
+# trained and regularized, and normalization across GPUs.
+OWN = re.compile(
+    r'(.*\.)?(pool|out_indices|frozen_stages|norm_eval|partial_bn|with_cp|\w*drop\w*'
+    r'|norm_cfg\.(type|requires_grad|momentum))'
+)
+# Arguments that tell which data a backbone reads, and their defaults.
+OF_THE_DATA = {'layout': None, 'in_channels': 3}
+# Ends the error of a network that is refused.
+TRUSTED = 'if you trust the file, give a downstream config'
+# Layouts of which checkpoints that do not record their bones had others than now.
+CHANGED_BONES = ('ntu25', 'coco17')
 
 
-def load_student(backbone: nn.Module, checkpoint: str, prefix: str = 'backbone.') -> None:
+def require_backbone(saved: SavedRun) -> None:
+    """Raise CheckpointError unless a file records a backbone of listed types."""
+    if not saved.backbone or not saved.backbone_name:
+        raise CheckpointError(
+            f'{saved.path}: does not say which network it holds (no config with backbone_name and '
+            'model.backbone in it): give a downstream config, configs/downstream/*.py'
+        )
+    with reading(saved.path, TRUSTED, CheckpointError):
+        plain_part(saved.backbone, 'backbone', 'backbone')
+
+
+def merge_own(
+    saved: Mapping[str, Any], config: Mapping[str, Any], own: re.Pattern[str], path: str = ''
+) -> dict[str, Any]:
+    """Saved arguments of a backbone, with those that ``own`` names as the config sets them."""
+    # Tasks may read earlier maps too; what is evaluated is the last one.
+    merged = {key: value for key, value in saved.items() if key != 'out_indices'}
+    for key, value in config.items():
+        inner = saved.get(key)
+        if own.fullmatch(path + key):
+            merged[key] = value
+        elif isinstance(value, Mapping) and isinstance(inner, Mapping):
+            merged[key] = merge_own(inner, value, own, f'{path}{key}.')
+    return merged
+
+
+def with_saved_backbone(
+    cfg: Config, saved: SavedRun, prefix: str = 'backbone.', own: re.Pattern[str] = OWN
+) -> Config:
+    """Give a downstream config the backbone that a student was trained with, and log what changes.
+
+    The config stays as it is where the file records no backbone, one of another class (which cannot
+    be loaded), or one with parts that are not on the list of types (which is logged). Adapters
+    around a backbone are the config's.
+
+    Args:
+        prefix: Of the student's keys; elsewhere than under ``backbone.`` may lie another network.
+        own: Arguments that the config keeps where it sets them.
+
+    Raises:
+        ConfigError: The student was trained on skeletons of another layout or dimension.
+        CheckpointError: The network is larger than the file.
+    """
+    recorded, config = _inner(saved.backbone), _inner(cfg.model.backbone)
+    is_same = _name(config.type) == _name(recorded.get('type'))
+    if not recorded or not is_same or not prefix.endswith('backbone.'):
+        return cfg
+    try:
+        recorded = plain_part(recorded, 'backbone', 'model.backbone')
+    except ValueError as error:
+        line = f'{saved.path}: {error}: the network of {cfg.filename} is built'
+        print_log(line, 'current', logging.WARNING)
+        return cfg
+    before = without_outside(config.to_dict(), 'backbone')
+    for key, default in OF_THE_DATA.items():
+        trained, read = (find_value(part, key) or default for part in (recorded, before))
+        if None not in (trained, read) and trained != read:
+            data = cfg.get('own_folder', {}).get('root', cfg.filename)
+            raise ConfigError(
+                f'{saved.path} was trained on data of {key}={trained}, and {data} has '
+                f'{key}={read}: a network reads one kind of data'
+            )
+    merged = merge_own(recorded, before, own)
+    changed = [key for key in before if _text(before[key]) != _text(merged.get(key))]
+    for key in changed:
+        line = f'{saved.path}: trained with {key}={merged.get(key)}, not {before[key]}'
+        print_log(line, 'current')
+    if not changed and merged.keys() <= before.keys():
+        return cfg
+    with reading(saved.path, TRUSTED, CheckpointError):
+        checked = plain_part(merged, 'backbone', 'model.backbone')
+        build_without_memory(checked, 'model.backbone', os.path.getsize(saved.path))
+    is_adapted = config is not cfg.model.backbone
+    cfg = copy.deepcopy(cfg)
+    place = cfg.model.backbone if is_adapted else cfg.model
+    place.backbone = ConfigDict(merged)
+    return cfg
+
+
+def _inner(backbone: Mapping[str, Any]) -> Any:
+    """The config of a backbone without adapters around it."""
+    inner = backbone.get('backbone')
+    return inner if isinstance(inner, Mapping) else backbone
+
+
+def _text(value: Any) -> str:
+    """A value as text, which a list and a tuple share."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _name(kind: Any) -> str:
+    """Name of a class without its scope."""
+    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+
+
+def check_bones(cfg: Config, saved: SavedRun) -> None:
+    """Refuse a student that read other bones than its config makes now; a ConfigError."""
+    layout = find_value(saved.backbone, 'layout')
+    steps = cfg.test_dataloader.dataset.get('pipeline') or ()
+    made = [step for step in steps if _name(step.type) == BonesAndMotion.__name__]
+    if layout not in LAYOUTS or saved.card is not None:
+        return
+    if not any('bone' in str(step.get('streams', 'bone')) for step in made):
+        return
+    bones = list(LAYOUTS[layout].parents)
+    recorded = saved.meta.get('dataset_meta') or {}
+    if recorded.get('bones', None if layout in CHANGED_BONES else bones) != bones:
+        raise ConfigError(
+            f'{saved.path}: was trained with other bones of the layout {layout} than '
+            'BonesAndMotion gives now: train it again'
+        )
+
+
+def load_student(backbone: nn.Module, saved: SavedRun, prefix: str = 'backbone.') -> None:
     """Load the student's weights, all of them or none, and log how many.
 
     Keys outside the prefix (pretext heads, teachers) are left out; it is '' for a bare backbone.
     """
-    state = read_state_dict(checkpoint)
+    state = saved.weights
     student = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
     if not student:
         found = ', '.join(sorted({key.split('.')[0] for key in state})[:5])
         raise CheckpointError(
-            f'{checkpoint}: no key begins with {prefix!r}, they begin with {found or "nothing"}; '
+            f'{saved.path}: no key begins with {prefix!r}, they begin with {found or "nothing"}; '
             'pass --prefix'
         )
-    load_all(backbone, student, checkpoint, 'use the backbone config that it was trained with')
-    print_log(f'student from {checkpoint}: {len(student)} of {len(state)} keys', logger='current')
+    load_strictly(backbone, student, saved.path, 'use the backbone config that it was trained with')
+    print_log(f'student from {saved.path}: {len(student)} of {len(state)} keys', logger='current')
 
 
 def build_recognizer(
-    cfg: Config, seed: int, checkpoint: str | None = None, prefix: str = 'backbone.'
+    cfg: Config, seed: int, student: SavedRun | None = None, prefix: str = 'backbone.'
 ) -> nn.Module:
     """Build the config's recognizer with mmaction2's own initialization, then load the student.
 
+    Its backbone is that of the student's training, see :func:`with_saved_backbone`.
+
     The same seed gives the same head and the same random encoder (no checkpoint), which keeps its
     batch normalization's identity running statistics, as is usual for this baseline. Where a
-    checkpoint is loaded, the weights that the config's backbone starts from need not be there.
+    student is loaded, the weights that the config's backbone starts from need not be there.
     """
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS
 
+    if student is not None:
+        cfg = with_saved_backbone(cfg, student, prefix)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         model = copy.deepcopy(cfg.model)
-        if checkpoint is not None:
+        if student is not None:
             backbone = model.backbone.get('backbone', model.backbone)  # of one with adapters
             for key in START_KEYS:
                 backbone.pop(key, None)
@@ -71,13 +208,13 @@ def build_recognizer(
         logger.setLevel(logging.WARNING)
         recognizer.init_weights()
         logger.setLevel(level)
-    if checkpoint is None:
+    if student is None:
         for part, start in pretrained:
             load_pretrained(part, **start)
     else:
         if prefix.endswith('backbone.'):  # elsewhere may lie another network
-            check_network(cfg, checkpoint)
-        load_student(recognizer.backbone, checkpoint, prefix)
+            check_bones(cfg, student)
+        load_student(recognizer.backbone, student, prefix)
     return recognizer
 
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from mmact_ssl.engine.saved_config import find_value
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.saved_run import find_value
 
 
 def shift_length(backbone: nn.Module) -> int:

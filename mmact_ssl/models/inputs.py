@@ -2,55 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mmengine.logging import print_log
 
 from mmact_ssl.errors import ConfigError
 
 if TYPE_CHECKING:
     from mmact_ssl.models.heads import PretextHead
-    from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 
-def available_inputs(model: MultiTaskPretrainer) -> dict[str, str]:
+def available_inputs(
+    pipeline: Sequence[str],
+    targets: Iterable[str],
+    adapter_of: Mapping[str, str],
+    encode: Sequence[str],
+    statistics_views: Sequence[str],
+    momentum_views: Sequence[str],
+    teacher_views: Mapping[str, Sequence[str]],
+) -> dict[str, str]:
     """Inputs of heads by name, each with what makes it, ``'student'`` or ``'pipeline'``, ...
+
+    Args:
+        pipeline: Views that the pipeline makes.
+        targets: Its targets, ``view.name``.
+        adapter_of: Name of a feature -> name of the adapter that makes it.
+        encode, momentum_views: Views that the student and its momentum copy encode.
+        statistics_views: Those of ``encode`` whose statistics are kept.
+        teacher_views: Name of a teacher -> views that it reads.
 
     Raises:
         ConfigError: The model names a view that the pipeline does not make, an adapter that is not
             there, or a target that two parts make.
     """
-    views = model.data_preprocessor.views
-    made = dict.fromkeys(views, 'pipeline')
-    made.update({f'targets.{t}': 'pipeline' for t in model.data_preprocessor.made_targets})
-    for name, adapter in model.adapter_of.items():
-        if adapter not in model.adapters:
+    own = sorted(name for name, adapter in adapter_of.items() if name == adapter)
+    for name, adapter in adapter_of.items():
+        if adapter not in own:
             raise ConfigError(
                 f'model.adapters.{name}={adapter!r} shares an adapter that is not there; there are '
-                f'{sorted(model.adapters)}'
+                f'{own}'
             )
-    makers = [('encode', model.encode_names), ('momentum_encoder.views', model.momentum_views)]
-    makers += [(f'teachers.{name}.views', views) for name, views in model.teacher_views.items()]
-    for key, names in makers:
+    readers = [('encode', encode), ('momentum_encoder.views', momentum_views)]
+    readers += [(f'teachers.{name}.views', views) for name, views in teacher_views.items()]
+    for key, names in readers:
         for view in names:
-            if view not in views:
+            if view not in pipeline:
                 raise ConfigError(
-                    f'model.{key} names the view {view!r}, but the pipeline makes {list(views)}: '
-                    'add it to model.data_preprocessor.views and to the pipeline'
+                    f'model.{key} names the view {view!r}, but the pipeline makes '
+                    f'{list(pipeline)}: add it to model.data_preprocessor.views and to the pipeline'
                 )
-    for view in model.statistics_views or ():
-        if view not in model.encode_names:
+    for view in statistics_views:
+        if view not in encode:
             raise ConfigError(
                 f'model.statistics_views names the view {view!r}, but the student encodes '
-                f'{list(model.encode_names)}: name views of model.encode'
+                f'{list(encode)}: name views of model.encode'
             )
-    features = ('feature_map', 'pooled', *model.adapter_of)
-    made.update({f'{view}.{f}': 'student' for view in model.encode_names for f in features})
+    features = ('feature_map', 'pooled', *adapter_of)
     momentum = 'momentum encoder'
-    made.update(
-        {f'{view}.momentum_{f}': momentum for view in model.momentum_views for f in features}
-    )
-    for name, teacher_views in model.teacher_views.items():
-        for target in (f'targets.{view}.{name}' for view in teacher_views):
+    made = dict.fromkeys(pipeline, 'pipeline')
+    made.update({f'targets.{target}': 'pipeline' for target in targets})
+    made.update({f'{view}.{f}': 'student' for view in encode for f in features})
+    made.update({f'{view}.momentum_{f}': momentum for view in momentum_views for f in features})
+    for name, views in teacher_views.items():
+        for target in (f'targets.{view}.{name}' for view in views):
             if target in made:
                 raise ConfigError(
                     f'{target} comes from both model.teachers.{name} and the pipeline: take it out '
@@ -61,7 +76,11 @@ def available_inputs(model: MultiTaskPretrainer) -> dict[str, str]:
 
 
 def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str]) -> None:
-    """Check that all inputs of all heads are made, else ConfigError with the key of the config."""
+    """Check that all inputs of all heads are made, and log what makes them.
+
+    Raises:
+        ConfigError: Nothing makes an input; names its key of the config.
+    """
     if not heads:
         raise ConfigError('model.heads has no task: name at least one pretext head')
     for task, head in heads.items():
@@ -72,19 +91,38 @@ def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str])
                     f'which nothing makes; there are {sorted(available)}: add the view or target '
                     'to the pipeline and model.data_preprocessor, or the adapter to model.adapters'
                 )
+    lines = [
+        f'{task:<14} {name:<32} {available[name]}'
+        for task, head in heads.items()
+        for name in head.inputs.values()
+    ]
+    table = '\n'.join([f'{"task":<14} {"input":<32} made by', *lines])
+    print_log(f'Inputs of the tasks:\n{table}', 'current')
 
 
-def check_last_map(model: MultiTaskPretrainer) -> None:
-    """Check that a task trains the last map, which evaluation reads, else ConfigError."""
-    last = len(getattr(model.backbone, 'out_indices', None) or (0,)) - 1
-    levels = {n: getattr(model.adapters[a], 'level', -1) for n, a in model.adapter_of.items()}
-    of_last_map = {'feature_map', 'pooled', *(n for n, v in levels.items() if v in (-1, last))}
+def check_last_map(
+    heads: Mapping[str, PretextHead],
+    weights: Mapping[str, Any],
+    of_student: Collection[str],
+    num_maps: int,
+    levels: Mapping[str, int],
+) -> None:
+    """Check that a task trains the last map, which evaluation reads, else ConfigError.
+
+    Args:
+        weights: Of the tasks; one of weight 0 trains nothing.
+        of_student: Names of the student's features.
+        num_maps: Maps that the backbone gives.
+        levels: Map that each adapter reads, by the name of its feature.
+    """
+    last = {name for name, level in levels.items() if level in (-1, num_maps - 1)}
+    of_last_map = {'feature_map', 'pooled', *last}
     inputs = {
         name
-        for task, head in model.tasks.items()
-        if model.balancer.weights.get(task) != 0
+        for task, head in heads.items()
+        if weights.get(task) != 0
         for name in head.inputs.values()
-        if name in model.student_inputs
+        if name in of_student
     }
     if not any(name.rpartition('.')[2] in of_last_map for name in inputs):
         raise ConfigError(
@@ -92,13 +130,3 @@ def check_last_map(model: MultiTaskPretrainer) -> None:
             'and none trains the last map, which evaluation reads: switch on a task that reads '
             'feature_map, pooled or an adapter with level=-1'
         )
-
-
-def describe_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str]) -> str:
-    """A table of tasks, their inputs and what makes these."""
-    lines = [
-        f'{task:<14} {name:<32} {available[name]}'
-        for task, head in heads.items()
-        for name in head.inputs.values()
-    ]
-    return '\n'.join([f'{"task":<14} {"input":<32} made by', *lines])

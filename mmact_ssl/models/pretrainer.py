@@ -9,28 +9,23 @@ from contextlib import nullcontext
 from typing import Any, Union, cast
 
 import torch
-from mmengine.logging import MessageHub, print_log
+from mmengine.logging import MessageHub
 from mmengine.model import BaseModel, ModuleDict
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.backbone_weights import load_pretrained, take_pretrained
 from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
 from mmact_ssl.models.encoding import encode_view, frozen_statistics, lay_out
 from mmact_ssl.models.heads import PretextHead
-from mmact_ssl.models.inputs import (
-    available_inputs,
-    check_inputs,
-    check_last_map,
-    describe_inputs,
-)
+from mmact_ssl.models.inputs import available_inputs, check_inputs, check_last_map
 from mmact_ssl.models.losses.statistics import collapse_statistics
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.registry import MODELS
+from mmact_ssl.registry import MODELS, build_named
+from mmact_ssl.weights import load_pretrained, take_pretrained
 
 # Takes the gradients of a step and the weights of its tasks.
 LossObserver = Callable[[SharedGradients, Mapping[str, Union[float, Tensor]]], None]
@@ -106,10 +101,10 @@ class MultiTaskPretrainer(BaseModel):
         shared = {n: a for n, a in (adapters or {}).items() if isinstance(a, str)}
         own = {n: a for n, a in (adapters or {}).items() if not isinstance(a, str)}
         # Of mmengine: initialization does not reach into torch's own containers.
-        self.adapters = ModuleDict(_build_all(own))
+        self.adapters = ModuleDict(build_named(own))
         self.adapter_of: dict[str, str] = {**{name: name for name in self.adapters}, **shared}
         self.pooling: nn.Module | None = None if pooling is None else MODELS.build(pooling)
-        self.heads = ModuleDict(_build_all(heads))
+        self.heads = ModuleDict(build_named(heads))
         if unknown := set(balancer.get('weights') or ()) - set(heads):
             raise ConfigError(
                 f'model.balancer.weights names {min(unknown)!r}, which is not among model.heads '
@@ -124,7 +119,7 @@ class MultiTaskPretrainer(BaseModel):
         self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
         # Of torch: teachers have their weights already, which initialization would overwrite.
         self.teachers = nn.ModuleDict(
-            _build_all({n: c['teacher'] for n, c in (teachers or {}).items()})
+            build_named({n: c['teacher'] for n, c in (teachers or {}).items()})
         )
         momentum = dict(momentum_encoder or {})
         self.momentum_views: tuple[str, ...] = tuple(momentum.pop('views', ()))
@@ -136,16 +131,25 @@ class MultiTaskPretrainer(BaseModel):
         if momentum_encoder is not None:
             self.momentum_encoder = MomentumCopy(self._encoder(), **momentum)
         self.channels_last = channels_last
-        available = available_inputs(self)
+        available = available_inputs(
+            self.data_preprocessor.views,
+            self.data_preprocessor.made_targets,
+            self.adapter_of,
+            self.encode_names,
+            self.statistics_views or (),
+            self.momentum_views,
+            self.teacher_views,
+        )
         check_inputs(self.tasks, available)
         self.student_inputs = {name for name, maker in available.items() if maker == 'student'}
-        check_last_map(self)
+        num_maps = len(getattr(self.backbone, 'out_indices', None) or (0,))
+        levels = {n: getattr(self.adapters[a], 'level', -1) for n, a in self.adapter_of.items()}
+        check_last_map(self.tasks, self.balancer.weights, self.student_inputs, num_maps, levels)
         wanted = {n for head in self.tasks.values() for n in head.inputs.values()}
         read = {self.adapter_of.get(n.rpartition('.')[2]) for n in wanted & self.student_inputs}
         for name, adapter in self.adapters.items():
             if name not in read:  # of a task that is switched off
                 adapter.requires_grad_(False)  # distributed training waits for each gradient
-        print_log(f'Inputs of the tasks:\n{describe_inputs(self.tasks, available)}', 'current')
         if shared_weights is not None:
             find_shared_weights(self.backbone, shared_weights)
         if channels_last:
@@ -395,9 +399,3 @@ class MultiTaskPretrainer(BaseModel):
 def _valid(targets: Targets, view: str) -> Tensor | None:
     """Which frames (and persons) of a view are no padding; None: all."""
     return targets.get(view, {}).get('valid')
-
-
-def _build_all(configs: Mapping[str, dict | None] | None) -> dict[str, nn.Module]:
-    """Build what is configured; None switches an inherited entry off."""
-    chosen = {name: config for name, config in (configs or {}).items() if config is not None}
-    return {name: MODELS.build(config) for name, config in chosen.items()}

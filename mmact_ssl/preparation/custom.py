@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mmact_ssl.datasets.prepared_folder import write_groups
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_arrays, reading
 from mmact_ssl.preparation.files import require
-from mmact_ssl.preparation.own_folder import write_groups
 from mmact_ssl.preparation.skeletons import SkeletonWriter, numbered_classes
 
 SETS = {'custom': 'your own skeletons: one npz file'}

@@ -1,9 +1,9 @@
-"""The synthetic demo world, written by :mod:`mmact_ssl.demo_world`."""
+"""The synthetic demo world, written by :mod:`mmact_ssl.preparation.demo_world`."""
 
 from __future__ import annotations
 
-from mmact_ssl.demo_world.write import CLIPS_PER_CLASS
-from mmact_ssl.demo_world.write import write_demo_world as prepare
+from mmact_ssl.preparation.demo_world.write import CLIPS_PER_CLASS
+from mmact_ssl.preparation.demo_world.write import write_demo_world as prepare
 
 __all__ = ['OPTIONS', 'SETS', 'prepare']
 

@@ -16,6 +16,7 @@ from zipfile import ZipFile
 import av
 from rich.progress import track
 
+from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
 from mmact_ssl.datasets.video_reader import open_video
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import CONTROL, open_archive, path_inside
@@ -205,9 +206,9 @@ def write_videos(
         place_video(video.source, path_inside(out, video.name, 'the list of videos'), placement)
     for split, listed in splits.items():
         write_annotation(out / f'{split}.txt', ((video.name, video.label) for video in listed))
-    (out / 'classes.txt').unlink(missing_ok=True)
+    (out / CLASS_NAMES).unlink(missing_ok=True)
     if classes:
-        write_lines(out / 'classes.txt', classes)
+        write_lines(out / CLASS_NAMES, classes)
     report_left_out(out, left_out)
     counts = {split: len(listed) for split, listed in splits.items()}
     return {**counts, 'left_out': len(left_out)}

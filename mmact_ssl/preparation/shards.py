@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
+from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, GROUPS, LISTS
 from mmact_ssl.datasets.shards import INDEX, members
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_annotation, write_atomically, writing_whole
 from mmact_ssl.preparation.files import write_annotation
-from mmact_ssl.preparation.own_folder import GROUPS, LISTS
 
 SETS = {'shards': 'tar shards of a prepared folder of videos, for slow disks and servers'}
 OPTIONS = {'megabytes': dict(type=float, help='of a shard at most; a larger video has its own')}
@@ -60,7 +60,7 @@ def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> d
         write_annotation(out / path.name, ((n, None if i < 0 else i) for n, i in lines))
         counts[path.stem] = len(names)
         counts['shards'] = counts.get('shards', 0) + len(groups)
-    for name in ('classes.txt', GROUPS):
+    for name in (CLASS_NAMES, GROUPS):
         if (source / name).is_file():
             shutil.copyfile(source / name, out / name)
     return counts

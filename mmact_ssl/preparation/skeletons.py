@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
 from mmact_ssl.datasets.skeleton_folder import CLIPS, FORMAT, META, SKELETONS
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import MAX_CLASSES, path_inside, sha256_of_file, write_atomically
@@ -142,7 +143,7 @@ class SkeletonWriter:
             persons=persons,
         )
         self._remove_earlier_lists()
-        write_lines(self.out / 'classes.txt', self.classes)
+        write_lines(self.out / CLASS_NAMES, self.classes)
         counts = {}
         for split, names in splits.items():
             kept = [(name, self._clips[name][0]) for name in names if name in self._clips]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmact_ssl.datasets.prepared_folder import BY_GROUPS, hold_out, write_groups
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import CONTROL, other_form, read_text, reading
 from mmact_ssl.preparation.files import (
@@ -20,7 +21,6 @@ from mmact_ssl.preparation.files import (
     require,
     write_videos,
 )
-from mmact_ssl.preparation.own_folder import BY_GROUPS, hold_out, write_groups
 
 SETS = {'videos': 'your own videos: any folder tree'}
 OPTIONS = {

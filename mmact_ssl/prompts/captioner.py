@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mmact_ssl.errors import ConfigError, DataError, reason_of
-from mmact_ssl.models.teachers.weights import import_extra
+from mmact_ssl.errors import ConfigError, DataError, import_extra, reason_of
 
 # No class is named, and none is asked for.
 QUESTION = (

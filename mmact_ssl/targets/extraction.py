@@ -24,9 +24,9 @@ import torch
 from tqdm import tqdm
 
 from mmact_ssl.datasets.loading import end_with_parent
-from mmact_ssl.datasets.shards import is_remote, members, split_path, video_path
+from mmact_ssl.datasets.shards import members, split_path
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.files import read_annotation, why_missing, write_atomically
+from mmact_ssl.files import is_remote, read_annotation, video_path, why_missing, write_atomically
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.prompts.sentence_file import hash_sentences
 from mmact_ssl.targets.cache import (

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from mmact_ssl.datasets.shards import video_path
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError
+from mmact_ssl.files import video_path
 from mmact_ssl.models.teachers.part_drawing import PARTS, PartDrawing
 from mmact_ssl.targets.cache import (
     TargetMeta,

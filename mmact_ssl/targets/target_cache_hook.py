@@ -9,13 +9,14 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmact_ssl.registry import HOOKS
+from mmact_ssl.saved_run import CACHES_KEY
 from mmact_ssl.targets.cache import TargetCacheError, read_meta
 from mmact_ssl.targets.inspection import cache_version, doubtful_poses
 from mmact_ssl.targets.load_targets import caches_read_by
 
 # Target -> fingerprint of its teacher -> the source that the cache names.
 Teachers = dict[str, dict[str, str]]
-META_KEY, SENTENCES_KEY = 'target_caches', 'target_sentences'
+SENTENCES_KEY = 'target_sentences'
 
 
 @HOOKS.register_module()
@@ -78,12 +79,12 @@ class TargetCacheHook(Hook):
         self._compare(find_teachers(runner.cfg.get('test_dataloader')), known)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        checkpoint['meta'][META_KEY] = self._now
+        checkpoint['meta'][CACHES_KEY] = self._now
         checkpoint['meta'][SENTENCES_KEY] = self._sentences
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         # One without a record is accepted.
-        self._saved = checkpoint.get('meta', {}).get(META_KEY, {})
+        self._saved = checkpoint.get('meta', {}).get(CACHES_KEY, {})
         self._saved_sentences = checkpoint.get('meta', {}).get(SENTENCES_KEY, {})
 
     def _compare(self, found: Teachers, known: Teachers) -> None:

@@ -21,12 +21,12 @@ from rich.progress import track
 from mmact_ssl.apis.clips import Clip
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
 from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import DataError, import_extra
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.files import read_annotation, read_text, write_atomically
-from mmact_ssl.models.teachers.weights import import_extra
 from mmact_ssl.prompts.frames import draw_skeletons
 
 FRAMES, SIDE, MILLISECONDS = 12, 112, 150  # of a thumbnail; SIDE is the short one, in pixels
@@ -187,7 +187,7 @@ def group_clips(
     """
     if annotation is not None and not clusters:
         names, labels = read_annotation(annotation, 'give another --ann')
-        beside = Path(annotation).with_name('classes.txt')
+        beside = Path(annotation).with_name(CLASS_NAMES)
         classes = read_text(beside, 'write it anew').splitlines() if beside.is_file() else []
         known = {name: label for name, label in zip(names, labels) if label >= 0}
         groups = []

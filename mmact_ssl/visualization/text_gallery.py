@@ -19,13 +19,14 @@ from mmact_ssl.evaluation.shared_space import SharedSpace
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.prompts.frames import draw_skeletons
 from mmact_ssl.prompts.sentence_file import hash_sentences, read_sentences
+from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.visualization.gallery import Hit
 
 
 def text_gallery(
     cfg: Config,
-    checkpoint: str,
+    student: SavedRun,
     texts: str,
     sentences: str,
     queries: int = 6,
@@ -37,7 +38,7 @@ def text_gallery(
 
     Args:
         cfg: Downstream config of skeletons.
-        checkpoint: Of a pre-training with sentences.
+        student: Of a pre-training with sentences.
         texts: Cache of their embeddings, keyed by clip name.
         sentences: The JSON file that the cache was made of. An imported cache does not record its
             sentences: then only too few are an error, and a warning is logged.
@@ -54,8 +55,8 @@ def text_gallery(
     if not test.skeletons:
         raise ConfigError(f'{cfg.filename}: the gallery draws skeletons, its clips are videos')
     written = read_sentences(sentences)
-    features = extract_features(cfg, build_recognizer(cfg, 0, checkpoint), {'test': test})['test']
-    space = SharedSpace(checkpoint)
+    features = extract_features(cfg, build_recognizer(cfg, 0, student), {'test': test})['test']
+    space = SharedSpace(student)
     folder = open_skeleton_folder(test.root, 'see docs/data.md')
     rows = list(similarities(features, space, texts, test.names))
     generator = np.random.default_rng(seed)

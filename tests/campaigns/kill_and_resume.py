@@ -29,7 +29,7 @@ import torch
 from mmengine.registry import init_default_scope
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely, newest_checkpoint
+from mmact_ssl.checkpoint_file import load_checkpoint_safely, newest_checkpoint
 from mmact_ssl.registry import MODELS
 from tests.five_methods import METHODS, make_data, options_of
 from tests.helpers.processes import free_port

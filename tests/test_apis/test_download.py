@@ -95,7 +95,6 @@ def test_a_shipped_model_is_loaded_by_name(zoo, published, tmp_path, capsys):
     assert list_models('x*') == []
     model = load_model('small')
     assert model.sha256 == read_index(zoo / 'index.json')['small'].sha256
-    assert find_checkpoint('work_dirs/seed{seed}/epoch_1.pth', 3) == 'work_dirs/seed3/epoch_1.pth'
     with pytest.raises(CheckpointError, match=r"no model 'smal': .*\(small\)"):
         load_model('smal')
     main(['sm*', '--dest', str(tmp_path / 'dest')])
@@ -107,7 +106,7 @@ def test_a_shipped_model_is_loaded_by_name(zoo, published, tmp_path, capsys):
 
 def test_a_file_of_another_hash_is_not_parsed(zoo, small, monkeypatch):
     (zoo / small.name).write_bytes(small.read_bytes()[:-1] + b'x')
-    monkeypatch.setattr('mmact_ssl.apis.model.read_card', lambda _: pytest.fail('it is parsed'))
+    monkeypatch.setattr('mmact_ssl.apis.model.card_from', lambda _: pytest.fail('it is parsed'))
     with pytest.raises(CheckpointError, match=r'has sha256 \w{64}, \w{64} is expected'):
         load_model('small')
 
@@ -118,8 +117,6 @@ def test_a_published_model_is_evaluated_by_its_name(zoo, published, tmp_path):
     assert find_checkpoint('small') == str(zoo / published.name)
     for path in (str(published), 'epoch_1.pth', 'work_dirs/small'):
         assert find_checkpoint(path) == path
-    with pytest.raises(CheckpointError, match='no checkpoint in this folder'):
-        find_checkpoint(str(tmp_path))
     with pytest.raises(CheckpointError, match=r"no model 'smal': .*\(small\)"):
         find_checkpoint('smal')
     (zoo / published.name).write_bytes(published.read_bytes()[:-1] + b'x')

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
+import timm  # noqa: F401  (looks for other packages when it is imported)
 import torch
 from mmengine.config import Config
 from mmengine.registry import registry as mmengine_registry
@@ -20,11 +21,12 @@ from safetensors.torch import save_file
 
 from mmact_ssl.apis import load_model
 from mmact_ssl.apis.card import read_card
-from mmact_ssl.apis.downstream import _plain_backbone, _use_network, saved_network
-from mmact_ssl.apis.parts import build_model, build_pipeline, known_class
-from mmact_ssl.engine.saved_config import CARD_KEY
+from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.errors import CheckpointError, MMActSSLError
+from mmact_ssl.evaluation.student import require_backbone, with_saved_backbone
 from mmact_ssl.files import reading
+from mmact_ssl.parts import build_model, build_pipeline, known_class
+from mmact_ssl.saved_run import SavedRun
 from tests.shipped import CONFIGS, ROOT, load
 from tests.test_apis.conftest import write_checkpoint
 
@@ -193,13 +195,14 @@ def test_forged_checkpoints_call_nothing_off_the_list(tmp_path, harmless, regist
         draw = random.Random(f'checkpoint {seed}')
         write_checkpoint(path, mutated(draw.choice(configs), draw, registered))
         cfg = copy.deepcopy(downstream)
-        if draw.random() < 0.5:  # as of a config without arguments of its own
-            cfg.model.backbone = {}
+        is_bare = draw.random() < 0.5  # as of a config without arguments of its own
         with watched():
             try:
-                _use_network(
-                    cfg, _plain_backbone(saved_network(str(path))[1], str(path)), str(path)
-                )
+                saved = SavedRun.read(path)
+                if is_bare:
+                    cfg.model.backbone = dict(type=saved.backbone.get('type'))
+                require_backbone(saved)
+                with_saved_backbone(cfg, saved)
                 built += 1
             except CheckpointError as error:
                 assert str(error).startswith(f'{path}: ') and '\n' not in str(error), seed

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from mmact_ssl.apis import load_model
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.publish import make_card
-from mmact_ssl.engine.saved_config import CARD_KEY
+from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import extract_features

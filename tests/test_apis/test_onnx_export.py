@@ -17,11 +17,11 @@ from mmact_ssl.apis import load_model
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.onnx_export import LAYOUT_KEY, export_onnx
-from mmact_ssl.apis.parts import build_model
 from mmact_ssl.apis.publish import make_card
-from mmact_ssl.engine.onnx_file import read_onnx
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.models.skeletons import find_layout
+from mmact_ssl.onnx_file import read_onnx
+from mmact_ssl.parts import build_model
 from tests.shipped import load
 from tests.test_apis.conftest import KNOWN
 

@@ -14,7 +14,7 @@ import torch
 from mmact_ssl.apis import embed, load_model
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer
 from mmact_ssl.apis.publish import make_card
-from mmact_ssl.engine.saved_config import CARD_KEY
+from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.errors import CheckpointError, ConfigError
 from tests.test_apis.conftest import KNOWN
 

@@ -10,19 +10,20 @@ from typing import Any
 import pytest
 import torch
 
+from mmact_ssl.allowed_types import ALLOWED_TYPES
 from mmact_ssl.apis import FeatureInferencer, load_model
-from mmact_ssl.apis.allowed_types import ALLOWED_TYPES
 from mmact_ssl.apis.card import read_card
-from mmact_ssl.apis.downstream import config_for
-from mmact_ssl.apis.part_checks import check_pipeline, plain_part
-from mmact_ssl.apis.parts import (
+from mmact_ssl.apis.publish import card_of_checkpoint
+from mmact_ssl.errors import CheckpointError
+from mmact_ssl.evaluation.downstream import config_for
+from mmact_ssl.part_checks import check_pipeline, plain_part
+from mmact_ssl.parts import (
     build_model,
     build_without_memory,
     listed_types_only,
 )
-from mmact_ssl.apis.publish import card_of_checkpoint
-from mmact_ssl.errors import CheckpointError
 from mmact_ssl.registry import MODELS
+from mmact_ssl.saved_run import SavedRun
 from tests.shipped import DOWNSTREAM, ROOT, load
 from tests.test_apis.conftest import write_checkpoint
 from tests.test_apis.test_model import change
@@ -67,9 +68,9 @@ def test_a_card_runs_nothing(published, harmless, harm):
 def test_the_config_of_a_checkpoint_runs_nothing(labeled_world, tmp_path, harmless, harm):
     path = write_checkpoint(tmp_path / 'x.pth', {**RESNET, **HARM[harm]})
     refused = r'x.pth: backbone\..* refused: .*give a downstream config'
-    for door in (lambda file: config_for(file, str(labeled_world)), card_of_checkpoint):
+    for door in (lambda saved: config_for(saved, str(labeled_world)), card_of_checkpoint):
         with pytest.raises(CheckpointError, match=refused):
-            door(path)
+            door(SavedRun.read(path))
     for tool, arguments in (
         (evaluate, ['knn', path, '--data', str(labeled_world), '--out', str(tmp_path / 'out')]),
         (publish_model, [path, str(tmp_path / 'out'), '--format', 'safetensors']),

@@ -21,6 +21,7 @@ from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
+from mmact_ssl.saved_run import SavedRun
 
 
 @pytest.fixture
@@ -214,7 +215,7 @@ def test_sentences_find_skeletons_by_the_projectors(by_text, skeleton_folder, tm
     assert search.add(skeleton_folder)['added'] == 18
     sentences = ['they carry', 'they wave and wave']
     found = search(text=sentences, top=5)
-    space = SharedSpace(checkpoint)
+    space = SharedSpace(SavedRun.read(checkpoint))
     prompts = space.embed('prompt', encoder.embed(sentences).numpy())
     similarity = prompts @ space.embed('skeleton', embed(model, skeleton_folder)).T
     names = [window.name for window in search.index.windows()]
@@ -241,11 +242,13 @@ def test_a_file_with_its_projectors_is_searched_by_sentences_alone(
     by_text, publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch
 ):
     bare, checkpoint, encoder = by_text
-    assert text_part(checkpoint, 'minilm')[1]['text_fingerprint'] == '', 'the training told none'
+    assert text_part(SavedRun.read(checkpoint), 'minilm')[1]['text_fingerprint'] == '', (
+        'the training told none'
+    )
     record = {'train': {'prompt': {encoder.fingerprint(): 'words'}}}
     told = {**torch.load(checkpoint), 'meta': {'target_caches': record}}
     torch.save(told, tmp_path / 'told.pth')
-    text = text_part(tmp_path / 'told.pth', 'minilm')
+    text = text_part(SavedRun.read(tmp_path / 'told.pth'), 'minilm')
     model = load_model(str(publish(skeleton_config, checkpoint, tmp_path, 'told', text)))
     assert model.card.text_encoder == 'minilm'
     features = [embed(one, skeleton_folder) for one in (model, bare)]
@@ -263,7 +266,7 @@ def test_a_file_with_its_projectors_is_searched_by_sentences_alone(
     with pytest.raises(ConfigError, match='learned from the sentences of another encoder: give'):
         searches[1](text='they wave')
     with pytest.raises(ConfigError, match='learned from sentences of words, another teacher or'):
-        check_encoder(str(tmp_path / 'told.pth'), encoder.fingerprint(), encoder.source)
+        check_encoder(SavedRun.read(tmp_path / 'told.pth'), encoder.fingerprint(), encoder.source)
 
 
 def test_a_backbone_alone_is_searched_by_the_encoder_of_its_training(
@@ -288,15 +291,15 @@ def test_the_encoder_of_a_file_is_that_of_its_training(by_text, tmp_path):
     with pytest.raises(
         ConfigError, match=r'learned from sentences of SentenceTeacher\(other\), an'
     ):
-        text_part(tmp_path / 'told.pth', 'minilm')
+        text_part(SavedRun.read(tmp_path / 'told.pth'), 'minilm')
     with pytest.raises(ConfigError, match='no_such: no such config in '):
-        text_part(checkpoint, 'no_such')
+        text_part(SavedRun.read(checkpoint), 'no_such')
     torch.save(dict(state_dict={'backbone.a': torch.ones(2)}), tmp_path / 'bare.pth')
     with pytest.raises(CheckpointError, match='holds 0 heads that match sentences'):
-        text_part(tmp_path / 'bare.pth', 'minilm')
+        text_part(SavedRun.read(tmp_path / 'bare.pth'), 'minilm')
 
 
 def test_projectors_that_are_none_are_an_error_of_the_file(tmp_path):
     torch.save(dict(state_dict={'heads.x.prompt_projector.a': torch.ones(2)}), tmp_path / 'x.pth')
     with pytest.raises(CheckpointError, match=r'x\.pth: .*publish it again'):
-        SharedSpace(str(tmp_path / 'x.pth'))
+        SharedSpace(SavedRun.read(tmp_path / 'x.pth'))

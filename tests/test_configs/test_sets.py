@@ -9,10 +9,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.apis.downstream import config_for
-from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.downstream import config_for
+from mmact_ssl.evaluation.knn_monitor_hook import KNNMonitorHook
+from mmact_ssl.saved_run import SavedRun
 from tests.shipped import CONFIGS, load, own_folder
 from tools.train import load_config, parse_args
 
@@ -68,12 +69,14 @@ def test_the_config_of_a_checkpoint_is_that_of_its_network(tmp_path):
     checkpoint = str(tmp_path / 'a.pth')
     torch.save(dict(state_dict={}, meta=dict(cfg=cfg.pretty_text)), checkpoint)
     for name in ('nwucla', 'utdmhad-skeleton'):
-        found = config_for(checkpoint, None, dataset=name)
+        found = config_for(SavedRun.read(checkpoint), None, dataset=name)
         assert (found.dataset_name, found.model.backbone.encoder.hidden_size) == (name, 8)
-    with pytest.raises(ConfigError, match='layout kinect20, and the set ntu60-xsub has ntu25'):
-        config_for(checkpoint, None, dataset='ntu60-xsub')
+    with pytest.raises(
+        ConfigError, match='trained on data of layout=kinect20, and .* has layout=ntu25'
+    ):
+        config_for(SavedRun.read(checkpoint), None, dataset='ntu60-xsub')
     with pytest.raises(ConfigError, match='for skeletons, .*, and the set jhmdb holds videos'):
-        config_for(checkpoint, None, dataset='jhmdb')
+        config_for(SavedRun.read(checkpoint), None, dataset='jhmdb')
 
 
 def test_the_knn_monitor_reads_the_set_of_the_run():

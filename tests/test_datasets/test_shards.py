@@ -14,11 +14,11 @@ import pytest
 from torch.utils.data import DataLoader
 
 from mmact_ssl.datasets import shards
+from mmact_ssl.datasets.prepared_folder import read_groups
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.files import read_annotation
+from mmact_ssl.files import is_remote, read_annotation, video_path
 from mmact_ssl.models.teachers import BaseTeacher
-from mmact_ssl.preparation.own_folder import read_groups
 from mmact_ssl.preparation.shards import prepare
 from mmact_ssl.registry import DATASETS
 from mmact_ssl.targets.cache import TargetReader
@@ -355,12 +355,12 @@ def test_a_line_of_a_list_is_no_address(files, tmp_path, monkeypatch, line, root
 @pytest.mark.parametrize('root', ['data', 'memory://set'])
 def test_a_line_of_a_list_names_files_below_the_root(tmp_path, line, root):
     (tmp_path / 'list.txt').write_text(f'{line} 0\n')
-    folder = root if shards.is_remote(root) else str(tmp_path)
+    folder = root if is_remote(root) else str(tmp_path)
     with pytest.raises(DataError, match=f'{line!r} leads out of '):
         build(tmp_path / 'list.txt', folder)
     for name in ('a.tar::memory://b.tar/c.mp4', 'memory://b.tar/c.mp4', 'a::b.tar/c.mp4'):
         with pytest.raises(DataError, match='holds an address'):
-            shards.video_path('memory://set', name)
+            video_path('memory://set', name)
 
 
 def test_links_and_dots_in_a_shard_lead_to_their_bytes(files, tmp_path):

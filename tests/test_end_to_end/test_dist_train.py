@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.checkpoint_file import load_checkpoint_safely
 from tests.helpers.processes import PATIENCE, ROOT, free_port
 
 CONFIG = 'configs/csvr_r3d_demo.py'

@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.checkpoint_file import load_checkpoint_safely
 from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.targets import TargetCacheHook
 from mmact_ssl.targets.cache import TargetCacheError, TargetReader, TargetWriter

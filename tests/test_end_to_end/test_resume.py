@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.checkpoint_file import load_checkpoint_safely
 
 ITERATIONS_PER_EPOCH = 4
 

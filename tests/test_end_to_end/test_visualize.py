@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_both_pictures_are_drawn(training_run, tmp_path, monkeypatch, capsys):
+def test_all_pictures_are_drawn(training_run, tmp_path, monkeypatch, capsys):
     run = training_run('drawn')
     options = run.options(epochs=1)
     run.train('configs/csvr_r3d_demo.py', *options)
@@ -29,13 +29,13 @@ def test_both_pictures_are_drawn(training_run, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('MMACT_SSL_DATA', run.environment['MMACT_SSL_DATA'])
     main([*command, *config_options, to_tensorboard])
     printed = capsys.readouterr().out
-    for name in ('poses', 'frames'):
+    for name in ('poses', 'frames', 'overview'):
         assert str(tmp_path / f'{name}.png') in printed
         picture = cv2.imread(str(tmp_path / f'{name}.png'))
-        assert picture.shape[0] > 100 and picture.std() > 10
+        assert 100 < picture.shape[0] <= 1200 and picture.std() > 10
 
     events = EventAccumulator(str(next(tmp_path.rglob('events.out.*')).parent)).Reload()
-    assert set(events.Tags()['images']) == {'poses', 'frames'}
+    assert set(events.Tags()['images']) == {'poses', 'frames', 'overview'}
     assert events.Images('poses')[0].step == 4
 
     main([*command, '--animate', *config_options])

@@ -12,10 +12,10 @@ from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 from mmengine.registry import VISUALIZERS, DefaultScope
 
+from mmact_ssl.datasets.prepared_folder import VARIABLE
 from mmact_ssl.engine.config_check import check_config
 from mmact_ssl.engine.launch import load_config, read_config
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.preparation.own_folder import VARIABLE
 from mmact_ssl.shipped_configs import CONFIGS
 from tests.helpers.processes import Process
 

@@ -16,11 +16,11 @@ import torch
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
-from mmact_ssl.engine.checkpoint import newest_checkpoint, newest_in, read_state_dict
+from mmact_ssl.checkpoint_file import newest_checkpoint, newest_in, read_state_dict
 from mmact_ssl.engine.loops import EpochTrainLoop
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import CheckpointError, ConfigError, TrainingError
-from tests.test_engine.test_checkpoint import Constants, OneWeight
+from tests.test_checkpoint_file import Constants, OneWeight
 from tests.test_engine.test_loops import Rates
 from tests.test_engine.test_optimizers import TwoSided
 

@@ -14,7 +14,7 @@ from torch import nn
 from mmact_ssl.engine.runner import PretrainRunner, end_process_group
 from mmact_ssl.errors import DataError
 from tests.helpers.processes import Process
-from tests.test_engine.test_checkpoint import OneWeight
+from tests.test_checkpoint_file import OneWeight
 
 GROUP = """
 import gc

@@ -14,6 +14,7 @@ from mmact_ssl.evaluation.evaluate import evaluate
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.reporting.result import Result
+from mmact_ssl.saved_run import SavedRun
 
 
 @pytest.fixture
@@ -48,7 +49,8 @@ def run() -> Callable[..., list[Result]]:
     def evaluate_request(
         cfg: Config, protocols: Sequence[str], checkpoint: Any = None, **options: Any
     ) -> list[Result]:
-        path = None if checkpoint is None else str(checkpoint)
-        return evaluate(Request(cfg, path, **{'cache_dir': None, **options}), protocols)
+        student = None if checkpoint is None else SavedRun.read(checkpoint)
+        options['joined'] = tuple(map(SavedRun.read, options.get('joined', ())))
+        return evaluate(Request(cfg, student, **{'cache_dir': None, **options}), protocols)
 
     return evaluate_request

@@ -11,13 +11,12 @@ from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.evaluate import check_request
 from mmact_ssl.evaluation.labels_read import (
-    LabelsRead,
     check_labels_read,
     check_training_list,
-    labels_read,
     note_labels,
 )
 from mmact_ssl.evaluation.protocols.base import Request
+from mmact_ssl.saved_run import LabelsRead, SavedRun
 from tools import publish_model
 
 JOINT = """
@@ -27,9 +26,9 @@ train_dataloader = dict(dataset=dict(label_fraction=0.2, label_seed=3))
 """
 
 
-def save(path, config: str) -> str:
+def save(path, config: str) -> SavedRun:
     torch.save({'state_dict': {}, 'meta': {'cfg': config}}, path)
-    return str(path)
+    return SavedRun.read(path)
 
 
 def test_a_fine_tuned_network_knows_its_labels(
@@ -43,19 +42,19 @@ def test_a_fine_tuned_network_knows_its_labels(
         options = dict(label_fraction=fraction, seed=3, work_dir=str(folder))
         run(finetune_config, ['finetune'], student_checkpoint, **options)
         tuned[fraction] = folder / 'epoch_1.pth'
-    assert labels_read(str(student_checkpoint)) is None
+    assert SavedRun.read(student_checkpoint).labels_read is None
 
     for options in (dict(label_fraction=0.5, seed=3), dict(seed=0)):
         assert run(linear_config, ['lda'], tuned[0.5], **options)
     for checkpoint, seed, joined, told in (
         (tuned[0.5], 4, (), r'--label-fraction 0\.5 --seed 3, or'),
         (tuned[1.0], 3, (), '--label-fraction 1, or'),
-        (student_checkpoint, 3, (str(tuned[1.0]),), '--label-fraction 1, or'),
+        (student_checkpoint, 3, (SavedRun.read(tuned[1.0]),), '--label-fraction 1, or'),
     ):
         options = dict(label_fraction=0.5, seed=seed, joined=joined)
         with pytest.raises(ConfigError, match=f'labels of made that are not drawn here.*{told}'):
             # As tools/evaluate.py does for all seeds before the first one.
-            check_request(Request(linear_config, str(checkpoint), **options), ['knn'])
+            check_request(Request(linear_config, SavedRun.read(checkpoint), **options), ['knn'])
     # Draws no labels.
     assert run(linear_config, ['retrieval'], tuned[0.5], seed=4)
 
@@ -77,7 +76,7 @@ def test_a_larger_share_of_the_same_draw_knows_no_more(
     linear_config, tmp_path, fraction, seed, fits
 ):
     joint = save(tmp_path / 'joint.pth', JOINT)
-    assert labels_read(joint) == LabelsRead('mine', 0.2, 3)
+    assert joint.labels_read == LabelsRead('mine', 0.2, 3)
     tuned = Config(dict(dataset_name='mine'))
     note_labels(tuned, 0.2, 3, ['a', 'b'])
     finetuned = save(tmp_path / 'tuned.pth', tuned.pretty_text)
@@ -146,16 +145,16 @@ def test_a_published_network_knows_its_labels_too(
     publish_model.main([tuned, output, '--format', 'pth'])
     for pattern in ('tuned-*.safetensors', 'tuned-*.pth'):
         (published,) = map(str, tmp_path.glob(pattern))
-        assert labels_read(published) == labels_read(tuned) is not None
+        assert SavedRun.read(published).labels_read == SavedRun.read(tuned).labels_read is not None
         with pytest.raises(ConfigError, match='labels of made that are not drawn here'):
             run(linear_config, ['knn'], published, label_fraction=0.5)
 
 
 @pytest.mark.parametrize('note', ['dict(share=1)', "dict(dataset='a', fraction='most', seed=0)"])
 def test_a_damaged_note_of_labels_is_one_line(tmp_path, note):
-    path = save(tmp_path / 'bad.pth', f'labels_read = {note}')
+    student = save(tmp_path / 'bad.pth', f'labels_read = {note}')
     with pytest.raises(CheckpointError, match=r'bad\.pth: .*: download it again'):
-        labels_read(path)
+        assert student.labels_read
 
 
 def test_weights_of_another_project_say_of_no_labels(tmp_path):
@@ -163,4 +162,4 @@ def test_weights_of_another_project_say_of_no_labels(tmp_path):
     save_file({'backbone.weight': torch.zeros(1)}, tmp_path / 'plain.safetensors')
     torch.save({'backbone.weight': torch.zeros(1)}, tmp_path / 'plain.pth')
     for name in ('plain.safetensors', 'plain.pth'):
-        assert labels_read(str(tmp_path / name)) is None
+        assert SavedRun.read(tmp_path / name).labels_read is None

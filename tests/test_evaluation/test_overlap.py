@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmact_ssl.evaluation import overlap
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.overlap import warn_of_tests_read
+from mmact_ssl.saved_run import SavedRun
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
-def joint(folder: Path, names: list[str], kind: str = 'video') -> str:
+def joint(folder: Path, names: list[str], kind: str = 'video') -> SavedRun:
     """A checkpoint that was trained with labels of a list of a folder."""
     folder.mkdir(exist_ok=True)
     (folder / 'train.txt').write_text(''.join(f'{name} 0\n' for name in names))
@@ -36,7 +37,7 @@ def joint(folder: Path, names: list[str], kind: str = 'video') -> str:
     )
     path = folder.parent / 'joint.pth'
     torch.save({'state_dict': {}, 'meta': {'cfg': Config(config).pretty_text}}, path)
-    return str(path)
+    return SavedRun.read(path)
 
 
 def test_copies_of_test_videos_in_another_folder(linear_config, tmp_path, warned):

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.shared_space import SharedSpace
+from mmact_ssl.saved_run import SavedRun
 
 
 def projector(side: str, streams: int = 1, inputs: int = 6, hidden: int = 5) -> dict:
@@ -25,7 +26,7 @@ def projector(side: str, streams: int = 1, inputs: int = 6, hidden: int = 5) -> 
 def test_projectors_are_built_of_their_weights(tmp_path: Path):
     weights = {**projector('skeleton'), **projector('prompt', inputs=3)}
     save_file(weights, tmp_path / 'a.safetensors')
-    space = SharedSpace(str(tmp_path / 'a.safetensors'))
+    space = SharedSpace(SavedRun.read(tmp_path / 'a.safetensors'))
     values = torch.nn.functional.normalize(torch.randn(2, 3), dim=1)
     first, second = (f'heads.prompts.prompt_projector.0.{layer}' for layer in '02')
     hidden = values @ weights[f'{first}.weight'].T + weights[f'{first}.bias']
@@ -42,4 +43,4 @@ def test_streams_without_weights_take_no_memory(tmp_path: Path):
         weights[f'heads.prompts.skeleton_projector.{stream}.x'] = torch.zeros(1)
     save_file(weights, tmp_path / 'a.safetensors')
     with pytest.raises(CheckpointError, match=r'a\.safetensors'):
-        SharedSpace(str(tmp_path / 'a.safetensors'))
+        SharedSpace(SavedRun.read(tmp_path / 'a.safetensors'))

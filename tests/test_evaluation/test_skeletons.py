@@ -9,10 +9,10 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import extract_features, feature_dataloader
+from mmact_ssl.evaluation.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
 from mmact_ssl.evaluation.student import build_recognizer
 

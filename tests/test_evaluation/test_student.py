@@ -14,6 +14,7 @@ from mmact_ssl.evaluation.student import (
     weights_hash,
 )
 from mmact_ssl.files import sha256_of_file
+from mmact_ssl.saved_run import SavedRun
 from tests.shipped import load
 
 
@@ -23,7 +24,7 @@ def backbone(linear_config):
 
 
 def test_all_of_the_student_is_loaded(backbone, student_checkpoint):
-    load_student(backbone, str(student_checkpoint))
+    load_student(backbone, SavedRun.read(student_checkpoint))
     stored = torch.load(student_checkpoint, weights_only=True)['state_dict']
     for key, value in backbone.state_dict().items():
         assert torch.equal(value, stored[f'backbone.{key}']), key
@@ -31,9 +32,9 @@ def test_all_of_the_student_is_loaded(backbone, student_checkpoint):
 
 def test_the_weights_to_start_from_need_not_be_there(linear_config, student_checkpoint):
     """Those of the checkpoint take their place; without one they are looked for."""
-    expected = weights_hash(build_recognizer(linear_config, 0, str(student_checkpoint)))
+    expected = weights_hash(build_recognizer(linear_config, 0, SavedRun.read(student_checkpoint)))
     linear_config.model.backbone.pretrained = '/no/such/start.pth'
-    found = build_recognizer(linear_config, 0, str(student_checkpoint))
+    found = build_recognizer(linear_config, 0, SavedRun.read(student_checkpoint))
     assert weights_hash(found) == expected
     assert linear_config.model.backbone.pretrained == '/no/such/start.pth'
     with pytest.raises(DataError, match=r'start\.pth'):
@@ -52,7 +53,7 @@ def test_the_file_of_an_init_cfg_is_a_start_too(name, part, tmp_path):
     student = build_recognizer(load(config), 0).backbone
     state = {key: torch.full_like(value, 3) for key, value in student.state_dict().items()}
     torch.save({f'backbone.{key}': value for key, value in state.items()}, tmp_path / 'a.pth')
-    build_recognizer(cfg, 0, str(tmp_path / 'a.pth'))
+    build_recognizer(cfg, 0, SavedRun.read(tmp_path / 'a.pth'))
     with pytest.raises(DataError, match=r'start\.pth'):
         start_hash(cfg)
     start = student.encoders[0] if part else student
@@ -87,19 +88,19 @@ def test_what_does_not_fit_is_an_error_and_loads_nothing(
     torch.save(content, student_checkpoint)
     before = weights_hash(backbone)
     with pytest.raises(CheckpointError, match=message):
-        load_student(backbone, str(student_checkpoint))
+        load_student(backbone, SavedRun.read(student_checkpoint))
     assert weights_hash(backbone) == before
 
 
 def test_a_wrong_prefix_names_what_is_there(backbone, student_checkpoint):
     with pytest.raises(CheckpointError, match=r"'encoder\.'.*begin with backbone, heads.*--prefix"):
-        load_student(backbone, str(student_checkpoint), prefix='encoder.')
+        load_student(backbone, SavedRun.read(student_checkpoint), prefix='encoder.')
 
 
 def test_a_bare_backbone_has_no_prefix(backbone, linear_config, tmp_path):
     other = build_recognizer(linear_config, seed=3).backbone
     torch.save(other.state_dict(), tmp_path / 'bare.pth')
-    load_student(backbone, str(tmp_path / 'bare.pth'), prefix='')
+    load_student(backbone, SavedRun.read(tmp_path / 'bare.pth'), prefix='')
     assert weights_hash(backbone) == weights_hash(other)
 
 

@@ -15,6 +15,7 @@ from mmact_ssl import apis
 from mmact_ssl.apis.publish import text_part
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
+from mmact_ssl.saved_run import SavedRun
 from tools.visualize import main
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def made_world(
     checkpoint = tmp_path / 'epoch_120.pth'
     torch.save(dict(state_dict=state), checkpoint)
     monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
-    text = text_part(checkpoint, 'minilm')
+    text = text_part(SavedRun.read(checkpoint), 'minilm')
     of_videos = publish(linear_config, student_checkpoint, tmp_path)
     models = {
         'csvr_r3d_demo': of_videos,

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from mmact_ssl.apis.clips import find_clips
+from mmact_ssl.datasets.prepared_folder import hold_out
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import files_below
-from mmact_ssl.preparation.own_folder import hold_out
 from mmact_ssl.preparation.videos import class_order, target_names
 from mmact_ssl.preparation.videos import prepare as prepare_videos
 from tests.test_preparation.helpers import lines, make_video

@@ -4,10 +4,10 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from mmact_ssl.demo_world.write import coco_annotation
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.preparation import utdmhad
+from mmact_ssl.preparation.demo_world.write import coco_annotation
 from mmact_ssl.preparation.poses import project_joints
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets import importers

@@ -158,7 +158,7 @@ def test_a_start_that_the_config_names_is_one_encoder(world, monkeypatch, backbo
     )
     torch.save({}, 'start.pth')
     cfg = Config(dict(dataset_name='x', model=dict(backbone=backbone, cls_head=dict())))
-    monkeypatch.setattr(evaluate, 'load_config', lambda args: cfg)
+    monkeypatch.setattr(evaluate, 'load_config', lambda args: (cfg, {}))
     evaluate.run(evaluate.parse_args(['linear', 'c.py', '--random', '--seeds', '0', '1']))
     assert measured == seeds
 
@@ -184,7 +184,7 @@ def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result
     argv = ['transfer,semi', *LINEAR, 'run{seed}/x.pth', '--label-fraction', '0.1', '--seeds', '0']
     argv += ['5', '--method', 'MS2L', '--pretrained-on', 'nwucla', '--out', 'results']
     evaluate.main([*argv, '--work-dir', 'tuned'])
-    assert [(protocols, request.checkpoint) for protocols, request in calls] == [
+    assert [(protocols, request.checkpoint.path) for protocols, request in calls] == [
         (['linear', 'finetune'], 'run0/x.pth'),
         (['linear', 'finetune'], 'run5/x.pth'),
     ]
@@ -233,7 +233,7 @@ def test_each_student_is_fine_tuned_in_its_own_folder(world, monkeypatch):
         'mmact_ssl.evaluation.evaluate.evaluate',
         lambda request, protocols: folders.append(request.work_dir) or [],
     )
-    monkeypatch.setattr(evaluate, 'find_checkpoint', lambda where, seed=0: 'x.pth')
+    monkeypatch.setattr(evaluate, 'find_checkpoint', lambda where: 'x.pth')
     torch.save({'state_dict': {}}, 'x.pth')
     Path('work_dirs/a/run1').mkdir(parents=True)
     for argv in (
@@ -306,10 +306,11 @@ def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
     assert 'python tools/prepare_data.py jhmdb' in error('knn', *LINEAR, '--random')
 
 
-def test_each_protocol_by_text_has_its_own_cache():
+def test_each_protocol_by_text_has_its_own_cache(monkeypatch):
+    monkeypatch.setattr(evaluate, 'read_students', lambda args: {})
     texts = ['--class-texts', 'classes.lmdb', '--clip-texts', 'clips.lmdb']
     args = evaluate.parse_args(['zeroshot,text-retrieval', *LINEAR, 'x.pth', *texts])
-    cfg = evaluate.load_config(args)
+    cfg, _ = evaluate.load_config(args)
     assert (cfg.zeroshot.texts, cfg.text_retrieval.texts) == ('classes.lmdb', 'clips.lmdb')
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mmact_ssl.preparation
-from mmact_ssl.demo_world.write import write_video
+from mmact_ssl.preparation.demo_world.write import write_video
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_data.py'
 SOURCED = ['jhmdb', 'utdmhad', 'videos', 'nwucla', 'ntu60', 'ntu120', 'pkummd1', 'pkummd2']

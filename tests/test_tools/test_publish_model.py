@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from mmact_ssl.apis import load_model
 from mmact_ssl.apis.zoo import read_index
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.saved_run import SavedRun
 from tests.shipped import load
 from tools.publish_model import export_backbone, main
 
@@ -51,7 +52,7 @@ def training_checkpoint(tmp_path: Path) -> Path:
 
 
 def test_only_the_backbone_leaves(training_checkpoint: Path, tmp_path: Path):
-    published = export_backbone(training_checkpoint, tmp_path / 'models' / 'csvr')
+    published = export_backbone(SavedRun.read(training_checkpoint), tmp_path / 'models' / 'csvr')
     loaded = torch.load(published, weights_only=True)
     assert set(loaded) == {'meta', 'state_dict'}
     source = torch.load(training_checkpoint, weights_only=True)['state_dict']
@@ -60,31 +61,37 @@ def test_only_the_backbone_leaves(training_checkpoint: Path, tmp_path: Path):
     assert all(torch.equal(loaded['state_dict'][key], source[key]) for key in expected)
     assert loaded['meta']['config_hash'] == hashlib.sha256(b'a = 1\n').hexdigest()
     assert loaded['meta']['epoch'] == 3
-    again = export_backbone(training_checkpoint, tmp_path / 'second' / 'csvr.pth')
+    again = export_backbone(SavedRun.read(training_checkpoint), tmp_path / 'second' / 'csvr.pth')
     digest = hashlib.sha256(published.read_bytes()).hexdigest()
     assert again.name == published.name == f'csvr-{digest[:8]}.pth'
 
 
 def test_the_classifier_of_joint_training_goes_along(training_checkpoint: Path, tmp_path: Path):
     with pytest.raises(CheckpointError, match='0 classifiers'):
-        export_backbone(training_checkpoint, tmp_path / 'a', classifier=True)
+        export_backbone(SavedRun.read(training_checkpoint), tmp_path / 'a', classifier=True)
     content = torch.load(training_checkpoint, weights_only=True)
     content['state_dict']['heads.recognition.cls_head.fc_cls.weight'] = torch.ones(3, 4)
     torch.save(content, training_checkpoint)
     with pytest.raises(ConfigError, match='--strip-prefix makes a file for a backbone alone'):
-        export_backbone(training_checkpoint, tmp_path / 'a', strip_prefix=True, classifier=True)
-    published = export_backbone(training_checkpoint, tmp_path / 'a', classifier=True)
+        export_backbone(
+            SavedRun.read(training_checkpoint), tmp_path / 'a', strip_prefix=True, classifier=True
+        )
+    published = export_backbone(SavedRun.read(training_checkpoint), tmp_path / 'a', classifier=True)
     state = torch.load(published, weights_only=True)['state_dict']
     assert torch.equal(state.pop('cls_head.fc_cls.weight'), torch.ones(3, 4))
     assert all(key.startswith('backbone.') for key in state)
-    plain = torch.load(export_backbone(training_checkpoint, tmp_path / 'b'), weights_only=True)
+    plain = torch.load(
+        export_backbone(SavedRun.read(training_checkpoint), tmp_path / 'b'), weights_only=True
+    )
     assert set(plain['state_dict']) == set(state)
 
 
 def test_a_view_does_not_drag_its_storage_along(tmp_path: Path):
     large = torch.zeros(1_000_000)
     torch.save({'state_dict': {'backbone.weight': large[:10]}}, tmp_path / 'x.pth')
-    assert export_backbone(tmp_path / 'x.pth', tmp_path / 'y').stat().st_size < 10_000
+    assert (
+        export_backbone(SavedRun.read(tmp_path / 'x.pth'), tmp_path / 'y').stat().st_size < 10_000
+    )
 
 
 def test_stock_mmaction2_loads_it_whole(training_checkpoint: Path, tmp_path: Path):
@@ -92,8 +99,10 @@ def test_stock_mmaction2_loads_it_whole(training_checkpoint: Path, tmp_path: Pat
 
     A fresh interpreter without mmact_ssl; mmaction2's own broken wheel is the one thing to fix.
     """
-    published = export_backbone(training_checkpoint, tmp_path / 'x')
-    stripped = export_backbone(training_checkpoint, tmp_path / 'y', strip_prefix=True)
+    published = export_backbone(SavedRun.read(training_checkpoint), tmp_path / 'x')
+    stripped = export_backbone(
+        SavedRun.read(training_checkpoint), tmp_path / 'y', strip_prefix=True
+    )
     backbone = {**BACKBONE, 'type': 'ResNet3d'}
     code = f"""
 import importlib.util, torch
@@ -148,14 +157,14 @@ def fixes_path() -> str:
 def test_a_checkpoint_without_a_backbone_is_refused(tmp_path: Path):
     torch.save({'state_dict': {'student.weight': torch.ones(1)}}, tmp_path / 'x.pth')
     with pytest.raises(CheckpointError, match=r'no backbone\.\* to export, it holds student'):
-        export_backbone(tmp_path / 'x.pth', tmp_path / 'y')
+        export_backbone(SavedRun.read(tmp_path / 'x.pth'), tmp_path / 'y')
     torch.save([1, 2], tmp_path / 'x.pth')
     with pytest.raises(CheckpointError, match='it holds no weights'):
-        export_backbone(tmp_path / 'x.pth', tmp_path / 'y')
+        export_backbone(SavedRun.read(tmp_path / 'x.pth'), tmp_path / 'y')
 
 
 def test_a_wrong_path_is_one_line(tmp_path: Path):
-    with pytest.raises(SystemExit, match=r'^error: .*no\.pth is missing: check the path'):
+    with pytest.raises(SystemExit, match=r'^error: .*no\.pth: no such checkpoint'):
         main([str(tmp_path / 'no.pth'), str(tmp_path / 'y')])
 
 
@@ -169,7 +178,7 @@ def test_an_option_of_the_card_is_none_of_a_pth_file(option, capsys):
 def test_weights_that_are_not_finite_are_not_published(tmp_path: Path):
     torch.save({'state_dict': {'backbone.weight': torch.tensor([1.0, torch.nan])}}, tmp_path / 'x')
     with pytest.raises(CheckpointError, match='x: the weight backbone.weight is not finite'):
-        export_backbone(tmp_path / 'x', tmp_path / 'y')
+        export_backbone(SavedRun.read(tmp_path / 'x'), tmp_path / 'y')
     assert [path.name for path in tmp_path.iterdir()] == ['x']
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.prompts.frames import draw_skeletons
 from mmact_ssl.prompts.sentence_file import hash_sentences
+from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.visualization import text_gallery as module
 from mmact_ssl.visualization.text_gallery import text_gallery
@@ -28,8 +30,8 @@ NAMES = [f'a0{label}_v3_{number}' for label in range(3) for number in range(2)]
 
 
 @pytest.fixture
-def parts(skeleton_config, tmp_path) -> dict[str, str]:
-    """Paths of a checkpoint, of a cache of two sentences a clip, and of their file."""
+def parts(skeleton_config, tmp_path) -> dict[str, Any]:
+    """A student, and paths of a cache of two sentences a clip, and of their file."""
     backbone = build_recognizer(skeleton_config, seed=3).backbone
     state = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
     torch.manual_seed(0)
@@ -43,7 +45,7 @@ def parts(skeleton_config, tmp_path) -> dict[str, str]:
     lines = {name: [f'first about {name}', f'second about {name}'] for name in NAMES}
     (tmp_path / 's.json').write_text(json.dumps(lines))
     return dict(
-        checkpoint=str(tmp_path / 'epoch.pth'),
+        student=SavedRun.read(tmp_path / 'epoch.pth'),
         texts=str(tmp_path / 'prompts'),
         sentences=str(tmp_path / 's.json'),
     )
@@ -99,7 +101,7 @@ def test_it_shows_the_hits_that_the_protocol_counts(skeleton_config, parts, tmp_
     skeleton_config.merge_from_dict(
         {'text_retrieval.texts': parts['texts'], 'text_retrieval.topk': (3,)}
     )
-    request = Request(skeleton_config, parts['checkpoint'], cache_dir=None)
+    request = Request(skeleton_config, parts['student'], cache_dir=None)
     (result,) = evaluate(request, ['text-retrieval'])
     assert 0 < found < 1
     assert result.metrics['recall@3'] == pytest.approx(found)
@@ -110,7 +112,7 @@ def test_the_command_draws_it(skeleton_config, parts, tmp_path, capsys):
     options = ['--clip-texts', parts['texts'], '--sentences', parts['sentences']]
     options += ['--queries', '2', '--top', '3', '--frames', '2']
     options += ['--out', str(tmp_path / 'pictures')]
-    visualize.main(['text-gallery', str(tmp_path / 'config.py'), parts['checkpoint'], *options])
+    visualize.main(['text-gallery', str(tmp_path / 'config.py'), parts['student'].path, *options])
     path = capsys.readouterr().out.splitlines()[-1]
     assert path == str(tmp_path / 'pictures' / 'gallery.png')
     assert cv2.imread(path).std() > 10

@@ -21,9 +21,8 @@ import numpy as np
 import torch
 
 from mmact_ssl.apis import feature_index
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import ConfigError, import_extra
 from mmact_ssl.evaluation.features import normalize
-from mmact_ssl.models.teachers.weights import import_extra
 
 IN_A_CLUSTER = 16
 AT_ONCE = 1 << 16  # rows

@@ -1,7 +1,7 @@
 # A prepared folder of your own skeletons: the tools are told which by --data DIR.
 _base_ = 'folder.py'
 
-from mmact_ssl.preparation.own_folder import require_skeletons  # noqa: E402
+from mmact_ssl.datasets.prepared_folder import require_skeletons  # noqa: E402
 
 folder = require_skeletons(_base_.own_folder)
 bodies = dict(

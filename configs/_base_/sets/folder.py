@@ -1,7 +1,7 @@
 # A prepared folder of your own: the tools are told which by --data DIR.
 _base_ = []
 
-from mmact_ssl.preparation.own_folder import describe_folder  # noqa: E402
+from mmact_ssl.datasets.prepared_folder import describe_folder  # noqa: E402
 
 own_folder = describe_folder()
 dataset_name = own_folder['name']

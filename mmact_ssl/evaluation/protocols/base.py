@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from mmengine.config import Config
@@ -12,7 +12,8 @@ from torch import nn
 
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.features import Features, extract_features
-from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.evaluation.student import build_recognizer, with_saved_backbone
+from mmact_ssl.saved_run import SavedRun
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Request:
 
     Attributes:
         cfg: Downstream config.
-        checkpoint: The student's file; None for an encoder as the config makes it.
-        joined: Files of other students of the same network, whose frozen features stand beside.
+        checkpoint: The student; None for an encoder as the config makes it.
+        joined: Other students of the same network, whose frozen features stand beside.
         seed: Of initialization, labeled part and order; of joint training with a part of the
             labels that of their draw.
         label_fraction: Share of the training labels; of joint training the share that it had.
@@ -34,8 +35,8 @@ class Request:
     """
 
     cfg: Config
-    checkpoint: str | None = None
-    joined: tuple[str, ...] = ()
+    checkpoint: SavedRun | None = None
+    joined: tuple[SavedRun, ...] = ()
     seed: int = 0
     label_fraction: float = 1.0
     method: str = 'Random init'
@@ -49,8 +50,8 @@ class Request:
     label_lists: str | None = None
 
     @property
-    def students(self) -> tuple[str, ...]:
-        """Files of all students; none for an encoder as the config makes it."""
+    def students(self) -> tuple[SavedRun, ...]:
+        """All students; none for an encoder as the config makes it."""
         return () if self.checkpoint is None else (self.checkpoint, *self.joined)
 
 
@@ -70,6 +71,7 @@ class Task:
     labeled: np.ndarray
     classes: list[str]
     extracted: dict[str, Features] = field(default_factory=dict)
+    _configs: dict[str, Config] = field(default_factory=dict, repr=False)
 
     @property
     def num_classes(self) -> int:
@@ -94,10 +96,10 @@ class Task:
     def _features(self, split: str) -> Features:
         if not self.extracted:
             request = self.request
-            for checkpoint in (request.checkpoint, *request.joined):
+            for student in request.students or (None,):
                 found = extract_features(
-                    request.cfg,
-                    self.build_recognizer(checkpoint),
+                    self.config(student),
+                    self.build_recognizer(student),
                     self.splits,
                     request.device,
                     request.cache_dir,
@@ -107,11 +109,25 @@ class Task:
                     self.extracted[name] = before.beside(features) if before else features
         return self.extracted[split]
 
-    def build_recognizer(self, checkpoint: str | None = None) -> nn.Module:
+    @property
+    def student(self) -> SavedRun:
+        """The student, of protocols that need one."""
+        return cast(SavedRun, self.request.checkpoint)
+
+    def config(self, student: SavedRun | None = None) -> Config:
+        """Downstream config with the backbone of a student, by default that of the request."""
+        request, student = self.request, student or self.request.checkpoint
+        if student is None:
+            return request.cfg
+        if student.path not in self._configs:
+            cfg = with_saved_backbone(request.cfg, student, request.prefix)
+            self._configs[student.path] = cfg
+        return self._configs[student.path]
+
+    def build_recognizer(self, student: SavedRun | None = None) -> nn.Module:
         """Build the recognizer anew: no protocol starts where another left its weights."""
-        request = self.request
-        checkpoint = checkpoint or request.checkpoint
-        return build_recognizer(request.cfg, request.seed, checkpoint, request.prefix)
+        request, student = self.request, student or self.request.checkpoint
+        return build_recognizer(self.config(student), request.seed, student, request.prefix)
 
 
 @dataclass

@@ -7,13 +7,11 @@ from typing import Any
 
 import torch
 
-from mmact_ssl.engine.checkpoint import read_state_dict
-from mmact_ssl.engine.saved_config import read_saved_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
-from mmact_ssl.evaluation.labels_read import drawn_labels
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
-from mmact_ssl.models.backbone_weights import load_all
+from mmact_ssl.saved_run import SavedRun, drawn_labels
+from mmact_ssl.weights import load_strictly
 
 from .base import Measured, Task
 
@@ -27,12 +25,12 @@ def evaluate(task: Task) -> Measured:
     A RecognitionHead's is tested in mmaction2's recognizer. A ClassificationHead reads features
     that leave out absent persons, which no head of mmaction2 does: it is applied to those.
     """
-    checkpoint = str(task.request.checkpoint)
-    state = classifier_state(checkpoint)
+    student = task.student
+    state = classifier_state(student)
     recognizer = task.build_recognizer()
     head = recognizer.get_submodule('cls_head')
-    load_all(head, state, checkpoint, 'use the model.cls_head that it was trained with')
-    if any(LINEAR.fullmatch(key) for key in read_state_dict(checkpoint)):
+    load_strictly(head, state, student.path, 'use the model.cls_head that it was trained with')
+    if any(LINEAR.fullmatch(key) for key in student.weights):
         test = task.test_features
         with torch.no_grad():
             scores = head.get_submodule('fc').cpu()(torch.from_numpy(test.values)).numpy()
@@ -41,27 +39,27 @@ def evaluate(task: Task) -> Measured:
     return Measured(*recognition_metrics(runner.test()))
 
 
-def classifier_state(checkpoint: str) -> dict[str, Any]:
+def classifier_state(student: SavedRun) -> dict[str, Any]:
     """Read the weights of a joint training's classifier, named as mmaction2's head names them.
 
     A RecognitionHead holds that head. A ClassificationHead's linear layer is what GCNHead
     calls ``fc``; both read the mean over a clip, of GCNHead absent persons too.
     """
     found: dict[str, dict[str, Any]] = {}
-    for key, value in read_state_dict(checkpoint).items():
+    for key, value in student.weights.items():
         if match := CLASSIFIER.fullmatch(key):
             task, name, of_linear = match.groups()
             found.setdefault(task, {})[name or f'fc.{of_linear}'] = value
     if len(found) != 1:
         raise CheckpointError(
-            f'{checkpoint}: holds {len(found)} classifiers ({sorted(found)}), wanted one: train '
+            f'{student.path}: holds {len(found)} classifiers ({sorted(found)}), wanted one: train '
             'with one RecognitionHead (docs/methods/dtg.md) or linear ClassificationHead '
             '(docs/methods/ms2l.md)'
         )
     return next(iter(found.values()))
 
 
-def check_labels(checkpoint: str, label_fraction: float, seed: int) -> bool:
+def check_labels(student: SavedRun, label_fraction: float, seed: int) -> bool:
     """Compare the labels that a result would name with those that joint training had.
 
     Returns:
@@ -70,18 +68,18 @@ def check_labels(checkpoint: str, label_fraction: float, seed: int) -> bool:
     Raises:
         ConfigError: The config in the file has another share of the labels or drew others.
     """
-    loader = read_saved_config(checkpoint, ('train_dataloader',))[1]
+    loader = student.config.get('train_dataloader')
     if not loader:
         return False
     fraction, label_seed = drawn_labels(loader)
     if fraction != label_fraction:
         raise ConfigError(
-            f'{checkpoint}: was trained with {fraction:g} of the labels, not {label_fraction:g}: '
+            f'{student.path}: was trained with {fraction:g} of the labels, not {label_fraction:g}: '
             f'give --label-fraction {fraction:g}'
         )
     if fraction != 1 and label_seed != seed:
         raise ConfigError(
-            f'{checkpoint}: its labels were drawn with label_seed={label_seed}, not {seed}: give '
+            f'{student.path}: its labels were drawn with label_seed={label_seed}, not {seed}: give '
             f'--seed {label_seed}'
         )
     return True

@@ -28,7 +28,7 @@ def evaluate(task: Task, texts: str, topk: Sequence[int] = (1, 5, 10)) -> Measur
         ``recall@k``, the mean over clips of the share of their sentences that find them among the k
         most similar; and details: numbers of clips and of clips without a sentence.
     """
-    names, space = task.test.names, SharedSpace(str(task.request.checkpoint))
+    names, space = task.test.names, SharedSpace(task.student)
     topk = below_all(topk, len(names))
     shares, keys = [], []
     for position, key, similarity in similarities(task.test_features, space, texts, names):
@@ -48,7 +48,7 @@ def similarities(
     test: Features, space: SharedSpace, texts: str, names: Sequence[str]
 ) -> Iterator[tuple[int, str, np.ndarray]]:
     """Position and key of each clip with sentences; cosines of these and all clips, ``(S, N)``."""
-    reader, known = open_texts(texts, space.checkpoint), False
+    reader, known = open_texts(texts, space.saved), False
     gallery = space.embed('skeleton', test.values)  # (N, E)
     for position, key in enumerate(reader.lookup_all(names)):
         if key is not None:

@@ -22,8 +22,7 @@ def evaluate(task: Task, texts: str) -> Measured:
     A class is the mean of its sentences' directions in the shared space. ``texts`` is a text cache
     keyed by class name.
     """
-    checkpoint = str(task.request.checkpoint)
-    reader, space = open_texts(texts, checkpoint), SharedSpace(checkpoint)
+    reader, space = open_texts(texts, task.student), SharedSpace(task.student)
     missing = [name for name in task.classes if name not in reader]
     if missing:
         raise DataError(

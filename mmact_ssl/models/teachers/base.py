@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.files import sha256_of_file
-from mmact_ssl.models.teachers.weights import require_file
+from mmact_ssl.weights import require_file
 
 
 class BaseTeacher(nn.Module):

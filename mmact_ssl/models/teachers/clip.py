@@ -11,19 +11,14 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmact_ssl.engine.checkpoint import read_state_dict
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.checkpoint_file import read_state_dict
+from mmact_ssl.errors import ConfigError, import_extra
 from mmact_ssl.files import read_json, reading
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
 from mmact_ssl.models.teachers.text import TextTeacher
-from mmact_ssl.models.teachers.weights import (
-    find_weights,
-    import_extra,
-    load_by_name,
-    require_file,
-)
 from mmact_ssl.registry import MODELS
+from mmact_ssl.weights import find_weights, load_by_name, require_file
 
 # open_clip's names of how a frame becomes a square, and ours.
 _RESIZES = {'shortest': 'crop', 'squash': 'stretch', 'longest': 'letterbox'}

@@ -18,8 +18,8 @@ from mmact_ssl.models.teachers.mmlab_config import (
     read_input,
     without_init,
 )
-from mmact_ssl.models.teachers.weights import find_weights
 from mmact_ssl.registry import MODELS
+from mmact_ssl.weights import find_weights
 
 
 @MODELS.register_module()

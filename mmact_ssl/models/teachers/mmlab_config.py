@@ -15,10 +15,10 @@ from mmengine.registry import MODELS as ROOT
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from mmact_ssl.engine.checkpoint import read_state_dict
+from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
-from mmact_ssl.models.teachers.weights import load_by_name, require_file, select_parts
+from mmact_ssl.weights import load_by_name, require_file, select_parts
 
 
 def import_openmmlab(module: str) -> ModuleType:

@@ -19,8 +19,8 @@ from mmact_ssl.models.teachers.mmlab_config import (
     without_init,
 )
 from mmact_ssl.models.teachers.preprocessing import pair
-from mmact_ssl.models.teachers.weights import find_weights
 from mmact_ssl.registry import MODELS
+from mmact_ssl.weights import find_weights
 
 
 @MODELS.register_module()

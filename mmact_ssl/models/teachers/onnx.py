@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.errors import ConfigError, reason_of
+from mmact_ssl.errors import ConfigError, import_extra, reason_of
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.label_maps import check_parts, merge
 from mmact_ssl.models.teachers.mmlab import pool
 from mmact_ssl.models.teachers.preprocessing import FrameInput, letterbox_geometry, pair, scale
-from mmact_ssl.models.teachers.weights import find_weights, import_extra
 from mmact_ssl.registry import MODELS
+from mmact_ssl.weights import find_weights
 
 CPU = ('CPUExecutionProvider',)
 ACTIVATIONS = {

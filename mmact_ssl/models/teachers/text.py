@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmact_ssl.errors import CheckpointError, ConfigError, DataError, reason_of
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError, import_extra, reason_of
 from mmact_ssl.files import read_json, reading
 from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.models.teachers.weights import find_in_package, import_extra
 from mmact_ssl.registry import MODELS
+from mmact_ssl.weights import find_in_package
 
 # Module types that are loaded, under their earlier and their later names: others may bring code.
 _MODULES = {

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmact_ssl.engine.checkpoint import read_state_dict
-from mmact_ssl.errors import CheckpointError, ConfigError, reason_of
+from mmact_ssl.checkpoint_file import read_state_dict
+from mmact_ssl.download import from_hub
+from mmact_ssl.errors import ConfigError, import_extra
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
-from mmact_ssl.models.teachers.weights import LOADERS, find_weights, import_extra
 from mmact_ssl.registry import MODELS
+from mmact_ssl.weights import LOADERS, find_weights
 
 
 @MODELS.register_module()
@@ -105,17 +106,7 @@ def _read_input(
 
 
 def _download(published: Mapping[str, Any], model: str) -> str:
-    """Find the network's safetensors in the Hugging Face cache, or download them."""
-    hub = import_extra('huggingface_hub', "checkpoint='timm'")
     repository = published.get('hf_hub_id')
     if not repository:
         raise ConfigError(f'timm publishes no weights for {model!r}: give a checkpoint')
-    try:
-        file = published.get('hf_hub_filename') or 'model.safetensors'
-        return hub.hf_hub_download(repository, file)
-    except (OSError, ValueError) as error:  # the hub's errors are OSErrors, offline or not found
-        raise CheckpointError(
-            f'no weights of {repository} in the Hugging Face cache and none downloaded '
-            f'({reason_of(error)}): '
-            "download the file elsewhere and give its path as the teacher's checkpoint"
-        ) from error
+    return from_hub(repository, published.get('hf_hub_filename') or 'model.safetensors')

@@ -15,9 +15,9 @@ from mmengine.config import Config
 
 from mmact_ssl.apis.clips import find_clips
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, frames_shown
-from mmact_ssl.apis.parts import build_pipeline
 from mmact_ssl.datasets.seeded_samples import build_pipeline as build_views
 from mmact_ssl.errors import BrokenSampleError
+from mmact_ssl.parts import build_pipeline
 from mmact_ssl.visualization.pages import FRAMES, clip_frames
 from tests.helpers.videos import index_of, video_cases, write_video
 from tests.shipped import load

@@ -14,7 +14,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mmact_ssl.engine.checkpoint import load_checkpoint_safely
+from mmact_ssl.checkpoint_file import load_checkpoint_safely
 from mmact_ssl.engine.hooks import exact_resume_hook
 from mmact_ssl.engine.runner import PretrainRunner
 

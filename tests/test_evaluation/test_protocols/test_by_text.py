@@ -12,13 +12,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmact_ssl.engine.saved_config import CARD_KEY
+from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import text_retrieval, zeroshot
 from mmact_ssl.evaluation.shared_space import SharedSpace
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
+from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 CLASSES = ['carry', 'sit down', 'wave']
@@ -43,7 +44,7 @@ def classify(make_task):
     """Runs zero-shot classification of these features."""
 
     def run_zeroshot(features, space, texts, classes=CLASSES):
-        task = make_task(features, features, classes, checkpoint=space.checkpoint)
+        task = make_task(features, features, classes, checkpoint=space.saved)
         return zeroshot.evaluate(task, texts)
 
     return run_zeroshot
@@ -54,7 +55,7 @@ def retrieve(make_task):
     """Runs text retrieval of these features."""
 
     def run_retrieval(features, space, texts, names, topk=(1, 5, 10)):
-        task = make_task(features, features, 1, names, checkpoint=space.checkpoint)
+        task = make_task(features, features, 1, names, checkpoint=space.saved)
         return text_retrieval.evaluate(task, texts, topk)
 
     return run_retrieval
@@ -71,7 +72,7 @@ def identity(tmp_path) -> SharedSpace:
             projector[2].weight.copy_(torch.cat([eye, -eye], 1))
             projector[0].bias.zero_()
             projector[2].bias.zero_()
-    return SharedSpace(write_checkpoint(tmp_path / 'identity.pth', head))
+    return SharedSpace(SavedRun.read(write_checkpoint(tmp_path / 'identity.pth', head)))
 
 
 @pytest.mark.parametrize('streams', [1, 3])
@@ -79,7 +80,9 @@ def test_the_space_is_that_of_the_head(tmp_path, streams):
     torch.manual_seed(0)
     sizes = dict(hidden_dim=6, embedding_dim=4, streams=streams)
     head = PromptMatchingHead(5 * streams, 7, cross_consistency=True, **sizes)
-    space = SharedSpace(write_checkpoint(tmp_path / 'c.pth', head, **{'backbone.w': torch.ones(1)}))
+    space = SharedSpace(
+        SavedRun.read(write_checkpoint(tmp_path / 'c.pth', head, **{'backbone.w': torch.ones(1)}))
+    )
     pooled, prompt = torch.randn(3, 5 * streams), torch.randn(3, 1, 7)
     with torch.no_grad():
         expected = [torch.nn.functional.normalize(v, dim=1) for v in head.embed(pooled, prompt)]
@@ -91,7 +94,7 @@ def test_the_space_is_that_of_the_head(tmp_path, streams):
 def test_of_several_heads_the_one_of_sentences_is_taken(tmp_path):
     prompts, frames = (PromptMatchingHead(5, 7, hidden_dim=6, embedding_dim=4) for _ in range(2))
     others = {f'heads.frames.{key}': value for key, value in frames.state_dict().items()}
-    space = SharedSpace(write_checkpoint(tmp_path / 'c.pth', prompts, **others))
+    space = SharedSpace(SavedRun.read(write_checkpoint(tmp_path / 'c.pth', prompts, **others)))
     for side in ('skeleton', 'prompt'):
         expected = getattr(prompts, f'{side}_projector').state_dict()
         for key, value in space.projectors[side].state_dict().items():
@@ -99,7 +102,7 @@ def test_of_several_heads_the_one_of_sentences_is_taken(tmp_path):
     renamed = {key.replace('frames', 'others'): value for key, value in others.items()}
     torch.save(dict(state_dict={**others, **renamed}), tmp_path / 'two.pth')
     with pytest.raises(CheckpointError, match=r"holds 2 heads .*\['frames', 'others'\].*'prompts'"):
-        SharedSpace(str(tmp_path / 'two.pth'))
+        SharedSpace(SavedRun.read(tmp_path / 'two.pth'))
 
 
 def test_each_clip_gets_the_class_whose_sentences_are_most_similar(identity, tmp_path, classify):
@@ -142,7 +145,7 @@ def test_each_sentence_searches_its_clip(identity, tmp_path, retrieve):
 @pytest.mark.parametrize('ending', ['pth', 'safetensors'])
 def test_sentences_of_another_encoder_are_refused(ending, identity, tmp_path, classify, retrieve):
     """They have the same size and other directions."""
-    state = torch.load(identity.checkpoint)['state_dict']
+    state = torch.load(identity.saved.path)['state_dict']
 
     def space(fingerprint: str) -> SharedSpace:
         path = f'{tmp_path}/told-{fingerprint}.{ending}'
@@ -152,7 +155,7 @@ def test_sentences_of_another_encoder_are_refused(ending, identity, tmp_path, cl
         else:
             card = dict(text_encoder='words', text_fingerprint=fingerprint)
             save_file(state, path, {CARD_KEY: json.dumps(card)})
-        return SharedSpace(path)
+        return SharedSpace(SavedRun.read(path))
 
     cache = write_texts(tmp_path / 'texts', {name: np.eye(WIDTH)[:2] for name in CLASSES})
     features = Features(np.eye(WIDTH)[:3], np.arange(3))
@@ -195,7 +198,7 @@ def test_a_diverged_training_is_refused(tmp_path, broken, classify, retrieve):
     clips = write_texts(tmp_path / 'clips', {name: np.ones((1, WIDTH)) for name in names})
     classes = write_texts(tmp_path / 'classes', {name: np.ones((1, WIDTH)) for name in CLASSES})
 
-    space = SharedSpace(write_checkpoint(tmp_path / 'c.pth', head))
+    space = SharedSpace(SavedRun.read(write_checkpoint(tmp_path / 'c.pth', head)))
     values = Features(np.full((WIDTH, WIDTH), broken), features.labels)
     with pytest.raises(CheckpointError, match=r'c\.pth: .*projector has diverged'):
         retrieve(values, space, clips, names)
@@ -204,7 +207,7 @@ def test_a_diverged_training_is_refused(tmp_path, broken, classify, retrieve):
     with torch.no_grad():
         head.skeleton_projector[0][2].bias.fill_(broken)
     with pytest.raises(CheckpointError, match=r'c\.pth: .*skeleton_projector.* is not finite'):
-        SharedSpace(write_checkpoint(tmp_path / 'c.pth', head))
+        SharedSpace(SavedRun.read(write_checkpoint(tmp_path / 'c.pth', head)))
 
 
 def test_what_cannot_be_compared_counts_before_the_own_clip(
@@ -235,7 +238,7 @@ def test_what_lacks_is_named(identity, tmp_path, classify, retrieve):
         classify(features, identity, frames, ['carry'])
     torch.save(dict(state_dict={'backbone.w': torch.ones(1)}), tmp_path / 'student.pth')
     with pytest.raises(CheckpointError, match='holds 0 heads .*not an exported student'):
-        SharedSpace(str(tmp_path / 'student.pth'))
+        SharedSpace(SavedRun.read(tmp_path / 'student.pth'))
 
 
 @pytest.fixture
@@ -294,11 +297,12 @@ def distribution(name):
 importlib_metadata.distribution = distribution
 from mmengine.config import Config
 import mmact_ssl
+from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.evaluation.evaluate import evaluate
 from mmact_ssl.evaluation.protocols.base import Request
 config = Config.fromfile(sys.argv[1])
 config.merge_from_dict({'zeroshot.texts': sys.argv[3]})
-request = Request(config, sys.argv[2], cache_dir=None)
+request = Request(config, SavedRun.read(sys.argv[2]), cache_dir=None)
 print([result.protocol for result in evaluate(request, ['zeroshot', 'knn'])])
 """
 

@@ -12,6 +12,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmact_ssl.evaluation.protocols.base import Task
 from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
 from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.saved_run import SavedRun
 
 
 @pytest.fixture
@@ -128,7 +129,9 @@ def test_only_a_pretrained_backbone_learns_slowly(
     finetune_config.finetune.pretrained_lr_mult = multiplier
     checkpoint = student_checkpoint if pretrained else None
     run(finetune_config, ['finetune'], checkpoint, work_dir=str(tmp_path))
-    before = build_recognizer(finetune_config, 0, checkpoint and str(checkpoint)).state_dict()
+    before = build_recognizer(
+        finetune_config, 0, checkpoint and SavedRun.read(checkpoint)
+    ).state_dict()
     resting = {
         name.split('.')[0]
         for name, value in recognizers[0].named_parameters()

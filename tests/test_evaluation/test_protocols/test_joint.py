@@ -16,6 +16,7 @@ from mmact_ssl.evaluation.protocols.base import Task
 from mmact_ssl.evaluation.protocols.joint import check_labels, classifier_state
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.registry import MODELS
+from mmact_ssl.saved_run import SavedRun
 from tests.shipped import load
 
 
@@ -69,7 +70,7 @@ def test_what_has_no_fitting_classifier_is_refused(
     state['state_dict']['heads.second.cls_head.fc_cls.bias'] = torch.zeros(3)
     torch.save(state, joint_checkpoint)
     with pytest.raises(CheckpointError, match='2 classifiers'):
-        classifier_state(str(joint_checkpoint))
+        classifier_state(SavedRun.read(joint_checkpoint))
 
 
 def check_scores(name, model_config, targets, channels, tmp_path):
@@ -87,8 +88,8 @@ def check_scores(name, model_config, targets, channels, tmp_path):
     torch.save(dict(state_dict=model.state_dict()), path)
 
     init_default_scope('mmaction')
-    recognizer = build_recognizer(cfg, seed=0, checkpoint=path).eval()
-    recognizer.cls_head.load_state_dict(classifier_state(path))
+    recognizer = build_recognizer(cfg, seed=0, student=SavedRun.read(path)).eval()
+    recognizer.cls_head.load_state_dict(classifier_state(SavedRun.read(path)))
     clips = [torch.randn(1, frames, 20, channels) for frames in (3, 7)]
     views = dict.fromkeys(model.data_preprocessor.views, clips)
     batch = model.data_preprocessor(dict(inputs=views, targets=targets))
@@ -132,7 +133,7 @@ def test_a_classifier_of_pooled_features_reads_these(make_task, tmp_path, monkey
     linear = torch.nn.Linear(4, 3)
     state = {f'heads.action.classifier.{k}': v for k, v in linear.state_dict().items()}
     torch.save(dict(state_dict=state), tmp_path / 'joint.pth')
-    task = make_task(*parts, 3, checkpoint=str(tmp_path / 'joint.pth'))
+    task = make_task(*parts, 3, checkpoint=SavedRun.read(tmp_path / 'joint.pth'))
     head = torch.nn.ModuleDict(dict(fc=torch.nn.Linear(4, 3)))
     recognizer = torch.nn.ModuleDict(dict(cls_head=head))
     monkeypatch.setattr(Task, 'build_recognizer', lambda self: recognizer)
@@ -175,10 +176,10 @@ def test_the_labels_are_compared_with_those_of_the_training(
     state['meta'] = {'cfg': f'label_fraction = 0.7\ntrain_dataloader = {loader}'}
     torch.save(state, joint_checkpoint)
     if isinstance(found, bool):
-        assert check_labels(str(joint_checkpoint), fraction, seed) == found
+        assert check_labels(SavedRun.read(joint_checkpoint), fraction, seed) == found
     else:
         with pytest.raises(ConfigError, match=found):
-            check_labels(str(joint_checkpoint), fraction, seed)
+            check_labels(SavedRun.read(joint_checkpoint), fraction, seed)
 
 
 def test_labels_of_another_draw_are_refused_and_not_listed(

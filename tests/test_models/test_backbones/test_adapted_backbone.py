@@ -12,6 +12,7 @@ from mmengine.config import Config
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.registry import MODELS
+from mmact_ssl.saved_run import SavedRun
 from tests.shipped import load
 from tools.publish_model import export_backbone
 
@@ -46,8 +47,8 @@ def test_downstream_it_is_what_the_tasks_read(pretrained, tmp_path, outputs):
     }
     exported = [name for name in TASKS if name in outputs]
     config.model.cls_head.in_channels = 32 * ('feature_map' in outputs) + 64 * len(exported)
-    published = export_backbone(path, tmp_path / 'x', adapters=exported)
-    recognizer = build_recognizer(config, seed=0, checkpoint=str(published)).eval()
+    published = export_backbone(SavedRun.read(path), tmp_path / 'x', adapters=exported)
+    recognizer = build_recognizer(config, seed=0, student=SavedRun.read(published)).eval()
     frames = torch.randn(2, 3, 8, 32, 32)
     with torch.no_grad():
         feature_map = model.backbone(frames)

@@ -9,9 +9,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
-from mmact_ssl.demo_world.render import LIP_LABELS
-from mmact_ssl.demo_world.write import write_demo_world
 from mmact_ssl.models.teachers import build_teacher
+from mmact_ssl.preparation.demo_world.render import LIP_LABELS
+from mmact_ssl.preparation.demo_world.write import write_demo_world
 
 TRAINING, TEACHER = (
     Path('configs/teachers') / name for name in ('demo_parsing.py', 'demo_parsing_teacher.py')

@@ -15,11 +15,11 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import nn
 
-from mmact_ssl.engine.hooks.knn_monitor_hook import KNNMonitorHook
+from mmact_ssl.datasets.prepared_folder import VARIABLE, hold_out
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import Features
+from mmact_ssl.evaluation.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.evaluation.neighbors import knn_scores
-from mmact_ssl.preparation.own_folder import VARIABLE, hold_out
 from mmact_ssl.shipped_configs import CONFIGS
 from tests.helpers.processes import in_two_processes
 

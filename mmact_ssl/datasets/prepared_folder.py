@@ -24,6 +24,7 @@ from mmact_ssl.shipped_configs import SET_VARIABLE, environment, find_set
 
 VARIABLE = 'MMACT_SSL_FOLDER'
 GROUPS = 'groups.json'
+CLASS_NAMES = 'classes.txt'  # a line for each label
 HELD_OUT = ('split_train.txt', 'split_test.txt')
 BY_GROUPS = 'group by group'
 LABELED = ('labeled_train.txt', 'labeled_test.txt')

@@ -10,10 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.engine.launch import check_kind_of_data, read_config
-from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import read_annotation
-from mmact_ssl.preparation.own_folder import (
+from mmact_ssl.datasets.prepared_folder import (
     VARIABLE,
     describe_folder,
     hold_out,
@@ -22,6 +19,9 @@ from mmact_ssl.preparation.own_folder import (
     split_folder,
     write_groups,
 )
+from mmact_ssl.engine.launch import check_kind_of_data, read_config
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.files import read_annotation
 from mmact_ssl.registry import DATASETS
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.demo_world.actions import CLASSES
-from mmact_ssl.demo_world.write import (
+from mmact_ssl.errors import DataError
+from mmact_ssl.preparation.demo_world.actions import CLASSES
+from mmact_ssl.preparation.demo_world.write import (
     write_demo_world,
 )
-from mmact_ssl.errors import DataError
 from tests.pose_file import read_poses
 
 

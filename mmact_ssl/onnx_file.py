@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mmact_ssl.errors import CheckpointError
+from mmact_ssl.errors import CheckpointError, import_extra
 from mmact_ssl.files import reading
-from mmact_ssl.models.teachers.weights import import_extra
 
 FIX = 'download it again, or publish it by tools/publish_model.py --format onnx'
 STANDARD = ('', 'ai.onnx')  # names of the domain of ONNX's own operators

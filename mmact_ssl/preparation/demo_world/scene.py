@@ -6,9 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mmact_ssl.demo_world.actions import CLASSES, PROPS, SEATED, Style, perform
-from mmact_ssl.demo_world.body import NTU25, Morphology, body_joints, coco_joints, rotation, unit
-from mmact_ssl.demo_world.camera import CAMERAS, Camera
+from mmact_ssl.preparation.demo_world.actions import CLASSES, PROPS, SEATED, Style, perform
+from mmact_ssl.preparation.demo_world.body import (
+    NTU25,
+    Morphology,
+    body_joints,
+    coco_joints,
+    rotation,
+    unit,
+)
+from mmact_ssl.preparation.demo_world.camera import CAMERAS, Camera
 
 FRAME_SIZE = 112
 NUM_SUBJECTS = {'train': 16, 'test': 6}

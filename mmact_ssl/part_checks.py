@@ -2,7 +2,7 @@
 
 A published model's card and a checkpoint's config may be anybody's. A config of the user may import
 modules, start from weights at an address or read other files; they may not. Types come from
-:mod:`mmact_ssl.apis.allowed_types`, values are plain and bounded, at every depth.
+:mod:`mmact_ssl.allowed_types`, values are plain and bounded, at every depth.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mmact_ssl.apis.allowed_types import (
+from mmact_ssl.allowed_types import (
     ALLOWED_TYPES,
     HANDED_ON,
     MAX_BY_KEY,
@@ -106,7 +106,7 @@ def _check_type(name: Any, where: str, types: set[str]) -> None:
     if name not in types:
         raise ValueError(
             f'{where} is a {name[:60]!r}, refused: not on the list of types for this place '
-            '(SECURITY.md; mmact_ssl.apis.allowed_types takes your own)'
+            '(SECURITY.md; mmact_ssl.allowed_types takes your own)'
         )
 
 

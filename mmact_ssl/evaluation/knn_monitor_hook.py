@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmact_ssl.datasets.loading import build_dataloader
+from mmact_ssl.datasets.prepared_folder import hold_out, telling_data
 from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import sample_groups
@@ -28,7 +29,6 @@ from mmact_ssl.evaluation.features import (
 )
 from mmact_ssl.evaluation.neighbors import knn_scores
 from mmact_ssl.files import read_annotation
-from mmact_ssl.preparation.own_folder import hold_out, telling_data
 from mmact_ssl.registry import HOOKS
 from mmact_ssl.shipped_configs import SETS, find_config
 

@@ -1,7 +1,7 @@
 """The types that a file from outside may name, and the largest numbers that it may hold.
 
 A published model's card and a checkpoint's config are text that anybody may have written.
-:mod:`mmact_ssl.apis.parts` builds these types and no other. A type of one's own is added by name
+:mod:`mmact_ssl.parts` builds these types and no other. A type of one's own is added by name
 once its module is imported: ``ALLOWED_TYPES['backbone'].add('mmact_ssl.MyBackbone')``.
 Names without a registered class are ignored. SECURITY.md shows the same table.
 """

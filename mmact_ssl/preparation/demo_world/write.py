@@ -15,13 +15,14 @@ import numpy as np
 from rich.progress import track
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.demo_world.actions import CLASSES, FRAME_RATE, NUM_FRAMES
-from mmact_ssl.demo_world.camera import CAMERAS
-from mmact_ssl.demo_world.render import LIP_LABELS, Clothes, render, visibility
-from mmact_ssl.demo_world.scene import FRAME_SIZE, draw_scene
-from mmact_ssl.demo_world.sentences import describe
+from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_json, write_atomically
+from mmact_ssl.preparation.demo_world.actions import CLASSES, FRAME_RATE, NUM_FRAMES
+from mmact_ssl.preparation.demo_world.camera import CAMERAS
+from mmact_ssl.preparation.demo_world.render import LIP_LABELS, Clothes, render, visibility
+from mmact_ssl.preparation.demo_world.scene import FRAME_SIZE, draw_scene
+from mmact_ssl.preparation.demo_world.sentences import describe
 from mmact_ssl.preparation.files import write_annotation, write_lines
 from mmact_ssl.preparation.poses import write_poses
 
@@ -183,7 +184,7 @@ def _write_tables(out: Path, clips: list[Clip]) -> None:
         write_annotation(
             out / f'{split}.txt', ((clip.name, clip.label) for clip in clips if clip.split == split)
         )
-    write_lines(out / 'classes.txt', CLASSES)
+    write_lines(out / CLASS_NAMES, CLASSES)
     names = {
         split: np.array([clip.name for clip in clips if clip.split == split], np.str_)
         for split in ('train', 'test')

@@ -1,6 +1,6 @@
 """Build the parts that a file from outside names.
 
-:mod:`mmact_ssl.apis.part_checks` has checked them; while they are built, the registries know the
+:mod:`mmact_ssl.part_checks` has checked them; while they are built, the registries know the
 types of the list alone, and a network grows no larger than the file.
 """
 
@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 
-from mmact_ssl.apis.allowed_types import ALLOWED_TYPES, MAX_MODULES, SPARE_VALUES
-from mmact_ssl.apis.part_checks import check_part, check_pipeline
+from mmact_ssl.allowed_types import ALLOWED_TYPES, MAX_MODULES, SPARE_VALUES
 from mmact_ssl.errors import reason_of
+from mmact_ssl.part_checks import check_part, check_pipeline
 
 # Changing Registry.get is for one thread at a time.
 _lock = threading.RLock()

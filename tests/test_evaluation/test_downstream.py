@@ -9,20 +9,19 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.apis.downstream import (
+from mmact_ssl.apis.publish import card_of_checkpoint, make_card, write_model
+from mmact_ssl.engine.launch import read_config
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.downstream import (
     config_for,
     find_downstream,
     fit_lists,
     may_hold_out,
-    saved_network,
 )
-from mmact_ssl.apis.publish import card_of_checkpoint, make_card, write_model
-from mmact_ssl.engine.launch import read_config
-from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.labels_read import labels_read
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.reporting.result import read_results
+from mmact_ssl.saved_run import SavedRun
 from tests.shipped import CONFIGS, load
 from tools import evaluate, publish_model, visualize
 
@@ -56,9 +55,9 @@ def checkpoint(folder: Path, tmp_path: Path) -> str:
 
 
 def test_the_network_is_that_of_the_checkpoint(folder: Path, checkpoint: str):
-    name, backbone = saved_network(checkpoint)
-    assert (name, backbone['encoder']['hidden_size']) == ('gru-streams', 8)
-    cfg = config_for(checkpoint, str(folder), ['linear.folds=3'])
+    saved = SavedRun.read(checkpoint)
+    assert (saved.backbone_name, saved.backbone['encoder']['hidden_size']) == ('gru-streams', 8)
+    cfg = config_for(SavedRun.read(checkpoint), str(folder), ['linear.folds=3'])
     assert cfg.model.backbone.encoder.hidden_size == 8
     assert cfg.model.backbone.encoder.pool == 'mean_max', 'as the downstream config has it'
     assert (cfg.model.cls_head.num_classes, cfg.linear.folds) == (2, 3)
@@ -66,14 +65,14 @@ def test_the_network_is_that_of_the_checkpoint(folder: Path, checkpoint: str):
 
 
 def test_a_published_file_says_its_network(folder: Path, checkpoint: str, tmp_path: Path):
-    cfg = config_for(checkpoint, str(folder))
-    published = find_downstream('gru-streams', 'mine', checkpoint)
+    cfg = config_for(SavedRun.read(checkpoint), str(folder))
+    published = find_downstream(SavedRun.read(checkpoint))
     assert published.model.backbone.to_dict() == cfg.model.backbone.to_dict()
     known = dict.fromkeys(('method', 'config', 'trained_on', 'licence', 'source_sha256'), 'a')
     card = make_card(cfg, name='small', precision='float32', **known)
     weights = torch.load(checkpoint)['state_dict']
     file = str(write_model(weights, tmp_path / 'small', card))
-    assert config_for(file, str(folder)).model.to_dict() == cfg.model.to_dict()
+    assert config_for(SavedRun.read(file), str(folder)).model.to_dict() == cfg.model.to_dict()
 
 
 @pytest.fixture
@@ -87,10 +86,10 @@ def unshifted(tmp_path: Path) -> str:
 
 
 def test_the_config_of_a_data_set_takes_the_network_too(unshifted: str):
-    found = find_downstream('tsm-lite0', 'jhmdb', unshifted)
+    found = find_downstream(SavedRun.read(unshifted))
     assert found.dataset_name == 'jhmdb'
     assert found.model.backbone.num_segments == 1
-    assert card_of_checkpoint(unshifted).backbone['num_segments'] == 1
+    assert card_of_checkpoint(SavedRun.read(unshifted)).backbone['num_segments'] == 1
 
 
 def test_a_file_without_a_record_takes_the_config_of_its_data_set(unshifted: str):
@@ -99,22 +98,22 @@ def test_a_file_without_a_record_takes_the_config_of_its_data_set(unshifted: str
     known['meta']['cfg'] = names
     torch.save(known, unshifted)
     named = load('downstream/tsm-lite0.py@jhmdb')
-    assert card_of_checkpoint(unshifted).backbone['num_segments'] == 8
-    assert find_downstream('tsm-lite0', 'jhmdb', unshifted).model.backbone == named.model.backbone
+    assert card_of_checkpoint(SavedRun.read(unshifted)).backbone['num_segments'] == 8
+    assert find_downstream(SavedRun.read(unshifted)).model.backbone == named.model.backbone
+    known['meta']['cfg'] = names.replace('jhmdb', 'mine')
+    torch.save(known, unshifted)
     with pytest.raises(CheckpointError, match='does not say which network'):
-        find_downstream('tsm-lite0', 'mine', unshifted)
+        find_downstream(SavedRun.read(unshifted))
     known['meta']['cfg'] = f"{names}\nmodel = dict(backbone=dict(type='os.mkdir', path='a'))"
     torch.save(known, unshifted)
     with pytest.raises(CheckpointError, match=r'os\.mkdir.*refused: .* give a downstream config'):
-        find_downstream('tsm-lite0', 'jhmdb', unshifted)
+        find_downstream(SavedRun.read(unshifted))
 
 
-def test_a_config_of_another_network_makes_no_card(unshifted: str):
+def test_a_named_config_takes_the_network_too(unshifted: str):
     named = load('downstream/tsm-lite0.py@jhmdb')
-    with pytest.raises(ConfigError, match='trained with model.backbone.num_segments=1, but the'):
-        card_of_checkpoint(unshifted, named)
-    named.model.backbone.num_segments = 1
-    assert card_of_checkpoint(unshifted, named).backbone['num_segments'] == 1
+    assert card_of_checkpoint(SavedRun.read(unshifted), named).backbone['num_segments'] == 1
+    assert named.model.backbone.num_segments == 8
 
 
 def test_one_command_judges_a_checkpoint(folder, checkpoint, tmp_path, monkeypatch, capsys):
@@ -178,6 +177,17 @@ def test_key_points_in_a_picture_need_no_option(config: Path, tmp_path: Path):
     MODELS.build(cfg.model.backbone)(clip)
 
 
+@pytest.mark.parametrize('is_named', [True, False], ids=['config', 'no config'])
+def test_a_checkpoint_is_read_once(is_named, folder, checkpoint, tmp_path, monkeypatch):
+    read: list[str] = []
+    load = torch.load
+    monkeypatch.setattr(torch, 'load', lambda file, **kw: read.append(file) or load(file, **kw))
+    config = [str(CONFIGS / 'downstream/gru-streams.py')] if is_named else []
+    data = ['--data', str(folder), '--cache-dir', str(tmp_path / 'cache')]
+    evaluate.main(['linear', *config, checkpoint, *data])
+    assert read == [checkpoint]
+
+
 def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
     with pytest.raises(SystemExit):
         evaluate.parse_args(['linear', checkpoint])
@@ -185,23 +195,23 @@ def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
     with SkeletonWriter(tmp_path / 'ntu', 'ntu', 'ntu25', ['one'], 1) as writer:
         writer.add('a', 0, np.ones((1, 9, 25, 3), np.float32))
         writer.finish({'all': ['a']})
-    with pytest.raises(ConfigError, match='layout kinect20, and .* has ntu25'):
-        config_for(checkpoint, str(tmp_path / 'ntu'))
+    with pytest.raises(ConfigError, match='layout=kinect20, and .*ntu has layout=ntu25'):
+        config_for(SavedRun.read(checkpoint), str(tmp_path / 'ntu'))
     with SkeletonWriter(tmp_path / 'flat', 'flat', 'kinect20', ['one'], 1, 2) as writer:
         writer.add('a', 0, np.ones((1, 9, 20, 2), np.float32))
         writer.finish({'all': ['a']})
-    with pytest.raises(ConfigError, match='on 3 values per joint, and .*flat.* gives 2: give'):
-        config_for(checkpoint, str(tmp_path / 'flat'))
+    with pytest.raises(ConfigError, match='in_channels=3, and .*flat has in_channels=2'):
+        config_for(SavedRun.read(checkpoint), str(tmp_path / 'flat'))
     videos = tmp_path / 'videos'
     videos.mkdir()
     (videos / 'train.txt').write_text('a.mp4 0\n')
     with pytest.raises(ConfigError, match='for skeletons, .*videos holds videos: give'):
-        config_for(checkpoint, str(videos))
+        config_for(SavedRun.read(checkpoint), str(videos))
     network = dict(type='mmact_ssl.TemporalShiftNetwork')
     text = f"backbone_name = 'tsm-lite0'\nmodel = {dict(backbone=network)}"
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
     with pytest.raises(ConfigError, match='for videos, .*mine holds skeletons: give'):
-        config_for(str(tmp_path / 'a.pth'), str(folder))
+        config_for(SavedRun.read(tmp_path / 'a.pth'), str(folder))
     named = str(CONFIGS / 'ms2l_gru_nwucla.py')
     with pytest.raises(ConfigError, match='names its own data set: leave --data out'):
         read_config(named, data=str(folder))
@@ -211,21 +221,21 @@ def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
 def test_a_checkpoint_that_does_not_say_its_network(tmp_path: Path, text: str):
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
     with pytest.raises(CheckpointError, match='does not say which network .* give a downstream'):
-        saved_network(str(tmp_path / 'a.pth'))
+        config_for(SavedRun.read(tmp_path / 'a.pth'), str(tmp_path))
 
 
 def test_a_network_without_a_downstream_config(folder: Path, tmp_path: Path):
     text = "backbone_name = 'mine'\nmodel = dict(backbone=dict(type='X'))"
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
     with pytest.raises(ConfigError, match=r"'mine' and there is no mine.py of .* gru-streams"):
-        config_for(str(tmp_path / 'a.pth'), str(folder))
+        config_for(SavedRun.read(tmp_path / 'a.pth'), str(folder))
 
 
 def test_a_named_test_list_leaves_the_other_one_to_the_folder(folder: Path, checkpoint: str):
     text = (folder / 'all.txt').read_text()
     (folder / 'all.txt').write_text(text.replace('c03 1', 'c03'))
     option = f'test_dataloader.dataset.ann_file={folder}/other.txt'
-    cfg = config_for(checkpoint, str(folder), [option])
+    cfg = config_for(SavedRun.read(checkpoint), str(folder), [option])
     fit_lists(cfg)
     assert cfg.test_dataloader.dataset.ann_file == f'{folder}/other.txt'
     assert Path(cfg.train_dataloader.dataset.ann_file).read_text() == text.replace('c03 1\n', '')
@@ -234,7 +244,7 @@ def test_a_named_test_list_leaves_the_other_one_to_the_folder(folder: Path, chec
 @pytest.mark.parametrize('split', ['train', 'test'])
 def test_a_list_that_an_option_names_is_not_replaced(split, folder: Path, checkpoint: str):
     option = f'{split}_dataloader.dataset.ann_file={folder}/other.txt'
-    cfg = config_for(checkpoint, str(folder), [option])
+    cfg = config_for(SavedRun.read(checkpoint), str(folder), [option])
     fit_lists(cfg)
     assert cfg[f'{split}_dataloader'].dataset.ann_file == f'{folder}/other.txt'
     assert not list(folder.glob('split_*.txt'))
@@ -281,18 +291,20 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
         visualize.main(['text-gallery', *drawn, '--clip-texts', 'a.lmdb', '--sentences', 'a.json'])
     assert not list(folder.glob('split_*.txt'))
 
-    assert labels_read(exported) == labels_read(trained)
-    assert not may_hold_out(config_for(plain, str(folder)), [exported])
+    assert SavedRun.read(exported).labels_read == SavedRun.read(trained).labels_read
+    assert not may_hold_out(
+        config_for(SavedRun.read(plain), str(folder)), [SavedRun.read(exported)]
+    )
 
     # A folder of another name has other clips, unless its list has the same.
-    cfg = config_for(plain, str(folder))
+    cfg = config_for(SavedRun.read(plain), str(folder))
     elsewhere = ("name='mine'", "name='other'")  # of dataset_name too
-    assert not may_hold_out(cfg, [joint('moved.pth', elsewhere)])
+    assert not may_hold_out(cfg, [SavedRun.read(joint('moved.pth', elsewhere))])
     train_hash = cfg.own_folder.train_hash
-    assert may_hold_out(cfg, [joint('other.pth', elsewhere, (train_hash, '0' * 16))])
-    assert may_hold_out(cfg, [plain]) and labels_read(plain) is None
+    assert may_hold_out(cfg, [SavedRun.read(joint('other.pth', elsewhere, (train_hash, '0' * 16)))])
+    assert may_hold_out(cfg, [SavedRun.read(plain)]) and SavedRun.read(plain).labels_read is None
     # A config that names its data set itself tells no list.
-    assert not may_hold_out(cfg, [joint('named.pth', ("train_hash='", "was='"))])
+    assert not may_hold_out(cfg, [SavedRun.read(joint('named.pth', ("train_hash='", "was='")))])
 
 
 def test_another_training_list_may_have_held_the_test_clips(folder, joint):
@@ -315,4 +327,4 @@ def test_a_file_names_networks_and_no_other_code(kind, nested, folder, checkpoin
     text = f"backbone_name = 'gru-streams'\nmodel = {dict(backbone=backbone)!r}"
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
     with pytest.raises(CheckpointError, match=rf'{kind}.*refused: .* give a downstream config'):
-        config_for(str(tmp_path / 'a.pth'), str(folder))
+        config_for(SavedRun.read(tmp_path / 'a.pth'), str(folder))

@@ -1,0 +1,181 @@
+"""Downstream configs that fit a saved network, on a prepared folder or on its own data set."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmact_ssl.datasets.prepared_folder import (
+    describe_folder,
+    keep_labeled,
+    split_folder,
+    telling_data,
+)
+from mmact_ssl.engine.launch import (
+    apply_options,
+    check_kind_of_data,
+    names_a_set,
+    read_config,
+)
+from mmact_ssl.errors import ConfigError, KindError
+from mmact_ssl.evaluation.student import require_backbone, with_saved_backbone
+from mmact_ssl.saved_run import SavedRun
+from mmact_ssl.shipped_configs import DOWNSTREAM, SETS, find_set
+
+# Arguments of a backbone that a config found here keeps.
+POOLING = re.compile(r'(.*\.)?pool')
+
+
+def config_for(
+    saved: SavedRun,
+    data: str | None,
+    options: Sequence[str] | None = None,
+    dataset: str | None = None,
+) -> Config:
+    """Read the downstream config of a saved network, for a prepared folder or a set.
+
+    It is ``configs/downstream/NETWORK.py`` with the arguments that the network was built with.
+
+    Args:
+        saved: What tools/train.py or tools/publish_model.py has written.
+        data, dataset: Of :func:`mmact_ssl.engine.launch.read_config`, one of them.
+        options: As of ``--cfg-options``.
+
+    Raises:
+        ConfigError: No downstream config is for the network, or the data are skeletons where it
+            reads videos, the other way round, or skeletons of another layout or dimension.
+        CheckpointError: The file does not say its network, or names code that is none.
+    """
+    path = _config_of(saved)
+    source = data or f'the set {dataset}'
+    try:
+        cfg = read_config(str(path), data=data, dataset=dataset)
+        check_kind_of_data(cfg)
+    except KindError as error:
+        kinds = ['videos', 'skeletons']
+        own, other = kinds if _holds_skeletons(data, dataset) else reversed(kinds)
+        raise ConfigError(
+            f'{saved.path} holds a network for {own}, {saved.backbone_name!r}, and {source} holds '
+            f'{other}: give a checkpoint that was trained on {other}, or {own} to evaluate it on'
+        ) from error
+    cfg = with_saved_backbone(cfg, saved, own=POOLING)
+    apply_options(cfg, options)
+    return cfg
+
+
+def _config_of(saved: SavedRun) -> Path:
+    """Path of the downstream config of a network."""
+    path = DOWNSTREAM / f'{saved.backbone_name}.py'
+    if saved.backbone_name and not path.is_file():
+        known = ', '.join(sorted(p.stem for p in DOWNSTREAM.glob('*.py')))
+        raise ConfigError(
+            f'{saved.path}: holds the network {saved.backbone_name!r} and there is no {path.name} '
+            f'of configs/downstream/: give a downstream config, as there are for {known}'
+        )
+    return path
+
+
+def _holds_skeletons(data: str | None, dataset: str | None) -> bool:
+    if data is not None:
+        return 'layout' in describe_folder(data)
+    return 'bodies' in Config.fromfile(find_set(str(dataset)))
+
+
+def find_downstream(saved: SavedRun) -> Config:
+    """Find the config that evaluates a student: of its network and, where it is shipped, its set.
+
+    Raises:
+        ConfigError: There is no such config.
+        CheckpointError: The file names a type that is not a network, or records none and its data
+            set is not shipped.
+    """
+    if not saved.backbone_name:
+        require_backbone(saved)
+    cfg = read_for_card(str(_config_of(saved)), saved)
+    # With the arguments that it was trained with, such as the layout of its skeletons. The config
+    # has some itself, for a file without a record of its network.
+    if cfg.dataset_name != saved.dataset_name or saved.backbone:
+        require_backbone(saved)
+        cfg = with_saved_backbone(cfg, saved, own=POOLING)
+    return cfg
+
+
+def read_for_card(path: str, saved: SavedRun) -> Config:
+    """Read a downstream config on the set that a student was trained on.
+
+    In the place of a folder of one's own, which may be gone, any set of its kind makes the same
+    steps but for those that the checkpoint records.
+    """
+    if (SETS / f'{saved.dataset_name}.py').is_file():
+        with telling_data(None, saved.dataset_name):
+            return read_config(path)
+    try:
+        with telling_data(None, 'demo'):
+            cfg = read_config(path)
+    except AttributeError:  # a set of videos has no bodies
+        with telling_data(None, 'nwucla'):
+            cfg = read_config(path)
+    if not names_a_set(cfg):
+        steps = (saved.config.get(name) for name in ('format_bodies', 'pad'))
+        own = {step['type']: step for step in steps if step}
+        for loader in (cfg.train_dataloader, cfg.test_dataloader):
+            pipeline = loader.dataset.pipeline
+            loader.dataset.pipeline = [own.get(step.type, step) for step in pipeline]
+    return cfg
+
+
+def fit_lists(cfg: Config, splits: bool = True) -> None:
+    """Keep the labeled samples of the folder that a config reads, split if it has no test list.
+
+    What is done is said. Lists that an option names stay, missing or not.
+
+    Args:
+        splits: False if nothing may be held out, see :func:`may_hold_out`: a missing test list is
+            a ConfigError.
+    """
+    folder = cfg.get('own_folder')
+    if folder is None:
+        return
+    sets = {split: cfg[f'{split}_dataloader'].dataset for split in ('train', 'test')}
+    own = [split for split, dataset in sets.items() if dataset.ann_file == folder[split]]
+    lists = folder.to_dict()
+    said = keep_labeled(lists, own)
+    if len(own) == len(sets) and not os.path.isfile(lists['test']):
+        if not splits:
+            raise ConfigError(
+                f'{lists["root"]} has no test list, and the student was trained with its labels: '
+                f'prepare the folder with one, `{folder["test_command"]}`, and train again'
+            )
+        said.append(split_folder(lists))
+    for line in said:
+        print(line)
+    for split in own:
+        sets[split].ann_file = lists[split]
+
+
+def may_hold_out(cfg: Config, students: Iterable[SavedRun]) -> bool:
+    """False if students were trained with the labels of the folder that a config reads.
+
+    Raises:
+        ConfigError: A student was trained with labels of another training list of the folder, which
+            may have held what is now for tests.
+    """
+    folder, may = cfg.get('own_folder'), True
+    for student in students if folder else ():
+        read = student.labels_read
+        if read is None:
+            continue
+        is_same = read.dataset == folder.name
+        if read.folder_hash == folder.train_hash or (is_same and not read.folder_hash):
+            may = False
+        elif is_same:
+            raise ConfigError(
+                f'{student.path} was trained with labels of {folder.name!r}, whose training list '
+                'was another one, so that test clips may be among them: train again (or rename the '
+                'folder, if it is another one)'
+            )
+    return may

@@ -1,0 +1,323 @@
+"""Find weights, download them where they are elsewhere, and load them completely or not at all.
+
+``import mmact_ssl`` puts :func:`load_checkpoint_safely` and :func:`load_from_http` in the place of
+mmengine's loaders, so that ``load_from``, ``resume`` and ``init_cfg`` of every OpenMMLab model read
+files as data.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import torch
+from mmengine.logging import print_log
+from mmengine.model import PretrainedInit
+from mmengine.runner.checkpoint import CheckpointLoader, get_torchvision_models
+from torch import Tensor, nn
+
+from mmact_ssl.checkpoint_file import MapLocation, load_checkpoint_safely, read_state_dict
+from mmact_ssl.download import check_hash, download
+from mmact_ssl.errors import CheckpointError, ConfigError, DataError, MMActSSLError
+from mmact_ssl.files import sha256_of_file
+
+# Names that a bare backbone's checkpoint gives to its classifier (torchvision and timm).
+CLASSIFIERS = ('fc.', 'head.', 'heads.', 'classifier.')
+PRETRAINED = ('Pretrained', PretrainedInit)
+# Backbones of mmaction2 that read their ``init_cfg`` and rename what the file holds.
+OWN_READERS = ('MobileOneTSM', 'MViT')
+# Counts of batches, which only batch normalization without a momentum reads; converted weights have
+# none.
+COUNT = 'num_batches_tracked'
+
+
+def require_file(path: str, what: str) -> None:
+    """Raise DataError if there is no such file."""
+    if not Path(path).is_file():
+        raise DataError(
+            f'no file {path!r} ({what}), looked for it at {Path(path).expanduser().absolute()}: '
+            'download it or correct the teacher config, see docs/teachers.md'
+        )
+
+
+def find_weights(where: str, what: str) -> str:
+    """Find weights, downloading them if they are an address; returns a local path.
+
+    Args:
+        where: A path; ``package://NAME/FILE``, a file inside an installed Python package, which is
+            not imported; ``https://.../name-<sha256>.pth`` or ``...#sha256=<hex>``, kept in torch
+            hub's folder and compared with its hash; ``torchvision://NAME`` as mmengine writes it
+            (``resnet50``, ``resnet50.imagenet1k_v2``).
+        what: Names the weights in errors.
+    """
+    scheme = re.match(r'(\w+)://', where)
+    if scheme is None:
+        require_file(where, what)
+        return where
+    name = where[scheme.end() :]
+    if scheme[1] == 'package':
+        return find_in_package(name, what)
+    if scheme[1] == 'torchvision':
+        known = get_torchvision_models()
+        if name.lower() not in known:
+            raise ConfigError(
+                f'torchvision has no weights {name!r} ({what}): e.g. torchvision://resnet50'
+            )
+        return _download(known[name.lower()], what)
+    if scheme[1] in ('http', 'https'):
+        return _download(where, what)
+    raise ConfigError(
+        f'{where!r} ({what}): unknown scheme, write a path, package://, https:// or torchvision://'
+    )
+
+
+def find_in_package(name: str, what: str) -> str:
+    """Find ``PACKAGE/path`` in an installed package, without importing it: a file or a folder."""
+    package, _, inside = name.partition('/')
+    spec = importlib.util.find_spec(package)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    if not folders:
+        raise DataError(
+            f'no Python package {package!r} ({what}): pip install {package.replace("_", "-")}, '
+            'or give a path, see docs/teachers.md'
+        )
+    path = Path(folders[0]) / inside
+    if not path.exists():
+        raise DataError(f'the package {package!r} has no {inside!r} ({what}), looked at {path}')
+    return str(path)
+
+
+def _download(address: str, what: str) -> str:
+    address, _, given = address.partition('#sha256=')
+    expected = given.lower() or hash_in_name(address)
+    if not expected:
+        raise ConfigError(
+            f'{address} ({what}) names no hash: add #sha256=<hex of the file> to it, or download '
+            'it yourself and give the path'
+        )
+    path = download_checkpoint(address, sha256=expected)
+    require_file(path, what)  # another machine's rank 0 has downloaded it elsewhere
+    found = sha256_of_file(path)
+    if not found.startswith(expected):
+        raise CheckpointError(
+            f'{path} has sha256 {found}, {expected} is expected ({what}): delete it and try again'
+        )
+    return path
+
+
+def load_from_http(
+    filename: str, map_location: MapLocation = None, model_dir: str | None = None
+) -> Any:
+    """Load what :func:`download_checkpoint` downloads."""
+    path = download_checkpoint(filename, model_dir, hash_in_name(filename))
+    return load_checkpoint_safely(path, map_location)
+
+
+def hash_in_name(filename: str) -> str | None:
+    """Find the sha256's beginning in a file name of a model zoo.
+
+    torchvision and OpenMMLab write ``name-<hash>.pth``, mmpose also ``name-<hash>_<date>.pth``.
+    """
+    name = os.path.basename(urlparse(filename).path)
+    suffix = re.search(r'-([0-9a-f]{8,64})(?:_\d{8})?\.\w+$', name)
+    return suffix.group(1) if suffix else None
+
+
+def download_checkpoint(
+    address: str, model_dir: str | None = None, sha256: str | None = None
+) -> str:
+    """Download a file once per machine, by its first process, and return its path.
+
+    Args:
+        address: ``http://`` or ``https://`` address.
+        model_dir: Folder of downloads; torch hub's by default.
+        sha256: Beginning of the file's hash, checked when it is downloaded.
+    """
+    from mmengine.dist import all_gather_object
+
+    folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
+    path = os.path.join(folder, os.path.basename(urlparse(address).path))
+    problem = ''
+    # Each machine may have a disk of its own, so that the first process of all is not enough.
+    if local_rank() == 0 and not os.path.exists(path):
+        try:
+            download(address, path, partial(check_hash, expected=sha256 or ''))
+        except (OSError, MMActSSLError) as error:
+            problem = str(error) or repr(error)
+    # The others wait for it here, and all hear of a failure.
+    problems = [found for found in all_gather_object(problem) if found]
+    if problems:
+        raise CheckpointError(problems[0])
+    return path
+
+
+def local_rank() -> int:
+    """Number of this process on its machine, by what the launchers tell it; 0 if it is alone."""
+    from mmengine.dist import is_distributed
+
+    if not is_distributed():  # a process that one of several has started has their variables
+        return 0
+    for name in ('LOCAL_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK', 'SLURM_LOCALID'):
+        if name in os.environ:
+            return int(os.environ[name])
+    return 0
+
+
+def register_safe_loaders() -> bool:
+    """Replace mmengine's loaders of local and HTTP checkpoints; False if that was done already."""
+    from mmengine.runner import checkpoint
+
+    if checkpoint.load_from_local is load_checkpoint_safely:
+        return False
+    loader = checkpoint.CheckpointLoader
+    loader.register_scheme('', load_checkpoint_safely, force=True)
+    loader.register_scheme(('http://', 'https://'), load_from_http, force=True)
+    # The schemes torchvision:// and open-mmlab:// call these two by name.
+    checkpoint.load_from_local = load_checkpoint_safely
+    checkpoint.load_from_http = load_from_http
+    return True
+
+
+def require_fit(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
+    """Raise CheckpointError for a weight that is missing, unexpected or of another shape."""
+    own, given = (
+        {key: list(value.shape) for key, value in part.items()}
+        for part in (module.state_dict(), state)
+    )
+    differing = [
+        f'{key} {given.get(key, "missing")}≠{own.get(key, "unexpected")}'
+        for key in {**own, **given}
+        if own.get(key) != given.get(key)
+    ]
+    if differing:
+        raise CheckpointError(
+            f'{checkpoint}: {len(differing)} weights do not fit ({", ".join(differing[:3])}): {fix}'
+        )
+
+
+def load_strictly(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
+    """Load all weights of a module, or none: see :func:`require_fit`."""
+    require_fit(module, state, checkpoint, fix)
+    module.load_state_dict(state)
+
+
+def load_trained(model: nn.Module, checkpoint: str) -> dict[str, Any]:
+    """Load a training checkpoint into the model of its config, and return the checkpoint.
+
+    mmengine's own loading before a test only logs what is missing, and would test random heads.
+    """
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
+    fix = 'give the config (and the --cfg-options) that it was trained with'
+    load_strictly(model, read_state_dict(checkpoint, loaded), checkpoint, fix)
+    return loaded
+
+
+def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
+    """Load weights whose names and shapes must be exactly the network's, else CheckpointError."""
+    load_strictly(network, state, path, 'correct the config or the checkpoint')
+
+
+def load_by_order(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
+    """Load weights saved under other names by a network that is built in the same order.
+
+    For each weight the shape and the last part of its name (``bias``, ...) must be the same, else
+    CheckpointError.
+    """
+    wanted = network.state_dict()
+    if len(wanted) != len(state):
+        raise CheckpointError(
+            f'{path} has {len(state)} weights, {type(network).__name__} {len(wanted)}: they cannot '
+            "be matched in order; give the right model, or match='name'"
+        )
+    matched = {}
+    for (name, ours), (other, theirs) in zip(wanted.items(), state.items()):
+        if ours.shape != theirs.shape or name.split('.')[-1] != other.split('.')[-1]:
+            raise CheckpointError(
+                f'{path}: {other} {list(theirs.shape)} stands where {type(network).__name__} has '
+                f'{name} {list(ours.shape)}: they cannot be matched in order; give the right model'
+            )
+        matched[name] = theirs
+    network.load_state_dict(matched, strict=True)
+
+
+LOADERS = {'name': load_by_name, 'order': load_by_order}
+
+
+def select_parts(state: Mapping[str, Tensor], parts: tuple[str, ...]) -> dict[str, Tensor]:
+    """Keep the weights of some parts of an OpenMMLab model, e.g. ``('backbone', 'neck')``.
+
+    A checkpoint without any ``backbone.`` is one of a bare backbone, as torchvision publishes them:
+    it gets the prefix and loses its classifier.
+    """
+    if not any(name.startswith('backbone.') for name in state):
+        return {f'backbone.{n}': v for n, v in state.items() if not n.startswith(CLASSIFIERS)}
+    return {name: value for name, value in state.items() if name.split('.')[0] in parts}
+
+
+def take_pretrained(backbone: nn.Module) -> list[tuple[nn.Module, dict[str, Any]]]:
+    """Take what is ``Pretrained`` out of each ``init_cfg`` in a backbone, but of ``OWN_READERS``.
+
+    mmengine would load it as far as it fits, and backbones that initialize themselves, such as
+    mmaction2's ResNet3d, would not read it.
+
+    Returns:
+        Modules with arguments of :func:`load_pretrained`; a module comes after those inside of it.
+    """
+    taken: list[tuple[Any, dict[str, Any]]] = []
+    module: Any  # torch types no attribute of a module but weights
+    for module in reversed(list(backbone.modules())):
+        if type(module).__name__ in OWN_READERS:
+            continue
+        given = getattr(module, 'init_cfg', None) or []
+        configs = [given] if isinstance(given, dict) else list(given)
+        found = [config for config in configs if config.get('type') in PRETRAINED]
+        taken += [(module, {k: v for k, v in config.items() if k != 'type'}) for config in found]
+        if found:
+            module.init_cfg = [config for config in configs if config not in found] or None
+    return taken
+
+
+def pretrained_files(config: Any) -> list[str]:
+    """Files that a backbone's config names in any ``init_cfg`` of type ``Pretrained``."""
+    if isinstance(config, Mapping):
+        if config.get('type') in PRETRAINED:
+            return [config['checkpoint']]
+        config = list(config.values())
+    if not isinstance(config, (list, tuple)):
+        return []
+    return [file for part in config for file in pretrained_files(part)]
+
+
+def load_pretrained(
+    module: nn.Module, checkpoint: str, prefix: str | None = None, map_location: str = 'cpu'
+) -> None:
+    """Load all weights of a module, the arguments being those of mmengine's ``Pretrained``.
+
+    Args:
+        module: A backbone of any kind, or a part of one.
+        checkpoint: A path, or an address that mmengine knows.
+        prefix: Of the module's keys. None: ``'backbone.'`` where any key begins with it, else the
+            file is of a backbone alone, whose classifier is left out.
+        map_location: Where they are loaded to at first.
+
+    Raises:
+        CheckpointError: A weight is missing, unexpected or of another shape. Counts of batches
+            may be missing.
+    """
+    state = read_state_dict(checkpoint, CheckpointLoader.load_checkpoint(checkpoint, map_location))
+    if prefix is None:
+        prefix = 'backbone.'
+        state = select_parts(state, ('backbone',))
+    prefix = f'{prefix.rstrip(".")}.'
+    own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+    kind = type(module).__name__
+    fix = f'use the {kind} that it was trained with, or correct its init_cfg in model.backbone'
+    counts = {key: value for key, value in module.state_dict().items() if key.endswith(COUNT)}
+    load_strictly(module, {**counts, **own}, checkpoint, fix)
+    print_log(f'{kind} from {checkpoint}: {len(own)} keys', logger='current')

@@ -1,0 +1,187 @@
+"""A student is built as its file records it, whatever its downstream config has."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.apis.card import read_card
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation import student as module
+from mmact_ssl.evaluation.student import build_recognizer, check_bones, with_saved_backbone
+from mmact_ssl.saved_run import SavedRun
+from tests.shipped import ROOT, load
+
+ZOO = sorted((ROOT / 'zoo').glob('*.safetensors'))
+OK = nullcontext()
+SHIFT = 'downstream/tsm-r50.py@ucf101'
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('mmaction')
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(module, 'print_log', lambda text, *_, **__: lines.append(text))
+    return lines
+
+
+def record(cfg: Config) -> SavedRun:
+    """A training checkpoint without weights that records its network."""
+    return SavedRun(__file__, dict(meta=dict(cfg=cfg.pretty_text)))
+
+
+@pytest.fixture(autouse=True)
+def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.os.path, 'getsize', lambda path: 1 << 30)
+
+
+@pytest.mark.parametrize(
+    ('name', 'option', 'message'),
+    [
+        (SHIFT, 'model.backbone.num_segments=1', 'num_segments=1, not 8'),
+        (SHIFT, 'model.backbone.shift_place=block', ''),
+        (SHIFT, 'model.backbone.strides=[1,2,2,1]', ''),
+        ('downstream/stgcn.py@nwucla', 'model.backbone.mode=spatial', 'mode=spatial'),
+        # Of a part, and of a network with adapters.
+        (
+            'downstream/gru-streams.py@nwucla',
+            'model.backbone.encoder.num_layers=1',
+            "'num_layers': 1",
+        ),
+        (
+            'downstream/r3d18-small-adapted.py@jhmdb',
+            'model.backbone.backbone.temporal_strides=[1,1,1,1]',
+            'temporal_strides=',
+        ),
+    ],
+)
+def test_the_recorded_network_takes_the_place_of_the_configs(name, option, message, said):
+    cfg = load(name)
+    before = copy.deepcopy(cfg)
+    found = with_saved_backbone(cfg, record(load(name, [option])))
+    key = option.partition('=')[0]
+    wanted = load(name, [option])
+    for part in key.split('.'):
+        found, wanted = found[part], wanted[part]
+    assert str(found) == str(wanted)
+    assert message in ''.join(said)
+    assert cfg.model == before.model
+
+
+def test_a_downstream_config_keeps_pooling_and_what_is_trained(said):
+    trained = load(SHIFT)
+    trained.model.backbone.update(
+        frozen_stages=2, norm_eval=True, with_cp=True, out_indices=(2, 3), shift_div=4
+    )
+    own = load(SHIFT, ['model.backbone.frozen_stages=1', 'model.backbone.norm_eval=False'])
+    found = with_saved_backbone(own, record(trained)).model.backbone
+    assert (found.frozen_stages, found.norm_eval, found.shift_div) == (1, False, 4)
+    assert 'out_indices' not in found and 'pretrained' not in found
+    gru = 'downstream/gru-streams.py@nwucla'
+    trained = load(gru, ['model.backbone.encoder.num_layers=1'])
+    del trained.model.backbone.encoder.pool
+    found = with_saved_backbone(load(gru), record(trained)).model.backbone.encoder
+    assert (found.num_layers, found.pool) == (1, 'mean_max')
+
+
+def test_the_config_stays_as_it_is_where_nothing_differs(said):
+    for name in (SHIFT, 'downstream/r3d18-small.py@jhmdb', 'downstream/stgcn.py@nwucla'):
+        cfg = load(name)
+        assert with_saved_backbone(cfg, record(load(name))) is cfg
+    # The student of a network with adapters, one of another class, and one under another prefix.
+    adapted = load('downstream/r3d18-small-adapted.py@jhmdb')
+    r3d = load('downstream/r3d18-small.py@jhmdb')
+    assert with_saved_backbone(adapted, record(r3d)) is adapted
+    assert with_saved_backbone(r3d, record(load(SHIFT))) is r3d
+    other = load('downstream/r3d18-small.py@jhmdb', ['model.backbone.temporal_strides=[1,1,1,1]'])
+    assert with_saved_backbone(r3d, record(other), 'heads.network.') is r3d
+    assert not said
+
+
+def test_other_data_than_that_of_the_training_is_refused():
+    cfg = load('downstream/gru-streams.py@nwucla')
+    for option in ('layout=ntu25', 'in_channels=2'):
+        trained = load('downstream/gru-streams.py@nwucla', [f'model.backbone.encoder.{option}'])
+        with pytest.raises(ConfigError, match=f'trained on data of {option}, and .* has '):
+            with_saved_backbone(cfg, record(trained))
+
+
+@pytest.mark.parametrize('text', ['', 'model = 3', 'model = dict(backbone=3)', 'model = {'])
+def test_a_file_without_a_record_is_accepted(text):
+    cfg = load(SHIFT)
+    assert with_saved_backbone(cfg, SavedRun('a.pth', dict(meta=dict(cfg=text)))) is cfg
+
+
+def test_nothing_that_is_not_on_the_list_is_built(said):
+    cfg = load(SHIFT)
+    forged = load(SHIFT)
+    forged.model.backbone.norm_cfg = dict(type='os.system', command='true')
+    assert with_saved_backbone(cfg, record(forged)) is cfg
+    assert len(said) == 1 and "'os.system', refused" in said[0]
+    assert 'the network of ' in said[0]
+
+
+def test_a_network_larger_than_its_file_is_refused(monkeypatch):
+    monkeypatch.setattr(module.os.path, 'getsize', lambda path: 10)
+    monkeypatch.setattr('mmact_ssl.parts.SPARE_VALUES', 1000)
+    trained = load(SHIFT, ['model.backbone.num_segments=1'])
+    with pytest.raises(CheckpointError, match='its network is larger than the file'):
+        with_saved_backbone(load(SHIFT), record(trained))
+
+
+@pytest.mark.parametrize(
+    ('layout', 'bones', 'refused'),
+    [
+        ('ntu25', None, True),  # of a training before checkpoints recorded them
+        ('ntu25', 'own', False),
+        ('kinect20', None, False),
+        ('kinect20', [0] * 20, True),
+    ],
+)
+def test_a_student_of_other_bones_is_refused(layout, bones, refused):
+    option = f'model.backbone.encoder.layout={layout}'
+    cfg = load('downstream/gru-streams.py@nwucla', [option])
+    own = list(LAYOUTS[layout].parents) if bones == 'own' else bones
+    saved = record(cfg)
+    saved.meta['dataset_meta'] = {} if own is None else dict(bones=own)
+    with pytest.raises(ConfigError, match=f'bones of the layout {layout}') if refused else OK:
+        check_bones(cfg, saved)
+    # Joints and their motion have none.
+    steps = cfg.test_dataloader.dataset.pipeline
+    next(step for step in steps if 'Bones' in step.type).streams = ('joint', 'motion', 'motion')
+    check_bones(cfg, saved)
+
+
+def test_weights_that_fit_two_networks_are_those_of_the_recorded_one(
+    linear_config, student_checkpoint
+):
+    content = torch.load(student_checkpoint)
+    trained = copy.deepcopy(linear_config)
+    trained.model.backbone.temporal_strides = (1, 1, 1, 1)
+    torch.save({**content, 'meta': dict(cfg=trained.pretty_text)}, student_checkpoint)
+    built = build_recognizer(linear_config, 0, SavedRun.read(student_checkpoint))
+    wanted = build_recognizer(trained, 0, SavedRun.read(student_checkpoint))
+    clip = torch.randn(1, 3, 8, 16, 16)
+    for network in (built, wanted):
+        network.eval()
+    with torch.no_grad():
+        torch.testing.assert_close(built.backbone(clip), wanted.backbone(clip))
+    assert built.backbone(clip).shape[2] == 8, 'of the clip'
+
+
+@pytest.mark.parametrize('file', ZOO, ids=lambda path: path.stem)
+def test_every_published_model_loads_in_its_downstream_config(file: Path):
+    card = read_card(file)
+    cfg = load(f'downstream/{card.backbone_name}.py@{card.config.rpartition("_")[2]}')
+    build_recognizer(cfg, 0, SavedRun.read(file))

@@ -1,0 +1,33 @@
+"""Imports run one way, also those inside functions: no room knows a room that comes after it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ['datasets', 'preparation', 'models', 'prompts', 'targets', 'engine', 'evaluation']
+ROOMS += ['apis', 'visualization']
+
+
+def imported(file: Path) -> set[str]:
+    """Rooms of this package that a file imports from; modules beside them are the ground floor."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names |= {f'{node.module}.{alias.name}' for alias in node.names}
+    parts = [name.split('.') for name in names]
+    return {part[1] for part in parts if part[0] == 'mmact_ssl' and part[1:]} & {*ROOMS}
+
+
+@pytest.mark.parametrize('room', ['', *ROOMS], ids=lambda room: room or 'ground floor')
+def test_no_room_imports_from_one_that_comes_after_it(room: str):
+    package = ROOT / 'mmact_ssl'
+    files = (package / room).rglob('*.py') if room else package.glob('*.py')
+    allowed = {*ROOMS[: ROOMS.index(room) + 1]} if room else set()
+    later = {file.name: wrong for file in files if (wrong := imported(file) - allowed)}
+    assert not later
