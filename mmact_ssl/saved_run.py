@@ -29,6 +29,7 @@ CACHES_KEY = 'target_caches'
 # Names whose values are read of a config.
 CONFIG_KEYS = (
     *('backbone_name', 'dataset_name', 'model', 'train_dataloader', 'own_folder'),
+    *('format_bodies', 'pad'),
     LABELS_KEY,
 )
 NAME = re.compile(r'[\w.-]+')  # what may become a part of a file's name

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -22,7 +23,7 @@ from mmact_ssl.engine.launch import (
     read_config,
 )
 from mmact_ssl.errors import ConfigError, KindError
-from mmact_ssl.evaluation.student import require_backbone, with_saved_backbone
+from mmact_ssl.evaluation.student import OF_THE_DATA, require_backbone, with_saved_backbone
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import DOWNSTREAM, SETS, find_set
 
@@ -51,6 +52,7 @@ def config_for(
         CheckpointError: The file does not say its network, or names code that is none.
     """
     path = _config_of(saved)
+    require_backbone(saved)
     source = data or f'the set {dataset}'
     try:
         cfg = read_config(str(path), data=data, dataset=dataset)
@@ -120,12 +122,22 @@ def read_for_card(path: str, saved: SavedRun) -> Config:
         with telling_data(None, 'nwucla'):
             cfg = read_config(path)
     if not names_a_set(cfg):
+        _forget(cfg.model.backbone, OF_THE_DATA)
         steps = (saved.config.get(name) for name in ('format_bodies', 'pad'))
         own = {step['type']: step for step in steps if step}
         for loader in (cfg.train_dataloader, cfg.test_dataloader):
             pipeline = loader.dataset.pipeline
             loader.dataset.pipeline = [own.get(step.type, step) for step in pipeline]
     return cfg
+
+
+def _forget(part: Any, names: Iterable[str]) -> None:
+    """Take arguments out of a part and the parts in it."""
+    for name in names:
+        part.pop(name, None)
+    for inner in part.values():
+        if isinstance(inner, dict):
+            _forget(inner, names)
 
 
 def fit_lists(cfg: Config, splits: bool = True) -> None:
