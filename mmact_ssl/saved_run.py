@@ -26,12 +26,10 @@ from mmact_ssl.files import reading, sha256_of_file
 LABELS_KEY = 'labels_read'
 # In the meta of a checkpoint: target -> fingerprint of its teacher -> source, of each split.
 CACHES_KEY = 'target_caches'
-# Steps of a pipeline that a config names by a variable and that depend on a folder's skeletons.
-BODIES_STEPS = ('format_bodies', 'pad')
 # Names whose values are read of a config.
 CONFIG_KEYS = (
     *('backbone_name', 'dataset_name', 'model', 'train_dataloader', 'own_folder'),
-    *BODIES_STEPS,
+    *('format_bodies', 'pad'),
     LABELS_KEY,
 )
 NAME = re.compile(r'[\w.-]+')  # what may become a part of a file's name

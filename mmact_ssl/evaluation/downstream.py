@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -22,8 +23,8 @@ from mmact_ssl.engine.launch import (
     read_config,
 )
 from mmact_ssl.errors import ConfigError, KindError
-from mmact_ssl.evaluation.student import require_backbone, with_saved_backbone
-from mmact_ssl.saved_run import BODIES_STEPS, SavedRun
+from mmact_ssl.evaluation.student import OF_THE_DATA, require_backbone, with_saved_backbone
+from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import DOWNSTREAM, SETS, find_set
 
 # Arguments of a backbone that a config found here keeps.
@@ -48,12 +49,13 @@ def config_for(
     Raises:
         ConfigError: No downstream config is for the network, or the data are skeletons where it
             reads videos, the other way round, or skeletons of another layout or dimension.
-        CheckpointError: The file does not name its network, or names code instead.
+        CheckpointError: The file does not say its network, or names code that is none.
     """
+    path = _config_of(saved)
     require_backbone(saved)
     source = data or f'the set {dataset}'
     try:
-        cfg = read_config(str(_config_of(saved)), data=data, dataset=dataset)
+        cfg = read_config(str(path), data=data, dataset=dataset)
         check_kind_of_data(cfg)
     except KindError as error:
         kinds = ['videos', 'skeletons']
@@ -68,9 +70,9 @@ def config_for(
 
 
 def _config_of(saved: SavedRun) -> Path:
-    """Path of the downstream config of a saved network."""
+    """Path of the downstream config of a network."""
     path = DOWNSTREAM / f'{saved.backbone_name}.py'
-    if not path.is_file():
+    if saved.backbone_name and not path.is_file():
         known = ', '.join(sorted(p.stem for p in DOWNSTREAM.glob('*.py')))
         raise ConfigError(
             f'{saved.path}: holds the network {saved.backbone_name!r} and there is no {path.name} '
@@ -93,6 +95,8 @@ def find_downstream(saved: SavedRun) -> Config:
         CheckpointError: The file names a type that is not a network, or records none and its data
             set is not shipped.
     """
+    if not saved.backbone_name:
+        require_backbone(saved)
     cfg = read_for_card(str(_config_of(saved)), saved)
     # With the arguments that it was trained with, such as the layout of its skeletons. The config
     # has some itself, for a file without a record of its network.
@@ -118,12 +122,22 @@ def read_for_card(path: str, saved: SavedRun) -> Config:
         with telling_data(None, 'nwucla'):
             cfg = read_config(path)
     if not names_a_set(cfg):
-        recorded = (saved.config.get(key) for key in BODIES_STEPS)
-        own = {step['type']: step for step in recorded if step}
+        _forget(cfg.model.backbone, OF_THE_DATA)
+        steps = (saved.config.get(name) for name in ('format_bodies', 'pad'))
+        own = {step['type']: step for step in steps if step}
         for loader in (cfg.train_dataloader, cfg.test_dataloader):
-            steps = loader.dataset.pipeline
-            loader.dataset.pipeline = [own.get(step.type, step) for step in steps]
+            pipeline = loader.dataset.pipeline
+            loader.dataset.pipeline = [own.get(step.type, step) for step in pipeline]
     return cfg
+
+
+def _forget(part: Any, names: Iterable[str]) -> None:
+    """Take arguments out of a part and the parts in it."""
+    for name in names:
+        part.pop(name, None)
+    for inner in part.values():
+        if isinstance(inner, dict):
+            _forget(inner, names)
 
 
 def fit_lists(cfg: Config, splits: bool = True) -> None:

@@ -11,10 +11,10 @@ from mmengine.config import Config
 
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.downstream import config_for
+from mmact_ssl.evaluation.downstream import config_for, find_downstream
 from mmact_ssl.evaluation.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.saved_run import SavedRun
-from tests.shipped import CONFIGS, load, own_folder
+from tests.shipped import CONFIGS, load, own_folder, steps
 from tools.train import load_config, parse_args
 
 
@@ -71,10 +71,19 @@ def test_the_config_of_a_checkpoint_is_that_of_its_network(tmp_path):
     for name in ('nwucla', 'utdmhad-skeleton'):
         found = config_for(SavedRun.read(checkpoint), None, dataset=name)
         assert (found.dataset_name, found.model.backbone.encoder.hidden_size) == (name, 8)
-    with pytest.raises(ConfigError, match='layout=kinect20, and ntu60-xsub has layout=ntu25'):
+    with pytest.raises(ConfigError, match='of layout=kinect20, and .* has layout=ntu25'):
         config_for(SavedRun.read(checkpoint), None, dataset='ntu60-xsub')
     with pytest.raises(ConfigError, match='for skeletons, .*, and the set jhmdb holds videos'):
         config_for(SavedRun.read(checkpoint), None, dataset='jhmdb')
+
+
+def test_a_student_of_a_folder_that_is_gone_has_its_bodies(tmp_path):
+    text = load('ms2l_gru_nwucla.py').pretty_text
+    changed = text.replace('kinect20', 'ntu25').replace("'nwucla'", "'gone'").replace('201', '77')
+    torch.save(dict(state_dict={}, meta=dict(cfg=changed)), tmp_path / 'a.pth')
+    found = find_downstream(SavedRun.read(tmp_path / 'a.pth'))
+    assert found.model.backbone.layout == 'ntu25'
+    assert [s.num_frames for s in steps(found.test_dataloader, 'PadFrames')] == [77]
 
 
 def test_the_knn_monitor_reads_the_set_of_the_run():

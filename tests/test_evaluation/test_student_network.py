@@ -13,12 +13,11 @@ from mmengine.registry import init_default_scope
 
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation import student as module
 from mmact_ssl.evaluation.student import build_recognizer, check_bones, with_saved_backbone
 from mmact_ssl.saved_run import SavedRun
-from tests.shipped import CONFIGS, ROOT, load
+from tests.shipped import ROOT, load
 
 ZOO = sorted((ROOT / 'zoo').glob('*.safetensors'))
 OK = nullcontext()
@@ -61,7 +60,7 @@ def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
             "'num_layers': 1",
         ),
         (
-            'downstream/linear_r3d-adapted_jhmdb.py',
+            'downstream/r3d18-small-adapted.py@jhmdb',
             'model.backbone.backbone.temporal_strides=[1,1,1,1]',
             'temporal_strides=',
         ),
@@ -101,7 +100,7 @@ def test_the_config_stays_as_it_is_where_nothing_differs(said):
         cfg = load(name)
         assert with_saved_backbone(cfg, record(load(name))) is cfg
     # The student of a network with adapters, one of another class, and one under another prefix.
-    adapted = load('downstream/linear_r3d-adapted_jhmdb.py')
+    adapted = load('downstream/r3d18-small-adapted.py@jhmdb')
     r3d = load('downstream/r3d18-small.py@jhmdb')
     assert with_saved_backbone(adapted, record(r3d)) is adapted
     assert with_saved_backbone(r3d, record(load(SHIFT))) is r3d
@@ -184,10 +183,5 @@ def test_weights_that_fit_two_networks_are_those_of_the_recorded_one(
 @pytest.mark.parametrize('file', ZOO, ids=lambda path: path.stem)
 def test_every_published_model_loads_in_its_downstream_config(file: Path):
     card = read_card(file)
-    configs = [
-        cfg
-        for path in CONFIGS.glob(f'downstream/*_{card.config.rpartition("_")[2]}.py')
-        if (cfg := read_config(str(path))).backbone_name == card.backbone_name
-    ]
-    assert configs
-    build_recognizer(configs[0], 0, SavedRun.read(file))
+    cfg = load(f'downstream/{card.backbone_name}.py@{card.config.rpartition("_")[2]}')
+    build_recognizer(cfg, 0, SavedRun.read(file))

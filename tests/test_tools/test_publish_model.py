@@ -306,7 +306,7 @@ def test_a_card_takes_the_figures_of_one_variant(demo_checkpoint, make_result, t
 
 
 def test_a_network_that_no_config_evaluates_needs_one(training_checkpoint, tmp_path):
-    with pytest.raises(SystemExit, match='there is no .*: give a downstream config'):
+    with pytest.raises(SystemExit, match='give a downstream config'):
         main([str(training_checkpoint), str(tmp_path / 'x')])
     other = 'configs/downstream/r3d18-small.py'
     with pytest.raises(SystemExit, match=r'error: .*weights do not fit'):
