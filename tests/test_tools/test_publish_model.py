@@ -105,7 +105,7 @@ def test_stock_mmaction2_loads_it_whole(training_checkpoint: Path, tmp_path: Pat
     )
     backbone = {**BACKBONE, 'type': 'ResNet3d'}
     code = f"""
-import importlib.util, torch
+import importlib.util, sys, torch
 spec = importlib.util.spec_from_file_location('fixes', {fixes_path()!r})
 fixes = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(fixes)
