@@ -24,8 +24,8 @@ class ClassificationHead(PretextHead):
         in_channels: Size of the pooled feature.
         num_classes: K.
         hidden_dim: Of a hidden layer with batch normalization; None: a linear classifier.
-        loss: Of logits and labels.
-        inputs: Of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B,)``, -1 = none. Any other
+        loss: Loss of logits and labels.
+        inputs: Names of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B,)``, -1 = none. Any other
             name is a further view of the clip, ``(B, D)``: it has the clip's label, even where it
             shows another camera, and the loss is the mean over the views (our choice).
     """

@@ -37,8 +37,8 @@ class ConsistencyHead(PretextHead):
         consistency: ``'appearance'`` or ``'motion'``.
         queue_size, momentum: Keys to keep, of a copy of the projector; 0: contrast in the batch.
         hidden_dim, embedding_dim: Of the projector, whose output is normalized over the batch.
-        loss: Of embeddings, positives and negatives.
-        inputs: Of ``query``, ``key`` ``(B, C, T, H, W)`` or ``(B, C)``, ``video`` int64
+        loss: Loss of embeddings, positives and negatives.
+        inputs: Names of ``query``, ``key`` ``(B, C, T, H, W)`` or ``(B, C)``, ``video`` int64
             ``(B,)``, and for motion of their ``_speed`` int64 ``(B,)``, ``_valid`` bool ``(B, T)``.
     """
 

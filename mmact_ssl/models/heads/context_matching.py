@@ -28,8 +28,8 @@ class ContextMatchingHead(PretextHead):
         frame_channels: Channels of its last map.
         embedding_dim: Size of the shared space.
         hidden_dim: Size of the projectors' hidden layer.
-        loss: Of embeddings of clips and I-frames.
-        inputs: Of ``static`` ``(B, C, T', H', W')``, ``keyframes`` ``(B, 3, K, H, W)`` and
+        loss: Loss of embeddings of clips and I-frames.
+        inputs: Names of ``static`` ``(B, C, T', H', W')``, ``keyframes`` ``(B, 3, K, H, W)`` and
             ``valid`` bool ``(B, K)``.
     """
 

@@ -39,7 +39,7 @@ class ContrastHead(PretextHead):
         streams: Number of equal parts of the feature, one after another, that are contrasted by
             projectors of their own; their losses are summed, so that no stream can leave the work
             to another. Our choice.
-        loss: Of two sets of projections.
+        loss: Loss of two sets of projections.
         inputs: View -> name of its input ``(B, D)``, where that is not ``'<view>.pooled'``.
     """
 

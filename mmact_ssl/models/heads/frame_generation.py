@@ -36,9 +36,9 @@ class FrameGenerationHead(PretextHead):
         channels, discriminator_channels: Of the generator at 8x8 and the discriminators' start.
         resolutions: Sides of the generated frames.
         frame_stride: Generate every so many frames of the view.
-        loss: Of generated and real frames.
-        adversarial: Of the GAN; None leaves plain reconstruction without discriminators.
-        inputs: Of ``static`` and ``dynamic`` ``(B, C, T', H', W')``, of the ``frames``
+        loss: Loss of generated and real frames.
+        adversarial: Loss of the GAN; None leaves plain reconstruction without discriminators.
+        inputs: Names of ``static`` and ``dynamic`` ``(B, C, T', H', W')``, of the ``frames``
             ``(B, 3, T, H, W)``, and which of them are ``valid``, bool ``(B, T)``. For frames after
             the clip also of the clip, ``continued``.
     """

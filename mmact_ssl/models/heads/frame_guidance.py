@@ -28,7 +28,7 @@ class FrameGuidanceHead(PretextHead):
     Args:
         in_channels: Of the map.
         channels: Of the teacher's embedding.
-        inputs: Of ``feature_map`` ``(B, C, T', H', W')``, ``target`` ``(B, T, D)`` and
+        inputs: Names of ``feature_map`` ``(B, C, T', H', W')``, ``target`` ``(B, T, D)`` and
             ``valid``, bool ``(B, T)``. Where the student has fewer frames, ``T' < T``, the target
             is averaged over those that became one.
     """

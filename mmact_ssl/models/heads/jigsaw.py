@@ -21,7 +21,7 @@ class JigsawHead(ClassificationHead):
         in_channels: Size of the pooled feature.
         segments: Number of segments that the pipeline shuffles.
         hidden_dim: Size of the hidden layer.
-        inputs: Of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B,)``, 0..segments!-1.
+        inputs: Names of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B,)``, 0..segments!-1.
     """
 
     inputs = dict(pooled='shuffled.pooled', label='targets.shuffled.permutation')

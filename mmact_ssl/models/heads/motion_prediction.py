@@ -36,8 +36,8 @@ class MotionPredictionHead(PretextHead):
         layout: Name of the joint layout.
         num_persons, coordinates: M and C of the clip.
         hidden_size, num_layers: Of the decoder.
-        loss: Of predicted and real clips.
-        inputs: Of ``feature_map`` ``(B, M', C', T', V')`` of the masked clip, ``masked``
+        loss: Loss of predicted and real clips.
+        inputs: Names of ``feature_map`` ``(B, M', C', T', V')`` of the masked clip, ``masked``
             and ``clip`` ``(B, M, T, V, C)``, 0 in the padding, and ``valid`` bool ``(B, M, T)``.
     """
 

@@ -44,8 +44,8 @@ class ParsingDistillationHead(PretextHead):
         background_share: Probability of the background before training, at the loss's temperature,
             above 0 and below 1; the parts share the rest alike.
         view: The view whose parts are predicted.
-        loss: Of logits and the teacher's distribution at each pixel.
-        inputs: Of ``features`` ``(B, C', T', H', W')``, the teacher's ``parts``
+        loss: Loss of logits and the teacher's distribution at each pixel.
+        inputs: Names of ``features`` ``(B, C', T', H', W')``, the teacher's ``parts``
             ``(B, T, C, h, w)`` in 0..1, and ``valid`` bool ``(B, T)``.
     """
 

@@ -34,9 +34,9 @@ class PosePredictionHead(PretextHead):
         samples: Futures that training draws of each clip.
         hint_dropout: Share of training clips that are read from ``f_d`` alone; the rest start at
             the last observed pose, evaluation never does. See docs/studies/csvr.md for why.
-        loss: Of joints, in units of half the view's side.
-        adversarial: Of the GAN; None leaves a plain regression without discriminator.
-        inputs: Of ``dynamic`` ``(B, C, T', H', W')``, ``observed`` and ``future``
+        loss: Loss of joints, in units of half the view's side.
+        adversarial: Loss of the GAN; None leaves a plain regression without discriminator.
+        inputs: Names of ``dynamic`` ``(B, C, T', H', W')``, ``observed`` and ``future``
             ``(B, T, V, 3)`` (x, y as fractions of the view, visibility), and their valid frames,
             bool ``(B, T)``.
     """

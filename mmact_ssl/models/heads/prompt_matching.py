@@ -42,8 +42,8 @@ class PromptMatchingHead(PretextHead):
         hidden_dim, embedding_dim, momentum: Of the projectors, and of their moving averages.
         alpha_max, schedule: Of alpha, ``'cosine'`` or ``'constant'``; 0: targets stay hard.
         streams: Parts of the feature, each with projectors of its own.
-        loss: Of queries, keys and their soft targets; holds tau, tau_k and beta.
-        inputs: Of ``pooled`` and, with cross-consistency, ``momentum_pooled`` ``(B, C)``,
+        loss: Loss of queries, keys and their soft targets; holds tau, tau_k and beta.
+        inputs: Names of ``pooled`` and, with cross-consistency, ``momentum_pooled`` ``(B, C)``,
             ``prompt`` ``(B, 1, P)``, ``valid`` bool ``(B,)``.
     """
 

@@ -27,7 +27,7 @@ class RecognitionHead(PretextHead):
     Args:
         cls_head: Config of an mmaction2 head with its ``num_classes`` and loss, e.g.
             ``mmaction.I3DHead`` on a 3D student, ``mmaction.TSNHead`` on a 2D one.
-        inputs: Of ``feature_map`` ``(B, C, T, H, W)``, ``label`` int64 ``(B,)``, -1 = none.
+        inputs: Names of ``feature_map`` ``(B, C, T, H, W)``, ``label`` int64 ``(B,)``, -1 = none.
     """
 
     inputs = dict(feature_map='clip.feature_map', label='targets.sample.label')

@@ -45,7 +45,7 @@ class TeacherGuidanceHead(PretextHead):
         contrast: Weight of finding the other clip of the video, ``>= 0``.
         agreement: Weight of agreeing with the teacher on the same clip, ``>= 0``.
         hidden_dim: Of the projectors; 0: linear ones.
-        loss: Of the contrast.
+        loss: Loss of the contrast.
         inputs: Argument -> name of its input, where that is not ``'<view>.pooled'`` ``(B, C)``,
             ``'targets.<view>.valid'`` bool ``(B, T)`` or ``'targets.<view>.<teacher>'``
             ``(B, T, ...)``, ``(B, 1, ...)`` from a teacher that reads whole clips.
