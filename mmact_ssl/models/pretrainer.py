@@ -111,10 +111,8 @@ class MultiTaskPretrainer(BaseModel):
             )
         self.balancer: Balancer = MODELS.build({**balancer, 'tasks': list(self.heads)})
         self.shared_weights = shared_weights
-        # The task whose loss is being computed, for errors of the first step.
-        self.current_task: str | None = None
-        # Functions that each step calls, see GradientShareHook.
-        self.loss_observers: list[LossObserver] = []
+        self.current_task: str | None = None  # its loss is being computed; for errors
+        self.loss_observers: list[LossObserver] = []  # called in each step, see GradientShareHook
         self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
         # torch's class: mmengine's initialization would overwrite the teachers' weights.
         self.teachers = nn.ModuleDict(

@@ -11,7 +11,7 @@ from .classification import ClassificationHead
 
 @MODELS.register_module()
 class JigsawHead(ClassificationHead):
-    """Recognize in which order the segments of a shuffled clip lie.
+    """Recognize the order of the segments of a shuffled clip.
 
     ``cross_entropy(W2 relu(batch_norm(W1 feature)), permutation)`` over all ``segments!`` orders,
     numbered as :func:`itertools.permutations` lists them. As published (MS2L, arXiv 2010.05599, and
