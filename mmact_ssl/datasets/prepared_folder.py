@@ -196,15 +196,15 @@ def split_folder(folder: dict[str, Any], fraction: float = 0.25, seed: int = 0) 
     fix = f'prepare it with labels: `{folder["prepare_command"]}`'
     names, labels = read_annotation(folder['train'], fix)
     groups = read_groups(folder['groups'], names) if folder['groups'] else None
-    held, how = hold_out(np.asarray(labels), fraction, seed, groups)
-    if not held.any():
+    is_test, how = hold_out(np.asarray(labels), fraction, seed, groups)
+    if not is_test.any():
         raise DataError(f'{folder["train"]}: every class has one sample, none can be held out')
-    for key, name, chosen in zip(('train', 'test'), HELD_OUT, (~held, held)):
+    for key, name, chosen in zip(('train', 'test'), HELD_OUT, (~is_test, is_test)):
         folder[key] = str(Path(folder['root'], name))
         lines = (f'{names[i]} {labels[i]}\n' for i in np.flatnonzero(chosen))
         write_atomically(folder[key], ''.join(lines))
     return (
-        f'{folder["root"]} has no test list: {held.sum()} of {len(held)} samples are held out '
+        f'{folder["root"]} has no test list: {is_test.sum()} of {len(is_test)} samples are held out '
         f'{how} (seed {seed}), see {folder["test"]}'
     )
 
@@ -242,11 +242,11 @@ def hold_out(
             if len(test) and set(labels[train]) == set(labels):
                 return np.isin(np.arange(len(labels)), test), BY_GROUPS
     rng = np.random.default_rng(seed)
-    held = np.zeros(len(labels), dtype=bool)
+    is_test = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         if len(members) < 2:
             continue
         size = int(np.clip(round(fraction * len(members)), 1, len(members) - 1))
-        held[rng.permutation(members)[:size]] = True
-    return held, 'clip by clip'
+        is_test[rng.permutation(members)[:size]] = True
+    return is_test, 'clip by clip'

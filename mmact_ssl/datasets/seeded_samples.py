@@ -83,7 +83,7 @@ class SeededSamples(BaseDataset):
 
         ``first`` is the index of this data set's first sample among all joined data sets.
         """
-        if not self._progress.is_shared():  # a copy of the data set has a tensor of its own
+        if not self._progress.is_shared():  # the tensor of a copied data set is not shared
             self._progress.share_memory_()
         self._progress[:] = torch.tensor([seed, epoch, first, 1])
 
@@ -140,7 +140,7 @@ def build_pipeline(
     caches: Mapping[str, str] | None = None,
     videos: str = '',
 ) -> Compose:
-    """Build transforms in this package's scope, whatever scope the last runner had.
+    """Build transforms in this package's scope, independent of the last runner's.
 
     Args:
         pipeline: Configs of transforms, or transforms.

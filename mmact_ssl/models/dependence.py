@@ -20,9 +20,9 @@ def features_of_another_clip(
     the clip after that, so that a feature matches neither a target nor another view's feature. In a
     batch that is too small, a view keeps its own features.
 
-    Targets, features of a momentum encoder, and masks do not move. One mask moves: that of a view
-    of which the head reads only features, since it marks padding in these. All of this is our
-    choice.
+    Targets and features of a momentum encoder do not move. The mask of a view moves only if the
+    head reads nothing but features of this view, since it then marks their padding. All of this is
+    our choice.
 
     Args:
         sources: Argument -> name of the input, as in ``head.inputs``.

@@ -104,7 +104,7 @@ def read_sentence_text(path: str | os.PathLike[str]) -> str:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make a dict; ValueError for a repeated key, of which json would keep the last value."""
+    """Make a dict; ValueError for a repeated key, which json would silently overwrite."""
     content: dict[str, Any] = {}
     for key, value in pairs:
         if key in content:

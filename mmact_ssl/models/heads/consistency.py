@@ -100,11 +100,11 @@ class ConsistencyHead(PretextHead):
             columns, column_labels = gather(keys.float()), gather(key_labels)
             positive, negative = clip_relations(self.consistency, query_labels, column_labels)
             if self.training:
-                alike, other = clip_relations(self.consistency, query_labels, self.queue.labels)
+                same, other = clip_relations(self.consistency, query_labels, self.queue.labels)
                 # For appearance no positives of the queue: old weights made them.
-                alike &= self.queue.filled & (self.consistency == 'motion')
+                same &= self.queue.filled & (self.consistency == 'motion')
                 columns = torch.cat([columns, self.queue.features])
-                positive = torch.cat([positive, alike], dim=1)
+                positive = torch.cat([positive, same], dim=1)
                 negative = torch.cat([negative, other & self.queue.filled], dim=1)
                 self.queue.enqueue(keys, key_labels)
         outputs = self.loss_module(rows.flatten(0, 1), columns, positive, negative)

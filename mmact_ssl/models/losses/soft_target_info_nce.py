@@ -73,14 +73,14 @@ def soft_targets(
     """
     with full_precision(own):
         all_valid = gather(valid)
-        alike = _softmax_of_cosines(own, own, all_valid, temperature)
+        similar = _softmax_of_cosines(own, own, all_valid, temperature)
         if momentum is not None:
             consistent = _softmax_of_cosines(*momentum, all_valid, temperature)
-            alike = beta * alike + (1 - beta) * consistent
+            similar = beta * similar + (1 - beta) * consistent
         rows = torch.arange(len(valid), device=valid.device)
-        identity = torch.zeros_like(alike)
+        identity = torch.zeros_like(similar)
         identity[rows, rows + get_rank() * len(valid)] = 1
-        return (1 - alpha) * identity.masked_fill(~all_valid, 0.0) + alpha * alike
+        return (1 - alpha) * identity.masked_fill(~all_valid, 0.0) + alpha * similar
 
 
 def _softmax_of_cosines(

@@ -179,7 +179,7 @@ class JointMask(BaseTransform):
 
 def _drawn_joints(joints: int, fraction: float) -> np.ndarray:
     """Draw a share of the joints, rounded down, without replacement: bool (V,)."""
-    # The small term keeps 0.3 of 10 joints at 3, whatever the last bit of the product.
+    # The small term makes 0.3 of 10 joints 3, in spite of rounding.
     return np.random.permutation(joints) < int(joints * fraction + 1e-9)
 
 

@@ -173,9 +173,9 @@ def _axes(x: np.ndarray, y: np.ndarray, first: str) -> tuple[np.ndarray, np.ndar
 
 
 def _filled(values: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Replace the ``values`` (T, ...) that are not ``good`` (T,) by the last good one before them.
+    """Replace ``values`` (T, ...) that are not ``good`` (T,) by the last good value before them.
 
-    Values before the first good one take that; without any good one all stay as they are.
+    Values before the first good value are replaced by it. Without good values nothing changes.
     """
     if not good.any():
         return values
