@@ -204,7 +204,7 @@ def split_folder(folder: dict[str, Any], fraction: float = 0.25, seed: int = 0) 
         lines = (f'{names[i]} {labels[i]}\n' for i in np.flatnonzero(chosen))
         write_atomically(folder[key], ''.join(lines))
     return (
-        f'{folder["root"]} has no test list: {is_test.sum()} of {len(is_test)} samples are held out '
+        f'{folder["root"]} has no test list: {is_test.sum()} of {len(names)} samples are held out '
         f'{how} (seed {seed}), see {folder["test"]}'
     )
 
