@@ -1,4 +1,4 @@
-"""Decoded frames as RGB arrays: scaled, turned and mirrored."""
+"""Conversion of decoded frames to RGB arrays: scaled, turned and mirrored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 
-# swscale starts a thread per core unless told otherwise; before PyAV 17 it had one thread.
+# By default swscale starts a thread per core. Before PyAV 17 it had one thread.
 _REFORMAT_OPTIONS: dict[str, Any] = (
     {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
 )
@@ -22,7 +22,7 @@ class FrameConverter:
         scale = 1 if short_side is None else short_side / min(size)
         self._options: dict[str, Any] = {
             **dict(zip(('width', 'height'), (max(1, round(side * scale)) for side in size))),
-            # AREA averages where it scales down: fine texture does not alias, and it is quick.
+            # AREA averages when it scales down: no aliasing of fine texture, and quick.
             'interpolation': 'AREA',
             **_REFORMAT_OPTIONS,
         }
@@ -32,17 +32,17 @@ class FrameConverter:
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         """RGB, uint8 (H, W, 3), upright."""
         if frame.format.name in ('yuv420p', 'yuvj420p'):
-            # Scaling before the conversion to RGB has half as many numbers to average.
+            # Scaling in YUV averages half as many numbers as scaling in RGB.
             frame = self._scaler.reformat(frame, **self._options)
         array = self._painter.reformat(frame, format='rgb24', **self._options).to_ndarray()
-        placed = frame.side_data.get(SideData.DISPLAYMATRIX)
-        return array if placed is None else _upright(array, np.frombuffer(placed, np.int32))
+        matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
+        return array if matrix is None else _upright(array, np.frombuffer(matrix, np.int32))
 
 
 def _upright(array: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Turn and mirror a frame (H, W, 3) as a display matrix asks, by quarters of a turn.
+    """Turn a frame (H, W, 3) by quarter turns and mirror it, as its display matrix asks.
 
-    A place (x, y) is shown at (a x + c y, b x + d y), ``matrix`` being (a, b, _, c, d, ...).
+    The matrix is (a, b, _, c, d, ...): point (x, y) is shown at (a x + c y, b x + d y).
     """
     a, b, c, d = matrix[[0, 1, 3, 4]].tolist()
     if abs(b) > abs(a):  # lines become columns

@@ -1,4 +1,4 @@
-"""Drawing the labeled part of a data set."""
+"""Random draw of the samples that keep their labels."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def label_subset(
 ) -> np.ndarray:
     """Draw the labeled part of a training split, the same share of every class.
 
-    Each class keeps ``max(1, round(fraction * size))`` samples. The draw depends on the names of a
-    class and the seed alone, not on the order of the file nor on other classes, and at one seed a
-    smaller fraction is a part of a larger one.
+    Each class keeps ``max(1, round(fraction * size))`` samples. The draw depends only on the names
+    of a class and the seed, not on the order of the file or on other classes. With the same seed, a
+    smaller fraction is a subset of a larger one.
 
     Args:
         names: N video names, all different.
@@ -34,20 +34,20 @@ def label_subset(
     for label in np.unique(labels):
         members = sorted(np.flatnonzero(labels == label).tolist(), key=lambda i: names[i])
         generator = np.random.default_rng([seed, int(label)])
-        keep = max(1, round(fraction * len(members)))
-        chosen += [members[i] for i in generator.permutation(len(members))[:keep]]
+        size = max(1, round(fraction * len(members)))
+        chosen += [members[i] for i in generator.permutation(len(members))[:size]]
     return np.sort(np.asarray(chosen, dtype=np.int64))
 
 
 def drop_labels(data_list: Sequence[dict[str, Any]], fraction: float, seed: int) -> None:
-    """Set the ``label`` of the samples that are not drawn to -1, in place.
+    """Draw a labeled part and set the ``label`` of all other samples to -1, in place.
 
     Args:
-        data_list: Infos of a data set with ``filename`` and ``label``, -1 = none.
-        fraction, seed: Of :func:`label_subset`, as the evaluation protocols draw it.
+        data_list: Samples of a data set with ``filename`` and ``label``, -1 = none.
+        fraction, seed: As for :func:`label_subset`, which the evaluation protocols use too.
     """
     labeled = [info for info in data_list if info['label'] >= 0]
-    # In a shard a video has the name that it has in a folder.
+    # A video has the same name in a shard as in a folder, and so the same draw.
     paths = [info['filename'] for info in labeled]
     names = [(split_path(path) or ('', path))[1] for path in paths]
     labels = np.array([info['label'] for info in labeled])

@@ -1,4 +1,4 @@
-"""Layouts of skeletons and of part maps: names, and what a flip exchanges."""
+"""Layouts of skeletons and part maps: names, and the pairs that a flip exchanges."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class _Layout:
-    """Named places in a fixed order.
+    """Names of joints or parts in a fixed order.
 
-    Names that begin with ``left_`` and ``right_`` pair up; they are from the person's own point of
-    view.
+    Names that begin with ``left_`` and ``right_`` pair up. Left and right are the person's own.
     """
 
     name: str
@@ -21,13 +20,13 @@ class _Layout:
 
     @cached_property
     def flip_indices(self) -> np.ndarray:
-        """int64 (len(names),), read-only: the order in which left and right changed places."""
+        """int64 (len(names),), read-only: the order with left and right exchanged."""
         order = np.array([self.names.index(_mirrored(name)) for name in self.names], np.int64)
         order.setflags(write=False)  # all callers share it
         return order
 
     def index(self, *names: str) -> list[int]:
-        """Indices of the places called ``names``; ValueError if one is not there."""
+        """Indices of ``names``; ValueError if the layout lacks one."""
         unknown = [name for name in names if name not in self.names]
         if unknown:
             raise ValueError(
@@ -38,7 +37,7 @@ class _Layout:
 
 @dataclass(frozen=True)
 class SkeletonLayout(_Layout):
-    """Joint order of one kind of skeleton; ``pose[..., flip_indices, :]`` is its mirror image.
+    """Joint order of one kind of skeleton; ``pose[..., flip_indices, :]`` exchanges its sides.
 
     Attributes:
         limbs: Pairs of joint indices, the lines of a drawing.
@@ -60,7 +59,7 @@ class SkeletonLayout(_Layout):
 
 @dataclass(frozen=True)
 class PartLayout(_Layout):
-    """Channel order of part maps (C, h, w); ``maps[..., flip_indices, :, :]`` are mirrored ones."""
+    """Channels of part maps (C, h, w); ``maps[..., flip_indices, :, :]`` exchanges their sides."""
 
 
 def _mirrored(name: str) -> str:
@@ -70,12 +69,12 @@ def _mirrored(name: str) -> str:
 
 
 def _layout(name: str, joints: str, edges: str, bones: str = '', limbs: str = '') -> SkeletonLayout:
-    """Build a layout from joint names, and pairs written ``joint-joint``, separated by blanks.
+    """Build a layout from joint names and pairs ``parent-joint``, separated by blanks.
 
     Args:
-        edges: Each from the joint nearer to the root of the bones, which are these edges.
-        bones: Those that are not an edge, from the parent.
-        limbs: The lines of a drawing; the edges by default.
+        edges: Edges of the graph; each is a bone too.
+        bones: Bones that are not edges.
+        limbs: Lines of a drawing, in either direction; the edges by default.
     """
     names = tuple(joints.split())
 
@@ -159,7 +158,7 @@ PART_LAYOUTS: dict[str, PartLayout] = {
     for name, parts in {
         # A silhouette: the probability that a pixel shows a person.
         'person': 'person',
-        # What the demo world paints, in the order of its LIP labels; `LIP_LABELS` there has them.
+        # The demo world's parts, in the order of its `LIP_LABELS`.
         'demo_parts': 'background hair upper_clothes face left_arm right_arm left_leg right_leg '
         'left_shoe right_shoe',
         # Look into Person (Gong et al. 2017).
@@ -168,7 +167,7 @@ PART_LAYOUTS: dict[str, PartLayout] = {
         # ATR (Liang et al. 2015).
         'atr': 'background hat hair sunglasses upper_clothes skirt pants dress belt left_shoe '
         'right_shoe face left_leg right_leg left_arm right_arm bag scarf',
-        # What is drawn from poses, see PosePartsTeacher; lower arms with hands.
+        # Parts that PosePartsTeacher draws from poses; the lower arms include the hands.
         'pose_parts': 'background head torso left_upper_arm right_upper_arm left_lower_arm '
         'right_lower_arm left_upper_leg right_upper_leg left_lower_leg right_lower_leg',
         # Pascal-Person-Part (Chen et al. 2014), seven coarse parts without sides.

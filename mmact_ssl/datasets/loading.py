@@ -1,4 +1,4 @@
-"""Data loaders whose workers send a batch in few pieces, end with their parent, and never hang."""
+"""Data loaders whose workers send a batch as few tensors, end with their parent, and never hang."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from torch.utils.data import DataLoader, default_collate
 
 from mmact_ssl.compat import fix_video_lists
 
-# Seconds that training waits for a batch; a worker that cannot send one says nothing.
+# Seconds that training waits for a batch. A stuck worker raises no error.
 TIMEOUT = 1800
 
 
 def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
-    """Build a data loader as mmengine's Runner does, whose workers are not left alone.
+    """Build a data loader as mmengine's Runner does, with workers that end with this process.
 
-    Batches are of the form of ``pseudo_collate``, but views and targets of one shape are stacked by
-    the worker; other lists travel as one piece each. torch sends every tensor by a file descriptor
-    of its own: a batch of 256 clips of 13 tensors needs 3,328 of them, and a worker that has no
-    more left hangs. Without a GPU ``pin_memory`` is left out, of which torch would only warn.
+    Batches have the form of ``pseudo_collate``, but the workers stack views and targets of equal
+    shape and send every other list in one piece. torch sends each tensor through its own file
+    descriptor: a batch of 256 clips of 13 tensors needs 3,328 of them, and a worker that has none
+    left hangs. Without a GPU ``pin_memory`` is dropped, since torch would only warn about it.
 
-    Fewer samples than a batch, of which ``drop_last`` would leave nothing, are one batch.
+    If there are fewer samples than a batch, they are one batch in spite of ``drop_last``.
 
     Args:
-        config: Config of the loader, or a loader, which is returned.
+        config: Config of the loader; a loader is returned unchanged.
         args, kwargs: As for ``Runner.build_dataloader``.
     """
     if isinstance(config, DataLoader):
@@ -72,14 +72,11 @@ def _build_dataset(dataset: Any) -> Any:
 
 
 def collate(samples: Sequence[Any]) -> Any:
-    """Collate as ``pseudo_collate`` does, with stacked views and targets, and lists in one piece.
-
-    Views and targets, named as PackInputs names them, are stacked where they have one shape.
-    """
+    """Collate as ``pseudo_collate``, but stack views and targets of equal shape."""
     batch = pseudo_collate(samples)
-    # Samples of mmaction2 have no targets, and its models want their inputs as lists.
-    named = isinstance(batch, Mapping) and isinstance(batch.get('targets'), Mapping)
-    return _join(batch, named)
+    # Samples of mmaction2 have no targets, and its models need their inputs as lists.
+    has_targets = isinstance(batch, Mapping) and isinstance(batch.get('targets'), Mapping)
+    return _join(batch, has_targets)
 
 
 def _join(batch: Any, stack: bool) -> Any:
@@ -89,19 +86,19 @@ def _join(batch: Any, stack: bool) -> Any:
         return batch
     kinds = {(item.shape, item.dtype) if isinstance(item, Tensor) else None for item in batch}
     if stack and len(kinds) == 1 and None not in kinds:
-        return default_collate(batch)  # in a worker at once into memory that is shared
+        return default_collate(batch)  # a worker stacks into shared memory
     return Piece(batch)
 
 
 class Piece(list):
-    """List of a batch, which goes from a worker to its parent as one tensor or a few bytes."""
+    """List of a batch that a worker sends to its parent as one tensor or one byte string."""
 
     def __reduce__(self) -> tuple:
         is_joined = all(isinstance(item, Tensor) for item in self)
         if self and is_joined and len({item.dtype for item in self}) == 1:
             joined = torch.cat([item.detach().reshape(-1) for item in self])
             return _split, (joined, [item.shape for item in self])
-        # By Python's own pickler, which copies tensors inside of samples.
+        # Python's own pickler copies tensors inside samples; torch's would share each of them.
         return pickle.loads, (pickle.dumps(list(self)),)
 
 
@@ -111,13 +108,12 @@ def _split(joined: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
 
 
 def end_with_parent(parent: Optional[int] = None) -> None:
-    """Make Linux kill this process as soon as its parent has ended.
+    """Ask Linux to kill this process as soon as its parent has ended; elsewhere do nothing.
 
-    torch's own watch over the parent does not reach a worker that is blocked in a full pipe. Linux
-    alone can do this.
+    torch's own check of the parent does not run in a worker that is blocked by a full pipe.
 
     Args:
-        parent: Number of the parent process, which may have ended already.
+        parent: Id of the parent process, which may have ended already.
     """
     if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -126,10 +122,10 @@ def end_with_parent(parent: Optional[int] = None) -> None:
 
 
 def obey_parent_alone(parent: int) -> None:
-    """Make this process end on SIGTERM from its parent alone, and never on SIGUSR1.
+    """End this process on SIGTERM from its parent only, and never on SIGUSR1; Linux only.
 
-    Slurm sends its signals to workers too, while the training that reads from them finishes a step.
-    Linux alone tells who has sent a signal.
+    Slurm also sends its signals to workers, while the training process still needs their batches to
+    finish a step. Other systems do not tell who sent a signal.
     """
     if sys.platform == 'linux':
         signals = {signal.SIGTERM, signal.SIGUSR1}

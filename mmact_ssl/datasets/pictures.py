@@ -1,18 +1,18 @@
-"""Pictures in the packets of a video stream, by their headers alone."""
+"""Reading which picture a packet of a video stream contains, from its header alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# Codecs of which each packet holds one picture of type I.
+# Codecs whose packets each contain one picture of type I.
 ALL_INTRA = ('dnxhd', 'ffv1', 'ffvhuff', 'huffyuv', 'mjpeg', 'png', 'prores', 'rawvideo')
-# Codecs of which each packet holds one picture of a type that the decoder alone finds.
+# Codecs whose packets each contain one picture. Its type is known after decoding only.
 ONE_PICTURE = ('av1', 'gif', 'hevc', 'libaom-av1', 'libdav1d')
-# A picture of MPEG-4 that only says "as before" is smaller, and gives no frame.
+# An MPEG-4 picture that repeats the last one is smaller, and the decoder returns no frame for it.
 MPEG4_LEAST = 20  # bytes
-RECOVERY_POINT = 6  # type of an H.264 SEI message; later messages of a unit are not looked at
-# Profiles of H.264 whose sequence parameter sets begin with the format of the samples.
+RECOVERY_POINT = 6  # type of an H.264 SEI message; only the first message of a unit is read
+# H.264 profiles whose sequence parameter sets begin with the sample format.
 _WITH_FORMAT = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)
 
 
@@ -20,17 +20,17 @@ class Picture(NamedTuple):
     """The one picture of a packet."""
 
     is_shown: bool
-    is_intra: bool | None = None  # of type I; None: the decoder alone finds out
-    can_start: bool = True  # as far as the codec's own marks go; the container has some too
+    is_intra: bool | None = None  # of type I; None: known after decoding only
+    can_start: bool = True  # decoding can start here by the codec's marks; the container has others
 
 
 def picture_in(codec: str, packet: bytes, extradata: bytes | None) -> Picture | None:
-    """The picture of a packet, or None if the packet may not be exactly one frame.
+    """Return the picture of a packet, or None if the packet may not be exactly one frame.
 
     Args:
         codec: FFmpeg's name of the decoder.
         packet: Data of one packet.
-        extradata: Of the stream; of H.264 it selects the form of the packets.
+        extradata: Extradata of the stream; for H.264 it selects the form of the packets.
 
     Source: H.264 (ITU-T H.264) 7.3; MPEG-4 part 2 (ISO/IEC 14496-2) 6.2.5; VP8 (RFC 6386) 9.1;
     VP9 bitstream specification 6.2 and annex B.
@@ -64,7 +64,7 @@ def _vp9_is_shown(packet: bytes) -> bool:
 
 
 def _h264_picture(packet: bytes, extradata: bytes | None) -> Picture | None:
-    """The same of H.264; None if a sequence parameter set allows for fields."""
+    """Picture of an H.264 packet; None if a sequence parameter set allows fields."""
     has_recovery_point = False
     for unit in h264_units(packet, extradata):
         kind = unit[0] & 31
@@ -96,7 +96,7 @@ def parameter_sets(extradata: bytes | None) -> Iterator[bytes]:
 
 
 def h264_units(packet: bytes, extradata: bytes | None) -> Iterator[bytes]:
-    """NAL units of a packet, behind their lengths (MP4, Matroska) or start codes (others)."""
+    """NAL units of a packet, after their lengths (MP4, Matroska) or start codes (others)."""
     if extradata and _has_lengths(extradata):
         length_bytes = (extradata[4] & 3) + 1
         at = 0
@@ -119,18 +119,18 @@ def _has_lengths(extradata: bytes) -> bool:
 
 
 def allows_fields(unit: bytes) -> bool:
-    """True if a sequence parameter set of H.264 allows for pictures of one field, or may do so."""
+    """True if an H.264 sequence parameter set allows pictures of one field, or may do so."""
     bits = _Bits(unit[4:])
     bits.exp_golomb()
     if unit[1] in _WITH_FORMAT:
         chroma = bits.exp_golomb()
         bits.take(1 if chroma == 3 else 0)
         bits.exp_golomb(), bits.exp_golomb()  # depths of bits
-        if bits.take(2) & 1:  # scaling matrices, which are rare, and long to read past
+        if bits.take(2) & 1:  # scaling matrices, which are rare and not parsed here
             return True
     bits.exp_golomb()
     order = bits.exp_golomb()
-    if order == 1:  # as rare
+    if order == 1:  # as rare, and not parsed either
         return True
     if order == 0:
         bits.exp_golomb()
@@ -141,7 +141,7 @@ def allows_fields(unit: bytes) -> bool:
 
 
 class _Bits:
-    """Bits of a NAL unit, one after the other; zeros after its end."""
+    """Reader of the bits of a NAL unit; it gives zeros after the end."""
 
     def __init__(self, unit: bytes) -> None:
         payload = b'\1' + unit.replace(b'\0\0\3', b'\0\0')
@@ -155,9 +155,9 @@ class _Bits:
 
     def exp_golomb(self) -> int:
         """The next number in Exp-Golomb code, unsigned."""
-        one = self._bits.find('1', self._at)
-        if one < 0:
+        first_one = self._bits.find('1', self._at)
+        if first_one < 0:
             return 0
-        zeros = one - self._at
-        self._at = one
+        zeros = first_one - self._at
+        self._at = first_one
         return self.take(zeros + 1) - 1

@@ -1,4 +1,4 @@
-"""Description of a prepared folder of one's own, for configs without a data set.
+"""Description of a user's prepared folder, for configs without a data set.
 
 ``--data DIR`` of the tools puts the folder's path into the environment variable
 :data:`VARIABLE`, and ``configs/_base_/sets/folder.py`` calls :func:`describe_folder`.
@@ -28,7 +28,7 @@ CLASS_NAMES = 'classes.txt'  # a line for each label
 HELD_OUT = ('split_train.txt', 'split_test.txt')
 BY_GROUPS = 'group by group'
 LABELED = ('labeled_train.txt', 'labeled_test.txt')
-# Lists for training and for testing, by their names in prepared folders; the first pair is taken.
+# Names of training and test lists in prepared folders; the first pair that exists is taken.
 LISTS = (
     ('train.txt', 'test.txt'),
     ('xsub_train.txt', 'xsub_test.txt'),
@@ -43,11 +43,13 @@ SKELETONS = 'python tools/prepare_data.py custom --source FILE --layout kinect20
 
 @contextmanager
 def telling_data(folder: str | None, dataset: str | None = None) -> Iterator[None]:
-    """Name what configs without a data set read; None twice leaves the environment as it is.
+    """Set the environment variables that configs without a data set read.
 
     Args:
-        folder: A prepared folder, which they read unless they are told a set.
-        dataset: Name of a shipped set or path of a file like those of ``configs/_base_/sets/``.
+        folder: A prepared folder. None: leave its variable unchanged.
+        dataset: Name of a shipped data set, or path of a file like those of
+            ``configs/_base_/sets/``; it goes before ``folder``. None: no data set, and without a
+            folder leave its variable unchanged.
     """
     path = find_set(dataset) if dataset else None if folder is None else ''
     with environment(VARIABLE, folder), environment(SET_VARIABLE, path):
@@ -58,15 +60,15 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     """Describe a folder that tools/prepare_data.py has written.
 
     Args:
-        path: The folder; by default what the environment variable says.
+        path: The folder; by default the value of the environment variable.
 
     Returns:
-        dict: ``name`` and ``root``; ``train`` and ``test``, paths of the lists, of which the second
-        may be missing; of the first ``num_train`` samples and ``train_hash`` of their names;
-        ``num_classes``, 0 without labels; ``groups``, path of a file ``{sample: group}`` or None;
-        ``prepare_command``, and ``test_command``, which makes a test list too. Of skeletons also
-        ``layout``, ``num_persons``, ``num_coordinates`` (2 or 3) and ``num_frames`` of the longest
-        clip.
+        dict: ``name`` and ``root``; ``train`` and ``test``, paths of the lists (the test list may
+        be missing); ``num_train``, the number of training samples, and ``train_hash`` of their
+        names; ``num_classes``, 0 without labels; ``groups``, path of a file ``{sample: group}`` or
+        None; ``prepare_command``, and ``test_command``, which also makes a test list. For skeletons
+        also ``layout``, ``num_persons``, ``num_coordinates`` (2 or 3) and ``num_frames`` of the
+        longest clip.
     """
     root = os.environ.get(VARIABLE) if path is None else path
     if not root:
@@ -80,13 +82,13 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     if not folder.is_dir():
         raise DataError(f'{root}: no such folder; run `{VIDEOS} --out {root}`, or see docs/data.md')
     train, test = next((pair for pair in LISTS if (folder / pair[0]).is_file()), LISTS[0])
-    val = test.replace('test', 'val')  # as pyskl calls it
+    val = test.replace('test', 'val')  # pyskl's name
     if (folder / val).is_file() and not (folder / test).is_file():
         test = val
     names, labels = read_annotation(folder / train, f'run `{command}`')
     labeled = command if is_skeleton else f'{command} --labels TABLE'
     held_out = '--train-subjects NUMBER ...' if is_skeleton else '--test-fraction 0.25'
-    found: dict[str, Any] = {
+    description: dict[str, Any] = {
         'name': folder.resolve().name,
         'root': root,
         'train': str(folder / train),
@@ -100,64 +102,64 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     }
     if is_skeleton:
         clips = open_skeleton_folder(folder, f'run `{command}`')
-        found['num_classes'] = clips.num_classes
-        found['layout'] = clips.layout
-        found['num_persons'] = clips.shape[1]
-        found['num_coordinates'] = clips.shape[3]
-        found['num_frames'] = int(clips.lengths.max(initial=1))
-    return found
+        description['num_classes'] = clips.num_classes
+        description['layout'] = clips.layout
+        description['num_persons'] = clips.shape[1]
+        description['num_coordinates'] = clips.shape[3]
+        description['num_frames'] = int(clips.lengths.max(initial=1))
+    return description
 
 
 def require_skeletons(folder: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The folder of :func:`describe_folder`, if it holds skeletons; else a KindError."""
+    """Return a folder of :func:`describe_folder`; KindError if it contains videos."""
     if 'layout' not in folder:
         raise KindError(
-            f'{folder["root"]} holds videos, and this config reads skeletons: take one for videos, '
-            'such as configs/dtg_tsm-lite0.py'
+            f'{folder["root"]} contains videos, but this config reads skeletons: use a config for '
+            'videos, such as configs/dtg_tsm-lite0.py'
         )
     return folder
 
 
 def write_groups(folder: Path, groups: dict[str, str]) -> bool:
-    """Keep which samples belong together (of a subject, a session); False if none do."""
+    """Write the group (subject, session) of each sample; False if all groups are single samples."""
     (folder / GROUPS).unlink(missing_ok=True)
-    together = len(set(groups.values())) < len(groups)
-    if together:
+    has_groups = len(set(groups.values())) < len(groups)
+    if has_groups:
         write_atomically(folder / GROUPS, json.dumps(groups, indent=1) + '\n')
-    return together
+    return has_groups
 
 
 def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarray:
-    """Groups of samples, str ``(N,)``; a sample that the file does not know is one of its own.
+    """Groups of samples, str ``(N,)``; a sample that the file lacks is a group by itself.
 
-    The file may know a video in a shard by its name there.
+    The file may list a video in a shard by its name within the shard.
     """
     groups = read_json(path, 'prepare the folder again', dict)
-    found = []
+    sample_groups = []
     for name in names:
         shard = split_path(name)
         inside = shard[1] if shard else name
-        found.append(str(groups.get(name, groups.get(inside, f'{name}\n'))))
-    return np.asarray(found)
+        sample_groups.append(str(groups.get(name, groups.get(inside, f'{name}\n'))))
+    return np.asarray(sample_groups)
 
 
 def keep_labeled(folder: dict[str, Any], splits: Sequence[str] = ('train', 'test')) -> list[str]:
-    """Leave samples without a label out of the lists of a folder of :func:`describe_folder`.
+    """Remove samples without a label from the lists of a folder of :func:`describe_folder`.
 
-    Lists of the others are written into the folder, and ``folder`` names them then.
+    The shorter lists are new files in the folder, and ``folder`` then refers to them.
 
     Args:
         folder: Changed in place.
-        splits: Lists to look at; a test list may be missing.
+        splits: Lists to check; a test list may be missing.
 
     Returns:
-        One line for each such list.
+        A line for the user about each changed list.
 
     Raises:
         DataError: No sample of a list has a label.
     """
     fix = f'prepare it with labels: `{folder["prepare_command"]}`'
-    said, texts = [], {}
+    messages, texts = [], {}
     for key, name in zip(('train', 'test'), LABELED):
         path = folder[key]
         if key not in splits or (key == 'test' and not os.path.isfile(path)):
@@ -169,24 +171,24 @@ def keep_labeled(folder: dict[str, Any], splits: Sequence[str] = ('train', 'test
         if len(lines) < len(names):
             target = str(Path(folder['root'], name))
             texts[key] = target, ''.join(lines)
-            said.append(
+            messages.append(
                 f'{path}: {len(names) - len(lines)} of {len(names)} samples have no label and '
                 f'are left out, see {target}'
             )
     for key, (target, text) in texts.items():
         folder[key] = target
         write_atomically(target, text)
-    return said
+    return messages
 
 
 def split_folder(folder: dict[str, Any], fraction: float = 0.25, seed: int = 0) -> str:
-    """Hold out a test list where a folder of :func:`describe_folder` has none.
+    """Hold out a test list for a folder of :func:`describe_folder` that has none.
 
-    All samples of its training list have labels, see :func:`keep_labeled`. The lists are written
-    into the folder, and ``folder`` names them then.
+    All samples of its training list must have labels, see :func:`keep_labeled`. Both lists are new
+    files in the folder, and ``folder`` then refers to them.
 
     Returns:
-        One line that says how it was drawn.
+        A line for the user about how the list was drawn.
 
     Raises:
         DataError: No class has two or more samples.
@@ -194,15 +196,15 @@ def split_folder(folder: dict[str, Any], fraction: float = 0.25, seed: int = 0) 
     fix = f'prepare it with labels: `{folder["prepare_command"]}`'
     names, labels = read_annotation(folder['train'], fix)
     groups = read_groups(folder['groups'], names) if folder['groups'] else None
-    held, how = hold_out(np.asarray(labels), fraction, seed, groups)
-    if not held.any():
+    is_test, how = hold_out(np.asarray(labels), fraction, seed, groups)
+    if not is_test.any():
         raise DataError(f'{folder["train"]}: every class has one sample, none can be held out')
-    for key, name, chosen in zip(('train', 'test'), HELD_OUT, (~held, held)):
+    for key, name, chosen in zip(('train', 'test'), HELD_OUT, (~is_test, is_test)):
         folder[key] = str(Path(folder['root'], name))
         lines = (f'{names[i]} {labels[i]}\n' for i in np.flatnonzero(chosen))
         write_atomically(folder[key], ''.join(lines))
     return (
-        f'{folder["root"]} has no test list: {held.sum()} of {len(held)} samples are held out '
+        f'{folder["root"]} has no test list: {is_test.sum()} of {len(names)} samples are held out '
         f'{how} (seed {seed}), see {folder["test"]}'
     )
 
@@ -215,22 +217,23 @@ def hold_out(
 ) -> tuple[np.ndarray, str]:
     """Draw a test split of about the same share of each class.
 
-    Groups stay whole where some of them can be held out without emptying a class. Else samples are
-    drawn: a class of two or more keeps at least one on each side.
+    Groups stay whole if some of them can be held out without emptying a class. Otherwise single
+    samples are drawn: a class of two or more has at least one on each side.
 
     Args:
         labels: int ``(N,)``.
-        fraction: Of the samples, 0..1; by groups one of 1/n or 1 - 1/n is taken.
-        groups: str ``(N,)``, equal where samples belong together.
+        fraction: Share of the test samples, 0..1; with groups it is rounded to 1/n or 1 - 1/n.
+        groups: str ``(N,)``, equal for samples that belong together.
 
     Returns:
-        bool ``(N,)``, true for tests, and how it was drawn: :data:`BY_GROUPS` or in other words.
+        bool ``(N,)``, True for test samples, and how they were drawn: :data:`BY_GROUPS` or
+        'clip by clip'.
     """
-    # Not at the top: every tool reads this file, and it takes a second.
+    # Not at the top: every tool imports this file, and sklearn takes a second.
     from sklearn.model_selection import StratifiedGroupKFold
 
     limit = 0 if groups is None else min(len(set(groups)), int(np.bincount(labels).max()))
-    # Above a half, what stays for training is one of the folds.
+    # For a fraction above 1/2, one fold is the training list.
     parts = max(2, round(1 / min(fraction, 1 - fraction)))
     if limit > 1:
         folds = StratifiedGroupKFold(min(parts, limit), shuffle=True, random_state=seed)
@@ -239,11 +242,11 @@ def hold_out(
             if len(test) and set(labels[train]) == set(labels):
                 return np.isin(np.arange(len(labels)), test), BY_GROUPS
     rng = np.random.default_rng(seed)
-    held = np.zeros(len(labels), dtype=bool)
+    is_test = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         if len(members) < 2:
             continue
         size = int(np.clip(round(fraction * len(members)), 1, len(members) - 1))
-        held[rng.permutation(members)[:size]] = True
-    return held, 'clip by clip'
+        is_test[rng.permutation(members)[:size]] = True
+    return is_test, 'clip by clip'

@@ -1,4 +1,4 @@
-"""Videos to pre-train on, with or without labels."""
+"""Data set of videos for pre-training, with or without labels."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from mmact_ssl.registry import DATASETS
 class PretextVideoDataset(SeededSamples, VideoDataset):
     """mmaction2's VideoDataset for long runs over unlabeled videos, some of them broken.
 
-    The annotation file has a line ``path`` or ``path label`` per video, paths relative to
-    ``data_prefix['video']``; blank lines are skipped. A path may be that of a video in a tar shard,
-    ``data_prefix['video']`` then also an address; see :mod:`mmact_ssl.datasets.shards`.
+    The annotation file has a line ``path`` or ``path label`` per video, with paths relative to
+    ``data_prefix['video']``; blank lines are skipped. A video may be in a tar shard, and
+    ``data_prefix['video']`` an address of shards; see :mod:`mmact_ssl.datasets.shards`.
 
-    Two differences. Missing folders, annotations and videos are found when the data set is built;
-    of shards only that they are there, and of a server's that the first one is.
-    Broken videos are replaced and all randomness of a sample depends on (seed, epoch, index), see
-    SeededSamples.
+    It differs from VideoDataset in two points. Building it raises an error for a missing folder,
+    annotation or video; for videos in shards it checks only that the shards exist, and on a server
+    only the first shard. Broken videos are replaced, and all randomness of a sample depends on
+    (seed, epoch, index), see SeededSamples.
 
     Args:
         data_prefix: ``video``: folder of the videos.
-        skip_missing: Leave out videos that are missing instead of raising; for lists such as
-            Kinetics', whose videos are no longer all available.
+        skip_missing: Leave out missing videos instead of raising; for lists such as Kinetics',
+            whose videos are not all available any more.
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
 
     Attributes:
-        shards: Number of the shard of each video, int64 (N,); None unless all are in shards.
+        shards: int64 (N,), index of the shard of each video; None unless all are in shards.
     """
 
     sample_kind = 'videos'
@@ -54,7 +54,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         super().__init__(ann_file, pipeline, data_prefix=dict(data_prefix or {}), **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Read the annotation file; one dict of ``filename`` and ``label`` (-1: none) per video."""
+        """Read the annotation file: a dict of ``filename`` and ``label`` (-1: none) per video."""
         names, labels = read_annotation(self.ann_file, self._fix('ann_file'))
         folder = self.data_prefix.get('video') or ''
         if folder and not is_remote(folder) and not os.path.isdir(folder):
@@ -93,21 +93,21 @@ def _number_shards(filenames: Sequence[str]) -> np.ndarray | None:
 
 
 def _missing(filenames: Sequence[str]) -> set[str]:
-    """Files that do not exist; lists each folder once, which is faster than a check per file.
+    """Files that do not exist. Listing each folder once is faster than a check per file.
 
-    A video in a shard is missing where the shard is. A server is asked for the first shard alone.
+    A video in a shard is missing if the shard is. On a server only the first shard is checked.
     """
     if is_remote(filenames[0]):
         if not (parts := split_path(filenames[0])):
-            raise ConfigError(f'{filenames[0]}: of a server only videos in tar shards are read')
+            raise ConfigError(f'{filenames[0]}: videos on a server must be in tar shards')
         members(parts[0])
         return set()
-    holders = {filename: (split_path(filename) or (filename,))[0] for filename in filenames}
-    folders = {os.path.dirname(holder) for holder in holders.values()}
+    files = {filename: (split_path(filename) or (filename,))[0] for filename in filenames}
+    folders = {os.path.dirname(file) for file in files.values()}
     present = {
         (folder, name)
         for folder in folders
         if os.path.isdir(folder or '.')
         for name in os.listdir(folder or '.')
     }
-    return {name for name, holder in holders.items() if os.path.split(holder) not in present}
+    return {filename for filename, file in files.items() if os.path.split(file) not in present}

@@ -1,4 +1,4 @@
-"""Samples shard by shard."""
+"""Sampler for videos in tar shards."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from mmact_ssl.registry import DATA_SAMPLERS
 
 @DATA_SAMPLERS.register_module()
 class ShardSampler(DefaultSampler):
-    """Shuffle samples shard by shard, so that few shards are in use at a time.
+    """Sampler that shuffles shard by shard, so that few shards are in use at a time.
 
-    In each epoch the shards are put in a random order and the samples in that of their shards. Each
-    process takes a row of its own of them, as long as the others', and shuffles it in pieces of
-    ``buffer`` samples. All follows from seed and epoch, so that a run can go on within one.
+    In each epoch the sampler shuffles the shards and sorts the samples by shard. Each process takes
+    an equal, contiguous slice and shuffles it in pieces of ``buffer`` samples. The order depends
+    only on seed and epoch, so that a run can resume within an epoch.
 
     Args:
-        dataset: With an attribute ``shards``, int (N,), the shard of each sample.
+        dataset: Data set with an attribute ``shards``, int (N,), the shard of each sample.
         shuffle, seed: As for DefaultSampler.
-        buffer: Samples that are shuffled among each other; let it be those of several shards.
+        buffer: Number of samples that are shuffled together; choose the size of several shards.
 
-    Source: WebDataset's shuffling; as indices, which can be resumed, our choice.
+    Source: WebDataset's shuffling; shuffling indices, which can be resumed, is our choice.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ShardSampler(DefaultSampler):
         self.buffer = buffer
 
     def __iter__(self) -> Iterator[int]:
-        """Indices of this process for the present epoch."""
+        """Indices of this process for the current epoch."""
         if not self.shuffle:
             yield from super().__iter__()
             return
@@ -52,8 +52,8 @@ class ShardSampler(DefaultSampler):
         places = random.permutation(self.shards.max() + 1)
         order = np.argsort(places[self.shards], kind='stable')
         first = self.rank * self.num_samples
-        # The last process goes on at the beginning where the samples do not come out even.
-        mine = order[np.arange(first, first + self.num_samples) % len(order)]
+        # If the samples do not divide evenly, the last process wraps around to the beginning.
+        indices = order[np.arange(first, first + self.num_samples) % len(order)]
         random = np.random.default_rng((*key, self.rank))
-        for start in range(0, len(mine), self.buffer):
-            yield from random.permutation(mine[start : start + self.buffer]).tolist()
+        for start in range(0, len(indices), self.buffer):
+            yield from random.permutation(indices[start : start + self.buffer]).tolist()

@@ -1,4 +1,4 @@
-"""Repeatable randomness and stand-ins for broken samples, of all pre-training data sets."""
+"""Repeatable randomness and replacement of broken samples for all pre-training data sets."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 
 class SeededSamples(BaseDataset):
-    """Mixin for mmengine data sets, written before the data set's class in the list of bases.
+    """Mixin of mmengine data sets; put it before the data set's class in the list of bases.
 
-    All randomness of a sample depends on (seed, epoch, index) alone, whichever process makes it (in
-    a ConcatDataset the index among the samples of all members):
-    mmengine seeds workers by their number, which draws the same augmentations anew in every epoch
-    and others after a resume. ``SeedByProgressHook`` calls ``set_progress`` before each epoch.
+    All randomness of a sample depends only on (seed, epoch, index), not on the process that makes
+    it; in a ConcatDataset, index counts the samples of all members. mmengine instead seeds workers
+    by their number, which repeats the same augmentations in every epoch and draws others after a
+    resume. ``SeedByProgressHook`` calls ``set_progress`` before each epoch.
 
     A sample that raises BrokenSampleError is replaced by another one, drawn from the same seed, and
-    ``results['replaced']`` gives the reason; in test mode it is an error.
+    ``results['replaced']`` gives the reason. In test mode the error is raised.
 
-    Transforms with a method ``check_names(filenames)`` are shown the names of all samples.
+    Transforms with a method ``check_names(filenames)`` get the names of all samples.
 
     Args:
         ann_file: Annotation file. Target caches lie in the folder ``targets`` beside it.
-        pipeline: Transforms; those of other packages are written with their scope, ``mmaction.…``.
-        prepare_command: Command that makes this data set, quoted when something is missing.
+        pipeline: Transforms. Names of other packages' transforms need a scope, ``mmaction.…``.
+        prepare_command: Command that makes this data set; errors about missing files quote it.
         label_fraction: Share of every class that keeps its label, as the evaluation protocols draw
             it; the other samples get -1. For supervised heads beside pretext tasks.
         label_seed: Seed of that draw.
-        max_replacements: Broken samples in a row after which the search for a whole one ends.
-        target_caches: Target -> cache that LoadTargets reads in place of its own. A command line
-            names it: ``train_dataloader.dataset.target_caches.prompt=other.lmdb``.
+        max_replacements: Number of replacements of a sample, all broken, after which the data set
+            raises an error.
+        target_caches: {target: cache}, caches that LoadTargets reads instead of its own. On a
+            command line: ``train_dataloader.dataset.target_caches.prompt=other.lmdb``.
         **kwargs: As for the data set's class.
 
     Source: our choice.
     """
 
-    # Seed by (0, 0, index) until `set_progress` is called. Where False, samples draw from the
-    # process's own generators until then, so that a run without the hook does not repeat one
-    # augmentation in all epochs.
+    # True: seed by (0, 0, index) until `set_progress` is called. False: draw from the process's own
+    # generators until then, so that a run without the hook does not repeat its augmentations.
     seeded_from_start = True
     sample_kind = 'samples'  # in error messages
 
@@ -67,11 +67,11 @@ class SeededSamples(BaseDataset):
         self.prepare_command = prepare_command
         self.max_replacements = max_replacements
         self.label_fraction, self.label_seed = label_fraction, label_seed
-        # Seed, epoch, samples before these, and whether they were set. In shared memory, so that
-        # workers that live through several epochs see the change.
+        # Seed, epoch, index of the first sample, and 1 once they are set. In shared memory, so that
+        # workers that live for several epochs see changes.
         self._progress = torch.zeros(4, dtype=torch.int64).share_memory_()
-        # The pipeline is built last: if nothing was prepared yet, the folder of the samples is the
-        # first thing to name, not the target cache that a transform opens.
+        # The pipeline is built last: if nothing is prepared yet, the error should name the folder
+        # of the samples, not the target cache that a transform opens.
         super().__init__(ann_file, pipeline=[], **kwargs)
         root = os.path.dirname(self.ann_file)
         videos = self.data_prefix.get('video') or ''
@@ -79,39 +79,39 @@ class SeededSamples(BaseDataset):
         self._check_names()
 
     def set_progress(self, seed: int, epoch: int, first: int = 0) -> None:
-        """Set what the randomness of the samples depends on, in this process and its workers.
+        """Set the seed and epoch of the samples' randomness, in this process and its workers.
 
-        ``first`` is the index of the first of them among those of all joined data sets.
+        ``first`` is the index of this data set's first sample among all joined data sets.
         """
-        if not self._progress.is_shared():  # a copy of the data set has a tensor of its own
+        if not self._progress.is_shared():  # the tensor of a copied data set is not shared
             self._progress.share_memory_()
         self._progress[:] = torch.tensor([seed, epoch, first, 1])
 
     def full_init(self) -> None:
-        """Read the annotation, if that was put off by ``lazy_init``."""
+        """Read the annotation if ``lazy_init`` has delayed that."""
         if not self._fully_initialized:
             super().full_init()
             self._check_names()
 
     def _check_names(self) -> None:
-        """Have the transforms check the names, once there are both."""
+        """Pass the names to the transforms' checks, once names and pipeline exist."""
         if not self._fully_initialized:
             return
         for transform in self.pipeline.transforms:
             if hasattr(transform, 'check_names'):
-                # Of the base class: a data set's own method may read the sample.
+                # The base class's method; a data set's own may read the sample.
                 infos = (BaseDataset.get_data_info(self, index) for index in range(len(self)))
                 transform.check_names(info['filename'] for info in infos)
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
-        """Make sample ``idx``: what the last transform of the pipeline returns."""
+        """Make sample ``idx`` by the pipeline."""
         if not self._fully_initialized:
             self.full_init()
         idx = range(len(self))[idx]
         seed, epoch, first, is_set = self._progress.tolist()
         replaced = ''
         for attempt in range(self.max_replacements + 1):
-            # The words of the key are unsigned.
+            # Keys must be unsigned.
             key = (seed % 2**64, epoch, first + idx, attempt)
             with seeded(key) if is_set or self.seeded_from_start else nullcontext():
                 try:
@@ -140,15 +140,18 @@ def build_pipeline(
     caches: Mapping[str, str] | None = None,
     videos: str = '',
 ) -> Compose:
-    """Build transforms in this package's scope, whatever the last runner's; others name theirs.
+    """Build transforms in this package's scope, independent of the last runner's.
 
-    LoadTargets opens its cache, or that which ``caches`` {target: cache} names, in the data set's
-    folder ``root``; the annotated names of videos start from ``videos``. ConfigError if a target of
-    ``caches`` is not loaded.
+    Args:
+        pipeline: Configs of transforms, or transforms.
+        root: Folder of the data set, in which LoadTargets opens its cache.
+        caches: {target: cache} that LoadTargets opens instead of its own; ConfigError if the
+            pipeline does not load the target.
+        videos: Folder to which the annotated names of videos are relative.
     """
     caches = caches or {}
     transforms, loaded = [], set()
-    with seeded((0,)):  # alike in all processes
+    with seeded((0,)):  # equal in all processes
         for part in pipeline:
             transform: Any = part
             if isinstance(part, dict):
@@ -156,8 +159,8 @@ def build_pipeline(
                 transform = TRANSFORMS.build({'_scope_': SCOPE, **part})
                 if _generators() != before:
                     print_log(
-                        f'{part["type"]}: a part of it draws random numbers when it is built, and '
-                        'keeps them for all samples',
+                        f'{part["type"]}: it draws random numbers when it is built, and uses them '
+                        'for all samples',
                         'current',
                         logging.WARNING,
                     )
@@ -174,24 +177,24 @@ def build_pipeline(
 
 
 def tell_progress(dataset: Any, seed: int, epoch: int) -> None:
-    """Call ``set_progress`` of a data set and of those inside, as far as they have it."""
+    """Call ``set_progress`` of a data set and of the data sets inside it, if they have it."""
     for part, first in with_inner(dataset):
         if hasattr(part, 'set_progress'):
             part.set_progress(seed, epoch, first)
 
 
 def with_inner(dataset: Any, first: int = 0) -> Iterator[tuple[Any, int]]:
-    """A data set and those inside wrappers that keep theirs in ``dataset`` or ``datasets``.
+    """Yield a data set and the data sets in its attributes ``dataset`` or ``datasets``.
 
-    Beside each the number of samples that come before its own. All samples of a data set count, if
-    only some of them are in the wrapper (torch's Subset).
+    With each it yields the index of its first sample. Of a data set that a wrapper uses in part
+    (torch's Subset) all samples count.
     """
     yield dataset, first
     for part in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
         if part is not None:
             inner = list(with_inner(part, first))
             yield from inner
-            first = max(before + len(one) for one, before in inner)
+            first = max(start + len(member) for member, start in inner)
 
 
 def _generators() -> tuple[Any, ...]:
@@ -203,16 +206,16 @@ def _generators() -> tuple[Any, ...]:
 
 @contextmanager
 def seeded(key: Sequence[int]) -> Iterator[None]:
-    """Seed Python's, numpy's and torch's global generators, and give them back as they were.
+    """Seed Python's, numpy's and torch's global generators, and restore them afterwards.
 
-    Different keys of one length, of integers from 0 to 2**32 - 1, give unrelated draws. numpy fills
-    keys of fewer than four words with zeros: (5, 0, 7) draws as (5, 0, 7, 0) does.
+    Different keys of equal length, of integers from 0 to 2**32 - 1, give unrelated draws. numpy
+    pads keys of fewer than four words with zeros: (5, 0, 7) draws as (5, 0, 7, 0) does.
     """
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     words = np.random.SeedSequence(key).generate_state(3)
     random.seed(int(words[0]))
     np.random.seed(words[1])
-    torch.default_generator.manual_seed(int(words[2]))  # torch.manual_seed would reach for CUDA
+    torch.default_generator.manual_seed(int(words[2]))  # torch.manual_seed would also seed CUDA
     try:
         yield
     finally:

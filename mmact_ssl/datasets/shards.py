@@ -1,11 +1,11 @@
-"""Videos in tar shards, as WebDataset has them, on a disk or a server.
+"""Videos in tar shards, in WebDataset's form, on a disk or a server.
 
-A video's path is that of its shard, ``/`` and its name in it: ``shards/train-000007.tar/a/b.mp4``,
-``https://host/x.tar/b.mp4``, ``s3://bucket/x.tar/b.mp4``. Any file system of fsspec will do that
-reads ranges. A path is an address only where the root that a config gives is one, see
-:func:`mmact_ssl.files.video_path`. What is read of a shard is its index ``x.tar.json``,
-``{name: [offset, size]}``, once, or, where there is none, the headers of all its members; and of a
-video one range.
+A video's path is its shard's path, ``/`` and its name in the shard:
+``shards/train-000007.tar/a/b.mp4``, ``https://host/x.tar/b.mp4``, ``s3://bucket/x.tar/b.mp4``.
+Every file system of fsspec that can read ranges works. A path is an address only if the root in the
+config is one, see :func:`mmact_ssl.files.video_path`. The index of a shard, ``x.tar.json`` with
+``{name: [offset, size]}``, is read once; without an index, the headers of all its members. Reading
+a video then reads one range.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError, reason_o
 from mmact_ssl.files import is_remote
 
 INDEX = '.json'  # after the name of the shard
-SHARDS_KNOWN = 64  # whose indexes a process holds, some 100 kB each
+SHARDS_KNOWN = 64  # shards whose indexes a process keeps in memory, some 100 kB each
 ATTEMPTS = 3
 _MEMBER = re.compile(r'(.+?\.tar)/(.+)')
 
@@ -36,21 +36,21 @@ Members = dict[str, tuple[int, int]]  # offset and size of each file
 
 
 def split_path(path: str) -> tuple[str, str] | None:
-    """Split the path of a video in a shard into those of the shard and of the video in it."""
+    """Split the path of a video in a shard: the shard's path, the video's name in the shard."""
     match = _MEMBER.fullmatch(path)
-    if match is None or os.path.isdir(match[1]):  # a folder of that name
+    if match is None or os.path.isdir(match[1]):  # a folder whose name ends with .tar
         return None
     return match[1], match[2]
 
 
 def video_source(path: str | os.PathLike[str]) -> str | io.BytesIO:
-    """Source that PyAV opens for a video: ``file:PATH``, or the bytes of a video in a shard."""
+    """Return what PyAV opens for a video: ``file:PATH``, or the bytes of a video in a shard."""
     path = os.fspath(path)
     return io.BytesIO(read_video(path)) if split_path(path) else f'file:{path}'
 
 
 def read_video(path: str) -> bytes:
-    """Read a video in a shard; BrokenSampleError if it is not there, or in another place."""
+    """Read a video in a shard; BrokenSampleError if it is not at the place in the index."""
     shard, name = split_path(path) or ('', path)
     try:
         name = posixpath.normpath(name)
@@ -60,11 +60,11 @@ def read_video(path: str) -> bytes:
         data = _try(lambda: system.cat_file(place, start=offset - block, end=offset + size))
         if len(data) != block + size:
             raise ValueError(
-                f'{shard} gave {len(data)} bytes instead of {block + size}: it is cut, or its '
-                'server does not give ranges'
+                f'{shard} gave {len(data)} bytes instead of {block + size}: it is cut off, or its '
+                'server does not support ranges'
             )
-        # The header, which lies before the data, proves that shard and index belong together. A
-        # long or foreign name stands before it. Of a link it is the header of what it leads to.
+        # The header before the data proves that the index belongs to the shard. It does not contain
+        # a long or non-ASCII name. For a link it is the header of the link's target.
         header = tarfile.TarInfo.frombuf(data[:block], 'utf-8', 'surrogateescape')
         is_short = name.isascii() and len(name) <= tarfile.LENGTH_NAME
         is_other = members(shard).get(posixpath.normpath(header.name)) != (offset, size)
@@ -79,10 +79,10 @@ def read_video(path: str) -> bytes:
 
 @lru_cache(maxsize=SHARDS_KNOWN)
 def members(shard: str) -> Members:
-    """Read the places of the files in a shard, by their names without ``./``.
+    """Read {name: (offset, size)} of the files in a shard, with names without ``./``.
 
     Raises:
-        ConfigError: fsspec cannot read from there.
+        ConfigError: fsspec cannot open the shard's file system.
         DataError: The shard is missing or damaged.
     """
     system, place = _open(shard)
@@ -92,7 +92,7 @@ def members(shard: str) -> Members:
         return {posixpath.normpath(name): place for name, place in places.items()}
     except FileNotFoundError:
         pass
-    except Exception as error:  # a damaged index ends in almost any
+    except Exception as error:  # a damaged index may raise almost any
         raise DataError(
             f'{shard}{INDEX}: {reason_of(error)}: delete it, or make it anew'
         ) from error
@@ -121,8 +121,8 @@ def _scan(system: Any, place: str) -> Members:
 
 
 def _open(shard: str) -> tuple[Any, str]:
-    """File system and place in it; in each process its own, as fsspec sees to."""
-    if not is_remote(shard):  # fsspec gives '::', '~' and 'file:' in a name a meaning
+    """File system of a shard, one per process, and the shard's path in it."""
+    if not is_remote(shard):  # fsspec would interpret '::', '~' and 'file:' in a name
         return fsspec.filesystem('file'), os.path.abspath(shard)
     try:
         return fsspec.core.url_to_fs(shard)
@@ -134,14 +134,14 @@ def _open(shard: str) -> tuple[Any, str]:
 
 
 def _try(read: Callable[[], Result]) -> Result:
-    """Read, again if the connection fails, and turn whatever a client raises into an OSError."""
+    """Read, retry if the connection fails, and turn a client's error into an OSError."""
     attempt = 1
     while True:
         try:
             return read()
         except (FileNotFoundError, ValueError, tarfile.TarError):
             raise
-        except Exception as error:  # aiohttp's and botocore's have no base in common
+        except Exception as error:  # aiohttp's and botocore's errors have no common base
             if attempt == ATTEMPTS:
                 raise OSError(reason_of(error)) from error
             time.sleep(attempt)

@@ -1,4 +1,4 @@
-"""Skeleton clips to pre-train on and to evaluate with."""
+"""Data set of skeleton clips, for pre-training and evaluation."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from mmact_ssl.registry import DATASETS
 class SkeletonDataset(SeededSamples, BaseActionDataset):
     """Clips of a prepared skeleton folder, by the names in an annotation file.
 
-    The annotation file has a line ``name label`` or, without a label (-1), ``name`` per clip; blank
-    lines are skipped. The same class serves pre-training and mmaction2's recognizers. The
-    coordinates stay on disk and are mapped into memory, so that workers share them.
+    The annotation file has a line ``name label`` or ``name`` (label -1) per clip; blank lines are
+    skipped. The class serves pre-training and mmaction2's recognizers. The coordinates stay on disk
+    and are mapped into memory, so that workers share them.
 
-    The pipeline gets ``keypoint`` (float32 (M, T, V, C), a copy that may be changed; persons that
-    are absent are zero throughout), ``total_frames`` T, ``frame_dir`` and ``filename`` (the clip's
-    name), ``label``, ``layout`` (a key of LAYOUTS), ``start_index`` 0, ``modality`` 'Pose' and
-    ``replaced``. With ``performance_pattern`` also ``other_camera``: another clip of the
-    performance, drawn anew each time, as a dict of these keys; None where there is none.
+    The pipeline gets ``keypoint`` (float32 (M, T, V, C), a copy that may be changed; absent persons
+    are all zero), ``total_frames`` T, ``frame_dir`` and ``filename`` (the clip's name), ``label``,
+    ``layout`` (a key of LAYOUTS), ``start_index`` 0, ``modality`` 'Pose' and ``replaced``. With
+    ``performance_pattern`` it also gets ``other_camera``: another clip of the performance, drawn
+    anew each time, as a dict of these keys, or None if there is none.
 
-    Once ``SeedByProgressHook`` has called ``set_progress``, randomness depends on (seed, epoch,
-    index), see SeededSamples; until then it is the process's own.
+    After ``SeedByProgressHook`` has called ``set_progress``, randomness depends on (seed, epoch,
+    index), see SeededSamples; before, it comes from the process's own generators.
 
     Args:
         data_prefix: ``skeleton``: the prepared folder.
-        performance_pattern: Regular expression whose groups are alike in the names of clips that
-            show one performance, which several cameras recorded at once. Clips of the annotation
-            file alone are paired. The pipeline then begins with MakeSkeletonViews and its
-            ``other_camera``, which nothing but it reads; an empty one gives the clips as they are.
+        performance_pattern: Regular expression. Clips whose names agree in its groups show the same
+            performance, recorded by several cameras at once. Only clips of the annotation file are
+            paired. The pipeline must then be empty, which returns the clips unchanged, or begin
+            with MakeSkeletonViews and its ``other_camera``.
         **kwargs: As for SeededSamples and mmengine's BaseDataset.
     """
 
@@ -68,7 +68,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
             )
 
     def load_data_list(self) -> list[dict]:
-        """Read the annotation file; name, label, place in the folder and length of each."""
+        """Read the annotation file: name, label, place in the folder and length of each clip."""
         fix = f'run `{self.prepare_command}`' if self.prepare_command else 'see docs/data.md'
         names, labels = read_annotation(self.ann_file, fix)
         self.folder = open_skeleton_folder(self.data_prefix.get('skeleton', ''), fix)
@@ -92,14 +92,14 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                     'place': places[name],
                 }
             )
-        # Into checkpoints, which tell by it what bones they were trained with.
+        # Checkpoints store the metainfo, and with it the bones that they were trained with.
         self._metainfo['bones'] = list(LAYOUTS[self.folder.layout].parents)
         drop_labels(data_list, self.label_fraction, self.label_seed)
         self._pair_cameras(data_list)
         return data_list
 
     def _pair_cameras(self, data_list: list[dict]) -> None:
-        """Give each clip the list ``other_cameras`` of the others of its performance."""
+        """Add ``other_cameras`` to each clip, a list of the other clips of its performance."""
         if self.performance_pattern is None:
             return
         if not re.compile(self.performance_pattern).groups:
@@ -117,7 +117,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                 )
             performances[match.groups()].append(info)
         names = [{clip['filename'] for clip in clips} for clips in performances.values()]
-        if not self.test_mode and all(len(clips) == 1 for clips in names):
+        if not self.test_mode and all(len(performance) == 1 for performance in names):
             raise ConfigError(
                 f'performance_pattern {self.performance_pattern!r} finds no two clips of one '
                 f'performance in {self.ann_file}: its groups must leave out the camera'
@@ -130,7 +130,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                 ]
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """Read one clip; see the class for its keys."""
+        """Read a clip; the class lists its keys."""
         info = super().get_data_info(idx)
         others = info.pop('other_cameras', None)
         if others:

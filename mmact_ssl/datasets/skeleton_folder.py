@@ -1,4 +1,4 @@
-"""The prepared folder of a skeleton data set: what lies in it, and opening it."""
+"""Prepared folder of a skeleton data set: its contents, and a function that opens it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ SKELETONS, CLIPS, META = 'skeletons.npy', 'clips.npz', 'meta.json'
 
 @dataclass(frozen=True)
 class SkeletonFolder:
-    """The clips of a prepared folder, N of them, F frames in all; none of it is unpickled.
+    """The N clips of a prepared folder, F frames in all. Reading them unpickles nothing.
 
     Attributes:
         layout: A key of LAYOUTS with V joints.
-        unit: Of the coordinates, as ``'metres'`` or ``'pixels'``.
-        num_classes: Number of classes of the whole set; labels are below it.
+        unit: Unit of the coordinates, such as ``'metres'`` or ``'pixels'``.
+        num_classes: Number of classes of the whole set; every label is below it.
         names: str (N,), all different.
         labels: int64 (N,), from 0; -1 where a clip has none.
         lengths: int64 (N,), frames of each clip, at least 1.
-        persons: int64 (N,), persons in each clip, 1..M; they come before the absent ones.
+        persons: int64 (N,), persons in each clip, 1..M; present persons come before absent ones.
         shape: (F, M, V, C) of the coordinates.
-        sha256: Of the file of coordinates, as written when it was prepared.
+        sha256: Hash of the coordinates' file, recorded when the folder was prepared.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class SkeletonFolder:
 
     @property
     def content_hash(self) -> str:
-        """Hash of the coordinates, and of which clip each frame belongs to."""
+        """Hash of the coordinates and of the name and length of each clip."""
         names, lengths = self.names.tolist(), self.lengths.tolist()
         content = f'{self.sha256} {self.layout} {names} {lengths}'
         return hashlib.sha256(content.encode()).hexdigest()
@@ -63,11 +63,11 @@ class SkeletonFolder:
         return self.open_coordinates()
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the mapped coordinates: a copy or a spawned worker would get them as an array."""
+        """State without the mapped coordinates, which pickling would load into memory."""
         return {key: value for key, value in self.__dict__.items() if key != '_coordinates'}
 
     def places(self) -> dict[str, int]:
-        """Number of each clip by its name."""
+        """Index of each clip by its name."""
         return {name: place for place, name in enumerate(self.names.tolist())}
 
     def read(self, place: int) -> np.ndarray:
@@ -89,10 +89,10 @@ def open_skeleton_folder(path: str | os.PathLike[str], fix: str) -> SkeletonFold
         path: Folder with ``skeletons.npy`` (float32 (F, M, V, C), all clips joined along time),
             ``clips.npz`` (``names``, ``labels``, ``lengths``, ``persons``) and ``meta.json``
             (``format``, ``dataset``, ``layout``, ``unit``, ``classes``, ``sha256``).
-        fix: What to do about a fault, in a few words; ends every message.
+        fix: How to fix a fault, in a few words; every error message ends with it.
 
     Raises:
-        DataError: a part is missing, of another format, or does not fit the others.
+        DataError: A file is missing, has another format, or does not fit the other files.
     """
     path = Path(path)
     if not path.is_dir():

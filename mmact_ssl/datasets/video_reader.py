@@ -1,4 +1,4 @@
-"""Reading chosen frames of a video file, no more of it than they need."""
+"""Reader of chosen frames of a video file, which decodes no more than they need."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from mmact_ssl.datasets.shards import video_source
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.files import dangling
 
-# Compressed packets are kept between counting and decoding up to this size of a file, in bytes;
-# of a larger file they are read again, from the key frame on.
+# Files up to this size in bytes keep their compressed packets in memory between counting and
+# decoding. The packets of a larger file are read again, from the key frame on.
 HELD_BYTES = 256 * 2**20
 
-# Formats of which FFmpeg may put the time stamps of decoding in place of those of display, which
-# are then in order though there are B-frames.
+# Formats for which FFmpeg may give decoding times as display times. Such times rise even where
+# B-frames change the order.
 _WITHOUT_ORDER = ('avi', 'asf', 'mxf')
 
-# Lets FFmpeg find out what a header lacks without decoding frames. Before PyAV 18 options end the
-# process where streams are found after the header, as in MPEG program streams.
+# FFmpeg then completes a poor header without decoding frames. Before PyAV 18 any option crashes the
+# process on files whose streams appear after the header, such as MPEG program streams.
 _OPEN_OPTIONS = {'skip_frame': 'all'} if int(av.__version__.split('.')[0]) >= 18 else {}
 
-# A file that is a playlist or a session description reaches no network.
+# A playlist or a session description must not open network addresses.
 _FILES_ALONE = {'protocol_whitelist': 'file'}
 
 
 class VideoReader:
-    """Random access to the frames of one video file, or one in a shard, exact to the frame.
+    """Random access to the frames of a video file or of a video in a tar shard, exact to the frame.
 
-    Frames are those that decoding the file in order gives, counted in the order of display from 0.
-    The file is demuxed once, which gives their number, order and times without decoding where each
-    packet is known to be one frame. Elsewhere the file is decoded once when it is opened: H.264
-    that allows for fields, MPEG-2 and less usual codecs, files that begin amid a group of pictures,
-    several edits, and time stamps that are absent, equal or no order of display (raw streams; AVI,
-    WMV and MXF with B-frames). ``read`` then decodes from the key frame before each wanted frame to
-    the last wanted one; on the way it leaves out the frames that no other refers to, and converts
-    and scales only what was asked for.
+    Frames are those that decoding the file in order gives, counted from 0 in display order. The
+    reader demuxes the file once. If each packet is known to be one frame, this gives the number,
+    order and times of the frames. Otherwise the reader decodes the file once when it is opened:
+    H.264 that allows fields, MPEG-2 and rarer codecs, files that begin inside a group of pictures,
+    several edits, and time stamps that are absent, equal or not in display order (raw streams; AVI,
+    WMV and MXF with B-frames). ``read`` decodes from the key frame before each requested frame up
+    to that frame. It skips frames that no other frame refers to, and converts and scales only the
+    requested ones.
 
-    Of a file that FFmpeg reads the first video stream is taken, of an edit list the part that is
-    shown. Packets before the first key packet are not counted: what they refer to is not in the
-    file. A frame of another size than the first one is scaled to its size. Transparency is dropped,
-    a rotation or mirroring that the file's metadata asks for is applied.
+    The reader takes the first video stream, and of an edit list the part that is shown. It does not
+    count packets before the first key packet, since the file lacks the frames that they refer to.
+    It scales a frame of another size to the first frame's size, drops transparency, and applies a
+    rotation or mirroring of the file's metadata.
 
     Raises:
         BrokenSampleError: The file is missing, unreadable or has no frames.
@@ -86,14 +86,14 @@ class VideoReader:
 
     @cached_property
     def seconds(self) -> np.ndarray:
-        """When each frame is shown, in seconds from the first one, float64 (total_frames,), rising.
+        """Display time of each frame in seconds after the first, float64 (total_frames,), rising.
 
-        By the file's time stamps. Where a file has none, or none that rise (raw streams), by its
-        mean frame rate; where it has no rate either, by 25 frames a second.
+        The times come from the file's time stamps; if these are absent or do not rise (raw
+        streams), from its mean frame rate; without a rate, from 25 frames per second.
         """
         stamps = [self._stamps[position] for position in self._position.tolist()]
         if None not in stamps and self._stream.time_base:
-            # Sorted, as stamps of decoding may stand in place of those of display.
+            # Sorted, because they may be decoding times.
             times = np.sort(np.array(stamps, dtype=np.int64))
             if (np.diff(times) > 0).all():
                 return (times - times[0]) * float(self._stream.time_base)
@@ -101,22 +101,22 @@ class VideoReader:
 
     @property
     def duration(self) -> float:
-        """When the last frame ends, in seconds: it is shown as long as the one before it."""
+        """End of the last frame in seconds; it is shown as long as the frame before it."""
         last = self.seconds[-2:]
         return float(last[-1] + (last[-1] - last[0] if len(last) > 1 else 1 / self._rate))
 
     @property
     def _rate(self) -> float:
-        """Mean frames a second."""
+        """Mean number of frames per second."""
         return float(self._stream.average_rate or self._stream.base_rate or 25)
 
     def keyframes_near(self, frame_ind: int, count: int) -> np.ndarray:
         """Up to ``count`` key frames nearest to a frame, int64 indices in the order of the video.
 
-        Key frames are pictures of type I, whether decoding can start there or not. The headers of
-        H.264, MPEG-4 and VP8 tell the type; a video of most other codecs, and one that is not held
-        in memory, is decoded once. Nearness is counted in packets, in the order of decoding; of two
-        the earlier comes first.
+        Key frames are pictures of type I, even where decoding cannot start. The headers of H.264,
+        MPEG-4 and VP8 contain the type. The reader decodes once a video of most other codecs, or
+        one whose packets are not in memory. Distance is the number of packets in decoding order;
+        of two equally near key frames the earlier one is taken.
         """
         keys = self._position[self._is_intra]
         if not len(keys):
@@ -140,51 +140,50 @@ class VideoReader:
         return np.array(types, dtype=bool)
 
     def read(self, indices: Iterable[int], short_side: int | None = None) -> dict[int, np.ndarray]:
-        """Decode frames, each once: by index RGB, uint8 (H, W, 3), that share no memory.
+        """Decode each frame once: {index: RGB, uint8 (H, W, 3)}; the arrays share no memory.
 
         Args:
-            indices: Of frames, 0 <= index < total_frames, in any order, repeated or not.
-            short_side: Length of the short side in pixels that frames are scaled to while they
-                are converted; None keeps the size.
+            indices: Frames, 0 <= index < total_frames, in any order, also repeated.
+            short_side: Short side in pixels of the result; None keeps the size.
 
         Raises:
-            BrokenSampleError: A frame could not be decoded.
+            BrokenSampleError: A frame cannot be decoded.
         """
-        wanted = {int(index) for index in indices}
+        requested = {int(index) for index in indices}
         frames: dict[int, np.ndarray] = {}
         sizes = set()
         convert = FrameConverter(short_side, self._size)
 
-        def keep(position: int, frame: av.VideoFrame) -> None:
+        def convert_requested(position: int, frame: av.VideoFrame) -> None:
             index = int(self._rank[position])
-            if index in wanted and index not in frames:
+            if index in requested and index not in frames:
                 sizes.add((frame.width, frame.height))
                 frames[index] = convert(frame)
 
         with self._reported('cannot be decoded'):
-            for start, stop, needed in self._runs(wanted):
-                self._decode(start, stop, needed, keep)
-            if len(frames) < len(wanted):
-                # A key frame needs more than the file says: decode all from the beginning.
-                self._decode(0, len(self._stamps), set(), keep)
-        if len(frames) < len(wanted):
-            missing = wanted - set(frames)
+            for start, stop, needed in self._runs(requested):
+                self._decode(start, stop, needed, convert_requested)
+            if len(frames) < len(requested):
+                # A key frame needs earlier packets than its mark tells: decode all of them.
+                self._decode(0, len(self._stamps), set(), convert_requested)
+        if len(frames) < len(requested):
+            missing = requested - set(frames)
             raise self._broken(f'{len(missing)} frames cannot be decoded, first {min(missing)}')
         if not self._is_sized and sizes - {self._size}:
-            # Either the stream changes its size, or the container errs.
+            # The stream changes its size, or the container gives a wrong one.
             self._find_size()
-            return self.read(wanted, short_side)
+            return self.read(requested, short_side)
         return frames
 
     def _find_size(self) -> None:
-        """Take the first frame's size in place of the one that the container gives."""
+        """Replace the size that the container gives by the first frame's."""
 
-        def keep(position: int, frame: av.VideoFrame) -> None:
+        def set_size(position: int, frame: av.VideoFrame) -> None:
             if self._rank[position] == 0:
                 self._size = frame.width, frame.height
 
         with self._reported('cannot be decoded'):
-            self._decode(*self._runs({0})[0], keep)
+            self._decode(*self._runs({0})[0], set_size)
         self._is_sized = True
 
     def _broken(self, reason: str) -> BrokenSampleError:
@@ -200,11 +199,11 @@ class VideoReader:
             raise self._broken(f'{reason} ({cause})') from error
 
     def _index(self) -> None:
-        """Demux the file once and lay down the tables, all in the order of decoding.
+        """Demux the file once and build the tables of its packets, in decoding order.
 
-        ``_position[i]`` is the packet that shows frame i, or the first of several; ``_rank`` is its
-        inverse, -1 for packets that show none; ``_starts`` are the packets where decoding can
-        start, ``_stamps`` their times of display.
+        ``_position[i]`` is the first packet of frame i. ``_rank`` is its inverse, -1 for packets
+        that show no frame. ``_starts`` are the packets at which decoding can start. ``_stamps`` are
+        the display times of all packets.
         """
         if not self._container.streams.video:
             raise self._broken('has no video stream')
@@ -214,16 +213,16 @@ class VideoReader:
             raise self._broken('its codec is unknown')
         # Frame threads delay the effect of skip_frame, and each data worker has one core.
         codec.thread_count = 1
-        # Hold frames back until their order is sure, also where the stream does not say how long.
+        # FFmpeg then delays frames until their order is sure, even if the stream gives no delay.
         codec.options = {'strict': '1'}
         self._size = codec.width, codec.height
-        self._is_sized = False  # the size is known to be the first frame's
+        self._is_sized = False  # True once the size is known to be the first frame's
 
         packets: list[av.Packet] | None = []
         table: list[tuple[int | None, int | None, int | None, bool, bool]] = []
         pictures: list[Picture | None] = []
         dts_seen: set[int | None] = {None}
-        places_seen: set[int | None] = {None, -1}  # -1: FFmpeg does not know it
+        places_seen: set[int | None] = {None, -1}  # -1: unknown to FFmpeg
         can_seek = is_whole = True
         is_h264, plain = codec.name == 'h264', Picture(True)
         held_bytes = 0
@@ -235,11 +234,11 @@ class VideoReader:
                 if not (table or is_key):
                     is_whole = False
                     continue
-                # Without stamps and places that differ packets cannot be found again by seeking.
+                # Seeking finds a packet again only if its stamp and its place are unique.
                 can_seek &= dts not in dts_seen and place not in places_seen
                 dts_seen.add(dts)
                 places_seen.add(place)
-                # H.264 has its parameter sets with key pictures.
+                # In H.264 the parameter sets come with key pictures.
                 pictures.append(plain if is_h264 and not is_key else self._picture(packet))
                 table.append((packet.pts, dts, place, is_key, packet.is_discard))
                 held_bytes += packet.size
@@ -274,11 +273,11 @@ class VideoReader:
         self._starts = self._starts[self._rank[self._starts] >= 0]
 
     def _order(self, edited: np.ndarray, hidden: np.ndarray) -> np.ndarray | None:
-        """Packets in the order in which their pictures are shown; None if the file does not tell.
+        """Packets in the order in which their pictures are shown; None if that is unknown.
 
         Args:
-            edited: Packets that the file's edit list takes out, bool.
-            hidden: Packets whose picture is only referred to, bool.
+            edited: bool, packets that the file's edit list removes.
+            hidden: bool, packets whose picture is never shown, only referred to.
         """
         shown = np.flatnonzero(~hidden)
         stamps = [self._stamps[position] for position in shown.tolist()]
@@ -286,48 +285,48 @@ class VideoReader:
             return None
         times = np.array(stamps, dtype=np.int64)
         order = shown[np.argsort(times)]
-        kept = np.flatnonzero(~edited[order])
-        # Of H.264 and HEVC FFmpeg does not always know of B-frames before it decodes.
+        unedited = np.flatnonzero(~edited[order])
+        # FFmpeg does not always know of the B-frames of H.264 and HEVC before it decodes.
         codec = self._stream.codec_context
         may_reorder = codec.has_b_frames or codec.name in ('h264', 'hevc')
         is_guessed = self._container.format.name in _WITHOUT_ORDER and may_reorder
         if is_guessed and (np.diff(times) > 0).all():
             return None
-        # Frames shown before the first key frame refer to what the file does not hold. After an
-        # edit list of several parts frames come in another order.
-        return order[kept] if order[0] == shown[0] and (np.diff(kept) == 1).all() else None
+        # Frames shown before the first key frame refer to frames that the file lacks. An edit list
+        # of several parts changes the order.
+        return order[unedited] if order[0] == shown[0] and (np.diff(unedited) == 1).all() else None
 
     def _picture(self, packet: av.Packet) -> Picture | None:
         codec = self._stream.codec_context
         return picture_in(codec.name, bytes(packet), codec.extradata)
 
     def _decode_once(self) -> list[tuple[int, bool]]:
-        """Decode the whole video: for each frame its packet, and if it is a picture of type I."""
-        found: list[tuple[int, bool]] = []
+        """Decode the whole video; return (packet, True for a picture of type I) of each frame."""
+        decoded: list[tuple[int, bool]] = []
 
-        def keep(position: int, frame: av.VideoFrame) -> None:
-            if not found:
+        def add(position: int, frame: av.VideoFrame) -> None:
+            if not decoded:
                 self._size, self._is_sized = (frame.width, frame.height), True
-            found.append((position, frame.pict_type == PictureType.I))
+            decoded.append((position, frame.pict_type == PictureType.I))
 
         with self._reported('cannot be decoded'):
-            self._decode(0, len(self._stamps), set(), keep)
-        if len({position for position, _ in found}) < len(found):
+            self._decode(0, len(self._stamps), set(), add)
+        if len({position for position, _ in decoded}) < len(decoded):
             raise self._broken('its frames cannot be told apart')
-        return found
+        return decoded
 
-    def _runs(self, wanted: set[int]) -> list[tuple[int, int, set[int]]]:
+    def _runs(self, indices: set[int]) -> list[tuple[int, int, set[int]]]:
         """Stretches of packets to decode, (start, stop, packets needed), without overlap."""
         shown = np.sort(self._position)
         start_ranks = self._rank[self._starts]
         runs: list[tuple[int, int, set[int]]] = []
-        for position in sorted(int(self._position[index]) for index in wanted):
-            # A frame decoded after a key frame and shown before it may refer to frames before
-            # the key frame: the start must come first in both orders.
+        for position in sorted(int(self._position[index]) for index in indices):
+            # A frame that is decoded after a key frame and shown before it may refer to frames
+            # before the key frame. So the start must come first in both orders.
             is_before = (self._starts <= position) & (start_ranks <= self._rank[position])
             before = self._starts[is_before]
             start = int(before[-1]) if len(before) else 0
-            # A frame may have several packets, as of two fields: up to the next one's.
+            # A frame may have several packets, such as its two fields: stop at the next frame's.
             following = int(np.searchsorted(shown, position, side='right'))
             stop = int(shown[following]) if following < len(shown) else len(self._stamps)
             if runs and start < runs[-1][1]:
@@ -338,23 +337,27 @@ class VideoReader:
         return runs
 
     def _decode(
-        self, start: int, stop: int, needed: set[int], keep: Callable[[int, av.VideoFrame], None]
+        self,
+        start: int,
+        stop: int,
+        needed: set[int],
+        on_frame: Callable[[int, av.VideoFrame], None],
     ) -> None:
-        """Decode packets start to stop - 1 and hand out their frames, with the packet of each.
+        """Decode packets start to stop - 1 and call ``on_frame(packet, frame)`` for each frame.
 
-        Of packets that are not in ``needed`` those that others do not refer to are left out; an
-        empty ``needed`` leaves out none.
+        Packets that are neither in ``needed`` nor referred to by others are skipped; with an empty
+        ``needed`` no packet is skipped.
         """
         codec = self._stream.codec_context
-        # H.264 marks them exactly; HEVC's marks allow for references from higher temporal layers.
+        # H.264 marks such packets exactly. HEVC's marks allow references from higher layers.
         may_skip = codec.name == 'h264' and bool(needed) and not self._is_decoded
         skipping = False
 
         def hand_out(packet: av.Packet | None) -> None:
             for frame in codec.decode(packet):
-                # A decoder that starts amid a video may give frames before it has all it needs.
+                # A decoder that starts inside a video may return frames that lack references.
                 if not (start and frame.is_corrupt):
-                    keep(frame.pts, frame)
+                    on_frame(frame.pts, frame)
 
         try:
             for position, packet in self._packets_between(start, stop):
@@ -369,11 +372,11 @@ class VideoReader:
             codec.flush_buffers()
 
     def _packets_between(self, start: int, stop: int) -> Iterator[tuple[int, av.Packet]]:
-        """Packets start to stop - 1 with their positions, from memory or from the file."""
+        """Positions and packets, start to stop - 1, from memory or from the file."""
         if self._packets is not None:
             yield from enumerate(self._packets[start:stop], start)
             return
-        # Not by time stamps: FFmpeg guesses those of decoding, anew after seeking.
+        # Not by decoding times: FFmpeg guesses them, and guesses others after seeking.
         positions = {place: position for position, place in enumerate(self._places)}
         self._container.seek(self._dts[start], stream=self._stream)
         for packet in self._container.demux(self._stream):
@@ -386,9 +389,9 @@ class VideoReader:
 
 
 def open_video(path: str | os.PathLike[str]) -> Any:
-    """Open a video for PyAV to read, whatever bytes its title and other texts are."""
-    given: dict[str, Any] = {'options': _OPEN_OPTIONS, 'container_options': _FILES_ALONE}
+    """Open a video with PyAV, even if its title or other texts are not UTF-8."""
+    options: dict[str, Any] = {'options': _OPEN_OPTIONS, 'container_options': _FILES_ALONE}
     try:
-        return av.open(video_source(path), **given)
-    except UnicodeDecodeError:  # not from PyAV 19 on, which has no such argument either
-        return av.open(video_source(path), **given, metadata_errors='replace')
+        return av.open(video_source(path), **options)
+    except UnicodeDecodeError:  # PyAV 19 raises none, and has no metadata_errors either
+        return av.open(video_source(path), **options, metadata_errors='replace')

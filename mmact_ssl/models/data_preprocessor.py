@@ -1,4 +1,4 @@
-"""From a collated batch to normalized tensors on the device."""
+"""Data preprocessors: from a collated batch to normalized tensors on the device."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch.nn.utils.rnn import pad_sequence
 from mmact_ssl.errors import DataError
 from mmact_ssl.registry import MODELS
 
-Samples = Union[Sequence[Tensor], Tensor]  # of a batch, the latter (B, ...)
+Samples = Union[Sequence[Tensor], Tensor]  # samples of a batch, a list or stacked (B, ...)
 
 
 class ViewsPreprocessor(BaseDataPreprocessor):
-    """Stacks the views and targets that the pipeline packs.
+    """Base class: it stacks the views and targets of the pipeline.
 
     Args:
         views: Names of the views.
@@ -25,21 +25,21 @@ class ViewsPreprocessor(BaseDataPreprocessor):
     """
 
     def __init__(self, views: Sequence[str], targets: Sequence[str] = ()) -> None:
-        # Copies of pinned memory go on beside Python.
+        # Copies from pinned memory then run asynchronously.
         super().__init__(non_blocking=True)
         self.views = tuple(views)
         self.targets = tuple(targets)
 
     @property
     def made_targets(self) -> tuple[str, ...]:
-        """All targets of a batch, ``'<view>.<name>'``."""
+        """Names of all targets of a batch, ``'<view>.<name>'``."""
         return self.targets
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Turn what ``pseudo_collate`` gives into the arguments of the model's ``forward``.
+        """Convert a batch of ``pseudo_collate`` to the arguments of the model's ``forward``.
 
-        Lists of tensors in ``inputs``: view -> ..., and ``targets``: view -> name -> ..., become
-        tensors ``(B, ...)``, unless the loader has stacked them already.
+        Lists of tensors in ``inputs`` {view: ...} and ``targets`` {view: {name: ...}} become
+        tensors ``(B, ...)``, unless the loader has stacked them.
         """
         targets: dict[str, dict[str, Tensor]] = {}
         inputs = {}
@@ -50,10 +50,10 @@ class ViewsPreprocessor(BaseDataPreprocessor):
             for view in self.views:
                 inputs[view] = self.batch(view, data['inputs'][view], targets.setdefault(view, {}))
         except KeyError as error:
-            made = [f'{v}.{n}' for v, names in data.get('targets', {}).items() for n in names]
+            packed = [f'{v}.{n}' for v, names in data.get('targets', {}).items() for n in names]
             raise DataError(
                 f'the batch has no {error}; it has the views {sorted(data["inputs"])} and the '
-                f'targets {sorted(made)}: let PackInputs pack it, or take it out of '
+                f'targets {sorted(packed)}: let PackInputs pack it, or take it out of '
                 'model.data_preprocessor'
             ) from error
         return self.cast_data(
@@ -61,12 +61,12 @@ class ViewsPreprocessor(BaseDataPreprocessor):
         )
 
     def batch(self, view: str, samples: Samples, targets: dict[str, Tensor]) -> Tensor:
-        """One tensor ``(B, ...)`` of a view's samples; may add to the view's ``targets``."""
+        """Join a view's samples to a tensor ``(B, ...)``; may add to the view's ``targets``."""
         raise NotImplementedError
 
 
 def stack(samples: Samples) -> Tensor:
-    """Samples as one tensor ``(B, ...)``."""
+    """Stack samples to a tensor ``(B, ...)``."""
     return samples if isinstance(samples, Tensor) else torch.stack(tuple(samples))
 
 
@@ -77,7 +77,7 @@ class PretextDataPreprocessor(ViewsPreprocessor):
     Views, uint8 ``(3, T, H, W)`` a sample, become float ``(B, 3, T, H, W)``.
 
     Args:
-        mean, std: Per RGB channel, in units of 0..255.
+        mean, std: Of each RGB channel, in units of 0..255.
     """
 
     def __init__(
@@ -97,16 +97,16 @@ class PretextDataPreprocessor(ViewsPreprocessor):
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         data = super().forward(data, training)
-        # On the device: bytes travel there in a quarter of the time.
+        # Normalized on the device, since the transfer of bytes takes a quarter of the time.
         data['inputs'] = {view: self.normalize(x) for view, x in data['inputs'].items()}
         return data
 
     def normalize(self, frames: Tensor) -> Tensor:
-        """``(B, C, T, H, W)`` in 0..255 to zero mean and unit deviation."""
+        """Normalize ``(B, C, T, H, W)`` in 0..255 to zero mean and unit standard deviation."""
         return (frames.float() - self.mean) / self.std
 
     def denormalize(self, frames: Tensor) -> Tensor:
-        """The inverse of :meth:`normalize`: the decoded frames, whole gray values in 0..255."""
+        """Invert :meth:`normalize`: the decoded frames, whole numbers in 0..255."""
         return (frames.float() * self.std + self.mean).round().clamp(0, 255)
 
 
@@ -114,9 +114,9 @@ class PretextDataPreprocessor(ViewsPreprocessor):
 class SkeletonDataPreprocessor(ViewsPreprocessor):
     """Pad the clips of each view to the longest of the batch and mark the real frames.
 
-    Views, float32 ``(M, T_i, V, C)`` a sample, become float ``(B, M, T, V, C)``, zeros after each
-    clip's end, and a target ``'<view>.valid'``, bool ``(B, M, T)``: frame within the clip and
-    person in it. In a clip without anyone the first person counts as present.
+    Views, float32 ``(M, T_i, V, C)`` a sample, become float ``(B, M, T, V, C)`` with zeros after
+    each clip's end. A target ``'<view>.valid'``, bool ``(B, M, T)``, is True for frames within the
+    clip of persons in the clip. In a clip without persons the first person counts as present.
 
     Raises:
         DataError: Clips of a batch differ in persons, joints or coordinates.

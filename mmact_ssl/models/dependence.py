@@ -1,4 +1,4 @@
-"""Does a task depend on the student? A head's inputs with the features of another clip."""
+"""A head's inputs with another clip's features, to test whether a task depends on the student."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
-# Ends the names of metrics with another clip's features, such as 'pose/error_other_clip'.
+# Suffix of metrics with another clip's features, such as 'pose/error_other_clip'.
 OTHER_CLIP = '_other_clip'
 
 
 def features_of_another_clip(
     sources: Mapping[str, str], inputs: Mapping[str, Tensor], student: Collection[str]
 ) -> dict[str, Tensor]:
-    """The inputs, with other clips' features of all encoded views that the head reads.
+    """Replace the student's features in a head's inputs by those of other clips of the batch.
 
-    Of its first view clip i of the batch gets what the student made of clip ``i + B // 2``, counted
-    in a circle: lists are often sorted by action and source video, so that a clip's neighbor would
-    be much like it. Of each further view it gets that of one clip further on, so that neither what
-    a head contrasts with a target nor what it contrasts with another view belongs together; in a
-    batch that is too small a view keeps its own. Targets, what a momentum encoder or a teacher
-    made, and masks stay the clip's own, but for the mask of a view of which the head reads features
-    alone: there it tells which features are padding. All of this is our choice.
+    For the head's first view, clip i gets the features of clip ``i + B // 2`` (modulo B), because
+    neighbors in a list often show the same action or video. For each further view it gets those of
+    the clip after that, so that a feature matches neither a target nor another view's feature. In a
+    batch that is too small, a view keeps its own features.
+
+    Targets and features of a momentum encoder do not move. The mask of a view moves only if the
+    head reads nothing but features of this view, since it then marks their padding. All of this is
+    our choice.
 
     Args:
         sources: Argument -> name of the input, as in ``head.inputs``.
-        inputs: Argument -> ``(B, ...)``. Of one clip they come back as they are.
+        inputs: Argument -> ``(B, ...)``. A batch of one clip does not change.
         student: Names of all inputs that the student makes.
     """
-    made = [source for source in sources.values() if source in student]
+    of_student = [source for source in sources.values() if source in student]
     shifts: dict[str, int] = {}
-    for further, view in enumerate(dict.fromkeys(source.split('.')[0] for source in made)):
-        moved = {source for source in made if source.split('.')[0] == view}
+    for further, view in enumerate(dict.fromkeys(source.split('.')[0] for source in of_student)):
+        moved = {source for source in of_student if source.split('.')[0] == view}
         mask = f'targets.{view}.valid'
         others = {*sources.values()} - {mask}
         if not any(source == view or source.startswith(f'targets.{view}.') for source in others):

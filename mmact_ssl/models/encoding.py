@@ -1,4 +1,4 @@
-"""From a view to the student's feature map and pooled feature."""
+"""Encoding of a view by a backbone, and its batch statistics."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from mmact_ssl.saved_run import find_value
 
 
 def shift_length(backbone: nn.Module) -> int:
-    """Frames of the clips within which a backbone shifts channels; 1: it sees each by itself."""
-    inner = getattr(backbone, 'backbone', backbone)  # of one with adapters
+    """Length of the clips within which a backbone shifts channels; 1: no shift."""
+    inner = getattr(backbone, 'backbone', backbone)  # the student within an AdaptedBackbone
     return getattr(inner, 'num_segments', None) or 1
 
 
 def check_whole_clips(num_segments: int, frames: int, where: str = '') -> None:
-    """Refuse samples that are not one clip or several clips, one after the other, of a shift.
+    """Raise ConfigError unless a sample consists of whole clips of a shift.
 
-    A shift cuts all frames of a batch into clips: the last frames of such a sample would be in one
-    clip with the first ones of the next.
+    A shift cuts all frames of a batch into clips: otherwise the last frames of a sample would share
+    a clip with the first frames of the next sample.
 
     Args:
         num_segments: See :func:`shift_length`.
-        frames: Of a sample.
-        where: Names the samples in the error.
+        frames: Number of frames of a sample.
+        where: Name of the samples in the error.
     """
     if frames % num_segments:
         raise ConfigError(
@@ -43,7 +43,7 @@ def check_whole_clips(num_segments: int, frames: int, where: str = '') -> None:
 
 
 def check_sampling(num_segments: int, part: Any, where: str) -> None:
-    """Apply :func:`check_whole_clips` to what a pipeline, or a data loader, picks of a video."""
+    """Apply :func:`check_whole_clips` to the samples of a pipeline or a data loader."""
     counts = [find_value(part, key) for key in ('clip_len', 'num_clips')]
     if any(counts):
         check_whole_clips(num_segments, math.prod(count or 1 for count in counts), where)
@@ -52,54 +52,54 @@ def check_sampling(num_segments: int, part: Any, where: str) -> None:
 def encode_view(
     backbone: nn.Module, view: Tensor, valid: Tensor | None, frame_wise: bool
 ) -> list[Tensor]:
-    """The maps of a backbone, the last one last, which is told what is padding if it asks for it.
+    """Compute the maps of a backbone, in its order; a backbone with ``reads_valid`` gets ``valid``.
 
     Args:
         view: ``(B, C, T, H, W)`` gives a map ``(B, C', T', H', W')``; ``(B, M, T, V, C)`` gives
             ``(B, M', C', T', V')``.
         valid: False for padding, ``(B, T)`` or ``(B, M, T)``.
-        frame_wise: The backbone is a 2D network, which reads frames ``(N, C, H, W)``. The mean map
-            of a clip's valid frames takes the place of its padding, so that a mean over all frames
-            is one over valid frames.
+        frame_wise: The backbone is a 2D network, which reads frames ``(N, C, H, W)``. Padded frames
+            are replaced by the mean of the clip's valid ones, so that a mean over all frames is the
+            mean over the valid frames.
 
     Raises:
-        ConfigError: A view has another number of frames than a shifting student.
+        ConfigError: A view has another number of frames than a student that shifts channels.
     """
     if getattr(backbone, 'reads_valid', False):
         features = backbone(view, valid)
     elif frame_wise:
-        wanted = shift_length(backbone)
-        if wanted > 1 and view.shape[2] != wanted:
+        num_segments = shift_length(backbone)
+        if num_segments > 1 and view.shape[2] != num_segments:
             raise ConfigError(
-                f'the student shifts channels within clips of num_segments={wanted} frames, but a '
-                f'view has {view.shape[2]}: give both the same number'
+                f'the student shifts channels within clips of num_segments={num_segments} frames, '
+                f'but a view has {view.shape[2]}: give both the same number'
             )
         features = backbone(view.transpose(1, 2).flatten(0, 1))  # (B*T, C', H', W')
     else:
         features = backbone(view)
     maps = list(features) if isinstance(features, (tuple, list)) else [features]
     if frame_wise:
-        maps = [one.unflatten(0, (len(view), -1)).transpose(1, 2) for one in maps]
+        maps = [level.unflatten(0, (len(view), -1)).transpose(1, 2) for level in maps]
         if valid is not None:
-            maps = [fill_with_mean(one, valid) for one in maps]
+            maps = [fill_with_mean(level, valid) for level in maps]
     return maps
 
 
 def fill_with_mean(feature_map: Tensor, valid: Tensor) -> Tensor:
-    """A map with the mean of its valid frames in place of the others.
+    """Replace the invalid frames of a map by the mean of the clip's valid ones.
 
     Args:
         feature_map: ``(B, C, T, H, W)``.
         valid: bool ``(B, T)``.
     """
-    kept = valid[:, None, :, None, None]
-    count = kept.sum(2, keepdim=True).clamp(min=1)
-    mean = feature_map.masked_fill(~kept, 0).sum(2, keepdim=True) / count
-    return torch.where(kept, feature_map, mean)
+    mask = valid[:, None, :, None, None]
+    count = mask.sum(2, keepdim=True).clamp(min=1)
+    mean = feature_map.masked_fill(~mask, 0).sum(2, keepdim=True) / count
+    return torch.where(mask, feature_map, mean)
 
 
 def lay_out(network: nn.Module, channels_last: bool) -> None:
-    """Keep weights of convolutions, and thereby their maps, in memory with channels last or not."""
+    """Store the weights of convolutions, and so their maps, with channels last or first."""
     formats = {4: torch.channels_last, 5: torch.channels_last_3d}
     for layer in network.modules():
         weight = layer.weight if isinstance(layer, _ConvNd) else None
@@ -110,13 +110,13 @@ def lay_out(network: nn.Module, channels_last: bool) -> None:
 
 @contextmanager
 def frozen_statistics(network: nn.Module) -> Iterator[None]:
-    """Keep the running statistics of batch normalization as they are, whatever runs meanwhile.
+    """Context in which batch normalization does not update its running statistics.
 
-    Batches are still normalized by their own statistics, in training mode.
+    In training mode batches are still normalized by their own statistics.
     """
     layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
     momenta = [layer.momentum for layer in layers]
-    # Layers without momentum average over the batches that they have counted.
+    # Layers without momentum average over the counted batches.
     tracked = [layer.num_batches_tracked for layer in layers if layer.momentum is None]
     counts = [(count, count.clone()) for count in tracked if count is not None]
     for layer in layers:
@@ -131,26 +131,26 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
 
 
 def keep_statistics_once(model: nn.Module) -> None:
-    """Make batch normalization leave its running statistics alone during the backward pass.
+    """Prevent updates of the running statistics of batch normalization during the backward pass.
 
-    Activation checkpointing runs parts of the network again there, and would count a batch twice,
-    also that of a view whose statistics are not kept.
+    Activation checkpointing runs parts of the network again there. It would count a batch twice,
+    and also count views whose statistics must not count.
     """
-    kept: dict[nn.Module, tuple[float | None, Tensor]] = {}
+    saved: dict[nn.Module, tuple[float | None, Tensor]] = {}
 
     def freeze(layer: Any, *_: Any) -> None:
-        if torch._C._current_graph_task_id() != -1:  # as torch.utils.checkpoint finds it out
-            kept[layer] = layer.momentum, layer.num_batches_tracked.clone()
-            # Not track_running_stats: torch refuses to recompute other tensors than before.
+        if torch._C._current_graph_task_id() != -1:  # the test of torch.utils.checkpoint
+            saved[layer] = layer.momentum, layer.num_batches_tracked.clone()
+            # Not track_running_stats: recomputation must give the same tensors.
             layer.momentum = 0.0
 
     def thaw(layer: Any, *_: Any) -> None:
-        if layer in kept:
-            layer.momentum, count = kept.pop(layer)
+        if layer in saved:
+            layer.momentum, count = saved.pop(layer)
             layer.num_batches_tracked.copy_(count)
 
     for layer in model.modules():
         if isinstance(layer, _BatchNorm) and layer.track_running_stats:
             layer.register_forward_pre_hook(freeze)
-            # Recomputation ends by an exception, once it has all that it needs.
+            # Recomputation ends with an exception once it has all tensors.
             layer.register_forward_hook(thaw, always_call=True)

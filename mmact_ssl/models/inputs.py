@@ -1,4 +1,4 @@
-"""Inputs that a head may name, and their check when the model is built."""
+"""Possible inputs of heads, and their check when the model is built."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def available_inputs(
     momentum_views: Sequence[str],
     teacher_views: Mapping[str, Sequence[str]],
 ) -> dict[str, str]:
-    """Inputs of heads by name, each with what makes it, ``'student'`` or ``'pipeline'``, ...
+    """List the possible inputs of heads, {name: maker}, such as ``'student'`` or ``'pipeline'``.
 
     Args:
         pipeline: Views that the pipeline makes.
-        targets: Its targets, ``view.name``.
+        targets: Targets that the pipeline makes, ``view.name``.
         adapter_of: Name of a feature -> name of the adapter that makes it.
         encode, momentum_views: Views that the student and its momentum copy encode.
-        statistics_views: Those of ``encode`` whose statistics are kept.
+        statistics_views: Views of ``encode`` that update the running statistics.
         teacher_views: Name of a teacher -> views that it reads.
 
     Raises:
-        ConfigError: The model names a view that the pipeline does not make, an adapter that is not
-            there, or a target that two parts make.
+        ConfigError: The model needs a view that the pipeline does not make, an adapter is missing,
+            or two parts make the same target.
     """
     own = sorted(name for name, adapter in adapter_of.items() if name == adapter)
     for name, adapter in adapter_of.items():
@@ -60,26 +60,26 @@ def available_inputs(
             )
     features = ('feature_map', 'pooled', *adapter_of)
     momentum = 'momentum encoder'
-    made = dict.fromkeys(pipeline, 'pipeline')
-    made.update({f'targets.{target}': 'pipeline' for target in targets})
-    made.update({f'{view}.{f}': 'student' for view in encode for f in features})
-    made.update({f'{view}.momentum_{f}': momentum for view in momentum_views for f in features})
+    makers = dict.fromkeys(pipeline, 'pipeline')
+    makers.update({f'targets.{target}': 'pipeline' for target in targets})
+    makers.update({f'{view}.{f}': 'student' for view in encode for f in features})
+    makers.update({f'{view}.momentum_{f}': momentum for view in momentum_views for f in features})
     for name, views in teacher_views.items():
         for target in (f'targets.{view}.{name}' for view in views):
-            if target in made:
+            if target in makers:
                 raise ConfigError(
                     f'{target} comes from both model.teachers.{name} and the pipeline: take it out '
                     'of model.data_preprocessor.targets or drop the teacher'
                 )
-            made[target] = f'teacher {name}'
-    return made
+            makers[target] = f'teacher {name}'
+    return makers
 
 
 def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str]) -> None:
-    """Check that all inputs of all heads are made, and log what makes them.
+    """Check that something makes each input of each head, and log the makers.
 
     Raises:
-        ConfigError: Nothing makes an input; names its key of the config.
+        ConfigError: Nothing makes an input; the message contains its key in the config.
     """
     if not heads:
         raise ConfigError('model.heads has no task: name at least one pretext head')
@@ -107,13 +107,13 @@ def check_last_map(
     num_maps: int,
     levels: Mapping[str, int],
 ) -> None:
-    """Check that a task trains the last map, which evaluation reads, else ConfigError.
+    """Raise ConfigError unless a task trains the last map, which evaluation reads.
 
     Args:
-        weights: Of the tasks; one of weight 0 trains nothing.
+        weights: Weights of the tasks; a task of weight 0 trains nothing.
         of_student: Names of the student's features.
-        num_maps: Maps that the backbone gives.
-        levels: Map that each adapter reads, by the name of its feature.
+        num_maps: Number of maps of the backbone.
+        levels: {feature: index of the map that its adapter reads}.
     """
     last = {name for name, level in levels.items() if level in (-1, num_maps - 1)}
     of_last_map = {'feature_map', 'pooled', *last}

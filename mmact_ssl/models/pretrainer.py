@@ -1,4 +1,4 @@
-"""One student, several pretext tasks."""
+"""Pre-training of one student by several pretext tasks."""
 
 from __future__ import annotations
 
@@ -29,48 +29,47 @@ from mmact_ssl.weights import load_pretrained, take_pretrained
 
 # Takes the gradients of a step and the weights of its tasks.
 LossObserver = Callable[[SharedGradients, Mapping[str, Union[float, Tensor]]], None]
-# The names of maps, in what :meth:`MultiTaskPretrainer.features` gives.
+# Names of maps among the features of :meth:`MultiTaskPretrainer.features`.
 MAP = re.compile('feature_map|level[0-9]+')
-MONITOR_INTERVAL = 10  # steps between two logs of the features' deviation and effective rank
+MONITOR_INTERVAL = 10  # steps between two logs of the features' std and effective rank
 # View -> name -> (B, ...).
 Targets = Mapping[str, Mapping[str, Tensor]]
 
 
 @MODELS.register_module()
 class MultiTaskPretrainer(BaseModel):
-    """Encode named views once with one student and let pretext heads read the features.
+    """Model that encodes named views once with one student; pretext heads read the features.
 
     Args:
-        backbone: The student, the only thing that downstream work keeps.
+        backbone: The student, the only part that downstream tasks use.
         heads: Task -> pretext head; ``None`` switches a task off.
-        data_preprocessor: Names the views and targets that the pipeline packs.
+        data_preprocessor: Preprocessor with the names of the views and targets of the pipeline.
         encode: Views that the student encodes.
-        encode_together: Views of one shape go through the student as one batch. Faster, but batch
-            normalization then mixes their statistics.
-        statistics_views: Encoded views whose batch statistics the student keeps for evaluation; the
-            others are normalized by their own and leave no trace. None: all, one after the other.
-        frame_wise: The student is a 2D network, which reads frames ``(N, C, H, W)``; in its maps
-            the mean of a clip's valid frames takes the place of those that only fill it up.
-        adapters: Name -> module on the feature map, or on an earlier one of the backbone's
-            ``out_indices`` that its ``level`` names, applied to every encoded view. The name of
-            another adapter in place of a module lets tasks share that one's representation.
-        pooling: Module from the feature map and the view's validity to ``(B, D)``, in place of the
+        encode_together: Encode views of equal shape as one batch. Faster, but batch normalization
+            then mixes their statistics.
+        statistics_views: Encoded views whose batch statistics update the running statistics. Other
+            views are normalized by their own statistics only. None: all views, one after the other.
+        frame_wise: The student is a 2D network, which reads frames ``(N, C, H, W)``. Padded frames
+            of its maps are replaced by the mean of the clip's valid ones.
+        adapters: Name -> module on a map of every encoded view: on the feature map, or on the
+            earlier map of the backbone's ``out_indices`` that its ``level`` selects. The name of
+            another adapter instead of a module makes tasks share that adapter.
+        pooling: Module from the feature map and the view's validity to ``(B, D)``, instead of the
             mean over all positions.
-        balancer: How the tasks' losses become one, a :class:`Balancer` without its tasks.
-        shared_weights: Prefix of the backbone's parameters on which the tasks' gradients are
-            compared, by some balancers: ``'layer4'``, or ``''`` for
-            all; the last weight unless given.
+        balancer: Config of a :class:`Balancer` without its tasks; it combines the tasks' losses.
+        shared_weights: Prefix of the backbone's parameters on which some balancers compare the
+            tasks' gradients: ``'layer4'``, or ``''`` for all. None: the last weight.
         teachers: Target -> ``dict(teacher=..., views=...)``: frozen networks that make
             ``targets.<view>.<target>`` online.
         momentum_encoder: ``dict(views=..., momentum=0.999)``: a :class:`MomentumCopy` of backbone
-            and adapters encodes these views too; :class:`MomentumCopyHook` moves it.
-            ``dtype='bfloat16'``: under autocast to it; its features are float32 again.
-        channels_last: Weights and maps of convolutions lie in memory with channels last: faster on
-            most GPUs in mixed precision. On a CPU batch normalization then rounds more
+            and adapters also encodes these views; :class:`MomentumCopyHook` updates it. With
+            ``dtype='bfloat16'`` it runs under autocast; its features are converted to float32.
+        channels_last: Store weights and maps of convolutions with channels last: faster on most
+            GPUs in mixed precision. On a CPU batch normalization then rounds more
             (docs/benchmarks.md).
 
     Raises:
-        ConfigError: A head reads what nothing makes, no task trains the last map, or the backbone
+        ConfigError: Nothing makes an input of a head, no task trains the last map, or the backbone
             has no such parameter.
     """
 
@@ -100,7 +99,7 @@ class MultiTaskPretrainer(BaseModel):
         self.backbone = MODELS.build(backbone)
         shared = {n: a for n, a in (adapters or {}).items() if isinstance(a, str)}
         own = {n: a for n, a in (adapters or {}).items() if not isinstance(a, str)}
-        # Of mmengine: initialization does not reach into torch's own containers.
+        # mmengine's class: initialization does not reach into torch's own containers.
         self.adapters = ModuleDict(build_named(own))
         self.adapter_of: dict[str, str] = {**{name: name for name in self.adapters}, **shared}
         self.pooling: nn.Module | None = None if pooling is None else MODELS.build(pooling)
@@ -112,12 +111,10 @@ class MultiTaskPretrainer(BaseModel):
             )
         self.balancer: Balancer = MODELS.build({**balancer, 'tasks': list(self.heads)})
         self.shared_weights = shared_weights
-        # The task whose loss is computed, which an error of the first step names.
-        self.current_task: str | None = None
-        # Called in a step, see GradientShareHook.
-        self.loss_observers: list[LossObserver] = []
+        self.current_task: str | None = None  # its loss is being computed; for errors
+        self.loss_observers: list[LossObserver] = []  # called in each step, see GradientShareHook
         self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
-        # Of torch: teachers have their weights already, which initialization would overwrite.
+        # torch's class: mmengine's initialization would overwrite the teachers' weights.
         self.teachers = nn.ModuleDict(
             build_named({n: c['teacher'] for n, c in (teachers or {}).items()})
         )
@@ -145,21 +142,21 @@ class MultiTaskPretrainer(BaseModel):
         num_maps = len(getattr(self.backbone, 'out_indices', None) or (0,))
         levels = {n: getattr(self.adapters[a], 'level', -1) for n, a in self.adapter_of.items()}
         check_last_map(self.tasks, self.balancer.weights, self.student_inputs, num_maps, levels)
-        wanted = {n for head in self.tasks.values() for n in head.inputs.values()}
-        read = {self.adapter_of.get(n.rpartition('.')[2]) for n in wanted & self.student_inputs}
+        inputs = {n for head in self.tasks.values() for n in head.inputs.values()}
+        read = {self.adapter_of.get(n.rpartition('.')[2]) for n in inputs & self.student_inputs}
         for name, adapter in self.adapters.items():
-            if name not in read:  # of a task that is switched off
+            if name not in read:  # its task is switched off
                 adapter.requires_grad_(False)  # distributed training waits for each gradient
         if shared_weights is not None:
             find_shared_weights(self.backbone, shared_weights)
         if channels_last:
-            # Before DistributedDataParallel, which keeps gradients in the layout that it finds.
+            # DistributedDataParallel, which comes later, stores gradients in the weights' layout.
             self._lay_out(True)
 
     def init_weights(self) -> None:
-        """Draw the weights, or load those that ``init_cfg`` names."""
+        """Draw the weights, or load them by ``init_cfg``."""
         if self.channels_last:
-            self._lay_out(False)  # weights are drawn in the order of memory
+            self._lay_out(False)  # random weights depend on the order in memory
         pretrained = take_pretrained(self.backbone)
         super().init_weights()
         for part, start in pretrained:
@@ -169,59 +166,59 @@ class MultiTaskPretrainer(BaseModel):
 
     def _lay_out(self, channels_last: bool) -> None:
         for part in self.children():
-            if part is not self.teachers:  # whose targets are those of caches
+            if part is not self.teachers:  # their targets must equal those of caches
                 lay_out(part, channels_last)
 
     @property
     def tasks(self) -> dict[str, PretextHead]:
-        """The pretext heads by task."""
+        """{task: pretext head}."""
         return {name: cast(PretextHead, head) for name, head in self.heads.items()}
 
     def _encoder(self) -> nn.ModuleDict:
-        """Backbone and adapters; made when asked for, so that parameters keep their names."""
+        """Backbone and adapters; not an attribute, so that parameters keep their names."""
         return nn.ModuleDict(dict(backbone=self.backbone, adapters=self.adapters))
 
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
-        """The momentum copies of the model and its heads, each with what it follows."""
+        """Momentum copies of the model and its heads, each with its source network."""
         pairs = [pair for head in self.tasks.values() for pair in head.momentum_pairs()]
         if self.momentum_encoder is not None:
             pairs.append((self.momentum_encoder, self._encoder()))
         return pairs
 
     def encode(self, inputs: Mapping[str, Tensor], targets: Targets) -> dict[str, list[Tensor]]:
-        """The student's maps of each view, ``(B, C', T', H', W')``; each view is encoded once."""
+        """Encode each view once: the student's maps of each view, ``(B, C', T', H', W')``."""
         groups: dict[Any, list[str]] = OrderedDict()
         for view in self.encode_names:
-            kept = self.statistics_views is None or view in self.statistics_views
-            together = inputs[view].shape if self.encode_together else view
-            groups.setdefault((together, kept), []).append(view)
+            updates = self.statistics_views is None or view in self.statistics_views
+            group = inputs[view].shape if self.encode_together else view
+            groups.setdefault((group, updates), []).append(view)
         maps: dict[str, list[Tensor]] = {}
-        for (_, kept), views in groups.items():
+        for (_, updates), views in groups.items():
             masks = [mask for view in views if (mask := _valid(targets, view)) is not None]
             batch = torch.cat([inputs[view] for view in views]) if views[1:] else inputs[views[0]]
-            with nullcontext() if kept else frozen_statistics(self.backbone):
+            with nullcontext() if updates else frozen_statistics(self.backbone):
                 joint = encode_view(
                     self.backbone, batch, torch.cat(masks) if masks else None, self.frame_wise
                 )
-            # What adapters read of an earlier map is a node of its own in the graph: a gradient
-            # there is that of the tasks alone, not what comes back from later maps.
-            by_view = zip(*(one.chunk(len(views)) for one in joint))
+            # `chunk` makes a separate node of the graph for the adapters of an earlier map: the
+            # gradient there comes from the tasks only, not from later maps.
+            by_view = zip(*(level.chunk(len(views)) for level in joint))
             maps.update(zip(views, map(list, by_view)))
         return maps
 
     def features(
         self, maps: Sequence[Tensor], valid: Tensor | None, adapters: nn.ModuleDict
     ) -> dict[str, Tensor]:
-        """All features of a view from its maps, of the student and of its momentum copy alike.
+        """Compute all features of a view from its maps, for the student or its momentum copy.
 
         Args:
-            maps: As :meth:`encode` gives them, ``(B, C', T', H', W')`` or ``(B, M', C', T', V')``.
+            maps: Maps of :meth:`encode`, ``(B, C', T', H', W')`` or ``(B, M', C', T', V')``.
             valid: ``(B, T)`` or ``(B, M, T)``, False for padding.
-            adapters: By name.
+            adapters: Adapters of the same network.
 
         Returns:
-            dict: ``feature_map``, the last map; ``level0``, ... the earlier ones; ``pooled``
-            ``(B, D)``; what each adapter makes, by its name.
+            dict: ``feature_map``, the last map; ``level0``, ... the earlier maps; ``pooled``
+            ``(B, D)``; and the output of each adapter by its name.
         """
         *earlier, feature_map = maps
         if self.pooling is not None:
@@ -233,7 +230,7 @@ class MultiTaskPretrainer(BaseModel):
         }
         return {
             'feature_map': feature_map,
-            **{f'level{i}': one for i, one in enumerate(earlier)},
+            **{f'level{i}': level for i, level in enumerate(earlier)},
             'pooled': pooled,
             **{name: adapted[own] for name, own in self.adapter_of.items()},
         }
@@ -244,25 +241,25 @@ class MultiTaskPretrainer(BaseModel):
         targets: Targets,
         data_samples: list | None = None,
     ) -> dict[str, Tensor]:
-        """Everything that a head may name as its input (docs/inputs.md has names and shapes)."""
-        found = dict(inputs)
-        for view, named in targets.items():
-            found.update({f'targets.{view}.{name}': value for name, value in named.items()})
+        """Compute all possible inputs of heads (docs/inputs.md has names and shapes)."""
+        available = dict(inputs)
+        for view, by_name in targets.items():
+            available.update({f'targets.{view}.{name}': value for name, value in by_name.items()})
         for view, maps in self.encode(inputs, targets).items():
             features = self.features(maps, _valid(targets, view), self.adapters)
-            found.update({f'{view}.{name}': value for name, value in features.items()})
-        wanted = {name for head in self.tasks.values() for name in head.inputs.values()}
+            available.update({f'{view}.{name}': value for name, value in features.items()})
+        used = {name for head in self.tasks.values() for name in head.inputs.values()}
         for name, views in self.teacher_views.items():
             for view in views:
-                # With the heads that read it switched off, a teacher would work for nothing.
-                if f'targets.{view}.{name}' in wanted:
+                # A teacher need not run if the heads that read it are switched off.
+                if f'targets.{view}.{name}' in used:
                     target = self._teach(name, view, inputs[view], data_samples)
-                    found[f'targets.{view}.{name}'] = target
+                    available[f'targets.{view}.{name}'] = target
         for view in self.momentum_views:
-            if any(name.startswith(f'{view}.momentum_') for name in wanted):
+            if any(name.startswith(f'{view}.momentum_') for name in used):
                 features = self._momentum_features(inputs[view], _valid(targets, view))
-                found.update({f'{view}.momentum_{name}': v for name, v in features.items()})
-        return found
+                available.update({f'{view}.momentum_{name}': v for name, v in features.items()})
+        return available
 
     @torch.no_grad()
     def _momentum_features(self, view: Tensor, valid: Tensor | None) -> dict[str, Tensor]:
@@ -274,17 +271,17 @@ class MultiTaskPretrainer(BaseModel):
             )
         encoder = cast(nn.ModuleDict, momentum.module)
         dtype = self.momentum_dtype
-        # Autocast that is switched off would also switch off that of an AmpOptimWrapper around it.
+        # A disabled autocast would also disable the autocast of an AmpOptimWrapper.
         with torch.autocast(view.device.type, dtype) if dtype else nullcontext():
             maps = encode_view(encoder['backbone'], view, valid, self.frame_wise)
-            found = self.features(maps, valid, cast(nn.ModuleDict, encoder['adapters']))
-        return {name: value.float() for name, value in found.items()} if dtype else found
+            features = self.features(maps, valid, cast(nn.ModuleDict, encoder['adapters']))
+        return {name: value.float() for name, value in features.items()} if dtype else features
 
     @torch.no_grad()
     def _teach(self, name: str, view: str, frames: Tensor, samples: list | None) -> Tensor:
         """A teacher's target of each frame of a view, ``(B, C, T, H, W) -> (B, T, ...)``.
 
-        One that reads whole clips gives one for each, ``(B, 1, ...)``.
+        A teacher of clips gives a target for each clip, ``(B, 1, ...)``.
         """
         images = self.data_preprocessor.denormalize(frames).transpose(1, 2)  # (B, T, C, H, W)
         teacher = cast(BaseTeacher, self.teachers[name])
@@ -306,52 +303,52 @@ class MultiTaskPretrainer(BaseModel):
             inputs: View -> normalized frames ``(B, C, T, H, W)``, or skeletons
                 ``(B, M, T, V, C)``.
             targets: View -> name -> ``(B, ...)``.
-            data_samples: Tell teachers of clips which frames they get. Nothing else is read, for
-                the annotation's labels must not reach pre-training.
+            data_samples: Samples with the clips' frame indices, for teachers of clips. Nothing else
+                is read, because labels must not reach pre-training.
             mode: ``'loss'``: ``'loss'`` (to minimize) and ``'<task>/<name>'`` (to log).
-                ``'predict'``: for each sample, task -> what its head predicts, see
+                ``'predict'``: for each sample, task -> predictions of its head, see
                 :meth:`predict`. ``'tensor'``: view -> feature map.
         """
         targets = targets or {}
         if mode == 'tensor':
             return {view: maps[-1] for view, maps in self.encode(inputs, targets).items()}
-        found = self.head_inputs(inputs, targets, data_samples)
+        available = self.head_inputs(inputs, targets, data_samples)
         by_task = {
-            task: {argument: found[name] for argument, name in head.inputs.items()}
+            task: {argument: available[name] for argument, name in head.inputs.items()}
             for task, head in self.tasks.items()
         }
         if mode == 'predict':
-            predicted = {task: self.predict(task, given) for task, given in by_task.items()}
+            predicted = {task: self.predict(task, own) for task, own in by_task.items()}
             return [
                 {task: {n: value[i] for n, value in p.items()} for task, p in predicted.items()}
                 for i in range(len(inputs[self.encode_names[0]]))
             ]
-        return self._losses(by_task, found)
+        return self._losses(by_task, available)
 
     def predict(self, task: str, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A head's predictions, and its metrics ``(B,)`` with another clip's features.
+        """Compute a head's predictions, and its metrics ``(B,)`` with another clip's features.
 
-        These are named ``'<metric>_other_clip'``, see :func:`features_of_another_clip`, and are NaN
-        where the batch has no other clip. Both are of the same random numbers.
+        The latter are named ``'<metric>_other_clip'``, see :func:`features_of_another_clip`, and
+        are NaN if the batch has no other clip. Both use the same random numbers.
         """
         head = self.tasks[task]
         swapped = features_of_another_clip(head.inputs, inputs, self.student_inputs)
         devices = {value.device for value in inputs.values() if value.is_cuda}
-        # The generators are put back, so that the second call draws the same.
+        # fork_rng restores the generators, so that the second call draws the same numbers.
         with torch.random.fork_rng(devices=list(devices)):
             others = head.predict(**swapped)
-        found = head.predict(**inputs)
+        predictions = head.predict(**inputs)
         for name, value in others.items():
             if value.ndim == 1 and not any(part in name for part in head.reference_names):
-                found[name + OTHER_CLIP] = (
+                predictions[name + OTHER_CLIP] = (
                     value if value.shape[0] > 1 else torch.full((1,), torch.nan)
                 )
-        return found
+        return predictions
 
     def _losses(
-        self, by_task: Mapping[str, Mapping[str, Tensor]], found: Mapping[str, Tensor]
+        self, by_task: Mapping[str, Mapping[str, Tensor]], available: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """The balanced loss, and all that is logged."""
+        """Compute the balanced loss and the values to log."""
         hub = MessageHub.get_current_instance()
         iteration = hub.get_info('iter', 0)
         progress = iteration / max(hub.get_info('max_iters', 1), 1)
@@ -370,19 +367,21 @@ class MultiTaskPretrainer(BaseModel):
             plain = [v for n, v in own.items() if not any(a in n for a in head.adversarial_names)]
             losses[task] = torch.stack(list(own.values())).sum()
             sizes[task] = torch.stack(plain or list(own.values())).sum().detach()
-        # Short epochs, each of which is logged, are measured once each.
+        # A short epoch is measured once, since each epoch is logged.
         epoch = hub.get_info('max_iters', 1) // max(hub.get_info('max_epochs', 1), 1)
         if iteration % max(1, min(MONITOR_INTERVAL, epoch)) == 0:
             for view in self.encode_names:
-                named = {name: found[f'{view}.{name}'] for name in ('pooled', *self.adapters)}
-                logs.update(collapse_statistics(view, named))
+                features = {
+                    name: available[f'{view}.{name}'] for name in ('pooled', *self.adapters)
+                }
+                logs.update(collapse_statistics(view, features))
         maps = [
             value
-            for name, value in found.items()
+            for name, value in available.items()
             if MAP.fullmatch(name.partition('.')[2]) and value.requires_grad
         ]
         gradients = SharedGradients(losses, maps, self.backbone, self.shared_weights)
-        # Before the balancer, which may move them for the next step.
+        # Before the balancer runs, which may set the weights of the next step.
         weights = {task: self.balancer.weight(task, progress) for task in losses}
         if self.balancer.learns:
             logs.update({f'weight/{task}': torch.as_tensor(w) for task, w in weights.items()})
@@ -392,10 +391,10 @@ class MultiTaskPretrainer(BaseModel):
         return dict(loss=loss, **logs)
 
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The balanced loss, and all numbers for the log (mmengine sums all "loss" names)."""
+        """Return the balanced loss and the values to log; mmengine would sum all "loss" names."""
         return losses['loss'], OrderedDict(losses)
 
 
 def _valid(targets: Targets, view: str) -> Tensor | None:
-    """Which frames (and persons) of a view are no padding; None: all."""
+    """Mask of a view's frames (and persons), False for padding; None: no padding."""
     return targets.get(view, {}).get('valid')

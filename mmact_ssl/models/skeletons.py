@@ -1,8 +1,8 @@
-"""Shapes of skeleton clips, and which frames and persons of a padded batch are real.
+"""Shapes of skeleton clips, and the valid frames and persons of a padded batch.
 
-A clip is padded with all-zero frames at its end, and a person who is not there is all-zero
-throughout. So ``valid``, bool ``(B, M, T)``, is always the product of "frame within the clip" (the
-same frames for each person) and "person present in the clip".
+A clip is padded with zero frames at its end, and an absent person is zero in all frames. So
+``valid``, bool ``(B, M, T)``, is always the product of "frame within the clip" (equal for all
+persons) and "person present in the clip".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mmact_ssl.errors import ConfigError
 
 
 def find_layout(name: str) -> SkeletonLayout:
-    """A joint layout by its name."""
+    """Find a joint layout by its name."""
     if name not in LAYOUTS:
         raise ConfigError(f'there is no layout {name!r}, use one of {sorted(LAYOUTS)}')
     return LAYOUTS[name]
@@ -24,35 +24,35 @@ def find_layout(name: str) -> SkeletonLayout:
 def check_skeleton_shape(
     owner: str, x: Tensor, expected: tuple[int, int, int], options: str
 ) -> None:
-    """Compare clips ``(B, M, T, V, C)`` with the ``(M, V, C)`` that a module is built for.
+    """Raise ConfigError if clips ``(B, M, T, V, C)`` do not have a module's ``(M, V, C)``.
 
     Args:
-        options: Of ``--cfg-options``, that give the module other coordinates: ``{}`` is C.
+        options: ``--cfg-options`` that set the module's number of coordinates to ``{}``.
     """
-    found = (x.shape[1], *x.shape[3:])
-    if found == expected:
+    shape = (x.shape[1], *x.shape[3:])
+    if shape == expected:
         return
     fix = 'set its layout and num_persons to what the pipeline gives'
-    if found[:2] == expected[:2]:
-        fix = f'give {options.format(found[2])}'
+    if shape[:2] == expected[:2]:
+        fix = f'give {options.format(shape[2])}'
     raise ConfigError(
-        f'{owner} got clips of (persons, joints, coordinates) {found} but is built for {expected}: '
+        f'{owner} got clips of (persons, joints, coordinates) {shape} but is built for {expected}: '
         f'{fix}'
     )
 
 
 def valid_frames(x: Tensor) -> Tensor:
-    """Validity by the coordinates themselves, ``(B, M, T, V, C)`` to bool ``(B, M, T)``.
+    """Find the valid frames by the coordinates, ``(B, M, T, V, C)`` to bool ``(B, M, T)``.
 
-    A clip ends with its last frame in which any person has a non-zero coordinate (NaN is not zero).
-    All-zero frames before it are real frames in which nobody was tracked. A clip of zeros alone
-    counts as one frame of its first person, so that no mean is taken over nothing. Our choice.
+    A clip ends with the last frame in which a person has a non-zero coordinate (NaN is not zero).
+    Zero frames before it are real frames without a tracked person. In a clip of zeros the first
+    frame of the first person is valid, so that no mean is empty. Our choice.
     """
     seen = (x != 0).flatten(3).any(3)  # (B, M, T)
-    # The first frame always counts, and the first person where nobody is seen.
-    ends = seen.any(1)  # (B, T): frames in which anybody is seen
+    # The first frame is always valid, and the first person if no person is seen.
+    ends = seen.any(1)  # (B, T): frames with a person
     ends = torch.cat([torch.ones_like(ends[:, :1]), ends[:, 1:]], dim=1)
-    within = ends.long().flip(1).cumsum(1).flip(1) > 0  # (B, T): frames up to the last of these
+    within = ends.long().flip(1).cumsum(1).flip(1) > 0  # (B, T): frames up to the last of them
     present = seen.any(2)  # (B, M)
     nobody = ~present.any(1, keepdim=True)
     present = torch.cat([present[:, :1] | nobody, present[:, 1:]], dim=1)
@@ -65,11 +65,11 @@ def clip_lengths(valid: Tensor) -> Tensor:
 
 
 def scale_valid(valid: Tensor, num_frames: int) -> Tensor:
-    """Validity of a backbone's map of T' = ``num_frames``, ``(B, M, T)`` to ``(B, M, T')``.
+    """Valid frames of a map of T' = ``num_frames``, ``(B, M, T)`` to ``(B, M, T')``.
 
-    A frame of the map counts when the clip's frame at which convolutions of stride 2 center it
-    does: ``ceil(length / s)`` of them after a stride of s = 2, 4, ... in all. Of another number of
-    frames than these leave, ``ceil(length * T' / T)`` count (our choice).
+    A frame of the map is valid if its center in the clip is: after convolutions with a total stride
+    s = 2, 4, ... the first ``ceil(length / s)`` frames. If no such stride gives T' frames, the
+    first ``ceil(length * T' / T)`` are valid (our choice).
     """
     time = valid.shape[2]
     if time == num_frames:

@@ -1,4 +1,4 @@
-"""Your own skeleton set, from one npz file."""
+"""Skeletons of a user, from one npz file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def prepare(
     train_subjects: Sequence[int] | None = None,
     left_handed: bool = False,
 ) -> dict[str, int]:
-    """Convert an npz file, which is never unpickled.
+    """Convert an npz file without unpickling it.
 
     Args:
         source: Npz file, or a folder with one, of
@@ -42,21 +42,20 @@ def prepare(
               >= 0;
             - ``keypoints`` float (sum(lengths), V, C) or (sum(lengths), M, V, C): the clips joined
               along time, zero where a joint or person is not seen;
-            - optional ``classes`` str (K,): their names, by label;
-            - optional, for the split: ``train_names`` and ``test_names`` (or
-              ``val_names``) str;
-            - optional ``subjects`` int (N,): who is seen, for ``train_subjects`` and for splits and
-              folds of an evaluation, which keep a subject's clips together;
-            - optional ``used`` bool (N,): clips where it is False are left out.
+            - optional ``classes`` str (K,): names of the classes, by label;
+            - optional ``train_names`` and ``test_names`` (or ``val_names``) str: the split;
+            - optional ``subjects`` int (N,): the person in each clip, for ``train_subjects``, and
+              for an evaluation whose splits and folds keep a subject's clips together;
+            - optional ``used`` bool (N,): False leaves the clip out.
 
         out: Prepared folder to write, with ``xsub_train.txt`` and ``xsub_test.txt`` if
             ``train_subjects`` are given; else with ``train.txt`` and ``test.txt`` if the file has a
             split; else with ``all.txt``.
         layout: A key of LAYOUTS with V joints.
-        unit: Of the coordinates.
+        unit: Unit of the coordinates.
         train_subjects: Subjects to train on; the others are for testing.
-        left_handed: The coordinates are (x right, y up, z depth, or Unity's): z changes its sign,
-            so that the folder is right-handed, as all others are.
+        left_handed: The coordinates are left-handed (x right, y up, z depth; Unity's). Their z is
+            negated, since prepared folders are right-handed.
     """
     with reading(source, 'docs/data.md shows how to write it'):
         table = read_table(source)
@@ -68,10 +67,9 @@ def prepare(
         if keypoints.ndim == 3:
             keypoints = keypoints[:, None]
         names, labels = table['names'].astype(str).tolist(), table['labels'].tolist()
-        with_names = 'classes' in table
         classes = (
             table['classes'].astype(str).tolist()
-            if with_names
+            if 'classes' in table
             else numbered_classes(labels, source)
         )
         splits = split_names(source, table, names, train_subjects)
@@ -94,10 +92,10 @@ def read_table(source: Path) -> dict[str, np.ndarray]:
     """Read the arrays of a custom npz and check that they fit each other."""
     require(source, 'point --source at an npz file; docs/data.md shows how to write it')
     if source.is_dir():
-        found = sorted(source.glob('*.npz'))
-        if len(found) != 1:
-            raise DataError(f'{source}: {len(found)} npz files; point --source at one of them')
-        source = found[0]
+        files = sorted(source.glob('*.npz'))
+        if len(files) != 1:
+            raise DataError(f'{source}: {len(files)} npz files; point --source at one of them')
+        source = files[0]
     table = read_arrays(source, 'give an npz file without pickles')
     missing = [key for key in REQUIRED if key not in table]
     if missing:
@@ -126,7 +124,7 @@ def split_names(
     names: Sequence[str],
     train_subjects: Sequence[int] | None,
 ) -> dict[str, list[str]]:
-    """Return the names of the clips of each list; see :func:`prepare`."""
+    """Return {list: names of its clips}; see :func:`prepare`."""
     if train_subjects is not None:
         if 'subjects' not in table:
             raise DataError(f'{source}: --train-subjects needs an array subjects; add it')
@@ -139,12 +137,12 @@ def split_names(
             'xsub_test': [name for name, subject in subjects if subject not in train_subjects],
         }
     tests = 'val_names' if 'val_names' in table else 'test_names'
-    given = [key for key in ('train_names', tests) if key in table]
-    if not given:
+    keys = [key for key in ('train_names', tests) if key in table]
+    if not keys:
         return {'all': list(names)}
-    if len(given) == 1:
-        raise DataError(f'{source}: of a split there is {given[0]} alone; add the other half')
-    train, test = (table[key].astype(str).tolist() for key in given)
+    if len(keys) == 1:
+        raise DataError(f'{source}: the split has only {keys[0]}; add the other half')
+    train, test = (table[key].astype(str).tolist() for key in keys)
     if both := set(train) & set(test):
         raise DataError(f'{source}: {min(both)} is in train_names and {tests}; keep one')
     if unlisted := {*train, *test} - set(names):

@@ -1,4 +1,4 @@
-"""The synthetic demo world, written by :mod:`mmact_ssl.preparation.demo_world`."""
+"""Synthetic demo world, written by :mod:`mmact_ssl.preparation.demo_world`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps that every preparation shares: finding, probing and placing files, writing lists."""
+"""Steps shared by the preparations: finding, probing and placing files, writing lists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mmact_ssl.datasets.video_reader import open_video
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import CONTROL, open_archive, path_inside
 
-# Of files that FFmpeg reads as videos; what is in one of them is found out by opening it.
+# Suffixes of video files that FFmpeg reads.
 _VIDEO_NAMES = """
 mp4 mov avi mkv webm m4v mpg mpeg mpe m1v m2v m2p mpv vob evo ts mts m2ts m2t trp mod tod wmv asf
 flv f4v 3gp 3g2 3gpp qt mj2 ogv ogm ogg divx xvid dv dif mxf gxf nut rm rmvb wtv ivf y4m h264 264
@@ -36,7 +36,7 @@ def data_root() -> Path:
 
 
 def require(path: Path, fix: str) -> Path:
-    """Return ``path``; where nothing is, raise a DataError that ends with ``fix``."""
+    """Return ``path``; if nothing is there, raise a DataError that ends with ``fix``."""
     if not path.exists():
         kind = 'file' if path.suffix else 'folder'
         raise DataError(f'{path}: no such {kind}; {fix}')
@@ -49,49 +49,53 @@ def text_files(
     """Find the text files called ``name`` + ``suffix`` without unpacking anything.
 
     Args:
-        source: A zip archive; or a folder with such files at any depth; or, if it has none, with
-            zip archives that hold them.
+        source: A zip archive; or a folder with such files at any depth, or else with zip archives
+            that contain them.
         name: Pattern of the whole name without the suffix; other files are ignored.
         suffix: Such as ``'.json'``.
-        fix: Ends the message of the error that nothing is found.
+        fix: End of the error message if there is no such file.
 
     Yields:
-        tuple: Match of the name, and a function that returns the text; where the file is damaged it
-        raises almost any error. Call it before asking for the next file. Sorted by path in each
-        archive.
+        tuple: Match of the name, and a function that returns the text, sorted by path in each
+        archive. Call the function before you request the next file; for a damaged file it may raise
+        almost any error.
     """
     require(source, fix)
-    found = False
+    is_found = False
     if source.is_dir():
         for file in files_below(source):
             if file.suffix == suffix and (match := name.fullmatch(file.stem)):
-                found = True
+                is_found = True
                 yield match, partial(file.read_text, encoding='utf-8')
-    archives = [] if found else sorted(source.glob('*.zip')) if source.is_dir() else [source]
+    archives = [] if is_found else sorted(source.glob('*.zip')) if source.is_dir() else [source]
     for archive in archives:
-        with open_archive(archive, 'fetch it again') as holder:
-            for member in sorted(holder.namelist()):
+        with open_archive(archive, 'fetch it again') as members:
+            for member in sorted(members.namelist()):
                 path = PurePosixPath(member)
                 if path.suffix == suffix and (match := name.fullmatch(path.stem)):
-                    found = True
-                    yield match, partial(_text_of, holder, member)
-    if not found:
+                    is_found = True
+                    yield match, partial(_text_of, members, member)
+    if not is_found:
         raise DataError(f'{source}: no {suffix} file of the set in this folder or archive; {fix}')
 
 
 def files_below(folder: Path, unread: dict[Path, str] | None = None) -> list[Path]:
-    """All files below a folder, sorted; also in folders elsewhere that links lead to, once each.
+    """All files below a folder, sorted. It follows links to folders and enters each folder once.
 
     Args:
-        unread: Takes the reason of each folder that cannot be read and each link or other entry
-            that leads to no file. Without it the first of them is a DataError.
+        unread: Dict to fill with {path: reason} of folders that cannot be read, and of links and
+            other entries that are no files. None: such a path is a DataError.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     entered: set[str] = set()
-    lost: dict[Path, str] = {}
+    unreadable: dict[Path, str] = {}
+
+    def add_unreadable(error: OSError) -> None:
+        unreadable[Path(os.fsdecode(error.filename))] = f'cannot be read ({error.strerror})'
+
     tops = [os.fspath(folder)]
-    for top in tops:  # it grows: what links lead to comes last, so that a folder keeps its own name
-        for root, folders, names in os.walk(top, onerror=lambda error: _note(error, lost)):
+    for top in tops:  # it grows: targets of links come last, so that a folder keeps its own name
+        for root, folders, names in os.walk(top, onerror=add_unreadable):
             if (real := os.path.realpath(root)) in entered:
                 folders.clear()
                 continue
@@ -102,19 +106,15 @@ def files_below(folder: Path, unread: dict[Path, str] | None = None) -> list[Pat
             for name in names:
                 path = Path(root, name)
                 if os.path.isfile(path):
-                    found.append(path)
-                elif not name.startswith('.'):  # editors lock files by links to nowhere
-                    lost[path] = _why_no_file(path)
+                    files.append(path)
+                elif not name.startswith('.'):  # editors lock files by broken links
+                    unreadable[path] = _why_no_file(path)
     if unread is not None:
-        unread.update(sorted(lost.items()))
-    elif lost:
-        first = min(lost)
-        raise DataError(f'{first} {lost[first]}: make it readable, or take it away')
-    return sorted(found)
-
-
-def _note(error: OSError, lost: dict[Path, str]) -> None:
-    lost[Path(os.fsdecode(error.filename))] = f'cannot be read ({error.strerror})'
+        unread.update(sorted(unreadable.items()))
+    elif unreadable:
+        first = min(unreadable)
+        raise DataError(f'{first} {unreadable[first]}: make it readable, or take it away')
+    return sorted(files)
 
 
 def _why_no_file(path: Path) -> str:
@@ -129,11 +129,11 @@ def _why_no_file(path: Path) -> str:
 def choose_files(
     folder: Path, suffixes: Collection[str]
 ) -> tuple[list[Path], dict[Path, str], str]:
-    """Files below a folder that have one of the suffixes, and an account of all else.
+    """Choose the files below a folder with one of the suffixes, and report the others.
 
     Returns:
-        The files, sorted; the reason of each folder or link that cannot be read; and a line that
-        counts the other files by their suffix, '' if there are none.
+        The files, sorted; {path: reason} of folders and links that cannot be read; and a line that
+        counts the other files by suffix, '' if there are none.
     """
     unread: dict[Path, str] = {}
     files = files_below(folder, unread)
@@ -155,7 +155,7 @@ def _text_of(archive: ZipFile, member: str) -> str:
 
 
 def probe_video(path: Path | str) -> str:
-    """Return why a video is unusable; '' if it opens and has at least two frames."""
+    """Return the reason why a video is unusable; '' if it opens and has at least two frames."""
     try:
         with open_video(path) as container:
             if not container.streams.video:
@@ -172,10 +172,10 @@ def probe_video(path: Path | str) -> str:
 
 
 def probe_videos(paths: Sequence[Path], source: Path) -> dict[str, str]:
-    """Return why videos are unusable, by their path below ``source``."""
+    """Return {path below source: reason} of the unusable videos."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         reasons = track(pool.map(probe_video, paths), 'checking videos', total=len(paths))
-        # The bar comes first: zip asks its first argument once more, which ends the bar at 100 %.
+        # The bar is zip's first argument: zip asks it once more, which completes the bar.
         return {
             path.relative_to(source).as_posix(): why for why, path in zip(reasons, paths) if why
         }
@@ -196,10 +196,9 @@ def write_videos(
     left_out: Mapping[str, str],
     placement: str,
 ) -> dict[str, int]:
-    """Place videos and write ``SPLIT.txt``, ``classes.txt`` (where given) and ``left_out.txt``.
+    """Place videos and write ``SPLIT.txt``, ``classes.txt`` (if given) and ``left_out.txt``.
 
-    ``left_out`` gives reasons by path. Returns the number of videos per split, and of those left
-    out.
+    ``left_out`` is {path: reason}. Returns the number of videos per split and of those left out.
     """
     videos = [video for listed in splits.values() for video in listed]
     for video in track(videos, f'{placement} videos'):
@@ -225,17 +224,17 @@ def place_video(source: Path, target: Path, placement: str = 'copy') -> None:
     if placement == 'link':
         target.symlink_to(source.resolve())
     else:
-        # Contents only: the copy of a read-only source could not be replaced later.
+        # Contents only: the read-only copy of a read-only source could not be replaced later.
         shutil.copyfile(source, target)
 
 
 def write_annotation(path: Path, entries: Iterable[tuple[str, int | None]]) -> None:
-    """Write lines ``path label``, or ``path`` alone where the label is None."""
+    """Write lines ``path label``, or ``path`` if the label is None."""
     write_lines(path, (name if label is None else f'{name} {label}' for name, label in entries))
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write ``lines``, each ended by a newline."""
+    """Write ``lines``, each with a newline at its end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = ''.join(f'{line}\n' for line in lines)
     path.write_text(text, encoding='utf-8', errors='backslashreplace')

@@ -12,7 +12,7 @@ SETS = {'jhmdb': 'JHMDB: real video, 21 actions'}
 
 
 def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
-    """Copy the videos and write the lists; the source's split is kept line by line.
+    """Copy the videos and write the lists in the order of the source's split.
 
     Args:
         source: Folder with ``videos/*.mp4``, ``train.txt``, ``val.txt`` (or ``test.txt``) of lines
@@ -33,15 +33,15 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
     }
     both = {video.name for video in splits['train']} & {video.name for video in splits['test']}
     if both:
-        raise DataError(f'{test_list}: {min(both)} is in train.txt, too; remove one of the lines')
+        raise DataError(f'{test_list}: {min(both)} is also in train.txt; remove one of the lines')
     videos = splits['train'] + splits['test']
     for path, name, label in videos:
         require(path, 'it is listed in the annotation; fetch the data set again')
         if label is None or not 0 <= label < len(classes):
             raise DataError(f'{source}: label {label} of {name} has no line in classes.txt')
     left_out = probe_videos([video.source for video in videos], source)
-    kept = {
+    usable = {
         split: [video for video in listed if video.name not in left_out]
         for split, listed in splits.items()
     }
-    return write_videos(out, kept, classes, left_out, placement)
+    return write_videos(out, usable, classes, left_out, placement)

@@ -25,7 +25,7 @@ NAME = re.compile(
     r'S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<take>\d{3})A(?P<action>\d{3})'
 )
 NUM_PERSONS, NUM_JOINTS = 2, 25
-# Numbers of a body: ten of tracking, the number of joints, and for each joint the position in space
+# A body has ten numbers of tracking, the number of joints, and for each joint the position in space
 # (3), in the depth and in the color image (2 + 2), the orientation (4) and the tracking state.
 BODY_NUMBERS, JOINT_NUMBERS = 10, 12
 
@@ -40,8 +40,8 @@ TRAIN_SUBJECTS_120 = (
 TRAIN_CAMERAS_60 = frozenset((2, 3))
 LAST_SETUP_60 = 17
 
-# Tracks of seats and tables are short-lived or wide: thresholds of CTR-GCN's public preparation,
-# which the literature compares with.
+# Tracks of seats and tables are short or wide. These are the thresholds of CTR-GCN's public
+# preparation, which published results use.
 MIN_TRACK_FRAMES = 12
 MAX_WIDTH_BY_HEIGHT = 0.8
 MAX_WIDE_FRAMES = 0.69754  # fraction of a track's frames
@@ -75,18 +75,18 @@ def prepare(
 ) -> dict[str, int]:
     """Convert ``.skeleton`` files to a prepared folder.
 
-    Of each file up to two persons are kept, the first moving most; see :func:`plausible_tracks` for
-    what counts as noise and :func:`join_tracks` for bodies that the sensor lost and found again.
-    CTR-GCN's third filter, by motion, is left out: it is switched off there, too. Coordinates stay
-    as recorded; transforms normalize them.
+    Each file gives up to two persons; the first is the one that moves most. See
+    :func:`plausible_tracks` for the removal of noise and :func:`join_tracks` for bodies that the
+    sensor lost and found again. CTR-GCN's third filter, by motion, is not used: CTR-GCN switches it
+    off too. Coordinates stay as recorded; transforms normalize them.
 
     Args:
-        source: Folder with ``SxxxCxxxPxxxRxxxAxxx.skeleton`` at any depth, or with the zip archives
-            as downloaded (both for 120). Files of other setups or actions are ignored.
+        source: Folder with ``SxxxCxxxPxxxRxxxAxxx.skeleton`` at any depth, or with the downloaded
+            zip archives (both for 120). Files of other setups or actions are ignored.
         out: Prepared folder to write.
         name: ``ntu60`` (splits xsub and xview) or ``ntu120`` (xsub and xset).
-        missing: The authors' list of samples with missing or incomplete skeletons, to be left out;
-            lines that are not the name of a sample are ignored.
+        missing: The authors' list of samples with missing or incomplete skeletons, which are left
+            out; lines that are not a sample's name are ignored.
     """
     num_classes = {'ntu60': 60, 'ntu120': 120}[name]
     listed = read_missing(missing) if missing else frozenset()
@@ -107,7 +107,7 @@ def prepare(
                 continue
             try:
                 tracks = read_tracks(read())
-            except Exception as error:  # noqa: BLE001  (a damaged file ends in almost any)
+            except Exception as error:  # noqa: BLE001  (a damaged file may raise almost any)
                 writer.left_out[clip] = reason_of(error)
                 continue
             persons = join_tracks(plausible_tracks(tracks), NUM_PERSONS)
@@ -118,38 +118,38 @@ def prepare(
 
 
 def splits_of(numbers: dict[str, int], num_classes: int) -> tuple[str, str]:
-    """Return the names of the two lists of a clip, from its ``setup``, ``camera``, ``subject``."""
+    """Return a clip's list of both splits, from its ``setup``, ``camera`` and ``subject``."""
     if num_classes == 60:
-        subjects, other = TRAIN_SUBJECTS_60, 'xview'
+        subjects, second_split = TRAIN_SUBJECTS_60, 'xview'
         is_train = numbers['camera'] in TRAIN_CAMERAS_60
     else:
-        subjects, other = TRAIN_SUBJECTS_120, 'xset'
+        subjects, second_split = TRAIN_SUBJECTS_120, 'xset'
         is_train = numbers['setup'] % 2 == 0
     return (
         'xsub_train' if numbers['subject'] in subjects else 'xsub_test',
-        f'{other}_train' if is_train else f'{other}_test',
+        f'{second_split}_train' if is_train else f'{second_split}_test',
     )
 
 
 def read_tracks(text: str) -> np.ndarray:
-    """Read a ``.skeleton`` file: the number of frames; for each that of bodies, and the bodies.
+    """Read a ``.skeleton`` file: the number of frames, and each frame's bodies after their number.
 
     Returns:
         np.ndarray: float32 (K, T, V=25, 3), meters: one track per body number, in the order of
         their first frames, zero where the body is not seen.
 
     Raises:
-        ValueError: The file is cut short, has numbers left over, no body, or not 25 joints in one.
+        ValueError: The file is cut off, has too many numbers, no body, or a body without 25 joints.
     """
     words = text.split()
     try:
         numbers = np.array(words, dtype=np.float64)
         num_frames, at = int(numbers[0]), 1
-        found: dict[str, list[tuple[int, np.ndarray]]] = {}
+        bodies: dict[str, list[tuple[int, np.ndarray]]] = {}
         for frame in range(num_frames):
             num_bodies, at = int(numbers[at]), at + 1
             for _ in range(num_bodies):
-                identity = words[at]  # as text: it has more digits than a float
+                identity = words[at]  # a text: it has more digits than a float
                 first = at + BODY_NUMBERS + 1
                 if numbers[first - 1] != NUM_JOINTS:
                     raise ValueError(f'a body of {words[first - 1]} joints in frame {frame}')
@@ -157,30 +157,30 @@ def read_tracks(text: str) -> np.ndarray:
                 if at > len(words):
                     raise IndexError
                 joints = numbers[first:at].reshape(NUM_JOINTS, JOINT_NUMBERS)
-                found.setdefault(identity, []).append((frame, joints[:, :3]))
+                bodies.setdefault(identity, []).append((frame, joints[:, :3]))
     except IndexError:
         raise ValueError('the file is cut short') from None
     if at != len(words):
         raise ValueError(f'{len(words) - at} numbers are left over after {num_frames} frames')
-    if not found:
+    if not bodies:
         raise ValueError('no body in any frame')
-    tracks = np.zeros((len(found), num_frames, NUM_JOINTS, 3), np.float32)
-    for index, frames in enumerate(found.values()):
+    tracks = np.zeros((len(bodies), num_frames, NUM_JOINTS, 3), np.float32)
+    for index, frames in enumerate(bodies.values()):
         for frame, joints in frames:
             tracks[index, frame] = joints
     return tracks
 
 
 def plausible_tracks(tracks: np.ndarray) -> np.ndarray:
-    """Drop tracks of noise from (K, T, V, 3), as long as another track is left.
+    """Drop tracks of noise from (K, T, V, 3), unless all tracks are noise.
 
-    A track is noise if it has fewer than MIN_TRACK_FRAMES frames, or if a share of MAX_WIDE_FRAMES
-    or more of them is wider than MAX_WIDTH_BY_HEIGHT of its height.
+    A track is noise if it has fewer than MIN_TRACK_FRAMES frames, or if it is wider than
+    MAX_WIDTH_BY_HEIGHT of its height in a share of MAX_WIDE_FRAMES or more of its frames.
     """
     length = tracks.any(axis=(2, 3)).sum(axis=1)
     if (length >= MIN_TRACK_FRAMES).any():
         tracks, length = tracks[length >= MIN_TRACK_FRAMES], length[length >= MIN_TRACK_FRAMES]
-    finite = np.where(np.isfinite(tracks), tracks, np.nan)  # which fmax and fmin pass over
+    finite = np.where(np.isfinite(tracks), tracks, np.nan)  # fmax and fmin skip NaN
     extent = np.fmax.reduce(finite, 2) - np.fmin.reduce(finite, 2)  # (K, T, 3), 0 where not seen
     wide = (extent[..., 0] > MAX_WIDTH_BY_HEIGHT * extent[..., 1]).sum(axis=1)
     slim = wide < MAX_WIDE_FRAMES * length

@@ -14,7 +14,7 @@ from mmact_ssl.preparation.skeletons import SkeletonWriter
 
 SETS = {'nwucla': 'NW-UCLA: skeletons from three views, 10 actions'}
 NAME = re.compile(r'a(?P<action>\d\d)_s\d\d_e\d\d_v(?P<view>\d\d)')
-# By the code in the file name; there is no action 7 and no action 10.
+# By the code in the file name; actions 7 and 10 do not exist.
 CLASSES = {
     1: 'pick up with one hand',
     2: 'pick up with two hands',
@@ -31,26 +31,25 @@ TEST_VIEW = 3
 
 
 def prepare(source: Path, out: Path) -> dict[str, int]:
-    """Convert the set as CTR-GCN and others distribute it, and split it by view.
+    """Convert the set in the form that CTR-GCN and others distribute, and split it by view.
 
-    A label is the position of the clip's action code among the sorted codes that occur. The
-    official split trains on views 1 and 2 and tests on view 3.
+    A label is the index of the clip's action code among the sorted codes of the set. The official
+    split trains on views 1 and 2 and tests on view 3.
 
     Args:
         source: Folder with ``aXX_sYY_eZZ_vWW.json`` at any depth (``all_sqe/``), each with
-            ``skeletons`` (T, V=20, 3) (Kinect v1, meters); or the zip archive that holds them, or
-            its folder.
+            ``skeletons`` (T, V=20, 3) (Kinect v1, meters); or their zip archive, or its folder.
         out: Prepared folder to write, with ``xview_train.txt`` and ``xview_test.txt``.
     """
     fix = 'point --source at all_sqe/ or its zip archive'
     clips: dict[str, tuple[int, int, np.ndarray]] = {}  # action, view, skeletons
     left_out: dict[str, str] = {}
-    # 14 MB as arrays: small enough to be held until the codes are known.
+    # 14 MB as arrays: small enough to keep until all codes are known.
     for match, read in text_files(source, NAME, '.json', fix):
         try:
             skeletons = np.asarray(json.loads(read())['skeletons'], np.float64)  # (T, V, 3)
             clips[match[0]] = int(match['action']), int(match['view']), skeletons
-        except Exception as error:  # noqa: BLE001  (a damaged file ends in almost any)
+        except Exception as error:  # noqa: BLE001  (a damaged file may raise almost any)
             left_out[match[0]] = reason_of(error)
 
     codes = sorted({action for action, _, _ in clips.values()})

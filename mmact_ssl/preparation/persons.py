@@ -1,4 +1,4 @@
-"""Choosing the persons of a clip by how much they move."""
+"""Selection of the persons of a clip by their motion."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import numpy as np
 
 
 def motion_energy(tracks: np.ndarray) -> np.ndarray:
-    """Sum of the variances of x, y (and z) over frames and joints, of each person.
+    """Sum of the variances of x, y (and z) over a person's frames and joints.
 
-    float (M, T, V, C), where joints of zeros or without a finite value are not seen and do not
-    count, to float64 (M,), 0 for an absent person.
+    Joints that are zero or not finite are unseen and do not count.
+
+    Args:
+        tracks: float (M, T, V, C).
+
+    Returns:
+        float64 (M,), 0 for an absent person.
 
     Source: the FAQ of NTU RGB+D's authors, on choosing the main actor.
     """
@@ -28,10 +33,10 @@ def strongest_persons(tracks: np.ndarray, count: int) -> np.ndarray:
 
 
 def join_tracks(tracks: np.ndarray, count: int) -> np.ndarray:
-    """Join tracks (K, T, V, C) that a sensor lost and found again to persons (count, T, V, C).
+    """Join the tracks (K, T, V, C) of a sensor that loses persons to persons (count, T, V, C).
 
-    Tracks, which are zero in frames that they do not have, are taken in the order of their motion.
-    Each goes to the first person that is absent in all its frames; one that fits nobody is dropped.
+    Tracks are zero in frames without the person. In the order of their motion, each track goes to
+    the first person that is absent in all its frames; a track that fits no person is dropped.
 
     Source: our choice, close to CTR-GCN's public preparation of NTU RGB+D.
     """

@@ -22,12 +22,11 @@ FIX = 'point --source at one phase: skeleton and label folders, and the lists of
 
 
 def prepare(source: Path, out: Path, name: str = 'pkummd1') -> dict[str, int]:
-    """Cut the videos into clips named ``VIDEO_k``, k being the line of the label file, from 1.
+    """Cut the videos into clips ``VIDEO_k``, one for line k of the label file, counted from 1.
 
-    A clip is frames ``start`` to ``end - 1`` of the video, counted from 0, as the public loaders
-    cut it; an end after the last frame is the end of the video. A label is the position of the
-    action's number among the sorted numbers that occur in the label files: all 51 in phase I, fewer
-    in phase II.
+    As in the public loaders, a clip is frames ``start`` to ``end - 1`` of the video, counted from
+    0; an end after the last frame means the end of the video. A label is the index of the action's
+    number among the sorted numbers in the label files: all 51 in phase I, fewer in phase II.
 
     Args:
         source: Folder of one phase, unpacked, with
@@ -52,33 +51,33 @@ def prepare(source: Path, out: Path, name: str = 'pkummd1') -> dict[str, int]:
         for split, kind in (('xsub', 'subject'), ('xview', 'view'))
         for part, videos in zip(('train', 'test'), read_split(source, kind))
     }
-    found = [one for clips in labels.values() for one in clips.values()]
-    actions = sorted({one[0] for one in found if not isinstance(one, str)})
+    segments = [segment for clips in labels.values() for segment in clips.values()]
+    actions = sorted({segment[0] for segment in segments if not isinstance(segment, str)})
     classes = [f'action {action}' for action in actions]
     dataset = {'pkummd1': 'PKU-MMD I', 'pkummd2': 'PKU-MMD II'}[name]
     with SkeletonWriter(out, dataset, 'ntu25', classes, NUM_PERSONS) as writer:
         for video, clips in track(labels.items(), 'cutting videos'):
             frames = read_video(skeletons.get(video))
-            for clip, one in clips.items():
-                if isinstance(one, str):
-                    writer.left_out[clip] = one
+            for clip, segment in clips.items():
+                if isinstance(segment, str):
+                    writer.left_out[clip] = segment
                 elif isinstance(frames, str):
                     writer.left_out[clip] = frames
                 else:
-                    action, start, end = one
+                    action, start, end = segment
                     keypoint = frames[start:end].transpose(1, 0, 2, 3)
                     writer.add(clip, actions.index(action), keypoint)
         return writer.finish(splits)
 
 
 def video_files(source: Path, kind: str, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Return the files below a folder whose name contains ``kind``, by the video's name."""
+    """Return {video: file} of the files below a folder whose name contains ``kind``."""
     files: dict[str, Path] = {}
     for path in files_below(source):
         folders = path.relative_to(source).parts[:-1]
         if path.suffix in suffixes and any(kind in folder.lower() for folder in folders):
             if path.stem in files:
-                raise DataError(f'{path} and {files[path.stem]} are of one video; {FIX}')
+                raise DataError(f'{path} and {files[path.stem]} belong to the same video; {FIX}')
             files[path.stem] = path
     if not files:
         raise DataError(f'{source}: no folder whose name contains {kind!r} has files; {FIX}')
@@ -86,7 +85,7 @@ def video_files(source: Path, kind: str, suffixes: tuple[str, ...]) -> dict[str,
 
 
 def read_video(path: Path | None) -> np.ndarray | str:
-    """Read a skeleton file, float32 (T, M=2, V=25, 3); or return why it is unusable."""
+    """Read a skeleton file: float32 (T, M=2, V=25, 3), or the reason why it is unusable."""
     if path is None:
         return 'the video has no skeleton file'
     try:
@@ -95,12 +94,12 @@ def read_video(path: Path | None) -> np.ndarray | str:
         return f'{path.name}: {reason_of(error)}'
     frames, rest = divmod(len(numbers), NUM_PERSONS * NUM_JOINTS * 3)
     if rest:
-        return f'{path.name}: cut short: {frames} frames of 150 numbers, and {rest} numbers more'
+        return f'{path.name}: cut short: {frames} frames of 150 numbers, and {rest} more numbers'
     return numbers.reshape(frames, NUM_PERSONS, NUM_JOINTS, 3)
 
 
 def read_labels(path: Path) -> dict[str, tuple[int, int, int] | str]:
-    """Read a label file: (action, start, end), or why the line is unusable, by the clip's name.
+    """Read a label file: {clip: (action, start, end), or the reason why the line is unusable}.
 
     Blank lines are skipped and not counted.
     """
@@ -121,21 +120,21 @@ def read_labels(path: Path) -> dict[str, tuple[int, int, int] | str]:
 
 
 def read_split(source: Path, kind: str) -> list[list[str]]:
-    """Read the videos to train on, and to test on, from the one list ``cross-KIND*.txt``.
+    """Read the training and the test videos from the list ``cross-KIND*.txt``.
 
-    It has sections ``Training videos:`` and ``Validataion videos:`` (so written), names between
+    It has sections ``Training videos:`` and ``Validataion videos:`` (sic) with names between
     commas.
     """
-    found = [path for path in files_below(source) if path.match(f'cross[-_]{kind}*.txt')]
-    if len(found) != 1:
-        listed = ', '.join(path.name for path in found) or 'none'
-        raise DataError(f'{source}: one cross-{kind}*.txt is needed, found {listed}; {FIX}')
+    lists = [path for path in files_below(source) if path.match(f'cross[-_]{kind}*.txt')]
+    if len(lists) != 1:
+        names = ', '.join(path.name for path in lists) or 'none'
+        raise DataError(f'{source}: one cross-{kind}*.txt is needed, found {names}; {FIX}')
     sections: list[list[str]] = []
-    for line in read_text(found[0], FIX).splitlines():
+    for line in read_text(lists[0], FIX).splitlines():
         if line.strip().endswith(':'):
             sections.append([])
         elif sections:
             sections[-1] += [name.strip() for name in line.split(',') if name.strip()]
     if len(sections) != 2 or not all(sections):
-        raise DataError(f'{found[0]}: needs one section of training and one of validation videos')
+        raise DataError(f'{lists[0]}: needs one section of training and one of validation videos')
     return sections

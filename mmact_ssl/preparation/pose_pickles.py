@@ -21,23 +21,23 @@ FIX = 'give a pickle of pyskl or mmaction2'
 def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str, int]:
     """Convert an annotation pickle; its splits become lists of the same names.
 
-    The file holds ``dict(split={name: [clips]}, annotations=[…])`` or the list of annotations
-    alone, each with ``frame_dir`` (or ``filename``), ``label``, ``keypoint`` (M, T, V, C) and,
-    usually in 2D, ``keypoint_score`` (M, T, V). Of more than ``persons`` people those that move
-    most are kept. A joint of score 0 becomes zero, which is a missing joint; other scores are not
-    kept. Clips may lack a label; those whose key points are not (M, T, V, C) are left out.
+    The file contains ``dict(split={name: [clips]}, annotations=[…])`` or only the list of
+    annotations. Each has ``frame_dir`` (or ``filename``), ``label``, ``keypoint`` (M, T, V, C) and,
+    usually in 2D, ``keypoint_score`` (M, T, V). The folder keeps the ``persons`` that move most. A
+    joint of score 0 becomes zero, that is, missing; other scores are dropped. Clips may lack a
+    label. Clips whose key points are not (M, T, V, C) are left out.
 
     Args:
-        source: The pickle; read as data, see :func:`load_plain_pickle`.
+        source: The pickle, loaded without running code, see :func:`load_plain_pickle`.
         out: Prepared folder to write, with ``SPLIT.txt`` for each split, or ``all.txt``.
         layout: A key of LAYOUTS.
         persons: Persons M of the prepared set.
     """
     with reading(source, FIX):
         annotations, splits = _parts(load_plain_pickle(source), source)
-        names = [_name(one, source) for one in annotations]
-        labels = [_label(one, f'{source}: {name}') for one, name in zip(annotations, names)]
-        shapes = [np.shape(one.get('keypoint', ())) for one in annotations]
+        names = [_name(clip, source) for clip in annotations]
+        labels = [_label(clip, f'{source}: {name}') for clip, name in zip(annotations, names)]
+        shapes = [np.shape(clip.get('keypoint', ())) for clip in annotations]
         coordinates = {shape[3] for shape in shapes if len(shape) == 4}
         if len(coordinates) != 1 or not coordinates <= {2, 3}:
             first = list(shapes[0])
@@ -70,19 +70,19 @@ def _keypoint(annotation: dict, persons: int) -> np.ndarray:
 
 
 def _parts(content: Any, source: Path) -> tuple[list[dict], dict[str, list[str]]]:
-    """Return the annotations, and the names of clips by split, of the content of a pickle."""
+    """Return the annotations and {split: names of clips} of a pickle's content."""
     if not isinstance(content, dict):
         content = {'annotations': content}
     annotations, splits = content.get('annotations'), content.get('split') or {}
     is_fit = isinstance(annotations, (list, tuple)) and isinstance(splits, dict)
-    if not is_fit or not annotations or not all(isinstance(one, dict) for one in annotations):
+    if not is_fit or not annotations or not all(isinstance(clip, dict) for clip in annotations):
         raise DataError(f'{source}: no list of annotations, alone or as annotations=[…]; {FIX}')
     names = {str(split): [str(name) for name in listed] for split, listed in splits.items()}
     return list(annotations), names
 
 
 def _name(annotation: dict, source: Path) -> str:
-    """Return the name that splits use: ``filename`` before ``frame_dir``, as in mmaction2."""
+    """Return the name that splits use: ``filename``, else ``frame_dir``, as in mmaction2."""
     name = annotation.get('filename', annotation.get('frame_dir'))
     if not isinstance(name, str):
         raise DataError(f'{source}: an annotation has neither frame_dir nor filename; add one')
@@ -90,12 +90,12 @@ def _name(annotation: dict, source: Path) -> str:
 
 
 def _label(annotation: dict, where: str) -> int:
-    """The label from 0, or -1 where there is none."""
+    """Return the label from 0, or -1 for none."""
     label = annotation.get('label', -1)
     value = np.asarray(-1 if label is None else label)
     if value.shape or value.dtype.kind not in 'iuf' or not float(value).is_integer():
         raise DataError(
             f'{where} has the label {str(label)[:50]}: give one whole number for each clip, or no '
-            'label to pre-train alone'
+            'label for pre-training only'
         )
     return int(value)

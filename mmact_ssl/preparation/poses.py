@@ -1,4 +1,4 @@
-"""Files of 2D poses: one array for a whole data set."""
+"""Files of 2D poses, with one array for a whole data set."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import numpy as np
 def project_joints(
     skeleton: np.ndarray, focal: float, center: tuple[float, float], size: tuple[int, int]
 ) -> np.ndarray:
-    """Project joints in space into a pinhole camera's picture.
+    """Project joints in space into the picture of a pinhole camera.
 
     Args:
-        skeleton: float (..., 3) in the camera's axes, as a Kinect gives them: x to the right of
-            the picture (a Kinect's is mirrored), y up, z depth (> 0), in any unit.
+        skeleton: float (..., 3) in a Kinect's axes: x to the right of the picture (a Kinect's
+            picture is mirrored), y up, z depth (> 0), in any unit.
         focal: Focal length in pixels.
-        center: (x, y) in pixels where the optical axis meets the picture.
+        center: (x, y) in pixels, the point of the picture on the optical axis.
         size: (width, height) of the picture in pixels.
 
     Returns:
-        np.ndarray: float32 (..., 3): x, y as fractions of the frame, score 1 (0 for a joint
-        without depth).
+        float32 (..., 3): x and y as fractions of the frame, score 1 (0 for a joint without depth).
     """
     x, y, z = np.moveaxis(np.asarray(skeleton, np.float64), -1, 0)
     known = z > 0
@@ -37,10 +36,10 @@ def write_poses(path: Path, poses: Mapping[str, np.ndarray], layout: str) -> Non
     """Write the poses of many videos to one compressed npz without pickles.
 
     Args:
-        path: The file: ``names`` (unicode), ``lengths`` (int64), ``keypoints`` (float32
+        path: File to write, with ``names`` (unicode), ``lengths`` (int64), ``keypoints`` (float32
             (sum(lengths), V, 3)) and ``layout`` (unicode scalar).
-        poses: float (T, V, 3) by path as in the annotation file; x and y as fractions of the
-            frame, score 0..1.
+        poses: {path in the annotation file: float (T, V, 3)}: x and y as fractions of the frame,
+            score 0..1.
         layout: A key of LAYOUTS with V joints.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Reader of annotation pickles as data: arrays, containers, text and numbers, never code."""
+"""Reader of annotation pickles that loads data (arrays, containers, texts, numbers), never code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from mmact_ssl.errors import DataError, reason_of
 from mmact_ssl.preparation.files import require
 
-# Kinds of numbers and text; neither objects, which are pickles again, nor structures.
+# Numpy kinds of numbers and text. Objects are pickles themselves; structures are not needed.
 PLAIN_KINDS = 'biufUS'
 
 
@@ -21,9 +21,9 @@ def load_plain_pickle(path: Path) -> Any:
     """Load a pickle of dict, list, tuple, set, str, bytes, numbers and numpy arrays of these.
 
     A pickle names the functions that rebuild its objects, and Python calls any function it names.
-    Here every name is looked up in a short table of this module's own functions; any other one is
-    refused before it is imported. numpy's own functions are not in the table either: a forged dtype
-    could make them read foreign memory.
+    This reader looks every name up in a short table of this module's own functions, and refuses
+    other names before importing anything. numpy's functions are not in the table either: a forged
+    dtype could make them read foreign memory.
     """
     require(path, 'point --source at an annotation pickle')
     try:
@@ -33,7 +33,7 @@ def load_plain_pickle(path: Path) -> Any:
         raise DataError(
             f'{path}: refused, it holds {error}, and loading that could run code; save it without'
         ) from None
-    except Exception as error:  # a damaged pickle can end in almost any
+    except Exception as error:  # a damaged pickle may raise almost any
         raise DataError(
             f'{path}: not a whole pickle ({reason_of(error)}); fetch it again'
         ) from error
@@ -44,7 +44,7 @@ class _RefusedError(Exception):
 
 
 class _Dtype:
-    """Stand-in for a numpy dtype while the pickle is read; takes its byte order, nothing else."""
+    """Substitute for a numpy dtype in a pickle; it takes a plain code and a byte order only."""
 
     def __init__(self, code: str, align: bool = False, copy: bool = False) -> None:
         if not isinstance(code, str):
@@ -62,17 +62,17 @@ class _Dtype:
 
 
 class _Array(np.ndarray):
-    """Array that is filled from the right number of bytes, whatever the pickle contains."""
+    """Array that accepts only as many bytes as its shape and dtype need."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> _Array:
-        # pickle writes arrays by _reconstruct; the constructor could lay one over any buffer.
+        # Pickles make arrays by _reconstruct; the constructor could read any buffer.
         raise _RefusedError('a call of numpy.ndarray')
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, is_fortran, content = state
-        whole = _from_bytes(content, dtype, shape, 'F' if is_fortran else 'C')
-        filled: Any = (1, whole.shape, whole.dtype, False, whole.tobytes())
-        super().__setstate__(filled)
+        array = _from_bytes(content, dtype, shape, 'F' if is_fortran else 'C')
+        checked: Any = (1, array.shape, array.dtype, False, array.tobytes())
+        super().__setstate__(checked)
 
 
 def _from_bytes(content: bytes, dtype: _Dtype, shape: tuple, order: str = 'C') -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A prepared folder of videos as tar shards, for disks that seek slowly and for servers."""
+"""Conversion of a prepared folder of videos to tar shards, for slow disks and for servers."""
 
 from __future__ import annotations
 
@@ -21,25 +21,27 @@ OPTIONS = {'megabytes': dict(type=float, help='of a shard at most; a larger vide
 
 
 def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> dict[str, int]:
-    """Write the videos of a folder's lists into shards, and lists that name them there.
+    """Write the videos of a folder's lists into shards, and new lists with their paths there.
+
+    The order in the shards is random, because many lists are sorted by class, and batches from one
+    shard would contain one class. The new lists keep the order of the old ones.
 
     Args:
         source: Folder that ``tools/prepare_data.py`` wrote, with lists and videos.
         out: Folder to write ``shards/SPLIT-000000.tar``, their indexes and the lists to.
-        megabytes: Size of a shard; 10^6 bytes each.
-        seed: Of the order in the shards, which is random: one class after the other, as many lists
-            are, would fill the batches with it. The lists keep theirs.
+        megabytes: Largest size of a shard in 10^6 bytes; a larger video gets its own shard.
+        seed: Seed of the order in the shards.
     """
     fix = 'point --source at a prepared folder of videos'
     if out.resolve() == source.resolve():
         raise DataError(
-            f'{out}: is --source too, whose lists would be replaced; give another --out'
+            f'{out}: is also --source, whose lists would be replaced; give another --out'
         )
     known = {name for pair in LISTS for name in (*pair, pair[1].replace('test', 'val'))}
     lists = [source / name for name in sorted(known) if (source / name).is_file()]
     if not lists:
         raise DataError(f'{source}: no train.txt in this folder; {fix}')
-    for name in (*known, GROUPS):  # of before: what was a test may be in train.txt now
+    for name in (*known, GROUPS):  # earlier test videos may be in train.txt now
         (out / name).unlink(missing_ok=True)
     counts = {}
     for path in lists:
@@ -67,18 +69,18 @@ def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> d
 
 
 def _groups(sizes: np.ndarray, limit: int) -> list[slice]:
-    """Cut a row of sizes into parts of at most ``limit`` each, but of one at least."""
-    groups, first, held = [], 0, 0
+    """Cut a sequence of sizes into slices of at most ``limit`` or of one element."""
+    groups, first, total = [], 0, 0
     for position, size in enumerate(sizes.tolist()):
-        if held and held + size > limit:
+        if total and total + size > limit:
             groups.append(slice(first, position))
-            first, held = position, 0
-        held += size
+            first, total = position, 0
+        total += size
     return [*groups, slice(first, len(sizes))]
 
 
 def _write(shard: Path, source: Path, names: list[str]) -> None:
-    """Write files and their index; equal content gives equal bytes."""
+    """Write a shard and its index; equal files give equal bytes."""
     with writing_whole(shard) as part:
         with tarfile.open(part, 'w') as tar:
             for name in names:

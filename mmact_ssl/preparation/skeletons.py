@@ -20,26 +20,26 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.files import MAX_CLASSES, path_inside, sha256_of_file, write_atomically
 from mmact_ssl.preparation.files import report_left_out, write_annotation, write_lines
 
-# Bytes of the npy header, which gets the number of frames at the end. It is not numpy's own, which
-# is a comma longer: the hash of the file is the version of the data, which results carry.
+# Bytes of the npy header; the number of frames is written into it at the end. numpy's own header
+# has one more comma, which would change the file's hash. Results store this hash.
 HEADER_SIZE = 128
 SUMMARY = 'summary.json'
 
 
 class SkeletonWriter:
-    """Writes a prepared folder (see docs/data.md) without holding the set in memory.
+    """Writer of a prepared folder (see docs/data.md) that does not keep the set in memory.
 
-    Use it as a context manager: ``add`` clips, note others in ``left_out`` with the reason,
-    ``finish``. Of each clip it writes what :func:`usable_clip` leaves; one that this refuses is
-    left out.
+    Use it as a context manager: ``add`` clips, enter unusable clips in ``left_out`` with the
+    reason, ``finish``. It writes the frames that :func:`usable_clip` returns, and leaves out clips
+    that :func:`usable_clip` refuses.
 
     Args:
-        out: Folder to write to; ``meta.json``, without which nothing reads it, is written last.
+        out: Folder to write; ``meta.json``, which every reader needs, is written last.
         layout: A key of LAYOUTS with V joints.
         classes: Names of the classes, in the order of the labels.
         num_persons: Persons M of the set; a clip may have fewer.
         num_coordinates: Coordinates C of a joint, 2 or 3.
-        may_lack_labels: Clips of label -1, that is without one, are written too.
+        may_lack_labels: Also write clips without a label (-1).
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class SkeletonWriter:
         self._part.unlink(missing_ok=True)  # finish() has renamed it
 
     def add(self, name: str, label: int, keypoint: np.ndarray) -> None:
-        """Write one clip, or note why it is left out.
+        """Write a clip, or enter the reason in ``left_out``.
 
         Args:
-            name: Of the clip; no blanks, because annotation lines are ``name label``.
-            label: From 0, or -1 where the clip has none, if the writer takes such clips.
+            name: Name of the clip; no blanks, because annotation lines are ``name label``.
+            label: Label from 0, or -1 for none with ``may_lack_labels``.
             keypoint: (M or fewer, T, V, C); zero where a person or joint is not seen.
         """
         if name.split() != [name] or not name.isprintable() or name in self._clips:
@@ -116,11 +116,10 @@ class SkeletonWriter:
         """Write all other files of the folder.
 
         Args:
-            splits: Names of clips by the name of their list: ``xview_train`` becomes
-                ``xview_train.txt``. Names that were left out, and lists without a clip, are not
-                written. Lists that an earlier preparation wrote are removed. Where clips of
-                ``xview_test`` are copies of clips of ``xview_train``, ``xview_test_unseen.txt`` has
-                the others.
+            splits: {list: names of clips}; ``xview_train`` becomes ``xview_train.txt``. Clips that
+                were left out, and lists without a clip, are not written. Lists of an earlier
+                preparation are removed. If clips of ``xview_test`` are copies of clips of
+                ``xview_train``, ``xview_test_unseen.txt`` lists the other test clips.
 
         Returns:
             dict: Number of clips, of clips in each list, and of clips left out.
@@ -146,12 +145,12 @@ class SkeletonWriter:
         write_lines(self.out / CLASS_NAMES, self.classes)
         counts = {}
         for split, names in splits.items():
-            kept = [(name, self._clips[name][0]) for name in names if name in self._clips]
+            clips = [(name, self._clips[name][0]) for name in names if name in self._clips]
             lists[split].unlink(missing_ok=True)
-            if kept:
-                lines = ((name, None if label < 0 else label) for name, label in kept)
+            if clips:
+                lines = ((name, None if label < 0 else label) for name, label in clips)
                 write_annotation(lists[split], lines)
-                counts[split] = len(kept)
+                counts[split] = len(clips)
         report_left_out(self.out, self.left_out)
         self._write_summary(labels, lengths, persons, counts)
         meta = {
@@ -166,24 +165,25 @@ class SkeletonWriter:
         return {'clips': len(self._clips), **counts, 'left_out': len(self.left_out)}
 
     def _unseen(self, splits: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        """Test lists without the copies of training clips, for those that have some."""
-        found = {}
+        """{test list_unseen: clips that are not copies of training clips}, if there are copies."""
+        unseen_lists = {}
         for split, names in splits.items():
-            is_test = split.endswith(('test', 'val'))  # pyskl's word is val
-            train = splits.get(re.sub('(test|val)$', 'train', split), ()) if is_test else ()
+            if not split.endswith(('test', 'val')):  # pyskl's word is val
+                continue
+            train = splits.get(re.sub('(test|val)$', 'train', split), ())
             trained = {self._digests[name] for name in train if name in self._digests}
-            there = [name for name in names if name in self._digests]
-            unseen = [name for name in there if self._digests[name] not in trained]
-            if is_test and len(unseen) < len(there):
-                found[f'{split}_unseen'] = unseen
+            clips = [name for name in names if name in self._digests]
+            unseen = [name for name in clips if self._digests[name] not in trained]
+            if len(unseen) < len(clips):
+                unseen_lists[f'{split}_unseen'] = unseen
                 print(
-                    f'{self.dataset}: {len(there) - len(unseen)} of the {len(there)} clips of '
+                    f'{self.dataset}: {len(clips) - len(unseen)} of the {len(clips)} clips of '
                     f'{split} are copies of training clips: {split}_unseen.txt lists the others'
                 )
-        return found
+        return unseen_lists
 
     def _remove_earlier_lists(self) -> None:
-        """Remove the lists that the summary of an earlier preparation names."""
+        """Remove the lists of an earlier preparation by its summary."""
         try:
             earlier = set(json.loads((self.out / SUMMARY).read_text(encoding='utf-8'))['splits'])
         except (OSError, ValueError, KeyError, TypeError):
@@ -195,7 +195,7 @@ class SkeletonWriter:
     def _write_summary(
         self, labels: np.ndarray, lengths: np.ndarray, persons: np.ndarray, splits: dict[str, int]
     ) -> None:
-        """Write ``summary.json``, and print what is most of interest."""
+        """Write ``summary.json`` and print its main points."""
         per_class = np.bincount(labels[labels >= 0], minlength=max(1, len(self.classes)))
         median, missing = float(np.median(lengths)), self._missing_joints / self._joints
         summary: dict[str, Any] = {
@@ -226,28 +226,28 @@ class SkeletonWriter:
 
 
 def usable_clip(keypoint: np.ndarray, layout: str) -> tuple[np.ndarray, dict[str, int]]:
-    """Check a clip, whoever recorded it, and take out what no model can read.
+    """Check a clip and remove the frames that no model can use.
 
     Args:
         keypoint: Numbers (M, T, V, 2 or 3); zero where a person or joint is not seen.
         layout: A key of LAYOUTS with V joints.
 
     Returns:
-        float32 (M, T', V, C): frames in which somebody is seen and all coordinates are finite;
-        persons that are seen in none come last. And the number of frames taken out, by reason.
+        float32 (M, T', V, C), the frames with a person and finite coordinates, absent persons last;
+        and {reason: number of removed frames}.
 
     Raises:
-        ValueError: The array is something else, a third value is a score, or no frame is left.
+        ValueError: The shape or dtype is wrong, a third value is a score, or no frame is left.
     """
     joints, shape = LAYOUTS[layout].num_joints, list(keypoint.shape)
     is_clip = keypoint.ndim == 4 and shape[0] and shape[2] == joints and shape[3] in (2, 3)
     if not is_clip or keypoint.dtype.kind not in 'fiu':
         raise ValueError(
-            f'{keypoint.dtype} of shape {shape} is no skeleton of the layout {layout}: numbers '
-            f'[persons, frames, {joints} joints, 2 or 3 coordinates]'
+            f'{keypoint.dtype} of shape {shape} is not a skeleton of layout {layout}: it needs '
+            f'numbers [persons, frames, {joints} joints, 2 or 3 coordinates]'
         )
     clip = keypoint.astype('<f4')
-    # Of one sign: somebody may have mirrored the axis. Zeros alone are a skeleton in a plane.
+    # Scores have one sign, which a user may have flipped. Zeros only are a skeleton in a plane.
     low, high = (find.reduce(clip[..., 2:], None, initial=0) for find in (np.fmin, np.fmax))
     is_pixels = np.fmax.reduce(np.abs(clip[..., :2]), None, initial=0) > 10
     if is_pixels and low * high == 0 < high - low <= 1:
@@ -267,7 +267,7 @@ def usable_clip(keypoint: np.ndarray, layout: str) -> tuple[np.ndarray, dict[str
 
 
 def numbered_classes(labels: Iterable[int], source: Path) -> list[str]:
-    """Names of classes that have none: ``class 0`` to the largest label's."""
+    """Names of classes without names: ``class 0`` to the largest label."""
     count = max(labels, default=-1) + 1
     if count > MAX_CLASSES:
         raise DataError(f'{source}: label {count - 1} is too large; number the classes from 0')

@@ -10,18 +10,18 @@ from mmact_ssl.files import path_inside, read_json, reading
 from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
 
 SETS = {'sthv2': 'Something-Something v2: real video, 174 actions with objects'}
-# Our split: the file's name as it is distributed now, labels/NAME.json, and before,
+# {our split: NAME of the file}, now distributed as labels/NAME.json, formerly as
 # something-something-v2-NAME.json. The labels of the official test split are not public.
 SPLITS = {'train': 'train', 'test': 'validation'}
 
 
 def prepare(source: Path, out: Path, placement: str = 'link') -> dict[str, int]:
-    """Place the videos as they are and write the lists.
+    """Place the unchanged videos and write the lists.
 
     Args:
         source: Folder with ``20bn-something-something-v2/*.webm``, and ``train.json``,
-            ``validation.json`` and ``labels.json`` in ``labels/`` (or beside it, under their
-            former names ``something-something-v2-train.json`` and so on).
+            ``validation.json`` and ``labels.json`` in ``labels/`` (or in the folder itself, under
+            their former names ``something-something-v2-train.json`` and so on).
         out: Folder to write ``videos/``, ``train.txt``, ``test.txt`` (the official validation
             split), ``classes.txt`` to.
         placement: 'copy' (byte-identical) or 'link'.
@@ -37,23 +37,23 @@ def prepare(source: Path, out: Path, placement: str = 'link') -> dict[str, int]:
                 name = entry['template'].replace('[', '').replace(']', '')
                 if name not in numbers:
                     raise DataError(
-                        f'{source}: class {name!r} of video {entry["id"]} is not in the JSON of '
-                        'labels; fetch both again'
+                        f'{source}: class {name!r} of video {entry["id"]} is not in the labels '
+                        'JSON; fetch both again'
                     )
                 path = path_inside(folder, f'{entry["id"]}.webm', source)
                 require(path, 'it is listed; unpack all parts')
                 splits[split].append(Video(path, f'videos/{path.name}', numbers[name]))
     paths = [video.source for listed in splits.values() for video in listed]
     left_out = probe_videos(paths, source)
-    kept = {
+    usable = {
         split: [v for v in listed if v.source.relative_to(source).as_posix() not in left_out]
         for split, listed in splits.items()
     }
-    return write_videos(out, kept, sorted(numbers, key=numbers.__getitem__), left_out, placement)
+    return write_videos(out, usable, sorted(numbers, key=numbers.__getitem__), left_out, placement)
 
 
 def _read(source: Path, name: str, fix: str) -> Any:
-    """Read one of the JSON files, under its present or its former name."""
+    """Read a JSON file by its current or its former name."""
     former = source / f'something-something-v2-{name}.json'
     path = former if former.exists() else require(source / 'labels' / f'{name}.json', fix)
     return read_json(path, fix)

@@ -26,28 +26,28 @@ to sit, lunge, squat
 """
 CLASSES = tuple(' '.join(name.split()) for name in _NAMES.split(','))
 
-# UTD-MHAD lists the trunk from the head down; Kinect v1 counts it from the hips up.
+# UTD-MHAD lists head, neck, spine and hips from the top; Kinect v1 from the bottom.
 KINECT_ORDER = (3, 2, 1, 0, *range(4, 20))
 MAT_NAME = re.compile(r'(?P<name>a(?P<action>\d+)_s(?P<subject>\d+)_t\d+)_skeleton')
-# Of the 160x120 depth video, in pixels: 97 % of projected joints then fall on the silhouette.
+# Depth video, in pixels. With these values 97 % of the projected joints fall on the silhouette.
 SIZE = (160, 120)
 FOCAL, CENTER = 130.0, (79.0, 60.0)
 
 
 def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
-    """Write the skeletons and, where there is depth video, also the videos and projected poses.
+    """Write the skeletons and, if there is depth video, the videos and projected poses.
 
-    Odd subjects train, even ones test.
+    Odd subjects are for training, even ones for testing.
 
     Args:
         source: Folder with ``utd_mhad_skeleton.npz`` (``names``, ``labels``, ``subjects``,
             ``lengths``, ``keypoints`` float (sum(lengths), 20, 3) in the set's own joint order,
-            meters) and ``depth_videos/a*_s*_t*.mp4`` (160x120); or, for the skeletons alone, with
-            ``Skeleton/a*_s*_t*_skeleton.mat`` as downloaded.
+            meters) and ``depth_videos/a*_s*_t*.mp4`` (160x120); or, for skeletons only, with the
+            downloaded ``Skeleton/a*_s*_t*_skeleton.mat``.
         out: Folder to write ``skeleton/`` (a prepared skeleton folder with ``xsub_train.txt`` and
             ``xsub_test.txt``, layout kinect20) and, for the videos, ``videos/``, ``train.txt``,
             ``test.txt``, ``classes.txt`` and ``poses.npz`` (layout kinect20) to.
-        placement: Of the videos, 'copy' (byte-identical) or 'link'.
+        placement: 'copy' (byte-identical) or 'link', for the videos.
     """
     fix = 'point --source at a folder with depth_videos/ and utd_mhad_skeleton.npz, or Skeleton/'
     require(source, fix)
@@ -75,7 +75,7 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
 
 
 class Clip(NamedTuple):
-    """One clip and its skeleton."""
+    """A clip and its skeleton."""
 
     name: str
     label: int

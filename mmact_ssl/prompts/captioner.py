@@ -1,4 +1,4 @@
-"""Sentences from a vision-language model of transformers that looks at frames of a clip."""
+"""Sentences about the frames of a clip by a vision-language model of transformers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from mmact_ssl.errors import ConfigError, DataError, import_extra, reason_of
 
-# No class is named, and none is asked for.
+# The question contains no class and does not ask for one.
 QUESTION = (
     'These pictures are frames of one clip, in order, row by row. In one sentence, say how the '
     'person moves: which parts of the body, where to, how fast and in which order.'
@@ -19,15 +19,15 @@ QUESTION = (
 
 
 class Captioner:
-    """A model for transformers' image-text-to-text pipeline: BLIP, GIT, LLaVA, Qwen2-VL, ...
+    """Model for transformers' image-text-to-text pipeline: BLIP, GIT, LLaVA, Qwen2-VL, ...
 
-    Nothing is downloaded, no code of the folder is run, and weights must be safetensors.
+    It downloads nothing and runs no code of the folder; weights must be safetensors.
 
     Args:
-        folder: Network and processor as ``save_pretrained`` leaves them.
-        question: What a model with a chat template is asked (None: :data:`QUESTION`); what the
-            caption of another model begins with.
-        max_tokens: Of a sentence.
+        folder: Folder with network and processor, written by ``save_pretrained``.
+        question: Question for a model with a chat template (None: :data:`QUESTION`); for another
+            model the beginning of the caption.
+        max_tokens: Largest number of tokens in a sentence.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Captioner:
     def describe(self, picture: np.ndarray, count: int = 8, seed: int = 0) -> list[str]:
         """Write up to ``count`` different sentences about a picture, uint8 ``(H, W, 3)``, RGB.
 
-        With one ``seed`` it gets the same sentences whatever was described before.
+        The same ``seed`` always gives the same sentences.
         """
-        asked = self._question
+        prompt = self._question
         if self._is_chat:
-            content = [{'type': 'image'}, {'type': 'text', 'text': asked}]
+            content = [{'type': 'image'}, {'type': 'text', 'text': prompt}]
             messages = [{'role': 'user', 'content': content}]
-            asked = self._processor.apply_chat_template(messages, add_generation_prompt=True)
-        words = {'text': asked} if asked else {}
+            prompt = self._processor.apply_chat_template(messages, add_generation_prompt=True)
+        words = {'text': prompt} if prompt else {}
         inputs = self._processor(images=Image.fromarray(picture), **words, return_tensors='pt')
         options = dict(do_sample=True, top_p=0.9, max_new_tokens=self._max_tokens)
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -61,18 +61,18 @@ class Captioner:
                 **inputs.to(self._network.device), num_return_sequences=count, **options
             )
         texts = self._processor.batch_decode(tokens, skip_special_tokens=True)
-        if asked:
-            # Models may repeat the question. A caption keeps its start, an answer does not.
+        if prompt:
+            # Models may repeat the prompt. It stays as the beginning of a caption only.
             decode = self._processor.batch_decode
             [repeated] = decode(inputs['input_ids'], skip_special_tokens=True)
-            begun = '' if self._is_chat else f'{self._question} '
-            texts = [begun + text.removeprefix(repeated) for text in texts]
+            beginning = '' if self._is_chat else f'{self._question} '
+            texts = [beginning + text.removeprefix(repeated) for text in texts]
         lines = [' '.join(text.split()) for text in texts]
         return list(dict.fromkeys(line for line in lines if line))
 
 
 def _load(folder: str, device: str) -> tuple[Any, Any]:
-    """Load a processor and a network from a folder, as data and offline."""
+    """Load a processor and a network from a folder, offline and without running its code."""
     if not (Path(folder) / 'config.json').is_file():
         raise DataError(
             f'no file {folder}/config.json: `huggingface-cli download NAME --local-dir FOLDER`'
@@ -87,6 +87,6 @@ def _load(folder: str, device: str) -> tuple[Any, Any]:
         return processor, network.to(device).eval()
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         raise ConfigError(
-            f'{folder}: no model that writes about pictures, as BLIP or LLaVA do '
+            f'{folder}: not a model that describes pictures, such as BLIP or LLaVA '
             f'({reason_of(error)})'
         ) from error

@@ -1,4 +1,4 @@
-"""Descriptions of classes, one per line, for zero-shot evaluation; never for training."""
+"""Descriptions of classes for zero-shot evaluation, one per line. Never use them for training."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def read_class_texts(
     classes may contain a separator.
 
     Args:
-        files: Each has one line, and so one sentence, per class.
-        classes: Names, in the order of the labels.
-        in_order: Line k is about class k, whatever its name in the file.
+        files: Files with a line, that is, a sentence, for each class.
+        classes: Names of the classes, in the order of the labels.
+        in_order: Line k describes class k, with any name.
 
     Returns:
-        Sentences by class, in the order of ``files``.
+        {class: sentences}, in the order of ``files``.
     """
     texts: dict[str, list[str]] = {name: [] for name in classes}
     for file in files:
         lines = _lines(file)
         if in_order and len(lines) != len(classes):
             raise DataError(f'{file}: {len(lines)} lines for {len(classes)} classes: give as many')
-        found: dict[str, str] = {}
+        descriptions: dict[str, str] = {}
         for position, (number, line) in enumerate(lines):
             name, text = _split(line, [classes[position]] if in_order else classes)
             name = classes[position] if in_order else name
@@ -41,29 +41,29 @@ def read_class_texts(
                 raise DataError(f'{file}:{number}: no description after the name: {line[:60]!r}')
             if name not in texts:
                 raise DataError(f'{file}:{number}: no class {name!r}: correct it or add --in-order')
-            if name in found:
+            if name in descriptions:
                 raise DataError(f'{file}:{number}: a second line about {name!r}: remove one')
-            found[name] = text
-        missing = [name for name in classes if name not in found]
+            descriptions[name] = text
+        missing = [name for name in classes if name not in descriptions]
         if missing:
             raise DataError(f'{file}: no line about {len(missing)} classes, e.g. {missing[0]!r}')
-        for name, text in found.items():
+        for name, text in descriptions.items():
             texts[name].append(text)
     return texts
 
 
 def _lines(file: str | os.PathLike[str]) -> list[tuple[int, str]]:
-    """Read the lines that are not blank, with their numbers."""
+    """Read the non-blank lines, with their numbers."""
     text = read_text(file, 'correct the path of the class texts')
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
     return [(number, line) for number, line in lines if line]
 
 
 def _split(line: str, classes: Sequence[str]) -> tuple[str, str]:
-    """Split a line into name and description; names with separators must be ``classes``."""
+    """Split a line into name and description; a name with separators must be in ``classes``."""
     for name in sorted(classes, key=len, reverse=True):
         mark = _SEPARATOR.match(line[len(name) :])
         if line.lower().startswith(name.lower()) and mark:
             return name, line[len(name) + mark.end() :].strip()
-    name, *rest_of = _SEPARATOR.split(line, maxsplit=1)
-    return name.strip(), rest_of[0].strip() if rest_of else ''
+    name, *description = _SEPARATOR.split(line, maxsplit=1)
+    return name.strip(), description[0].strip() if description else ''

@@ -1,4 +1,4 @@
-"""One picture of a clip for a vision-language model: its frames side by side."""
+"""Picture of a clip for a vision-language model: its frames side by side."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ COLORS = {'left': (30, 90, 220), 'right': (220, 60, 40), '': (60, 60, 60)}
 def frame_sheet(
     name: str, keypoint: np.ndarray, layout: str, frames: int = 8, videos: str | None = None
 ) -> np.ndarray:
-    """Put frames at even distances of a clip into one picture of two rows.
+    """Join evenly spaced frames of a clip to a picture of two rows.
 
     Args:
-        name: Of the clip.
-        keypoint: ``(M, T, V, C)``, drawn where ``videos`` is not given.
+        name: Name of the clip.
+        keypoint: ``(M, T, V, C)``, drawn if ``videos`` is None.
         layout: Key of LAYOUTS.
         frames: Even number of frames.
-        videos: Folder of real videos, ``name`` + one of VIDEO_SUFFIXES.
+        videos: Folder of real videos, named ``name`` with one of VIDEO_SUFFIXES.
 
     Returns:
         uint8 ``(2 * SIZE, frames / 2 * SIZE, 3)``, RGB.
@@ -34,25 +34,28 @@ def frame_sheet(
     if frames < 2 or frames % 2:
         raise ConfigError(f'frames={frames} of a clip: choose an even number, at least 2')
     if videos is None:
-        shown = draw_skeletons(keypoint, LAYOUTS[layout], frames)
+        pictures = draw_skeletons(keypoint, LAYOUTS[layout], frames)
     else:
-        shown = _read_video(Path(videos), name, frames)
+        pictures = _read_video(Path(videos), name, frames)
     half = frames // 2
-    return cv2.vconcat([cv2.hconcat(shown[:half]), cv2.hconcat(shown[half:])])
+    return cv2.vconcat([cv2.hconcat(pictures[:half]), cv2.hconcat(pictures[half:])])
 
 
 def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) -> list[np.ndarray]:
-    """Draw stick figures from the camera's view, at one scale for the whole clip.
+    """Draw stick figures from the camera's view, at the same scale in all frames.
 
     Args:
-        keypoint: ``(M, T, V, C)``: y is up with 3 coordinates, and down with 2, as in a picture.
-        layout: Of the V joints.
-        frames: Number of pictures, uint8 ``(SIZE, SIZE, 3)``, RGB, spread evenly over T.
+        keypoint: ``(M, T, V, C)``; y points up with 3 coordinates, and down with 2 (a picture).
+        layout: Layout of the V joints.
+        frames: Number of pictures, spread evenly over T.
+
+    Returns:
+        uint8 ``(SIZE, SIZE, 3)``, RGB, for each of the ``frames``.
     """
     known = (keypoint != 0).any(axis=-1)  # (M, T, V)
     points = keypoint[..., :2].astype(np.float64)
     if keypoint.shape[-1] == 3:
-        # With z as depth x grows to the left: right-handed axes, as a Kinect's.
+        # If z is the depth, x grows to the left: right-handed axes, as a Kinect's.
         is_depth = known.any() and np.median(keypoint[known][:, 2]) > 0
         points = points * (-1 if is_depth else 1, -1)
     seen = points[known] if known.any() else np.zeros((1, 2))

@@ -1,4 +1,4 @@
-"""Sentences about a clip from its joints alone, without label, name or network."""
+"""Sentences about a clip from its joints, without label, name or network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.prompts.posecodes import Movement, measure
 
 SUBJECTS = ('The person', 'Someone', 'A person', 'The figure')
-# Numbers of movements in a sentence, strongest first; the sentences of a clip take them in turn.
+# Numbers of movements per sentence, strongest first; the sentences of a clip use them in turn.
 LENGTHS = (6, 3, 2, 4, 1, 3)
 MOST = 24
 LIFTS = {
@@ -49,30 +49,29 @@ def describe(
 ) -> list[str]:
     """Describe a clip in several differently worded sentences.
 
-    They tell which limb moves, where to and in which order, by the codes of :func:`measure`, and
-    with ``tempo`` how fast and how often. The same coordinates give the same sentences; a mirrored
-    clip gives them with left and right exchanged. Words and grammar are our choice.
+    From the codes of :func:`measure` they describe which limb moves, in which direction and order,
+    and with ``tempo`` how fast and how often. The same coordinates give the same sentences; a
+    mirrored clip gives them with left and right exchanged. Words and grammar are our choice.
 
     Args:
         keypoint: ``(M, T, V, C)``, C 2 or 3.
-        layout: Of the V joints.
-        count: Sentences, 1 .. :data:`MOST`.
+        layout: Layout of the V joints.
+        count: Number of sentences, 1 .. :data:`MOST`.
         rate: Frames per second.
-        sides: Name left and right; otherwise the sentences are also true of the mirrored clip.
-        tempo: Name speed and number. Only for views that keep both: a cut of a clip may show once
-            what the clip shows twice, and resampled to a number of frames a slow clip looks like a
-            quick one.
+        sides: Name left and right. Without them the sentences also describe the mirrored clip.
+        tempo: Name speed and number of repetitions. Only for views that keep both: a crop may show
+            a repeated movement once, and a slow clip that is resampled looks quick.
 
     Returns:
-        ``count`` sentences; none for a clip that shows no part of which something could be said.
+        ``count`` sentences; none if :func:`measure` finds no code in the clip.
     """
     if not 1 <= count <= MOST:
         raise ConfigError(f'count={count} sentences per clip: choose 1 to {MOST}')
     movements = measure(keypoint, layout, rate)
     if not movements:
         return []
-    # The choice of words depends on what moves and not on its side, so that mirroring a clip only
-    # exchanges left and right.
+    # The choice of words does not depend on sides, so that mirroring a clip only exchanges left and
+    # right.
     codes = sorted(f'{m.part} {m.reach} {m.cycles} {round(m.amount)}' for m in movements)
     start = zlib.crc32(' '.join(codes).encode())
     return [_sentence(movements, start + n, n, sides, tempo) for n in range(count)]
@@ -81,7 +80,7 @@ def describe(
 def _sentence(
     movements: Sequence[Movement], choice: int, number: int, sides: bool, tempo: bool
 ) -> str:
-    """Write a sentence about the strongest movements, in the order in which they happen."""
+    """Write a sentence about the strongest movements, in the order of time."""
     strongest = movements[: LENGTHS[number % len(LENGTHS)]]
     moving = sorted((m for m in strongest if m.part != 'posture'), key=lambda m: m.when)
     phrases = [_phrase(m, choice + i, sides, tempo) for i, m in enumerate(moving)]
@@ -89,15 +88,15 @@ def _sentence(
         phrases = [('does not move', 'hardly moves')[choice % 2]]
     steps = _in_order(phrases, [m.when for m in moving], choice)
     parts = [f'{SUBJECTS[choice % len(SUBJECTS)]} {"".join(steps)}']
-    for held in strongest:
-        if held.part == 'posture':
-            hands = _limb_name('hand', held.side, sides)
-            parts.append(f'{("keeps", "holds")[choice % 2]} {hands} {held.reach}')
+    for posture in strongest:
+        if posture.part == 'posture':
+            hands = _limb_name('hand', posture.side, sides)
+            parts.append(f'{("keeps", "holds")[choice % 2]} {hands} {posture.reach}')
     return f'{" and ".join(parts)}.'
 
 
 def _in_order(phrases: Sequence[str], when: Sequence[float], choice: int) -> Iterator[str]:
-    """Yield phrases with words between them that tell which comes first, or that none does."""
+    """Yield phrases, with words between them for their order in time."""
     for number, phrase in enumerate(phrases):
         if number == 0:
             yield phrase
@@ -108,7 +107,7 @@ def _in_order(phrases: Sequence[str], when: Sequence[float], choice: int) -> Ite
 
 
 def _phrase(movement: Movement, choice: int, sides: bool, tempo: bool) -> str:
-    """Describe what a part does, as a predicate."""
+    """Write the predicate of a movement."""
     describe_part = _limb if movement.part in HANDS_AND_FEET else _whole_body
     words = describe_part(movement, choice, sides)
     often = ' and back again' if movement.returns else ''

@@ -1,4 +1,4 @@
-"""Codes of the motion in a clip: which limb moves, where, how far, how fast, how often, when."""
+"""Codes of the motion in a clip: limb, direction, extent, speed, repetitions and time."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from mmact_ssl.datasets.transforms.skeleton.joints import part
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 
 SMOOTHING = 5  # frames of the moving average
-# A part that moves less is still: torso lengths (about half a meter), degrees.
+# A part that moves less is still; in torso lengths (about half a meter) and in degrees.
 STILL = {'hand': 0.4, 'foot': 0.35, 'hips': 0.3, 'travel': 0.6}
 STILL_ANGLE = {'trunk': 25.0, 'turn': 50.0}
-# Degrees that are as much as one torso length.
+# Degrees that count as much as a torso length.
 ANGLE_UNIT = 60.0
-# A person stands where shoulders and ankles are nearly as far apart as ever, trunk and legs in one
-# line up to so many degrees, in the direction of the first such frame up to so many: who falls
-# stands before.
+# A person stands in a frame if the distance from shoulders to ankles is more than a fraction
+# STRETCHED of its largest, the angle between torso and legs is below STRAIGHT degrees, and the
+# direction is within SAME_WAY degrees of the first such frame's: a person that falls stands before.
 STRETCHED, STRAIGHT, SAME_WAY = 0.95, 30.0, 20.0
-# Torso lengths between the shoulders of a picture below which the person is seen from the side.
+# In a picture, a person with a smaller distance between the shoulders (in torso lengths) is seen
+# from the side.
 PROFILE = 0.3
 HEAD_JOINTS = ('head', 'nose', 'face')
 MIRRORED = {'left': 'right', 'right': 'left'}
-# Words for x, y and z of an offset, above zero and below; for limbs x depends on the side.
+# Words for positive and negative x, y and z of an offset; for limbs x depends on the side.
 AXES = (('to the left', 'to the right'), ('up', 'down'), ('forward', 'backward'))
 OUTWARD = {'left': ('outward', 'inward'), 'right': ('inward', 'outward')}
-# Places of a hand that is above the head, the shoulders, the middle of the torso, its base, the
-# middle of the thighs, the knees.
+# Places of a hand above the head, the shoulders, the middle of the torso, the base of the torso,
+# the middle of the thighs, and the knees.
 CHEST = 'at the height of the chest'
 REACHES = (
     'above the head',
@@ -44,42 +45,43 @@ REACHES = (
 
 @dataclass(frozen=True)
 class Movement:
-    """Movement of one part of the body, or a hand that is held still.
+    """Movement of a part of the body, or position of a still hand.
 
     A part is ``'hand'``, ``'foot'``, ``'hips'`` (up and down), ``'travel'`` (over the floor),
-    ``'trunk'`` (leans), ``'turn'`` or ``'posture'`` (a hand that is held still).
+    ``'trunk'`` (leans), ``'turn'`` or ``'posture'`` (a still hand).
     """
 
     part: str
-    side: str = ''  # 'left', 'right', 'both', or ''; for 'turn' the way it goes
-    direction: str = ''  # as 'up', 'down and forward'; '' where there is none
-    reach: str = ''  # where a hand gets, as 'above the head'
-    amount: float = 0.0  # extent by STILL or STILL_ANGLE; below 1 a part is still
+    side: str = ''  # 'left', 'right', 'both', or ''; for 'turn' its direction
+    direction: str = ''  # such as 'up', 'down and forward'; '' for none
+    reach: str = ''  # place of a hand, such as 'above the head'
+    amount: float = 0.0  # extent divided by STILL or STILL_ANGLE; below 1 a part is still
     speed: float = 0.0  # torso lengths, or ANGLE_UNIT degrees, per second (95th percentile)
-    cycles: int = 0  # times that it goes to and fro
-    returns: bool = False  # whether it ends about where it began
+    cycles: int = 0  # number of times that it goes to and fro
+    returns: bool = False  # it ends near its beginning
     when: float = 0.5  # center of the movement in time, 0 (first frame) .. 1 (last)
 
 
 def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) -> list[Movement]:
-    """Find the movements of a clip, strongest first, then hands that are held still.
+    """Find the movements of a clip, strongest first, then the still hands.
 
-    In the manner of PoseScript's posecodes (arXiv 2210.11795), which grade angles,
-    distances and relative positions of joints; the codes of motion and all bounds are our choice.
-    Coordinates are put into the axes of the body's first frame, so that place and direction of the
-    camera do not matter. Up is where the person stands in the clip, from the ankles to the
-    shoulders; of one who never stands it is the torso's direction in the first frame. Hands, feet
-    and trunk move in the axes that the person has in each frame, so that their words stay true
-    after a turn; travel is told from the first. Of several persons the one that moves most is
-    described, each in axes of its own. Nothing is said of a part whose joints are never seen, nor
-    in space of a person that no frame shows with hips, shoulders and spine, which tell where its
-    front is.
+    The codes resemble PoseScript's posecodes (arXiv 2210.11795), which grade angles, distances and
+    relative positions of joints. The codes of motion and all bounds are our choice.
+
+    Coordinates are in the axes of the body's first frame, so that position and direction of the
+    camera do not matter. Up is the direction from the ankles to the shoulders while the person
+    stands; for a person who never stands, the torso's direction in the first frame. Hands, feet and
+    torso move in the person's axes of each frame, so that their words stay true after a turn;
+    travel uses the first frame's axes. Only the person that moves most is described.
+
+    Parts whose joints are never seen have no code. In space, a person has no code at all unless
+    some frame shows hips, shoulders and spine, which define the front.
 
     Args:
         keypoint: ``(M, T, V, C)``; joints of zeros are missing. Two coordinates are a picture, x to
-            the right and y down, which shows neither forward movement nor turns. Of a person seen
-            from the side, by the distance of the shoulders, only up and down are told.
-        layout: Of the V joints.
+            the right and y down, which shows neither forward movement nor turns. For a person seen
+            from the side only up and down are described.
+        layout: Layout of the V joints.
         rate: Frames per second.
     """
     person = _liveliest(keypoint, layout)
@@ -111,7 +113,7 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
     shoulders = own[:, part(layout, 'shoulder_center')].mean(axis=1)
     head = next(name for name in HEAD_JOINTS if name in layout.names)
     has_heights = shown(head, 'shoulder_center', 'spine_base', 'left_knee', 'right_knee')
-    found = []
+    movements = []
     for side, other in MIRRORED.items():
         if shown(f'{side}_wrist', f'{side}_shoulder'):
             path = joints[f'{side}_wrist'] - joints[f'{side}_shoulder']
@@ -122,29 +124,29 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
             if has_heights:
                 hand = now[f'{side}_wrist']
                 reach = _reach(now, hand, other_hand, now[head], shoulders[farthest])
-            found.append(_limb('hand', side, path, rate, sideways(side), reach))
+            movements.append(_limb('hand', side, path, rate, sideways(side), reach))
         if shown(f'{side}_ankle'):
             path = body[:, layout.index(f'{side}_ankle')[0]]
             path = _own_axes(path - path[0], heading)
-            found.append(_limb('foot', side, path, rate, sideways(side)))
+            movements.append(_limb('foot', side, path, rate, sideways(side)))
     if shown('spine_base'):
-        found.append(_limb('hips', '', base * (0, 1, 0), rate, sideways()))
-        found.append(_limb('travel', '', base * (1, 0, 1), rate, sideways()))
+        movements.append(_limb('hips', '', base * (0, 1, 0), rate, sideways()))
+        movements.append(_limb('travel', '', base * (1, 0, 1), rate, sideways()))
     if shown('spine_base', 'shoulder_center'):
-        found.append(_lean(shoulders, rate, flat))
-    if not flat:  # hips and shoulders are seen
-        found.append(_turn(heading, rate))
-    moving = [movement for movement in found if movement.amount >= 1]
+        movements.append(_lean(shoulders, rate, flat))
+    if not flat:  # then hips and shoulders are seen, see _liveliest
+        movements.append(_turn(heading, rate))
+    moving = [movement for movement in movements if movement.amount >= 1]
     if any(movement.part in ('travel', 'turn') for movement in moving):
-        # A person who walks or turns moves the feet; only a lifted foot is worth telling.
+        # A person who walks or turns moves the feet anyway: keep only lifted feet.
         moving = [m for m in moving if m.part != 'foot' or 'up' in m.direction]
     still = [
         replace(movement, part='posture', direction='', when=0.0, cycles=0)
-        for movement in found
+        for movement in movements
         if movement.part == 'hand' and movement.amount < 1 and movement.reach
     ]
-    # No key contains a side, and movements with equal keys were joined: a mirrored clip gives the
-    # same order. Hands that are held still are sorted by reach: how much they move is noise.
+    # Sort keys contain no side, and movements with equal keys are joined, so that a mirrored clip
+    # gives the same order. Still hands are sorted by reach, because their motion is noise.
     moving = _join_sides(moving)
     moving.sort(key=lambda m: (-m.amount, m.part, m.reach, m.direction, m.when))
     return moving + sorted(_join_sides(still), key=lambda m: m.reach)
@@ -153,9 +155,9 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
 def _liveliest(
     keypoint: np.ndarray, layout: SkeletonLayout
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the person that moves most, and which of its joints are ever seen, bool (V,).
+    """Return the person that moves most, and bool (V,), True for joints that are ever seen.
 
-    The person is ``(T, V, 3)``: x to its left, y up, z forward, smooth.
+    The person is ``(T, V, 3)``, smoothed, with x to its left, y up and z forward.
     """
     flat = keypoint.shape[-1] == 2
     axes = ['left_hip', 'right_hip', 'left_shoulder', 'right_shoulder']
@@ -179,14 +181,14 @@ def _liveliest(
         persons.append((body, known.any(axis=0)))
     if not persons:
         return None
-    body, seen = max(persons, key=lambda one: np.abs(np.diff(one[0], axis=0)).sum())
+    body, seen = max(persons, key=lambda person: np.abs(np.diff(person[0], axis=0)).sum())
     left, right = layout.index('left_shoulder', 'right_shoulder')
     from_behind = seen[left] and seen[right] and (body[:, left, 0] - body[:, right, 0]).sum() < 0
     return (body * (-1, 1, 1) if flat and from_behind else body), seen
 
 
 def _upright(person: np.ndarray, known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """Turn a person, ``(T, V, 3)``, the shortest way so that y is up, if it is seen to stand."""
+    """Turn a person, ``(T, V, 3)``, so that y is up, if it stands in some frame."""
     parts = [part(layout, name) for name in ('shoulder_center', 'spine_base')]
     parts.append(layout.index('left_ankle', 'right_ankle'))
     seen = known[:, [joint for joints in parts for joint in joints]].all(axis=1)
@@ -195,7 +197,7 @@ def _upright(person: np.ndarray, known: np.ndarray, layout: SkeletonLayout) -> n
     shoulders, base, ankles = (person[seen][:, joints].mean(axis=1) for joints in parts)
     whole = shoulders - ankles
     length = np.linalg.norm(whole, axis=1)
-    # A tenth of the frames may have an ankle that is anywhere.
+    # The 90th percentile, because a tenth of the frames may have wrong ankles.
     stands = length > STRETCHED * np.percentile(length, 90)
     stands &= _degrees(shoulders - base, base - ankles) < STRAIGHT
     if not stands.any():
@@ -211,13 +213,13 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
 
 
-def _degrees(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _degrees(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Angles between vectors, ``(..., 3)``."""
-    return np.degrees(np.arccos((_unit(one) * _unit(other)).sum(axis=-1).clip(-1, 1)))
+    return np.degrees(np.arccos((_unit(first) * _unit(second)).sum(axis=-1).clip(-1, 1)))
 
 
 def _fill(person: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Interpolate missing joints in time; a joint that is never seen goes to the origin."""
+    """Interpolate missing joints in time; joints that are never seen are zero."""
     filled = np.zeros_like(person)
     frames = np.arange(len(person))
     for joint in np.flatnonzero(seen.any(axis=0)):
@@ -228,9 +230,9 @@ def _fill(person: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def _heading(across: np.ndarray) -> np.ndarray:
-    """Angles of ``across``, ``(T, 3)``, which points to the left, about the vertical: ``(T,)``.
+    """Angles ``(T,)`` about the vertical of ``across``, ``(T, 3)``, which points to the left.
 
-    A frame in which the person lies on a side has no such angle and keeps the last one.
+    If the person lies on a side, the frame keeps the last angle.
     """
     level = np.hypot(across[:, 0], across[:, 2])
     is_known = level >= 0.5 * np.linalg.norm(across, axis=1)
@@ -241,7 +243,7 @@ def _heading(across: np.ndarray) -> np.ndarray:
 
 
 def _own_axes(points: np.ndarray, heading: np.ndarray) -> np.ndarray:
-    """Turn the points of each frame, ``(T, ..., 3)``, so that x is to the person's left in it."""
+    """Turn the points of each frame, ``(T, ..., 3)``, so that x points to the person's left."""
     x, y, z = points.T  # (..., T)
     cosine, sine = np.cos(heading), np.sin(heading)
     return np.stack([x * cosine - z * sine, y, x * sine + z * cosine]).T
@@ -271,7 +273,7 @@ def _limb(
 
 
 def _direction(offset: np.ndarray, sideways: tuple[str, str]) -> str:
-    """Name the direction of an offset by the one or two axes that have most of it."""
+    """Name the direction of an offset by its one or two largest axes."""
     least = 0.5 * np.linalg.norm(offset)
     largest = sorted(range(3), key=lambda axis: -abs(offset[axis]))[:2]
     words = [
@@ -289,7 +291,7 @@ def _reach(
     head: np.ndarray,
     shoulders: np.ndarray,
 ) -> str:
-    """Name the place of a hand in a frame, relative to the base of the spine."""
+    """Name the place of a hand; all points are relative to the base of the spine."""
     if np.linalg.norm(hand - head) < 0.4:
         return 'next to the head'
     if other_hand is not None and np.linalg.norm(hand - other_hand) < 0.3:
@@ -303,7 +305,7 @@ def _reach(
 
 
 def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
-    """Grade the angle of the trunk, ``(T, 3)``, to its direction in the first frame."""
+    """Grade the angle of the torso, ``(T, 3)``, to its direction in the first frame."""
     angle = _degrees(torso, torso[0])
     farthest = int(angle.argmax())
     away = _unit(torso)[farthest] - _unit(torso)[0]
@@ -319,7 +321,7 @@ def _turn(heading: np.ndarray, rate: float) -> Movement:
     """Grade the turn of the body about the vertical."""
     angle = np.degrees(heading - heading[0])
     farthest = int(np.abs(angle).argmax())
-    # The left side going backward, z < 0, is a turn to the left.
+    # If the left side goes backward (z < 0), the turn is to the left.
     side = 'left' if angle[farthest] > 0 else 'right'
     return _turned('turn', side, '', angle, rate)
 
@@ -344,7 +346,7 @@ def _speed(path: np.ndarray, rate: float) -> float:
 
 
 def _when(path: np.ndarray) -> float:
-    """Return the center of the movement in time, steps weighted by their square."""
+    """Return the mean time of the movement, with steps weighted by their square."""
     weight = np.square(np.diff(path, axis=0)).sum(axis=1)
     if weight.sum() < 1e-12:
         return 0.5
@@ -352,7 +354,7 @@ def _when(path: np.ndarray) -> float:
 
 
 def _cycles(values: np.ndarray, least: float) -> int:
-    """Count how often values go to and fro by ``least`` or more."""
+    """Count how often the values go to and fro by ``least`` or more."""
     turns, direction, extreme = 0, 0, values[0]
     for value in values:
         if direction >= 0 and value < extreme - least:
@@ -367,7 +369,7 @@ def _cycles(values: np.ndarray, least: float) -> int:
 
 
 def _join_sides(movements: list[Movement]) -> list[Movement]:
-    """Join equal movements that left and right make at the same time."""
+    """Join equal simultaneous movements of left and right."""
     joined: list[Movement] = []
     for movement in movements:
         for place, other in enumerate(joined):
@@ -385,6 +387,6 @@ def _join_sides(movements: list[Movement]) -> list[Movement]:
     return joined
 
 
-def _is_alike(one: Movement, other: Movement) -> bool:
-    is_same = (one.part, one.direction, one.reach) == (other.part, other.direction, other.reach)
-    return is_same and abs(one.when - other.when) < 0.2
+def _is_alike(a: Movement, b: Movement) -> bool:
+    is_same = (a.part, a.direction, a.reach) == (b.part, b.direction, b.reach)
+    return is_same and abs(a.when - b.when) < 0.2

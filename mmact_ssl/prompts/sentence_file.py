@@ -13,29 +13,29 @@ from typing import Any, NamedTuple
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import open_archive, read_text, reading, write_atomically
 
-# Ten times as long as the input of a text encoder: more is a broken file, not a description.
+# Ten times the input length of a text encoder; a longer sentence means a broken file.
 MAX_WORDS = 2000
 FIX = 'correct --sentences, see docs/targets.md'
 
 _PKU_RELEASED = re.compile(r'A(\d+)N(\d+)V(\d+)C\d+L(\d+)')
-# NTU RGB+D clips, by whatever file of theirs the name is.
+# Names of NTU RGB+D clips, also with the suffixes of their files.
 _NTU = re.compile(r'S(\d+)C(\d+)P(\d+)R(\d+)A(\d+)(?:\.skeleton|_rgb)?(?:\.avi)?', re.IGNORECASE)
 _PKU_PREPARED = re.compile(r'A(\d+)N(\d+)-([LMR])_(\d+)')
 
 
 class MatchedSentences(NamedTuple):
-    """Sentences by the names of a data set's clips."""
+    """Sentences for the clips of a data set."""
 
-    sentences: dict[str, list[str]]  # in the order of the data set
+    sentences: dict[str, list[str]]  # by clip, in the order of the data set
     missing: list[str]  # clips without a sentence
     unused: list[str]  # keys of the file that are not clips of the data set
 
 
 def read_sentences(path: str | os.PathLike[str]) -> dict[str, list[str]]:
-    """Read sentences by clip, video or class.
+    """Read {clip, video or class: sentences}.
 
     Args:
-        path: JSON ``{key: [sentence, ...]}`` in UTF-8, or a zip archive that holds one such file.
+        path: JSON ``{key: [sentence, ...]}`` in UTF-8, or a zip archive with one such file.
     """
     with reading(path, FIX):
         sentences = json.loads(read_sentence_text(path), object_pairs_hook=_without_repeats)
@@ -46,7 +46,7 @@ def read_sentences(path: str | os.PathLike[str]) -> dict[str, list[str]]:
 
 
 def write_sentences(path: str | os.PathLike[str], sentences: Mapping[str, list[str]]) -> None:
-    """Write a file that :func:`read_sentences` reads, whole or not at all."""
+    """Write a file for :func:`read_sentences`, completely or not at all."""
     if not sentences:
         raise DataError(f'{path}: no clip has a sentence, nothing is written')
     _check(path, sentences)
@@ -54,22 +54,22 @@ def write_sentences(path: str | os.PathLike[str], sentences: Mapping[str, list[s
 
 
 def match_clips(sentences: Mapping[str, list[str]], clips: Iterable[str]) -> MatchedSentences:
-    """Find the sentences of a data set's clips, by their names as annotated.
+    """Find the sentences of a data set's clips by their annotated names.
 
-    The text that C2VL's authors released for PKU-MMD II (arXiv 2405.20606) names line 3 of the left
-    camera's video ``A01N02-L`` as ``A001N002V001C004L003`` (cameras L, M, R are V001, V002, V003);
-    it is matched to this package's ``A01N02-L_3``. The action's number, ``C004``, is ignored: it is
-    a label. Clips of NTU RGB+D 60 and 120 are ``S001C002P003R002A050`` here, and may end with
-    ``.skeleton`` or ``_rgb.avi`` there.
+    Two other forms of names match too. The sentences that C2VL's authors released for PKU-MMD II
+    (arXiv 2405.20606) call this package's clip ``A01N02-L_3`` (line 3 of the left camera's video)
+    ``A001N002V001C004L003``; cameras L, M, R are V001, V002, V003. The action's number, ``C004``,
+    is ignored, because it is a label. A name of an NTU RGB+D clip, ``S001C002P003R002A050``, may
+    end with ``.skeleton`` or ``_rgb.avi``.
     """
     by_name = {_canonical(key): key for key in sentences}
     clips = list(dict.fromkeys(clips))
     keys = {clip: clip if clip in sentences else by_name.get(_canonical(clip)) for clip in clips}
     matched = {clip: list(sentences[key]) for clip, key in keys.items() if key is not None}
     if not matched:
-        theirs, ours = next(iter(sentences), ''), clips[0] if clips else ''
+        key, clip = next(iter(sentences), ''), clips[0] if clips else ''
         raise DataError(
-            f'none of the {len(clips)} clips ({ours!r}, ...) is a key, as {theirs!r} is'
+            f'none of the {len(clips)} clips ({clip!r}, ...) is a key of the file ({key!r}, ...)'
         )
     used = set(keys.values())
     return MatchedSentences(
@@ -80,7 +80,7 @@ def match_clips(sentences: Mapping[str, list[str]], clips: Iterable[str]) -> Mat
 
 
 def _canonical(name: str) -> Any:
-    """Return numbers that both names of a clip share, of PKU-MMD and NTU; else the name itself."""
+    """Return the numbers in a PKU-MMD or NTU name, equal in its forms; else the name itself."""
     if of_ntu := _NTU.fullmatch(name):
         return ('NTU', *map(int, of_ntu.groups()))
     if released := _PKU_RELEASED.fullmatch(name):
@@ -104,27 +104,27 @@ def read_sentence_text(path: str | os.PathLike[str]) -> str:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a key that comes twice; Python's reader would silently keep the last one."""
-    found: dict[str, Any] = {}
+    """Make a dict; ValueError for a repeated key, which json would silently overwrite."""
+    content: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in content:
             raise ValueError(f'the key {key!r} comes twice')
-        found[key] = value
-    return found
+        content[key] = value
+    return content
 
 
 def _check(path: str | os.PathLike[str], sentences: Mapping[str, Any]) -> None:
-    """Raise DataError unless each key has one or more sentences of a sane length."""
+    """Raise DataError unless each key has sentences of at most MAX_WORDS words."""
     for key, lines in sentences.items():
         is_list = isinstance(lines, list) and lines
         if not is_list or not all(isinstance(line, str) and line.strip() for line in lines):
             raise DataError(f'{path}: {key!r} must have a list of one or more sentences')
-        ''.join([key, *lines]).encode()  # JSON may hold half a character
+        ''.join([key, *lines]).encode()  # raises for half a character, which JSON allows
         words = max(len(line.split()) for line in lines)
         if words > MAX_WORDS:
             raise DataError(f'{path}: {key!r} has a sentence of {words} words; split it')
 
 
 def hash_sentences(sentences: Sequence[str]) -> str:
-    """Hash sentences in their order: the source hash of their embeddings."""
+    """Hash sentences in their order; it is the source hash of their embeddings."""
     return hashlib.sha256(json.dumps(list(sentences)).encode()).hexdigest()

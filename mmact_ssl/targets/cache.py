@@ -1,8 +1,8 @@
-"""The target cache: a frozen teacher's targets for every frame of a data set, in one LMDB.
+"""Target cache: a frozen teacher's targets for every frame of a data set, in one LMDB.
 
-A cache is a folder (``data.mdb``, ``lock.mdb``). Its keys are video paths as the annotation file
-writes them (of sentences: videos or classes), its values one array each, first axis = frames of
-the video, see ``values.py``. The key ``__meta__`` holds a TargetMeta as JSON.
+A cache is a folder (``data.mdb``, ``lock.mdb``). Its keys are video paths as in the annotation file
+(for sentences: videos or classes). Each value is an array whose first axis is the video's frames,
+see ``values.py``. The key ``__meta__`` contains a TargetMeta as JSON.
 
 Writing is safe against a kill at any moment (a video is one transaction) and against other
 processes on the same machine (LMDB's lock). It is not safe between machines that share a network
@@ -32,26 +32,26 @@ from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_keys, che
 from mmact_ssl.targets.values import Buffer, Header, pack, unpack
 
 TOOL = 'python tools/extract_targets.py'
-RESERVED = b'__'  # begins the cache's own keys
+RESERVED = b'__'  # start of the cache's own keys
 META_KEY = RESERVED + b'meta__'
 MAX_KEY_BYTES = 511  # LMDB's limit
 INITIAL_MAP_BYTES = 1 << 26  # doubles when full
 
 Result = TypeVar('Result')
 
-# LMDB forbids opening one environment twice in a process; a reader opens it for each read.
+# LMDB forbids opening an environment twice in a process; a reader opens it for each read.
 _open_lock = threading.Lock()
 
 
 class TargetWriter:
-    """Write arrays into a cache, creating it or going on with one of the same teacher.
+    """Writer of arrays into a new cache, or into an existing one of the same teacher.
 
     Args:
-        meta: What the cache holds. An existing cache must agree in all but ``source``.
+        meta: Meta data of the cache. An existing cache may differ only in ``source``.
         overwrite: Remove an existing cache first.
 
     Raises:
-        ConfigError: No cache can hold what ``meta`` describes.
+        ConfigError: ``meta`` is invalid, see TargetMeta.check.
         TargetCacheError: The existing cache is damaged or of another teacher.
     """
 
@@ -70,7 +70,7 @@ class TargetWriter:
         self.path.mkdir(parents=True, exist_ok=True)
         map_bytes = max(INITIAL_MAP_BYTES, 2 * data_bytes(self.path))
         try:
-            # LMDB writes to this file through a map, which on a full disk would end the process.
+            # LMDB writes to this file through a map: on a full disk that would end the process.
             with open(self.path / 'lock.mdb', 'ab') as lock:
                 if hasattr(os, 'posix_fallocate'):
                     os.posix_fallocate(lock.fileno(), 0, 2 * mmap.PAGESIZE)
@@ -78,7 +78,7 @@ class TargetWriter:
         except (lmdb.Error, OSError) as error:
             raise _unwritten(self.path, error) from error
         try:
-            check_meta(self.path, self._transact(self._take_up), meta)
+            check_meta(self.path, self._transact(self._read_or_create_meta), meta)
         except TargetCacheError:
             self.close()
             raise
@@ -93,12 +93,12 @@ class TargetWriter:
         return self._transact(lambda t: t.get(encode_key(key)) is not None, write=False)
 
     def put(self, key: str, array: np.ndarray, source_hash: str = '') -> None:
-        """Store the array of one video, durably when this returns.
+        """Store the array of a video on disk.
 
         Args:
-            key: Path of the video, as the annotation has it.
-            array: One entry a frame or clip along its first axis, see TargetMeta.
-            source_hash: Of what the teacher read; kept beside it.
+            key: Path of the video as in the annotation.
+            array: An entry for each frame or clip along the first axis, see TargetMeta.
+            source_hash: Hash of the teacher's input, stored with the array.
 
         Raises:
             ValueError: The array does not fit the cache's kind.
@@ -108,14 +108,14 @@ class TargetWriter:
     def put_stored(
         self, key: str, array: np.ndarray, source_hash: str = '', total: int | None = None
     ) -> None:
-        """Store an array that ``TargetMeta.stored`` has made (see :meth:`put` and ``pack``)."""
+        """Store an array of ``TargetMeta.stored`` (see :meth:`put` and ``pack``)."""
         name = encode_key(key)
         if name.startswith(RESERVED):
             raise ValueError(f'{key} is reserved and cannot be the name of a video')
         self.put_packed([(name, pack(name, array, source_hash, total))])
 
     def put_packed(self, items: Sequence[tuple[bytes, Buffer]]) -> None:
-        """Store values that ``pack`` has made under encoded keys, all or none."""
+        """Store (encoded key, value of ``pack``) pairs, all or none."""
         self._transact(lambda transaction: [transaction.put(*item) for item in items])
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -126,18 +126,20 @@ class TargetWriter:
         """Close the cache; further calls do nothing."""
         self._environment.close()
 
-    def _take_up(self, transaction: lmdb.Transaction) -> TargetMeta:
-        """Read the meta data; a new cache, or one killed before it had them, gets this writer's."""
+    def _read_or_create_meta(self, transaction: lmdb.Transaction) -> TargetMeta:
+        """Read the meta data; an empty cache gets the writer's."""
         if not transaction.stat()['entries']:
             transaction.put(META_KEY, self.meta.encode())
         return parse_meta(self.path, transaction.get(META_KEY))
 
-    def _transact(self, work: Callable[[lmdb.Transaction], Result], write: bool = True) -> Result:
-        """Run ``work`` in a transaction, growing the map as needed."""
+    def _transact(
+        self, operation: Callable[[lmdb.Transaction], Result], write: bool = True
+    ) -> Result:
+        """Run ``operation`` in a transaction, growing the map as needed."""
         while True:
             try:
                 with self._environment.begin(write=write, buffers=True) as transaction:
-                    result = work(transaction)
+                    result = operation(transaction)
                 break
             except lmdb.MapFullError:
                 self._environment.set_mapsize(2 * self._environment.info()['map_size'])
@@ -145,8 +147,8 @@ class TargetWriter:
                 self._environment.set_mapsize(0)
             except lmdb.Error as error:
                 raise _unwritten(self.path, error) from error
-        # Pages that a transaction allocates last and frees again are never written, and the file
-        # would look truncated to `reading`.
+        # LMDB never writes pages that a transaction allocates last and frees again. Without them
+        # the file would look truncated to `reading`.
         needed = needed_bytes(self._environment)
         if write and data_bytes(self.path) < needed:
             os.truncate(self.path / 'data.mdb', needed)
@@ -154,14 +156,14 @@ class TargetWriter:
 
 
 class TargetReader:
-    """Read arrays from a cache. Can be pickled, forked and held many times in one process.
+    """Reader of a cache. It can be pickled and forked, and a process may have several of a cache.
 
-    The LMDB is opened for each read (0.1 ms): a handle that lives on is unsafe after a fork and
-    can exist only once in a process, while a training and a test data set share a cache.
+    It opens the LMDB for each read (0.1 ms). An open handle would be unsafe after a fork, and a
+    process can have only one, but a training and a test data set may share a cache.
 
     Args:
         fingerprint: If given, the cache must be of this teacher.
-        command: Command that makes the cache, quoted in error messages.
+        command: Command that makes the cache, for error messages.
 
     Raises:
         TargetCacheError: The cache is missing, damaged or stale.
@@ -180,14 +182,14 @@ class TargetReader:
         return bool(self._read([key], Header))
 
     def keys(self) -> list[str]:
-        """List the videos in the cache, sorted (a name over 511 bytes appears as its hash)."""
+        """List the videos in the cache, sorted; a name over 511 bytes is listed as its hash."""
         with reading(self.path, self.command) as transaction:
             names = [bytes(name) for name in transaction.cursor().iternext(values=False)]
-        # Only damage puts anything but UTF-8 there; such a key is not found again.
+        # Only a damaged key is not UTF-8; it cannot be read again.
         return [name.decode(errors='replace') for name in names if not name.startswith(RESERVED)]
 
     def source_hash(self, keys: Iterable[str]) -> dict[str, str]:
-        """Map those keys that are there to the hash of their source, '' if not recorded."""
+        """Return {key: hash of its source, '' if not recorded} of the keys in the cache."""
         return {key: header.source_hash for key, header in self._read(keys, Header).items()}
 
     def find(self, name: str) -> str:
@@ -198,7 +200,7 @@ class TargetReader:
         return key
 
     def lookup_all(self, names: Sequence[str]) -> list[str | None]:
-        """Find many samples' keys as :meth:`find`, or None; TargetCacheError if two share one."""
+        """Find the keys of many samples, None if missing; TargetCacheError if two share a key."""
         with reading(self.path, self.command) as transaction:
             keys = [
                 next((key for key in self.names_of(name) if _has(transaction, key)), None)
@@ -208,11 +210,12 @@ class TargetReader:
         return keys
 
     def names_of(self, name: str) -> list[str]:
-        """Names that the key of a sample may have, by its annotated name, the first one first.
+        """Possible keys of a sample with this annotated name, in the order of preference.
 
-        Of a video in a shard also its name there, for a cache of the files. Of sentences also the
-        ends of the name, the longest first, and those without suffix: they are often keyed by clip
-        name. Elsewhere an end is the name of another video.
+        For a video in a shard also its name in the shard, because the cache may be of the files.
+        For sentences also the ends of the path, from the longest on, and the ends without suffix,
+        because they are often keyed by clip name. For other kinds an end of the path may be another
+        video.
         """
         shard = split_path(name)
         names = [name, shard[1]] if shard else [name]
@@ -220,52 +223,53 @@ class TargetReader:
             parts = PurePosixPath(name).parts
             ends = ['/'.join(parts[start:]) for start in range(len(parts))]
             names += ends
-            if not PurePosixPath(name).suffix[1:].isdigit():  # clip_10.30 has none
+            if not PurePosixPath(name).suffix[1:].isdigit():  # clip_10.30 has no suffix
                 names += [PurePosixPath(end).with_suffix('').as_posix() for end in ends]
         return names
 
     def shape(self, key: str) -> tuple[int, ...]:
-        """Shape of the array of one video, without reading it (see :meth:`get`)."""
+        """Shape of a video's array (see :meth:`get`), from its header."""
         return self._read_one(key, Header).shape
 
     def get(self, key: str, frames: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-        """Read the array of one video, a fresh copy in float32; of some ``frames`` or all.
+        """Read a video's array, or some ``frames`` of it, as a new float32 array.
 
         Raises:
-            IndexError: A frame is beyond the end.
+            IndexError: A frame is out of range.
             TargetCacheError: The video is not in the cache, or its value is damaged.
         """
         poses = self.meta.kind == 'pose'
         return self._read_one(key, lambda name, value: unpack(name, value, frames, poses))
 
     def get_frames(self, name: str, frames: np.ndarray, total: int) -> np.ndarray:
-        """Find a sample as :meth:`find` does and read some of its ``total`` frames, in one opening.
+        """Read some of the ``total`` frames of a sample by its annotated name.
 
-        Raises TargetCacheError as :meth:`get`, or where the cache has another number of frames.
+        Raises:
+            TargetCacheError: As for :meth:`get`, or the cache has another number of frames.
         """
 
         def decode(key: bytes, value: Buffer) -> np.ndarray:
-            there = Header(key, value).shape[0]
-            if there != total:
+            num_targets = Header(key, value).shape[0]
+            if num_targets != total:
                 raise TargetCacheError(
-                    f'video {name!r} has {total} frames but {there} targets in {self.path}: the '
-                    f'video has changed, make the cache again with `{self.command} --overwrite`'
+                    f'video {name!r} has {total} frames but {num_targets} targets in {self.path}: '
+                    f'the video has changed, make the cache again with `{self.command} --overwrite`'
                 )
             return unpack(key, value, frames, poses=self.meta.kind == 'pose')
 
         return self._read_one(name if len(self.names_of(name)) == 1 else self.find(name), decode)
 
     def _read_one(self, key: str, decode: Callable[[bytes, Buffer], Result]) -> Result:
-        found = self._read([key], decode)
-        if not found:
+        values = self._read([key], decode)
+        if not values:
             raise self._missing(key)
-        return found[key]
+        return values[key]
 
     def _read(
         self, keys: Iterable[str], decode: Callable[[bytes, Buffer], Result]
     ) -> dict[str, Result]:
-        """Decode the values of those keys that are there."""
-        found = {}
+        """Decode the values of the keys that are in the cache."""
+        values = {}
         with reading(self.path, self.command) as transaction:
             for key in keys:
                 name = encode_key(key)
@@ -273,14 +277,14 @@ class TargetReader:
                 if value is None:
                     continue
                 try:
-                    found[key] = decode(name, value)
+                    values[key] = decode(name, value)
                 except (ValueError, KeyError, TypeError, zlib.error) as error:
                     raise TargetCacheError(
                         f'video {key!r} in the target cache {self.path} is damaged ({error}): '
                         f'take it out with `{TOOL} inspect {self.path} --verify --drop-damaged` '
                         f'and run `{self.command}`, or make all again with --overwrite'
                     ) from error
-        return found
+        return values
 
     def _missing(self, key: str) -> TargetCacheError:
         return TargetCacheError(
@@ -295,18 +299,18 @@ def _unwritten(path: Path, error: Exception) -> TargetCacheError:
     free = shutil.disk_usage(path).free / 1e6
     return TargetCacheError(
         f'target cache {path} cannot be written ({error}; its disk has {free:.0f} MB left): make '
-        'room, or correct its permissions, and go on with the same command; what is there stays'
+        'room, or correct its permissions, and repeat the command; stored targets stay'
     )
 
 
 def read_meta(path: str | os.PathLike[str], command: str = TOOL) -> TargetMeta:
-    """Read what a cache holds; TargetCacheError if it is missing or damaged."""
+    """Read the meta data of a cache; TargetCacheError if it is missing or damaged."""
     with reading(Path(path), command) as transaction:
         return parse_meta(path, transaction.get(META_KEY))
 
 
 def remove_cache(path: Path) -> None:
-    """Remove a cache and nothing else that lies in its folder."""
+    """Remove a cache, but no other files in its folder."""
     for name in ('data.mdb', 'lock.mdb'):
         (path / name).unlink(missing_ok=True)
     if path.is_dir() and not any(path.iterdir()):
@@ -314,7 +318,7 @@ def remove_cache(path: Path) -> None:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Raise TargetCacheError for an LMDB that another program has filled; a damaged one passes."""
+    """Raise TargetCacheError for the LMDB of another program; a damaged LMDB passes."""
     is_foreign = False
     with suppress(TargetCacheError), reading(path, TOOL) as transaction:
         is_foreign = transaction.stat()['entries'] > 0 and transaction.get(META_KEY) is None
@@ -323,19 +327,19 @@ def _refuse_foreign(path: Path) -> None:
 
 
 def broken_listing(path: str | os.PathLike[str]) -> Path:
-    """Name the file beside a cache that lists the videos which extraction could not decode."""
+    """Path of the list beside a cache of the videos that could not be decoded."""
     return Path(f'{os.fspath(path)}.broken.txt')
 
 
 def read_broken(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Read the reason by video of those listed beside a cache."""
+    """Return {video: reason} for the broken videos listed beside a cache."""
     listing = broken_listing(path)
     lines = listing.read_text('utf-8').splitlines() if listing.is_file() else []
     return dict(line.split('\t', 1) for line in lines if '\t' in line)
 
 
 def encode_key(key: str) -> bytes:
-    """Bytes of a key; of a name over 511 bytes its hash."""
+    """Bytes of a key: its name, or the hash of a name over 511 bytes."""
     encoded = key.encode()
     if len(encoded) <= MAX_KEY_BYTES:
         return encoded
@@ -343,36 +347,36 @@ def encode_key(key: str) -> bytes:
 
 
 def data_bytes(path: Path) -> int:
-    """Size of the data file of a cache, 0 if there is none."""
+    """Size of a cache's data file; 0 without one."""
     file = path / 'data.mdb'
     return file.stat().st_size if file.is_file() else 0
 
 
 def needed_bytes(environment: lmdb.Environment) -> int:
-    """Size that the data file must have at least."""
+    """Smallest valid size of the data file."""
     return int((environment.info()['last_pgno'] + 1) * environment.stat()['psize'])
 
 
 @contextmanager
 def reading(path: Path, command: str) -> Iterator[lmdb.Transaction]:
-    """Open a cache for one read, refusing a file that is shorter than LMDB believes."""
+    """Open a cache for a read, and refuse a file that is shorter than LMDB assumes."""
     if not (path / 'data.mdb').is_file():
         raise TargetCacheError(f'no target cache at {path}: make it with `{command}`')
     fix = f'delete it, or make it again with `{command} --overwrite`'
     with _open_lock:
         try:
             with lmdb.open(str(path), readonly=True, lock=False, create=False) as environment:
-                # Reading a page beyond the end of the mapped file kills the process (SIGBUS). What
-                # is needed is asked first, as a writer may make the file longer in between.
-                needed, found = needed_bytes(environment), data_bytes(path)
-                if found < needed:
+                # Reading a page beyond the end of the mapped file kills the process (SIGBUS). The
+                # needed size comes first, because a writer may extend the file in between.
+                needed, size = needed_bytes(environment), data_bytes(path)
+                if size < needed:
                     raise TargetCacheError(
-                        f'target cache {path} is truncated ({found} of {needed} bytes): {fix}'
+                        f'target cache {path} is truncated ({size} of {needed} bytes): {fix}'
                     )
-                # Buffers are views of the mapped file: of a long value only what is used is read.
+                # Buffers are views of the mapped file: only the used part of a value is read.
                 try:
                     transaction = environment.begin(buffers=True)
-                except lmdb.MapResizedError:  # a writer has made the file larger in between
+                except lmdb.MapResizedError:  # a writer has extended the file in between
                     environment.set_mapsize(0)
                     transaction = environment.begin(buffers=True)
                 with transaction:

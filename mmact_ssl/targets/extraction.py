@@ -1,4 +1,4 @@
-"""Run teachers over the frames of a data set and keep their targets in caches."""
+"""Extraction: running teachers over a data set and writing their targets into caches."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ from mmact_ssl.targets.cache import (
 from mmact_ssl.targets.rank_shards import make_shard, merge_shards, remove_shards
 from mmact_ssl.targets.run_teachers import run_teachers
 
-VIDEOS_A_WORKER = 8  # a process takes seconds to start
-# Frames, or sentences, and an array for each teacher.
+VIDEOS_A_WORKER = 8  # at least, since a process takes seconds to start
+# Number of frames or sentences, and an array for each teacher.
 Result = tuple[int, list[np.ndarray]]
 SECONDS_IN_LOG = 60  # between updates of the bar where the output is a file (Slurm, nohup)
 
 
 @dataclass(frozen=True)
 class ExtractionJob:
-    """A teacher, already on its device, and the cache that it fills.
+    """A teacher on its device, and the cache that it fills.
 
-    ``every``, the same for all jobs: of so many frames the teacher sees one (TargetMeta).
-    ``config`` is the teacher's file, for other processes.
+    The teacher sees one of ``every`` frames (see TargetMeta), the same for all jobs. ``config`` is
+    the teacher's file, from which other processes build it.
     """
 
     teacher: BaseTeacher
@@ -78,15 +78,15 @@ class ExtractionJob:
 
 @dataclass
 class ExtractionReport:
-    """Counts of one extraction, of videos or of keys of sentences."""
+    """Counts of an extraction, in videos or in keys of sentences."""
 
-    written: int = 0  # missing in a cache, or of other sentences there
-    renewed: int = 0  # of other sentences
+    written: int = 0  # missing in a cache, or with other sentences there
+    renewed: int = 0  # with other sentences in a cache
     skipped: int = 0  # in every cache
     removed: int = 0  # no longer in the file of sentences
     frames: int = 0  # or sentences
     seconds: float = 0.0
-    broken: dict[str, str] = field(default_factory=dict)  # reason by video
+    broken: dict[str, str] = field(default_factory=dict)  # {video: reason}
 
 
 def read_annotations(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
@@ -104,25 +104,25 @@ def extract_many(
     max_broken: float = 0.05,
     workers: int = 1,
 ) -> ExtractionReport:
-    """Fill the caches of several teachers, each video decoded once for all that lack it.
+    """Fill the caches of several teachers; a video is decoded once for all teachers.
 
-    What is in a cache already is skipped, so that a killed run goes on. In a distributed run each
-    rank takes every world-size-th video and writes its own shards (``<out>.rank<i>``, since LMDB's
-    lock does not work across machines); rank 0 merges them at the end, and at the start what a
-    killed run left.
+    Videos that a cache contains are skipped, so that a killed run can be repeated. In a distributed
+    run each rank takes every world-size-th video and writes its own shards (``<out>.rank<i>``,
+    since LMDB's lock does not work across machines). Rank 0 merges them at the end; at the start it
+    merges the shards that a killed run left.
 
     Args:
-        root: Folder that ``names`` start from.
-        names: Videos, as the annotation files write them: the keys of the caches.
-        batch_size: Frames decoded and handed to a teacher at once.
-        max_broken: Fraction of videos that may be undecodable; they get no entry and are listed in
-            ``<out>.broken.txt``. Above 0 a single one beside others may always be.
-        workers: Processes, each with teachers of its own, built from the jobs' configs; fewer for a
-            few videos.
+        root: Folder to which ``names`` are relative.
+        names: Videos as in the annotation files, which are the keys of the caches.
+        batch_size: Frames decoded and passed to a teacher at once.
+        max_broken: Largest fraction of undecodable videos. They get no entry and are listed in
+            ``<out>.broken.txt``. Unless it is 0, a single one among several is always accepted.
+        workers: Processes, each with its own teachers, built from the jobs' configs. A few videos
+            get fewer processes.
 
     Raises:
-        ConfigError: The teachers and caches do not go together.
-        DataError: ``root`` holds none of the videos, too many are broken, a teacher returned an
+        ConfigError: Two jobs write to the same cache, or a teacher reads sentences.
+        DataError: ``root`` contains none of the videos, too many are broken, a teacher returned an
             invalid target, or an existing cache is of another teacher.
     """
     root = os.fspath(root)
@@ -134,12 +134,12 @@ def extract_many(
             'the folder that the annotated paths start from as --videos'
         )
     if len({job.out for job in jobs}) < len(jobs):
-        raise ConfigError('two teachers would write to one cache: give their configs other names')
+        raise ConfigError('two teachers would write to one cache: rename one of their configs')
     for job in jobs:
         if job.teacher.kind == 'text':
             raise ConfigError(f'{job.teacher.source} reads sentences: give --sentences FILE')
 
-    # A hash of a video would cost as much as to read it: only what is missing is made.
+    # Hashing a video costs as much as reading it: videos have no hash, only missing ones are made.
     fill = partial(_fill, jobs, dict.fromkeys(names, ''), 'videos', overwrite, max_broken)
     metas = [job.meta for job in jobs]
     teachers = [job.teacher for job in jobs]
@@ -158,8 +158,8 @@ def extract_many(
             pool.shutdown(wait=False, cancel_futures=True)
             if isinstance(error, BrokenProcessPool):
                 raise DataError(
-                    'a process of the extraction has ended, perhaps for want of memory: run it '
-                    'again, with fewer --workers; what is written stays'
+                    'a process of the extraction has ended, perhaps for lack of memory: run it '
+                    'again with fewer --workers; written targets stay'
                 ) from error
             raise
 
@@ -172,10 +172,10 @@ def _run(
     key: str,
     batch_size: int,
 ) -> Result:
-    """Run some of the teachers over a video."""
-    keep = [partial(metas[i].stored, key) for i in todo]
+    """Run the teachers with the indices ``todo`` over a video."""
+    convert = [partial(metas[i].stored, key) for i in todo]
     chosen = [teachers[i] for i in todo]
-    return run_teachers(chosen, video_path(root, key), batch_size, keep, metas[0].every)
+    return run_teachers(chosen, video_path(root, key), batch_size, convert, metas[0].every)
 
 
 def _is_there(path: str) -> bool:
@@ -185,12 +185,12 @@ def _is_there(path: str) -> bool:
     return os.path.isfile(parts[0] if parts else path)
 
 
-_teachers: list[BaseTeacher] = []  # of a process of the pool
+_teachers: list[BaseTeacher] = []  # teachers of this process of the pool
 
 
 def _start_worker(parent: int, configs: Sequence[str], device: str) -> None:
     end_with_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
     torch.set_num_threads(1)
     _teachers.extend(build_teacher(config).to(device) for config in configs)
 
@@ -206,13 +206,11 @@ def extract_sentences(
     dtype: str = 'float32',
     overwrite: bool = False,
 ) -> ExtractionReport:
-    """Fill a cache with embeddings of sentences, float (S, D) by key (see :func:`extract_many`).
+    """Fill a cache with embeddings of sentences, {key: float (S, D)} (see :func:`extract_many`).
 
-    A key is embedded anew if the cache has it of other sentences, or without a record of its
-    sentences. A key that ``sentences`` lacks is removed: a cache holds the sentences of one file.
-
-    ``sentences`` are keyed by video path or class name. A cache that has none of the keys is of
-    another file: DataError.
+    Keys are video paths or class names. A key is embedded again if the cache has other sentences
+    for it, or no record of them. A key that is not in ``sentences`` is removed: a cache belongs to
+    one file. If the cache has none of the keys, it belongs to another file: DataError.
     """
     if teacher.kind != 'text':
         raise ConfigError(f'{teacher.source} reads no sentences, it is of kind {teacher.kind!r}')
@@ -220,12 +218,12 @@ def extract_sentences(
 
     job = ExtractionJob(teacher, Path(out), dtype)
 
-    def work(key: str) -> Result:
+    def embed_key(key: str) -> Result:
         values = torch.as_tensor(embed(list(sentences[key]))).detach().cpu().numpy()
         return len(values), [job.meta.stored(key, values)]
 
-    source_hash = {key: hash_sentences(lines) for key, lines in sentences.items()}
-    return _fill([job], source_hash, 'keys', overwrite, 0.0, lambda key, todo: partial(work, key))
+    hashes = {key: hash_sentences(lines) for key, lines in sentences.items()}
+    return _fill([job], hashes, 'keys', overwrite, 0.0, lambda key, todo: partial(embed_key, key))
 
 
 def _fill(
@@ -237,10 +235,10 @@ def _fill(
     begin: Callable[[str, Sequence[int]], Callable[[], Result]],
     ahead: int = 0,
 ) -> ExtractionReport:
-    """Do this rank's part of all keys that a cache lacks or has of another source, and merge.
+    """Fill the caches with this rank's share of the missing and outdated keys, and merge.
 
-    ``begin`` starts on a key for some of the jobs; what it returns gives the result, which is asked
-    for once ``ahead`` more keys have begun.
+    ``begin(key, jobs)`` starts the work on a key for some jobs and returns a function that waits
+    for the result. It is called after ``ahead`` more keys have begun.
     """
     rank, world_size = dist.get_dist_info()
     shared: list[Any] = [None]
@@ -253,7 +251,7 @@ def _fill(
         for key in source_hash
     }
     missing = [key for key in todo if todo[key]]
-    mine = missing[rank::world_size]
+    own_keys = missing[rank::world_size]
 
     report = ExtractionReport(skipped=len(todo) - len(missing), removed=sum(removed))
     interval = 0.1 if sys.stderr.isatty() else SECONDS_IN_LOG
@@ -261,8 +259,8 @@ def _fill(
     with ExitStack() as stack:
         outs = [job.out if world_size == 1 else make_shard(job.out, rank) for job in jobs]
         writers = [stack.enter_context(TargetWriter(out, job.meta)) for out, job in zip(outs, jobs)]
-        begun = _begun_ahead(((key, begin(key, todo[key])) for key in mine), ahead)
-        bar = tqdm(begun, total=len(mine), unit=unit, mininterval=interval, disable=rank > 0)
+        begun = _begun_ahead(((key, begin(key, todo[key])) for key in own_keys), ahead)
+        bar = tqdm(begun, total=len(own_keys), unit=unit, mininterval=interval, disable=rank > 0)
         for key, result in bar:
             try:
                 total, arrays = result()
@@ -281,7 +279,7 @@ def _fill(
 
 
 def _begun_ahead(items: Iterable[Any], ahead: int) -> Iterator[Any]:
-    """Yield items in order, each once ``ahead`` more have been taken."""
+    """Yield items in order, each after ``ahead`` more have been taken from the iterator."""
     taken: deque[Any] = deque()
     for item in items:
         taken.append(item)
@@ -291,24 +289,24 @@ def _begun_ahead(items: Iterable[Any], ahead: int) -> Iterator[Any]:
 
 
 def _prepare(
-    job: ExtractionJob, wanted: Mapping[str, str], overwrite: bool
+    job: ExtractionJob, source_hash: Mapping[str, str], overwrite: bool
 ) -> tuple[dict[str, str], int]:
-    """Create a cache or take up what a killed run left.
+    """Create a cache, or merge the shards that a killed run left.
 
-    Returns the source hashes of those wanted keys that it has, and the number of removed keys.
+    Returns the stored hashes of the keys of ``source_hash``, and the number of removed keys.
     """
     if overwrite or not job.out.exists():
-        broken_listing(job.out).unlink(missing_ok=True)  # of a cache that is gone
-    # Refuses a stale cache before hours of work.
+        broken_listing(job.out).unlink(missing_ok=True)  # list of a removed cache
+    # Opening refuses a stale cache before hours of work.
     TargetWriter(job.out, job.meta, overwrite).close()
     if overwrite:
         remove_shards(job.out)
     merge_shards(job.out, job.meta)
     reader = TargetReader(job.out)
     present = set(reader.keys())
-    names = {encode_key(key).decode(): key for key in wanted}
+    names = {encode_key(key).decode(): key for key in source_hash}
     if job.meta.kind != 'text':
-        # Without reading any value: a cache may have hundreds of thousands.
+        # No value is read: a cache may have hundreds of thousands.
         return {names[name]: '' for name in present & names.keys()}, 0
     others = sorted(present - names.keys())
     if others and len(others) == len(present):
@@ -318,7 +316,7 @@ def _prepare(
         )
     with TargetWriter(job.out, job.meta) as writer:
         writer.remove(others)
-    return reader.source_hash(wanted), len(others)
+    return reader.source_hash(source_hash), len(others)
 
 
 def _finish(
@@ -343,8 +341,8 @@ def _finish(
             merge_shards(job.out, job.meta)
             list_broken(job.out, keys, total.broken)
     dist.barrier()
-    is_alone = len(total.broken) == 1 < len(keys) and max_broken > 0
-    if len(total.broken) > max_broken * len(keys) and not is_alone:
+    is_single = len(total.broken) == 1 < len(keys) and max_broken > 0
+    if len(total.broken) > max_broken * len(keys) and not is_single:
         raise DataError(
             f'{len(total.broken)} of {len(keys)} videos cannot be decoded, see '
             f'{broken_listing(jobs[0].out)}: replace them or raise --max-broken'
@@ -353,7 +351,11 @@ def _finish(
 
 
 def list_broken(out: Path, keys: Collection[str], broken: Mapping[str, str]) -> None:
-    """List the broken videos among ``keys`` beside a cache; of others those that it lacks stay."""
+    """Write the list of broken videos beside a cache.
+
+    It contains ``broken``, the broken videos among ``keys``. Earlier entries of other videos stay
+    as long as the cache lacks these.
+    """
     others = {key: reason for key, reason in read_broken(out).items() if key not in keys}
     present = TargetReader(out).source_hash(others)
     listed = {key: others[key] for key in others if key not in present} | dict(broken)

@@ -1,4 +1,4 @@
-"""Import targets that others have made, from a table (``.npz``)."""
+"""Import of other programs' targets from a table (``.npz``)."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NPZ_KINDS = {'keypoints': 'pose', 'embeddings': 'embedding', 'maps': 'map'}
 def npz_kind(source: str | os.PathLike[str]) -> str:
     """Kind of the targets in a table, by the name of its array; DataError if there is none."""
     with open_archive(source, NPZ_FIX) as archive:
-        found = [kind for name, kind in NPZ_KINDS.items() if f'{name}.npy' in archive.namelist()]
-    if len(found) != 1:
+        kinds = [kind for name, kind in NPZ_KINDS.items() if f'{name}.npy' in archive.namelist()]
+    if len(kinds) != 1:
         raise DataError(f'{source} must hold one of {", ".join(NPZ_KINDS)}: {NPZ_FIX}')
-    return found[0]
+    return kinds[0]
 
 
 def import_npz(
@@ -37,23 +37,24 @@ def import_npz(
 ) -> int:
     """Import a table of poses, embeddings or part maps of all frames of many videos.
 
-    Names match the annotated video paths exactly, else without suffix (``videos/a1_s1``), else
-    without folders too (``a1_s1`` for ``videos/a1_s1.mp4``), and become those. An entry serves one
-    video. Videos that are in the cache already are skipped.
+    A name matches an annotated video path exactly, else without suffix (``videos/a1_s1``), else
+    without folders and suffix (``a1_s1`` for ``videos/a1_s1.mp4``). The annotated path becomes the
+    key. Two videos cannot share an entry. Videos that are in the cache are skipped.
 
     Args:
         source: Npz without pickles: ``names`` (N,) unicode, ``lengths`` (N,) integers, and one of
             ``keypoints`` float (F, V, 3) (x, y as fractions of the frame, score 0..1; F is
             sum(lengths)) with ``layout``, a name in LAYOUTS; ``embeddings`` float (F, D), with
-            ``window`` (num_frames, stride) if they are of clips; ``maps`` (F, C, h, w), float 0..1
-            or uint8 0..255, with ``layout``, a name in PART_LAYOUTS, unless no part has sides.
+            ``window`` (num_frames, stride) if they belong to clips; ``maps`` (F, C, h, w), float
+            0..1 or uint8 0..255, with ``layout``, a name in PART_LAYOUTS, unless no part has a
+            side.
         out: The cache.
-        annotated: Video paths of the annotation files; None: names are taken as they are.
+        annotated: Video paths of the annotation files. None: the names in the table are the keys.
         overwrite: Replace an existing cache.
-        dtypes: Storage type by kind; float32 for those not named.
+        dtypes: {kind: storage type}; float32 by default.
 
     Returns:
-        The number of videos written.
+        Number of videos written.
     """
     source = Path(source)
     kind = npz_kind(source)
@@ -95,15 +96,15 @@ def import_npz(
 
 
 def _stem(path: str) -> str:
-    """A name without its suffix; digits behind a dot, as in ``clip_10.30``, are none."""
-    named = PurePosixPath(path)
-    return path if named.suffix[1:].isdigit() else named.with_suffix('').as_posix()
+    """Path without its suffix; digits after a dot, as in ``clip_10.30``, are not a suffix."""
+    pure = PurePosixPath(path)
+    return path if pure.suffix[1:].isdigit() else pure.with_suffix('').as_posix()
 
 
 def _match(
     source: Path, names: Sequence[str], lengths: np.ndarray, annotated: Sequence[str] | None
 ) -> dict[str, slice]:
-    """Find the frames of each annotated video (None: of each entry) in a joined table."""
+    """Find the frames of each annotated video (None: of each entry) in the table."""
     ends = np.cumsum(lengths).tolist()
     spans = {name: slice(start, end) for name, start, end in zip(names, [0, *ends], ends)}
     if len(spans) < len(names):
@@ -112,7 +113,7 @@ def _match(
     if annotated is None:
         return spans
     exact = set(annotated) & set(spans)
-    # An entry of a video's folder and name serves no video of this name in another folder.
+    # An entry with folder and name does not match a video of this name in another folder.
     stems = {_stem(key) for key in set(annotated) - exact}
     by_stem, by_name = defaultdict(list), defaultdict(list)
     for name in spans.keys() - exact:
@@ -122,17 +123,17 @@ def _match(
         else:
             by_name[PurePosixPath(stem).name].append(name)
     matched: dict[str, slice] = {}
-    serves: dict[str, str] = {}
+    videos: dict[str, str] = {}  # annotated video of each used entry
     for key in annotated:
         stem = _stem(key)
-        found = [key] if key in exact else by_stem[stem] or by_name[PurePosixPath(stem).name]
-        if len(found) != 1:
-            what = f'several entries ({", ".join(sorted(found)[:3])})' if found else 'nothing'
+        entries = [key] if key in exact else by_stem[stem] or by_name[PurePosixPath(stem).name]
+        if len(entries) != 1:
+            what = f'several entries ({", ".join(sorted(entries)[:3])})' if entries else 'nothing'
             raise DataError(f'{source} has {what} for the annotated video {key!r}')
-        if serves.setdefault(found[0], key) != key:
+        if (first := videos.setdefault(entries[0], key)) != key:
             raise DataError(
-                f'{source}: {found[0]!r} is the only entry for two annotated videos, '
-                f'{serves[found[0]]!r} and {key!r}: name its entries as annotated'
+                f'{source}: {entries[0]!r} is the only entry for two annotated videos, {first!r} '
+                f'and {key!r}: name its entries as annotated'
             )
-        matched[key] = spans[found[0]]
+        matched[key] = spans[entries[0]]
     return matched

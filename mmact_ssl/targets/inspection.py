@@ -1,4 +1,4 @@
-"""Report of what a target cache holds, and of what is damaged in it."""
+"""Report of the content of a target cache, and of damaged values."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetReader, data_bytes
 
 LOW_SCORE = 0.3  # of poses (our choice); MoveNet's mean on JHMDB is 0.39
-SAMPLE = 64  # videos that the statistics are of, unless all are read
+SAMPLE = 64  # number of videos in the statistics, unless all are read
 
 
 def inspect_cache(
     path: str | os.PathLike[str], verify: bool = False
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Read what a cache holds, its size and the statistics of its values.
+    """Report the content, the size and the statistics of a cache.
 
-    ``verify`` reads every value, compares its checksums and checks shape, range and finiteness; the
-    statistics are then of all videos, else of a sample spread over them, and damage is an error.
+    With ``verify`` it reads every value, compares the checksums and checks shape, range and
+    finiteness; the statistics then cover all videos. Otherwise they cover a sample of the videos,
+    and a damaged value is an error.
 
     Returns:
-        What to print by label, and the reason by key that is damaged.
+        {label: text} to print, and {key: reason} of the damaged values.
     """
     reader = TargetReader(path)
     meta, keys = reader.meta, reader.keys()
@@ -39,9 +40,9 @@ def inspect_cache(
             if not verify:
                 raise
             damaged[key] = str(error.__cause__ or error)
-    whole = [key for key in keys if key not in damaged]
+    intact = [key for key in keys if key not in damaged]
     window = '' if meta.window is None else f'{meta.window[0]} frames at stride {meta.window[1]}'
-    text = meta.kind == 'text'
+    is_text = meta.kind == 'text'
     rows = {
         'kind': meta.kind,
         'layout': meta.layout,
@@ -50,12 +51,12 @@ def inspect_cache(
         'every': f'{meta.every} frames' if meta.every > 1 else '',
         'fingerprint': meta.fingerprint,
         'source': meta.source,
-        'keys' if text else 'videos': str(len(keys)),
-        'sentences' if text else 'frames': str(sum(reader.shape(key)[0] for key in whole)),
+        'keys' if is_text else 'videos': str(len(keys)),
+        'sentences' if is_text else 'frames': str(sum(reader.shape(key)[0] for key in intact)),
         'megabytes': f'{data_bytes(Path(path)) / 1e6:.1f}',
     }
-    if whole:
-        rows['first'] = f'{whole[0]} {list(reader.shape(whole[0]))}'
+    if intact:
+        rows['first'] = f'{intact[0]} {list(reader.shape(intact[0]))}'
     if statistics:
         frames, low, high, empty, *means = np.array(statistics).T
         what = 'scores' if meta.kind == 'pose' else 'values'
@@ -69,13 +70,13 @@ def inspect_cache(
 
 
 def doubtful_poses(path: str | os.PathLike[str]) -> str:
-    """One line about a cache of poses whose scores are low; '' for any other cache."""
+    """Warning about a cache of poses with low scores; '' for any other cache."""
     reader = TargetReader(path)
     keys = reader.keys()
     if reader.meta.kind != 'pose' or not keys:
         return ''
-    some = [reader.get(key)[..., 2] for key in keys[:: max(1, -(-len(keys) // SAMPLE))]]
-    mean = float(np.concatenate(some).mean())
+    scores = [reader.get(key)[..., 2] for key in keys[:: max(1, -(-len(keys) // SAMPLE))]]
+    mean = float(np.concatenate(scores).mean())
     if mean >= LOW_SCORE:
         return ''
     return (
@@ -86,7 +87,7 @@ def doubtful_poses(path: str | os.PathLike[str]) -> str:
 
 
 def _statistics(meta: TargetMeta, array: np.ndarray) -> np.ndarray:
-    """Frames, minimum, maximum, frames of zeros, and the mean, of maps that of each part."""
+    """Frames, minimum, maximum, frames of zeros, and the mean (of maps: the mean of each part)."""
     values = array[..., 2] if meta.kind == 'pose' else array
     empty = (~values.reshape(len(values), -1).any(axis=1)).sum()
     means = values.mean((0, 2, 3)) if meta.kind == 'map' else [values.mean()]
@@ -94,10 +95,10 @@ def _statistics(meta: TargetMeta, array: np.ndarray) -> np.ndarray:
 
 
 def cache_version(path: str | os.PathLike, keys: Iterable[str] | None = None) -> str:
-    """Hash the teacher of a target cache, by its config and weights, and how values are stored.
+    """Hash the teacher of a target cache and the storage of its values.
 
-    Of sentences the embeddings of ``keys`` (None: all) too, as a teacher's fingerprint does not
-    cover the sentences that it was given; other targets follow from the teacher and the videos.
+    For sentences it also hashes the embeddings of ``keys`` (None: all), because a fingerprint does
+    not cover the embedded sentences. Other targets are determined by the teacher and the videos.
     """
     reader = TargetReader(path)
     names = ('kind', 'layout', 'window', 'precision', 'dtype')

@@ -1,4 +1,4 @@
-"""Cached targets of a sample."""
+"""Transform that loads a sample's cached targets."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from mmact_ssl.shipped_configs import CONFIGS
 from mmact_ssl.targets.cache import TOOL, TargetReader, read_broken
 from mmact_ssl.targets.meta import STORAGE, TargetCacheError
 
-# Of errors that name no teacher.
+# Teacher in the command that an error message suggests, if the config has no teacher.
 POSE_TEACHER = 'configs/teachers/rtmpose-t_coco.py'
 PROMPTS = 'python tools/generate_prompts.py'
 
 
 @TRANSFORMS.register_module()
 class LoadTargets(BaseTransform):
-    """Put the cached targets of the chosen frames beside them.
+    """Load the cached targets of the chosen frames.
 
-    Required keys: ``filename`` (of a skeleton clip its name); for targets of frames also
+    Required keys: ``filename`` (a skeleton clip's name); for targets of frames also
     ``total_frames``, ``frame_inds`` {view: int (T,)}.
 
     Added keys: ``target_meta`` {target: TargetMeta} and ``targets`` {view: {target: float32}}, by
@@ -39,33 +39,32 @@ class LoadTargets(BaseTransform):
       with the frames;
     - map (T, C, h, w), probability 0..1 of each part over the whole frame; TransformViews moves
       them with the frames;
-    - embedding (T, D) of the frames, uncropped; of a teacher that reads clips (1, D), of the clip
-      that the view is; with ``whole`` (1, D), the mean over all of the video;
+    - embedding (T, D) of the uncropped frames; (1, D) of the view's clip, for a teacher that reads
+      clips; (1, D), the mean over the whole video, with ``whole``;
     - text (1, D), one of the video's sentences drawn at random, or their mean.
 
-    With ``missing='mask'`` also ``targets`` {view: {``<target>_valid``: bool}}: False, and zeros in
-    place of the text or embedding, where the video has none.
+    With ``missing='mask'`` also ``targets`` {view: {``<target>_valid``: bool}}. For a video without
+    a target it is False, and the target is zero.
 
     Args:
         target: Name of the target; heads read it as ``targets.<view>.<target>``.
-        cache: Name of the cache in the folder ``targets`` of the data set, or a path, which has a
-            slash. The data set gives its folder to :meth:`bind` when it builds the pipeline.
-        views: Views to load for.
-        layout: Layout that the cache must have, of joints or of parts. 'default': 'coco17' for
-            poses, any for maps. None: any. '' declares that no part of the maps is left or right;
-            more than two maps without a layout are refused otherwise, as a flip would exchange
-            nothing.
+        cache: Name of the cache in the folder ``targets`` of the data set, or a path with a slash.
+            The data set passes its folder to :meth:`bind` when it builds the pipeline.
+        views: Views that get the target.
+        layout: Layout of joints or parts that the cache must have. 'default': 'coco17' for poses,
+            any for maps. None: any. '': no part of the maps is left or right. Without '' more than
+            two maps without a layout are refused, because a flip would not exchange their sides.
         teacher: Config file with a dict ``teacher``, or that dict. If given, a cache of another
             teacher is refused.
-        kind: What the cache must hold. None: the target's name if that is a kind, else any.
+        kind: Kind that the cache must have. None: the target's name if that is a kind, else any.
         sentences: 'draw' or 'mean'.
-        missing: What to do with a video that the cache lacks. 'error', or, of sentences and whole
-            videos, 'mask': mark it, for a head that leaves it out. An error nevertheless when the
-            cache has none of the videos of the data set: names then do not fit.
-        whole: Of embeddings, take the mean over all of the video, for samples that are not frames
-            of it: a skeleton clip beside the video that it was recorded with.
-        key: What the cache calls a sample, ``{}`` standing for its annotated name:
-            'videos/{}_rgb.avi' for skeleton clips whose videos have names of their own.
+        missing: Treatment of a video that the cache lacks: 'error', or 'mask' for sentences and
+            whole videos, for heads that leave masked targets out. If the cache has none of the data
+            set's videos, the names do not fit: this is always an error.
+        whole: Load the mean embedding of the whole video, for samples that are not its frames, such
+            as a skeleton clip that was recorded with the video.
+        key: Key of a sample in the cache, with ``{}`` for its annotated name, such as
+            'videos/{}_rgb.avi' for skeleton clips with videos of other names.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class LoadTargets(BaseTransform):
         key: str = '{}',
     ) -> None:
         if '{}' not in key:
-            raise ConfigError(f"LoadTargets: key={key!r}: '{{}}' stands for the sample's name")
+            raise ConfigError(f"LoadTargets: key={key!r} lacks '{{}}' for the sample's name")
         if missing not in ('error', 'mask'):
             raise ConfigError(f"LoadTargets: missing={missing!r}: 'error' or 'mask'")
         if sentences not in ('draw', 'mean'):
@@ -102,18 +101,18 @@ class LoadTargets(BaseTransform):
         """Open the cache.
 
         Args:
-            root: Folder of the data set, that of its annotation file.
-            videos: Folder that the annotated names start from, '' if samples have just these.
+            root: Folder of the data set's annotation file.
+            videos: Folder to which annotated names are relative; '' if samples have only names.
 
         Raises:
-            ConfigError: The cache cannot be read as the arguments ask.
+            ConfigError: The cache does not fit the arguments.
             TargetCacheError: The cache is missing, damaged, stale, of another kind or layout.
         """
         path = cache_path(self.cache, root)
         self.videos = os.path.join(videos, '')
         fingerprint = None
         if self.teacher is not None:
-            # Needed here only: the teachers import mmpose or onnxruntime.
+            # Not at the top: the teachers import mmpose or onnxruntime.
             from mmact_ssl.models.teachers import build_teacher
 
             fingerprint = build_teacher(self.teacher).fingerprint()
@@ -123,7 +122,7 @@ class LoadTargets(BaseTransform):
         return self
 
     def _command(self, path: str, root: str | os.PathLike[str]) -> str:
-        """The command that makes the cache of the data set in a folder."""
+        """Command that makes the cache of the data set in a folder."""
         folder, name, config = Path(root), Path(path).stem, self.teacher
         data, out = shlex.quote(str(folder)), shlex.quote(path)
         if self.kind == 'text':
@@ -138,11 +137,16 @@ class LoadTargets(BaseTransform):
             config = shipped if (CONFIGS.parent / shipped).is_file() else 'CONFIG'
             config = POSE_TEACHER if (self.kind, name) == ('pose', 'pose') else config
         lists = f'--data {data}' if (folder / 'train.txt').is_file() else '--ann LIST --videos DIR'
-        named = path == cache_path(f'{name}.lmdb', root) and name in ('pose', Path(config).stem)
-        return f'{TOOL} {config} {lists}' + ('' if named and 'data' in lists else f' --out {out}')
+        in_folder = path == cache_path(f'{name}.lmdb', root) and '--data' in lists
+        is_default = in_folder and name in ('pose', Path(config).stem)
+        return f'{TOOL} {config} {lists}' + ('' if is_default else f' --out {out}')
 
     def check_names(self, filenames: Iterable[str]) -> None:
-        """Refuse one entry for two samples and a mask of all of them; log how many are masked."""
+        """Check the names of all samples, and log how many samples are masked.
+
+        Raises:
+            TargetCacheError: Two samples share an entry, or all samples would be masked.
+        """
         if not self.mask and self.reader.meta.kind != 'text':
             return
         names = [self._key_of(name) for name in filenames]
@@ -163,10 +167,10 @@ class LoadTargets(BaseTransform):
             )
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add the targets to one sample."""
+        """Add the targets to a sample."""
         meta = self.reader.meta
-        of_video = meta.kind == 'text' or self.whole
-        values = self._of_video(results) if of_video else self._of_frames(results)
+        is_of_video = meta.kind == 'text' or self.whole
+        values = self._of_video(results) if is_of_video else self._of_frames(results)
         results.setdefault('target_meta', {})[self.target] = meta
         for view, entries in values.items():
             targets = results.setdefault('targets', {}).setdefault(view, {})
@@ -182,7 +186,7 @@ class LoadTargets(BaseTransform):
         return self.key.replace('{}', filename.removeprefix(self.videos))
 
     def _name_of(self, filename: str) -> str:
-        """The name of a sample in the cache; one that extraction could not decode is broken."""
+        """Name of a sample in the cache; BrokenSampleError if extraction could not decode it."""
         name = self._key_of(filename)
         for broken in self.reader.names_of(name):
             if broken in self.broken:
@@ -190,7 +194,7 @@ class LoadTargets(BaseTransform):
         return name
 
     def _of_video(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """Sentences or the mean embedding, which belong to the video and not to frames."""
+        """Load a target of the whole video: a sentence or the mean embedding."""
         filename = results['filename']
         (key,) = self.reader.lookup_all([self._key_of(filename)])
         if key is None and self.mask:
@@ -198,8 +202,8 @@ class LoadTargets(BaseTransform):
         else:
             key = key or self.reader.find(self._name_of(filename))
             draw = self.sentences == 'draw' and not self.whole
-            one = [np.random.randint(self.reader.shape(key)[0])] if draw else None
-            values = self.reader.get(key, one)
+            index = [np.random.randint(self.reader.shape(key)[0])] if draw else None
+            values = self.reader.get(key, index)
             if self.whole or self.sentences == 'mean':
                 values = values.mean(axis=0, keepdims=True)
         valid = {f'{self.target}_valid': key is not None} if self.mask else {}
@@ -215,12 +219,12 @@ class LoadTargets(BaseTransform):
         return {view: {self.target: part.copy()} for view, part in zip(self.views, parts)}
 
     def _entries(self, frame_inds: dict[str, Any], view: str, total: int) -> np.ndarray:
-        """Entries of the cache that a view needs, int64 (T,) or, of a clip teacher, (1,)."""
+        """Entries of the cache that a view needs, int64 (T,), or (1,) for a clip teacher."""
         inds = np.asarray(frame_inds[view], np.int64)
         if self.reader.meta.window is None:
             return inds
         num_frames, stride = self.reader.meta.window
-        # The same clamping as SampleViews': frames beyond the end repeat the last one.
+        # As in SampleViews, frames beyond the end repeat the last frame.
         window = np.minimum(inds[0] + stride * np.arange(num_frames), total - 1)
         if not np.array_equal(inds, window):
             raise ConfigError(
@@ -231,25 +235,25 @@ class LoadTargets(BaseTransform):
         return inds[:1]
 
     def _check(self) -> None:
-        """Refuse a cache of another kind or layout, and options that do not go with it."""
+        """Refuse a cache of another kind or layout, and arguments that do not fit it."""
         path, meta = self.reader.path, self.reader.meta
         if self.kind is not None and meta.kind != self.kind:
             raise TargetCacheError(
                 f'target cache {path} holds {meta.kind!r}, wanted {self.kind!r}: '
                 'correct cache, target or kind of LoadTargets'
             )
-        wanted = self.layout
-        if wanted == 'default':
-            wanted = 'coco17' if meta.kind == 'pose' else None
-        if meta.kind in ('pose', 'map') and wanted not in (None, meta.layout):
+        layout = self.layout
+        if layout == 'default':
+            layout = 'coco17' if meta.kind == 'pose' else None
+        if meta.kind in ('pose', 'map') and layout not in (None, meta.layout):
             raise TargetCacheError(
                 f'target cache {path} has the layout {meta.layout!r}, wanted '
-                f'{wanted!r}: set layout={meta.layout!r} in LoadTargets'
+                f'{layout!r}: set layout={meta.layout!r} in LoadTargets'
             )
-        no_sides_known = meta.kind == 'map' and not meta.layout and wanted != ''
-        keys = self.reader.keys() if self.mask or no_sides_known else []
+        has_unknown_sides = meta.kind == 'map' and not meta.layout and layout != ''
+        keys = self.reader.keys() if self.mask or has_unknown_sides else []
         channels = self.reader.shape(keys[0])[1] if keys else 0
-        if no_sides_known and channels > 2:
+        if has_unknown_sides and channels > 2:
             raise ConfigError(
                 f'LoadTargets: {path} has {channels} part maps and no layout, which a flip would '
                 'mirror without exchanging left and right: make it again with one of the '
@@ -265,7 +269,7 @@ class LoadTargets(BaseTransform):
                 f"LoadTargets: missing='mask' needs sentences, or embeddings and whole=True, and a "
                 f'cache that is not empty; {path} holds {len(keys)} {meta.kind!r}'
             )
-        self._channels = channels  # of the zeros in place of what is masked
+        self._channels = channels  # of the zeros that replace masked targets
 
 
 def cache_path(cache: str, root: str | os.PathLike[str]) -> str:
@@ -276,10 +280,10 @@ def cache_path(cache: str, root: str | os.PathLike[str]) -> str:
 def caches_read_by(
     part: Any, root: str = '', chosen: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Target and path of every ``LoadTargets`` within a part of a config, such as a dataloader.
+    """Yield target and path of every ``LoadTargets`` in a part of a config, such as a dataloader.
 
-    ``root`` is the folder of the data set that the part belongs to, if no ``ann_file`` in it tells;
-    ``chosen`` are the data set's ``target_caches``.
+    ``root`` is the folder of the data set, unless the part contains an ``ann_file``. ``chosen`` are
+    the data set's ``target_caches``.
     """
     if isinstance(part, Mapping):
         if 'ann_file' in part:

@@ -1,4 +1,4 @@
-"""Meta data of a target cache: kind, teacher and storage, and the check that it is current."""
+"""Meta data of a target cache: kind, teacher and storage, and the check that they are current."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.targets.values import to_storage
 
-# Of caches with all frames, and with every N-th: since format 3 the last frame is one of these.
+# Formats of caches with all frames and with every N-th frame; since format 3 with the last one too.
 FORMAT, FORMAT_OF_SOME_FRAMES = 2, 3
-# How the values of each kind may be stored; float32 keeps every bit.
+# Storage types of each kind; float32 keeps every bit.
 STORAGE = {
     'pose': ('float32',),
     'embedding': ('float32', 'float16', 'int8'),
@@ -39,20 +39,21 @@ class TargetMeta:
     """Content and origin of a cache.
 
     Args:
-        kind: Of the arrays, F frames of a video: 'pose' (F, V, 3) (x, y as fractions of the frame,
-            score 0..1); 'embedding' (F, D); 'map' (F, C, h, w) (probability of each part, 0..1,
-            over the whole frame); 'text' (S, D), S sentences about a video or a class.
+        kind: Kind of the arrays, for the F frames of a video: 'pose' (F, V, 3) (x, y as fractions
+            of the frame, score 0..1); 'embedding' (F, D); 'map' (F, C, h, w) (probability of each
+            part, 0..1, over the whole frame); or 'text' (S, D) for S sentences about a video or a
+            class.
         layout: Name of the skeleton layout (kind 'pose') or of the part layout (kind 'map'; ''
             for maps without left and right), else ''.
         fingerprint: Hash of the teacher's config and weights, or of the imported file.
-        source: One line for people: teacher class and files, or the imported file.
+        source: Description for people: teacher class and files, or the imported file.
         window: (num_frames, stride) of a teacher that reads clips: entry t belongs to the frames t,
             t + stride, ..., indices clamped to the last frame. None: entry t belongs to frame t.
-        precision: Numeric precision in which the teacher computed.
-        dtype: Type in which the values are stored: 'float32', 'float16', 'uint8' (maps, in steps of
-            1/255), or 'int8' (embeddings and text, in steps of 1/127 of a row's largest magnitude).
-        every: Of so many frames the teacher saw one, see :func:`mmact_ssl.targets.values.spread`;
-            the reader gives the others what lies between (poses) or nearest.
+        precision: Numeric precision of the teacher's computation.
+        dtype: Storage type of the values: 'float32', 'float16', 'uint8' (maps, in steps of 1/255),
+            or 'int8' (embeddings and text, in steps of 1/127 of a row's largest magnitude).
+        every: The teacher saw one of so many frames, see :func:`mmact_ssl.targets.values.spread`.
+            The reader interpolates the other frames (poses) or takes the nearest one.
     """
 
     kind: str
@@ -66,7 +67,7 @@ class TargetMeta:
 
     @property
     def identity(self) -> str:
-        """Hash of what the values depend on: ``fingerprint``, with ``every`` where it is not 1."""
+        """Hash of all that decides the values: ``fingerprint``, and ``every`` unless it is 1."""
         if self.every == 1:
             return self.fingerprint
         return hashlib.sha256(
@@ -74,7 +75,7 @@ class TargetMeta:
         ).hexdigest()
 
     def check(self) -> None:
-        """Raise ConfigError if no cache can hold this."""
+        """Raise ConfigError if the storage type or the layout does not fit the kind."""
         if self.dtype not in STORAGE.get(self.kind, ()):
             raise ConfigError(
                 f'a target of kind {self.kind!r} cannot be stored as {self.dtype!r}: choose from '
@@ -95,7 +96,7 @@ class TargetMeta:
         """Return an array of this kind as float32.
 
         Raises:
-            ValueError: The shape is not that of the kind, or values are not finite or out of range.
+            ValueError: The shape does not fit the kind, or values are not finite or out of range.
         """
         array = np.ascontiguousarray(array, dtype=np.float32)
         axes = _AXES[self.kind]
@@ -109,7 +110,7 @@ class TargetMeta:
             raise ValueError(
                 f'{key}: {array.shape[1]} joints or parts, {self.layout!r} has {len(layout.names)}'
             )
-        # Half precision turns what is above its range to infinity.
+        # In half precision larger values would become infinite.
         limit = np.finfo(np.float16).max if self.dtype == 'float16' else np.inf
         if not (np.abs(array) < limit).all():
             hint = '; mark unknown joints by score 0' if self.kind == 'pose' else ''
@@ -123,11 +124,7 @@ class TargetMeta:
         return array
 
     def stored(self, key: str, array: np.ndarray) -> np.ndarray:
-        """Return an array of this kind in its storage type, of the same shape.
-
-        Raises:
-            ValueError: It is not of this kind, see :meth:`checked`.
-        """
+        """Return an array in its storage type; ValueError if it is invalid, see :meth:`checked`."""
         return to_storage(self.checked(key, array), self.dtype)
 
 
@@ -151,12 +148,12 @@ def parse_meta(path: str | os.PathLike[str], value: bytes | memoryview | None) -
         TargetCacheError: They are absent, damaged, or of another format.
     """
     try:
-        # A damaged size must not make us read beyond the file.
+        # A damaged size must not cause a read beyond the file.
         fields = json.loads(b'' if value is None else bytes(value[:_MAX_META_BYTES]))
         if fields.pop('crc32') != _checksum(fields):
             raise ValueError('wrong checksum')
-        if fields.pop('format') != (wanted := _format(fields['every'])):
-            raise ValueError(f'not of format {wanted}')
+        if fields.pop('format') != (current := _format(fields['every'])):
+            raise ValueError(f'not of format {current}')
         window = fields.pop('window')
         return TargetMeta(**fields, window=None if window is None else (window[0], window[1]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -170,14 +167,10 @@ def _format(every: int) -> int:
     return FORMAT if every == 1 else FORMAT_OF_SOME_FRAMES
 
 
-def check_meta(path: str | os.PathLike[str], found: TargetMeta, wanted: TargetMeta) -> None:
-    """Compare everything that decides the values; ``source`` may differ.
-
-    Raises:
-        TargetCacheError: The cache at ``path`` is stale.
-    """
+def check_meta(path: str | os.PathLike[str], meta: TargetMeta, expected: TargetMeta) -> None:
+    """Raise TargetCacheError if the cache at ``path`` is stale: only ``source`` may differ."""
     for field in ('fingerprint', 'layout', 'kind', 'window', 'precision', 'dtype', 'every'):
-        old, new = getattr(found, field), getattr(wanted, field)
+        old, new = getattr(meta, field), getattr(expected, field)
         if old != new:
             raise TargetCacheError(
                 f'target cache {path} is stale: its {field} is {str(old)[:12]}, wanted '
@@ -188,12 +181,12 @@ def check_meta(path: str | os.PathLike[str], found: TargetMeta, wanted: TargetMe
 def check_keys(
     path: str | os.PathLike[str], names: Sequence[str], keys: Sequence[str | None]
 ) -> None:
-    """Raise TargetCacheError if samples of different names have one key in a cache."""
-    serves: dict[str, str] = {}
+    """Raise TargetCacheError if samples of different names share a key in a cache."""
+    names_by_key: dict[str, str] = {}
     for name, key in zip(names, keys):
-        if key is not None and serves.setdefault(key, name) != name:
+        if key is not None and (first := names_by_key.setdefault(key, name)) != name:
             raise TargetCacheError(
-                f'target cache {path}: {key!r} is the only entry for two samples, {serves[key]!r} '
+                f'target cache {path}: {key!r} is the only entry for two samples, {first!r} '
                 f'and {name!r}: name its entries as annotated and make it again with --overwrite'
             )
 

@@ -1,4 +1,4 @@
-"""Part maps from a cache of poses."""
+"""Drawing of part maps from a cache of poses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mmact_ssl.targets.cache import (
 )
 from mmact_ssl.targets.extraction import list_broken
 
-CHUNK = 64  # frames drawn at once, which bounds the memory
+CHUNK = 64  # frames drawn at once, to limit the memory
 
 
 def draw_parts(
@@ -33,16 +33,17 @@ def draw_parts(
     dtype: str = 'float32',
     overwrite: bool = False,
 ) -> int:
-    """Draw the parts of every video in a cache of poses; what is in ``out`` already is skipped.
+    """Draw the parts of every video in a cache of poses, and skip videos that ``out`` contains.
 
-    The same maps, with the same fingerprint, as a ``PosePartsTeacher`` makes with the teacher of
-    the poses; poses of a sensor have no such teacher. Videos that are listed as broken beside the
-    poses are listed beside the maps too: training replaces them.
+    Maps and fingerprint equal those of a ``PosePartsTeacher`` with the teacher of the poses. Poses
+    of a sensor have no such teacher. Videos in the poses' list of broken videos go into the maps'
+    list too: training replaces them.
 
     Args:
         poses: Cache of kind 'pose'.
-        root: Folder that the cache's video paths start from: of a video the shape of a frame is
-            read, since poses are fractions of it.
+        out: Cache to write.
+        root: Folder to which the cache's video paths are relative. The first frame of each video is
+            read for its shape, since poses are fractions of it.
         map_size: Side of the maps.
         dtype: Storage type of the maps.
 
@@ -59,7 +60,7 @@ def draw_parts(
     is_new = overwrite or not os.path.exists(out)
     with TargetWriter(out, meta, overwrite) as writer:
         if is_new:
-            broken_listing(out).unlink(missing_ok=True)  # of a cache that is gone
+            broken_listing(out).unlink(missing_ok=True)  # list of a removed cache
         for key in track(reader.keys(), 'drawing parts'):
             if key in writer:
                 continue

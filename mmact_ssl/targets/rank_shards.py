@@ -1,7 +1,8 @@
-"""Shards of a target cache: each rank of an extraction writes one, the first merges them."""
+"""Shards of a target cache: each rank of an extraction writes one, and rank 0 merges them."""
 
 from __future__ import annotations
 
+import glob
 import os
 from itertools import islice
 from pathlib import Path
@@ -17,46 +18,48 @@ from mmact_ssl.targets.cache import (
 )
 from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_meta
 
-MARK = 'shard_of_targets'  # file in the folder of each
-MOVED_AT_ONCE = 100  # videos in a transaction of a merge, each of which waits for the disk
+MARK = 'shard_of_targets'  # file in the folder of each shard
+MOVED_AT_ONCE = 100  # videos in a transaction of a merge; each transaction waits for the disk
 
 
 def make_shard(path: str | os.PathLike[str], rank: int) -> Path:
-    """Make and mark the folder of the shard that one rank writes, e.g. ``pose.lmdb.rank0``."""
+    """Make and mark the folder of a rank's shard, such as ``pose.lmdb.rank0``."""
     shard = Path(f'{os.fspath(path)}.rank{rank}')
     if data_bytes(shard) and not (shard / MARK).is_file():
-        raise TargetCacheError(f'{shard} is not of this extraction: move it away')
+        raise TargetCacheError(f'{shard} does not belong to an extraction: move it away')
     shard.mkdir(parents=True, exist_ok=True)
     (shard / MARK).touch()
     return shard
 
 
 def find_shards(path: str | os.PathLike[str]) -> list[Path]:
-    """Shards beside a cache, by the mark in them; other folders of such a name are not touched."""
+    """Shards beside a cache; folders without the mark are ignored."""
     path = Path(path)
-    beside = path.parent.iterdir() if path.parent.is_dir() else []
-    shards = (shard for shard in beside if shard.name.startswith(f'{path.name}.rank'))
-    return sorted(shard for shard in shards if (shard / MARK).is_file())
+    return sorted(
+        shard
+        for shard in path.parent.glob(f'{glob.escape(path.name)}.rank*')
+        if (shard / MARK).is_file()
+    )
 
 
 def remove_shards(path: str | os.PathLike[str]) -> None:
-    """Remove the shards beside a cache, and nothing else that lies in their folders."""
+    """Remove the shards beside a cache, but no other files in their folders."""
     for shard in find_shards(path):
         _remove(shard)
 
 
 def _remove(shard: Path) -> None:
     remove_cache(shard)
-    (shard / MARK).unlink()  # last: killed before, it is found again
+    (shard / MARK).unlink()  # last, so that a killed removal can be repeated
     if not any(shard.iterdir()):
         shard.rmdir()
 
 
 def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
-    """Move the videos of all shards beside a cache into it; returns the number of videos moved.
+    """Move the videos of all shards beside a cache into it, and return their number.
 
-    A video that both have is taken from the shard if its source differs. Shards that an earlier,
-    killed run left are merged too; killed while merging, it can be called again.
+    A video that is in both is replaced if its source differs. Shards of an earlier, killed run are
+    merged too. A killed merge can be repeated.
     """
     moved = 0
     for shard in find_shards(path):

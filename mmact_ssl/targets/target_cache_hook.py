@@ -14,24 +14,24 @@ from mmact_ssl.targets.cache import TargetCacheError, read_meta
 from mmact_ssl.targets.inspection import cache_version, doubtful_poses
 from mmact_ssl.targets.load_targets import caches_read_by
 
-# Target -> fingerprint of its teacher -> the source that the cache names.
+# {target: {fingerprint of its teacher: source in the cache's meta data}}
 Teachers = dict[str, dict[str, str]]
 SENTENCES_KEY = 'target_sentences'
 
 
 @HOOKS.register_module()
 class TargetCacheHook(Hook):
-    """Save which teachers made the targets, and refuse others where a checkpoint comes back.
+    """Hook that saves the targets' teachers in the checkpoint and refuses other teachers later.
 
-    A run that is resumed, or tested, after a cache was made anew by another teacher would go on as
-    if nothing had happened. So the fingerprints of the caches are logged when training starts and
-    saved in the checkpoint's ``meta``. A resumed run must find those of the training; a test those
-    of the training or of the test split at that time. Other targets are not compared. A teacher's
-    fingerprint does not cover the sentences that it embedded: where these have changed, a resumed
-    run gets a warning. Our choice.
+    Without it, nothing would show that another teacher has made a cache anew before a run is
+    resumed or tested. The hook logs the fingerprints of the caches when training starts and saves
+    them in the checkpoint's ``meta``. A resumed run must have the training's fingerprints; a test
+    must have those of the training or of the test split at that time. Targets without a record are
+    not compared. A fingerprint does not cover the sentences that a teacher embedded: if these have
+    changed, a resumed run gets a warning. Our choice.
 
     Args:
-        any_teacher: Compare nothing.
+        any_teacher: Do not compare fingerprints.
 
     Raises:
         TargetCacheError: A cache is of another teacher than the checkpoint's.
@@ -41,7 +41,7 @@ class TargetCacheHook(Hook):
         self.any_teacher = any_teacher
         self._now: dict[str, Teachers] = {}
         self._saved: dict[str, Teachers] = {}
-        # Target -> hash of the embeddings of all sentences, of several caches one after the other.
+        # {target: hash of the embeddings of all sentences}; hashes of several caches are joined.
         self._sentences: dict[str, str] = {}
         self._saved_sentences: dict[str, str] = {}
 
@@ -60,15 +60,15 @@ class TargetCacheHook(Hook):
                     runner.logger.warning(doubt)
                 if read_meta(path).kind == 'text':
                     sentences.setdefault(target, []).append(cache_version(path))
-        self._sentences = {target: ' '.join(sorted(found)) for target, found in sentences.items()}
-        # Weights to start from may come from other targets.
+        self._sentences = {target: ' '.join(sorted(hashes)) for target, hashes in sentences.items()}
+        # A run that starts from weights (load_from) may use other targets.
         if runner._resume:
             self._compare(self._now['train'], self._saved.get('train', {}))
             for target, version in self._sentences.items():
                 if self._saved_sentences.get(target, version) != version:
                     runner.logger.warning(
                         f'the cache of the target {target!r} holds other sentences than when the '
-                        'checkpoint was saved: training goes on with these'
+                        'checkpoint was saved: training goes on with the new ones'
                     )
 
     def before_test(self, runner: Runner) -> None:
@@ -83,32 +83,32 @@ class TargetCacheHook(Hook):
         checkpoint['meta'][SENTENCES_KEY] = self._sentences
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        # One without a record is accepted.
+        # A checkpoint without a record is accepted.
         self._saved = checkpoint.get('meta', {}).get(CACHES_KEY, {})
         self._saved_sentences = checkpoint.get('meta', {}).get(SENTENCES_KEY, {})
 
-    def _compare(self, found: Teachers, known: Teachers) -> None:
+    def _compare(self, current: Teachers, known: Teachers) -> None:
         if self.any_teacher:
             return
-        for target, teachers in found.items():
+        for target, teachers in current.items():
             for fingerprint, source in teachers.items():
                 if target in known and fingerprint not in known[target]:
-                    wanted = ' or '.join(f'{s} ({f[:12]})' for f, s in known[target].items())
+                    expected = ' or '.join(f'{s} ({f[:12]})' for f, s in known[target].items())
                     raise TargetCacheError(
                         f'the cache of the target {target!r} is of {source} ({fingerprint[:12]}), '
-                        f'the checkpoint was trained under {wanted}: give LoadTargets that cache. '
-                        'To change the teacher on purpose, start a new run with load_from, or test '
-                        'with --any-teacher'
+                        f'the checkpoint was trained under {expected}: give LoadTargets that '
+                        'cache. To change the teacher on purpose, start a new run with load_from, '
+                        'or test with --any-teacher'
                     )
 
 
 def find_teachers(loader: Any) -> Teachers:
-    """List the teachers whose targets a data loader's config reads, without missing caches."""
-    found: Teachers = {}
+    """List the teachers of the caches that a data loader's config reads; skip missing caches."""
+    teachers: Teachers = {}
     for target, path in caches_read_by(loader):
         try:
             meta = read_meta(path)
         except TargetCacheError:
             continue  # the reader raises the detailed error; training needs no test split
-        found.setdefault(target, {})[meta.identity] = meta.source or 'an unnamed source'
-    return found
+        teachers.setdefault(target, {})[meta.identity] = meta.source or 'an unnamed source'
+    return teachers

@@ -1,14 +1,13 @@
-"""One value of a target cache: an array in chunks of frames, each with a checksum.
+"""Value of a target cache: an array in chunks of frames, each with a checksum.
 
     checksum of key and header (4 bytes) | sizes of header and index (2 x 4) |
     header: JSON of dtype, shape, frames per chunk and hash of the source |
     index: size and checksum of each chunk (2 x 4 bytes each) | chunks
 
-An array may have the frames of :func:`spread` alone, which stand for all. Some frames of a long
-video are read without touching the others. The checksum covers the key, so
-that a value which damage puts under another key is detected. Numbers are little-endian; a chunk is
-compressed with zlib where that makes it shorter by a tenth. A frame of int8 is its scale, float32,
-and then its values.
+An array may contain only the frames of :func:`spread`, which represent all. Some frames of a long
+video can be read without the others. The checksum covers the key, so that a value that damage moves
+to another key is detected. Numbers are little-endian. A chunk is compressed with zlib if that makes
+it shorter by a tenth. A frame of int8 is its scale (float32), then its values.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ import numpy as np
 
 Buffer = Union[bytes, memoryview]
 
-# Frames are gathered to chunks of about this size; a frame of part maps is larger and has a chunk
-# of its own. Reading 16 of 100 frames of 20 maps took 5 to 41 ms, in one chunk 50 to 190 ms.
+# Approximate size of a chunk of frames. A frame of part maps is larger and is a chunk by itself:
+# reading 16 of 100 frames of 20 maps took 5 to 41 ms, in a single chunk 50 to 190 ms.
 CHUNK_BYTES = 1 << 16
-WORTHWHILE = 0.9  # of the raw size; what gains less costs more time than it saves
+WORTHWHILE = 0.9  # of the raw size; a smaller gain costs more time than it saves
 _HEAD = struct.Struct('<III')
 _DTYPES = {'float32': '<f4', 'float16': '<f2', 'uint8': '|u1', 'int8': '|i1'}
 
 
 def _frame_dtype(dtype: str, shape: Sequence[int]) -> np.dtype:
-    """Type of the stored values of one frame."""
+    """Storage type of a frame."""
     values = (_DTYPES[dtype], tuple(shape))
     return np.dtype([('scale', '<f4'), ('values', *values)] if dtype == 'int8' else values)
 
@@ -40,8 +39,8 @@ def _frame_dtype(dtype: str, shape: Sequence[int]) -> np.dtype:
 def to_storage(array: np.ndarray, dtype: str) -> np.ndarray:
     """Round float32 values to their storage type.
 
-    'uint8' holds 0..1 in steps of 1/255. 'int8' holds rows (F, D) in steps of 1/127 of a row's
-    largest magnitude; the result has the fields ``scale``, this magnitude, and ``values`` (D,).
+    'uint8' stores 0..1 in steps of 1/255. 'int8' stores rows (F, D) in steps of 1/127 of a row's
+    largest magnitude: the result has the fields ``scale``, this magnitude, and ``values`` (D,).
     """
     if dtype == 'uint8':
         return np.round(array * 255).astype(np.uint8)
@@ -54,9 +53,9 @@ def to_storage(array: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def from_storage(array: np.ndarray) -> np.ndarray:
-    """Undo :func:`to_storage` except for the rounding; gives float32."""
+    """Convert values of :func:`to_storage` back to float32; the rounding remains."""
     if array.dtype.names is not None:
-        # The quotient first: it is at most 1, so that the largest finite scale does not overflow.
+        # The quotient comes first: it is at most 1, so that a large scale does not overflow.
         return array['values'] / np.float32(127) * array['scale'][:, None]
     if array.dtype == np.uint8:
         return array.astype(np.float32) / np.float32(255)
@@ -64,8 +63,7 @@ def from_storage(array: np.ndarray) -> np.ndarray:
 
 
 def spread(total: int, every: int) -> np.ndarray:
-    """Frames that stand for ``total``, int64: the first, the last, and between them as few as leave
-    at most ``every`` from one to the next."""
+    """Fewest even frames from the first to the last at distances of at most ``every``, int64."""
     return _evenly(total, -(-(total - 1) // every) + 1)
 
 
@@ -74,13 +72,13 @@ def _evenly(total: int, count: int) -> np.ndarray:
 
 
 def pack(key: bytes, array: np.ndarray, source_hash: str = '', total: int | None = None) -> bytes:
-    """Serialize an array that :func:`to_storage` has rounded, first axis = frames.
+    """Serialize an array of :func:`to_storage`, first axis = frames.
 
-    ``total`` is the number of frames that they stand for (None: themselves).
+    ``total`` is the number of frames of the video if the array contains those of :func:`spread`.
     """
     step = max(1, CHUNK_BYTES // max(array[0].nbytes, 1))
     scaled = array.dtype.names is not None
-    # Rows of int8 repeat values, not sequences: without a search for these they are 15 % smaller.
+    # Rows of int8 repeat values but not sequences: without a search they are 15 % smaller.
     strategy = zlib.Z_HUFFMAN_ONLY if scaled else zlib.Z_DEFAULT_STRATEGY
     chunks = []
     for start in range(0, len(array), step):
@@ -105,32 +103,32 @@ def unpack(
     frames: Sequence[int] | np.ndarray | None = None,
     poses: bool = False,
 ) -> np.ndarray:
-    """Undo :func:`pack`: float32 (len(frames), ...), a fresh array.
+    """Read frames of a value of :func:`pack`: float32 (len(frames), ...), a new array.
 
-    A frame that is not there has the value of the nearest one that is, of two the earlier. A pose
-    (..., 3) lies on the straight line between its two neighbors, with the smaller score of them.
+    A frame that is not stored gets the value of the nearest stored one, or of the earlier of two.
+    A pose (..., 3) is interpolated between its two neighbors, with the smaller of their scores.
 
     Args:
-        frames: Indices along the first axis, in any order, repeated or not. None: all.
+        frames: Indices along the first axis, in any order, also repeated. None: all.
         poses: The values are poses.
 
     Raises:
-        IndexError: A frame is not there.
+        IndexError: A frame is out of range.
         ValueError: The value is damaged.
     """
     header = Header(key, value)
     total = header.shape[0]
-    wanted = np.arange(total) if frames is None else np.asarray(frames, np.int64)
-    if wanted.size and not 0 <= wanted.min() <= wanted.max() < total:
-        raise IndexError(f'frames {wanted.min()} to {wanted.max()} of {total}')
+    indices = np.arange(total) if frames is None else np.asarray(frames, np.int64)
+    if indices.size and not 0 <= indices.min() <= indices.max() < total:
+        raise IndexError(f'frames {indices.min()} to {indices.max()} of {total}')
     if header.entries == total:
-        return _entries(header, value, wanted)
-    there = _evenly(total, header.entries)
-    after = np.searchsorted(there, wanted)
-    before = np.maximum(after - (there[after] > wanted), 0)
-    # 0 at the neighbor before, 1 at that after.
-    gap = np.maximum(there[after] - there[before], 1)
-    weight = ((wanted - there[before]) / gap).astype(np.float32)
+        return _entries(header, value, indices)
+    stored = _evenly(total, header.entries)
+    after = np.searchsorted(stored, indices)
+    before = np.maximum(after - (stored[after] > indices), 0)
+    # 0 at the neighbor before, 1 at the neighbor after.
+    gap = np.maximum(stored[after] - stored[before], 1)
+    weight = ((indices - stored[before]) / gap).astype(np.float32)
     if not poses:
         return _entries(header, value, np.where(weight <= 0.5, before, after))
     first, second = (_entries(header, value, entries) for entries in (before, after))
@@ -139,24 +137,24 @@ def unpack(
     return out
 
 
-def _entries(header: Header, value: Buffer, wanted: np.ndarray) -> np.ndarray:
-    """Read entries of a value as they are stored."""
-    out = np.empty((len(wanted), *header.shape[1:]), np.float32)
-    for number in np.unique(wanted // header.step).tolist():
+def _entries(header: Header, value: Buffer, indices: np.ndarray) -> np.ndarray:
+    """Read stored entries of a value."""
+    out = np.empty((len(indices), *header.shape[1:]), np.float32)
+    for number in np.unique(indices // header.step).tolist():
         chunk = from_storage(header.chunk(value, number))
-        here = wanted // header.step == number
-        out[here] = chunk[wanted[here] - number * header.step]
+        in_chunk = indices // header.step == number
+        out[in_chunk] = chunk[indices[in_chunk] - number * header.step]
     return out
 
 
 class Header:
-    """Header of a value, which precedes its chunks, checked; ValueError if it is damaged.
+    """Header of a value, which precedes its chunks; ValueError if it is damaged.
 
     Attributes:
-        shape: Shape of the array, with all frames that it stands for.
-        entries: Frames that are there.
+        shape: Shape of the array with all frames of the video.
+        entries: Number of stored frames.
         step: Entries in a chunk.
-        source_hash: Hash of what the value was made of, '' if not recorded.
+        source_hash: Hash of the value's source, '' if not recorded.
     """
 
     def __init__(self, key: bytes, value: Buffer) -> None:
@@ -164,7 +162,7 @@ class Header:
             raise ValueError('too short')
         checksum, header_bytes, index_bytes = _HEAD.unpack(bytes(value[: _HEAD.size]))
         start = _HEAD.size + header_bytes + index_bytes
-        if start > len(value):  # a damaged length must not make us read beyond the file
+        if start > len(value):  # a damaged length must not cause a read beyond the file
             raise ValueError('too short')
         head = bytes(value[4:start])
         if zlib.crc32(head, zlib.crc32(key)) != checksum:
@@ -181,7 +179,7 @@ class Header:
             raise ValueError(f'{len(value)} bytes instead of {self._ends[-1]}')
 
     def chunk(self, value: Buffer, number: int) -> np.ndarray:
-        """Frames number * step, ... in their storage type."""
+        """Entries of a chunk, from number * step on, in their storage type."""
         size, checksum = (int(entry) for entry in self._index[number])
         stored = bytes(value[int(self._ends[number]) - size : int(self._ends[number])])
         if zlib.crc32(stored) != checksum:
@@ -189,6 +187,6 @@ class Header:
         entries = min(self.step, self.entries - number * self.step)
         raw_bytes = entries * self._frame_dtype.itemsize
         if size != raw_bytes:
-            # Never more than the header announces, whatever a foreign file holds.
+            # A forged file must not expand to more than its header announces.
             stored = zlib.decompressobj().decompress(stored, raw_bytes)
         return np.frombuffer(stored, self._frame_dtype, entries)

@@ -97,7 +97,7 @@ def test_features_of_skeletons_are_those_of_the_evaluation(
         inferencer(tmp_path / 'many.npz')
     with pytest.raises(ConfigError, match='reads skeletons'):
         embed(skeleton_model, 'a.mp4')
-    with pytest.raises(DataError, match=r'no skeleton of the layout kinect20'):
+    with pytest.raises(DataError, match=r'not a skeleton of layout kinect20'):
         embed(skeleton_model, clips[0][:, :, :5])
 
 

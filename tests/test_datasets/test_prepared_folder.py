@@ -184,7 +184,7 @@ def test_a_config_for_the_other_kind_of_data_is_refused(tmp_path: Path, skeleton
         (
             'ms2l-twoview_gru.py',
             tmp_path / 'clips',
-            'holds videos, and this config reads skeletons',
+            'contains videos, but this config reads skeletons',
         ),
         (
             'dtg_tsm-lite0.py',

@@ -127,7 +127,7 @@ def test_left_handed_coordinates_without_a_sign(tmp_path):
         (
             table(keypoints=np.ones((10, 25, 3))),
             {},
-            r'\[1, 3, 25, 3\] is no skeleton of the layout kinect20',
+            r'\[1, 3, 25, 3\] is not a skeleton of layout kinect20',
         ),
         (
             table(names=np.array([{}] * 4, dtype=object)),
@@ -153,7 +153,7 @@ def test_left_handed_coordinates_without_a_sign(tmp_path):
         (
             table(train_names=np.array(['a'])),
             {},
-            'of a split there is train_names alone; add the other half',
+            'the split has only train_names; add the other half',
         ),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_damaged_video_loses_its_clips(source, tmp_path):
     [
         (lambda s: (s / 'Split/cross-view.txt').unlink(), r'one cross-view\*.txt .* found none'),
         (lambda s: (s / 'cross_view_v2.txt').touch(), 'found cross-view.txt, cross_view_v2.txt'),
-        (lambda s: (s / 'PKU_Skeleton_Renew/0002-L.skeleton').touch(), 'are of one video'),
+        (lambda s: (s / 'PKU_Skeleton_Renew/0002-L.skeleton').touch(), 'belong to the same video'),
     ],
 )
 def test_a_source_that_is_not_one_phase(source, tmp_path, damage, message):

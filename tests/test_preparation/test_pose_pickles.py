@@ -110,7 +110,7 @@ def test_one_unknown_joint_does_not_change_who_is_kept(tmp_path):
         ([annotation('a', 'walk')], 'a has the label walk: give one'),
         (
             [annotation('a', 0, joints=25)],
-            r'shape \[1, 4, 25, 2\] is no skeleton of the layout coco17',
+            r'shape \[1, 4, 25, 2\] is not a skeleton of layout coco17',
         ),
     ],
 )

@@ -56,7 +56,7 @@ def test_jhmdb_leaves_out_and_names_a_broken_video(jhmdb, tmp_path):
 @pytest.mark.parametrize(
     'file,text,message',
     [
-        ('val.txt', 'videos/clap_0.mp4 0\n', 'val.txt: videos/clap_0.mp4 is in train.txt, too'),
+        ('val.txt', 'videos/clap_0.mp4 0\n', 'val.txt: videos/clap_0.mp4 is also in train.txt'),
         ('classes.txt', None, 'classes.txt is missing: point --source at'),
     ],
 )

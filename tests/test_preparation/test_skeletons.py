@@ -158,11 +158,11 @@ def test_persons_that_are_absent_come_last(tmp_path):
         (np.full((1, 3, 20, 3), np.nan), 'every frame with a person has a coordinate that is not'),
         (np.zeros((2, 3, 20, 3)), 'nobody is seen in any frame'),
         (np.ones((1, 0, 20, 3)), 'no frames'),
-        (np.ones((0, 3, 20, 3)), 'shape [0, 3, 20, 3] is no skeleton'),
+        (np.ones((0, 3, 20, 3)), 'shape [0, 3, 20, 3] is not a skeleton'),
         (np.ones((3, 3, 20, 3)), 'the set has 2 persons at most and 3 coordinates'),
         (np.ones((1, 3, 20, 2)), 'the set has 2 persons at most and 3 coordinates'),
-        (np.full((1, 3, 20, 3), 'x'), 'is no skeleton'),
-        (np.ones((1, 3, 25, 3)), 'shape [1, 3, 25, 3] is no skeleton of the layout kinect20'),
+        (np.full((1, 3, 20, 3), 'x'), 'is not a skeleton'),
+        (np.ones((1, 3, 25, 3)), 'shape [1, 3, 25, 3] is not a skeleton of layout kinect20'),
     ],
 )
 def test_clips_of_no_use_are_left_out_with_the_reason(tmp_path, keypoint, reason):

@@ -46,7 +46,7 @@ def test_own_videos_without_labels(folder, tmp_path):
 
 def test_a_source_inside_the_folder_to_write_is_named(folder, tmp_path):
     with pytest.raises(
-        DataError, match=r'my videos: its 11 videos are left out, they lie in --out'
+        DataError, match=r'my videos: its 11 videos are left out, because they lie in --out'
     ):
         prepare_videos(folder, tmp_path)
 

@@ -375,9 +375,7 @@ def test_a_full_disk_is_one_line_and_what_is_written_stays(tmp_path):
         writer.put('a', pose(500))
         with (
             files_of_at_most(data_bytes(path)),
-            pytest.raises(
-                TargetCacheError, match=r'cannot be written .*go on with the same command'
-            ),
+            pytest.raises(TargetCacheError, match=r'cannot be written .*repeat the command'),
         ):
             for number in range(99):
                 writer.put(f'b{number}', pose(500))

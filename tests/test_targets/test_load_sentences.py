@@ -137,5 +137,5 @@ def test_a_video_of_another_name_is_found_by_the_key(tmp_path):
         load(path, **options).check_names(['b', 'c'])
     with pytest.raises(TargetCacheError, match="'videos/b_rgb.avi' is not in"):
         packed(path, 'b', **dict(options, missing='error'))
-    with pytest.raises(ConfigError, match="key='videos/a': '{}' stands for the sample's name"):
+    with pytest.raises(ConfigError, match="key='videos/a' lacks '{}' for the sample's name"):
         LoadTargets(key='videos/a')

@@ -80,7 +80,9 @@ def test_only_what_an_extraction_has_made_is_removed(tmp_path, work):
     assert {p.relative_to(tmp_path).as_posix() for p in set(before) - set(after)} == {
         f'x.lmdb.rank2/{name}' for name in made
     }
-    with pytest.raises(TargetCacheError, match=r'rank1 is not of this extraction: move it away'):
+    with pytest.raises(
+        TargetCacheError, match=r'rank1 does not belong to an extraction: move it away'
+    ):
         make_shard(path, 1)
 
 

@@ -1,4 +1,4 @@
-"""Packing the views and targets of a sample."""
+"""Packing of the views and targets of a sample."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from mmact_ssl.registry import TRANSFORMS
 class PackInputs(BaseTransform):
     """Pack the views of a video or a skeleton clip, and their targets, into tensors.
 
-    Required keys: ``views``; optional ``targets``, ``target_meta``, ``label``, and those of
+    Required keys: ``views``; optional ``targets``, ``target_meta``, ``label``, and the keys of
     ``meta_keys``. Returns a dict of
 
-    - ``inputs`` {view: uint8 tensor (C=3, T, H, W), RGB, of frames; float32 tensor (M, T, V, C) of
-      skeletons};
+    - ``inputs`` {view: frames as uint8 tensor (C=3, T, H, W), RGB, or skeletons as float32 tensor
+      (M, T, V, C)};
     - ``targets`` {view: {name: tensor}}: ``valid`` bool (T,), False where the frame is padding;
-      ``speed`` int64, the stride in frames, where it was drawn; poses float32 (T, V, 3) = x, y,
-      score, x and y as fractions of the view's image (0..1 inside, others outside), score 0..1, 0 =
-      unknown; others as LoadTargets and the view's own transforms made them;
-    - ``data_samples``: ActionDataSample with ``gt_label`` if the annotation has one (a label of -1
-      is none), and the rest as meta information.
+      ``speed`` int64, the stride in frames, if the stride was drawn; poses float32 (T, V, 3) = x,
+      y, score: x and y are fractions of the view's image (0..1 inside it), the score is 0..1 with
+      0 = unknown; other targets as LoadTargets and the view's own transforms made them;
+    - ``data_samples``: ActionDataSample with ``gt_label`` if the annotation has a label (-1 means
+      none), and the ``meta_keys`` as meta information.
 
-    Raises BrokenSampleError where a number of a view or target is not finite. Such coordinates of
-    joints with a score of 0 become 0.
+    Raises BrokenSampleError if a view or target contains a value that is not finite. Such
+    coordinates of a joint with score 0 become 0 instead.
 
     Args:
         views: Names of the views to pack.
-        label: Pack the label as ``targets['sample']['label']`` int64 too, for supervised heads.
-            Off, so that pre-training can't read it.
-        video: Pack ``targets['sample']['video']`` int64, which tells videos apart (CRC-32 of the
-            file name), for contrasts with several clips of a video.
+        label: Also pack the label as ``targets['sample']['label']`` int64, for supervised heads.
+            It is off by default so that pre-training cannot read labels.
+        video: Pack ``targets['sample']['video']`` int64, a number of the video (CRC-32 of the file
+            name), for contrasts with several clips of a video.
     """
 
     meta_keys = ('filename', 'frame_dir', 'frame_inds', 'total_frames', 'replaced')
@@ -57,17 +57,17 @@ class PackInputs(BaseTransform):
             frames = results['views'][view]
             is_video = isinstance(frames, list)
             inputs[view] = _pack_frames(frames) if is_video else _to_tensor(frames)
-            named = dict(results.get('targets', {}).get(view, {}))
+            view_targets = dict(results.get('targets', {}).get(view, {}))
             for name in targets_of_kind('pose', results, view):
                 height, width = frames[0].shape[:2]
-                pose = named[name] / np.array([width, height, 1], np.float32)
-                # A joint that is not seen may be anywhere, NaN included: it does not count.
-                named[name] = np.where((pose[..., 2:] == 0) & ~np.isfinite(pose), 0, pose)
-            targets[view] = {name: _to_tensor(value) for name, value in named.items()}
+                pose = view_targets[name] / np.array([width, height, 1], np.float32)
+                # The coordinates of an unseen joint are unused, and may be NaN.
+                view_targets[name] = np.where((pose[..., 2:] == 0) & ~np.isfinite(pose), 0, pose)
+            targets[view] = {name: _to_tensor(value) for name, value in view_targets.items()}
 
-        named_targets = {f'{v}.{n}': t for v, named in targets.items() for n, t in named.items()}
-        for name, value in {**inputs, **named_targets}.items():
-            # By numpy: torch takes several times as long for tensors of this size.
+        by_name = {f'{v}.{n}': t for v, tensors in targets.items() for n, t in tensors.items()}
+        for name, value in {**inputs, **by_name}.items():
+            # In numpy: torch takes several times as long for tensors of this size.
             if value.is_floating_point() and not np.isfinite(value.numpy()).all():
                 raise BrokenSampleError(str(results['filename']), f'its {name} is not finite')
 
@@ -85,9 +85,9 @@ class PackInputs(BaseTransform):
         return {'inputs': inputs, 'targets': targets, 'data_samples': data_sample}
 
 
-def check_views(transform: BaseTransform, wanted: Iterable[str], known: Collection[str]) -> None:
-    """Raise KeyError where a transform is to work on a view that the pipeline does not make."""
-    for view in wanted:
+def check_views(transform: BaseTransform, views: Iterable[str], known: Collection[str]) -> None:
+    """Raise KeyError if a transform asks for a view that the pipeline does not make."""
+    for view in views:
         if view not in known:
             raise KeyError(
                 f'{type(transform).__name__}: view {view!r} is not among {sorted(known)}; sample '
@@ -96,14 +96,14 @@ def check_views(transform: BaseTransform, wanted: Iterable[str], known: Collecti
 
 
 def targets_of_kind(kind: str, results: Mapping[str, Any], view: str) -> list[str]:
-    """Names of the cached targets of a kind that a view has."""
-    named = results.get('targets', {}).get(view, {})
+    """Names of a view's cached targets of one kind."""
+    names = results.get('targets', {}).get(view, {})
     meta = results.get('target_meta', {})
-    return [name for name in named if name in meta and meta[name].kind == kind]
+    return [name for name in names if name in meta and meta[name].kind == kind]
 
 
 def _to_tensor(value: Any) -> torch.Tensor:
-    """A contiguous tensor of its own memory, float32 of any float."""
+    """Copy a value into a contiguous tensor; every float type becomes float32."""
     array = np.array(value, order='C')
     if array.dtype.kind == 'f':
         array = array.astype(np.float32, copy=False)
@@ -111,11 +111,11 @@ def _to_tensor(value: Any) -> torch.Tensor:
 
 
 def _pack_frames(frames: Sequence[np.ndarray]) -> torch.Tensor:
-    """T arrays (H, W, 3) to a contiguous tensor (3, T, H, W)."""
+    """Join T arrays (H, W, 3) to a contiguous tensor (3, T, H, W)."""
     height, width = frames[0].shape[:2]
     packed = np.empty((3, len(frames), height, width), dtype=np.uint8)
     for position, frame in enumerate(frames):
-        # Four times as quick as letting numpy transpose the stacked frames.
+        # Four times as quick as numpy's transposition of the stacked frames.
         for channel, plane in enumerate(cv2.split(frame)):
             packed[channel, position] = plane
     return torch.from_numpy(packed)

@@ -1,4 +1,4 @@
-"""Geometric transforms of frames, poses and part maps together."""
+"""Geometric transforms that move frames, poses and part maps together."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mmact_ssl.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class HorizontalFlip(BaseTransform):
-    """Mirror frames and poses, left joints becoming right ones.
+    """Mirror frames and poses, and exchange left and right joints.
 
-    In place of mmaction2's ``Flip``, which takes a joint at x = 0 for a missing one and leaves it
-    where it is. A joint is missing when its score is 0, so here every x becomes width - x.
+    It replaces mmaction2's ``Flip``, which does not move joints at x = 0 because it treats them as
+    missing. Here a joint is missing if its score is 0, so every x becomes width - x.
 
     Required keys: ``imgs``, ``img_shape``; optional ``keypoint`` (M, T, V, 2) in continuous pixels
     and ``keypoint_score`` (M, T, V). Modified keys: the same. Added keys: ``flip``.
 
     Args:
-        layout: Name of the skeleton layout, which tells left from right.
+        layout: Name of the skeleton layout, which defines left and right.
         flip_ratio: Probability of a flip, 0..1.
     """
 
@@ -56,7 +56,7 @@ class HorizontalFlip(BaseTransform):
 
 @TRANSFORMS.register_module()
 class WholeFrameBox(BaseTransform):
-    """Make the whole frame the person's box, as a teacher without a person detector sees it.
+    """Set the person's box to the whole frame, as for a teacher without a person detector.
 
     For mmpose's training pipelines, after ``LoadImage``. Required keys: ``img`` (H, W, 3). Modified
     keys: ``bbox`` float32 (1, 4) (left, top, right, bottom in pixels).
@@ -68,7 +68,7 @@ class WholeFrameBox(BaseTransform):
         return results
 
 
-# Three points off one line, as fractions of the frame.
+# Three points that are not on a line, as fractions of the frame.
 PROBES = np.array([[0.2357111, 0.3179183], [0.7193237, 0.4271929], [0.4519411, 0.8137717]])
 
 
@@ -91,20 +91,23 @@ class ViewBox:
 
 
 def probes(shape: tuple[int, int], num_frames: int, num_joints: int) -> np.ndarray:
-    """Key points (M=3, T, V, 3) to be carried through transforms of frames, to find what these do.
+    """Key points (M=3, T, V, 3) whose movement shows how transforms move the frames.
 
-    mmaction2's transforms move key points, whatever else they do to the frames, and know nothing
-    of part maps. Each probe is a person whose joints are all in one place (x and y in continuous
-    pixels, score 1), so that an exchange of left and right joints changes nothing.
+    mmaction2's transforms move key points with the frames, but do not know part maps. Each probe is
+    a person whose joints share one place (x and y in continuous pixels, score 1), so that an
+    exchange of left and right joints changes nothing.
     """
     points = np.append(PROBES * [shape[1], shape[0]], np.ones((3, 1)), axis=1)
     return np.tile(points[:, None, None], (1, num_frames, num_joints, 1))
 
 
 def view_box(keypoint: np.ndarray, before: tuple[int, int], after: tuple[int, int]) -> ViewBox:
-    """Find what a view shows from what became of :func:`probes`, (M=3, T, V, 2).
+    """Compute the part of the frame that a view shows from the moved :func:`probes`.
 
-    ``before`` and ``after`` are (height, width) of the frames and of the view.
+    Args:
+        keypoint: The probes after the transforms, (M=3, T, V, 2).
+        before: (height, width) of the frames.
+        after: (height, width) of the view.
     """
     points = keypoint.reshape(3, -1, 2)
     now = points[:, 0]
@@ -119,7 +122,7 @@ def view_box(keypoint: np.ndarray, before: tuple[int, int], after: tuple[int, in
             f'({off:.2g} pixels off), and part maps cannot follow; take it out, or the maps'
         )
     stop = start + slope * [after[1], after[0]]
-    # A thousandth of a pixel is noise; where nothing has moved the maps stay the same to the bit.
+    # Rounding removes noise below a thousandth of a pixel: unmoved maps stay equal to the bit.
     left, top, right, bottom = np.round(
         [*(start / [before[1], before[0]]), *(stop / [before[1], before[0]])], 6
     ).tolist()
@@ -129,16 +132,16 @@ def view_box(keypoint: np.ndarray, before: tuple[int, int], after: tuple[int, in
 def crop_maps(
     maps: np.ndarray, box: ViewBox, layout: str, size: Sequence[int] | None = None
 ) -> np.ndarray:
-    """Cut out of part maps what a view shows, left parts becoming right ones in a mirrored view.
+    """Cut the part that a view shows out of part maps; a mirrored view exchanges left and right.
 
     Args:
         maps: float32 (T, C, h, w), 0..1, over the whole frame.
-        layout: Part layout of the C channels; '' if none has sides, see LoadTargets.
+        layout: Part layout of the C channels; '' if no part has a side, see LoadTargets.
         size: (h, w) of the result. None: as before.
 
     Returns:
-        float32 (T, C, *size) over the whole view: linear between pixels; the mean under a triangle
-        as wide as the new pixels where these are wider than the old ones; 0 outside the frame.
+        float32 (T, C, *size) over the whole view, by linear interpolation. Larger pixels than
+        before take the mean under a triangle of their width. Outside the frame the maps are 0.
     """
     height, width = maps.shape[2:]
     rows, columns = (height, width) if size is None else size
@@ -152,10 +155,10 @@ def crop_maps(
     return np.clip(down @ maps, 0, 1)  # (T, C, rows, columns)
 
 
-def _weights(start: float, stop: float, pixels: int, wanted: int) -> np.ndarray:
-    """Weight of each old pixel in each new one, float32 (wanted, pixels); rows sum to 1."""
-    scale = (stop - start) * pixels / wanted  # old pixels in a new one
-    centers = start * pixels + scale * (np.arange(wanted) + 0.5)
+def _weights(start: float, stop: float, pixels: int, new_pixels: int) -> np.ndarray:
+    """Weight of each old pixel in each new one, float32 (new_pixels, pixels); rows sum to 1."""
+    scale = (stop - start) * pixels / new_pixels  # old pixels in a new one
+    centers = start * pixels + scale * (np.arange(new_pixels) + 0.5)
     distance = np.abs(centers[:, None] - (np.arange(pixels) + 0.5))
     weights = np.clip(1 - distance / max(1, abs(scale)), 0, None)
     weights[(centers < 0) | (centers > pixels)] = 0

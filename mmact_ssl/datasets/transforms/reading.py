@@ -1,4 +1,4 @@
-"""Reading a video in pipelines of mmaction2's form, by the reader of pre-training."""
+"""Reading of a video in mmaction2's pipelines with the video reader of this package."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from mmact_ssl.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class ReadVideo(BaseTransform):
-    """Open a video for ``DecodeFrames``, in the place of mmaction2's ``DecordInit``.
+    """Open a video for ``DecodeFrames``, in place of mmaction2's ``DecordInit``.
 
-    Frames in memory, ``array`` uint8 (T, H, W, 3) RGB with their ``total_frames``, need no opening.
+    A sample with frames in memory, ``array`` uint8 (T, H, W, 3) RGB and ``total_frames``, stays as
+    it is.
 
-    Required keys: ``filename``. Added keys: ``total_frames``; ``avg_fps``, frames per second in the
-    mean; ``video_reader``, which ``DecodeFrames`` uses up.
+    Required keys: ``filename``. Added keys: ``total_frames``; ``avg_fps``, mean frames per second;
+    ``video_reader``, which ``DecodeFrames`` closes and removes.
 
     Raises:
         BrokenSampleError: The video is missing, unreadable or has no frames.
@@ -36,7 +37,7 @@ class ReadVideo(BaseTransform):
 
 @TRANSFORMS.register_module()
 class DecodeFrames(BaseTransform):
-    """Decode the frames that ``SampleFrames`` has chosen, each once, in one pass.
+    """Decode the frames that ``SampleFrames`` chose, each once, in one pass.
 
     Required keys: ``frame_inds``, and ``video_reader`` (removed) or ``array``. Added keys:
     ``imgs``, a list of RGB uint8 arrays (H, W, 3) that share no memory; ``original_shape`` and
@@ -47,31 +48,24 @@ class DecodeFrames(BaseTransform):
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        if 'array' in results:
-            return put_frames(results, results['array'])
-        return put_frames(results, read_frames(results, results['frame_inds'].ravel()))
+        indices = results['frame_inds'].ravel()
+        frames = results['array'] if 'array' in results else read_frames(results, indices)
+        imgs = copy_frames(frames, indices)
+        shape = imgs[0].shape[:2]
+        results.update(imgs=imgs, original_shape=shape, img_shape=shape)
+        return results
 
 
 def read_frames(
     results: dict[str, Any], frame_inds: np.ndarray, short_side: int | None = None
 ) -> dict[int, np.ndarray]:
-    """Decode frames by ``results['video_reader']``, which is removed and closed."""
+    """Decode frames with ``results['video_reader']``, then close and remove it."""
     with results.pop('video_reader') as reader:
         return reader.read(frame_inds, short_side)
-
-
-def put_frames(
-    results: dict[str, Any], frames: Mapping[int, np.ndarray] | np.ndarray
-) -> dict[str, Any]:
-    """Add the chosen ones of decoded frames, as mmaction2's decoders do."""
-    imgs = copy_frames(frames, results['frame_inds'].ravel())
-    shape = imgs[0].shape[:2]
-    results.update(imgs=imgs, original_shape=shape, img_shape=shape)
-    return results
 
 
 def copy_frames(
     frames: Mapping[int, np.ndarray] | np.ndarray, frame_inds: np.ndarray
 ) -> list[np.ndarray]:
-    """Copy frames in this order: flips work in place, and a frame may be in several places."""
+    """Copy frames, since flips work in place and a frame may occur several times."""
     return [frames[index].copy() for index in frame_inds.tolist()]

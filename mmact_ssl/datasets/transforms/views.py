@@ -1,4 +1,4 @@
-"""Choosing, decoding and augmenting the views of a video."""
+"""Transforms that choose, decode and augment the views of a video."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SETTINGS = {
     'future': ('num_frames', 'stride'),
     'keyframes': ('num_frames',),
 }
-# mmaction2's transforms that leave key points where they were, or left joints on the left.
+# Transforms of mmaction2 that change frames, but do not move key points or do not exchange sides.
 FRAMES_ONLY = ('Flip', 'ImgAug', 'PytorchVideoWrapper', 'TorchVisionWrapper')
-# Of torchvision, those that move nothing.
+# Operations of torchvision that move nothing.
 COLOR_OPS = (
     *('ColorJitter', 'GaussianBlur', 'Grayscale', 'RandomAdjustSharpness', 'RandomAutocontrast'),
     *('RandomEqualize', 'RandomGrayscale', 'RandomInvert', 'RandomPosterize', 'RandomSolarize'),
@@ -35,37 +35,38 @@ COLOR_OPS = (
 class SampleViews(BaseTransform):
     """Choose the frames of each view of a video.
 
-    ``clip`` are ``num_frames`` frames from a random start, ``stride`` apart, or with ``segments``
-    one random frame of each of ``num_frames`` equal parts of the whole video. ``clip_b`` is a
-    second clip, drawn for itself. ``future`` goes on one clip stride after the clip's last frame,
-    with its own number of frames. ``keyframes`` are the key frames nearest to the clip's center
-    in the order of decoding, in the order of the video.
+    ``clip``: ``num_frames`` frames from a random start, ``stride`` apart. With ``segments``: one
+    random frame from each of ``num_frames`` equal parts of the video. ``clip_b``: a second clip,
+    drawn independently. ``future``: its own number of frames, from one clip stride after the clip's
+    last frame on. ``keyframes``: the key frames nearest to the clip's center in decoding order,
+    returned in the order of the video.
 
-    A start is uniform over all positions at which clip and future fit. A stride that is a list is
-    drawn from it, uniformly among those that fit: one stride beyond the last frame the video ends
-    at the earliest, so that a larger stride never leaves frames out. If none fits, the smallest is
-    taken. In a video that is too short for the stride the start is 0, frames beyond the end repeat
-    the last one and are not valid. Absent key frames repeat the last present one and are not valid.
+    A start is uniform over all positions at which clip and future fit. If ``stride`` is a list, one
+    is drawn uniformly among the strides that fit. A stride fits if the video does not end before
+    one more stride after the last frame, so that a larger stride never leaves frames out. If none
+    fits, the smallest is taken. In a video too short for its stride the start is 0. Frames beyond
+    the end repeat the last frame and are not valid. Missing key frames repeat the last one and are
+    not valid.
 
     Segments before a future are parts of the video before the future's start, which is random in
-    the later half of the positions at which the future fits. A video of fewer frames than parts
-    shows a frame in several of them; these are valid.
+    the later half of the positions at which the future fits. If a video has fewer frames than
+    parts, several parts show the same frame; all of them are valid.
 
     Required keys: ``filename``. Added keys: ``total_frames``; ``frame_inds`` {view: int64 (T,)};
-    ``targets`` {view: ``valid`` bool (T,) and, of views with a list of strides, ``speed``, the
-    stride that was drawn}; ``video_reader``, which ``DecodeViews`` uses up.
+    ``targets`` {view: ``valid`` bool (T,) and, for a list of strides, ``speed``, the drawn stride};
+    ``video_reader``, which ``DecodeViews`` closes and removes.
 
     Args:
-        clip: ``num_frames`` and ``stride`` (or several to draw from), or ``segments=True``.
-        future: ``num_frames`` and ``stride`` of the frames after it; without ``stride`` it has the
-            clip's. None: no such view.
+        clip: ``num_frames`` and ``stride`` (an int or a list to draw from), or ``segments=True``.
+        future: ``num_frames`` and ``stride`` of the future; by default the clip's stride. None: no
+            such view.
         keyframes: ``num_frames``, the number of slots. None: no such view.
-        test_mode: Take the middle start instead of a random one, and of each part the middle frame;
-            with ``clip_b``, the first for the clip and the last for ``clip_b``. Of several strides
-            that fit, take the first one.
-        clip_b: The same as ``clip`` for the second clip. None: no such view.
-        differ: Draw the second clip's stride among those that are not the clip's, also where none
-            of these fits.
+        test_mode: Take the middle start instead of a random one, and the middle frame of each part;
+            with ``clip_b``, the first for the clip and the last for ``clip_b``. If several strides
+            fit, take the first.
+        clip_b: Settings of the second clip, as for ``clip``. None: no such view.
+        differ: Draw the second clip's stride among the strides that differ from the clip's, even
+            if none of these fits.
 
     Source: clip, future and keyframes are CSVR's views, clip and clip_b DTG-Net's image sequences,
     and at two speeds those of RSPNet (arXiv 2011.07949); segments are TSN's (arXiv 1608.00859).
@@ -90,15 +91,15 @@ class SampleViews(BaseTransform):
                 if key not in SETTINGS[view]:
                     known = ', '.join(SETTINGS[view])
                     raise ConfigError(f'SampleViews: {view}.{key} is not a setting, use {known}')
-        # A config that inherits another one cannot take a setting out, but set it to None.
-        given = {
+        # An inherited config cannot remove a setting, only set it to None.
+        used = {
             view: {key: value for key, value in settings.items() if value is not None}
             for view, settings in views.items()
             if settings is not None
         }
-        clip, clip_b, future = given['clip'], given.get('clip_b'), given.get('future')
+        clip, clip_b, future = used['clip'], used.get('clip_b'), used.get('future')
         self.clips: dict[str, dict[str, Any]] = {
-            view: given[view] for view in ('clip', 'clip_b') if view in given
+            view: used[view] for view in ('clip', 'clip_b') if view in used
         }
         self.future = future
         for view, settings in self.clips.items():
@@ -136,9 +137,9 @@ class SampleViews(BaseTransform):
             clip_inds = frame_inds['clip'][targets['clip']['valid']]
             center = int(clip_inds[0] + clip_inds[-1]) // 2
             slots = self.keyframes['num_frames']
-            found = reader.keyframes_near(center, slots)
-            frame_inds['keyframes'] = np.append(found, np.repeat(found[-1:], slots - len(found)))
-            targets['keyframes'] = {'valid': np.arange(slots) < len(found)}
+            keys = reader.keyframes_near(center, slots)
+            frame_inds['keyframes'] = np.append(keys, np.repeat(keys[-1:], slots - len(keys)))
+            targets['keyframes'] = {'valid': np.arange(slots) < len(keys)}
         for view, stride in strides.items():
             if not isinstance(self.clips[view]['stride'], int):
                 targets[view]['speed'] = stride
@@ -148,7 +149,7 @@ class SampleViews(BaseTransform):
         return results
 
     def _draw_strides(self, total: int) -> dict[str, int]:
-        """Choose the stride of each clip that has one."""
+        """Draw the stride of each clip that is not made of segments."""
         drawn: dict[str, int] = {}
         for view, clip in self.clips.items():
             if clip.get('segments'):
@@ -166,7 +167,7 @@ class SampleViews(BaseTransform):
         return drawn
 
     def _offsets(self, view: str, stride: int) -> dict[str, np.ndarray]:
-        """Frames of a clip and of its future, counted from the clip's start."""
+        """Frames of a clip and of its future, relative to the clip's start."""
         num_frames = self.clips[view]['num_frames']
         offsets = {view: np.arange(num_frames) * stride}
         if view == 'clip' and self.future is not None:
@@ -175,16 +176,16 @@ class SampleViews(BaseTransform):
         return offsets
 
     def _last(self, view: str, stride: int) -> int:
-        """The last of the frames of a clip and its future, counted from the clip's start."""
+        """Last frame of a clip and its future, relative to the clip's start."""
         return max(int(offsets[-1]) for offsets in self._offsets(view, stride).values())
 
     def _draw_strided(self, view: str, total: int, stride: int) -> dict[str, np.ndarray]:
-        """Choose the frames of a clip and of its future; they may lie beyond the video's end."""
+        """Draw the frames of a clip and of its future; they may lie beyond the video's end."""
         start = self._pick(view, max(total - self._last(view, stride), 1))
         return {name: start + offsets for name, offsets in self._offsets(view, stride).items()}
 
     def _draw_segments(self, view: str, total: int) -> dict[str, np.ndarray]:
-        """Choose a frame of each part of the video, or of its part before the future."""
+        """Draw a frame from each part of the video, or of the video before the future."""
         drawn = {}
         end = total
         if view == 'clip' and self.future is not None:
@@ -197,7 +198,7 @@ class SampleViews(BaseTransform):
         return {view: edges[:-1] + self._pick(view, np.maximum(np.diff(edges), 1)), **drawn}
 
     def _pick(self, view: str, count: int | np.ndarray) -> Any:
-        """Choose one of ``count`` positions; of several counts, one of each."""
+        """Draw a position below ``count``; for an array of counts, one below each."""
         if not self.test_mode:
             return np.random.randint(count)
         if 'clip_b' not in self.clips:
@@ -209,15 +210,15 @@ class SampleViews(BaseTransform):
 class DecodeViews(BaseTransform):
     """Decode the chosen frames of all views in one pass, scaled while decoding.
 
-    Required keys: ``frame_inds``, ``video_reader`` (removed); optional, in ``targets`` of any view,
-    those whose ``target_meta`` is of kind 'pose', float32 (T, V, 3), x, y as fractions of the
-    frame.
+    Required keys: ``frame_inds``, ``video_reader`` (removed); optional: poses in ``targets`` of any
+    view (``target_meta`` of kind 'pose'), float32 (T, V, 3), x and y as fractions of the frame.
 
-    Added keys: ``views`` {view: list of T RGB uint8 arrays (H, W, 3)}. Modified keys: the poses,
-    now float64, x and y in pixels of the decoded frame, continuous: pixel i covers [i, i + 1).
+    Added keys: ``views`` {view: list of T RGB uint8 arrays (H, W, 3)}. Modified keys: the poses
+    become float64, with x and y in continuous pixels of the decoded frame: pixel i covers
+    [i, i + 1).
 
     Args:
-        short_side: Length in pixels of the decoded frames' short side; None keeps their size.
+        short_side: Short side of the decoded frames in pixels; None keeps their size.
     """
 
     def __init__(self, short_side: int | None = 128) -> None:
@@ -225,13 +226,12 @@ class DecodeViews(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         frame_inds = results['frame_inds']
-        wanted = np.concatenate(list(frame_inds.values()))
-        frames = read_frames(results, wanted, self.short_side)
+        frames = read_frames(results, np.concatenate(list(frame_inds.values())), self.short_side)
         results['views'] = {view: copy_frames(frames, inds) for view, inds in frame_inds.items()}
         for view, frames in results['views'].items():
             for name in targets_of_kind('pose', results, view):
                 height, width = frames[0].shape[:2]
-                # In float64, so that packing an unmoved pose gives back the very fractions.
+                # In float64, so that packing an unmoved pose restores the exact fractions.
                 results['targets'][view][name] = results['targets'][view][name] * np.array(
                     [width, height, 1], np.float64
                 )
@@ -243,28 +243,28 @@ class TransformViews(BaseTransform):
     """Run mmaction2's transforms on frames, poses and part maps of some views together.
 
     The frames of the views are joined to one ``imgs`` and the poses to one ``keypoint`` (1, T, V,
-    2) and ``keypoint_score`` (1, T, V), as mmaction2's transforms want them. All views of one
-    TransformViews therefore share one random draw (the same crop, the same flip); views of
-    separate ones are drawn apart.
+    2) and ``keypoint_score`` (1, T, V), as mmaction2's transforms need them. All views of one
+    TransformViews therefore share one random draw (the same crop, the same flip). Two
+    TransformViews draw independently.
 
-    With part maps, ``keypoint`` has three persons more, probes whose movement shows what the
-    transforms did to the frames (see geometry.py). A transform that draws from the key points what
-    it does, as mmaction2's PoseCompact, would take them for persons and has no place here then.
+    With part maps, ``keypoint`` contains three more persons: probes whose movement shows how the
+    transforms move the frames (see geometry.py). A transform that depends on the key points, such
+    as mmaction2's PoseCompact, would take the probes for persons; do not use one with part maps.
 
-    Views with poses or part maps refuse transforms of mmaction2 that leave these behind: ``Flip``
+    Views with poses or part maps refuse transforms of mmaction2 that would not move these: ``Flip``
     (use ``HorizontalFlip``), ``ImgAug``, ``PytorchVideoWrapper``, and ``TorchVisionWrapper`` unless
     its ``op`` is one of COLOR_OPS.
 
-    Required keys: ``views``; optional, in ``targets`` of any of the views, those whose
-    ``target_meta`` is of kind 'pose', (T, V, 3) in pixels, or 'map', float32 (T, C, h, w) over the
-    whole frame. Modified keys: the same; maps then cover the whole view.
+    Required keys: ``views``; optional: targets of the views whose ``target_meta`` is of kind
+    'pose', (T, V, 3) in pixels, or 'map', float32 (T, C, h, w) over the whole frame. Modified keys:
+    the same; maps then cover the whole view.
 
     Args:
         views: Names of the views to join.
         transforms: Configs of transforms on ``imgs``, ``keypoint``, ``keypoint_score``,
             ``img_shape``. They must keep the number and order of frames; with part maps they must
             be crops, resizes, HorizontalFlip and changes of color.
-        map_size: (h, w) that part maps are brought to. None: they keep their size.
+        map_size: (h, w) of the resized part maps. None keeps their size.
     """
 
     def __init__(
@@ -347,7 +347,7 @@ class TransformViews(BaseTransform):
                 )
 
     def _num_joints(self) -> int:
-        """Number of joints that the transforms want of a person."""
+        """Number of joints that the transforms expect."""
         for transform in _flatten(self.transforms):
             if isinstance(transform, HorizontalFlip):
                 return LAYOUTS[transform.layout].num_joints
@@ -355,14 +355,14 @@ class TransformViews(BaseTransform):
 
 
 def _flatten(transforms: Iterable[Any]) -> Iterator[Any]:
-    """Transforms, and those that some of them choose from or apply at random."""
+    """Transforms, and the transforms nested in them."""
     for transform in transforms:
         yield transform
         yield from _flatten(getattr(transform, 'transforms', ()))
 
 
 def _split(joined: Any, lengths: Iterable[int]) -> Iterator[Any]:
-    """Consecutive pieces of these lengths."""
+    """Consecutive pieces of the given lengths."""
     start = 0
     for length in lengths:
         yield joined[start : start + length]

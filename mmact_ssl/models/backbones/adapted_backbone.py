@@ -1,4 +1,4 @@
-"""A student with the adapters of its pretext tasks, for downstream work."""
+"""Student with the adapters of its pretext tasks, for downstream tasks."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class AdaptedBackbone(BaseModule):
-    """The feature maps of one task or of several, side by side, as a backbone.
+    """Backbone that joins the feature maps of one or several tasks along the channels.
 
-    In a downstream config it takes the student's place; its weights are written by
-    ``tools/publish_model.py CHECKPOINT OUTPUT --adapters NAME ...``.
+    It replaces the student in a downstream config. ``tools/publish_model.py CHECKPOINT OUTPUT
+    --adapters NAME ...`` writes its weights.
 
     Args:
         backbone: The student.
-        adapters: Name -> adapter, as in pre-training; None for those that were not exported.
+        adapters: Name -> adapter, as in pre-training; None if it was not exported.
         outputs: ``'feature_map'`` and names of adapters, in the order of the channels.
     """
 
@@ -48,9 +48,7 @@ class AdaptedBackbone(BaseModule):
         for name, adapter in self.adapters.items():
             adapted[name] = adapter(maps[getattr(adapter, 'level', -1)])
         chosen = [adapted[name] for name in self.outputs]
-        # Of maps of several levels each is brought to the size of the smallest.
-        size = min((one.shape[2:] for one in chosen), key=math.prod)
-        same_size = (
-            one if one.shape[2:] == size else F.adaptive_avg_pool3d(one, size) for one in chosen
-        )
-        return torch.cat([*same_size], dim=1)
+        # Maps of several levels are pooled to the size of the smallest.
+        size = min((x.shape[2:] for x in chosen), key=math.prod)
+        pooled = [x if x.shape[2:] == size else F.adaptive_avg_pool3d(x, size) for x in chosen]
+        return torch.cat(pooled, dim=1)

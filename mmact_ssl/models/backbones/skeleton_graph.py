@@ -1,4 +1,4 @@
-"""mmaction2's graph networks on any joint layout, by name."""
+"""mmaction2's graph networks for any joint layout of this package."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from mmact_ssl.registry import MODELS
 
 
 def graph_of_layout(layout: str) -> dict[str, Any]:
-    """Describe a layout as mmaction2's ``Graph`` reads it.
+    """Describe a layout in the form of mmaction2's ``Graph``.
 
-    The center is, of the joints that are neither left nor right, the one with the smallest sum of
-    distances, in edges, to all joints (our choice). ``inward`` has the edges as pairs (outer joint,
-    inner joint). ``ntu25`` and ``coco17`` give mmaction2's own graphs.
+    The center is the middle joint (neither left nor right) with the smallest sum of distances, in
+    edges, to all joints (our choice). ``inward`` contains the edges as pairs (outer joint, inner
+    joint). ``ntu25`` and ``coco17`` give mmaction2's own graphs.
 
-    A network keeps its graph among its weights: one that was trained with other edges computes
-    with those wherever it is loaded.
+    A network stores its graph with its weights: loaded weights of a network with other edges bring
+    these edges along.
     """
     skeleton = find_layout(layout)
     num_joints = skeleton.num_joints
@@ -40,26 +40,27 @@ def graph_of_layout(layout: str) -> dict[str, Any]:
 def build_graph_network(network: dict, layout: str, mode: str = 'spatial') -> nn.Module:
     """Build a graph network of mmaction2 for a layout of this package.
 
-    The result is mmaction2's own module, so that its weights load in a stock config, whose
-    ``graph_cfg['layout']`` then is the dict of :func:`graph_of_layout`. These networks are
-    convolutions over padding too: give them clips of one length (``ResampleFrames``).
+    The result is mmaction2's own module, so that its weights load in a stock config with the dict
+    of :func:`graph_of_layout` as ``graph_cfg['layout']``. These networks also convolve padding:
+    give them clips of equal length (``ResampleFrames``).
 
     Args:
         network: Config of ``mmaction.STGCN`` or ``mmaction.AAGCN`` without ``graph_cfg``. ST-GCN++
             is ``STGCN`` with ``gcn_adaptive='init'``, ``gcn_with_res=True``, ``tcn_type='mstcn'``.
-        mode: Of mmaction2's ``Graph``: ``'stgcn_spatial'`` for ST-GCN, ``'spatial'`` for AAGCN and
-            ST-GCN++.
+        mode: Mode of mmaction2's ``Graph``: ``'stgcn_spatial'`` for ST-GCN, ``'spatial'`` for AAGCN
+            and ST-GCN++.
     """
     graph = dict(layout=graph_of_layout(layout), mode=mode)
-    built = MODELS.build({**network, 'graph_cfg': graph})
-    built.register_forward_pre_hook(partial(_check_channels, network.get('in_channels', 3)))
-    return built
+    graph_network = MODELS.build({**network, 'graph_cfg': graph})
+    check = partial(_check_channels, network.get('in_channels', 3))
+    graph_network.register_forward_pre_hook(check)
+    return graph_network
 
 
 def _check_channels(in_channels: int, network: nn.Module, inputs: tuple) -> None:
-    found = inputs[0].shape[-1]
-    if found != in_channels:
+    channels = inputs[0].shape[-1]
+    if channels != in_channels:
         raise ConfigError(
-            f'{type(network).__name__} got clips of {found} values per joint but is built for '
-            f'{in_channels}: give --cfg-options model.backbone.network.in_channels={found}'
+            f'{type(network).__name__} got clips of {channels} values per joint but is built for '
+            f'{in_channels}: give --cfg-options model.backbone.network.in_channels={channels}'
         )

@@ -23,20 +23,21 @@ OPTIONS = (
 
 @MODELS.register_module()
 class SkeletonGRU(BaseModule):
-    """A bidirectional GRU over the flattened coordinates of all persons of a frame.
+    """Bidirectional GRU over the flattened coordinates of all persons of a frame.
 
-    Size and initialization as published (MS2L, arXiv 2010.05599, and its released code; recurrent
-    matrices orthogonal as a whole, their three gates together). That code runs over padding too;
-    here each direction starts at its own end of the clip, see :func:`run_packed_gru`.
+    Size and initialization are as published (MS2L, arXiv 2010.05599, and its released code; each
+    recurrent matrix is orthogonal as a whole, over its three gates). The released code also runs
+    over padding; here each direction starts at its own end of the clip, see
+    :func:`run_packed_gru`.
 
     Args:
-        layout: Name of the joint layout, which gives the number of joints V.
-        num_persons: M.
-        in_channels: Coordinates a joint C, 3 for joints in space, 3 a stream with more streams.
-        hidden_size: Units a direction.
-        pool: ``'mean'`` or ``'mean_max'`` gives what :class:`SkeletonPooling` makes of each clip's
-            frames as one frame, for a stock mmaction2 head, whose own mean would count padding.
-            None gives all frames.
+        layout: Name of the joint layout with V joints.
+        num_persons: Number of persons M.
+        in_channels: Coordinates C of a joint: 3 for joints in space, 3 for each of several streams.
+        hidden_size: Units per direction.
+        pool: ``'mean'`` or ``'mean_max'``: pool each clip to a single frame by
+            :class:`SkeletonPooling`, for a stock mmaction2 head, whose own mean would count
+            padding. None: return all frames.
     """
 
     reads_valid = True
@@ -67,9 +68,9 @@ class SkeletonGRU(BaseModule):
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
         """``(B, M, T, V, C)`` to ``(B, 1, C', T', 1)``, mmaction2's order of axes.
 
-        C' is ``2 * hidden_size``, T' is T, and padded frames are 0; with ``pool`` T' is 1, and with
-        ``'mean_max'`` the channels are twice as many, means first. ``valid``, bool ``(B, M, T)``,
-        is by default that of :func:`valid_frames`.
+        C' is ``2 * hidden_size``, T' is T, and padded frames are 0. With ``pool`` T' is 1; with
+        ``'mean_max'`` there are twice as many channels, means first. ``valid``, bool ``(B, M, T)``,
+        is by default computed by :func:`valid_frames`.
         """
         check_skeleton_shape('SkeletonGRU', x, self.shape, OPTIONS)
         valid = valid_frames(x) if valid is None else valid

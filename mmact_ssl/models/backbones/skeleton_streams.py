@@ -12,16 +12,15 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class SkeletonStreams(BaseModule):
-    """Encode the streams that ``BonesAndMotion`` has joined, each by an encoder of its own.
+    """Backbone with a separate encoder for each stream of ``BonesAndMotion``.
 
-    The maps lie side by side along the channels, stream by stream. Late fusion of joints, bones and
-    motion is usual for skeletons (2s-AGCN, Shi et al. 2019); that all are trained together is our
-    choice.
+    The maps are joined along the channels, stream by stream. Late fusion of joints, bones and
+    motion is usual for skeletons (2s-AGCN, Shi et al. 2019); training all together is our choice.
 
     Args:
-        encoder: Config of one encoder that takes ``valid``, such as ``SkeletonGRU``; each stream
-            has one with weights of its own.
-        num_streams: Number of streams; the clip's channels are split into as many equal parts.
+        encoder: Config of an encoder that takes ``valid``, such as ``SkeletonGRU``; each stream has
+            its own.
+        num_streams: Number of streams; the clip's channels are split into so many equal parts.
     """
 
     reads_valid = True
@@ -32,7 +31,7 @@ class SkeletonStreams(BaseModule):
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
         """``(B, M, T, V, num_streams * C)`` to ``(B, M', num_streams * C', T', V')``."""
-        # From all streams together: a body that stands still has no motion, all zeros.
+        # From all streams together, because the motion of a still body is zero.
         valid = valid_frames(x) if valid is None else valid
         parts = x.chunk(len(self.encoders), dim=4)
         maps = [encoder(part, valid) for encoder, part in zip(self.encoders, parts)]

@@ -1,4 +1,4 @@
-"""Image networks of timm with temporal shift: each frame also sees its neighbors."""
+"""Image networks of timm with temporal shift, by which a frame also sees its neighbors."""
 
 from __future__ import annotations
 
@@ -22,24 +22,23 @@ NETWORK = 'network.'
 
 @MODELS.register_module()
 class TemporalShiftNetwork(BaseModule):
-    """A timm network over the frames of clips, with the temporal shift in its residual blocks.
+    """timm network over the frames of clips, with the temporal shift in its residual blocks.
 
-    Where a residual block begins, ``1 / shift_div`` of the channels are those of the next frame and
-    as many those of the frame before (TSM, Lin et al., arXiv 1811.08383);
-    beyond a clip's ends they are 0. Weights have timm's own names, so that without the shift a
-    checkpoint loads in a stock config, as mmaction2's ``timm.<model>``. mmaction2 has the same for
-    its own ResNet (``mmaction.ResNetTSM``).
+    At the start of a residual block ``1 / shift_div`` of the channels come from the next frame and
+    as many from the frame before (TSM, Lin et al., arXiv 1811.08383); beyond a clip's ends they are
+    0. Weights have timm's own names, so that without the shift a checkpoint loads in a stock config
+    as mmaction2's ``timm.<model>``. mmaction2 has the shift for its own ResNet
+    (``mmaction.ResNetTSM``).
 
     Args:
-        model: Name of the network in timm, of residual blocks with convolutions.
-        num_segments: Frames of a clip, of all clips alike; 1: no shift, each frame by itself.
-        shift_div: One channel of so many is shifted each way.
-        checkpoint: Weights to start from, with those of the classifier, see :func:`find_weights`;
-            None: random ones.
-        match: ``'name'``: they have timm's names. ``'order'``: see :func:`load_by_order`.
-        frozen_stages: The stem (0) and so many stages after it keep their weights and statistics;
+        model: Name of a timm network with residual blocks and convolutions.
+        num_segments: Frames of each clip; 1: no shift.
+        shift_div: One of so many channels is shifted in each direction.
+        checkpoint: Initial weights with the classifier's, see :func:`find_weights`; None: random.
+        match: ``'name'``: the weights have timm's names. ``'order'``: see :func:`load_by_order`.
+        frozen_stages: Freeze weights and statistics of the stem (0) and so many stages after it;
             -1: none. As in mmaction2's ResNet.
-        norm_eval: Batch normalization keeps the statistics that it started with.
+        norm_eval: Batch normalization keeps its initial statistics.
         model_args: More arguments of ``timm.create_model``.
     """
 
@@ -104,12 +103,12 @@ class TemporalShiftNetwork(BaseModule):
 
 
 def first_convolutions(network: nn.Module) -> Iterator[nn.Conv2d]:
-    """The first convolution of each residual branch, in front of which TSM shifts.
+    """Yield the first convolution of each residual branch, before which TSM shifts.
 
-    Residual blocks of timm's ResNet, RegNet, ConvNeXt, EfficientNet and their kin have a
-    ``drop_path``, their shortcut's convolution a name of its own. EfficientNet's say in
-    ``has_skip`` whether they have a shortcut, ReXNet's in ``use_shortcut``; without one a shift
-    would lose the frame's own channels.
+    Residual blocks of timm's ResNet, RegNet, ConvNeXt, EfficientNet and similar networks have a
+    ``drop_path``; the convolution of a shortcut has a special name. ``has_skip`` (EfficientNet) or
+    ``use_shortcut`` (ReXNet) is False in a block without a shortcut, where a shift would lose the
+    frame's own channels.
     """
     for block in network.modules():
         if not hasattr(block, 'drop_path'):
@@ -124,13 +123,13 @@ def first_convolutions(network: nn.Module) -> Iterator[nn.Conv2d]:
 
 
 def shift_in_time(maps: Tensor, num_segments: int, shift_div: int) -> Tensor:
-    """Exchange channels with the frames beside, ``(B*T, C, H, W)``.
+    """Exchange channels with the neighboring frames, ``(B*T, C, H, W)``.
 
-    As mmaction2's ``TemporalShift.shift``, which cannot read maps with channels last in memory.
+    It equals mmaction2's ``TemporalShift.shift``, which cannot read maps with channels last.
     """
     clips = maps.unflatten(0, (-1, num_segments))  # (B, T, C, H, W)
     fold = maps.shape[1] // shift_div
-    if torch.onnx.is_in_onnx_export():  # which cannot write into slices of any number of clips
+    if torch.onnx.is_in_onnx_export():  # ONNX cannot write into slices of a dynamic batch
         after = F.pad(clips[:, 1:, :fold], (0, 0, 0, 0, 0, 0, 0, 1))
         before = F.pad(clips[:, :-1, fold : 2 * fold], (0, 0, 0, 0, 0, 0, 1, 0))
         return torch.cat([after, before, clips[:, :, 2 * fold :]], dim=2).flatten(0, 1)

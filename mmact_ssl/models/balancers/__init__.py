@@ -1,1 +1,1 @@
-"""Balancers: one loss of the tasks' losses."""
+"""Balancers, which combine the tasks' losses into one."""

@@ -17,16 +17,15 @@ ByTask = Mapping[str, Tensor]
 
 
 class Balancer(BaseModule):
-    """Makes one loss of the tasks' losses.
+    """Module that combines the tasks' losses into one.
 
     Args:
-        weights: Task -> weight ``>= 0``, 1 for a task that is not named. Tasks whose head is None
-            are ignored, so that switching a head off needs no second change.
-        tasks: The tasks of the model, which fills them in.
+        weights: Task -> weight ``>= 0``, by default 1. Weights of tasks whose head is None are
+            ignored, so that switching a head off needs no second change.
+        tasks: The tasks of the model, which sets this argument.
     """
 
-    # Whether the weights move by themselves, so that they belong in the log.
-    learns = False
+    learns = False  # True if the weights change by themselves, and so belong in the log
 
     def __init__(
         self, weights: Mapping[str, float] | None = None, tasks: Sequence[str] = ()
@@ -45,18 +44,19 @@ class Balancer(BaseModule):
         return torch.stack(weighted).sum()
 
     def restart(self) -> None:
-        """Forget what was learned of the tasks, as at the start of a training."""
+        """Reset learned weights to those at the start of a training."""
 
     def forward(
         self, losses: ByTask, progress: float, gradients: SharedGradients, sizes: ByTask
     ) -> Tensor:
-        """One scalar to minimize; here :meth:`weighted_sum`.
+        """Compute the scalar to minimize, here :meth:`weighted_sum`.
 
         Args:
             losses: Task -> scalar.
-            progress: Of the training, 0..1.
-            gradients: The same losses' gradients on the shared backbone.
-            sizes: Task -> how far the task is: its loss without adversarial parts, no gradient.
+            progress: Progress of the training, 0..1.
+            gradients: Gradients of these losses on the shared backbone.
+            sizes: Task -> its loss without adversarial parts, which measures its progress; without
+                gradient.
         """
         return self.weighted_sum(losses, progress)
 
@@ -68,10 +68,10 @@ class FixedWeights(Balancer):
 
 @MODELS.register_module()
 class ScheduledWeights(Balancer):
-    """Sum of the tasks' losses with weights that move during training.
+    """Sum of the tasks' losses with weights that change linearly during training.
 
     Args:
-        weights: Task -> weight, or ``(first, last)``, at the start and at the end, on a line.
+        weights: Task -> weight, or ``(first, last)`` at the start and at the end.
     """
 
     def __init__(
@@ -89,10 +89,10 @@ class ScheduledWeights(Balancer):
 
 
 def refuse_half_precision(balancer: Balancer, losses: ByTask) -> None:
-    """Refuse float16, in which a task's gradient vanishes without the optimizer's loss scale."""
-    # The type of a product tells the precision of the step; torch's own question is new in 2.4.
-    one = torch.ones(1, 1, device=next(iter(losses.values())).device)
-    if (one @ one).dtype == torch.float16:
+    """Raise ConfigError in float16, where unscaled gradients of a task vanish."""
+    # The type of a product is the precision of the step; torch's own function is new in 2.4.
+    ones = torch.ones(1, 1, device=next(iter(losses.values())).device)
+    if (ones @ ones).dtype == torch.float16:
         raise ConfigError(
             f'model.balancer.type={type(balancer).__name__!r}: unscaled gradients vanish in '
             "float16, set optim_wrapper.dtype='bfloat16' or train without --amp"

@@ -1,4 +1,4 @@
-"""Weights that let the tasks learn at one pace."""
+"""GradNorm: weights that make the tasks learn at the same pace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .shared_gradients import SharedGradients
 
 @MODELS.register_module()
 class GradNorm(Balancer):
-    """Move the weights so that a task that lags behind gets a larger gradient.
+    """Balancer that gives a task that lags behind a larger gradient.
 
     With ``G_k = v_k * |d loss_k / d W|`` the norm of task k's gradient on the shared weights W,
     ``r_k`` its loss over its first one, divided by the mean of these ratios over tasks, and
@@ -29,17 +29,17 @@ class GradNorm(Balancer):
     and are scaled to a sum of K, the number of tasks. Source: Chen et al., ICML 2018 (arXiv
     1711.02257), equations 1 and 2 and algorithm 1.
 
-    Our choice: the descent is on ``log v_k``, which keeps weights positive, and of the sum over
-    ``mean(G)``, so that the rate does not depend on the size of the gradients; each target is
-    multiplied by the user's ``w_k`` over their mean, 1 in the paper. Adversarial losses do not
-    count for ``r_k``. A task without a gradient in a step is left out of it: means are over the
-    others, and it keeps its weight. Its first loss, which must be above 0, is that of its first
-    step with a gradient. Not for training in float16.
+    Our choice: the descent is on ``log v_k``, which keeps weights positive. The sum is divided by
+    ``mean(G)``, so that the rate does not depend on the size of the gradients. Each target is
+    multiplied by the user's ``w_k`` divided by their mean (1 in the paper). Adversarial losses do
+    not count for ``r_k``. A task without a gradient in a step keeps its weight and is excluded from
+    the means. A task's first loss is the one at its first step with a gradient; it must be above 0.
+    Not for training in float16.
 
     Args:
-        weights: Task -> priority ``w_k``, whatever the size of the losses.
-        alpha: ``>= 0``, how much a task that lags behind is favored; 0 makes all norms equal. The
-            paper takes 1.5 for tasks that differ much, 0.12 for tasks that are alike (as reported).
+        weights: Task -> priority ``w_k``, independent of the size of the losses.
+        alpha: ``>= 0``, strength of the effect; 0 makes all norms equal. The paper uses 1.5 for
+            tasks that differ much, 0.12 for similar tasks (as reported).
         rate: ``> 0``, step of ``log v_k``.
     """
 
@@ -59,7 +59,7 @@ class GradNorm(Balancer):
         self._checked = False
 
     def weight(self, task: str, progress: float) -> Tensor:
-        # A copy, for the weights move before the backward pass.
+        # A copy, because the weights change before the backward pass.
         return self.states[task].weight.clone()
 
     def restart(self) -> None:
@@ -71,7 +71,7 @@ class GradNorm(Balancer):
     def forward(
         self, losses: ByTask, progress: float, gradients: SharedGradients, sizes: ByTask
     ) -> Tensor:
-        """The sum by the present weights; in training mode those of the next step are made."""
+        """Compute the weighted sum, and in training mode set the next step's weights."""
         refuse_half_precision(self, losses)
         total = self.weighted_sum(losses, progress)
         if self.training:
@@ -81,7 +81,7 @@ class GradNorm(Balancer):
 
     @torch.no_grad()
     def _move(self, sizes: Tensor, norms: Tensor) -> None:
-        """Set the next weights by losses and norms of the gradients, ``(K,)`` without weights."""
+        """Set the next weights from losses and gradient norms without weights, ``(K,)`` each."""
         sizes = sizes.float().clone()
         all_reduce(sizes, op='mean')
         has_gradient = norms > 0  # norms are equal on all processes
@@ -95,7 +95,7 @@ class GradNorm(Balancer):
         priorities = torch.tensor(
             [self.weights.get(task, 1.0) for task in self.tasks], device=sizes.device
         )
-        # Tasks of priority 0 may be alone in a batch.
+        # A batch may have gradients of tasks of priority 0 only.
         priorities = priorities / masked_mean(priorities, has_gradient).clamp(min=1e-12)
         weights = torch.stack([state.weight for state in states])
         weights = gradnorm_step(weights, norms, rates**self.alpha * priorities, self.rate)
@@ -104,7 +104,7 @@ class GradNorm(Balancer):
             state.first_loss.copy_(loss)
 
     def _check(self, first: list[float], has_gradient: list[bool]) -> None:
-        """Check that first losses are above 0, only until all are known: it waits for the GPU."""
+        """Check that first losses are above 0, until all are known, since it waits for the GPU."""
         for task, size, counts in zip(self.tasks, first, has_gradient):
             if counts and not size > 0:
                 raise ConfigError(
@@ -124,22 +124,23 @@ class _TaskState(nn.Module):
 
 
 def gradnorm_step(weights: Tensor, norms: Tensor, shares: Tensor, rate: float) -> Tensor:
-    """The next weights: a step of ``log weights`` down the distance to the targets, all ``(K,)``.
+    """Compute the next weights by a descent step of ``log weights``, all ``(K,)``.
 
     Args:
-        norms: Of the gradients without weights; a task of norm 0 keeps its weight.
-        shares: Targets over the mean weighted norm; not used where the norm is 0.
+        norms: Norms of the gradients without weights; a task of norm 0 keeps its weight.
+        shares: Targets divided by the mean weighted norm; not used where the norm is 0.
     """
     has_gradient = norms > 0
     weighted = weights * norms
     mean = masked_mean(weighted, has_gradient).clamp(min=1e-30)
     slope = torch.sign(weighted - mean * shares) * weighted / mean
     moved = (weights * torch.exp(-rate * slope)).masked_fill(~has_gradient, 0)
-    # Of a sum of K, what they had before: a difference to the others' would be lost in rounding.
-    kept = len(weights) * weights.masked_fill(~has_gradient, 0).sum() / weights.sum()
-    return torch.where(has_gradient, moved * kept / moved.sum(), weights)
+    # The tasks with a gradient keep their share of the sum K. The share is computed from their own
+    # weights: as a difference to the other tasks' share it would lose precision.
+    share = len(weights) * weights.masked_fill(~has_gradient, 0).sum() / weights.sum()
+    return torch.where(has_gradient, moved * share / moved.sum(), weights)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the values ``(K,)`` at which the mask is True, a scalar; 0 without any."""
+    """Mean of the values ``(K,)`` where the mask is True; 0 if it is nowhere True."""
     return values.masked_fill(~mask, 0).sum() / mask.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""Projection of gradients that conflict."""
+"""PCGrad: projection of conflicting gradients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .shared_gradients import SharedGradients
 
 @MODELS.register_module()
 class PCGrad(Balancer):
-    """Remove from each task's gradient what works against another task.
+    """Balancer that removes from each task's gradient the part that conflicts with another task.
 
     With ``g_k`` the gradient of ``w_k * loss_k`` on the shared backbone, for each task i and all
     others j in random order: where ``p_i . g_j < 0``, ``p_i -= (p_i . g_j) / |g_j|^2 * g_j``,
@@ -23,11 +23,11 @@ class PCGrad(Balancer):
     NeurIPS 2020 (arXiv 2001.06782), algorithm 1.
 
     Every ``p_i`` is a combination of the ``g_k``, so that the projected sum is ``sum_k c_k * g_k``,
-    and the ``c_k`` follow from the gradients' inner products alone. These are taken on
-    ``model.shared_weights`` (with ``''``, all of the backbone, as published; the last weights, the
-    default, are our choice), over all processes; the whole backbone gets the sum by ``c_k``. Heads
-    and adapters keep their plain gradient. While gradients accumulate, each part of the batch is
-    projected by itself. Not for training in float16.
+    and the ``c_k`` follow from the gradients' inner products. These are computed on
+    ``model.shared_weights`` over all processes (``''``, the whole backbone, is published; the last
+    weights, the default, are our choice). The whole backbone gets the sum with these ``c_k``; heads
+    and adapters keep their plain gradients. With accumulated gradients each part of the batch is
+    projected separately. Not for training in float16.
     """
 
     def forward(
@@ -38,25 +38,25 @@ class PCGrad(Balancer):
         weights = torch.tensor([self.weight(task, progress) for task in losses])
         weights = weights.to(gradients.gram())
         gram = weights[:, None] * gradients.gram() * weights
-        # Drawn from the progress: the same on all processes and in a resumed run, and no other
-        # random number of the training changes.
+        # The progress is the seed: equal on all processes and in a resumed run, and without effect
+        # on other random numbers of the training.
         factors = projected_sum(gram, random.Random(progress))
         correction = gradients.surrogate_loss(weights * (factors - 1))
         return self.weighted_sum(losses, progress) + correction
 
 
 def projected_sum(gram: Tensor, generator: random.Random) -> Tensor:
-    """Inner products ``(K, K)`` to the factors ``(K,)`` that make the sum of the projections."""
+    """Compute the factors ``(K,)`` of the projected sum from inner products ``(K, K)``."""
     count = len(gram)
     others_of = [[j for j in range(count) if j != i] for i in range(count)]
     orders = [generator.sample(others, count - 1) for others in others_of]
     factors = torch.eye(count, dtype=gram.dtype, device=gram.device)  # row i: p_i by the g_k
     rows = torch.arange(count, device=gram.device)
-    # One step for all tasks at once, without a look at the values: no wait for the GPU.
+    # One step for all tasks at once; no value is read, so nothing waits for the GPU.
     for others in torch.tensor(orders, device=gram.device).T:
         product = (factors @ gram)[rows, others]  # p_i . g_j
         squares = gram.diagonal()[others]
-        # A task without a gradient conflicts with none.
+        # A task without a gradient has no conflict.
         share = torch.where(squares > 0, product.clamp(max=0) / squares, 0)
         factors = factors.index_put((rows, others), -share, accumulate=True)
     return factors.sum(0)

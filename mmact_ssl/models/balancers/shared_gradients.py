@@ -12,15 +12,15 @@ from mmact_ssl.errors import ConfigError
 
 
 class SharedGradients:
-    """The tasks' gradients on the shared backbone, computed at first use, and once a step.
+    """The tasks' gradients on the shared backbone, computed once per step at their first use.
 
-    Each task is differentiated by itself, back to the feature maps and the shared weights, over the
-    graph of the step's one forward pass: ``.grad``, buffers and random numbers are not touched.
-    With the last weights of the backbone that costs a backward pass through heads and one layer.
+    Each task is differentiated separately, back to the feature maps and the shared weights, in the
+    graph of the step's forward pass. ``.grad``, buffers and random numbers do not change. With the
+    backbone's last weights this costs a backward pass through the heads and one layer.
 
     Args:
-        losses: Task -> scalar, not yet weighted.
-        maps: The feature map of each encoded view, ``(B, C', ...)``.
+        losses: Task -> scalar without weight.
+        maps: Feature map of each encoded view, ``(B, C', ...)``.
         backbone, prefix: See :func:`shared_weights`.
     """
 
@@ -49,8 +49,8 @@ class SharedGradients:
         """The tasks' gradients on the shared weights, ``(K, P)``, the mean over all processes.
 
         Args:
-            scale: Loss scale of mixed precision, ``> 0``, without which small gradients vanish in
-                half precision; it is divided out again. That of the first call counts.
+            scale: Loss scale of mixed precision, ``> 0``, against vanishing gradients in half
+                precision; the result is divided by it. Only the first call's scale is used.
         """
         if self._rows is not None:
             return self._rows
@@ -60,15 +60,15 @@ class SharedGradients:
         self._on_maps = [row[:count] for row in gradients]
         on_weights = [torch.cat([g.flatten() for g in row[count:]]) for row in gradients]
         self._rows = torch.stack(on_weights)
-        # As distributed training averages gradients, so that all processes get the same numbers.
+        # The mean, as in distributed training, so that all processes have the same numbers.
         all_reduce(self._rows, op='mean')
         return self._rows
 
     def norms_on_maps(self, scale: float = 1.0) -> Tensor:
-        """Norms of the tasks' gradients on all feature maps of all processes together, ``(K,)``.
+        """Norms of the tasks' gradients on all feature maps of all processes, ``(K,)``.
 
-        Unless the balancer has taken :meth:`rows` already, this costs a backward pass through the
-        heads alone. ``scale`` is as in :meth:`rows`.
+        Unless the balancer has called :meth:`rows`, this costs a backward pass through the heads.
+        ``scale`` is as in :meth:`rows`.
         """
         if not self._on_maps:
             self._on_maps = self._differentiate(self.maps, scale)
@@ -78,7 +78,7 @@ class SharedGradients:
         return total.sqrt()
 
     def _differentiate(self, inputs: Sequence[Tensor], scale: float) -> list[list[Tensor]]:
-        """Each task's gradient on each input, in float32; 0 where the task does not read it."""
+        """Each task's gradient on each input, float32; 0 if the task does not read the input."""
         rows = []
         for loss in self.losses.values():
             gradients: Sequence[Tensor | None] = [None] * len(inputs)
@@ -97,28 +97,28 @@ class SharedGradients:
         return rows
 
     def surrogate_loss(self, factors: Tensor) -> Tensor:
-        """A scalar of value 0 that, added to the loss, changes the backbone's gradient alone.
+        """Scalar of value 0 that changes only the backbone's gradient if it is added to the loss.
 
-        It adds ``sum_k factors_k * d loss_k / d z`` to the gradient of every feature map z, and
-        thereby ``sum_k factors_k * d loss_k / d w`` to that of every parameter w of the backbone;
-        adapters and heads, which lie behind the maps, get nothing of it.
+        It adds ``sum_k factors_k * d loss_k / d z`` to the gradient of every feature map z, and so
+        ``sum_k factors_k * d loss_k / d w`` to the gradient of every parameter w of the backbone.
+        Gradients of adapters and heads do not change.
         """
         self.rows()
         total = factors.new_zeros(())
         for view, features in enumerate(self.maps):
             rows = torch.stack([gradients[view] for gradients in self._on_maps])  # (K, B, C', ...)
-            wanted = torch.tensordot(factors.to(rows.dtype), rows, dims=1)
-            total = total + (features.float() * wanted).sum()
+            gradient = torch.tensordot(factors.to(rows.dtype), rows, dims=1)
+            total = total + (features.float() * gradient).sum()
         return total - total.detach()
 
 
 def shared_weights(backbone: nn.Module, prefix: str | None = None) -> list[nn.Parameter]:
-    """The parameters of a backbone on which tasks are compared.
+    """Select the parameters of a backbone on which tasks are compared.
 
     Args:
-        prefix: Of the parameters' names in the backbone, such as ``'layer4'``; ``''``: all. None:
-            the last weight with two axes or more, as GradNorm (arXiv 1711.02257, section 3.1)
-            takes the last shared layer to save time.
+        prefix: Prefix of the parameters' names in the backbone, such as ``'layer4'``; ``''``: all.
+            None: the last weight with two axes or more. GradNorm (arXiv 1711.02257, section 3.1)
+            uses the last shared layer to save time.
     """
     trainable = {name: p for name, p in backbone.named_parameters() if p.requires_grad}
     if prefix is None:

@@ -16,10 +16,10 @@ from mmact_ssl.registry import MODELS
 
 
 class TeacherWeights(BaseModule):
-    """Weighs several teachers of one student.
+    """Base class of the weights of several teachers of one student.
 
     Args:
-        teachers: Names of K teachers, in the order of the losses' rows.
+        teachers: Names of the K teachers, in the order of the losses' rows.
     """
 
     def __init__(self, teachers: Sequence[str]) -> None:
@@ -28,12 +28,12 @@ class TeacherWeights(BaseModule):
 
     @abstractmethod
     def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss as :func:`global_mean` gives it, and the weights ``(K,)`` of sum 1.
+        """Compute the loss by :func:`global_mean`, and the weights ``(K,)`` of sum 1.
 
         Args:
-            losses: ``(K, N)``, of each teacher and clip.
-            confidence: ``(K, N)``, 0..1, no gradient: of each teacher itself.
-            counts: bool ``(K, N)``: whether the teacher has a target of the clip.
+            losses: ``(K, N)``, for each teacher and clip.
+            confidence: ``(K, N)``, 0..1, without gradient: each teacher's own confidence.
+            counts: bool ``(K, N)``, True if the teacher has a target for the clip.
         """
 
 
@@ -42,7 +42,7 @@ class FixedTeacherWeights(TeacherWeights):
     """Constant weights: ``loss = sum over k of w_k * mean over counted n of loss_kn``.
 
     Args:
-        weights: Teacher -> weight ``>= 0``, 1 for a teacher that is not named; scaled to sum 1.
+        weights: Teacher -> weight ``>= 0``, by default 1; they are scaled to sum 1.
     """
 
     weights: Tensor
@@ -63,18 +63,18 @@ class FixedTeacherWeights(TeacherWeights):
 
 @MODELS.register_module()
 class LearnedTeacherWeights(TeacherWeights):
-    """Weights that are learned, by a softmax over one free number a teacher.
+    """Learned weights: the softmax of a free parameter for each teacher.
 
     With ``L_k`` a teacher's mean loss and ``lambda`` the temperature::
 
         loss = sum over k of w_k * L_k  +  lambda * sum over k of w_k * log(K * w_k)
 
-    Without the second term the easiest teacher would end with all the weight; with it the best
-    weights are ``w_k ~ exp(-L_k / lambda)``. A teacher without a target of any clip of a batch
-    is not among the K of that batch. Our choice.
+    Without the second term the easiest teacher would get all the weight. With it the best weights
+    are ``w_k ~ exp(-L_k / lambda)``. A teacher without a target in a batch is not among the K of
+    that batch. Our choice.
 
     Args:
-        temperature: Lambda ``> 0``; large: all alike, small: the easiest alone.
+        temperature: Lambda ``> 0``; large: equal weights, small: only the easiest teacher.
     """
 
     def __init__(self, teachers: Sequence[str], temperature: float = 1.0) -> None:
@@ -83,7 +83,7 @@ class LearnedTeacherWeights(TeacherWeights):
         self.logits = nn.Parameter(torch.zeros(len(teachers)))
 
     def restart(self) -> None:
-        """Forget what was learned of the teachers, as at the start of a training."""
+        """Reset the weights to those at the start of a training."""
         self.logits.data.zero_()
 
     def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,8 +92,8 @@ class LearnedTeacherWeights(TeacherWeights):
         log_weights = self.logits.masked_fill(~present, absent).log_softmax(0)
         weights = log_weights.exp()
         number = max(int(present.sum()), 1)
-        divergence = (weights * (log_weights + math.log(number))).sum()  # from all alike
-        divergence = divergence * present.any()  # without any, a loss of 0 as other tasks have
+        divergence = (weights * (log_weights + math.log(number))).sum()  # from equal weights
+        divergence = divergence * present.any()  # without a teacher the loss is 0
         loss = (
             weights * global_mean(losses, counts.to(losses.dtype))
         ).sum() + self.temperature * divergence
@@ -102,10 +102,10 @@ class LearnedTeacherWeights(TeacherWeights):
 
 @MODELS.register_module()
 class ConfidenceTeacherWeights(TeacherWeights):
-    """For each clip, weights in proportion to the teachers' confidence.
+    """Weights in proportion to the teachers' confidence in each clip.
 
-    ``loss = mean over n of sum over k of w_kn * loss_kn``, ``w_kn = c_kn / sum over j of c_jn``,
-    ``c_kn`` 0 where a teacher has no target of a clip; n is over clips with any teacher.
+    ``loss = mean over n of sum over k of w_kn * loss_kn``, ``w_kn = c_kn / sum over j of c_jn``.
+    ``c_kn`` is 0 if a teacher has no target for a clip; n is over clips with a teacher.
     """
 
     def forward(self, losses: Tensor, confidence: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:

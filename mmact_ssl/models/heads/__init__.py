@@ -1,4 +1,4 @@
-"""Pretext tasks, one a file; :func:`mmact_ssl.registry.import_submodules` finds them."""
+"""Pretext heads, one per file; :func:`mmact_ssl.registry.import_submodules` finds them."""
 
 from .pretext_head import PretextHead
 from .terms import Term

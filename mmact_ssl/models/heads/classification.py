@@ -14,20 +14,20 @@ from .terms import Term, Terms
 
 @MODELS.register_module()
 class ClassificationHead(PretextHead):
-    """A classifier of actions on the pooled feature: ``cross_entropy(W feature, label)``.
+    """Classifier of actions on the pooled feature: ``cross_entropy(W feature, label)``.
 
-    For MS2L's joint training (classification together with the pretext tasks) and moving one (the
-    weights move from these to it), which are as reported for arXiv 2010.05599. Weights
-    Xavier-normal and bias zero, as in its released code.
+    It serves MS2L's joint training (classification together with the pretext tasks) and moving
+    training (the weights move from the pretext tasks to classification), as reported for arXiv
+    2010.05599. Weights are Xavier-normal and biases zero, as in its released code.
 
     Args:
         in_channels: Size of the pooled feature.
-        num_classes: K.
-        hidden_dim: Of a hidden layer with batch normalization; None: a linear classifier.
-        loss: Of logits and labels.
-        inputs: Of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B,)``, -1 = none. Any other
-            name is a further view of the clip, ``(B, D)``: it has the clip's label, even where it
-            shows another camera, and the loss is the mean over the views (our choice).
+        num_classes: Number of classes K.
+        hidden_dim: Size of a hidden layer with batch normalization; None: a linear classifier.
+        loss: Loss of logits and labels.
+        inputs: Names of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B,)``, -1 = none. Any other
+            name is another view of the clip, ``(B, D)``, with the clip's label, even from another
+            camera; the loss is the mean over the views (our choice).
     """
 
     inputs = dict(pooled='clip.pooled', label='targets.sample.label')
@@ -51,16 +51,16 @@ class ClassificationHead(PretextHead):
             self.classifier = make_projector(in_channels, hidden_dim, num_classes)
 
     def terms(self, pooled: Tensor, label: Tensor, **views: Tensor) -> Terms:
-        """Cross-entropy and accuracy of the labeled clips, chance beside it.
+        """Compute cross-entropy, accuracy and its chance level over the labeled clips.
 
         Accuracy and logits ``(B, K)`` are those of ``pooled``.
         """
         logits = [self.classifier(view) for view in (pooled, *views.values())]
-        found = [self.loss_module(one, label) for one in logits]
-        weight = found[0]['weight']
-        hit = found[0]['hit']
+        outputs = [self.loss_module(scores, label) for scores in logits]
+        weight = outputs[0]['weight']
+        hit = outputs[0]['hit']
         return dict(
-            loss=Term(torch.stack([one['loss'] for one in found]).mean(0), weight),
+            loss=Term(torch.stack([output['loss'] for output in outputs]).mean(0), weight),
             accuracy=Term(hit, weight),
             chance=Term(torch.full_like(hit, 1 / logits[0].shape[1]), weight),
             logits=logits[0],

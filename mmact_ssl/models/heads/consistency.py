@@ -1,4 +1,4 @@
-"""Contrast of clips that are alike in appearance, or in motion."""
+"""Contrast of clips with the same appearance, or with the same motion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .terms import Term, Terms, mean_term
 
 @MODELS.register_module()
 class ConsistencyHead(PretextHead):
-    """Contrast two clips a video, drawn at speeds of their own, with the clips of other videos.
+    """Contrast two clips of a video, drawn at independent speeds, with clips of other videos.
 
     ================  ================================  =====================================
     ``consistency``   positive                          negative
@@ -27,18 +27,20 @@ class ConsistencyHead(PretextHead):
     ``'motion'``      another video at the same speed   another speed, the own video included
     ================  ================================  =====================================
 
-    What is neither takes no part, see :func:`clip_relations`. Consistency among videos is HCPG's
-    (arXiv 2204.12729), the two speeds are RSPNet's (arXiv 2011.07949), the form is our choice.
-    With a queue (MoCo, arXiv 1911.05722) first clips meet momentum keys of second ones, of this
-    batch and of earlier ones, but for appearance none of their own video's in the queue.
+    Other clips are ignored, see :func:`clip_relations`. Consistency among videos is HCPG's (arXiv
+    2204.12729), the two speeds are RSPNet's (arXiv 2011.07949), the form is our choice. With a
+    queue (MoCo, arXiv 1911.05722) the first clips are contrasted with momentum keys of the second
+    clips of this batch and of earlier batches. For appearance, keys of the own video in the queue
+    are ignored.
 
     Args:
-        in_channels, adapter: Of the views' input: ``'feature_map'`` or the name of an adapter.
+        in_channels: Channels of the views' input.
+        adapter: Input of the views: ``'feature_map'`` or the name of an adapter.
         consistency: ``'appearance'`` or ``'motion'``.
-        queue_size, momentum: Keys to keep, of a copy of the projector; 0: contrast in the batch.
-        hidden_dim, embedding_dim: Of the projector, whose output is normalized over the batch.
-        loss: Of embeddings, positives and negatives.
-        inputs: Of ``query``, ``key`` ``(B, C, T, H, W)`` or ``(B, C)``, ``video`` int64
+        queue_size, momentum: Size of the queue (0: none), and momentum of its keys' projector.
+        hidden_dim, embedding_dim: Sizes of the projector; its output is normalized over the batch.
+        loss: Loss of embeddings, positives and negatives.
+        inputs: Names of ``query``, ``key`` ``(B, C, T, H, W)`` or ``(B, C)``, ``video`` int64
             ``(B,)``, and for motion of their ``_speed`` int64 ``(B,)``, ``_valid`` bool ``(B, T)``.
     """
 
@@ -74,14 +76,14 @@ class ConsistencyHead(PretextHead):
         copy = self.momentum_projector
         return [] if copy is None else [(copy, self.projector)]
 
-    def terms(self, query: Tensor, key: Tensor, video: Tensor, **told: Tensor) -> Terms:
-        """The contrast; whether the most similar clip is right, and chance; projections."""
-        query_labels = clip_labels(video, told.get('query_speed'), told.get('query_valid'))
-        key_labels = clip_labels(video, told.get('key_speed'), told.get('key_valid'))
-        query, key = (one if one.ndim == 2 else one.flatten(2).mean(2) for one in (query, key))
+    def terms(self, query: Tensor, key: Tensor, video: Tensor, **motion: Tensor) -> Terms:
+        """Compute the contrast, its accuracy and chance level, and the projections."""
+        query_labels = clip_labels(video, motion.get('query_speed'), motion.get('query_valid'))
+        key_labels = clip_labels(video, motion.get('key_speed'), motion.get('key_valid'))
+        query, key = (x if x.ndim == 2 else x.flatten(2).mean(2) for x in (query, key))
         projected = self.projector(query)
         if self.momentum_projector is None or self.queue is None:
-            keys = self.projector(key)  # by itself: batch statistics of the views stay apart
+            keys = self.projector(key)  # a separate batch, so that views share no statistics
             rows = torch.stack([projected, keys], dim=1)  # (B, 2, E)
             labels = torch.stack([query_labels, key_labels], dim=1)  # (B, 2, 3)
             everyone, start = gather_with_gradient(rows)  # (W*B, 2, E)
@@ -98,20 +100,20 @@ class ConsistencyHead(PretextHead):
             columns, column_labels = gather(keys.float()), gather(key_labels)
             positive, negative = clip_relations(self.consistency, query_labels, column_labels)
             if self.training:
-                alike, other = clip_relations(self.consistency, query_labels, self.queue.labels)
-                # For appearance positives of the queue were made by weights of long ago.
-                alike &= self.queue.filled & (self.consistency == 'motion')
+                same, other = clip_relations(self.consistency, query_labels, self.queue.labels)
+                # For appearance no positives of the queue: old weights made them.
+                same &= self.queue.filled & (self.consistency == 'motion')
                 columns = torch.cat([columns, self.queue.features])
-                positive = torch.cat([positive, alike], dim=1)
+                positive = torch.cat([positive, same], dim=1)
                 negative = torch.cat([negative, other & self.queue.filled], dim=1)
                 self.queue.enqueue(keys, key_labels)
-        found = self.loss_module(rows.flatten(0, 1), columns, positive, negative)
-        found = {name: values.unflatten(0, (len(video), -1)) for name, values in found.items()}
-        weight = found['weight']  # (B, 2 or 1)
+        outputs = self.loss_module(rows.flatten(0, 1), columns, positive, negative)
+        outputs = {name: values.unflatten(0, (len(video), -1)) for name, values in outputs.items()}
+        weight = outputs['weight']  # (B, 2 or 1)
         chance = positive.sum(1) / (positive | negative).sum(1).clamp(min=1)
         return dict(
-            loss=mean_term(found['loss'], weight),
-            accuracy=Term(found['hit'][:, 0], weight[:, 0]),
+            loss=mean_term(outputs['loss'], weight),
+            accuracy=Term(outputs['hit'][:, 0], weight[:, 0]),
             chance=Term(chance.view_as(weight)[:, 0], weight[:, 0]),
             valid_fraction=Term(weight.mean()),
             projection=projected,

@@ -28,8 +28,8 @@ class ContextMatchingHead(PretextHead):
         frame_channels: Channels of its last map.
         embedding_dim: Size of the shared space.
         hidden_dim: Size of the projectors' hidden layer.
-        loss: Of embeddings of clips and I-frames.
-        inputs: Of ``static`` ``(B, C, T', H', W')``, ``keyframes`` ``(B, 3, K, H, W)`` and
+        loss: Loss of embeddings of clips and I-frames.
+        inputs: Names of ``static`` ``(B, C, T', H', W')``, ``keyframes`` ``(B, 3, K, H, W)`` and
             ``valid`` bool ``(B, K)``.
     """
 
@@ -65,18 +65,18 @@ class ContextMatchingHead(PretextHead):
         return clips, frames.masked_scatter(valid[..., None], embedded)
 
     def terms(self, static: Tensor, keyframes: Tensor, valid: Tensor) -> Terms:
-        """InfoNCE, and whether a clip's best matching I-frame is its own; chance beside it."""
+        """Compute both losses, the accuracy of a clip's best I-frame, and its chance level."""
         clips, frames = self.embed(static, keyframes, valid)
-        found = self.loss_module(clips, frames, valid)
+        outputs = self.loss_module(clips, frames, valid)
         count = valid.sum(1)
-        has_key = (count > 0).to(found['hit'].dtype)
+        has_key = (count > 0).to(outputs['hit'].dtype)
         with torch.no_grad():
-            # Among the I-frames of this process, as shown in pictures.
+            # For pictures: among the I-frames of this process only.
             cosine = normalize(clips, dim=-1) @ normalize(frames, dim=-1).flatten(0, 1).T
         return dict(
-            loss_clips=Term(found['sample_loss'] / 2, has_key),
-            loss_keyframes=mean_term(found['key_loss'] / 2, valid),
-            accuracy=Term(found['hit'], has_key),
+            loss_clips=Term(outputs['sample_loss'] / 2, has_key),
+            loss_keyframes=mean_term(outputs['key_loss'] / 2, valid),
+            accuracy=Term(outputs['hit'], has_key),
             chance=Term(count / gather(valid).sum().clamp(min=1), has_key),
             similarity=cosine.masked_fill(~valid.flatten(), -1),
         )

@@ -26,21 +26,20 @@ class ContrastHead(PretextHead):
         target='mean':  loss = mean over v of       nt_xent(z_v, mean over w of z_w)
         target='pair':  loss = mean over v < w of   nt_xent(z_v, z_w)
 
-    The first with the loss given here as default is as published (MS2L, arXiv 2010.05599, and its
-    released code); gradients flow through the mean. The second is the usual contrast of two
-    augmented views. Each view goes through the projector's batch normalization as a batch of its
-    own, as in the released code, so that views do not share statistics.
+    The first with the default loss is as published (MS2L, arXiv 2010.05599, and its released code);
+    gradients flow through the mean. The second is the usual contrast of two augmented views. Each
+    view is a separate batch for the projector's batch normalization, as in the released code, so
+    that views do not share statistics.
 
     Args:
         in_channels: Size of the pooled features.
         views: Two views or more.
-        target: What a view is contrasted with, ``'mean'`` or ``'pair'``.
+        target: Contrast with the mean of all views, ``'mean'``, or of pairs of views, ``'pair'``.
         hidden_dim, embedding_dim: Sizes of the projector.
-        streams: Number of equal parts of the feature, one after another, that are contrasted by
-            projectors of their own; their losses are summed, so that no stream can leave the work
-            to another. Our choice.
-        loss: Of two sets of projections.
-        inputs: View -> name of its input ``(B, D)``, where that is not ``'<view>.pooled'``.
+        streams: Number of equal, consecutive parts of the feature. Each has its own projector and
+            contrast; the losses are summed, so that every stream must learn. Our choice.
+        loss: Loss of two sets of projections.
+        inputs: View -> name of its input ``(B, D)``, by default ``'<view>.pooled'``.
     """
 
     def __init__(
@@ -65,17 +64,15 @@ class ContrastHead(PretextHead):
         )
 
     def terms(self, **pooled: Tensor) -> Terms:
-        """NT-Xent, and how often a view's partner is the most similar row.
+        """Compute NT-Xent, its accuracy, and projections ``(B, views, streams * embedding_dim)``.
 
-        With ``target='mean'`` that partner is the mean of the other views: in the mean of all, any
-        row would find its own part, whatever the views have in common.
-
-        Chance is 1 / (2 * B - 1), B the clips of all processes' batches. Projections
-        ``(B, views, streams * embedding_dim)``.
+        The accuracy is the share of rows whose partner is the most similar row. With
+        ``target='mean'`` the partner is the mean of the other views, since the mean of all views
+        contains the row itself. Chance is 1 / (2 * B - 1) for B clips of all processes.
         """
         parts = [pooled[view].chunk(len(self.projectors), dim=1) for view in self.inputs]
-        found = [self._contrast(*pair) for pair in zip(self.projectors, zip(*parts))]
-        losses, hits, projected = zip(*found)
+        outputs = [self._contrast(*pair) for pair in zip(self.projectors, zip(*parts))]
+        losses, hits, projected = zip(*outputs)
         rows = 2 * len(losses[0]) * get_world_size()
         return dict(
             loss=Term(torch.stack(losses).sum(0)),
@@ -91,11 +88,11 @@ class ContrastHead(PretextHead):
         projected = torch.stack([projector(feature) for feature in features])  # (views, B, E)
         pairs = list(combinations(projected, 2))
         if self.target == 'mean':
-            pairs = [(one, projected.mean(0)) for one in projected]
+            pairs = [(view, projected.mean(0)) for view in projected]
         rows = [self.loss_module(*pair) for pair in pairs]  # (2, B) each
         loss = torch.stack([row['loss'] for row in rows]).mean((0, 1))
         if self.target == 'mean':
-            apart = projected.detach()
-            rows = [self.loss_module(one, apart.sum(0) - one) for one in apart]
+            detached = projected.detach()
+            rows = [self.loss_module(view, detached.sum(0) - view) for view in detached]
         hits = torch.stack([row['hit'] for row in rows]).mean((0, 1))
         return loss, hits, projected.transpose(0, 1)

@@ -15,22 +15,22 @@ from .terms import Terms, mean_term
 
 @MODELS.register_module()
 class FrameGuidanceHead(PretextHead):
-    """Agree with a teacher of images on each frame of a clip.
+    """Agree with an image teacher on each frame of a clip.
 
     With ``s_t`` the mean of the student's map at time t over its positions, ``z_t`` the teacher's
     embedding of that frame, standardized (:class:`RunningStandardizer`), and ``r`` a linear map::
 
         loss = mean over valid t of  1 - cos(r(s_t), z_t)
 
-    With few videos, one target a clip is little to learn from; one a frame is many times as much.
-    DTG-Net as published compares clips; comparing frames is our choice.
+    Targets of frames give few videos many more targets than targets of clips. DTG-Net as published
+    compares clips; comparing frames is our choice.
 
     Args:
-        in_channels: Of the map.
-        channels: Of the teacher's embedding.
-        inputs: Of ``feature_map`` ``(B, C, T', H', W')``, ``target`` ``(B, T, D)`` and
-            ``valid``, bool ``(B, T)``. Where the student has fewer frames, ``T' < T``, the target
-            is averaged over those that became one.
+        in_channels: Channels of the map.
+        channels: Channels of the teacher's embedding.
+        inputs: Names of ``feature_map`` ``(B, C, T', H', W')``, ``target`` ``(B, T, D)`` and
+            ``valid``, bool ``(B, T)``. If the student has fewer frames, ``T' < T``, the target is
+            averaged over the frames of each of its frames.
     """
 
     inputs = dict(
@@ -49,7 +49,7 @@ class FrameGuidanceHead(PretextHead):
         self.reader = nn.Linear(in_channels, channels)
 
     def terms(self, feature_map: Tensor, target: Tensor, valid: Tensor) -> Terms:
-        """The loss; the mean cosine beside it, of which 0 is no better than the mean embedding."""
+        """Compute the loss and the mean cosine; 0 is the cosine of the mean embedding."""
         frames = feature_map.flatten(3).mean(3).transpose(1, 2)  # (B, T', C)
         weight = valid.to(frames.dtype)[:, None]  # (B, 1, T)
         steps = frames.shape[1]

@@ -11,7 +11,7 @@ from .classification import ClassificationHead
 
 @MODELS.register_module()
 class JigsawHead(ClassificationHead):
-    """Recognize in which order the segments of a shuffled clip lie.
+    """Recognize the order of the segments of a shuffled clip.
 
     ``cross_entropy(W2 relu(batch_norm(W1 feature)), permutation)`` over all ``segments!`` orders,
     numbered as :func:`itertools.permutations` lists them. As published (MS2L, arXiv 2010.05599, and
@@ -21,7 +21,7 @@ class JigsawHead(ClassificationHead):
         in_channels: Size of the pooled feature.
         segments: Number of segments that the pipeline shuffles.
         hidden_dim: Size of the hidden layer.
-        inputs: Of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B,)``, 0..segments!-1.
+        inputs: Names of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B,)``, 0..segments!-1.
     """
 
     inputs = dict(pooled='shuffled.pooled', label='targets.shuffled.permutation')

@@ -20,24 +20,24 @@ from .terms import Term, Terms, mean_term
 
 @MODELS.register_module()
 class MotionPredictionHead(PretextHead):
-    """Predict the whole clip from the features of one whose end is masked.
+    """Predict a whole clip from the features of the clip with a masked end.
 
-    A GRU of two layers over the student's frames and a linear layer to the coordinates of all
-    persons; mean squared error. As published (MS2L, arXiv 2010.05599, and its released code, which
-    leaves the decoder at torch's own initialization), but for what counts, see
-    :class:`MotionLoss`.
+    The decoder is a GRU of two layers over the student's frames and a linear layer to the
+    coordinates of all persons; the loss is the mean squared error. This is as published (MS2L,
+    arXiv 2010.05599, and its released code, with torch's own initialization of the decoder), except
+    for the frames that count, see :class:`MotionLoss`.
 
-    Works on any backbone (our choice): features are averaged over joints and over the persons
-    present, and where the map has fewer frames than the clip, frame t reads the map's frame
+    It works with any backbone (our choice): features are averaged over joints and over the present
+    persons. If the map has fewer frames than the clip, frame t reads the map's frame
     ``floor(t * T' / T)``.
 
     Args:
         in_channels: Channels of the feature map.
         layout: Name of the joint layout.
         num_persons, coordinates: M and C of the clip.
-        hidden_size, num_layers: Of the decoder.
-        loss: Of predicted and real clips.
-        inputs: Of ``feature_map`` ``(B, M', C', T', V')`` of the masked clip, ``masked``
+        hidden_size, num_layers: Size of the decoder.
+        loss: Loss of predicted and real clips.
+        inputs: Names of ``feature_map`` ``(B, M', C', T', V')`` of the masked clip, ``masked``
             and ``clip`` ``(B, M, T, V, C)``, 0 in the padding, and ``valid`` bool ``(B, M, T)``.
     """
 
@@ -63,30 +63,30 @@ class MotionPredictionHead(PretextHead):
         self.output = nn.Linear(hidden_size, num_persons * self.shape[1] * coordinates)
 
     def terms(self, feature_map: Tensor, masked: Tensor, clip: Tensor, valid: Tensor) -> Terms:
-        """Squared error, and the mean distance of the joints in the unit of the coordinates.
+        """Compute the squared error, and mean distances of joints in units of the coordinates.
 
-        ``error`` is of all frames, ``error_masked`` of those that were not shown. Beside each
-        is that of who copies what is shown and holds its last frame.
+        ``error`` is over all frames, ``error_masked`` over the masked frames. For comparison, both
+        are also computed for a copy of the shown frames that repeats the last one.
         """
         option = '--cfg-options model.heads.motion.coordinates={}'
         check_skeleton_shape('MotionPredictionHead', clip, self.shape, option)
         frames = self._frames(feature_map, valid)
         decoded = run_packed_gru(self.decoder, frames, clip_lengths(valid))
         prediction = self.output(decoded).unflatten(2, self.shape).transpose(1, 2)
-        found: Terms = dict(loss=mean_term(*self.loss_module(prediction, clip, valid)))
+        terms: Terms = dict(loss=mean_term(*self.loss_module(prediction, clip, valid)))
         shown = clip_lengths(valid_frames(masked))[:, None, None]  # (B, 1, 1)
         hidden = valid & (torch.arange(valid.shape[2], device=valid.device) >= shown)
         for suffix, answer in (('', prediction), ('_repeat_last', hold_last(masked))):
             distance = (answer - clip).detach().norm(dim=4).mean(3)  # (B, M, T)
             for name, frames in (('error', valid), ('error_masked', hidden)):
-                # The mean over clips, of whatever length; one may have no masked frame.
-                some = frames.flatten(1).any(1)
-                found[name + suffix] = Term(mean_term(distance, frames).value, some)
-        return dict(**found, coordinates=prediction)
+                # The mean over clips, independent of length. A clip may have no masked frame.
+                has_frames = frames.flatten(1).any(1)
+                terms[name + suffix] = Term(mean_term(distance, frames).value, has_frames)
+        return dict(**terms, coordinates=prediction)
 
     @staticmethod
     def _frames(feature_map: Tensor, valid: Tensor) -> Tensor:
-        """The feature of each of the clip's frames, ``(B, M', C', T', V') -> (B, T, C')``."""
+        """Feature of each frame of the clip, ``(B, M', C', T', V') -> (B, T, C')``."""
         features = feature_map.mean(4)  # (B, M', C', T')
         if feature_map.shape[1] > 1:
             present = valid.any(2).to(features.dtype)  # (B, M)
@@ -96,14 +96,14 @@ class MotionPredictionHead(PretextHead):
         time = valid.shape[2]
         if features.shape[1] == time:
             return features
-        # Frame t of L valid ones reads one below ceil(L * T' / T): never a padded one.
+        # A frame t < L of L valid frames reads a frame below ceil(L * T' / T): never padding.
         return features[
             :, torch.arange(time, device=feature_map.device) * features.shape[1] // time
         ]
 
 
 def hold_last(masked: Tensor) -> Tensor:
-    """Clips ``(B, M, T, V, C)`` whose last frame that shows anybody stays to the end."""
+    """Repeat the last frame with a person to the end of each clip, ``(B, M, T, V, C)``."""
     last = clip_lengths(valid_frames(masked)) - 1  # (B,)
     frame = torch.arange(masked.shape[2], device=masked.device).minimum(last[:, None])  # (B, T)
     return masked.gather(2, frame[:, None, :, None, None].expand_as(masked))

@@ -1,4 +1,4 @@
-"""Human parsing, distilled from a teacher."""
+"""Distillation of human parsing from a teacher."""
 
 from __future__ import annotations
 
@@ -18,34 +18,36 @@ from .terms import Term, Terms, known_term, mean_term
 
 @MODELS.register_module()
 class ParsingDistillationHead(PretextHead):
-    """Predict the parts of the person in each frame as a parsing teacher does.
+    """Predict the parts of the person in each frame like a parsing teacher.
 
     With ``d`` the loss of a pixel and ``w = 1 + (person_weight - 1) * (1 - background)`` of the
     teacher::
 
         loss = sum of w * d / sum of w,   over the pixels that count
 
-    A pixel counts unless it lies outside the frame, its frame only fills up the clip, or the
-    teacher finds nobody in the frame: fewer than ``min_person`` of the pixels are more likely a
-    person than background. A video without anybody therefore has no loss. That a parser is
-    distilled is HCPG's (arXiv 2204.12729); decoder, weights and this rule are our choice. So is
-    that the decoder starts at ``background_share``, or hundreds of steps teach nothing but how rare
-    a person is (as Lin et al., arXiv 1708.02002, section 3.3, start a detector).
+    A pixel does not count if it lies outside the frame, if its frame is padding, or if the teacher
+    finds no person in the frame. The teacher finds a person if at least ``min_person`` of the
+    pixels are more likely a person than background. A video without a person has no loss.
+
+    The distillation of a parser is HCPG's (arXiv 2204.12729); decoder, weights and this rule are
+    our choice. The decoder starts with the probability ``background_share``, like the detector of
+    Lin et al. (arXiv 1708.02002, section 3.3); otherwise hundreds of steps only teach how rare a
+    person is.
 
     Args:
         in_channels: Channels of the map.
-        num_parts: Channels C of the part maps: the background first, or 1, the person alone.
+        num_parts: Channels C of the part maps: the background first, or 1, only the person.
         map_size: (h, w) of the part maps, the ``map_size`` of TransformViews.
         adapter: Input of the view: ``'feature_map'`` or the name of an adapter.
         frames_per_step: Frames of the clip for a step of the map.
         hidden_dim: Channels of the decoder.
-        person_weight: Weight of a person's pixel, that of the background is 1.
-        min_person: Share of a frame, 0..1.
+        person_weight: Weight of a person's pixel; the background has weight 1.
+        min_person: Smallest share of a frame that is a person, 0..1.
         background_share: Probability of the background before training, at the loss's temperature,
-            above 0 and below 1; the parts share the rest alike.
+            above 0 and below 1; the parts share the rest equally.
         view: The view whose parts are predicted.
-        loss: Of logits and the teacher's distribution at each pixel.
-        inputs: Of ``features`` ``(B, C', T', H', W')``, the teacher's ``parts``
+        loss: Loss of logits and the teacher's distribution at each pixel.
+        inputs: Names of ``features`` ``(B, C', T', H', W')``, the teacher's ``parts``
             ``(B, T, C, h, w)`` in 0..1, and ``valid`` bool ``(B, T)``.
     """
 
@@ -83,7 +85,7 @@ class ParsingDistillationHead(PretextHead):
         )
 
     def terms(self, features: Tensor, parts: Tensor, valid: Tensor) -> Terms:
-        """The weighted divergence, mean overlap, share of frames that count; the part maps."""
+        """Compute the divergence, the overlap, the share of frames that count, and part maps."""
         size = (parts.shape[1], *self.map_size)
         logits = self.decoder(features, size).float()  # (B, T, C, h, w)
         if parts.shape != logits.shape:
@@ -95,15 +97,15 @@ class ParsingDistillationHead(PretextHead):
         teacher = as_distribution(parts.detach().float())  # (B, T, max(C, 2), h, w)
         known = teacher.sum(2) > 0  # (B, T, h, w)
         person = (teacher[:, :, 0] < 0.5) & known
-        found = person.float().mean((2, 3)) >= self.min_person  # (B, T)
-        valid_pixels = known & (found & valid)[..., None, None]
+        has_person = person.float().mean((2, 3)) >= self.min_person  # (B, T)
+        valid_pixels = known & (has_person & valid)[..., None, None]
         weight = 1 + (self.person_weight - 1) * (1 - teacher[:, :, 0])
         overlap = part_overlap(part_logits(logits), teacher, valid_pixels)  # (B,)
         maps = logits.sigmoid() if logits.shape[2] == 1 else logits.softmax(2)
         return dict(
             loss=mean_term(self.loss_module(logits, teacher), weight * valid_pixels),
             mean_iou=known_term(overlap),
-            # All background has no overlap with any part.
+            # Maps of background only do not overlap any part.
             mean_iou_constant=known_term(0 * overlap),
             valid_fraction=Term(valid_pixels.any(3).any(2).float().mean()),
             maps=maps,

@@ -13,30 +13,30 @@ from mmact_ssl.registry import MODELS
 from .pretext_head import PretextHead, build_loss
 from .terms import Term, Terms, mean_term
 
-DRAWS = 8  # of each clip in evaluation
+DRAWS = 8  # futures of each clip in evaluation
 
 
 @MODELS.register_module()
 class PosePredictionHead(PretextHead):
-    """Predict the poses of the future from the dynamic feature, against a discriminator.
+    """Predict future poses from the dynamic feature ``f_d``, against a discriminator.
 
-    ``loss = read + joints + adversarial``: the distance of observed poses that a linear map reads
-    from ``f_d``; that of the best of some drawn futures, which continue the read pose (variety
-    loss, Gupta et al., CVPR 2018); and both sides of a GAN whose discriminator also
-    refuses real futures under another clip's ``f_d``. A conditional GAN for future poses is
-    published (arXiv 2401.07584, abstract); its form is our choice.
+    ``loss = read + joints + adversarial``. ``read`` is the error of observed poses that a linear
+    map computes from ``f_d``. ``joints`` is the error of the best of some drawn futures, which
+    continue this pose (variety loss, Gupta et al., CVPR 2018). ``adversarial`` are both sides of a
+    GAN; its discriminator must also reject real futures under another clip's ``f_d``. A conditional
+    GAN for future poses is published (arXiv 2401.07584, abstract); its form is our choice.
 
     Args:
         in_channels: Channels of the dynamic map.
         num_joints: Joints of the poses' layout.
-        observed_frames: Last observed poses that are read from ``f_d``.
+        observed_frames: Number of last observed poses that the linear map computes.
         noise_dim, hidden_dim: See :class:`PoseGenerator`.
-        samples: Futures that training draws of each clip.
-        hint_dropout: Share of training clips that are read from ``f_d`` alone; the rest start at
-            the last observed pose, evaluation never does. See docs/studies/csvr.md for why.
-        loss: Of joints, in units of half the view's side.
-        adversarial: Of the GAN; None leaves a plain regression without discriminator.
-        inputs: Of ``dynamic`` ``(B, C, T', H', W')``, ``observed`` and ``future``
+        samples: Futures of each clip in training.
+        hint_dropout: Share of training clips whose futures start at the computed pose, as all do in
+            evaluation; the others start at the last observed pose (see docs/studies/csvr.md).
+        loss: Loss of joints, in units of half the view's side.
+        adversarial: Loss of the GAN; None leaves a plain regression without discriminator.
+        inputs: Names of ``dynamic`` ``(B, C, T', H', W')``, ``observed`` and ``future``
             ``(B, T, V, 3)`` (x, y as fractions of the view, visibility), and their valid frames,
             bool ``(B, T)``.
     """
@@ -83,7 +83,7 @@ class PosePredictionHead(PretextHead):
         future: Tensor,
         future_valid: Tensor,
     ) -> Terms:
-        """Losses; errors of one draw, the best and the mean of all; how the discriminator does."""
+        """Compute the losses, the errors of the draws, and the discriminator's accuracy."""
         last = slice(-self.observed_frames, None)
         known, known_weight = centered(observed[:, last], observed_valid[:, last])
         target, weight = centered(future, future_valid)  # (B, T, V, 2), (B, T, V)
@@ -95,11 +95,11 @@ class PosePredictionHead(PretextHead):
         start = known[:, -1].where(shown[..., None], read[:, -1])
         count = self.samples if self.training else DRAWS
         draws = self.generator(feature, start, shown, target.shape[1], count)
-        # All draws as one batch: a GPU waits for each operation that is started.
+        # All draws are one batch, because a GPU has a fixed cost for each operation.
         targets, weights = (x.expand(count, *x.shape).flatten(0, 1) for x in (target, weight))
         distances = mean_term(self.loss_module(draws.flatten(0, 1), targets, weights), weights)
         best = distances.value.unflatten(0, (count, -1)).amin(0)
-        found: Terms = dict(
+        terms: Terms = dict(
             loss_read=mean_term(self.loss_module(read, known, known_weight), known_weight),
             loss_joints=Term(best, weight.flatten(1).sum(1)),
         )
@@ -108,13 +108,13 @@ class PosePredictionHead(PretextHead):
             poses = (self.discriminator, target, draws[0], weight, condition)
             wrong = (weight, of_another_sample(condition))
             sides = self.adversarial(*poses, wrong=wrong, iteration=self.iteration)
-            found['loss_generator'] = Term(sides.generator, has_future)
-            found['loss_discriminator'] = Term(sides.discriminator, has_future)
-            found['discriminator_accuracy'] = Term(sides.accuracy, has_future)
-            found['discriminator_matched'] = Term(sides.matched, has_future)
-        # Errors are of clips without a hint, over joints seen then and in the last observed frame.
+            terms['loss_generator'] = Term(sides.generator, has_future)
+            terms['loss_discriminator'] = Term(sides.discriminator, has_future)
+            terms['discriminator_accuracy'] = Term(sides.accuracy, has_future)
+            terms['discriminator_matched'] = Term(sides.matched, has_future)
+        # Errors are over clips without a hint, and joints that are also seen in the last frame.
         both = weight * ((known_weight[:, -1] > 0) & ~hinted)[:, None]
         has_both = both.flatten(1).any(1).to(both.dtype)
         for name, error in draw_errors(draws, target, both, known[:, -1:]).items():
-            found[name] = Term(error, has_both)
-        return dict(**found, poses=(draws[0] + 1) / 2)
+            terms[name] = Term(error, has_both)
+        return dict(**terms, poses=(draws[0] + 1) / 2)

@@ -18,38 +18,38 @@ from .terms import Term, Terms, stack_terms
 
 
 def build_loss(config: dict) -> nn.Module:
-    """Build a loss, of this package unless its type names another scope."""
+    """Build a loss in this package's scope, unless its type has another scope."""
     return MODELS.build({'_scope_': SCOPE, **config})
 
 
 class PretextHead(BaseModule):
-    """A pretext task: :meth:`terms` turns named inputs into losses, metrics and outputs.
+    """Pretext task: :meth:`terms` computes losses, metrics and outputs from named inputs.
 
-    A head names its inputs; the trainer hands it exactly these, as keyword arguments, so that a
-    head cannot depend on another one. docs/inputs.md explains the names:
+    A head names its inputs. The model passes exactly these as keyword arguments, so that a head
+    cannot depend on another head. docs/inputs.md explains the names:
 
-    - ``'<view>'``: frames, normalized, ``(B, C, T, H, W)``, or skeletons ``(B, M, T, V, C)``;
-    - ``'<view>.feature_map'``, ``'<view>.pooled'``, ``'<view>.<adapter>'``: of the student;
-    - ``'<view>.momentum_feature_map'`` and so on: the same of the momentum encoder, no gradient;
+    - ``'<view>'``: normalized frames ``(B, C, T, H, W)``, or skeletons ``(B, M, T, V, C)``;
+    - ``'<view>.feature_map'``, ``'<view>.pooled'``, ``'<view>.<adapter>'``: the student's features;
+    - ``'<view>.momentum_feature_map'`` and so on: the momentum encoder's features, no gradient;
     - ``'targets.<view>.<name>'``: from the pipeline or a teacher; ``targets.<view>.valid``, bool
       ``(B, T)`` or ``(B, M, T)``, is False for padding; ``targets.sample.<name>``: of the sample.
 
-    The adversary's optimizer trains parameters under attributes named ``discriminator…``.
-    ``progress`` (0..1) and ``iteration`` are those of the training.
+    A discriminator must be in an attribute whose name starts with ``discriminator``, since it has
+    its own optimizer. ``progress`` (0..1) and ``iteration`` are those of the training.
 
     Args:
-        inputs: Argument -> input, in place of the class's own.
+        inputs: Argument -> input, replacing the class's own inputs.
         loss: Config of the loss, a registered module.
-        names: Filled into the class's inputs, e.g. ``view='clip'`` for ``'{view}.pooled'``.
+        names: Values for the class's inputs, e.g. ``view='clip'`` for ``'{view}.pooled'``.
     """
 
     inputs: dict[str, str] = {}
     progress: float = 0.0
     iteration: int = 0
-    # Parts of the names of losses whose size does not tell how far a task is.
+    # Parts of the names of losses whose size does not measure a task's progress.
     adversarial_names: ClassVar[tuple[str, ...]] = ('generator', 'discriminator')
-    # Parts of the names of metrics that say nothing of the student: what others are compared with,
-    # see mmact_ssl.evaluation.pretext_metric.trivial_answer.
+    # Parts of the names of metrics that do not depend on the student, such as trivial answers, see
+    # mmact_ssl.evaluation.pretext_metric.trivial_answer.
     reference_names: ClassVar[tuple[str, ...]] = ('chance', 'repeat_last', 'constant', 'confidence')
 
     def __init__(
@@ -67,27 +67,27 @@ class PretextHead(BaseModule):
 
     @property
     def needs_losses(self) -> bool:
-        """True while gradients are on; :meth:`predict` makes no losses."""
+        """True while gradients are enabled; :meth:`predict` computes no losses."""
         return torch.is_grad_enabled()
 
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
-        """The head's own momentum copies, each with what it follows."""
+        """The head's own momentum copies, each with its source network."""
         return []
 
     @abstractmethod
     def terms(self, *args: Any, **inputs: Any) -> Terms:
-        """The task's equation.
+        """Compute the task's equation.
 
         Returns:
-            By name: a :class:`Term` is a loss to minimize if its name contains ``loss``, else a
-            metric; a tensor is an output for :meth:`predict`, batch axis first. Balancers do not
+            {name: value}. A :class:`Term` is a loss to minimize if its name contains ``loss``, else
+            a metric. A tensor is an output for :meth:`predict`, batch axis first. Balancers do not
             read losses whose names contain ``generator`` or ``discriminator``.
         """
 
     def loss(self, **inputs: Any) -> dict[str, Tensor]:
-        """Means of all terms: of losses over all processes, of metrics over this one's samples.
+        """Compute the means of losses over all processes, and of metrics over this process.
 
-        The losses share one graph: their sum is what can be differentiated.
+        The losses share a graph: differentiate their sum.
         """
         terms = self.terms(**inputs)
         losses, metrics, means = dict[str, Term](), dict[str, Term](), dict[str, Tensor]()
@@ -103,18 +103,18 @@ class PretextHead(BaseModule):
             means.update(zip(losses, global_mean(*stack_terms(losses))))
         if metrics:
             values, weight = stack_terms(metrics)
-            # 0 / 0 is NaN, which ShortLogProcessor leaves out: nothing counts in this batch.
+            # If nothing counts in a batch, 0 / 0 is NaN, which ShortLogProcessor leaves out.
             means.update(zip(metrics, (values.detach() * weight).sum(1) / weight.sum(1)))
         return {name: means[name] for name in terms if name in means}
 
     @torch.no_grad()
     def predict(self, **inputs: Any) -> dict[str, Tensor]:
-        """Metrics ``(B,)``, NaN for samples that do not count, and outputs, batch axis first."""
-        found = {}
+        """Compute metrics ``(B,)``, NaN for samples that do not count, and outputs ``(B, ...)``."""
+        outputs = {}
         for name, term in self.terms(**inputs).items():
             if not isinstance(term, Term):
-                found[name] = term
+                outputs[name] = term
             elif term.value.ndim and 'loss' not in name:
                 value, weight = term
-                found[name] = value if weight is None else value.where(weight > 0, float('nan'))
-        return found
+                outputs[name] = value if weight is None else value.where(weight > 0, torch.nan)
+        return outputs

@@ -21,29 +21,29 @@ from .terms import Term, Terms
 
 @MODELS.register_module()
 class PromptMatchingHead(PretextHead):
-    """Match each clip with a sentence about it, without calling all others wrong.
+    """Match each clip with its sentence, with soft targets for similar pairs.
 
     With ``z``, ``w`` the projected skeletons and sentences at unit length, ``S_ij = z_i . w_j``,
-    ``S'`` the same of the moving averages, ``K`` the cosines among the sentences (for the rows of
+    ``S'`` the same for the moving averages, ``K`` the cosines among the sentences (for the rows of
     skeletons) or among the skeletons (for the rows of sentences)::
 
         alike  = beta * softmax(K / tau_k) + (1 - beta) * softmax(S' / tau_k)
         target = (1 - alpha) * identity + alpha * alike
         loss   = (cross_entropy(target, softmax(S / tau)) + that from sentences to skeletons) / 2
 
-    over the pairs of all processes that have a sentence; ``K`` is of the averages where there
-    are any. Both kinds of soft targets and their rise are C2VL's (arXiv 2405.20606); formulas,
+    over the pairs of all processes with a sentence. With moving averages, ``K`` is computed from
+    them. Both kinds of soft targets and the growing alpha are C2VL's (arXiv 2405.20606); formulas,
     ``alpha = alpha_max * (1 - cos(pi * progress)) / 2`` and numbers are our choice.
 
     Args:
         in_channels, prompt_channels: Sizes of the pooled features, and of the cached embeddings.
-        view, target: What is matched: the target has one embedding a clip, of text or video.
-        cross_consistency: Use ``S'``. Off: the self-similarity alone softens the targets.
-        hidden_dim, embedding_dim, momentum: Of the projectors, and of their moving averages.
-        alpha_max, schedule: Of alpha, ``'cosine'`` or ``'constant'``; 0: targets stay hard.
-        streams: Parts of the feature, each with projectors of its own.
-        loss: Of queries, keys and their soft targets; holds tau, tau_k and beta.
-        inputs: Of ``pooled`` and, with cross-consistency, ``momentum_pooled`` ``(B, C)``,
+        view, target: View and target to match; a target is a clip's embedding of text or video.
+        cross_consistency: Use ``S'``. Off: only the self-similarity softens the targets.
+        hidden_dim, embedding_dim, momentum: Sizes of the projectors, and their averages' momentum.
+        alpha_max, schedule: Largest alpha (0: hard targets), ``'cosine'`` or ``'constant'``.
+        streams: Number of parts of the feature, each with its own projectors.
+        loss: Loss of queries, keys and their soft targets, with tau, tau_k and beta.
+        inputs: Names of ``pooled`` and, with cross-consistency, ``momentum_pooled`` ``(B, C)``,
             ``prompt`` ``(B, 1, P)``, ``valid`` bool ``(B,)``.
     """
 
@@ -92,11 +92,11 @@ class PromptMatchingHead(PretextHead):
         return list(zip(copies, (self.skeleton_projector, self.prompt_projector)))
 
     def embed(self, pooled: Tensor, prompt: Tensor) -> tuple[Tensor, Tensor]:
-        """Skeletons ``(B, C)`` and sentences ``(B, 1, P)`` as S unit vectors, ``(B, S * D)``."""
+        """Embed skeletons ``(B, C)``, sentences ``(B, 1, P)`` as S unit vectors, ``(B, S * D)``."""
         return self.skeleton_projector(pooled), self.prompt_projector(unit_sentence(prompt))
 
     def terms(self, pooled: Tensor, prompt: Tensor, valid: Tensor, **momentum: Tensor) -> Terms:
-        """Loss of both directions; whether clip and sentence find each other, beside chance."""
+        """Compute the loss, and accuracy and chance level of both directions."""
         spaces = [*self.embed(pooled, prompt)]
         if momentum:
             with torch.no_grad():

@@ -18,16 +18,16 @@ from .terms import Term, Terms
 
 @MODELS.register_module()
 class RecognitionHead(PretextHead):
-    """The classifier of any mmaction2 recognizer, trained together with the pretext tasks.
+    """Classifier of any mmaction2 recognizer, trained together with the pretext tasks.
 
-    For joint end-to-end training (DTG-Net's second use, arXiv 2006.07609). The student's backbone
-    and this head's ``cls_head`` together are the recognizer: ``tools/evaluate.py joint`` tests
-    them as one, ``tools/publish_model.py --classifier`` exports them as one.
+    It serves joint end-to-end training (DTG-Net's second use, arXiv 2006.07609). The student's
+    backbone and this head's ``cls_head`` form the recognizer that ``tools/evaluate.py joint`` tests
+    and ``tools/publish_model.py --classifier`` exports.
 
     Args:
         cls_head: Config of an mmaction2 head with its ``num_classes`` and loss, e.g.
             ``mmaction.I3DHead`` on a 3D student, ``mmaction.TSNHead`` on a 2D one.
-        inputs: Of ``feature_map`` ``(B, C, T, H, W)``, ``label`` int64 ``(B,)``, -1 = none.
+        inputs: Names of ``feature_map`` ``(B, C, T, H, W)``, ``label`` int64 ``(B,)``, -1 = none.
     """
 
     inputs = dict(feature_map='clip.feature_map', label='targets.sample.label')
@@ -44,37 +44,37 @@ class RecognitionHead(PretextHead):
                 'RecognitionHead: cls_head.num_classes is 0: it needs labels, prepare the data set '
                 'with them (--labels TABLE)'
             )
-        # Its parts, such as the loss, are named without scope and are mmaction2's.
+        # Its parts, such as the loss, have no scope in their names and are mmaction2's.
         self.cls_head = MODELS.build({**cls_head, '_scope_': 'mmaction'})
-        # mmaction2's heads for 2D students want the frames in the batch's axis and their number.
+        # mmaction2's heads for 2D students need the frames in the batch axis, and their number.
         self.of_frames = 'num_segs' in inspect.signature(self.cls_head.forward).parameters
 
     def terms(self, feature_map: Tensor, label: Tensor) -> Terms:
-        """The head's own losses and accuracy over the labeled clips; scores ``(B, K)``."""
+        """Compute the head's own losses and accuracy over the labeled clips; scores ``(B, K)``."""
         scores = self._scores(feature_map)
         labeled = label >= 0
         hit = (scores.argmax(1) == label).to(scores.dtype)
-        # Not a term: the log has the head's own accuracies, and a zero without labels would enter
-        # their mean.
+        # Outputs, not terms: the log contains the head's own accuracies, and the zero of a batch
+        # without labels would enter their mean.
         chance = torch.full_like(hit, 1 / scores.shape[1])
         nan = float('nan')
-        found: Terms = dict(
+        terms: Terms = dict(
             accuracy=hit.masked_fill(~labeled, nan),
             chance=chance.masked_fill(~labeled, nan),
             scores=scores,
         )
         if not self.needs_losses:
-            return found
-        # Of all processes: a loss may weigh classes, and means over unequally many clips would not
-        # average to the mean over all. Single precision, because numpy reads the scores.
+            return terms
+        # Scores of all processes: a loss may weigh classes, and processes may have unequal numbers
+        # of labeled clips. Single precision, because numpy reads the scores.
         everyone, labels = gather_with_gradient(scores.float())[0], gather(label)
         is_labeled = labels >= 0
         if not is_labeled.any():
-            return dict(**found, loss_cls=Term(scores.sum() * 0))
-        samples = [ActionDataSample().set_gt_label(one) for one in labels[is_labeled].tolist()]
+            return dict(**terms, loss_cls=Term(scores.sum() * 0))
+        samples = [ActionDataSample().set_gt_label(n) for n in labels[is_labeled].tolist()]
         for name, value in self.cls_head.loss_by_feat(everyone[is_labeled], samples).items():
-            found[name] = Term(torch.as_tensor(value, device=label.device))
-        return found
+            terms[name] = Term(torch.as_tensor(value, device=label.device))
+        return terms
 
     def _scores(self, feature_map: Tensor) -> Tensor:
         """Class scores ``(B, K)`` of a map ``(B, C, T, H, W)``."""

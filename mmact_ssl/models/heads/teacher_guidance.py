@@ -20,35 +20,35 @@ from .terms import Term, Terms
 
 @MODELS.register_module()
 class TeacherGuidanceHead(PretextHead):
-    """Find the other clip of the same video, as each teacher sees it.
+    """Find the other clip of the same video among the features of each teacher.
 
     With ``s(A)``, ``s(B)`` the student's features of two clips of a video, ``t_k(A)``, ``t_k(B)``
-    those of teacher k and ``p_k`` a projector::
+    those of teacher k, and ``p_k`` a projector::
 
         contrast_k  = (  info_nce(p_k(s(A)), t_k(B))  +  info_nce(p_k(s(B)), t_k(A))  ) / 2
         agreement_k = (  1 - cos(p_k(s(A)), t_k(A))   +   1 - cos(p_k(s(B)), t_k(B))  ) / 2
         loss_k      = contrast * contrast_k  +  agreement * agreement_k
         loss        = the teachers' losses by their weights
 
-    Source: DTG-Net (arXiv 2006.07609) asks for this consistency and weighs its teachers
-    differently; InfoNCE, agreement, projectors and the kinds of weights are our choice. A contrast
-    of student against student is a task of its own, :class:`ContrastHead`. ``t_k`` is a
-    :class:`PooledTarget`; a video of which a pose teacher finds nobody in one of the clips has no
-    loss with it and is excluded from all negatives. A teacher's confidence, which one kind of
-    weights reads, is the softmax that its own ``t_k(A)`` gives to its own ``t_k(B)``.
+    Source: DTG-Net (arXiv 2006.07609) trains this consistency and weighs its teachers differently;
+    InfoNCE, agreement, projectors and the kinds of weights are our choice. A contrast of student
+    against student is another task, :class:`ContrastHead`. ``t_k`` is a :class:`PooledTarget`. If a
+    pose teacher finds no person in one of a video's clips, the video has no loss for this teacher
+    and is excluded from all negatives. A teacher's confidence, for confidence weights, is the
+    softmax probability of its own ``t_k(B)`` for its own ``t_k(A)``.
 
     Args:
         in_channels: Size of the pooled features.
         teachers: Name -> arguments of :class:`PooledTarget`; None switches a teacher off.
         views: The two clips.
         weights: Config of a :class:`TeacherWeights`, without its teachers.
-        contrast: Weight of finding the other clip of the video, ``>= 0``.
-        agreement: Weight of agreeing with the teacher on the same clip, ``>= 0``.
-        hidden_dim: Of the projectors; 0: linear ones.
-        loss: Of the contrast.
-        inputs: Argument -> name of its input, where that is not ``'<view>.pooled'`` ``(B, C)``,
-            ``'targets.<view>.valid'`` bool ``(B, T)`` or ``'targets.<view>.<teacher>'``
-            ``(B, T, ...)``, ``(B, 1, ...)`` from a teacher that reads whole clips.
+        contrast: Weight of the contrast with the other clip of the video, ``>= 0``.
+        agreement: Weight of the agreement with the teacher on the same clip, ``>= 0``.
+        hidden_dim: Hidden size of the projectors; 0: linear projectors.
+        loss: Loss of the contrast.
+        inputs: Argument -> name of its input. Defaults: ``'<view>.pooled'`` ``(B, C)``,
+            ``'targets.<view>.valid'`` bool ``(B, T)`` and ``'targets.<view>.<teacher>'``
+            ``(B, T, ...)``, or ``(B, 1, ...)`` from a teacher of clips.
     """
 
     def __init__(
@@ -79,37 +79,37 @@ class TeacherGuidanceHead(PretextHead):
         self.weights = MODELS.build({**weights, 'teachers': list(teachers)})
 
     def terms(self, **inputs: Tensor) -> Terms:
-        """The weighted loss; of each teacher error, hits, chance, confidence, weight.
+        """Compute the loss, and each teacher's error, accuracy, chance, confidence and weight.
 
-        And how alike the second clips (columns) are to the first ones (rows), ``(B, B)``, -1..1, by
-        the student's projections and by the teacher's own embeddings.
+        The outputs are cosines ``(B, B)`` of first clips (rows) with second clips (columns), for
+        the student's projections and for the teacher's own embeddings.
         """
         losses, confidences, seens = [], [], []
-        found: Terms = {}
+        terms: Terms = {}
         for name, projector in self.projectors.items():
             targets = [inputs[f'{view}_{name}'] for view in self.views]
             valid = [inputs[f'{view}_valid'] for view in self.views]
             first, second, seen = self.pooled_targets[name](targets, valid)
-            # One view after the other: their batch statistics stay apart.
-            ones = [projector(inputs[view]) for view in self.views]
-            forward = self.loss_module(ones[0], second, seen)
-            backward = self.loss_module(ones[1], first, seen)
+            # One view after the other, so that views share no batch statistics.
+            own = [projector(inputs[view]) for view in self.views]
+            forward = self.loss_module(own[0], second, seen)
+            backward = self.loss_module(own[1], first, seen)
             contrast = (forward['loss'] + backward['loss']) / 2
-            near = (cosine_similarity(ones[0], first) + cosine_similarity(ones[1], second)) / 2
+            cosine = (cosine_similarity(own[0], first) + cosine_similarity(own[1], second)) / 2
             losses.append(
-                self.contrast * contrast + self.agreement * (1 - near).masked_fill(~seen, 0)
+                self.contrast * contrast + self.agreement * (1 - cosine).masked_fill(~seen, 0)
             )
             confidences.append((-self.loss_module(first, second, seen)['loss']).exp().detach())
             seens.append(seen)
             weight = seen.to(contrast.dtype)
-            found[f'{name}_error'] = Term(losses[-1], weight)
-            found[f'{name}_accuracy'] = Term((forward['hit'] + backward['hit']) / 2, weight)
+            terms[f'{name}_error'] = Term(losses[-1], weight)
+            terms[f'{name}_accuracy'] = Term((forward['hit'] + backward['hit']) / 2, weight)
             chance = 1 / gather(weight).sum().clamp(min=1)
-            found[f'{name}_chance'] = Term(chance.expand_as(weight), weight)
-            found[f'{name}_confidence'] = Term(confidences[-1], weight)
-            found[f'{name}_valid_fraction'] = Term(weight.mean())
-            found[f'{name}_similarity'] = normalize(ones[0].detach()) @ normalize(second).T
-            found[f'{name}_own_similarity'] = normalize(first) @ normalize(second).T
+            terms[f'{name}_chance'] = Term(chance.expand_as(weight), weight)
+            terms[f'{name}_confidence'] = Term(confidences[-1], weight)
+            terms[f'{name}_valid_fraction'] = Term(weight.mean())
+            terms[f'{name}_similarity'] = normalize(own[0].detach()) @ normalize(second).T
+            terms[f'{name}_own_similarity'] = normalize(first) @ normalize(second).T
         loss, weights = self.weights(*(torch.stack(x) for x in (losses, confidences, seens)))
-        found.update({f'{n}_weight': Term(w) for n, w in zip(self.projectors, weights)})
-        return dict(**found, loss=Term(loss))
+        terms.update({f'{n}_weight': Term(w) for n, w in zip(self.projectors, weights)})
+        return dict(**terms, loss=Term(loss))

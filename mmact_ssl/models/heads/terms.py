@@ -1,4 +1,4 @@
-"""Terms of a head's equation: a number of each sample, and how much each sample counts."""
+"""Terms of a head's equation: a value and a weight for each sample."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from mmact_ssl.errors import ConfigError
 
 
 class Term(NamedTuple):
-    """A number of each sample, and how much each sample counts.
+    """Value and weight of each sample.
 
     Attributes:
-        value: ``(B,)``, finite where the weight is 0 too; or a scalar of the whole batch.
-        weight: ``(B,)``, ``>= 0``, such as the number of joints that are seen; None: all alike.
+        value: ``(B,)``, finite even where the weight is 0; or a scalar of the whole batch.
+        weight: ``(B,)``, ``>= 0``, such as the number of visible joints; None: equal weights.
     """
 
     value: Tensor
     weight: Tensor | None = None
 
 
-# What a head's equation gives, by name.
+# Values of a head's equation by name.
 Terms = dict[str, Union[Term, Tensor]]
 
 
 def mean_term(values: Tensor, weight: Tensor) -> Term:
-    """The weighted mean of each sample's values, which counts by the sum of their weights.
+    """Make a term of each sample's weighted mean, with the sum of the weights as its weight.
 
     Args:
-        values: ``(B, ...)``, finite where the weight is 0 too.
+        values: ``(B, ...)``, finite even where the weight is 0.
         weight: The same shape or one that expands to it, ``>= 0``, no gradient.
     """
     weight = weight.to(values.dtype).expand_as(values).flatten(1)
@@ -40,18 +40,18 @@ def mean_term(values: Tensor, weight: Tensor) -> Term:
 
 
 def stack_terms(terms: Mapping[str, Term]) -> tuple[Tensor, Tensor]:
-    """Values and weights of K terms ``(B,)`` as rows, ``(K, B)``: one operation then sums all.
+    """Stack values and weights of K terms ``(B,)`` to ``(K, B)``, so that one operation sums all.
 
     Raises:
-        ConfigError: A term, or its weight, is not one number of each sample.
+        ConfigError: A term or its weight does not have a number for each sample.
     """
     samples = len(next(iter(terms.values())).value)
     for name, term in terms.items():
         shapes = [tuple(part.shape) for part in term if part is not None]
         if set(shapes) != {(samples,)}:
             raise ConfigError(
-                f'the term {name!r} has the shapes {shapes} of value and weight, and not one '
-                f'number of each of {samples} samples: take mean_term(values, weight)'
+                f'the term {name!r} has the shapes {shapes} of value and weight, not one number '
+                f'for each of {samples} samples: use mean_term(values, weight)'
             )
     weights = [
         torch.ones_like(value) if weight is None else weight.to(value.dtype)
@@ -61,6 +61,6 @@ def stack_terms(terms: Mapping[str, Term]) -> tuple[Tensor, Tensor]:
 
 
 def known_term(values: Tensor) -> Term:
-    """Values ``(B,)`` of which those that are not NaN count."""
+    """Make a term of values ``(B,)``; NaN values do not count."""
     known = ~values.isnan()
     return Term(values.where(known, values.new_zeros(())), known.to(values.dtype))

@@ -1,1 +1,1 @@
-"""Losses: a pure function and the registered module around it, one a file."""
+"""Losses; each file has a pure function and the registered module around it."""

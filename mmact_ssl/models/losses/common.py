@@ -1,4 +1,4 @@
-"""Parts of all contrastive losses: unit vectors, and features of all processes."""
+"""Functions for all contrastive losses: unit vectors, and features of all processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.distributed.nn.functional import all_gather
 
 
 def full_precision(values: Tensor) -> torch.autocast:
-    """Context without mixed precision, which loses small differences between many logits."""
+    """Context without mixed precision, which would lose small differences between logits."""
     return torch.autocast(values.device.type, enabled=False)
 
 
@@ -20,17 +20,17 @@ def unit_rows(values: Tensor) -> Tensor:
 
 
 def gather_with_gradient(features: Tensor) -> tuple[Tensor, int]:
-    """Features ``(W*N, ...)`` of all processes, and the row at which this process's own start.
+    """Gather features ``(W*N, ...)`` of all processes; also return this process's first row.
 
-    Gradients reach every process's features: distributed training averages gradients over
-    processes, so a loss that each process takes over its own rows and all columns has the gradient
-    of one process with the whole batch. ``N`` is the same on every process.
+    Gradients reach every process's features. Since distributed training averages gradients over
+    processes, a loss that each process computes over its own rows and all columns has the same
+    gradient as on one process with the whole batch. ``N`` is equal on all processes.
     """
     if get_world_size() == 1:
         return features, 0
     everyone = torch.cat(list(all_gather(features)))
     if everyone.requires_grad:
-        # torch's exchange of gradients (gloo) takes their memory as it lies, whatever the strides.
+        # torch's exchange of gradients (gloo) ignores strides.
         everyone.register_hook(lambda gradient: gradient.contiguous())
     return everyone, get_rank() * len(features)
 
@@ -42,10 +42,10 @@ def gather(values: Tensor) -> Tensor:
 
 
 def of_another_sample(values: Tensor) -> Tensor:
-    """Values ``(N, ...)`` in which each sample has those of another one, of all processes' samples.
+    """Give each sample the values ``(N, ...)`` of another sample of any process, without gradient.
 
-    They move on by half of the samples, because a list's neighbors may be of one video. Without
-    gradient. Where there is one sample alone, it keeps its own.
+    The samples are shifted by half of their number, because neighbors may be from the same video. A
+    single sample keeps its own values.
     """
     everyone, start = gather_with_gradient(values.detach())
     rows = torch.arange(len(values), device=values.device) + start + len(everyone) // 2
@@ -53,12 +53,15 @@ def of_another_sample(values: Tensor) -> Tensor:
 
 
 def global_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Weighted means of rows over all processes, as shares that distributed averaging completes.
+    """Compute this process's share of weighted means over the samples of all processes.
 
-    Each process returns ``world_size * sum(own values * own weight) / sum(all weights)``, whose
-    average over processes, which distributed training takes of the gradients, is the global mean
-    even where they hold unequal weight. 0, with a gradient of zero, where there is no weight.
-    ``values`` and ``weight``, which gets no gradient, are ``(..., N)``, the means ``(...)``.
+    It returns ``world_size * sum(own values * own weight) / sum(all weights)``. Distributed
+    training averages the gradients of these over processes, which gives the gradient of the global
+    mean, even if processes have unequal weight. Without any weight it returns 0.
+
+    Args:
+        values: ``(..., N)``; the means are ``(...)``.
+        weight: ``(..., N)``; it gets no gradient.
     """
     total = weight.detach().sum(-1).float()
     all_reduce(total)

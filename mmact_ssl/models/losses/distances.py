@@ -8,24 +8,24 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-MIN_SCORE = 0.2  # of a joint that is known; MoveNet's is below it where nobody is to be seen
+MIN_SCORE = 0.2  # of a known joint; MoveNet's scores are lower if no person is visible
 
 
 @MODELS.register_module()
 class JointLoss(nn.Module):
     """Smooth-L1 distance of joints, to be averaged by their visibility.
 
-    With ``body(p)`` a clip's joints relative to their mean place, in units of their size, the root
-    mean square of their distances from it, both weighted by visibility::
+    ``body(p)`` are a clip's joints relative to their mean, divided by their size, which is the root
+    mean square of their distances from the mean; both are weighted by visibility::
 
         distance(p, target; beta)  +  posture * distance(body(p), body(target); 3 beta)
 
-    The second part asks how a body stands and moves, whatever crop it is seen in. A body's size is
+    The second part compares how bodies stand and move, independent of the crop. A body's size is
     about a third of half a view, hence ``3 beta``. Our choice.
 
     Args:
-        beta: Distance at which the loss turns from quadratic to linear, in the unit of the poses.
-        posture: Weight of the second part; 0 leaves it out.
+        beta: Distance at which the loss changes from quadratic to linear, in units of the poses.
+        posture: Weight of the second part; 0 for none.
     """
 
     def __init__(self, beta: float, posture: float = 0.0) -> None:
@@ -38,7 +38,7 @@ class JointLoss(nn.Module):
 
         A joint of weight (visibility) 0 may have any target, NaN included, and has no gradient.
         """
-        # 0 * nan is nan: the target must go, not the distance.
+        # 0 * nan is nan: mask the target, not the distance.
         target = target.where(weight[..., None] > 0, target.new_zeros(()))
         distance = _smooth_l1(prediction, target, self.beta)
         if self.posture:
@@ -57,7 +57,7 @@ def _body(poses: Tensor, weight: Tensor) -> Tensor:
     share = (weight / weight.sum((1, 2), keepdim=True).clamp(min=1e-6))[..., None]
     poses = poses - (share * poses).sum((1, 2), keepdim=True)
     square = (share * poses.square()).sum((1, 2, 3), keepdim=True)
-    # Joints in one place, or none that is seen, have no size; the root of 0 has no gradient.
+    # Joints in one place, or unseen joints, have no size. The root of 0 has no gradient.
     return poses / square.clamp(min=1e-4).sqrt()
 
 
@@ -69,13 +69,15 @@ def joint_distance(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor
 
 @torch.no_grad()
 def draw_errors(draws: Tensor, target: Tensor, weight: Tensor, last: Tensor) -> dict[str, Tensor]:
-    """Mean distances of joints of each clip in fractions of the view, ``(B,)`` by name.
+    """Compute mean joint distances of each clip in fractions of the view, {name: ``(B,)``}.
+
+    ``error`` is the mean over the draws, ``error_best`` the error of the best draw,
+    ``error_of_mean`` that of the draws' mean pose, ``error_repeat_last`` that of the last pose.
 
     Args:
-        draws: Futures in half views, ``(K, B, T, V, 2)``. ``error`` is the mean over draws,
-            ``error_best`` that of the best, ``error_of_mean`` that of their mean pose.
+        draws: Futures in half views, ``(K, B, T, V, 2)``.
         target, weight: ``(B, T, V, 2)`` and ``(B, T, V)``.
-        last: The last observed pose ``(B, 1, V, 2)``, for the trivial answer.
+        last: The last observed pose ``(B, 1, V, 2)``.
     """
 
     def error(poses: Tensor) -> Tensor:
@@ -96,12 +98,12 @@ class MotionLoss(nn.Module):
     """Mean squared error of the frames of skeleton clips.
 
     Only valid frames of present persons count, our choice. MS2L's released code (arXiv 2010.05599)
-    pads every clip to 300 frames, sets predictions in the padding to 0, counts those frames in the
-    mean, and has absent persons predicted as 0. Its loss is the smaller the shorter the clips.
+    pads every clip to 300 frames, sets predictions in the padding to 0, counts these frames in the
+    mean, and lets the model predict absent persons as 0. Shorter clips then have smaller losses.
 
     Args:
-        padded_frames: Frames of every clip that the mean counts, 300 as published; in a batch of
-            longer clips the next multiple. None counts valid frames.
+        padded_frames: Number of frames in the mean of every clip, 300 as published; in a batch of
+            longer clips the next multiple. None: the valid frames.
     """
 
     def __init__(self, padded_frames: int | None = None) -> None:
@@ -109,7 +111,7 @@ class MotionLoss(nn.Module):
         self.padded_frames = padded_frames
 
     def forward(self, prediction: Tensor, clip: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Error and weight ``(B, M, T)`` of ``(B, M, T, V, C)``, the clip 0 in the padding."""
+        """Error and weight ``(B, M, T)`` for ``(B, M, T, V, C)``; padding of the clip is 0."""
         square = (prediction - clip).square().mean((3, 4))  # (B, M, T)
         if self.padded_frames is None:
             return square, valid.to(square.dtype)
@@ -130,11 +132,11 @@ class FrameLoss(nn.Module):
 
 
 def centered(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Coordinates centered to -1..1 and weights, ``(B, T, V, 2)`` and ``(B, T, V)``.
+    """Center coordinates to -1..1 and compute weights, ``(B, T, V, 2)`` and ``(B, T, V)``.
 
-    The weight is the visibility, 0 for padding and for joints that score less than
-    :data:`MIN_SCORE`, which are guesses (our choice). The coordinates of joints without weight
-    become 0: they may be any number, NaN included, and 0 * nan is nan.
+    The weight is the visibility, but 0 for padding and for scores below :data:`MIN_SCORE`, which
+    are guesses (our choice). The coordinates of joints without weight may be NaN and become 0,
+    because 0 * nan is nan.
     """
     score = pose[..., 2]
     weight = score.where(valid[..., None] & (score >= MIN_SCORE), 0.0)

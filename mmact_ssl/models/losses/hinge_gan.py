@@ -16,10 +16,10 @@ from mmact_ssl.registry import MODELS
 
 
 def call_with_frozen_weights(module: nn.Module, *args: Tensor) -> Tensor:
-    """Call a module so that gradients reach its inputs but never its parameters.
+    """Call a module so that gradients reach its inputs but not its parameters.
 
-    This is how a generator reads its discriminator. Switching ``requires_grad`` off and on does the
-    same in one process, but breaks the hooks that DistributedDataParallel sets on parameters.
+    A generator calls its discriminator in this way. Switching ``requires_grad`` off and on would
+    break the hooks of DistributedDataParallel on the parameters.
     """
     parameters = {name: value.detach() for name, value in module.named_parameters()}
     return functional_call(module, parameters, args)
@@ -28,7 +28,7 @@ def call_with_frozen_weights(module: nn.Module, *args: Tensor) -> Tensor:
 def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
     """Half the squared norm of the discriminator's gradient at real samples, ``|dD/dx|^2 / 2``.
 
-    Of scores ``(N,)``, one for each sample: ``(N,)``.
+    ``score`` and the result are ``(N,)``, for each sample of ``real``.
 
     Source: Mescheder et al., ICML 2018 (arXiv 1801.04406), equation 9 with gamma = 1.
     """
@@ -37,14 +37,14 @@ def r1_penalty(score: Tensor, real: Tensor) -> Tensor:
 
 
 class AdversarialTerms(NamedTuple):
-    """Losses of both sides of a GAN and how the discriminator does, ``(B,)`` each.
+    """Losses of both sides of a GAN, and the discriminator's accuracy, ``(B,)`` each.
 
     Attributes:
         generator, discriminator: Losses of the two sides.
-        accuracy: How often the sign of the discriminator's scores is right, the mean of real and
-            of fake samples; 0.5 is chance. No gradient.
-        matched: 1 where the real sample scores higher under its own condition than under the wrong
-            one; None without wrong conditions. No gradient.
+        accuracy: Share of right signs of the discriminator's scores, the mean over real and fake
+            samples; 0.5 is chance. No gradient.
+        matched: 1 if the real sample has a higher score under its own condition than under the
+            wrong one, else 0; None without wrong conditions. No gradient.
     """
 
     generator: Tensor
@@ -64,8 +64,8 @@ class HingeGANLoss(nn.Module):
     ``r1_weight * r1_interval * r1_penalty`` added.
 
     Args:
-        weight: Of the generator's loss.
-        r1_weight, r1_interval: Weight of the penalty, 0 for none, and steps from one to the next.
+        weight: Weight of the generator's loss.
+        r1_weight, r1_interval: Weight of the penalty (0: none), and its interval in steps.
     """
 
     def __init__(self, weight: float = 0.1, r1_weight: float = 0.0, r1_interval: int = 16) -> None:
@@ -83,12 +83,12 @@ class HingeGANLoss(nn.Module):
         wrong: Sequence[Tensor] | None = None,
         iteration: int = 0,
     ) -> AdversarialTerms:
-        """Losses of both sides; the discriminator's sends no gradient to ``fake``.
+        """Compute the losses of both sides; the discriminator's has no gradient on ``fake``.
 
-        ``discriminator(samples, *condition)`` gives ``(B,)`` of samples ``(B, ...)``, each score of
-        its own sample alone. ``wrong`` is a condition that does not belong to the real samples.
+        ``discriminator(samples, *condition)`` returns scores ``(B,)`` for samples ``(B, ...)``; a
+        score depends only on its sample. ``wrong`` is a condition of other samples.
         """
-        fooling = -self.weight * call_with_frozen_weights(discriminator, fake, *condition)
+        generator_loss = -self.weight * call_with_frozen_weights(discriminator, fake, *condition)
         fake = fake.detach()
         due = self.r1_weight and iteration % self.r1_interval == 0
         penalized = bool(due and self.training and torch.is_grad_enabled())
@@ -99,17 +99,17 @@ class HingeGANLoss(nn.Module):
                 real, fake = real.detach().float().requires_grad_(), fake.float()
                 condition = tuple(value.float() for value in condition)
                 wrong = wrong and tuple(value.float() for value in wrong)
-            asked = [(real, *condition), (fake, *condition)]
+            batches = [(real, *condition), (fake, *condition)]
             if wrong is not None:
-                asked.append((real.detach(), *wrong))
-            if penalized:  # a second derivative, of the real samples alone
-                scores = [discriminator(*given) for given in asked]
+                batches.append((real.detach(), *wrong))
+            if penalized:  # the second derivative needs the real samples by themselves
+                scores = [discriminator(*batch) for batch in batches]
             else:
-                scores = list(discriminator(*map(torch.cat, zip(*asked))).chunk(len(asked)))
-            of_real, fakes = scores[0], torch.stack(scores[1:])
-            told = F.relu(1 - of_real) + F.relu(1 + fakes).mean(0)
+                scores = list(discriminator(*map(torch.cat, zip(*batches))).chunk(len(batches)))
+            of_real, of_fakes = scores[0], torch.stack(scores[1:])
+            loss = F.relu(1 - of_real) + F.relu(1 + of_fakes).mean(0)
             if penalized:
-                told = told + self.r1_weight * self.r1_interval * r1_penalty(of_real, real)
-        right = ((of_real > 0).to(told.dtype) + (fakes < 0).to(told.dtype).mean(0)) / 2
-        matched = None if wrong is None else (of_real > fakes[-1]).to(told.dtype)
-        return AdversarialTerms(fooling, told, right, matched)
+                loss = loss + self.r1_weight * self.r1_interval * r1_penalty(of_real, real)
+        accuracy = ((of_real > 0).to(loss.dtype) + (of_fakes < 0).to(loss.dtype).mean(0)) / 2
+        matched = None if wrong is None else (of_real > of_fakes[-1]).to(loss.dtype)
+        return AdversarialTerms(generator_loss, loss, accuracy, matched)

@@ -15,7 +15,7 @@ from .common import full_precision, gather, unit_rows
 def info_nce(
     queries: Tensor, keys: Tensor, temperature: float, valid: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """InfoNCE of each query against the keys of the whole batch, of which its own is right.
+    """InfoNCE of each query against the keys of the whole batch; its own key is the positive.
 
     With both at unit length and ``s_ij = queries_i . keys_j / temperature``::
 
@@ -27,11 +27,11 @@ def info_nce(
     Args:
         queries: ``(N, D)``, need not be normalized.
         keys: ``(N, D)``, of frozen networks; the same N on every process.
-        valid: bool ``(N,)``: pairs that count, None for all. The others are no negatives either.
+        valid: bool ``(N,)``, pairs that count; None: all. Other pairs are not negatives either.
 
     Returns:
-        ``loss`` and ``hit`` (1 where its own key is the most similar), ``(N,)`` each; 0 for pairs
-        that are not valid.
+        ``loss`` and ``hit`` (1 if the query's own key is the most similar), ``(N,)`` each; 0 for
+        pairs that are not valid.
     """
     with full_precision(queries):
         queries, keys = unit_rows(queries), unit_rows(keys.detach())

@@ -1,4 +1,4 @@
-"""Cross-entropy over the samples that have a class."""
+"""Cross-entropy over the labeled samples."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class LabelLoss(nn.Module):
-    """Cross-entropy of the samples whose label is not -1, which means none."""
+    """Cross-entropy of the labeled samples; a label of -1 means none."""
 
     def forward(self, logits: Tensor, label: Tensor) -> dict[str, Tensor]:
-        """``loss``, ``hit`` and ``weight`` (0 without a label), ``(N,)``, of logits ``(N, K)``."""
+        """``loss``, ``hit`` and ``weight`` (0 without a label), ``(N,)``, for logits ``(N, K)``."""
         precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        # On a CPU torch refuses unknown classes here; on a GPU its own assertion ends the run.
+        # On a CPU torch raises IndexError for unknown classes; on a GPU an assertion ends the run.
         try:
             loss = F.cross_entropy(precise, label, ignore_index=-1, reduction='none')
         except IndexError as error:

@@ -21,11 +21,10 @@ def multi_instance_info_nce(
         sample to keys:  -log( sum_{p in P_i} exp(s_ip) / sum_{all valid p} exp(s_ip) )
         key to samples:  -log( exp(s_ip) / sum_j exp(s_jp) )        for each valid p in P_i
 
-    The first direction asks for *some* of a sample's keys to match, not for each of them. Each has
-    the negatives of its own direction in its denominator: MIL-NCE (Miech et al., CVPR 2020) has
-    those of both in one. CSVR is reported to use a multi-instance InfoNCE for context matching;
-    the second direction and the shared temperature are our choice. Negatives come from all
-    processes.
+    In the first direction *some* of a sample's keys must match, not each of them. Each direction
+    has its own negatives in its denominator; MIL-NCE (Miech et al., CVPR 2020) joins both in one.
+    CSVR is reported to use a multi-instance InfoNCE for context matching; the second direction and
+    the shared temperature are our choice. Negatives come from all processes.
 
     Args:
         queries: ``(N, D)``, need not be normalized.
@@ -34,7 +33,7 @@ def multi_instance_info_nce(
 
     Returns:
         ``sample_loss`` ``(N,)``, 0 for a sample without a valid key; ``key_loss`` ``(N, K)``;
-        ``hit`` ``(N,)``: 1 where a sample's most similar key is its own.
+        ``hit`` ``(N,)``: 1 if a sample's most similar key is its own.
     """
     with full_precision(queries):
         queries, keys = unit_rows(queries), unit_rows(keys)  # (N, D), (N, K, D)

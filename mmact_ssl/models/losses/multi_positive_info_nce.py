@@ -1,4 +1,4 @@
-"""InfoNCE with several positives a row."""
+"""InfoNCE with several positives per row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .common import full_precision, unit_rows
 def multi_positive_info_nce(
     queries: Tensor, keys: Tensor, positive: Tensor, negative: Tensor, temperature: float
 ) -> dict[str, Tensor]:
-    """InfoNCE of queries that may have several positive keys each, or none.
+    """InfoNCE of queries with any number of positive keys.
 
     With both at unit length, ``s_ij = queries_i . keys_j / temperature``, ``P_i`` the positive and
     ``N_i`` the negative keys of row ``i``::
@@ -27,11 +27,11 @@ def multi_positive_info_nce(
     Args:
         queries: ``(N, D)``, need not be normalized.
         keys: ``(M, D)``, gathered by the caller.
-        positive, negative: bool ``(N, M)``; a key that is neither takes no part.
+        positive, negative: bool ``(N, M)``; a key that is neither is ignored.
 
     Returns:
-        Each ``(N,)``: ``loss``; ``hit``, 1 where the most similar key is a positive; ``weight``, 0
-        (and then loss and hit are 0 too) for rows that lack a positive or a negative, else 1.
+        ``loss``, ``hit`` (1 if the most similar key is a positive) and ``weight``, ``(N,)`` each.
+        For rows without a positive or without a negative all three are 0; other weights are 1.
     """
     with full_precision(queries):
         logits = unit_rows(queries) @ unit_rows(keys).T / temperature  # (N, M)
@@ -49,7 +49,7 @@ def multi_positive_info_nce(
 
 @MODELS.register_module()
 class MultiPositiveInfoNCELoss(nn.Module):
-    """InfoNCE with several positives a row, see :func:`multi_positive_info_nce`."""
+    """InfoNCE with several positives per row, see :func:`multi_positive_info_nce`."""
 
     def __init__(self, temperature: float) -> None:
         super().__init__()
@@ -62,19 +62,19 @@ class MultiPositiveInfoNCELoss(nn.Module):
 
 
 def clip_labels(video: Tensor, speed: Tensor | None, valid: Tensor | None) -> Tensor:
-    """Identity of clips: video, speed, and 1 if no frame is padding; int64 ``(B, 3)``."""
+    """Labels of clips: video, speed, and 1 if no frame is padding; int64 ``(B, 3)``."""
     zeros = torch.zeros_like(video)
     usable = torch.ones_like(video) if valid is None else valid.all(1).to(video.dtype)
     return torch.stack([video, zeros if speed is None else speed, usable], dim=1)
 
 
 def clip_relations(consistency: str, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """Which columns are positive and which negative for each row, bool ``(N, M)`` each.
+    """Find the positive and the negative columns of each row, bool ``(N, M)`` each.
 
-    For ``'appearance'`` clips of one video are positive, all others negative. For ``'motion'``
-    clips of another video at the same speed are positive, clips at another speed negative; a clip
-    of the own video at the same speed is neither, nor is one with padded frames, which stand still.
-    Rows and columns are labels of :func:`clip_labels`, ``(N, 3)`` and ``(M, 3)``.
+    For ``'appearance'`` clips of the same video are positive, all others negative. For ``'motion'``
+    clips of another video at the same speed are positive, clips at another speed negative. A clip
+    of the same video at the same speed is neither. Nor is a clip with padded frames, since these
+    do not move. Rows and columns are labels of :func:`clip_labels`, ``(N, 3)`` and ``(M, 3)``.
     """
     same_video = rows[:, None, 0] == columns[:, 0]
     if consistency == 'appearance':

@@ -1,4 +1,4 @@
-"""NT-Xent, the contrast of two sets whose rows are partners."""
+"""NT-Xent, the contrast of two sets with matching rows."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def nt_xent(
     Args:
         first, second: ``(N, D)``, need not be normalized; the same N on every process.
         temperature: ``> 0``; 0.9 as published for MS2L, 0.1 is usual for two augmented views.
-        self_similarity: What stands for the similarity of a row with itself; None leaves it out.
+        self_similarity: Value for the similarity of a row with itself; None leaves it out.
 
     Returns:
-        ``loss`` and ``hit`` (1 where a row's partner is the most similar of all other rows),
+        ``loss`` and ``hit`` (1 if a row's partner is the most similar of all other rows),
         ``(2, N)`` each, the rows of ``first`` before those of ``second``.
     """
     with full_precision(first):
@@ -39,7 +39,7 @@ def nt_xent(
         num_rows = own.shape[1]
         everyone, start = gather_with_gradient(own.transpose(0, 1))  # (W*N, 2, D)
         num_all = len(everyone)
-        columns = everyone.transpose(0, 1).flatten(0, 1)  # (2*W*N, D): first ones, second ones
+        columns = everyone.transpose(0, 1).flatten(0, 1)  # (2*W*N, D): all first, all second rows
         similarity = own @ columns.T  # (2, N, 2*W*N)
 
         row = torch.arange(start, start + num_rows, device=own.device)

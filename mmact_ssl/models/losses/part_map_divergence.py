@@ -10,21 +10,21 @@ from mmact_ssl.registry import MODELS
 
 
 def as_distribution(maps: Tensor) -> Tensor:
-    """Probabilities that sum to 1 over the parts, background first.
+    """Convert part maps to probabilities that sum to 1 over the parts, background first.
 
-    ``(B, T, C, h, w)`` in 0..1 of all parts, or with C = 1 of the person alone, become
-    ``(B, T, max(C, 2), h, w)``. Pixels without any part, which lie outside the frame, stay 0; a
-    person alone does not tell them from the background.
+    Maps ``(B, T, C, h, w)`` in 0..1 of all parts, or of the person only (C = 1), become
+    ``(B, T, max(C, 2), h, w)``. Pixels outside the frame have no part and stay 0; with C = 1 they
+    are background.
     """
     if maps.shape[2] == 1:
         return torch.cat([1 - maps, maps], dim=2)
-    # Rounded to bytes, or interpolated, they do not quite sum to 1.
+    # After rounding to bytes or interpolation the sum is not exactly 1.
     total = maps.sum(2, keepdim=True)
     return torch.where(total > 0.5, maps / total.clamp(min=0.5), torch.zeros_like(maps))
 
 
 def part_logits(logits: Tensor) -> Tensor:
-    """Logits over the parts, ``(B, T, max(C, 2), h, w)``: of a person alone (0, logit)."""
+    """Logits over the parts, ``(B, T, max(C, 2), h, w)``; a person's become (0, logit)."""
     if logits.shape[2] > 1:
         return logits
     return torch.cat([torch.zeros_like(logits), logits], dim=2)
@@ -42,9 +42,9 @@ def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> 
     2, whose factor tau^2 keeps the gradient's size. HCPG's own form is not known to us.
 
     Args:
-        logits: The student's, ``(B, T, C, h, w)``.
-        teacher: Probabilities of :func:`as_distribution`; the divergence ``(B, T, h, w)`` is 0
-            where it has no part.
+        logits: The student's logits, ``(B, T, C, h, w)``.
+        teacher: Probabilities of :func:`as_distribution`; the divergence ``(B, T, h, w)`` is 0 at
+            pixels without a part.
     """
     precision = torch.promote_types(logits.dtype, torch.float32)
     log_student = F.log_softmax(part_logits(logits).to(precision) / temperature, dim=2)
@@ -68,10 +68,13 @@ class PartMapDivergenceLoss(nn.Module):
 
 @torch.no_grad()
 def part_overlap(student: Tensor, teacher: Tensor, valid: Tensor) -> Tensor:
-    """Mean intersection over union of the most probable parts of each clip's valid pixels.
+    """Mean intersection over union of the most probable parts, over each clip's valid pixels.
 
-    Of probabilities ``(B, T, C, h, w)``, background first, and ``valid``, bool ``(B, T, h, w)``.
-    The mean ``(B,)`` is over the parts that student or teacher shows, NaN where there is none.
+    The mean ``(B,)`` is over the parts that student or teacher shows; NaN if there is none.
+
+    Args:
+        student, teacher: Probabilities ``(B, T, C, h, w)``, background first.
+        valid: bool ``(B, T, h, w)``.
     """
     parts = student.shape[2]
     shown = [

@@ -1,4 +1,4 @@
-"""InfoNCE with targets between one's own partner and all pairs that are alike."""
+"""InfoNCE with soft targets: the own pair, and similar pairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .common import full_precision, gather, gather_with_gradient, unit_rows
 def soft_target_info_nce(
     queries: Tensor, keys: Tensor, valid: Tensor, target: Tensor, temperature: float
 ) -> dict[str, Tensor]:
-    """Cross-entropy of each query's similarities to all keys against a given distribution.
+    """Cross-entropy of each query's similarities to all keys against a target distribution.
 
     With both at unit length, ``s_ij = queries_i . keys_j / temperature`` and ``t`` the target::
 
@@ -27,18 +27,18 @@ def soft_target_info_nce(
 
     Args:
         queries, keys: ``(N, D)``, need not be normalized; the same N on every process.
-        valid: bool ``(N,)``: pairs that count; the others are neither rows nor columns.
-        target: ``(N, W*N)``, rows of sum 1, zero at columns that are not valid, W processes.
+        valid: bool ``(N,)``, pairs that count; other pairs are neither rows nor columns.
+        target: ``(N, W*N)`` for W processes; rows of sum 1, zero at columns that are not valid.
 
     Returns:
-        ``loss`` and ``hit`` (1 where its own key is the most similar), ``(N,)`` each.
+        ``loss`` and ``hit`` (1 if the query's own key is the most similar), ``(N,)`` each.
     """
     with full_precision(queries):
         everyone, start = gather_with_gradient(unit_rows(keys))  # (W*N, D)
         all_valid = gather(valid)
         logits = unit_rows(queries) @ everyone.T / temperature  # (N, W*N)
         logits = logits.masked_fill(~all_valid, torch.finfo(logits.dtype).min)
-        # Where the target is zero the logarithm may be anything; zero times it must stay zero.
+        # Invalid columns have a target of zero and meaningless logarithms: mask the product.
         terms = (target.detach() * logits.log_softmax(1)).masked_fill(~all_valid, 0.0)
         own = torch.arange(start, start + len(queries), device=queries.device)
         hit = (logits.detach().argmax(1) == own).to(logits.dtype)
@@ -54,29 +54,33 @@ def soft_targets(
     momentum: tuple[Tensor, Tensor] | None = None,
     beta: float = 1.0,
 ) -> Tensor:
-    """Distributions over all pairs, between one's own pair and the pairs that are alike.
+    """Target distributions over all pairs, ``(N, W*N)``, from the own pair to all similar pairs.
 
-    With ``K`` the cosines of the rows of ``own`` and ``S'`` those of the two momentum embeddings,
-    ``(1 - alpha) * identity + alpha * (beta * softmax(K / temperature) + (1 - beta) * softmax(S' /
-    temperature))``, softmaxes over valid columns; without ``S'``, ``beta`` is 1. C2VL (arXiv
-    2405.20606) softens by self-similarity and cross-consistency; the formula is our choice.
+    With ``K`` the cosines of the rows of ``own`` and ``S'`` the cosines of the two momentum
+    embeddings::
+
+        (1 - alpha) * identity
+        + alpha * (beta * softmax(K / temperature) + (1 - beta) * softmax(S' / temperature))
+
+    with softmaxes over valid columns; without ``S'``, ``beta`` is 1. C2VL (arXiv 2405.20606)
+    softens by self-similarity and cross-consistency; the formula is our choice.
 
     Args:
-        valid: bool ``(N,)``; the same N on every process, of W, gives targets ``(N, W*N)``.
+        valid: bool ``(N,)``; the same N on each of W processes.
         alpha: 0 (identity) .. 1.
-        own: ``(N, E)``, embeddings of the modality of the keys.
+        own: ``(N, E)``, embeddings of the keys' modality.
         momentum: Query and key embeddings of the moving average, ``(N, D)`` each.
     """
     with full_precision(own):
         all_valid = gather(valid)
-        alike = _softmax_of_cosines(own, own, all_valid, temperature)
+        similar = _softmax_of_cosines(own, own, all_valid, temperature)
         if momentum is not None:
             consistent = _softmax_of_cosines(*momentum, all_valid, temperature)
-            alike = beta * alike + (1 - beta) * consistent
+            similar = beta * similar + (1 - beta) * consistent
         rows = torch.arange(len(valid), device=valid.device)
-        identity = torch.zeros_like(alike)
+        identity = torch.zeros_like(similar)
         identity[rows, rows + get_rank() * len(valid)] = 1
-        return (1 - alpha) * identity.masked_fill(~all_valid, 0.0) + alpha * alike
+        return (1 - alpha) * identity.masked_fill(~all_valid, 0.0) + alpha * similar
 
 
 def _softmax_of_cosines(
@@ -90,7 +94,7 @@ def _softmax_of_cosines(
 
 @MODELS.register_module()
 class SoftTargetInfoNCELoss(nn.Module):
-    """InfoNCE with :func:`soft_targets`, which have a temperature of their own."""
+    """InfoNCE with :func:`soft_targets`, which have their own temperature."""
 
     def __init__(
         self, temperature: float = 0.1, target_temperature: float = 0.1, beta: float = 0.5
@@ -110,30 +114,30 @@ class SoftTargetInfoNCELoss(nn.Module):
     ) -> dict[str, Tensor]:
         """``loss`` and ``hit``, ``(N,)``, of :func:`soft_target_info_nce`, and ``perplexity``.
 
-        The perplexity is the mean exp of the entropy of softmax(K / temperature), the number of
-        alike pairs. ``alpha`` and ``momentum`` are those of :func:`soft_targets`.
+        The perplexity is the mean of exp(entropy of softmax(K / temperature)), an effective number
+        of similar pairs. ``alpha`` and ``momentum`` are as in :func:`soft_targets`.
         """
         own = keys if momentum is None else momentum[1]
         target = soft_targets(valid, alpha, own, self.target_temperature, momentum, self.beta)
-        found = soft_target_info_nce(queries, keys, valid, target, self.temperature)
-        spread = soft_targets(valid, 1.0, own, self.target_temperature)
-        rows = torch.special.entr(spread[valid]).sum(1).exp()
-        return dict(**found, perplexity=rows.sum() / max(len(rows), 1))
+        outputs = soft_target_info_nce(queries, keys, valid, target, self.temperature)
+        similarity = soft_targets(valid, 1.0, own, self.target_temperature)
+        rows = torch.special.entr(similarity[valid]).sum(1).exp()
+        return dict(**outputs, perplexity=rows.sum() / max(len(rows), 1))
 
 
 def match_streams(
     loss: nn.Module, streams: Sequence[Sequence[Tensor]], valid: Tensor, alpha: float
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Both directions of the loss over all streams: losses summed, all else averaged.
+    """Compute both directions of the loss; losses are summed over streams, metrics averaged.
 
     Args:
         loss: A :class:`SoftTargetInfoNCELoss`.
-        streams: Skeletons and sentences of each stream, ``(B, D)``, and, where there are any, both
-            by their moving averages.
+        streams: Embeddings ``(B, D)`` of skeletons and of sentences for each stream, and optionally
+            those of their moving averages.
         valid, alpha: See the loss.
 
     Returns:
-        From skeletons to sentences, and from sentences to skeletons.
+        The outputs from skeletons to sentences, and from sentences to skeletons.
     """
     forward, backward = [], []
     for skeletons, sentences, *average in zip(*streams):

@@ -1,4 +1,4 @@
-"""Numbers that show whether features collapse."""
+"""Statistics that show a collapse of features."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def feature_std(features: Tensor) -> Tensor:
 def effective_rank(features: Tensor) -> Tensor:
     """Exponential of the entropy of the normalized singular values of the centered features.
 
-    Source: Roy and Vetterli, EUSIPCO 2007. At most ``min(N - 1, D)`` for ``(N, D)``; 1 or less
-    means collapse to a line, NaN features that are not finite.
+    Source: Roy and Vetterli, EUSIPCO 2007. It is at most ``min(N - 1, D)`` for ``(N, D)``. A value
+    of 1 or less means collapse to a line. NaN means that a feature is not finite.
     """
     precise = features.detach().to(torch.promote_types(features.dtype, torch.float32))
     centered = precise - precise.mean(0)
-    # The decomposition ends in an error where a number is not finite; that must not end a training
+    # The decomposition raises an error for values that are not finite. It must not end a training
     # whose loss scale would skip the step.
     finite = centered.isfinite().all()
     singular = torch.linalg.svdvals(centered.where(finite, centered.new_zeros(())))
@@ -38,10 +38,10 @@ def effective_rank(features: Tensor) -> Tensor:
 
 @torch.no_grad()
 def collapse_statistics(view: str, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The collapse of a view's features by name, ``(B, D)`` or maps ``(B, D, ...)``, to log."""
-    found = {}
+    """Compute the logged statistics of a view's features, ``(B, D)`` or maps ``(B, D, ...)``."""
+    logs = {}
     for name, values in features.items():
         pooled = values if values.ndim == 2 else values.flatten(2).mean(2)
-        found[f'{view}.{name}/feature_std'] = feature_std(pooled)
-        found[f'{view}.{name}/effective_rank'] = effective_rank(pooled)
-    return found
+        logs[f'{view}.{name}/feature_std'] = feature_std(pooled)
+        logs[f'{view}.{name}/effective_rank'] = effective_rank(pooled)
+    return logs

@@ -1,4 +1,4 @@
-"""A copy of a network that follows it slowly and makes the keys of a contrast."""
+"""Moving average of a network, which makes the keys of a contrast."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from torch.optim.swa_utils import AveragedModel
 
 
 class MomentumCopy(AveragedModel):
-    """The exponential moving average of a network, without gradient and always in eval mode.
+    """Exponential moving average of a network, without gradient and always in eval mode.
 
     After each step of the optimizer, with ``m`` the momentum, parameters and the running statistics
     of batch normalization become ``copy = m * copy + (1 - m) * source``. Sources: MoCo (He et al.,
     arXiv 1911.05722, equation 2) for the parameters; EMAN (Cai et al., arXiv 2101.08482) for the
-    statistics, with which a key depends on its own sample alone, so that nothing has to be shuffled
+    statistics. With them a key depends only on its own sample, so that samples need not be shuffled
     across GPUs as in MoCo.
 
-    The statistics start at mean 0 and variance 1, and at this rate keys would hardly be normalized
-    for 1 / (1 - m) steps. So a network that has any keeps ``min(m, (1 + n) / (10 + n))``, with
-    ``n`` the number of updates so far: of its weights too, because statistics of other weights
-    than the copy's would make all keys alike. The statistics are averaged over all processes, so
-    that all have the copy that a checkpoint keeps (both our choice).
+    The statistics start at mean 0 and variance 1; with a constant m, keys would not be normalized
+    well for 1 / (1 - m) steps. So a network with batch normalization uses
+    ``min(m, (1 + n) / (10 + n))`` instead of m, with ``n`` the number of updates so far. This holds
+    for its weights too, because weights and statistics must fit: otherwise all keys would be alike.
+    The statistics are averaged over all processes, so that all have the copy of the checkpoint
+    (both our choice).
 
     :class:`MomentumCopyHook` calls :meth:`start` before training, :meth:`follow` after each step.
 
     Args:
-        source: The network, which is not registered here.
-        momentum: Share of the old, ``0 <= m < 1``.
+        source: The network; it does not become a submodule.
+        momentum: Momentum m, ``0 <= m < 1``.
     """
 
     def __init__(self, source: nn.Module, momentum: float = 0.999) -> None:
@@ -46,7 +47,7 @@ class MomentumCopy(AveragedModel):
     @torch.no_grad()
     def _move(self, own: Sequence[Tensor], others: Sequence[Tensor], updates: Tensor | int) -> None:
         """Move tensors of one type towards those of the source."""
-        if not own[0].is_floating_point():  # the number of batches, which nobody reads
+        if not own[0].is_floating_point():  # the number of batches, which is unused
             return
         # A tensor, so that nothing waits for the GPU.
         step = torch.full((), 1 - self.momentum, device=own[0].device)
@@ -56,7 +57,7 @@ class MomentumCopy(AveragedModel):
             value.lerp_(other, step.to(value.dtype))
 
     def start(self, source: nn.Module, anew: bool = False) -> None:
-        """Take over the source's values; those of a resumed run stay unless ``anew``."""
+        """Copy the source's values. A resumed run keeps its own unless ``anew``."""
         if anew:
             self.n_averaged.zero_()
         if self.n_averaged == 0:
@@ -65,11 +66,11 @@ class MomentumCopy(AveragedModel):
 
     @torch.no_grad()
     def follow(self, source: nn.Module) -> None:
-        """Move towards the source; at first, take over its values."""
+        """Move towards the source; the first call copies its values."""
         self.update_parameters(source)
         all_reduce_params(self._statistics(), op='mean')
 
     def train(self, mode: bool = True) -> MomentumCopy:
-        """Stay in evaluation mode whatever the student does."""
+        """Stay in evaluation mode."""
         super().train(False)
         return self

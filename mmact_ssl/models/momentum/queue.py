@@ -1,4 +1,4 @@
-"""Keys of earlier batches, to contrast with."""
+"""Queue of keys of earlier batches, for a contrast."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from mmact_ssl.models.losses.common import gather
 
 
 class FeatureQueue(nn.Module):
-    """The latest keys of all processes, first in, first out.
+    """Queue of the latest keys of all processes, first in, first out.
 
-    Source: MoCo (arXiv 1911.05722), section 3.2. There the queue starts with noise; here places
-    that were never filled take no part (our choice). Every process enqueues the keys of all, in the
-    order of ranks, so that the queues do not differ.
+    Source: MoCo (arXiv 1911.05722), section 3.2. MoCo's queue starts with noise; here unfilled
+    places do not count (our choice). Every process enqueues the keys of all processes, in the order
+    of ranks, so that all queues are equal.
 
     Args:
         size, channels: K keys of size D.
-        labels: Numbers that are kept beside each key, such as its video.
+        labels: Number of labels stored with each key, such as its video.
     """
 
     features: Tensor
@@ -33,15 +33,15 @@ class FeatureQueue(nn.Module):
         self.register_buffer('filled', torch.zeros(size, dtype=torch.bool))
 
     def restart(self) -> None:
-        """Forget all keys, as a run must that starts from the weights of another."""
+        """Forget all keys, for a run that starts from the weights of another run."""
         for buffer in self.buffers():
             buffer.zero_()
 
     @torch.no_grad()
     def enqueue(self, features: Tensor, labels: Tensor) -> None:
-        """Put keys ``(N, D)`` and their int64 ``(N, labels)`` in the place of the oldest ones."""
+        """Replace the oldest keys by keys ``(N, D)`` with labels int64 ``(N, labels)``."""
         size = len(self.features)
-        # Of more keys than there are places the last ones stay.
+        # If there are more keys than places, only the last ones stay.
         everyone = gather(features.float())
         skipped = max(len(everyone) - size, 0)
         rows = torch.arange(skipped, len(everyone), device=everyone.device)

@@ -1,1 +1,1 @@
-"""From feature maps and targets to what heads read."""
+"""Modules between feature maps or targets and heads."""

@@ -1,4 +1,4 @@
-"""One feature for a skeleton clip, from the backbone's map."""
+"""Pooling of a skeleton clip's map to a feature."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class SkeletonPooling(BaseModule):
-    """Pool a map over valid frames, persons present and all joints.
+    """Pooling of a map over valid frames, present persons and all joints.
 
     ``'mean'`` is MS2L's sequence feature (arXiv 2010.05599; its released code adds 0.01 to the
-    number of frames). The maximum beside it is our choice: it keeps a short movement.
+    number of frames). The additional maximum is our choice: it keeps short movements.
 
     Args:
         mode: ``'mean'``, or ``'mean_max'`` for both, concatenated.
-        streams: Number of equal parts of the channels; mean and maximum of each stay together.
+        streams: Number of equal parts of the channels; mean and maximum of a part are adjacent.
     """
 
     def __init__(self, mode: str = 'mean', streams: int = 1) -> None:
@@ -34,8 +34,8 @@ class SkeletonPooling(BaseModule):
         """``(B, M', C', T', V')`` to ``(B, C')``, or to ``(B, 2 * C')``.
 
         Args:
-            feature_map: M' is M, or 1 where the backbone has merged the persons.
-            valid: bool ``(B, M, T)``, scaled to T' by :func:`scale_valid`; None: everything counts.
+            feature_map: M' is M, or 1 if the backbone has merged the persons.
+            valid: bool ``(B, M, T)``, scaled to T' by :func:`scale_valid`; None: all valid.
         """
         values = feature_map.permute(0, 2, 1, 3, 4)  # (B, C', M', T', V')
         if valid is None:
@@ -46,7 +46,7 @@ class SkeletonPooling(BaseModule):
                 scaled = scaled.any(1, keepdim=True)
             counts = scaled[:, None, :, :, None]  # (B, 1, M', T', 1)
         counts = counts.expand(-1, 1, *values.shape[2:])
-        # Not a product: what padding holds may be anything, NaN included.
+        # Not a product, because padding may contain NaN.
         total = values.masked_fill(~counts, 0.0).flatten(2).sum(2)
         pooled = total / counts.flatten(1).sum(1, keepdim=True)
         if self.mode == 'mean':

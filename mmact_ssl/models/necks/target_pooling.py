@@ -1,4 +1,4 @@
-"""One embedding of a clip from a teacher's targets of its frames."""
+"""Pooling of a teacher's targets of frames to an embedding of the clip."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from mmact_ssl.models.losses.distances import MIN_SCORE
 
 
 class PooledTarget(nn.Module):
-    """A teacher's targets of a clip as one standardized embedding.
+    """Standardized embedding of a clip from a teacher's targets.
 
-    The mean over the clip's valid frames, standardized (:class:`RunningStandardizer`), because
-    features behind a ReLU all point one way. Poses are moved into the body's frame
-    (:func:`body_frame`), and each joint has its own valid frames, those in which it is known; one
-    that is never known stays at the body's center. A pose network names a place for every joint,
-    in an empty frame too, so that a joint is known from the score MIN_SCORE on (our choice).
+    It is the mean over the clip's valid frames, standardized (:class:`RunningStandardizer`),
+    because features after a ReLU all point in similar directions. Poses are converted to the body's
+    frame (:func:`body_frame`). Each joint is averaged over the frames in which it is known; a joint
+    that is never known stays at the body's center. Pose networks return a place for every joint,
+    even in an empty frame, so a joint counts as known from the score MIN_SCORE on (our choice).
 
     Args:
         channels: Number of values of the target per frame.
-        joints: Number of joints of a pose teacher, in place of channels.
-        deviation: Append the deviation over the clip's frames: what moves.
+        joints: Number of joints of a pose teacher, instead of ``channels``.
+        deviation: Append the standard deviation over the clip's frames, which shows the motion.
     """
 
     def __init__(
@@ -40,10 +40,14 @@ class PooledTarget(nn.Module):
     def forward(
         self, targets: Sequence[Tensor], valid: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings of two clips of the same videos. No gradient.
+        """Compute embeddings of two clips of the same videos, without gradient.
 
-        ``targets`` and ``valid`` of each as in :func:`pool_target`. Gives the embeddings ``(B, D)``
-        of both, 0 where not seen, and ``seen``, bool ``(B,)``: the teacher finds something in both.
+        Args:
+            targets, valid: For each of the two clips, as in :func:`pool_target`.
+
+        Returns:
+            The embeddings ``(B, D)`` of both clips, 0 where not seen; and ``seen``, bool ``(B,)``,
+            True if both clips have a valid target.
         """
         raw, counts = [], []
         for target, mask in zip(targets, valid):
@@ -58,7 +62,7 @@ class PooledTarget(nn.Module):
                 f'a teacher gives {raw[0].shape[1]} values a clip, but {self.channels} are '
                 'expected: correct its channels (or joints, deviation) in teachers of the head'
             )
-        # Together: clips of one video must meet one and the same map.
+        # Together, so that both clips of a video are standardized equally.
         seen = counts[0] & counts[1]
         both = self.standardizer(torch.cat(raw), seen.repeat(2))
         first, second = both.masked_fill(~seen.repeat(2)[:, None], 0).chunk(2)
@@ -66,12 +70,15 @@ class PooledTarget(nn.Module):
 
 
 def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tensor:
-    """Mean of a teacher's targets over the valid frames, and after it their deviation if asked.
+    """Mean of a teacher's targets over valid frames, with ``deviation`` also their deviation.
 
     Args:
         target: ``(B, T, ...)``, or ``(B, 1, ...)``, one for the whole clip.
-        valid: bool ``(B, T)``, False where a frame only fills up the clip; or ``(B, T, V)``, for
-            each entry of the target's third axis. ``(B, D)`` is 0 for what has no valid frame.
+        valid: bool ``(B, T)``, False for padding; or ``(B, T, V)``, for each entry of the target's
+            third axis.
+
+    Returns:
+        ``(B, D)``, 0 for values without a valid frame.
     """
     values = target.detach().float()  # (B, T or 1, ...)
     if values.shape[1] == 1:
@@ -86,11 +93,11 @@ def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tenso
 
 
 def body_frame(poses: Tensor) -> Tensor:
-    """Joints relative to the body's center, in units of its size.
+    """Convert joints to positions relative to the body's center, in units of its size.
 
-    They are alike wherever the crop lies and however large it is. A crop that is not as wide as
-    high, resized to a square, stretches the body and changes them: by 18 % between the aspects
-    3/4 and 4/3 that RandomResizedCrop draws at most.
+    The result does not depend on position and size of a crop. A crop that is not square, resized to
+    a square, stretches the body and changes the result: by 18 % between the extreme aspects of
+    RandomResizedCrop, 3/4 and 4/3.
 
     With ``w_v`` the scores, ``c = sum of w_v p_v / sum of w_v`` and
     ``size^2 = sum of w_v |p_v - c|^2 / sum of w_v``, a joint becomes ``(p_v - c) / size``: ``(B, T,
@@ -104,12 +111,12 @@ def body_frame(poses: Tensor) -> Tensor:
 
 
 class RunningStandardizer(nn.Module):
-    """Subtract the running mean of each channel and divide by its running deviation.
+    """Module that subtracts each channel's running mean and divides by its running deviation.
 
-    Unlike in batch normalization, all batches of late training share one map. Mean and variance are
-    those of all rows so far, where a batch counts ``m`` times as much as the one after it, with
-    ``m`` the momentum (an average as Adam's, corrected for its start at zero, arXiv 1412.6980,
-    section 3). They are those of all processes together. Our choice.
+    Unlike batch normalization it treats all batches of late training nearly equally. Mean and
+    variance are averages over all rows so far and all processes; a batch counts ``m`` times as much
+    as the next batch, with ``m`` the momentum (an average as Adam's, corrected for its start at
+    zero, arXiv 1412.6980, section 3). Our choice.
     """
 
     mean: Tensor
@@ -124,17 +131,16 @@ class RunningStandardizer(nn.Module):
         self.register_buffer('updates', torch.tensor(0))
 
     def restart(self) -> None:
-        """Forget the statistics, which are of another run's targets."""
+        """Reset the statistics, for a run with other targets."""
         for buffer in self.buffers():
             buffer.zero_()
 
     @torch.no_grad()
     def forward(self, values: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Standardize ``(N, D)``; in training mode after an update with them. No gradient.
+        """Standardize ``(N, D)`` without gradient; in training mode first update the statistics.
 
-        Rows that are not ``valid``, bool ``(N,)``, do not enter the statistics. A channel that
-        hardly varies is divided by a hundredth of the mean deviation. Before the first update,
-        values are returned as they are.
+        Only ``valid`` rows, bool ``(N,)``, enter the statistics. A channel that hardly varies is
+        divided by a hundredth of the mean deviation. Before the first update values do not change.
         """
         values = values.float()
         everyone = gather(values) if self.training else values[:0]
@@ -143,8 +149,8 @@ class RunningStandardizer(nn.Module):
         if len(everyone):
             self.updates += 1
             share = (1 - self.momentum) / (1 - self.momentum ** float(self.updates))
-            # Not by the mean of squares: where a mean is a thousand deviations, rounding is all
-            # that would be left of its difference to the squared mean.
+            # Not as mean of squares minus squared mean: if the mean is a thousand deviations, only
+            # rounding errors would be left.
             step = everyone.mean(0) - self.mean
             self.mean += share * step
             self.variance.lerp_(everyone.var(0, unbiased=False), share)

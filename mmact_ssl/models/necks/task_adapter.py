@@ -1,4 +1,4 @@
-"""A task's own representation, made of the shared feature map."""
+"""Adapters: a task's own representation of the shared feature map."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class ConvolutionAdapter(BaseModule):
-    """A 1x1x1 convolution on one of the backbone's maps.
+    """1x1x1 convolution on one of the backbone's maps.
 
-    CSVR has a dynamic and a static feature from one backbone; that each is one such convolution,
-    and the level that it reads, is our choice.
+    CSVR has a dynamic and a static feature from one backbone; this convolution and its level are
+    our choice.
 
     Args:
-        level: Position among the backbone's ``out_indices``; -1: the feature map, its last.
+        level: Index into the backbone's maps (``out_indices``); -1: the last, the feature map.
     """
 
     def __init__(
@@ -37,12 +37,11 @@ class ConvolutionAdapter(BaseModule):
 
 @MODELS.register_module()
 class GatedAdapter(BaseModule):
-    """A gate for each channel of the feature map, then a 1x1x1 convolution.
+    """Gate for each channel of the feature map, then a 1x1x1 convolution.
 
     The gate is squeeze and excitation (Hu et al., arXiv 1709.01507, equations 2 to 4): it weighs
-    the channels for each clip. HCPG (arXiv 2204.12729) gives each task a representation of its own;
-    that it is made this way is our choice. The gate's hidden layer has ``in_channels // reduction``
-    units.
+    the channels for each clip. HCPG (arXiv 2204.12729) gives each task its own representation; this
+    form is our choice. The gate's hidden layer has ``in_channels // reduction`` units.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""Networks that heads are made of."""
+"""Networks inside heads."""

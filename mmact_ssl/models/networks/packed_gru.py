@@ -1,4 +1,4 @@
-"""GRUs over sequences of unequal length that never see padding."""
+"""GRUs over sequences of unequal length, without computing padding."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ def run_packed_gru(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
     """Run a GRU on the first ``length`` frames of each sequence.
 
     Each direction starts at its own end of the sequence, and padding is not computed. CUDA devices
-    use torch's packed sequences. On CPU these are slow to train: in the backward pass every time
-    step writes a gradient of the whole batch's size. There the loop of this file takes a third of
-    the time (docs/benchmarks.md).
+    use torch's packed sequences. On a CPU their training is slow, because in the backward pass
+    every time step writes a gradient of the whole batch's size; there this file's loop takes a
+    third of the time (docs/benchmarks.md).
 
     Args:
-        gru: ``batch_first``, with biases, without dropout.
+        gru: A GRU with ``batch_first`` and biases, without dropout.
         x: ``(B, T, D)``; the outputs ``(B, T, hidden_size * directions)`` are 0 in the padding.
         lengths: int64 ``(B,)``, 1..T.
     """
     if x.is_cuda or torch.onnx.is_in_onnx_export():
         return _run_torch(gru, x, lengths)
-    # Mixed precision would round each step's state; the products here are too small to gain by it.
+    # Mixed precision would round each step's state, and is not faster for products this small.
     with torch.autocast(x.device.type, enabled=False):
         return _run_loop(gru, x.to(next(gru.parameters()).dtype), lengths)
 
 
 def _run_torch(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
-    # cuDNN asks for the lengths on the host: the one wait for the device in a step.
+    # cuDNN needs the lengths on the host, so this waits for the device.
     packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
     return pad_packed_sequence(gru(packed)[0], batch_first=True, total_length=x.shape[1])[0]
 
 
 def _run_loop(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
-    """Frames sorted by time, then by falling length: at each time the first rows are at work."""
+    """Run over frames sorted by time, then by falling length: the first rows are active."""
     batch, time = x.shape[:2]
     order = lengths.argsort(descending=True, stable=True)
     within = torch.arange(time, device=x.device)[:, None] < lengths[order]  # (T, B)
     step, rank = within.nonzero(as_tuple=True)  # each (sum of lengths,)
-    index = order[rank] * time + step  # where a packed frame lies in x
-    rows = [count for count in within.sum(1).tolist() if count]  # sequences at work at each time
+    index = order[rank] * time + step  # position of a packed frame in x
+    rows = [count for count in within.sum(1).tolist() if count]  # active sequences at each time
     packed = x.flatten(0, 1)[index]
     for layer in range(gru.num_layers):
         outputs = []
@@ -67,8 +67,8 @@ class _PackedDirection(Function):
         r = sigmoid(a_r + b_r)    z = sigmoid(a_z + b_z)    n = tanh(a_n + r * b_n)
         h' = n + z * (h - n)
 
-    The gradient is written out because autograd adds up a matrix of the size of ``W_hh`` at each
-    time step, where one product after the last step does.
+    The gradient is written out because autograd adds a matrix of the size of ``W_hh`` at each time
+    step; here a single product after the last step suffices.
     """
 
     @staticmethod
@@ -82,12 +82,12 @@ class _PackedDirection(Function):
         rows: Sequence[int],
         reverse: bool,
     ) -> Tensor:
-        """``(sum(rows), D) -> (sum(rows), H)``; ``rows`` are the sequences at work at each time.
+        """``(sum(rows), D) -> (sum(rows), H)``; ``rows`` are the active sequences at each time.
 
-        In reverse a sequence joins in, from a state of 0, at its own last frame.
+        In reverse a sequence becomes active at its own last frame, with a state of 0.
         """
         size = weight_hh.shape[1]
-        gates = torch.addmm(bias_ih, packed, weight_ih.T)  # a; the loop makes r, z, n of it
+        gates = torch.addmm(bias_ih, packed, weight_ih.T)  # a, which the loop replaces by r, z, n
         before, after, b_n = (packed.new_empty(len(packed), size) for _ in range(3))
         state = packed.new_zeros(rows[0], size)
         ends = list(accumulate(rows))
@@ -111,7 +111,7 @@ class _PackedDirection(Function):
         packed, weight_ih, weight_hh, gates, before, b_n = ctx.saved_tensors
         size = weight_hh.shape[1]
         r, z, n = gates.chunk(3, dim=1)
-        # What the gradient of h' is multiplied by on its way to a_z and a_n, that of a_n to a_r.
+        # Factors from the gradient of h' to those of a_z and a_n, and from that of a_n to a_r's.
         to_z = (before - n) * z * (1 - z)
         to_n = (1 - z) * (1 - n * n)
         to_r = b_n * r * (1 - r)

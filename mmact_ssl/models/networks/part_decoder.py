@@ -1,4 +1,4 @@
-"""From the student's map to the parts of each frame."""
+"""Decoder from the student's map to the parts of each frame."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor, nn
 
 
 class PartDecoder(BaseModule):
-    """Part maps of all frames, by unfolding channels to frames, enlargement and convolutions.
+    """Decoder of part maps: it unfolds channels to frames, enlarges and convolves.
 
-    Interpolation alone would show one picture for all frames of a step of the feature map. So a
-    1x1x1 convolution first makes ``frames_per_step`` frames of each step (sub-pixel convolution,
-    Shi et al., arXiv 1609.05158, in time). Our choice.
+    Interpolation alone would give all frames of a step of the feature map the same picture. So a
+    1x1x1 convolution first makes ``frames_per_step`` frames of each step (sub-pixel convolution in
+    time, Shi et al., arXiv 1609.05158). Our choice.
 
     Args:
         num_parts: Channels C of the logits.
-        frames_per_step: Frames that a step of the map stands for.
-        hidden_dim: Channels between, a multiple of 8.
-        background_logit: Logit of the background above that of every part before training.
+        frames_per_step: Frames of the clip for a step of the map.
+        hidden_dim: Hidden channels, a multiple of 8.
+        background_logit: Difference of the background's logit to each part's before training.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class PartDecoder(BaseModule):
         )
         self.classify = nn.Conv3d(hidden_dim, num_parts, kernel_size=1)
         start = torch.zeros(num_parts)
-        # A single part is the person, whose logit the background's 0 is compared with.
+        # A single part is the person; then the background's logit is 0.
         start[0] = background_logit if num_parts > 1 else -background_logit
         self.classify.bias = nn.Parameter(start)
 
@@ -56,7 +56,7 @@ class PartDecoder(BaseModule):
         start = maps.shape[2:]
         for number, stage in enumerate(self.stages, start=1):
             share = number / len(self.stages)
-            # Sizes in a geometric series; the last is the wanted one.
+            # Sizes grow geometrically up to `size`.
             between = [round(old * (new / old) ** share) for old, new in zip(start, size)]
             maps = F.interpolate(maps, size=between, mode='trilinear', align_corners=False)
             maps = stage(maps)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 class PoseGenerator(nn.Module):
     """Predict the poses of future frames from the dynamic feature and noise.
 
-    A GRU over future steps; each step moves the previous pose by a predicted displacement, from a
-    pose to start at. Our choice.
+    It is a GRU over future steps; each step adds a predicted displacement to the previous pose,
+    from a start pose on. Our choice.
     """
 
     def __init__(self, feature_dim: int, num_joints: int, noise_dim: int, hidden_dim: int) -> None:
@@ -22,19 +22,19 @@ class PoseGenerator(nn.Module):
         self.initial_state = nn.Linear(condition_dim + num_joints, hidden_dim)
         self.cell = nn.GRUCell(num_joints * 2 + condition_dim, hidden_dim)
         self.displacement = nn.Linear(hidden_dim, num_joints * 2)
-        # Starts as "repeat the pose to start at".
+        # Before training it repeats the start pose.
         nn.init.zeros_(self.displacement.weight)
         nn.init.zeros_(self.displacement.bias)
 
     def forward(
         self, feature: Tensor, start: Tensor, shown: Tensor, num_steps: int, num_draws: int
     ) -> Tensor:
-        """Draw futures ``(draws, B, steps, V, 2)``, each with noise of its own.
+        """Draw futures ``(draws, B, steps, V, 2)``, each with its own noise.
 
         Args:
             feature: ``(B, D)``.
             start: ``(B, V, 2)``.
-            shown: Which joints of ``start`` were observed, not read from the feature, ``(B, V)``.
+            shown: ``(B, V)``, True for observed joints of ``start``, False for computed ones.
             num_steps, num_draws: Future frames, and futures of each clip.
         """
         feature, start, shown = (
@@ -55,10 +55,9 @@ class PoseGenerator(nn.Module):
 class PoseDiscriminator(nn.Module):
     """Discriminator of future poses: real or predicted, of this clip or of another one.
 
-    Temporal convolutions over poses; the score adds a projection on the detached dynamic feature
-    (Miyato and Koyama, ICLR 2018). It does not see the observed poses: next to them,
-    the poses' jump from the last observed one would tell fakes without a look at the feature. Our
-    choice.
+    It has temporal convolutions over poses, and a score with a projection on the detached dynamic
+    feature (Miyato and Koyama, ICLR 2018). It does not see the observed poses, because their
+    distance to the first future pose would reveal fakes without the feature. Our choice.
     """
 
     def __init__(self, feature_dim: int, num_joints: int, hidden_dim: int) -> None:
@@ -77,7 +76,7 @@ class PoseDiscriminator(nn.Module):
 
     def forward(self, poses: Tensor, weight: Tensor, feature: Tensor) -> Tensor:
         """Poses ``(B, T, V, 2)``, weights ``(B, T, V)`` and the feature ``(B, D)`` to ``(B,)``."""
-        # A joint that is not seen must look the same in real and predicted poses.
+        # Unseen joints must be equal in real and predicted poses.
         seen = torch.cat([poses * weight[..., None], weight[..., None]], dim=-1)
         hidden = self.layers(seen.flatten(2).transpose(1, 2)).mean(2)  # (B, hidden)
         return self.score(hidden)[:, 0] + (hidden * self.projection(feature)).sum(1)

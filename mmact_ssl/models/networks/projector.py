@@ -1,4 +1,4 @@
-"""Small networks on a pooled feature."""
+"""Projectors of a pooled feature."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from mmact_ssl.models.losses.common import unit_rows
 
 
 class RowNorm(nn.BatchNorm1d):
-    """Batch normalization of rows ``(N, C)``, in training too where a batch has one row.
+    """Batch normalization of rows ``(N, C)`` that also accepts a single row in training.
 
-    The last batch of an epoch may be a single clip, whose deviation is unknown. It is normalized by
-    the running statistics and leaves them as they are. Our choice.
+    The last batch of an epoch may be a single clip without a deviation. It is normalized by the
+    running statistics and does not change them. Our choice.
     """
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -31,9 +31,10 @@ def make_projector(
     Weights Xavier-normal, biases zero: as in MS2L's released code (arXiv 2010.05599).
 
     Args:
-        hidden_dim: 0: a linear layer alone, which leaves the student more to learn.
-        final_bn: Normalize the output over the batch too, so that no task can end with all clips in
-            one point. SimCLR's released code (arXiv 2002.05709) does so with a learned scale.
+        hidden_dim: Size of the hidden layer; 0: a linear layer only, so that the student must
+            learn more.
+        final_bn: Also normalize the output over the batch, so that the clips cannot collapse to a
+            point. SimCLR's released code (arXiv 2002.05709) does so with a learned scale.
     """
     layers: list[nn.Module] = []
     if hidden_dim:
@@ -47,7 +48,7 @@ def make_projector(
 
 
 def make_plain_projector(in_channels: int, hidden_dim: int, out_channels: int) -> nn.Sequential:
-    """Linear, ReLU, linear, with torch's own initialization: no row knows of the others."""
+    """Linear, ReLU, linear, with torch's initialization; rows do not depend on each other."""
     return nn.Sequential(
         nn.Linear(in_channels, hidden_dim),
         nn.ReLU(inplace=True),
@@ -56,13 +57,13 @@ def make_plain_projector(in_channels: int, hidden_dim: int, out_channels: int) -
 
 
 class StreamProjectors(nn.ModuleList):
-    """A plain projector for each stream, ``(N, C) -> (N, streams * out_channels)``.
+    """Plain projectors, one for each stream, ``(N, C) -> (N, streams * out_channels)``.
 
-    Each stream's part of the output has length 1, so that a cosine of two outputs is the mean of
-    the streams' cosines, and no stream counts more than another. Our choice.
+    Each stream's part of the output has length 1, so that the cosine of two outputs is the mean of
+    the streams' cosines, and all streams count equally. Our choice.
 
     Args:
-        split: Each reads its own of as many equal parts of the input; off: each reads all.
+        split: Each projector reads its own part of the input. Off: each reads the whole input.
     """
 
     def __init__(
@@ -87,5 +88,5 @@ class StreamProjectors(nn.ModuleList):
 
 
 def unit_sentence(prompt: Tensor) -> Tensor:
-    """A cached embedding ``(B, 1, P)`` at length 1, ``(B, P)``; an absent one, zero, stays zero."""
+    """Scale cached embeddings ``(B, 1, P)`` to length 1, ``(B, P)``; absent ones stay zero."""
     return unit_rows(prompt.detach().squeeze(1))

@@ -22,7 +22,7 @@ class GeneratedLevel(NamedTuple):
 
 
 class ConvolutionalGRUCell(nn.Module):
-    """A GRU cell whose products are 3x3 convolutions (Ballas et al., ICLR 2016)."""
+    """GRU cell with 3x3 convolutions as products (Ballas et al., ICLR 2016)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -30,8 +30,8 @@ class ConvolutionalGRUCell(nn.Module):
         self.candidate = nn.Conv2d(2 * channels, channels, 3, padding=1)
 
     def forward(self, value: Tensor, state: Tensor, steps: int) -> list[Tensor]:
-        """Unroll over steps with the same value ``(B, C, H, W)`` to the states ``(B, C, H, W)``."""
-        # The value's half of the products is the same in each step.
+        """Unroll over steps with a constant value ``(B, C, H, W)`` to states ``(B, C, H, W)``."""
+        # The value's half of the products is equal in each step.
         own_gates, gates = self._halves(self.gates, value)
         own_candidate, candidate = self._halves(self.candidate, value)
         states = []
@@ -45,14 +45,14 @@ class ConvolutionalGRUCell(nn.Module):
 
     @staticmethod
     def _halves(layer: nn.Conv2d, value: Tensor) -> tuple[Tensor, Tensor]:
-        """A layer's output for the value, and its weights of the state."""
+        """A layer's output for the value, and its weights for the state."""
         own, recurrent = layer.weight.chunk(2, 1)
         return F.conv2d(value, own, layer.bias, padding=1), recurrent.contiguous()
 
 
 def double(images: Tensor) -> Tensor:
-    """``(N, C, H, W)`` to ``(N, C, 2H, 2W)``; nearest neighbors would leave blocks in frames."""
-    # In torch's own layout it takes five times as long on a CPU, and longer still on a GPU.
+    """Enlarge ``(N, C, H, W)`` to ``(N, C, 2H, 2W)``, bilinear, since nearest shows blocks."""
+    # With channels first it takes five times as long on a CPU, and even longer on a GPU.
     images = images.contiguous(memory_format=torch.channels_last)
     return F.interpolate(images, scale_factor=2, mode='bilinear', align_corners=False)
 
@@ -73,16 +73,16 @@ class UpBlock(nn.Module):
 
 
 class VideoGenerator(nn.Module):
-    """An 8x8 latent map unrolled over time and up-sampled to frames at several resolutions.
+    """Generator that unrolls an 8x8 latent map over time and up-samples it to several resolutions.
 
-    Frames start as a linear picture of 8x8; each resolution adds to the enlarged one below (the
-    skips of StyleGAN2, Karras et al., CVPR 2020, section 4.1), and what it adds is linear in the
-    latent (a transposed convolution) plus what the residual blocks draw. Colors and the shape of
-    a person are learned early by this (our choice).
+    Frames start as a linear picture of 8x8. Each resolution adds to the enlarged frames of the one
+    below (the skips of StyleGAN2, Karras et al., CVPR 2020, section 4.1). It adds a transposed
+    convolution of the latent and the output of residual blocks, so that the generator learns colors
+    and the shape of a person early (our choice).
 
     In training each resolution above the lowest keeps every second frame of the one below, from a
-    random offset (TGANv2, Saito et al., IJCV 2020), which saves most of the cost of
-    the high resolutions. Evaluation makes all frames at all resolutions.
+    random offset on (TGANv2, Saito et al., IJCV 2020), which saves most of the cost of high
+    resolutions. Evaluation generates all frames at all resolutions.
 
     Args:
         channels: Channels at 8x8; halved at each doubling of the resolution, not below 16.
@@ -116,49 +116,49 @@ class VideoGenerator(nn.Module):
     def forward(
         self, latent: Tensor, num_frames: int, background: Tensor | None = None
     ) -> list[GeneratedLevel]:
-        """Frames of a latent ``(B, C, 8, 8)``, perhaps on a background ``(B, 3, H, W)``."""
+        """Generate frames from a latent ``(B, C, 8, 8)`` and a background ``(B, 3, H, W)``."""
         value = self.enter(latent)
         unrolled = self.cell(value, torch.tanh(value), num_frames)
-        # What does not move goes around the cell, whose tanh would squeeze colors.
+        # The static part bypasses the cell, because its tanh would limit colors.
         hidden = states = torch.stack(unrolled, 1) + value[:, None]  # (B, T, C, 8, 8)
         frames = self._first_picture(hidden, background)  # (B, T, 3, 8, 8)
         positions = torch.arange(num_frames, device=latent.device)
         levels: list[GeneratedLevel] = []
         for size, block in self.blocks.items():
-            wanted = int(size) in self.resolutions
-            if levels and self.training and wanted:
+            is_output = int(size) in self.resolutions
+            if levels and self.training and is_output:
                 offset = int(torch.randint(min(2, len(positions)), ()))
                 hidden, frames = hidden[:, offset::2], frames[:, offset::2]
                 positions = positions[offset::2]
             shape = hidden.shape[:2]
             large = block(hidden.flatten(0, 1))
             drawn = double(frames.flatten(0, 1)) + self.render[size](F.relu(large))
-            if wanted:
+            if is_output:
                 drawn = drawn + self.sketch[size](states[:, positions].flatten(0, 1))
             hidden, frames = large.unflatten(0, shape), drawn.unflatten(0, shape)
-            if wanted:
+            if is_output:
                 levels.append(GeneratedLevel(frames.transpose(1, 2), positions))
         return levels
 
     def _first_picture(self, hidden: Tensor, background: Tensor | None) -> Tensor:
-        """Drawn from ``(B, T, C, 8, 8)``, or the blurred background where it is shown.
+        """First picture, from ``(B, T, C, 8, 8)`` or the blurred background.
 
-        No other way leads around the latent.
+        This is the only input besides the latent.
         """
         drawn = self.render[str(LATENT_SIZE)](hidden.flatten(0, 1)).unflatten(0, hidden.shape[:2])
         if background is None:
             return drawn
         still = blur(background, LATENT_SIZE)[:, None]  # (B, 1, 3, 8, 8)
-        kept = 1 - BACKGROUND_DROPOUT if self.training else 1.0
-        return torch.where(torch.rand_like(still[:, :, :1, :1, :1]) < kept, still, drawn)
+        share = 1 - BACKGROUND_DROPOUT if self.training else 1.0
+        return torch.where(torch.rand_like(still[:, :, :1, :1, :1]) < share, still, drawn)
 
 
 class VideoDiscriminator(nn.Module):
-    """Score clips of one resolution with 3D residual blocks, whose channels double with depth."""
+    """Discriminator of clips of one resolution: 3D residual blocks with doubling channels."""
 
     def __init__(self, resolution: int, channels: int) -> None:
         super().__init__()
-        # Halves the frames at once: at full resolution this layer would cost more than all others.
+        # It halves the frames, because at full size this layer would cost more than all others.
         self.enter = nn.Conv3d(3, channels, (3, 4, 4), stride=(1, 2, 2), padding=1)
         blocks: list[nn.Module] = []
         resolution //= 2

@@ -31,7 +31,7 @@ def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTea
         with reading(path, 'give one of configs/teachers/', ConfigError):
             try:
                 loaded = Config.fromfile(path)
-            except MMActSSLError:  # a config of another kind, which asks for its data
+            except MMActSSLError:  # another kind of config, which needs its data
                 loaded = Config()
         if 'teacher' not in loaded:
             raise ConfigError(f'{path} has no dict `teacher`: give one of configs/teachers/')

@@ -1,4 +1,4 @@
-"""Base class of the teachers: frozen, with their own preprocessing, outside the student."""
+"""Base class of the teachers: frozen networks with their own preprocessing."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from mmact_ssl.weights import require_file
 
 
 class BaseTeacher(nn.Module):
-    """A frozen network that makes targets and owns its preprocessing.
+    """Frozen network that makes targets and owns its preprocessing.
 
-    A subclass implements :meth:`predict` and hands its network to :meth:`freeze_external`. Such a
+    A subclass implements :meth:`predict` and passes its network to :meth:`freeze_external`. The
     network moves with the module (``.to()``) but is not a submodule: ``state_dict()``,
     ``parameters()`` and ``.train()`` do not reach it.
 
     Args:
-        config: What decides the output besides the weights, for the fingerprint; no file paths.
-        files: Weights by name.
-        batch_size: Frames, clips or sentences per forward pass, None: all at once. Not part of the
-            fingerprint, for it changes targets by float rounding only.
+        config: Settings that decide the output besides the weights, for the fingerprint; no file
+            paths.
+        files: {name: file of weights}.
+        batch_size: Frames, clips or sentences per forward pass; None: all at once. It is not part
+            of the fingerprint, because it changes targets only by rounding.
         precision: Type of the network's computation under autocast, e.g. ``'float16'``, which is
-            faster on a GPU and slower on a CPU. Targets are float32 either way.
+            faster on a GPU and slower on a CPU. Targets are always float32.
 
     Attributes:
         kind: ``'pose'``, ``'embedding'``, ``'map'``, ``'text'``, or ``'box'`` of a person detector.
-        layout: Names the joints of a pose or the parts of a map; ``''`` otherwise.
-        window: None: reads single frames. (number of frames, stride): reads clips of these.
+        layout: Layout of the joints of a pose or the parts of a map; ``''`` otherwise.
+        window: (number of frames, stride) of the clips that the teacher reads; None: single frames.
     """
 
     kind = 'pose'
@@ -64,17 +65,17 @@ class BaseTeacher(nn.Module):
         self._config = json.dumps(identity, sort_keys=True)
         self._files = dict(files)
         self._fingerprint: str | None = None
-        # Follows the module from device to device, though no parameter is visible.
+        # This buffer moves with the module, which has no visible parameter.
         self.register_buffer('_anchor', torch.zeros(0), persistent=False)
         super().train(False)
 
     @property
     def device(self) -> torch.device:
-        """Device of the network; frames may come from any other."""
+        """Device of the network; frames may be on another device."""
         return self._anchor.device
 
     def freeze_external(self, network: nn.Module) -> nn.Module:
-        """Freeze a network and keep it out of the module tree; return it."""
+        """Freeze a network, keep it out of the module tree, and return it."""
         network.requires_grad_(False)
         network.eval()
         self._external += (network,)
@@ -82,11 +83,11 @@ class BaseTeacher(nn.Module):
 
     @property
     def frozen(self) -> Any:
-        """The network that was frozen first."""
+        """The first network of :meth:`freeze_external`."""
         return self._external[0]
 
     def fingerprint(self) -> str:
-        """Hash (sha256, hex) of the config and the content of the weight files."""
+        """Hash (sha256, hex) of the config and the content of the files."""
         if self._fingerprint is None:
             hashes = {name: sha256_of_file(path) for name, path in sorted(self._files.items())}
             text = json.dumps([self._config, hashes], sort_keys=True)
@@ -95,12 +96,12 @@ class BaseTeacher(nn.Module):
 
     @property
     def source(self) -> str:
-        """One line that names the teacher for people."""
+        """Description of the teacher for people."""
         files = ', '.join(Path(path).name for path in self._files.values())
         return f'{type(self).__name__}({files})'
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Targets, float32 on the device of ``frames``, without gradient.
+        """Compute targets, float32 on the device of ``frames``, without gradient.
 
         Pose ``(N, V, 3)``: x and y as fractions of the frame, score 0..1 (0: unknown, x = y = 0).
         Embedding ``(N, D)``. Map ``(N, C, h, w)``: probability of each part over the whole frame.
@@ -111,9 +112,9 @@ class BaseTeacher(nn.Module):
         """
         clip = () if self.window is None else (self.window[0],)
         if frames.ndim != 4 + len(clip) or tuple(frames.shape[1:-2]) != (*clip, 3):
-            wanted = ', '.join(map(str, ('N', *clip, 3, 'H', 'W')))
+            expected = ', '.join(map(str, ('N', *clip, 3, 'H', 'W')))
             raise ValueError(
-                f'{type(self).__name__} reads {"clips" if clip else "frames"} [{wanted}], got '
+                f'{type(self).__name__} reads {"clips" if clip else "frames"} [{expected}], got '
                 f'{list(frames.shape)}'
             )
         if frames.dtype != torch.uint8:
@@ -127,7 +128,7 @@ class BaseTeacher(nn.Module):
 
     @contextmanager
     def inference(self) -> Iterator[None]:
-        """Compute without gradient, at our precision whatever that of the student is."""
+        """Context without gradient, in the teacher's precision, not the student's."""
         reduced = None if self.precision == 'float32' else getattr(torch, self.precision)
         context = torch.autocast(self.device.type, reduced, enabled=reduced is not None)
         with torch.no_grad(), context:
@@ -138,13 +139,13 @@ class BaseTeacher(nn.Module):
         raise ConfigError(f'{type(self).__name__} reads no frames: choose another teacher')
 
     def check_stride(self, owner: str, view: str, samples: Iterable[Any] | None) -> None:
-        """Refuse clips whose frames are not as far apart as those that the teacher reads.
+        """Raise ConfigError if clips have another stride than the teacher's.
 
         Args:
-            owner: The teacher's place in the config, for the error.
+            owner: Place of the teacher in the config, for the error.
             view: Name of the clips' view.
-            samples: Their data samples; one without ``frame_inds`` {view: int ``(T,)``} and
-                ``total_frames`` is not checked.
+            samples: Data samples of the clips; a sample without ``frame_inds`` {view: int
+                ``(T,)``} or ``total_frames`` is not checked.
         """
         if self.window is None:
             return
@@ -154,19 +155,19 @@ class BaseTeacher(nn.Module):
             total = sample.get('total_frames')
             if inds is None or total is None:
                 continue
-            # The same clamping as SampleViews': frames beyond the end repeat the last one.
-            wanted = np.minimum(inds[0] + stride * np.arange(len(inds)), total - 1)
-            if not np.array_equal(inds, wanted):
-                found = int(inds[1] - inds[0])
+            # As in SampleViews, frames beyond the end repeat the last frame.
+            expected = np.minimum(inds[0] + stride * np.arange(len(inds)), total - 1)
+            if not np.array_equal(inds, expected):
+                view_stride = int(inds[1] - inds[0])
                 raise ConfigError(
                     f'{owner}, {type(self).__name__}, reads clips of stride {stride}, but the view '
-                    f'{view!r} has stride {found}: give this view num_frames={num_frames}, '
+                    f'{view!r} has stride {view_stride}: give this view num_frames={num_frames}, '
                     f'stride={stride} in SampleViews, or choose a teacher with '
-                    f'window=({num_frames}, {found})'
+                    f'window=({num_frames}, {view_stride})'
                 )
 
     def train(self, mode: bool = True) -> BaseTeacher:
-        """Stay in evaluation mode whatever the student does."""
+        """Stay in evaluation mode."""
         return super().train(False)
 
     def _apply(self, fn: Any, *args: Any, **kwargs: Any) -> BaseTeacher:
@@ -175,6 +176,6 @@ class BaseTeacher(nn.Module):
         super()._apply(fn, *args, **kwargs)
         for network in self._external:
             for module in network.modules():
-                if isinstance(module, BaseDataPreprocessor):  # moves inputs to what its .to() noted
+                if isinstance(module, BaseDataPreprocessor):  # its .to() did not see the device
                     module._device = self.device
         return self

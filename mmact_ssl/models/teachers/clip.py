@@ -1,4 +1,4 @@
-"""CLIP networks of open_clip: sentences and frames in one space."""
+"""CLIP teachers of open_clip: embeddings of sentences and frames in a common space."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from mmact_ssl.models.teachers.text import TextTeacher
 from mmact_ssl.registry import MODELS
 from mmact_ssl.weights import find_weights, load_by_name, require_file
 
-# open_clip's names of how a frame becomes a square, and ours.
+# {open_clip's name of a resizing: ours}.
 _RESIZES = {'shortest': 'crop', 'squash': 'stretch', 'longest': 'letterbox'}
 
 
 @MODELS.register_module()
 class OpenCLIPTextTeacher(TextTeacher):
-    """The text tower of a CLIP network, projected: sentences to embeddings ``(S, D)``.
+    """Projected text tower of a CLIP network: sentences to embeddings ``(S, D)``.
 
-    Nothing is downloaded but the checkpoint. Sentences are cut at the network's length, 77 tokens
-    of CLIP.
+    It downloads only the checkpoint. Sentences are cut off at the network's length, CLIP's 77
+    tokens.
 
     Args:
-        model: Name of the network in open_clip, e.g. ``'ViT-B-32'``, or a file with its config, as
-            the ``open_clip_config.json`` beside published weights. A network with a tokenizer of
-            its own (SigLIP) needs the file, and the tokenizer's files in the same folder.
+        model: Name of the network in open_clip, e.g. ``'ViT-B-32'``, or a file with its config,
+            such as the ``open_clip_config.json`` of published weights. A network with its own
+            tokenizer (SigLIP) needs the file, and the tokenizer's files in the same folder.
         checkpoint: Weights of both towers under open_clip's names, see :func:`find_weights`.
         normalize: Scale embeddings to length 1, as CLIP compares them.
         batch_size, precision: See BaseTeacher.
@@ -80,14 +80,13 @@ class OpenCLIPTextTeacher(TextTeacher):
 
 @MODELS.register_module()
 class OpenCLIPTeacher(BaseTeacher):
-    """The image tower of a CLIP network, projected: frames to embeddings ``(N, D)``.
+    """Projected image tower of a CLIP network: frames to embeddings ``(N, D)``.
 
     Args:
-        model, checkpoint, normalize: See OpenCLIPTextTeacher; one checkpoint serves both.
-        resize: To the network's own input size, see :class:`FrameInput`: ``'stretch'``, ``'crop'``
-            or ``'letterbox'``; None: as the config file says, else ``'crop'``.
-        mean, std: Of each channel, RGB in units of 0..255; None: as the config file says, else
-            those of CLIP.
+        model, checkpoint, normalize: See OpenCLIPTextTeacher; both can use the same checkpoint.
+        resize: Resizing to the network's input size, see :class:`FrameInput`: ``'stretch'``,
+            ``'crop'`` or ``'letterbox'``; None: the config file's, else ``'crop'``.
+        mean, std: Of each channel, RGB in units of 0..255; None: the config file's, else CLIP's.
         batch_size, precision: See BaseTeacher.
     """
 
@@ -128,7 +127,7 @@ class OpenCLIPTeacher(BaseTeacher):
 
 
 def _read_config(model: str, open_clip: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read the config of a network, and of its input, which is empty for a name."""
+    """Read the config of a network, and of its input (empty for a network by name)."""
     published: dict[str, Any] = {}
     if model.endswith('.json'):
         require_file(model, 'model of an OpenCLIP teacher')
@@ -152,11 +151,11 @@ def _read_config(model: str, open_clip: Any) -> tuple[dict[str, Any], dict[str, 
 
 
 def _build(config: dict[str, Any], path: str, open_clip: Any) -> Any:
-    """Build a network and load its weights, all of them, by name.
+    """Build a network and load all its weights by name.
 
-    Not by open_clip's factory, which takes a checkpoint of another size by resizing, and downloads.
+    open_clip's factory is not used, because it resizes checkpoints of another size, and downloads.
     """
-    settings = json.loads(json.dumps(config))  # the network changes its own copy
+    settings = json.loads(json.dumps(config))  # a copy, which the network may change
     if 'timm_model_name' in settings['vision_cfg']:
         settings['vision_cfg']['timm_model_pretrained'] = False
     custom = settings.pop('custom_text', False)

@@ -1,4 +1,4 @@
-"""Body parts out of a network's classes: label map files, and sums of probabilities."""
+"""Body parts from a network's classes: label map files, and sums of probabilities."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEYS = {'layout', 'classes', 'parts', 'ignored'}
 
 @dataclass(frozen=True)
 class LabelMap:
-    """A segmentor's classes; ``parts`` of a layout, in its order -> indices of their classes."""
+    """Map from a layout's parts to the indices of a segmentor's classes."""
 
     layout: str
     num_classes: int
@@ -30,9 +30,9 @@ class LabelMap:
 def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
     """Read a label map: JSON with ``layout``, ``classes``, ``parts`` and ``ignored``.
 
-    ``classes`` are the names of the segmentor's classes in the order of its channels, ``parts``
-    lists for each part of the layout the classes that make it, ``ignored`` those that make none.
-    Each class must be in exactly one place.
+    ``classes`` are the names of the segmentor's classes in the order of its channels. ``parts``
+    lists the classes of each part of the layout, ``ignored`` the classes without a part. Each class
+    must occur once in ``parts`` or ``ignored``.
     """
     fix = 'write a label map, see docs/teachers.md'
     with reading(path, fix):
@@ -88,7 +88,7 @@ def _check_order(parts: Sequence[str], what: str, layout: str) -> None:
         raise ConfigError(f'{what}: unknown layout {layout!r}; known are {", ".join(PART_LAYOUTS)}')
     for have, want in zip_longest(parts, PART_LAYOUTS[layout].names):
         if have != want:
-            # Sorting them here would make other maps under the fingerprint of the given order.
+            # Not sorted here: the fingerprint contains the order of the config.
             raise ConfigError(
                 f'{what}: {have!r} of parts is where the layout {layout!r} has {want!r}: give the '
                 "layout's parts in its order"

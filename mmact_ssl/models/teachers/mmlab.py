@@ -1,4 +1,4 @@
-"""Backbones from mmpretrain, mmaction2, mmpose and mmsegmentation: an embedding a frame or clip."""
+"""Teachers of embeddings from mmpretrain, mmaction2, mmpose and mmsegmentation backbones."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from mmact_ssl.weights import find_weights
 
 @MODELS.register_module()
 class MMLabTeacher(BaseTeacher):
-    """The last feature of a backbone, averaged over its positions: ``(N, D)``.
+    """Teacher that computes the last feature of a backbone, averaged over positions: ``(N, D)``.
 
     Image models and mmaction2's 2D recognizers (TSN) read frames ``(N, 3, H, W)``; 3D recognizers
-    (SlowOnly, R(2+1)D) read clips ``(N, T, 3, H, W)``; SlowFast's two maps are put side by side.
+    (SlowOnly, R(2+1)D) read clips ``(N, T, 3, H, W)``; SlowFast's two features are concatenated.
     Only the backbone's part of the checkpoint is read.
 
     Args:
         config: Config file, or ``mmpretrain::``, ``mmaction::``, ``mmpose::``, ``mmseg::`` and its
             path in the installed package.
-        checkpoint: Its weights, see :func:`find_weights`.
-        window: (number of frames, stride) of a clip. None: of the config's test pipeline for a 3D
-            recognizer, single frames for all others. These average over the frames of a window;
-            one that shifts features between frames (TSM) needs its ``num_segments`` frames.
-        input_size: None: as the config's test pipeline resizes, and its center crop. Else a side or
-            (height, width) of the input, to which the whole frame is stretched.
+        checkpoint: Weights of the config, see :func:`find_weights`.
+        window: (number of frames, stride) of a clip. None: that of the config's test pipeline for a
+            3D recognizer, else single frames. 2D models average over the frames of a window; a
+            model that shifts features between frames (TSM) needs its ``num_segments`` frames.
+        input_size: Side or (height, width) to which the whole frame is stretched. None: the size
+            and center crop of the config's test pipeline.
         batch_size, precision: See BaseTeacher.
     """
 
@@ -58,7 +58,7 @@ class MMLabTeacher(BaseTeacher):
             raise ConfigError(f'{config}: MMLabTeacher needs model.backbone and default_scope')
         model = without_init(loaded.model)
         recognizer = loaded.default_scope == 'mmaction'
-        # A recognizer knows how to call the backbones of timm and torchvision.
+        # A recognizer can call the backbones of timm and torchvision.
         built = {name: model[name] for name in ('type', 'backbone')}
         network = build_network(built if recognizer else model['backbone'], loaded.default_scope)
         is_3d = recognizer and _is_3d(network, config)
@@ -67,7 +67,7 @@ class MMLabTeacher(BaseTeacher):
         backbone = network.backbone if recognizer else network
         segments = getattr(backbone, 'num_segments', None)
         if segments is not None and (clip_window is None or clip_window[0] != segments):
-            # It would mix the frames of different clips.
+            # The backbone would mix the frames of different clips.
             raise ConfigError(
                 f'{config} mixes {segments} frames: set window=({segments}, stride) of the teacher'
             )
@@ -92,13 +92,13 @@ class MMLabTeacher(BaseTeacher):
             features = self.frozen.extract_feat(images, stage='backbone')[0]
         else:
             features = self.frozen(images.flatten(0, 1))
-            # A tuple holds several depths, of which the deepest counts.
+            # A tuple contains features of several depths; the deepest is used.
             features = features[-1] if isinstance(features, (tuple, list)) else features
         return pool(features).unflatten(0, clips.shape[:2]).mean(1)
 
 
 def pool(features: Any) -> Tensor:
-    """Average a map ``(N, C, ...)``, or each of several, over all positions to ``(N, C)``."""
+    """Average a map ``(N, C, ...)`` over all positions to ``(N, C)``; several are concatenated."""
     if isinstance(features, (tuple, list)):
         return torch.cat([pool(feature) for feature in features], dim=1)
     if features.ndim == 3:

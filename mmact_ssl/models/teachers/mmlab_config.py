@@ -1,4 +1,4 @@
-"""Config, network, weights and input of teachers from OpenMMLab packages."""
+"""Loading of teachers from OpenMMLab packages: config, network, weights and input."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def import_openmmlab(module: str) -> ModuleType:
 
 
 def load_model_config(config: str, what: str) -> Config:
-    """Load an OpenMMLab config from a file, or, as ``mmpose::...``, from an installed package."""
+    """Load an OpenMMLab config from a file or, for ``mmpose::...``, from an installed package."""
     if '::' in config:
         from mmengine.hub import get_config
 
@@ -56,25 +56,25 @@ def load_model_config(config: str, what: str) -> Config:
 
 
 def without_init(config: Any) -> Any:
-    """Drop every ``init_cfg`` and ``pretrained``: a checkpoint follows, nothing is downloaded."""
+    """Drop every ``init_cfg`` and ``pretrained``, so that nothing is downloaded."""
     if isinstance(config, dict):
-        kept = (key for key in config if key not in ('init_cfg', 'pretrained'))
-        return {key: without_init(config[key]) for key in kept}
+        names = (key for key in config if key not in ('init_cfg', 'pretrained'))
+        return {key: without_init(config[key]) for key in names}
     if isinstance(config, (list, tuple)):
         return [without_init(value) for value in config]
     return config
 
 
 def build_network(model: Mapping[str, Any], scope: str) -> Any:
-    """Build a model whose parts are written without scope: ``mmpose``, ``mmseg``, ..."""
-    import_openmmlab(f'{scope}.models')  # fills its registry
+    """Build a model whose config has no scopes: ``mmpose``, ``mmseg``, ..."""
+    import_openmmlab(f'{scope}.models')  # registers its models
     with DefaultScope.overwrite_default_scope(scope):
         # mmseg reads its nested settings as attributes.
         return revert_sync_batchnorm(ROOT.build(ConfigDict({**model, '_scope_': scope})))
 
 
 def build_pipeline(steps: Sequence[Mapping[str, Any]], scope: str) -> Compose:
-    """Build a pipeline whose steps are written without scope."""
+    """Build a pipeline whose config has no scopes."""
     with DefaultScope.overwrite_default_scope(scope):
         return Compose(steps)
 
@@ -82,20 +82,25 @@ def build_pipeline(steps: Sequence[Mapping[str, Any]], scope: str) -> Compose:
 def load_parts(
     network: nn.Module, checkpoint: str, parts: tuple[str, ...], prefix: str = ''
 ) -> None:
-    """Load all weights of a network of ``parts`` of the checkpoint's, or of the part ``prefix``."""
+    """Load all weights of a network from ``parts`` of a checkpoint, without ``prefix``."""
     state = select_parts(read_state_dict(checkpoint), parts)
     load_by_name(network, {n[len(prefix) :]: v for n, v in state.items()}, checkpoint)
 
 
 def read_input(loaded: Config, config: str, input_size: int | Sequence[int] | None) -> FrameInput:
-    """Read how frames become a model's input from its config, which ``config`` names in errors.
+    """Read the preprocessing of a model's input from its config.
 
-    Mean, deviation and channel order are its data_preprocessor's. The size is that to which the
-    test pipeline resizes and crops, unless ``input_size``, a side or (height, width), is given.
-    A top-down pose model gets the whole frame without the padding of GetBBoxCenterScale.
+    Mean, deviation and channel order are those of the data_preprocessor. The size is the one to
+    which the test pipeline resizes and crops. A top-down pose model gets the whole frame without
+    the padding of GetBBoxCenterScale.
+
+    Args:
+        loaded: The config.
+        config: Name of the config in errors.
+        input_size: Side or (height, width) that replaces the test pipeline's size.
     """
     settings = loaded.model.get('data_preprocessor') or loaded.get('data_preprocessor') or {}
-    # mmaction2 decodes to RGB, the others read files as BGR, and each says whether it swaps.
+    # mmaction2 decodes to RGB, the other packages read BGR. The settings may swap channels.
     swaps = bool(settings.get('to_rgb') or settings.get('bgr_to_rgb'))
     bgr = swaps if loaded.get('default_scope') == 'mmaction' else not swaps
     values: dict[str, Any] = {

@@ -28,16 +28,16 @@ from mmact_ssl.weights import find_weights
 
 @MODELS.register_module()
 class MMPosePoseTeacher(BaseTeacher):
-    """One person's pose by an mmpose model, with mmpose's own test pipeline and decoding.
+    """Teacher of one person's pose by an mmpose model, with its test pipeline and decoding.
 
     Args:
         config, checkpoint: Mmpose config and weights, see MMLabTeacher.
         layout: Joint order of the model's output.
-        person_detector: None: the whole frame is the box. Else a registered module that maps
-            uint8 frames ``(N, 3, H, W)`` to boxes ``(N, 5)``: left, top, right, bottom as
-            fractions of the frame, score (0: nobody). Top-down models only.
-        min_person_score: Frames whose person scores less have score 0 throughout. A person's score
-            is that of its box; where the whole frame is the box, the mean of its joints' scores.
+        person_detector: Registered module that maps uint8 frames ``(N, 3, H, W)`` to boxes
+            ``(N, 5)``: left, top, right, bottom as fractions of the frame, score (0: no person).
+            For top-down models only. None: the box is the whole frame.
+        min_person_score: If a person has a lower score, all scores of the frame are 0. A person's
+            score is that of its box, or the mean of the joints' scores if the box is the frame.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class MMPosePoseTeacher(BaseTeacher):
         self.layout = layout
         self.min_person_score = min_person_score
 
-        # mmpose imports mmdet and mmpretrain: seconds that the other teachers need not spend.
+        # Not at the top: mmpose imports mmdet and mmpretrain, which takes seconds.
         network = build_network(identity['model'], 'mmpose')
         from mmpose.apis.inference import dataset_meta_from_config
         from mmpose.models import BottomupPoseEstimator
@@ -92,9 +92,9 @@ class MMPosePoseTeacher(BaseTeacher):
             boxes = self._detector[0](frames).cpu().numpy()
         boxes[:, :4] *= [width, height, width, height]
         images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
-        # A detector's box is empty where it found nobody.
+        # A detector that finds no person returns an empty box.
         nobody = (boxes[:, 4] <= 0) | (boxes[:, 2:4] <= boxes[:, :2]).any(1)
-        boxes[nobody, :4] = [0, 0, width, height]  # computed and thrown away
+        boxes[nobody, :4] = [0, 0, width, height]  # a valid box, whose pose is discarded
         samples = [
             self._pipeline(dict(self._meta, img=image, bbox=box[None, :4], bbox_score=box[4:]))
             for image, box in zip(images, boxes)
@@ -108,7 +108,7 @@ class MMPosePoseTeacher(BaseTeacher):
         return torch.from_numpy(poses).to(frames.device)
 
     def _best_person(self, persons: Any) -> np.ndarray:
-        """Choose the person of the best box: ``(V, 3)`` in pixels."""
+        """Return the person with the best box: ``(V, 3)`` in pixels."""
         if not len(persons.keypoints):
             return np.zeros((LAYOUTS[self.layout].num_joints, 3), np.float32)
         scores = np.asarray(persons.keypoint_scores)
@@ -119,16 +119,16 @@ class MMPosePoseTeacher(BaseTeacher):
         best = int(box_scores.argmax())
         if box_scores[best] < self.min_person_score:
             return np.zeros((scores.shape[1], 3), np.float32)
-        # mmpose centers pixel i on i, the project's poses let it cover [i, i + 1).
+        # In mmpose pixel i is centered on i; in this package it covers [i, i + 1).
         points = np.asarray(persons.keypoints)[best] + 0.5
         return np.concatenate([points, scores[best][:, None]], axis=1).astype(np.float32)
 
     def _check_joints(self, config: str, network: Any, meta: Any) -> None:
         if meta is None:
             raise ConfigError(f'{config}: no data set in test_dataloader names its joints')
-        found, wanted = meta['num_keypoints'], find_layout(self.layout).num_joints
-        if found != wanted:
+        num_joints, expected = meta['num_keypoints'], find_layout(self.layout).num_joints
+        if num_joints != expected:
             raise ConfigError(
-                f'{config} finds {found} joints, layout {self.layout!r} has {wanted}: '
+                f'{config} finds {num_joints} joints, layout {self.layout!r} has {expected}: '
                 'set layout of the teacher'
             )

@@ -25,19 +25,19 @@ from mmact_ssl.weights import find_weights
 
 @MODELS.register_module()
 class MMSegTeacher(BaseTeacher):
-    """Where each part is, by any segmentor of mmsegmentation: ``(N, C, h, w)``, 0..1.
+    """Teacher of part maps ``(N, C, h, w)``, 0..1, by any segmentor of mmsegmentation.
 
-    The whole frame at once: a config that slides a window is run whole (our choice).
+    It runs on the whole frame at once, even if the config slides a window (our choice).
 
     Args:
         config, checkpoint: Mmsegmentation config and weights, see MMLabTeacher.
         input_size: Side or (height, width) to which the whole frame is stretched.
-        map_size: (h, w) of the maps. None: a quarter of the input, the resolution at which most
-            heads answer before they are enlarged.
-        parts: Part -> the network's classes that make it, whose probabilities are added, e.g.
-            ``dict(person=[12])`` of ADE20K. The order is the layout's. None: every class.
-        layout: Name of the parts' order, which flips need to exchange left and right; '' if no
-            part has a side.
+        map_size: (h, w) of the maps. None: a quarter of the input, the resolution of most heads'
+            outputs.
+        parts: Part -> classes of the network whose probabilities are added, e.g.
+            ``dict(person=[12])`` for ADE20K, in the order of the layout. None: every class.
+        layout: Name of the parts' order, by which flips exchange left and right; '' if no part has
+            a side.
         label_map: A file that sets ``parts`` and ``layout``, see :func:`read_label_map`.
         batch_size, precision: See BaseTeacher.
     """
@@ -96,7 +96,7 @@ class MMSegTeacher(BaseTeacher):
 
     def predict(self, frames: Tensor) -> Tensor:
         """Parse frames: uint8 ``(N, 3, H, W)`` to float32 ``(N, C, h, w)``."""
-        # mmseg's heads enlarge to what the metas call the image's shape.
+        # mmseg's heads resize to the image shape in the metas.
         metas = [{'img_shape': self._map_size, 'ori_shape': self._map_size}] * len(frames)
         logits = self.frozen.encode_decode(self._input(frames), metas).float()
         one_class = logits.shape[1] == 1
@@ -104,7 +104,7 @@ class MMSegTeacher(BaseTeacher):
 
 
 def _check_head(network: Any, config: str) -> None:
-    """Refuse heads that classify masks, not pixels (Mask2Former): their scores are no logits."""
+    """Refuse heads that classify masks instead of pixels (Mask2Former)."""
     from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 
     head = network.decode_head

@@ -1,4 +1,4 @@
-"""Networks in ONNX files, run by onnxruntime: embeddings, maps, and MoveNet's poses."""
+"""Teachers in ONNX files, run by onnxruntime: embeddings, maps, and MoveNet's poses."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ ACTIVATIONS = {
     'sigmoid': torch.sigmoid,
     'softmax': lambda maps: maps.softmax(1),
 }
-ROUNDING = 1e-3  # how far from 0..1 a probability may be
+ROUNDING = 1e-3  # tolerance of probabilities outside 0..1
 NUMBER_TYPES = {'tensor(float)': np.float32, 'tensor(uint8)': np.uint8, 'tensor(int32)': np.int32}
 
 
 @MODELS.register_module()
 class OnnxTeacher(BaseTeacher):
-    """An embedding ``(N, D)`` or maps ``(N, C, h, w)`` by an ONNX network that reads one image.
+    """Teacher that computes embeddings ``(N, D)`` or maps ``(N, C, h, w)`` by an ONNX network.
 
     Args:
         model: The ONNX file, see :func:`find_weights`.
         kind: ``'embedding'`` (a map is averaged over its positions) or ``'map'``.
-        input_size: Side or (height, width) of the input, pixels.
-        axes: Of the input and of a map in the output: ``'NCHW'`` or ``'NHWC'``.
+        input_size: Side or (height, width) of the input in pixels.
+        axes: Axes of the input and of a map in the output: ``'NCHW'`` or ``'NHWC'``.
         mean, std: The input is (value - mean) / std of values 0..255, per channel. A network that
-            reads integers gets the values themselves: mean 0, std 1.
-        bgr: Whether the network reads blue first.
-        resize: How the frame becomes the input: ``'stretch'`` or ``'letterbox'`` (black border, cut
-            off maps again).
+            reads integers needs the values themselves: mean 0, std 1.
+        bgr: The network reads BGR.
+        resize: Resizing of the frame to the input: ``'stretch'``, or ``'letterbox'`` (with a black
+            border, which is removed from maps).
         output: Name of the output; None: the only one.
-        activation: Of a map, to make it a probability: ``'none'``, ``'sigmoid'`` or ``'softmax'``.
-            Maps that are not in 0..1 then are an error.
-        map_size: (h, w) of maps; None: the network's own. Needed with a letterbox, else frames of
-            another aspect would have maps of another size.
-        parts: Part -> channels of the map, added; None: every channel.
+        activation: Function that turns a map into probabilities: ``'none'``, ``'sigmoid'`` or
+            ``'softmax'``. Maps that are then not in 0..1 are an error.
+        map_size: (h, w) of maps; None: the network's own. It is required with a letterbox, because
+            the size of the maps would depend on the aspect of the frames.
+        parts: Part -> channels of the map that are added; None: every channel.
         layout: Name of the parts' order.
-        batch_size: Frames per pass; the file's own number, if it has one.
-        num_threads, providers: Of onnxruntime. One thread, as extraction runs many processes.
+        batch_size: Frames per pass; the file's own number, if it is fixed.
+        num_threads, providers: Of onnxruntime; one thread, since extraction runs many processes.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class OnnxTeacher(BaseTeacher):
         self._map_size = None if map_size is None else pair(map_size)
         self._session = _open_session(model, 'OnnxTeacher', num_threads, providers)
         self._check_input(model)
-        names = [found.name for found in self._session.get_outputs()]
+        names = [node.name for node in self._session.get_outputs()]
         self._output = names[0] if output is None and len(names) == 1 else output
         if self._output not in names:
             raise ConfigError(f'{model} has the outputs {names}: set output of OnnxTeacher to one')
         self._channels = None
         if parts is not None:
-            one = self._run(torch.zeros(batch_size, 3, 8, 8, dtype=torch.uint8))
-            self._channels = check_parts(parts, one.shape[1], model, layout)
+            maps = self._run(torch.zeros(batch_size, 3, 8, 8, dtype=torch.uint8))
+            self._channels = check_parts(parts, maps.shape[1], model, layout)
 
     def predict(self, frames: Tensor) -> Tensor:
         """Run on uint8 frames ``(N, 3, H, W)``: float32 ``(N, D)`` or ``(N, C, h, w)``."""
@@ -141,36 +141,36 @@ class OnnxTeacher(BaseTeacher):
         return result.permute(0, 3, 1, 2) if result.ndim == 4 and self._axes == 'NHWC' else result
 
     def _check_input(self, model: str) -> None:
-        """Compare the file's input with ours; names and None in its shape are free."""
-        found = self._session.get_inputs()[0]
+        """Compare the file's input with the teacher's; names and None in its shape match all."""
+        node = self._session.get_inputs()[0]
         size = [3, *self._input.size] if self._axes == 'NCHW' else [*self._input.size, 3]
-        wanted = [self.batch_size, *size]
-        same = len(found.shape) == 4 and all(
-            not isinstance(have, int) or have == want for have, want in zip(found.shape, wanted)
+        shape = [self.batch_size, *size]
+        same = len(node.shape) == 4 and all(
+            not isinstance(have, int) or have == want for have, want in zip(node.shape, shape)
         )
-        if not same or found.type not in NUMBER_TYPES or len(self._session.get_inputs()) != 1:
+        if not same or node.type not in NUMBER_TYPES or len(self._session.get_inputs()) != 1:
             raise ConfigError(
-                f'{model}: its input is {found.type} {found.shape}, the teacher gives {wanted}: '
+                f'{model}: its input is {node.type} {node.shape}, the teacher gives {shape}: '
                 'correct input_size, axes or batch_size'
             )
-        if found.type != 'tensor(float)' and (any(self._input.mean) or set(self._input.std) != {1}):
+        if node.type != 'tensor(float)' and (any(self._input.mean) or set(self._input.std) != {1}):
             raise ConfigError(
-                f'{model}: its input is {found.type}, pixels 0..255 as they are: set '
+                f'{model}: its input is {node.type}, unscaled pixels 0..255: set '
                 'mean=(0, 0, 0), std=(1, 1, 1) of OnnxTeacher'
             )
-        # The last pass may have fewer frames than a file with a fixed number of them reads.
-        self._fixed_batch = found.shape[0] if isinstance(found.shape[0], int) else 0
-        self._input_name = found.name
-        self._number_type = NUMBER_TYPES[found.type]
+        # The last pass may have fewer frames than a file with a fixed batch size needs.
+        self._fixed_batch = node.shape[0] if isinstance(node.shape[0], int) else 0
+        self._input_name = node.name
+        self._number_type = NUMBER_TYPES[node.type]
 
 
 @MODELS.register_module()
 class OnnxPoseTeacher(BaseTeacher):
-    """One person's pose by an ONNX model with MoveNet's interface.
+    """Teacher of one person's pose by an ONNX model with MoveNet's interface.
 
-    Input int32 ``(1, S, S, 3)``, RGB 0..255, the frame letterboxed; output ``(1, 1, V, 3)``: y, x
-    as fractions of the square, score 0..1 (Google's MoveNet SinglePose Lightning, S = 192, and
-    Thunder, S = 256).
+    The input is int32 ``(1, S, S, 3)``, RGB 0..255, the letterboxed frame; the output is
+    ``(1, 1, V, 3)``: y, x as fractions of the square, score 0..1 (Google's MoveNet SinglePose
+    Lightning, S = 192, and Thunder, S = 256).
 
     Args:
         model: The ONNX file, see :func:`find_weights`.
@@ -192,11 +192,11 @@ class OnnxPoseTeacher(BaseTeacher):
         self.layout = layout
         self.input_size = input_size
         self._session = _open_session(model, 'OnnxPoseTeacher', num_threads, providers)
-        found = self._session.get_inputs()[0]
-        self._input = found.name
-        if found.shape[-3:] != [input_size, input_size, 3] or len(self._session.get_outputs()) != 1:
+        node = self._session.get_inputs()[0]
+        self._input = node.name
+        if node.shape[-3:] != [input_size, input_size, 3] or len(self._session.get_outputs()) != 1:
             raise ConfigError(
-                f"{model}: input is {found.shape}, MoveNet's [1, {input_size}, {input_size}, 3] is "
+                f"{model}: input is {node.shape}, MoveNet's [1, {input_size}, {input_size}, 3] is "
                 'expected; correct input_size (192 for Lightning, 256 for Thunder)'
             )
 
@@ -231,7 +231,7 @@ def letterbox(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def undo_letterbox(pose: np.ndarray, height: int, width: int, size: int) -> np.ndarray:
-    """Turn x, y of ``(..., V, 3)`` from fractions of the square to fractions of the frame."""
+    """Convert x, y of ``(..., V, 3)`` from fractions of the square to fractions of the frame."""
     new_height, new_width, top, left = letterbox_geometry(height, width, (size, size))
     pose = np.array(pose, np.float64)
     pose[..., 0] = (pose[..., 0] * size - left) / new_width
@@ -243,7 +243,7 @@ def _open_session(model: str, what: str, num_threads: int, providers: Sequence[s
     onnxruntime = import_extra('onnxruntime', what, 'onnx')
     available = onnxruntime.get_available_providers()
     missing = [name for name in providers if name not in available]
-    if missing:  # onnxruntime itself would take the CPU, with no more than a warning
+    if missing:  # onnxruntime would use the CPU and only warn
         raise ConfigError(
             f'onnxruntime has no {missing[0]} ({what}), it has {available}: set providers, or '
             'pip install onnxruntime-gpu'
@@ -253,7 +253,7 @@ def _open_session(model: str, what: str, num_threads: int, providers: Sequence[s
     options.inter_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(model, options, list(providers))
-    except Exception as error:  # onnxruntime's own have no public base
+    except Exception as error:  # onnxruntime's errors have no public base class
         raise ConfigError(
             f'{model}: onnxruntime cannot run it ({reason_of(error)}), see {what}'
         ) from error

@@ -15,7 +15,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 
 PARTS = 'pose_parts'
 SIDES = ('left', 'right')
-# A limb goes from one joint to another, and on by a part of its length: into the hand, to the heel.
+# First and last joint of each limb, and its extension beyond the last one, to the hand or the heel.
 LIMBS = {
     'upper_arm': ('shoulder', 'elbow', 0.0),
     'lower_arm': ('elbow', 'wrist', 0.4),
@@ -23,8 +23,8 @@ LIMBS = {
     'lower_leg': ('knee', 'ankle', 0.15),
 }
 FACE = ('left_ear', 'right_ear', 'nose', 'left_eye', 'right_eye', 'head', 'face')
-# In heights of the body. Radii are our choice, those that overlap best with person masks on JHMDB;
-# lengths Drillis and Contini's, as in Winter, Biomechanics and Motor Control of Human Movement.
+# In heights of the body. Radii are our choice: they overlap best with person masks on JHMDB.
+# Lengths are Drillis and Contini's, from Winter, Biomechanics and Motor Control of Human Movement.
 RADII = {
     'head': 0.065,
     'neck': 0.035,
@@ -42,10 +42,10 @@ LENGTHS = {
     'upper_leg': 0.245,
     'lower_leg': 0.246,
 }
-# A Kinect's shoulders are narrower and its hips higher, by as much on UTD-MHAD's skeletons.
+# A Kinect's shoulders are narrower and its hips higher; measured on UTD-MHAD's skeletons.
 KINECT = {**LENGTHS, 'shoulders': 0.193, 'trunk': 0.227}
 LENGTHS_OF = {'kinect20': KINECT, 'ntu25': KINECT}
-# From the front to the back: thin parts would vanish behind thick ones.
+# From front to back; thin parts come first, since they would vanish behind thick ones.
 ORDER = ('lower_arm', 'upper_arm', 'head', 'lower_leg', 'upper_leg', 'torso')
 # A joint of N frames: where it is (N, 2), in heights of the frame; its score (N, 1), 0: unknown.
 Joint = tuple[Tensor, Tensor]
@@ -53,22 +53,23 @@ Joint = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class PartDrawing:
-    """Draws the parts of layout ``pose_parts`` from the joints of one person.
+    """Function that draws the parts of layout ``pose_parts`` from the joints of one person.
 
-    Limbs are segments with a radius, the torso is the convex hull of shoulders and hips widened by
-    a radius, the head a disc with a neck. Radii are parts of the body's height, which the larger of
-    shoulders and trunk gives: of two lengths at right angles one is always seen at more than 0.7.
-    Without both, the longest limb gives it. A part whose joints are not all known is not drawn; for
-    the torso one shoulder and one hip will do, for the head one joint of the face.
+    Limbs are segments with a radius, the torso is the convex hull of shoulders and hips, widened by
+    a radius, and the head is a disc with a neck. Radii are fractions of the body's height. The
+    height is estimated from the width of the shoulders and the length of the torso; the larger
+    estimate is used, because one of two perpendicular lengths always appears at more than 0.7 of
+    its length. Without both it is estimated from the longest limb. A part is drawn only if all its
+    joints are known; the torso needs one shoulder and one hip, the head one joint of the face.
 
-    What hides what is not known from joints: ``ORDER`` decides, and the left and the right one of a
-    kind share the pixels of both by their scores. Edges are soft. All of this is our choice.
+    Joints do not tell which part hides another: ``ORDER`` decides. Left and right parts of a kind
+    share the pixels of both by their scores. Edges are soft. All of this is our choice.
 
     Args:
         map_size: (h, w) of the maps, which cover the frame.
-        min_score: Joints that score less are unknown.
-        softness: Width of an edge, across which a part's probability falls from 1 to 0, in heights
-            of the body; at least a pixel of the map.
+        min_score: Joints with a lower score are unknown.
+        softness: Width of an edge, in heights of the body, where a part's probability falls from 1
+            to 0; at least a pixel of the map.
     """
 
     map_size: tuple[int, int]
@@ -76,7 +77,7 @@ class PartDrawing:
     softness: float = 0.02
 
     def fingerprint(self, of_poses: str) -> str:
-        """Hash (sha256, hex) of how it draws and of the fingerprint of the poses."""
+        """Hash (sha256, hex) of all settings of the drawing and of the poses' fingerprint."""
         text = json.dumps([of_poses, asdict(self), LIMBS, FACE, RADII, LENGTHS, LENGTHS_OF, ORDER])
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -106,7 +107,7 @@ class PartDrawing:
             inside = 0.5 + (RADII[kind] * height - distance) / edge
             return inside.clamp(0, 1) * (score * height > 0)
 
-        shapes: dict[str, tuple[Tensor, Tensor]] = {}  # part: its cover, the score of its joints
+        shapes: dict[str, tuple[Tensor, Tensor]] = {}  # part: (cover, score of its joints)
         for kind, (first, last, reach) in LIMBS.items():
             for side in SIDES:
                 start, stop, score = _pair(joint, f'{side}_{first}', f'{side}_{last}')
@@ -120,7 +121,7 @@ class PartDrawing:
         distance, score = _to_torso(grid, joint)
         shapes['torso'] = cover('torso', distance, score), score
 
-        rest = torch.ones_like(distance)  # of each pixel, what nothing in front covers
+        rest = torch.ones_like(distance)  # share of each pixel that no part in front covers
         maps = {}
         for kind in ORDER:
             parts = [name for name in shapes if name.endswith(kind)]
@@ -140,14 +141,14 @@ def _pair(joint: Mapping[str, Joint], first: str, last: str) -> tuple[Tensor, Te
 
 
 def _mean(joints: Sequence[Joint]) -> Joint:
-    """Mean place and score of those joints that are known; score 0 if none is."""
+    """Mean place and score of the known joints; score 0 if none is known."""
     points, scores = (torch.stack(values) for values in zip(*joints))  # (J, N, 2), (J, N, 1)
     number = (scores > 0).sum(0).clamp(min=1)
     return (points * (scores > 0)).sum(0) / number, scores.sum(0) / number
 
 
 def _head(joint: Mapping[str, Joint]) -> Joint:
-    """Where the head is: between both ears, or on the mean of what is known of the face."""
+    """Place of the head: the middle of both ears, or the mean of the face's known joints."""
     point, score = _mean([joint[name] for name in FACE if name in joint])
     if 'left_ear' in joint:  # in profile the other joints are not in the middle of the head
         left, right, both = _pair(joint, 'left_ear', 'right_ear')
@@ -173,7 +174,7 @@ def _body_height(joint: Mapping[str, Joint], lengths: Mapping[str, float]) -> Te
 
 
 def _to_segment(grid: Tensor, start: Tensor, stop: Tensor) -> Tensor:
-    """Distance of each pixel ``(P, 2)`` to segments from and to ``(N, 2)``: ``(N, P)``."""
+    """Distance ``(N, P)`` of each pixel ``(P, 2)`` to segments with ends ``(N, 2)``."""
     along = (stop - start)[:, None]  # (N, 1, 2)
     offset = grid - start[:, None]  # (N, P, 2)
     share = (offset * along).sum(2) / (along**2).sum(2).clamp(min=1e-12)
@@ -184,14 +185,14 @@ def _to_torso(grid: Tensor, joint: Mapping[str, Joint]) -> Joint:
     """Distance ``(N, P)`` to the convex hull of known shoulders and hips, and their mean score.
 
     The score is 0 without a known shoulder or hip. The hull of four points is the union of their
-    triangles, and as far away as the nearest segment between two of them.
+    triangles. The distance to it is that to the nearest segment between two of the points.
     """
     corners = [[joint[f'{side}_{name}'] for side in SIDES] for name in ('shoulder', 'hip')]
-    # A corner that is unknown lies where the one of the other side is.
+    # An unknown corner gets the place of the other side's corner.
     points = [torch.where(own[1] > 0, own[0], _mean(pair)[0]) for pair in corners for own in pair]
     distance = torch.stack([_to_segment(grid, *ends) for ends in combinations(points, 2)]).amin(0)
     for triangle in combinations(points, 3):
-        turns = torch.zeros_like(distance)  # on how many sides' left a pixel is, less the rights
+        turns = torch.zeros_like(distance)  # number of edges with the pixel left minus right
         for start, stop in zip(triangle, (*triangle[1:], triangle[0])):
             (x, y), offset = (stop - start)[:, None].unbind(2), grid - start[:, None]
             turns += (x * offset[..., 1] - y * offset[..., 0]).sign()

@@ -1,4 +1,4 @@
-"""Part maps where no parsing network can be had: drawn from the poses of another teacher."""
+"""Teacher of part maps without a parsing network: drawn from another teacher's poses."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mmact_ssl.registry import MODELS
 
 @MODELS.register_module()
 class PosePartsTeacher(BaseTeacher):
-    """Where each part of the body is, drawn from the poses of another teacher: ``(N, C, h, w)``.
+    """Teacher of part maps ``(N, C, h, w)``, drawn from the poses of another teacher.
 
-    A cache of its maps can be made from a cache of the poses, see
-    :func:`mmact_ssl.targets.part_maps.draw_parts`; both have the same fingerprint.
+    :func:`mmact_ssl.targets.part_maps.draw_parts` makes the same cache, with the same fingerprint,
+    from a cache of the poses.
 
     Args:
         pose: Config of the teacher of poses, of any layout with shoulders, elbows, wrists, hips,
@@ -55,5 +55,5 @@ class PosePartsTeacher(BaseTeacher):
 
     @property
     def source(self) -> str:
-        """One line that names the teacher for people."""
+        """Description of the teacher for people."""
         return f'{type(self).__name__} of {self.frozen.source}'

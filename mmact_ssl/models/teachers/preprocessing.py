@@ -1,4 +1,4 @@
-"""From frames of any size to a network's input, in torch and the same on every machine."""
+"""Preprocessing of frames of any size to a network's input, in torch."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ class FrameInput:
     """Resize, channel order and normalization of a network's input.
 
     Args:
-        size: (height, width) of the input, pixels.
+        size: (height, width) of the input in pixels.
         mean, std: Of each channel, in units of 0..255 and in the network's channel order.
-        bgr: Whether the network reads blue first.
-        resize: ``'stretch'``: the whole frame, its aspect lost. ``'letterbox'``: the whole frame,
-            aspect kept, centered on black. ``'crop'``: scaled to ``short_side``, then the center.
-        short_side: Of the frame before the center is cut out, pixels.
-        stretched: (height, width) of a stretched frame before the center is cut out, pixels. None:
+        bgr: The network reads BGR.
+        resize: ``'stretch'``: the whole frame, with another aspect. ``'letterbox'``: the whole
+            frame with its aspect, centered on black. ``'crop'``: scale to ``short_side``, then take
+            the center.
+        short_side: Short side of the frame before the center crop, in pixels.
+        stretched: (height, width) of a stretched frame before the center crop, in pixels. None:
             ``size``, so that nothing is cut off.
     """
 
@@ -82,12 +83,12 @@ class FrameInput:
         return maps[:, :, first_row:last_row, first_column:last_column]
 
     def identity(self) -> dict[str, Any]:
-        """Return what a fingerprint has to know."""
+        """Return the settings for a fingerprint."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def scale(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Scale ``(N, C, H, W)`` to ``(N, C, *size)`` float32, bilinear, averaging if it shrinks."""
+    """Scale ``(N, C, H, W)`` to ``(N, C, *size)`` float32, bilinear with antialiasing."""
     images = images.float()
     if images.shape[2:] == size:
         return images
@@ -95,7 +96,7 @@ def scale(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def letterbox_geometry(height: int, width: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """(height, width, top, left) of a frame centered in a box of ``size``, aspect kept, pixels."""
+    """(height, width, top, left) in pixels of a frame with its aspect, centered in a box."""
     factor = min(size[0] / height, size[1] / width)
     new_height = max(1, min(size[0], round(height * factor)))
     new_width = max(1, min(size[1], round(width * factor)))

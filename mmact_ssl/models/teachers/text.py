@@ -1,4 +1,4 @@
-"""Sentence encoders, read by sentence-transformers: one embedding of each sentence."""
+"""Sentence encoders of sentence-transformers, which embed sentences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.registry import MODELS
 from mmact_ssl.weights import find_in_package
 
-# Module types that are loaded, under their earlier and their later names: others may bring code.
+# Allowed module types, by their earlier and their later names: others may run code.
 _MODULES = {
     *(f'sentence_transformers.models.{name}' for name in ('Transformer', 'Pooling')),
     *(f'sentence_transformers.models.{name}' for name in ('Dense', 'Normalize')),
@@ -28,12 +28,12 @@ _PICKLES = ('.bin', '.ckpt', '.pickle', '.pkl', '.pt', '.pth')
 
 
 class TextTeacher(BaseTeacher):
-    """Base class of the teachers that read sentences; ``encode`` embeds a batch."""
+    """Base class of the teachers of sentences; ``encode`` embeds a batch."""
 
     kind = 'text'
 
     def embed(self, sentences: Sequence[str]) -> Tensor:
-        """Embed sentences: float32 ``(S, D)``, without gradient, on the CPU, in their order."""
+        """Embed sentences: float32 ``(S, D)`` on the CPU, without gradient."""
         stripped = [sentence.strip() for sentence in sentences]
         if not stripped or not all(stripped):
             raise DataError(f'{type(self).__name__}: no sentence, or an empty one')
@@ -46,7 +46,7 @@ class TextTeacher(BaseTeacher):
         return torch.cat(outputs)
 
     def encode(self, sentences: list[str]) -> Tensor:
-        """Embed some sentences: ``(S, D)`` on the teacher's device."""
+        """Embed a batch of sentences: ``(S, D)`` on the teacher's device."""
         raise NotImplementedError
 
 
@@ -54,13 +54,13 @@ class TextTeacher(BaseTeacher):
 class SentenceTeacher(TextTeacher):
     """A frozen encoder of sentence-transformers: sentences to embeddings ``(S, D)``.
 
-    Nothing is downloaded, no code of the folder is run, and weights must be safetensors. The text
-    towers of CLIP and SigLIP are read by OpenCLIPTextTeacher.
+    It downloads nothing and runs no code of the folder; weights must be safetensors.
+    OpenCLIPTextTeacher reads the text towers of CLIP and SigLIP.
 
     Args:
-        folder: A folder that sentence-transformers has saved, or transformers, of which the mean
-            over the tokens is taken; or ``package://NAME/FOLDER`` inside an installed package.
-        normalize: Scale embeddings to length 1, whatever the folder's modules do.
+        folder: A folder saved by sentence-transformers, or by transformers (then the embedding is
+            the mean over the tokens); or ``package://NAME/FOLDER`` in an installed package.
+        normalize: Scale embeddings to length 1, in addition to the folder's own modules.
         batch_size, precision: See BaseTeacher.
     """
 
@@ -90,7 +90,7 @@ class SentenceTeacher(TextTeacher):
 
     @property
     def source(self) -> str:
-        """One line that names the teacher for people."""
+        """Description of the teacher for people."""
         return f'SentenceTeacher({self._name})'
 
     def encode(self, sentences: list[str]) -> Tensor:
@@ -105,10 +105,10 @@ class SentenceTeacher(TextTeacher):
 
 
 def _check_folder(path: Path) -> dict[str, str]:
-    """List the files that decide an encoder's output; refuse what could run code.
+    """List the files that decide an encoder's output; refuse files that could run code.
 
-    sentence-transformers runs Python files that ``modules.json`` names, and calls whatever a
-    layer's config names as its activation, also when it is told to trust no code.
+    Even without trust in remote code, sentence-transformers runs the Python files in
+    ``modules.json`` and calls any function that a layer's config gives as its activation.
     """
     if not (path / 'config.json').is_file() and not (path / 'modules.json').is_file():
         raise DataError(
@@ -128,7 +128,7 @@ def _check_folder(path: Path) -> dict[str, str]:
             if file.name == 'modules.json':
                 names = [module['type'] for module in content]
                 unknown = [name for name in names if name not in _MODULES]
-                # What lies outside is neither checked here nor part of the fingerprint.
+                # Files outside the folder are neither checked nor part of the fingerprint.
                 places = [(file.parent / module.get('path', '')).resolve() for module in content]
                 unknown += [str(p) for p in places if not p.is_relative_to(path.resolve())]
             else:
@@ -142,7 +142,7 @@ def _check_folder(path: Path) -> dict[str, str]:
 
 
 def _load(path: Path) -> Any:
-    """Read a folder with sentence-transformers, offline."""
+    """Load a folder with sentence-transformers, offline."""
     library = import_extra('sentence_transformers', 'SentenceTeacher')
     safe: dict[str, Any] = dict(use_safetensors=True)
     try:
@@ -154,16 +154,16 @@ def _load(path: Path) -> Any:
             model_kwargs=safe,
         )
         network = encoder[0].auto_model
-        # sentence-transformers would leave missing weights random, with no more than a warning.
-        _, found = type(network).from_pretrained(
+        # sentence-transformers would leave missing weights random and only warn.
+        _, loading = type(network).from_pretrained(
             network.name_or_path, local_files_only=True, output_loading_info=True, **safe
         )
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise ConfigError(
             f'{path}: sentence-transformers cannot read it ({reason_of(error)})'
         ) from error
-    # BERT's pooler is not used, and some folders lack it.
-    missing = [name for name in found['missing_keys'] if not name.startswith('pooler.')]
+    # BERT's pooler is unused, and some folders lack it.
+    missing = [name for name in loading['missing_keys'] if not name.startswith('pooler.')]
     if missing:
         raise CheckpointError(
             f'{path} lacks {len(missing)} weights of {type(network).__name__}, e.g. '

@@ -1,4 +1,4 @@
-"""Image networks from timm: one embedding of each frame."""
+"""Teachers of frame embeddings from timm's image networks."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from mmact_ssl.weights import LOADERS, find_weights
 
 @MODELS.register_module()
 class TimmTeacher(BaseTeacher):
-    """The pooled feature of a timm network, which its classifier would read: ``(N, D)``.
+    """Teacher that computes the pooled feature before a timm network's classifier: ``(N, D)``.
 
     Args:
         model: Name of the network in timm, e.g. ``'tf_efficientnet_lite0'``.
-        checkpoint: Its weights with those of the classifier, see :func:`find_weights`; or
-            ``'timm'``: those that timm publishes under the name, through the Hugging Face cache.
+        checkpoint: Weights with those of the classifier, see :func:`find_weights`; or ``'timm'``:
+            the weights that timm publishes for this name, through the Hugging Face cache.
         match: ``'name'``: weights have timm's names. ``'order'``: another implementation saved them
-            under its own names, in the same order; see :func:`load_by_order`.
-        input_size: None: timm's own for the network, and its crop mode: ``center`` (short side and
-            center crop) or ``squash`` (stretched, and the center of that). Else a side or (height,
-            width) to which the whole frame is stretched.
+            with its own names, in the same order; see :func:`load_by_order`.
+        input_size: Side or (height, width) to which the whole frame is stretched. None: timm's own
+            size and crop mode for the network: ``center`` (short side and center crop) or
+            ``squash`` (stretch and center crop).
         mean, std: Of each channel, RGB in units of 0..255; None: timm's.
         model_args: More arguments of ``timm.create_model``, e.g. ``dict(num_classes=400)``.
         batch_size, precision: See BaseTeacher.
@@ -68,7 +68,7 @@ class TimmTeacher(BaseTeacher):
         super().__init__(identity, {'checkpoint': path}, batch_size, precision)
         LOADERS[match](network, read_state_dict(path), path)
         self._input = frame_input
-        # Channels last in memory: EfficientNet-Lite0 takes 30 instead of 50 ms a frame on a core.
+        # With channels last EfficientNet-Lite0 takes 30 instead of 50 ms per frame on a core.
         network = network.to(memory_format=torch.channels_last)
         self.freeze_external(network)
 
@@ -86,7 +86,7 @@ def _read_input(
     mean: Sequence[float] | None,
     std: Sequence[float] | None,
 ) -> FrameInput:
-    """Read timm's description of a network's input; its values are fractions, ours 0..255."""
+    """Convert timm's description of a network's input; its values are fractions, ours 0..255."""
     mean = mean if mean is not None else [255 * value for value in published['mean']]
     std = std if std is not None else [255 * value for value in published['std']]
     values: dict[str, Any] = {'mean': tuple(map(float, mean)), 'std': tuple(map(float, std))}

@@ -1,7 +1,7 @@
 """Twelve actions as curves of limb directions over time.
 
-Some differ in motion alone (wave and clap; sit down is stand up backwards), one pair in context
-alone: drink and phone call are the same movement, with a cup or with a telephone in the hand.
+Some differ only in motion (wave and clap; sit down is stand up backwards). Drink and phone call are
+the same movement, with a cup or a telephone in the hand.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ STANDING = ((0.07, -1.0, 0.02), (0.03, -1.0, -0.05))
 
 @dataclass(frozen=True)
 class Style:
-    """Manner of one clip, drawn around the subject's habits."""
+    """Parameters of one performance, drawn around the subject's habits."""
 
     tempo: float = 1.0
-    phase: float = 0.0  # 0..1, of the cycle, or where in the clip a single movement happens
+    phase: float = 0.0  # 0..1, of the cycle, or the time of a single movement in the clip
     amplitude: float = 1.0
     rest: tuple = HANGING  # of the passive arm
     stance: float = 0.0  # extra spread of the legs, radians
@@ -41,7 +41,7 @@ class Style:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, tempo: float = 1.0, amplitude: float = 1.0) -> Style:
-        """Draw a performance by a subject of some habitual tempo and amplitude."""
+        """Draw a performance by a subject with a habitual tempo and amplitude."""
         return cls(
             tempo=tempo * rng.uniform(0.88, 1.14),
             phase=rng.uniform(),
@@ -54,9 +54,9 @@ class Style:
 
 
 def cyclic(phase: np.ndarray, times: list[float], values: list[tuple]) -> np.ndarray:
-    """Interpolate K ``values`` of D numbers smoothly: float64 (T, D).
+    """Interpolate K ``values`` of D numbers smoothly and periodically: float64 (T, D).
 
-    ``phase`` (T,) is in cycles, whole numbers do not matter; ``times`` are K rising ones in 0..1.
+    ``phase`` (T,) is in cycles. ``times`` are the K rising phases of the values, in 0..1.
     """
     keys = np.asarray(values, dtype=np.float64)
     ends = np.array([*times, times[0] + 1.0])
@@ -80,12 +80,12 @@ def smooth(part: np.ndarray) -> np.ndarray:
 
 
 def swing(angle: np.ndarray, out: float = 0.06) -> np.ndarray:
-    """Return directions (T, 3) of a hanging limb that is swung forward by ``angle`` (T,)."""
+    """Return directions (T, 3) of a hanging limb after a forward swing by ``angle`` (T,)."""
     return np.stack([np.full_like(angle, out), -np.cos(angle), np.sin(angle)], -1)
 
 
 def swing_sideways(angle: np.ndarray, forward: float) -> np.ndarray:
-    """Return directions (T, 3) of a hanging limb that is swung outward by ``angle`` (T,)."""
+    """Return directions (T, 3) of a hanging limb after an outward swing by ``angle`` (T,)."""
     return np.stack([np.sin(angle), -np.cos(angle), np.full_like(angle, forward)], -1)
 
 
@@ -178,7 +178,7 @@ def walk(style: Style) -> Motion:
         motion.forearm[:, side] = swing(arm + 0.45, 0.02)
     motion.torso[:, 0] += 0.05
     motion.torso[:, 2] = 0.12 * np.sin(phase)
-    # Shorter than the feet would carry it, so that a walker stays in the picture.
+    # Shorter than the steps, so that the person stays in the picture.
     seconds = np.arange(NUM_FRAMES) / FRAME_RATE
     motion.root[:, 2] = 0.5 * style.tempo * (seconds - seconds.mean())
     return motion

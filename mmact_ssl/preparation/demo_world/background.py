@@ -1,4 +1,4 @@
-"""Backgrounds that do not give the action away: texture, clutter, moving things, light."""
+"""Backgrounds that do not reveal the action: texture, clutter, moving things, light."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MARGIN = 12  # pixels of the fine canvas that the camera may shake
 
 @dataclass
 class Backdrop:
-    """All in a clip that is not the person.
+    """Background of a clip.
 
     Attributes:
         texture: uint8 (S + 2 * MARGIN, S + 2 * MARGIN, 3), S the side of the fine canvas.
-        movers: Moving things: (way int (T, 2), radii, color, in front of the person).
+        movers: Moving things: (positions int (T, 2), radii, color, in front of the person).
         gain: float (T, 3) global illumination, per channel.
         grain: uint8 (4, S/2, S/2, 3) sensor noise.
     """
@@ -68,7 +68,7 @@ class Backdrop:
         return canvas
 
     def paint_movers(self, canvas: np.ndarray, t: int, in_front: bool) -> None:
-        """Paint the things that pass in front of the person, or behind."""
+        """Paint the things that pass in front of the person, or behind the person."""
         for way, radii, color, front in self.movers:
             if front == in_front:
                 cv2.ellipse(canvas, tuple(way[t].tolist()), radii, 0, 0, 360, color, -1)

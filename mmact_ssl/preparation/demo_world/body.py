@@ -1,8 +1,8 @@
 """Articulated body in 3D: from directions of limbs to the NTU-25 joints.
 
-Body axes: x to the person's left, y up, z forward; meters. Directions of limbs are written as
-(out, up, forward), where out points away from the middle of the body on either side, so that one
-description serves both arms and both legs.
+Body axes: x to the person's left, y up, z forward; meters. Directions of limbs are (out, up,
+forward). Out points away from the middle of the body, so that a direction has the same meaning for
+both sides.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from mmact_ssl.datasets.layouts import LAYOUTS
 
 NTU25 = LAYOUTS['ntu25']
-# Nose, eyes and ears from the middle of the head.
+# Nose, eyes and ears, relative to the middle of the head.
 FACE = (
     (0.0, -0.01, 0.115),
     (0.036, 0.03, 0.095),
@@ -44,7 +44,7 @@ class Morphology:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Morphology:
-        """Draw a body; every length scales with the height and varies by some per cent itself."""
+        """Draw a body; each length scales with the height and varies by up to 6 per cent."""
         height = rng.uniform(1.5, 1.92)
         scale = height / 1.7
         base = cls()
@@ -55,16 +55,16 @@ class Morphology:
 
 @dataclass
 class Motion:
-    """Motion of a body on T frames; side 0 is the left one, 1 the right one.
+    """Motion of a body over T frames; side 0 is left, 1 is right.
 
     Attributes:
         upper_arm, forearm, thigh, shin: float (T, side=2, 3), (out, up, forward), of any length;
             arms relative to the torso, legs relative to the heading.
         torso: float (T, 3), radians: lean forward, bend to the left, twist to the left.
         head: float (T, 2), radians: nod forward, turn to the left.
-        root: float (T, 3), meters: the way of the hips along the body axes, height left out.
-        lift: float (T,), meters that the lower foot is above the ground.
-        planted: The feet stay where they are and the hips move, as in sitting down.
+        root: float (T, 3), meters: horizontal movement of the hips along the body axes.
+        lift: float (T,), meters: height of the lower foot above the ground.
+        planted: The feet stay in place and the hips move, as in sitting down.
     """
 
     upper_arm: np.ndarray
@@ -152,10 +152,10 @@ def body_joints(
             unit(curve[:, side] * mirror)
             for curve in (motion.upper_arm, motion.forearm, motion.thigh, motion.shin)
         )
-        # The palm turns the thumb forward, inward and up, whatever the forearm does.
+        # The thumb points forward, inward and up, as far as the forearm allows.
         wish = mirror * np.array([-0.6, 0.3, 1.0])
         thumb = unit(wish - (forearm @ wish)[:, None] * forearm)
-        # The foot is perpendicular to the shin, toes a little out and down.
+        # The foot is perpendicular to the shin, with the toes a little out and down.
         toes = unit(
             np.stack([mirror[0] * np.full(num_frames, 0.25), shin[:, 2] - 0.25, -shin[:, 1]], -1)
         )

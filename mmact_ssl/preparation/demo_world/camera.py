@@ -12,13 +12,13 @@ class Camera:
     """Camera that looks at a point of the world.
 
     Attributes:
-        azimuth: Radians that the camera stands to the left (of a person with heading 0).
-        elevation: Radians above the horizon, looking down.
-        roll: Radians, camera turned clockwise.
-        distance: Meters from the target.
+        azimuth: Position to the left of a person with heading 0, in radians.
+        elevation: Position above the horizon, looking down, in radians.
+        roll: Clockwise turn of the camera, in radians.
+        distance: Distance from the target, in meters.
         focal: Focal length in widths of the image.
-        target: The point looked at, meters.
-        shift: float (2,) or (T, 2), what is added to the image position, in widths of the image.
+        target: Point that the camera looks at, in meters.
+        shift: float (2,) or (T, 2), added to image positions, in widths of the image.
     """
 
     azimuth: float

@@ -1,4 +1,4 @@
-"""Renderer of a scene: tapered capsules in order of depth, and the same shapes as part maps."""
+"""Renderer of a scene: tapered capsules in order of depth, as pictures and as part maps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmact_ssl.preparation.demo_world.background import Backdrop
 from mmact_ssl.preparation.demo_world.body import NTU25
 from mmact_ssl.preparation.demo_world.scene import FRAME_SIZE, Scene
 
-# The labels of LIP (Gong et al. 2017) that the world uses; clothed limbs keep their body label.
+# Labels of LIP (Gong et al. 2017) that the world uses; clothed limbs have the label of the limb.
 LIP_LABELS = {
     'background': 0,
     'hair': 2,
@@ -27,7 +27,7 @@ LIP_LABELS = {
 SUPERSAMPLING = 2
 FIXED_POINT = 4  # fractional bits of OpenCV's polygon coordinates
 ROUND = 6  # points of each half circle
-# Names are words of the sentences: part of VERSION in write.py, as the values are.
+# The sentences use the names. A change of names or values needs a new VERSION in write.py.
 PALETTE = {
     'red': (200, 40, 40),
     'blue': (40, 90, 200),
@@ -68,13 +68,13 @@ class Clothes:
 
 @dataclass(frozen=True)
 class Shape:
-    """A capsule between two points with a radius at each, or the hull of four (the trunk)."""
+    """Capsule between two points with a radius at each, or the hull of four points (the torso)."""
 
     points: np.ndarray  # (T, K, 3) camera axes, K = 2 or 4
     radii: tuple[float, ...]
     label: int
     color: np.ndarray  # RGB
-    bias: float = 0.0  # meters towards the camera, for parts that lie on others
+    bias: float = 0.0  # meters towards the camera, for parts on top of others
 
 
 def capsule(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -92,7 +92,7 @@ def capsule(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
 
 
 def body_shapes(scene: Scene, clothes: Clothes) -> list[Shape]:
-    """Return the shapes of person, held thing and stool."""
+    """Return the shapes of the person, the thing in the hand, and the stool."""
     girth = scene.subject.body.girth * scene.subject.body.height / 1.7
     skin, hair = np.array(scene.subject.skin), np.array(scene.subject.hair)
     shirt, trousers, shoes, accent = (
@@ -171,10 +171,11 @@ def body_shapes(scene: Scene, clothes: Clothes) -> list[Shape]:
 
 
 def outlines(shapes: list[Shape], scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the outlines of all shapes in all frames, and their depth.
+    """Compute the outlines of S shapes in T frames, and their depth.
 
-    Those are (T, S, 4 * ROUND, 2), fractions of the frame (a capsule repeats its last point); this
-    is (T, S), meters, bias taken off.
+    Returns:
+        Outlines (T, S, 4 * ROUND, 2) as fractions of the frame, where a capsule repeats its last
+        point; and depth (T, S) in meters, minus the bias.
     """
     num_frames = len(scene.joints)
     rims = np.empty((num_frames, len(shapes), 4 * ROUND, 2))
@@ -197,7 +198,7 @@ class Rendering:
     Attributes:
         frames: uint8 (T, H, W, 3) RGB.
         parts: uint8 (T, H, W) labels of LIP (see LIP_LABELS).
-        shape_index: uint8 (T, H, W) number of the shape seen, 255 for the background.
+        shape_index: uint8 (T, H, W) index of the visible shape, 255 for the background.
         depth: float (T, S) depth of each shape, meters.
     """
 
@@ -218,7 +219,7 @@ def render(scene: Scene, clothes: Clothes, rng: np.random.Generator) -> Renderin
     light = rng.uniform(-1, 1, 2) * np.array([0.012, 0.004]) + np.array([0.0, -0.008])
 
     fine = _fixed_point(rims, FRAME_SIZE * SUPERSAMPLING)
-    # Half of the outline's breadth, moved towards the light: a cheap highlight.
+    # A smaller outline, moved towards the light, is a cheap highlight.
     center = rims.mean(2, keepdims=True)
     glow = center + (rims - center) * np.array([0.62, 0.62]) + light
     glow = _fixed_point(glow, FRAME_SIZE * SUPERSAMPLING)
@@ -280,7 +281,7 @@ def _stripes(scene: Scene, clothes: Clothes) -> list[list[tuple[tuple, tuple]]]:
 def visibility(scene: Scene, rendering: Rendering) -> np.ndarray:
     """Score the visibility of each COCO-17 point, float32 (T, V=17).
 
-    1: seen; 0.5: hidden by a body part or thing 12 cm or more before it; 0: outside the frame.
+    1: visible; 0.5: hidden by something at least 12 cm in front of it; 0: outside the frame.
     """
     points = scene.coco
     pixels = np.floor(scene.camera.project(points) * FRAME_SIZE).astype(int)

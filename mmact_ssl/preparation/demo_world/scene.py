@@ -1,4 +1,4 @@
-"""Scene of one clip before it is rendered: who acts, how, seen by which camera."""
+"""Scene of a clip before rendering: the person, the motion, the things and the camera."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Subject:
 
 
 def subjects(seed: int, split: str) -> list[Subject]:
-    """Draw the people of a split; numbers go on from training to test, nobody is in both."""
+    """Draw the people of a split; test people have other, higher numbers than training people."""
     first = 0 if split == 'train' else NUM_SUBJECTS['train']
     people = []
     for number in range(first, first + NUM_SUBJECTS[split]):
@@ -73,12 +73,12 @@ class Prop:
 
 @dataclass(frozen=True)
 class Scene:
-    """All about one clip of T frames, in one geometry.
+    """Content of a clip of T frames, in one geometry.
 
     Attributes:
         joints: float64 (T, V=25, 3) NTU-25 in camera axes: x right, y up, z depth, meters.
         face: float64 (T, 5, 3) nose, eyes, ears in camera axes.
-        prop_points: float64 (T, 2, 3) both ends of the held thing in camera axes, or None.
+        prop_points: float64 (T, 2, 3) both ends of the thing in the hand in camera axes, or None.
         stool_points: float64 (T, 6, 3) both ends of the seat and four feet, or None.
         camera: The camera, with the shift of each frame.
     """
@@ -115,7 +115,7 @@ def _prop_ends(kind: str, joints: np.ndarray, side: int) -> np.ndarray:
 
 
 def _stool(joints: np.ndarray, heading: float, rng: np.random.Generator, used: bool) -> np.ndarray:
-    """Return world points (6, 3) of a stool under the lowest hips, or of an unused one near by."""
+    """Return world points (6, 3) of a stool under the lowest hips, or of an unused stool nearby."""
     hips = joints[:, NTU25.names.index('spine_base')]
     lowest = hips[np.argmin(hips[:, 1])].copy()
     facing = rotation(np.zeros(1), np.zeros(1), np.array([heading]))[0]
@@ -132,7 +132,7 @@ def _stool(joints: np.ndarray, heading: float, rng: np.random.Generator, used: b
 def make_scene(
     action: str, subject: Subject, camera_number: int, split: str, rng: np.random.Generator
 ) -> Scene:
-    """Draw all that action, subject and camera leave open, and compute the places in 3D."""
+    """Draw a clip of an action, a subject and a camera, and compute its points in 3D."""
     active_side = int(rng.integers(2))
     style = Style.draw(rng, subject.tempo, subject.amplitude)
     motion = perform(action, style, active_side)
@@ -143,7 +143,7 @@ def make_scene(
     red, green, blue = (int(value) for value in rng.integers(120, 256, 3))
     if action in PROPS:
         prop = Prop(PROPS[action], active_side, (red, green, blue))
-    elif rng.uniform() < 0.35:  # a thing in the hand alone must not give the class away
+    elif rng.uniform() < 0.35:  # a thing in the hand must not reveal the class
         prop = Prop(('cup', 'phone')[rng.integers(2)], int(rng.integers(2)), (red, green, blue))
     stool = None
     if action in SEATED or rng.uniform() < 0.4:
@@ -180,16 +180,16 @@ def make_scene(
 
 
 def _framing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw the person's place in the picture: shift (T, 2), in frames, with a shaking hand.
+    """Draw the person's position in the picture: shift (T, 2), in frames, with a shaking hand.
 
     ``points`` (T, P, 2) are image positions of the body under a centered camera, fractions.
     """
     low, high = points.min((0, 1)) - 0.06, points.max((0, 1)) + 0.045
-    wanted = rng.uniform(-0.06, 0.06, 2) * np.array([1.0, 0.6])
-    # Inside the picture where there is room, centered on the excess where there is none.
+    drawn_shift = rng.uniform(-0.06, 0.06, 2) * np.array([1.0, 0.6])
+    # Keep the body inside the picture; center a body that is too large.
     least, most = -low, 1.0 - high
     middle = (least + most) / 2
-    shift = np.where(least < most, np.clip(wanted, least, most), middle)
+    shift = np.where(least < most, np.clip(drawn_shift, least, most), middle)
     seconds = np.arange(len(points))[:, None] / 25
     rates, starts = rng.uniform(0.3, 1.2, 2), rng.uniform(0, 2 * np.pi, 2)
     shake = rng.uniform(0.0, 0.012) * np.sin(2 * np.pi * rates * seconds + starts)
@@ -202,7 +202,7 @@ def draw_scene(seed: int, split: str, index: int) -> Scene:
     people = subjects(seed, split)
     action = CLASSES[index % len(CLASSES)]
     turn = index // len(CLASSES)
-    # Coprime strides walk through all pairs of subject and camera within each class.
+    # Over the turns each class gets all pairs of subject and camera.
     subject = people[turn % len(people)]
     camera_number = (turn + turn // len(people)) % len(CAMERAS[split])
     return make_scene(action, subject, camera_number, split, rng)

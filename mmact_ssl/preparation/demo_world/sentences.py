@@ -7,7 +7,7 @@ import numpy as np
 from mmact_ssl.preparation.demo_world.render import COLOR_NAMES, Clothes
 from mmact_ssl.preparation.demo_world.scene import Scene
 
-# Movements of the limbs, never the name of the action; {side} is the active side.
+# Movements of the limbs without the name of the action; {side} is the active side.
 MOVEMENTS = {
     'wave': (
         'holds the {side} forearm up beside the head and swings it from side to side',
@@ -61,7 +61,7 @@ MOVEMENTS = {
 
 
 def describe(scene: Scene, clothes: Clothes, rng: np.random.Generator) -> list[str]:
-    """Write six sentences about who does what, seen from where, without the name of the class."""
+    """Write six sentences on person, movement and camera, without the name of the class."""
     side = ('left', 'right')[scene.active_side]
     first, second = (text.format(side=side) for text in MOVEMENTS[scene.action])
     height, tempo = scene.subject.body.height, scene.style.tempo

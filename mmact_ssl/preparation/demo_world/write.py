@@ -26,7 +26,7 @@ from mmact_ssl.preparation.demo_world.sentences import describe
 from mmact_ssl.preparation.files import write_annotation, write_lines
 from mmact_ssl.preparation.poses import write_poses
 
-VERSION = 1  # of the generated files; a folder of another version is made again
+VERSION = 1  # of the generated files; folders of other versions are made again
 CLIPS_PER_CLASS = {'default': {'train': 64, 'test': 20}, 'tiny': {'train': 2, 'test': 1}}
 KEY_FRAME_INTERVAL = 12
 TEACHER_FRAMES_PER_CLIP = 5
@@ -36,7 +36,7 @@ FOLDERS = ('videos', 'parts', 'pose_frames', 'part_frames')
 
 @dataclass(frozen=True)
 class Clip:
-    """Data of a written clip that goes into the tables of all clips."""
+    """Entry of a written clip in the tables of all clips."""
 
     name: str
     split: str
@@ -57,7 +57,7 @@ def write_video(path: Path, frames: np.ndarray) -> None:
         stream = container.add_stream('libx264', rate=FRAME_RATE)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = 'yuv420p'
-        # One thread, no scene cuts, and no macroblock tree, with which x264 gave other bytes for
+        # One thread, no scene cuts and no macroblock tree: with the tree, x264 gave other bytes for
         # the same frames one time in four.
         stream.options = {
             'crf': '23',
@@ -83,7 +83,7 @@ def make_clip(task: tuple[str, int], out: Path, seed: int) -> Clip:
     camera = scene.camera_number + (0 if split == 'train' else len(CAMERAS['train']))
     stem = f'{scene.action}_s{scene.subject.number:02d}_c{camera}_{index // len(CLASSES):03d}'
     write_video(out / 'videos' / f'{stem}.mp4', rendering.frames)
-    # One strip of all frames, one below the other: a lossless file that any viewer opens.
+    # All frames below each other: a lossless file that any viewer opens.
     cv2.imwrite(
         str(out / 'parts' / f'{stem}.png'),
         rendering.parts.reshape(-1, FRAME_SIZE),
@@ -125,8 +125,8 @@ def coco_annotation(pose: np.ndarray, parts: np.ndarray) -> dict:
         parts: uint8 (H, W) part map, 0 where there is no person.
 
     Returns:
-        dict: ``keypoints`` (x, y in pixels, pixel i centered on i as mmpose has it; v = 2 seen,
-        1 hidden, 0 outside), ``num_keypoints``, ``bbox`` (x, y, width, height), ``area``.
+        dict: ``keypoints`` (x, y in pixels with mmpose's convention, pixel i centered on i; v = 2
+        visible, 1 hidden, 0 outside), ``num_keypoints``, ``bbox`` (x, y, width, height), ``area``.
     """
     height, width = parts.shape
     seen = np.select([pose[:, 2] >= 1, pose[:, 2] > 0], [2, 1], 0)
@@ -226,11 +226,11 @@ def _description(seed: int, size: str) -> dict:
 
 
 def _clear(out: Path) -> None:
-    """Remove an older world, and nothing else."""
+    """Remove an older demo world; DataError if the folder contains other data."""
     marker = out / 'world.json'
     is_ours = marker.is_file() and '"part_labels"' in marker.read_text(errors='replace')
     if not is_ours and any((out / folder).exists() for folder in (*FOLDERS, marker.name)):
-        raise DataError(f'{out}: holds other data than a demo world; choose another --out')
+        raise DataError(f'{out}: contains other data than a demo world; choose another --out')
     for folder in FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)
     if is_ours and (out / 'targets').exists():
@@ -240,12 +240,12 @@ def _clear(out: Path) -> None:
 def write_demo_world(
     out: Path, seed: int = 0, size: str = 'default', workers: int = 2
 ) -> dict[str, int]:
-    """Generate the demo world, unless it is already there; the number of clips per split.
+    """Generate the demo world unless it exists, and return the number of clips per split.
 
     Args:
-        out: Folder; see docs/data.md for what is written.
+        out: Folder to write; docs/data.md lists its files.
         size: A key of CLIPS_PER_CLASS.
-        workers: Processes; 1 makes all clips in this one.
+        workers: Number of processes; 1 makes all clips in this process.
     """
     description = _description(seed, size)
     marker = out / 'world.json'
@@ -264,8 +264,8 @@ def write_demo_world(
     make = functools.partial(make_clip, out=out, seed=seed)
     if workers > 1:
         with multiprocessing.Pool(workers) as pool:
-            made = pool.imap(make, tasks, chunksize=8)
-            clips = list(track(made, 'demo world', total=len(tasks)))
+            results = pool.imap(make, tasks, chunksize=8)
+            clips = list(track(results, 'demo world', total=len(tasks)))
     else:
         clips = [make(task) for task in track(tasks, 'demo world')]
     _write_tables(out, clips)

@@ -66,7 +66,7 @@ def test_a_term_that_is_not_one_number_of_each_sample_is_named(name: str, value,
     term = Term(torch.ones(value), None if weight is None else torch.ones(weight))
     whole = Term(torch.ones(3))
     head = Named(loss=whole, accuracy=whole, **{name: term})
-    with pytest.raises(ConfigError, match=f"'{name}' has the shapes .* 3 samples: take mean_term"):
+    with pytest.raises(ConfigError, match=f"'{name}' has the shapes .* 3 samples: use mean_term"):
         head.loss(clip=torch.zeros(3, 1))
 
 

@@ -111,7 +111,7 @@ def test_a_network_of_integers_gets_rounded_pixels(tmp_path, write_onnx, frames,
     torch.testing.assert_close(teacher(frames), wanted, atol=1e-3, rtol=0)
     for normalization in ({}, {'mean': (1, 0, 0), 'std': (1, 1, 1)}):
         with pytest.raises(
-            ConfigError, match=r'int.*as they are: set mean=\(0, 0, 0\), std=\(1, 1'
+            ConfigError, match=r'int.*unscaled pixels 0..255: set mean=\(0, 0, 0\), std=\(1, 1'
         ):
             OnnxTeacher(path, 'embedding', SIZE, **normalization)
 

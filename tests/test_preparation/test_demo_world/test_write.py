@@ -60,7 +60,7 @@ def test_other_data_is_not_overwritten(tmp_path, world):
     (tmp_path / 'videos' / 'mine.mp4').write_bytes(b'precious')
     if world is not None:  # of another program
         (tmp_path / 'world.json').write_text(world)
-    with pytest.raises(DataError, match='give another --out|holds other data than a demo world'):
+    with pytest.raises(DataError, match='give another --out|contains other data than a demo world'):
         write_demo_world(tmp_path, size='tiny')
     assert (tmp_path / 'videos' / 'mine.mp4').read_bytes() == b'precious'
 

@@ -1,9 +1,9 @@
 """Random changes of a skeleton clip that keep its action.
 
 Each transform draws once per clip: all persons and frames turn, shear or lose the same joints
-together. Frames of zeros (padding, an absent person) and missing joints stay zero. All of them
-change ``keypoint``, float32 (M, T, V, C); those that move points about the origin or the plane
-x = 0 want a normalized clip of C = 2 or 3 coordinates.
+together. Frames of zeros (padding, an absent person) and missing joints stay zero. All transforms
+change ``keypoint``, float32 (M, T, V, C). Rotation, shear, scale and flip need a normalized clip of
+C = 2 or 3 coordinates.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class RandomRotation(BaseTransform):
     Required keys: ``keypoint``. Modified keys: ``keypoint``.
 
     Args:
-        degrees: Largest angle in degrees, either way: one number, or one each for x, y, z.
+        degrees: Largest angle in degrees in both directions, a number for all axes or three.
     """
 
     def __init__(self, degrees: float | Sequence[float] = 30.0) -> None:
@@ -92,10 +92,10 @@ class RandomScale(BaseTransform):
 
 @TRANSFORMS.register_module()
 class SkeletonFlip(BaseTransform):
-    """Mirror a clip with a probability: x becomes -x, and left joints become right ones.
+    """Mirror a clip at random: x becomes -x, and left and right joints change places.
 
     Required keys: ``keypoint``, ``layout``. Modified keys: ``keypoint``, and ``never_missing`` if
-    it is there.
+    present.
     """
 
     def __init__(self, flip_ratio: float = 0.5) -> None:
@@ -120,10 +120,10 @@ class JointJitter(BaseTransform):
     Required keys: ``keypoint``. Modified keys: ``keypoint``.
 
     Args:
-        deviation: Standard deviation of the noise that is drawn anew in each frame, as a sensor's
-            is, in units of the coordinates.
+        deviation: Standard deviation of the noise of each single frame, like a sensor's, in units
+            of the coordinates.
         fraction: Share of the joints with noise, drawn once per clip.
-        clip_deviation: Standard deviation of the noise that all frames share: another body.
+        clip_deviation: Standard deviation of noise that all frames share, like another body's.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class JointJitter(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         keypoint = results['keypoint']
-        # Seeded by the global generator, and twice as quick as that draws normal deviates.
+        # Seeded by the global generator, and twice as quick as its own normal draws.
         draw = np.random.default_rng(np.random.randint(2**32, dtype=np.uint64)).standard_normal
         noise = draw(keypoint.shape, np.float32)
         noise *= np.float32(self.deviation)
@@ -155,11 +155,11 @@ class JointMask(BaseTransform):
     Zero lies in the middle of the body only in normalized clips. Bones that end at a masked joint
     are meaningless: put BonesAndMotion before this transform.
 
-    Required keys: ``keypoint``. Modified keys: ``keypoint``, and ``never_missing`` if it is there.
+    Required keys: ``keypoint``. Modified keys: ``keypoint``, and ``never_missing`` if present.
 
     Args:
         fraction: Smallest and largest share of masked joints, 0 <= smallest <= largest < 1. The
-            share is uniform between them, the number of joints is rounded down.
+            share is uniform between them; the number of joints is rounded down.
 
     Source: the joint corruption of Thoker et al. 2021; the shares are our choice.
     """
@@ -179,12 +179,12 @@ class JointMask(BaseTransform):
 
 def _drawn_joints(joints: int, fraction: float) -> np.ndarray:
     """Draw a share of the joints, rounded down, without replacement: bool (V,)."""
-    # The small term keeps 0.3 of 10 joints at 3, whatever the last bit of the product.
+    # The small term makes 0.3 of 10 joints 3, in spite of rounding.
     return np.random.permutation(joints) < int(joints * fraction + 1e-9)
 
 
 def _num_coordinates(results: dict[str, Any], transform: BaseTransform) -> int:
-    """Return the number of coordinates; refuse streams, of which only the first would change."""
+    """Return the number of coordinates; raise ConfigError for streams such as bones."""
     coordinates = results['keypoint'].shape[-1]
     if coordinates not in (2, 3):
         raise ConfigError(

@@ -16,20 +16,21 @@ from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 @TRANSFORMS.register_module()
 class TurnedCopies(BaseTransform):
-    """Read a clip several times: turned about the vertical, and mirrored.
+    """Make several copies of a clip: turned about the vertical, and mirrored.
 
-    The copies follow each other in time, as mmaction2 lays out the clips of one sample: its
-    FormatGCNInput takes them apart, and evaluation averages their features. Wants a normalized clip
-    in space, y upwards, C = 3. For comparisons with papers leave it out: none of them does so.
+    The copies follow each other in time, as mmaction2 stores the clips of one sample. Its
+    FormatGCNInput separates them, and evaluation averages their features. The clip must be
+    normalized, in space (C = 3), with y upwards. The papers do not use such copies: leave them out
+    for comparisons with papers.
 
-    Required keys: ``keypoint``, ``layout``, and what ``transforms`` need. Modified keys:
+    Required keys: ``keypoint``, ``layout``, and the keys that ``transforms`` need. Modified keys:
     ``keypoint`` (M, copies * T, V, C'). Added keys: ``num_clips``, the number of copies.
 
     Args:
         degrees: Angles about the vertical, one copy each.
-        mirror: Add a mirrored copy of each, so that there are twice as many. Not for sets in which
-            left and right tell actions apart.
-        transforms: Applied to each copy by itself, such as BonesAndMotion, which must not look
+        mirror: Add a mirrored copy for each angle. Not for data sets whose actions differ by left
+            and right.
+        transforms: Transforms of each single copy, such as BonesAndMotion, which must not look
             from one copy into the next.
 
     Source: our choice.

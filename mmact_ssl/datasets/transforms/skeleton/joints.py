@@ -10,7 +10,7 @@ import numpy as np
 from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
 from mmact_ssl.errors import DataError
 
-# Joints whose mean stands for a part of the body, where no joint has the name of the part.
+# Joints whose mean replaces a part of the body, in layouts without a joint of that name.
 _PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     'kinect20': {'spine_base': ('hip_center',)},
     'ntu25': {'spine': ('spine_mid',), 'shoulder_center': ('spine_shoulder',)},
@@ -24,7 +24,7 @@ _PARTS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
-    """Return the layout of a sample; DataError if unknown or of another number of joints."""
+    """Return a sample's layout; DataError if it is unknown or has another number of joints."""
     name, sample = results.get('layout'), results.get('frame_dir', 'the sample')
     if name not in LAYOUTS:
         raise DataError(
@@ -40,7 +40,7 @@ def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
 
 
 def part(layout: SkeletonLayout, name: str) -> list[int]:
-    """Joints whose mean is ``spine_base``, ``spine``, ``shoulder_center``, or the named joint."""
+    """Joints whose mean is ``spine_base``, ``spine``, ``shoulder_center`` or another joint."""
     return layout.index(*_PARTS.get(layout.name, {}).get(name, (name,)))
 
 
@@ -51,7 +51,7 @@ def known_joints(results: Mapping[str, Any]) -> np.ndarray:
     ``never_missing``, bool (V,), is True: transforms that move joints to the origin add this key.
     """
     keypoint = results['keypoint']
-    # Eight times as quick as `any` along an axis of 2 or 3.
+    # Eight times as quick as `any` along an axis of length 2 or 3.
     is_nonzero = keypoint != 0
     known = is_nonzero[..., 0].copy()
     for axis in range(1, keypoint.shape[-1]):
@@ -62,9 +62,9 @@ def known_joints(results: Mapping[str, Any]) -> np.ndarray:
 
 
 def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """Return bool (V,): True for joints that are ``known`` (M, T, V) wherever their person is.
+    """Return bool (V,): True for joints that are ``known`` (M, T, V) whenever a person is present.
 
-    Left and right joints get the same value, so that a clip may be mirrored afterwards.
+    Left and right joints get the same value, so that the clip can be mirrored afterwards.
     """
     absent = ~np.any(known, axis=-1, keepdims=True)
     always = np.all(known | absent, axis=(0, 1))
@@ -74,15 +74,15 @@ def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Return ``matrix`` (C, C) times each of the ``points`` (..., C).
 
-    One product of two matrices: numpy multiplies stacks of small ones at half the speed, and by a
-    transposed view too.
+    It is one product of two contiguous matrices: with stacks of small matrices, or a transposed
+    view, numpy has half the speed.
     """
     product = points.reshape(-1, points.shape[-1]) @ np.ascontiguousarray(matrix.T)
     return product.reshape(points.shape)
 
 
 def num_valid_frames(results: Mapping[str, Any]) -> int:
-    """Return the number of frames before the padding: ``valid_frames`` of the sample, else T."""
+    """Return the number of frames before the padding: ``valid_frames``, by default T."""
     return int(results.get('valid_frames', results['keypoint'].shape[1]))
 
 

@@ -25,37 +25,37 @@ _EPS = 1e-6  # of the body's size: below it a direction is noise
 class NormalizeSkeleton(BaseTransform):
     """Move skeletons to the body's own origin, scale and axes.
 
-    All persons of a frame share one scale, and the origin and axes of the first person present,
-    which keeps their places relative to each other. With 2 coordinates the picture's axes stay and
-    only origin and scale change. A joint whose coordinates are all zero is missing: it stays zero
-    and enters no mean, norm or axis. So do padding and absent persons. Coordinates in space must be
+    All persons of a frame share one scale, and the origin and axes of the first person present, so
+    that their relative places stay. With 2 coordinates the picture's axes stay; only origin and
+    scale change. A joint whose coordinates are all zero is missing: it stays zero and enters no
+    mean, norm or axis. The same holds for padding and absent persons. Coordinates in space must be
     right-handed, as a Kinect's: otherwise front and back change places (fix: docs/data.md).
 
     ``mode='body_axes'`` normalizes each frame by itself: origin o = mean of spine base, left hip
     and right hip; scale = Frobenius norm of all persons' joints after that, so that a person gets
     smaller when another appears; x = unit(left hip - o), y = unit of the torso joint - o made
     orthogonal to x, z = x cross y. A frame without these joints uses origin and axes of the frame
-    before it, or the first that has them.
+    before it, or of the first frame that has them.
 
-    ``mode='first_frame'`` applies one motion to the whole clip, so that how the body moves and
-    turns is kept: origin = spine base of the first frame that shows hips, shoulders and spine;
+    ``mode='first_frame'`` applies one transform to the whole clip, which keeps the body's motion
+    and turns: origin = spine base of the first frame that shows hips, shoulders and spine;
     y = from there to the center of the shoulders, x = from right to left hip and shoulder made
     orthogonal to y, z = x cross y, the direction that the person faces; scale = median length of
-    the torso over the frames that show most of these joints, else over those that show it, else
-    of the limbs. If no frame shows all of these joints, the first that shows most of them is taken:
-    origin = mean of what is known of the spine base, or of all joints if nothing is; no rotation
-    if a joint of an axis is missing.
+    the torso over the frames that show most of these joints, else over the frames that show the
+    torso, else median length of the limbs. If no frame shows all of these joints, the first frame
+    that shows most of them is used: origin = mean of the known joints of the spine base, or of all
+    known joints; no rotation if a joint of an axis is missing.
 
     Required keys: ``keypoint`` float32 (M, T, V, C), C 2 or 3, ``layout``. Modified keys:
     ``keypoint``. Added keys: ``never_missing``, see joints.known_joints.
 
     Args:
         mode: ``body_axes`` or ``first_frame``.
-        torso: Torso joint of body_axes. ``spine_base`` is that of the published code; ``spine`` is
-            the joint above it, for layouts without a spine base of its own, as coco17.
+        torso: Torso joint of body_axes. ``spine_base`` is the published code's; ``spine`` is the
+            joint above it, for layouts without a joint for the spine base, such as coco17.
 
-    Source: body_axes is MS2L's published code (NTU joints 1, 13, 17 for origin and axes); what
-    happens to missing joints, and all of first_frame, are our choice.
+    Source: body_axes is MS2L's published code (NTU joints 1, 13, 17 for origin and axes). The
+    treatment of missing joints, and first_frame, are our choice.
     """
 
     def __init__(self, mode: str, torso: str = 'spine_base') -> None:
@@ -137,7 +137,7 @@ def _by_first_frame(keypoint: np.ndarray, known: np.ndarray, layout: SkeletonLay
         length = float(np.median(bones[both])) if both.any() else 0.0
     origin = bottom[frame] if seen[frame, base].any() else _mean(body[frame], seen[frame])
     scale = 1 / length if length > 0 else 1.0
-    # The origin once for each joint: numpy is slow over rows of C numbers, not of V * C.
+    # The origin is repeated for each joint: numpy is slow over rows of C numbers, not of V * C.
     moved = keypoint - np.tile(origin, (keypoint.shape[2], 1))
     if keypoint.shape[-1] == 3 and seen[frame, left + right + base + shoulders].all():
         across = (body[frame, left] - body[frame, right]).mean(axis=0)
@@ -154,27 +154,28 @@ def _mean(body: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def _axes(x: np.ndarray, y: np.ndarray, first: str) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal axes from two directions (..., 3); ``first`` names the one that is kept.
+    """Orthonormal axes from two directions (..., 3); the ``first`` keeps its direction.
 
-    Rows x, y and z = x cross y, (..., 3, 3); and bool (...), True where the directions are long
-    enough and apart. Elsewhere the axes are meaningless.
+    Returns:
+        Rows x, y and z = x cross y, (..., 3, 3); and bool (...), True where the directions are long
+        enough and not parallel. Elsewhere the axes are meaningless.
     """
-    kept, other = (x, y) if first == 'x' else (y, x)
-    lengths = [np.linalg.norm(kept, axis=-1), np.linalg.norm(other, axis=-1)]
-    kept = kept / np.maximum(lengths[0], _EPS)[..., None]
+    base, other = (x, y) if first == 'x' else (y, x)
+    lengths = [np.linalg.norm(base, axis=-1), np.linalg.norm(other, axis=-1)]
+    base = base / np.maximum(lengths[0], _EPS)[..., None]
     other = other / np.maximum(lengths[1], _EPS)[..., None]
-    other = other - kept * (kept * other).sum(axis=-1, keepdims=True)
+    other = other - base * (base * other).sum(axis=-1, keepdims=True)
     lengths.append(np.linalg.norm(other, axis=-1))
     other = other / np.maximum(lengths[2], _EPS)[..., None]
-    x, y = (kept, other) if first == 'x' else (other, kept)
+    x, y = (base, other) if first == 'x' else (other, base)
     axes = np.stack([x, y, np.cross(x, y)], axis=-2)
     return axes, np.minimum.reduce(lengths) > _EPS
 
 
 def _filled(values: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Replace the ``values`` (T, ...) that are not ``good`` (T,) by the last good one before them.
+    """Replace ``values`` (T, ...) that are not ``good`` (T,) by the last good value before them.
 
-    Values before the first good one take that; without any good one all stay as they are.
+    Values before the first good value are replaced by it. Without good values nothing changes.
     """
     if not good.any():
         return values

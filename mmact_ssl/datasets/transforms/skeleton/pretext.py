@@ -1,4 +1,4 @@
-"""Views of a skeleton clip, and the changes of a clip that the tasks of MS2L undo or recognize."""
+"""Views of a skeleton clip, and the transforms that MS2L's tasks undo or recognize."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 @TRANSFORMS.register_module()
 class MakeSkeletonViews(BaseTransform):
-    """Make named views of a clip, each by transforms of its own.
+    """Make the views of a clip, each by its own transforms.
 
-    Each view starts from a copy of the clip as it is now, so what stands before this transform in
-    the pipeline is common to all views, and what stands in a view's list is drawn for it alone.
-    Padding at the end is cut off: a view has its true length.
+    Each view starts from a copy of the clip. All views share the transforms that come before this
+    one in the pipeline; the transforms of a view's list draw for that view alone. Padding at the
+    end is cut off.
 
-    Required keys: ``keypoint``, what the transforms need, and for views in ``other_camera`` the key
-    ``other_camera`` of SkeletonDataset. Added keys: ``views`` {view: float32 (M, T', V, C')};
-    ``targets`` {view: what the view's transforms left in ``targets``, such as ``permutation``,
-    beside what LoadTargets put there}.
+    Required keys: ``keypoint``, the keys that the transforms need, and for views in
+    ``other_camera`` the key ``other_camera`` of SkeletonDataset. Added keys: ``views`` {view:
+    float32 (M, T', V, C')}; ``targets`` {view: targets of the view's transforms, such as
+    ``permutation``, and those of LoadTargets}.
 
     Args:
-        views: Name of each view and configs of its transforms; an empty list is the clip as it is.
-        other_camera: Views that show the clip of the other camera, where there is one. It is as
-            the data set read it: transforms that all views need, such as NormalizeSkeleton, then
-            stand in the views' lists. Our choice.
+        views: Name of each view and configs of its transforms; with an empty list the view is the
+            unchanged clip.
+        other_camera: Views that show the clip of another camera, if there is one. That clip comes
+            unchanged from the data set: transforms that all views need, such as NormalizeSkeleton,
+            must be in the views' lists. Our choice.
 
     Raises:
-        ConfigError: a view wants the other camera, and the data set looks for none.
+        ConfigError: A view needs the other camera, and the data set does not pair cameras.
     """
 
     def __init__(
@@ -63,25 +64,25 @@ class MakeSkeletonViews(BaseTransform):
         targets = results.setdefault('targets', {})
         for view, transforms in self.views.items():
             clip = other if view in self.other_camera else results
-            made = {**clip, 'keypoint': clip['keypoint'].copy(), 'targets': {}}
+            view_results = {**clip, 'keypoint': clip['keypoint'].copy(), 'targets': {}}
             for transform in transforms:
-                made = transform(made)
-            views[view] = made['keypoint'][:, : num_valid_frames(made)]
-            targets.setdefault(view, {}).update(made['targets'])
+                view_results = transform(view_results)
+            views[view] = view_results['keypoint'][:, : num_valid_frames(view_results)]
+            targets.setdefault(view, {}).update(view_results['targets'])
         results['views'] = views
         return results
 
 
 @TRANSFORMS.register_module()
 class MaskFuture(BaseTransform):
-    """Keep the beginning of a clip and set the rest to zero; its length stays.
+    """Keep the beginning of a clip and set the rest to zero, at the same length.
 
-    Of T frames before the padding the first ceil(keep * T) are kept, so at least one.
+    Of the T frames before the padding the first ceil(keep * T) stay, so at least one.
 
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: ``keypoint``.
 
     Args:
-        keep: Share that is kept, 0 < keep <= 1.
+        keep: Share of the frames that stay, 0 < keep <= 1.
 
     Source: MS2L, motion prediction.
     """
@@ -90,10 +91,10 @@ class MaskFuture(BaseTransform):
         self.keep = keep
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        # 0.7 * 30 may lie a bit above 21, which must not keep a 22nd frame.
-        kept = math.ceil(round(self.keep * num_valid_frames(results), 6))
+        # In floating point 0.7 * 30 may exceed 21, which must not keep a 22nd frame.
+        num_kept = math.ceil(round(self.keep * num_valid_frames(results), 6))
         masked = results['keypoint'].copy()
-        masked[:, max(kept, 1) :] = 0
+        masked[:, max(num_kept, 1) :] = 0
         results['keypoint'] = masked
         return results
 
@@ -102,14 +103,14 @@ class MaskFuture(BaseTransform):
 class ShuffleSegments(BaseTransform):
     """Cut a clip into 2..6 equal segments and put them in a random order.
 
-    Of T frames before the padding each segment has T // segments; frames left over stay at the
-    end. Permutation p, drawn uniformly, puts segment p[0] first, then p[1] and so on. A clip with
-    fewer frames than segments stays as it is, and the target is the identity, 0. (The published
-    code divides such a clip with its padding and gives a random target that cannot be told.)
+    Each segment has T // segments of the T frames before the padding; the remaining frames stay at
+    the end. Permutation p, drawn uniformly, puts segment p[0] first, then p[1] and so on. A clip
+    with fewer frames than segments does not change, and its target is the identity, 0. (The
+    published code divides such a clip with its padding; its random target cannot be predicted.)
 
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: ``keypoint``. Added keys:
-    ``targets['permutation']``, int64, the permutation's place in the order of
-    itertools.permutations, 0..segments! - 1.
+    ``targets['permutation']``, int64, the permutation's index in itertools.permutations,
+    0..segments! - 1.
 
     Source: MS2L, jigsaw.
     """

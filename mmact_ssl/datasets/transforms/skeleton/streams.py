@@ -24,18 +24,18 @@ class BonesAndMotion(BaseTransform):
     - ``bone``: joint minus its parent in the layout, as mmaction2's JointToBone; zero at the root
       and where one of both joints is missing;
     - ``motion``: joint minus the same joint one frame earlier; zero in a person's first frame and
-      where the joint, or that person, is missing in one of both frames;
-    - ``bone_motion``: the same of ``bone``.
+      where the joint or the person is missing in one of both frames;
+    - ``bone_motion``: the motion of ``bone``.
 
-    mmaction2's ToMotion looks one frame ahead, and counts missing joints as places. Looking back,
-    no frame knows the next one, so that MaskFuture may come afterwards and hides the whole future.
+    mmaction2's ToMotion looks one frame ahead and treats missing joints as joints at zero. Here a
+    frame contains nothing of the next one, so that a MaskFuture afterwards hides the whole future.
 
     Required keys: ``keypoint``, ``layout``. Modified keys: ``keypoint`` (M, T, V, len(streams) *
     C). Added keys: ``never_missing``, see joints.known_joints.
 
     Args:
-        streams: Some of the above, in the order in which they are joined.
-        motion_scale: Factor of ``motion`` and ``bone_motion``; about 10 gives motion the size of
+        streams: Streams to join, in this order.
+        motion_scale: Factor of ``motion`` and ``bone_motion``. About 10 gives motion the size of
             the coordinates, for a network whose first layer does not normalize its input.
     """
 
@@ -52,13 +52,13 @@ class BonesAndMotion(BaseTransform):
         known = known_joints(results)
         both = known & known[:, :, parent]
         bone = (joint - joint[:, :, parent]) * both[..., None]
-        made = {
+        make = {
             'joint': lambda: joint,
             'bone': lambda: bone,
             'motion': lambda: self.motion_scale * _motion(joint, known),
             'bone_motion': lambda: self.motion_scale * _motion(bone, both),
         }
-        results['keypoint'] = np.concatenate([made[stream]() for stream in self.streams], axis=-1)
+        results['keypoint'] = np.concatenate([make[stream]() for stream in self.streams], axis=-1)
         results['never_missing'] = never_missing(known, layout)
         return results
 

@@ -1,6 +1,7 @@
-"""Choosing and interpolating the frames of a skeleton clip.
+"""Selection and interpolation of the frames of a skeleton clip.
 
-Of ``keypoint``, float32 (M, T, V, C), the first ``valid_frames`` are the clip, the rest padding.
+The first ``valid_frames`` frames of ``keypoint``, float32 (M, T, V, C), are the clip; the rest is
+padding.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from mmact_ssl.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class ResampleFrames(BaseTransform):
-    """Bring a clip to a number of frames by linear interpolation in time.
+    """Resample a clip to a number of frames by linear interpolation in time.
 
-    The first and last frame before the padding become the first and last frame; a clip of one
-    frame repeats it, and a single frame is the middle of the clip. Where a joint, or its person,
-    is missing in one of two neighboring frames, nothing is interpolated: the joint is taken from
-    the nearer frame, of two equally near ones the earlier.
+    The first and last frame before the padding become the first and last frame. A clip of one frame
+    repeats it; with ``num_frames=1`` the result is the middle of the clip. If a joint or its person
+    is missing in one of two neighboring frames, the joint is not interpolated: it is taken from the
+    nearer frame, or from the earlier of two equally near ones.
 
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
 
@@ -47,16 +48,16 @@ class ResampleFrames(BaseTransform):
 class TemporalCrop(BaseTransform):
     """Cut a random run of frames out of a clip.
 
-    The run's length is a share of the frames before the padding, drawn uniformly from ``area`` and
-    rounded, at least 1 frame; its place is uniform. Padding is dropped.
+    The run's length is a share of the frames before the padding: the share is drawn uniformly from
+    ``area``, the length is rounded and at least 1. Its position is uniform. Padding is dropped.
 
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
 
     Args:
         area: Smallest and largest share, 0 < smallest <= largest <= 1.
-        num_frames: Frames to which the run is resampled, see ResampleFrames. None keeps its length.
-        warp: Change of speed within the run: place t, in 0..1, shows what was at t^k, with log k
-            normal of this deviation. 0 keeps the speed.
+        num_frames: Length after resampling, see ResampleFrames. None keeps the run's length.
+        warp: Change of speed within the run: time t, in 0..1, shows the frame of time t^k; log k is
+            normal with this standard deviation. 0 keeps the speed.
 
     Source: the crop-and-resize of contrastive skeleton work (Thoker et al. 2021); area and warp are
     our choice.
@@ -83,9 +84,9 @@ class TemporalCrop(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PadFrames(BaseTransform):
-    """Bring a clip to a number of frames by zeros at the end.
+    """Pad a clip with zeros to a number of frames.
 
-    A longer clip of T frames is thinned out evenly to frames floor((i + 1/2) T / num_frames).
+    Of a longer clip of T frames it keeps frames floor((i + 1/2) T / num_frames).
 
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
     """
@@ -97,8 +98,7 @@ class PadFrames(BaseTransform):
         frames = num_valid_frames(results)
         clip = results['keypoint'][:, :frames]
         if frames > self.num_frames:
-            kept = (2 * np.arange(self.num_frames) + 1) * frames // (2 * self.num_frames)
-            clip = clip[:, kept]
+            clip = clip[:, (2 * np.arange(self.num_frames) + 1) * frames // (2 * self.num_frames)]
         missing = self.num_frames - clip.shape[1]
         padded = np.pad(clip, ((0, 0), (0, missing), (0, 0), (0, 0)))
         set_frames(results, padded, clip.shape[1])
@@ -110,8 +110,8 @@ def _resample(
 ) -> np.ndarray:
     """Interpolate a clip (M, T, V, C) in time, see ResampleFrames.
 
-    Joints that are not ``known`` (M, T, V) enter no interpolation. Share t of the result shows what
-    was at share t^exponent of the clip.
+    Joints that are not ``known`` (M, T, V) enter no interpolation. Time t of the result, in 0..1,
+    shows time t^exponent of the clip.
     """
     frames = clip.shape[1]
     if num_frames == frames and exponent == 1:
