@@ -100,21 +100,6 @@ def test_log_history_and_numpy_values_come_back(tmp_path: Path):
     ]
 
 
-def test_a_training_run_resumes(tmp_path: Path, make_runner):
-    make_runner(tmp_path / 'whole', OneWeight(), Constants(), epochs=2).train()
-    make_runner(tmp_path / 'part', OneWeight(), Constants()).train()
-    resumed = make_runner(tmp_path / 'part', OneWeight(), Constants(), epochs=2, resume=True)
-    resumed.train()
-    assert resumed.iter == 4
-    whole = load_checkpoint_safely(tmp_path / 'whole' / 'epoch_2.pth')
-    part = load_checkpoint_safely(tmp_path / 'part' / 'epoch_2.pth')
-    assert torch.equal(whole['state_dict']['weight'], part['state_dict']['weight'])
-    losses = [
-        loaded['message_hub']['log_scalars']['train/loss'].data[0] for loaded in (whole, part)
-    ]
-    np.testing.assert_array_equal(*losses)
-
-
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'legacy'])
 def test_code_is_refused_and_named(tmp_path: Path, zipped: bool):
     witness = tmp_path / 'witness'

@@ -107,17 +107,6 @@ def test_wrappers_and_prefixes_are_taken_off(tmp_path):
         read_state_dict(tmp_path / 'a.pth')
 
 
-def test_safetensors_are_read(tmp_path):
-    safetensors = pytest.importorskip('safetensors.torch')
-    state = small().state_dict()
-    safetensors.save_file(state, tmp_path / 'a.safetensors')
-    found = read_state_dict(tmp_path / 'a.safetensors')
-    assert all(torch.equal(found[name], value) for name, value in state.items())
-    (tmp_path / 'a.safetensors').write_bytes(b'truncated')
-    with pytest.raises(CheckpointError, match=r'a.safetensors: SafetensorError'):
-        read_state_dict(tmp_path / 'a.safetensors')
-
-
 def test_by_name_nothing_may_be_missing_left_over_or_of_another_shape():
     state = small().state_dict()
     load_by_name(small(), state, 'a.pth')

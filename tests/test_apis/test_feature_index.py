@@ -68,15 +68,6 @@ def test_what_is_written_is_there_again_and_can_be_appended_to(index, features):
     assert len(index) == 51, 'what another process adds is seen'
 
 
-@pytest.mark.parametrize(
-    'meta', [dict(META, model='b' * 64), dict(META, windows=[1, 1, 'seconds'])]
-)
-def test_an_index_of_another_model_or_of_other_windows_is_refused(index, meta):
-    (key,) = (key for key in meta if meta[key] != META[key])
-    with pytest.raises(DataError, match=rf'clips\.index: its {key} is .*; give another folder'):
-        FeatureIndex(index.path, meta)
-
-
 def test_a_file_in_its_place_is_refused(tmp_path):
     (tmp_path / 'old.index').write_bytes(b'SQLite format 3\0')
     with pytest.raises(DataError, match=r'old\.index: is a file, and .*: delete it and add'):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -31,7 +32,8 @@ from tests.shipped import CONFIGS, ROOT, load
 from tests.test_apis.conftest import write_checkpoint
 
 ZOO = ROOT / 'zoo'
-TREES = 2100
+# MMACT_SSL_FORGED=2100 takes half a minute.
+TREES = int(os.environ.get('MMACT_SSL_FORGED', 900))
 PATHS = (
     'subprocess.call', 'os.system', 'os.mkdir', 'shutil.rmtree', 'importlib.import_module',
     'builtins.eval', 'builtins.exec', 'builtins.open', 'planted.X', 'planted',
@@ -183,7 +185,7 @@ def test_forged_cards_call_nothing_off_the_list(tmp_path, harmless, registered, 
                 build_pipeline(card.pipeline)
                 build_model(card.preprocessor, 'preprocessor', 'preprocessor')
                 complete += 1
-    assert built > 50 and complete > 50
+    assert min(built, complete) > TREES // 42
 
 
 def test_forged_checkpoints_call_nothing_off_the_list(tmp_path, harmless, registered, watched):
@@ -206,4 +208,4 @@ def test_forged_checkpoints_call_nothing_off_the_list(tmp_path, harmless, regist
                 built += 1
             except CheckpointError as error:
                 assert str(error).startswith(f'{path}: ') and '\n' not in str(error), seed
-    assert built > 50
+    assert built > TREES // 42

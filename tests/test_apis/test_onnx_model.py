@@ -143,19 +143,11 @@ def test_what_leads_out_of_the_file_is_refused(change, answer, card, tmp_path, m
     assert '\n' not in str(error.value) and ''.join(capfd.readouterr()) == ''
 
 
-@pytest.mark.parametrize(
-    ('values', 'answer'),
-    [
-        (dict(backbone=dict(type='os.system')), "backbone is a 'os.system', refused"),
-        (dict(pipeline=[dict(type='builtins.eval')]), r"pipeline\[0\] is a 'builtins.eval'"),
-        (dict(preprocessor=dict(type='mmaction.PoseDataPreprocessor')), 'refused'),
-        (dict(name='../x'), "the name '../x'"),
-        (dict(extra=1), "its card says 'extra'"),
-    ],
-)
-def test_a_forged_card_is_refused(values, answer, card, tmp_path):
+def test_a_forged_card_is_refused(card, tmp_path):
+    """As that of a safetensors file, see test_model.py."""
+    values = dict(backbone=dict(type='os.system'))
     path = write(tiny(json.dumps({**asdict(card), **values})), tmp_path)
-    with pytest.raises(CheckpointError, match=f'model.onnx: .*{answer}'):
+    with pytest.raises(CheckpointError, match="model.onnx: .*backbone is a 'os.system', refused"):
         load_model(path)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,17 +75,6 @@ def test_a_clip_is_added_once_and_a_broken_one_named(search, video_model, labele
     clips = [Clip('clip', dict, path) for path in ('/a.mp4', '/b.mp4')]
     with pytest.raises(ConfigError, match="two clips are named 'clip'"):
         again.add(clips)
-
-
-def test_a_name_that_is_not_utf8_is_left_out(search, labeled_world, tmp_path):
-    good = min((labeled_world / 'videos').iterdir()).read_bytes()
-    (tmp_path / 'more').mkdir()
-    for name in (b'a.mp4', b'b\xff.mp4'):
-        Path(os.fsdecode(os.fsencode(tmp_path / 'more') + b'/' + name)).write_bytes(good)
-    found = search.add(tmp_path / 'more')
-    assert found['added'] == 1
-    assert list(found['broken']) == ['b\\udcff.mp4']
-    assert search.add(tmp_path / 'more')['known'] == 1
 
 
 def test_a_killed_indexing_goes_on(video_model, labeled_world, tmp_path, monkeypatch):

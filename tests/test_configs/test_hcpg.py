@@ -32,21 +32,6 @@ def test_speeds_are_drawn_and_part_maps_loaded(name: str):
     assert own == [('clip',), ('clip_b',)]
 
 
-@pytest.mark.parametrize('name', PRETRAINING)
-def test_features_and_maps_have_the_shapes_that_the_heads_expect(name: str):
-    config = load(name)
-    model = build(config)
-    clip = step(config.train_dataloader, 'SampleViews').clip
-    size = next(steps(config.train_dataloader, 'Resize')).scale[0]
-    frames = torch.empty(2, 3, clip.num_frames, size, size, device='meta')
-    feature_map = model.encode({'clip': frames, 'clip_b': frames}, {})['clip'][-1]
-    settings, head = config.model.heads.parsing, model.heads['parsing']
-    assert feature_map.shape[2] * settings.frames_per_step == clip.num_frames
-    adapted = model.adapters['parsing'](feature_map)
-    maps = head.decoder(adapted, (clip.num_frames, *settings.map_size))
-    assert maps.shape == (2, clip.num_frames, settings.num_parts, *settings.map_size)
-
-
 @pytest.mark.parametrize(
     ('name', 'dataset'), [('hcpg_r3d_jhmdb.py', 'jhmdb'), ('hcpg_r3d_k400.py', 'hmdb51')]
 )

@@ -50,24 +50,6 @@ def test_every_config_has_the_published_sizes(name: str):
     assert config.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)
 
 
-@pytest.mark.parametrize('name', GRAPHS)
-def test_the_tasks_run_on_graph_networks(name: str, on_made_set):
-    """One step on whole batches; every part of the backbone and of each head learns."""
-    config = on_made_set(name)
-    assert config.backbone_name in name
-    torch.manual_seed(0)
-    model = MODELS.build(config.model)
-    for resample in steps(config.train_dataloader, 'ResampleFrames'):
-        resample.num_frames = 16
-    dataset = DATASETS.build(config.train_dataloader.dataset)
-    batch = pseudo_collate([dataset[index] for index in range(3)])
-    logs = model(**model.data_preprocessor(batch), mode='loss')
-    logs['loss'].backward()
-    assert {key.split('/')[0] for key in logs if '/' in key} >= TASKS
-    still = [name for name, value in model.named_parameters() if value.grad is None]
-    assert not still
-
-
 @pytest.mark.parametrize('off', [None, *sorted(TASKS)])
 def test_each_task_can_be_switched_off(off, train):
     """The tasks that the config names train, and are tested on unseen clips."""

@@ -16,9 +16,11 @@ ROOT = Path(__file__).parents[2]
 SMALL = {
     'train': ['--cfg-options', 'train_cfg.max_epochs=1', 'default_hooks.checkpoint.interval=1'],
     'evaluate': [
-        *('--cfg-options', 'train_cfg.max_epochs=1', 'linear.folds=2', 'linear.penalties=(0.1,)')
+        *('--cfg-options', 'train_cfg.max_epochs=1', 'linear.folds=2', 'linear.penalties=(0.1,)'),
+        'finetune.min_iters_per_epoch=2',
     ],
-    'extract_targets': ['--workers', '1'],  # more are started for minutes of work
+    # More workers are started for minutes of work.
+    'extract_targets': ['--workers', '1', '--every', '5'],
 }
 # Run here or in test_inference_page.py, and pages whose commands need data sets or GPUs.
 RUN = {'few_labels.md', 'migrating.md', 'inference.md', 'data.md', 'get_started.md'}

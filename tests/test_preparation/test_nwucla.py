@@ -65,20 +65,6 @@ def test_folder_archive_and_folder_of_the_archive_are_the_same(files, tmp_path):
         np.testing.assert_array_equal(dataset[1]['keypoint'], np.float32([expected]))
 
 
-@pytest.mark.parametrize(
-    ('text', 'reason'),
-    [
-        (json.dumps(content())[:-30], 'Expecting'),
-        (json.dumps({'skeletons': [[[1, 2, 3]], [[1, 2]]]}), 'inhomogeneous shape'),
-    ],
-)
-def test_a_file_of_bad_form_is_left_out_with_the_reason(files, tmp_path, text, reason):
-    source = write(tmp_path / 'in', {**files, 'NW/all_sqe/a02_s09_e00_v01.json': text})
-    assert prepare(source, tmp_path / 'out')['left_out'] == 1
-    name, said = lines(tmp_path / 'out' / 'left_out.txt')[0].split('\t')
-    assert name == 'a02_s09_e00_v01' and reason in said
-
-
 def test_a_damaged_entry_of_the_archive_is_left_out(files, tmp_path):
     path = pack(tmp_path / 'all_sqe.zip', files)
     data = bytearray(path.read_bytes())

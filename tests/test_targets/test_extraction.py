@@ -12,7 +12,7 @@ from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.targets import extraction as module_of_extraction
 from mmact_ssl.targets import run_teachers as module
 from mmact_ssl.targets.cache import TargetCacheError, TargetReader, TargetWriter, read_broken
-from mmact_ssl.targets.extraction import ExtractionJob, extract_many, extract_sentences
+from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 from mmact_ssl.targets.run_teachers import iterate_frames, run_teachers
 from mmact_ssl.targets.values import spread
 from tests.helpers.processes import PATIENCE, Process, free_port
@@ -102,13 +102,6 @@ class ClipTeacher(BaseTeacher):
         return clips.float().mean((3, 4)).flatten(1) / 255
 
 
-class TextTeacher(BaseTeacher):
-    kind = 'text'
-
-    def __init__(self):
-        super().__init__({}, {})
-
-
 def test_several_teachers_share_one_decoding_pass(data, names, monkeypatch):
     read = []
     original = VideoReader.read
@@ -196,10 +189,6 @@ def test_what_is_no_target_is_refused_before_it_is_rounded(data, names, dtype):
 
 
 def test_wrong_uses_are_named(data, names):
-    with pytest.raises(ConfigError, match='reads no sentences'):
-        extract_sentences(ColorTeacher(), {'a': ['b']}, data / 't.lmdb')
-    with pytest.raises(ConfigError, match='reads sentences: give --sentences FILE'):
-        extract(data, names, TextTeacher())
     with pytest.raises(ConfigError, match='two teachers would write to one cache'):
         extract_many([ExtractionJob(ColorTeacher(i), data / 'p') for i in range(2)], data, names)
     with pytest.raises(DataError, match=r'holds none of the 5 annotated videos.*--videos'):

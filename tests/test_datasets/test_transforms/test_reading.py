@@ -23,6 +23,12 @@ from tests.helpers.videos import index_of, video_cases, write_video
 from tests.shipped import load
 
 CASES = video_cases()
+# Where an index is not the place of a packet; test_video_reader.py reads all cases by itself.
+DOUBTFUL = (
+    *('h264.mp4', 'h264_open_headless.ts', 'h264_edits.mp4', 'h264_fields.ts', 'h264_gaps.avi'),
+    *('h264_two.mp4', 'h264_variable.mkv', 'hevc_open_cut.mkv', 'gif_variable.gif', 'raw.h264'),
+    *('mpeg2.mpg', 'mpeg4_sizes.mkv', 'vp8_hidden.webm'),
+)
 ROOT = Path(__file__).parents[3]
 OPENED = dict(type='mmact_ssl.ReadVideo')
 SAMPLED = dict(type='mmaction.SampleFrames', clip_len=5, frame_interval=3, num_clips=2)
@@ -82,7 +88,7 @@ def inference(path):
 DOORS = [training, evaluation, inference]
 
 
-@pytest.mark.parametrize('name', CASES)
+@pytest.mark.parametrize('name', DOUBTFUL)
 def test_all_doors_give_the_frames_of_a_decode_in_order(name, tmp_path):
     path = CASES[name](tmp_path / f'video{Path(name).suffix}')
     expected = np.array(shown_by(path))

@@ -62,16 +62,15 @@ def make(make_runner, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ('number', 'told_at', 'stopped_after', 'accumulated'),
-    [(signal.SIGTERM, 3, 3, 1), (signal.SIGUSR1, 7, 7, 1), (signal.SIGTERM, 10, 12, 4)],
+    ('number', 'told_at', 'stopped_after', 'accumulated', 'workers'),
+    [(signal.SIGTERM, 3, 3, 1, 1), (signal.SIGUSR1, 7, 7, 1, 0), (signal.SIGTERM, 10, 12, 4, 0)],
 )
 def test_a_run_that_is_told_to_stop_goes_on_exactly(
-    make, number, told_at, stopped_after, accumulated, tmp_path: Path
+    make, number, told_at, stopped_after, accumulated, workers, tmp_path: Path
 ):
     wrapper = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=accumulated)
-    options = dict(
-        optim_wrapper=wrapper, loader=dict(num_workers=1, persistent_workers=True, timeout=60)
-    )
+    alive = dict(persistent_workers=True, timeout=60) if workers else {}
+    options = dict(optim_wrapper=wrapper, loader=dict(num_workers=workers, **alive))
     whole = make('whole', **options)
     whole.train()
     first = make('run', Told(number, told_at), **options)

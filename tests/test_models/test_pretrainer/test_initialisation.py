@@ -102,8 +102,8 @@ def test_a_file_that_does_not_fit_the_backbone_is_an_error(tmp_path, config, par
 @pytest.mark.parametrize('config', ['csvr_r3d_jhmdb', 'dtg_tsm-r50_k400'])
 def test_channels_last_changes_the_layout_alone(config):
     """In double precision, for the sums of batch normalization round otherwise."""
-    start = {'model.backbone.pretrained': None, 'model.backbone.pretrained2d': False}
-    options = start if 'tsm' in config else {}
+    start = {'pretrained': None, 'pretrained2d': False, 'depth': 18}
+    options = {f'model.backbone.{k}': v for k, v in start.items()} if 'tsm' in config else {}
     plain, laid_out = (
         build(config, **options, **{'model.channels_last': last}) for last in (False, True)
     )
