@@ -66,7 +66,8 @@ def draw_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]]) -> Figur
             caption, color = MARKS[hit.mark]
             axis.set_title(title, fontsize=7)
             axis.set_xlabel(caption, fontsize=7, color=color)
-            axis.spines[:].set(color=color, linewidth=2.5 if hit.mark else 0.8)
+            axis.spines[:].set_color(color)
+            axis.spines[:].set_linewidth(2.5 if hit.mark else 0.8)
         for axis in axes[len(found) :]:
             axis.set_axis_off()
     return figure

@@ -86,14 +86,12 @@ def test_coefficients_and_probabilities_are_scikit_learns(classes):
     assert found.predict_proba(values) == pytest.approx(best.predict_proba(values), abs=0.01)
 
 
-def test_many_classes_are_fitted_further_than_scikit_learn_goes():
-    """Its tolerance is of single gradients, which are small where a class has few samples."""
+def test_many_classes_are_fitted_to_the_minimum():
+    """Single gradients are small where a class has few samples, and do not tell the minimum."""
     values, labels = draw(800, 128, 100, 0)
-    stopped = LogisticRegression(C=10.0, max_iter=1000).fit(values, labels)
     best = LogisticRegression(C=10.0, tol=1e-6, max_iter=20000).fit(values, labels)
     (found,) = fit_path(values, labels, [10.0])
     assert excess(found, best, values, labels) < 5e-4
-    assert excess(stopped, best, values, labels) > 5e-3
 
 
 def test_the_way_to_a_penalty_does_not_matter():

@@ -79,6 +79,7 @@ def test_preflight_knows_the_same_pythons():
         assert (f'Python :: 3.{minor}"' in PYPROJECT) == inside
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason='3.10 finds only packages that list modules')
 def test_every_imported_package_is_required():
     """An import that works because something else happens to pull the package breaks one day."""
     imported = set()
