@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from mmengine.config import Config
 
-from mmact_ssl.evaluation.results import Result, newest_complete, result_file
+from mmact_ssl.evaluation.results import Result, result_file
 from tools.research.study import runs_of
-from tools.research.tables import COLUMNS, renew_file
+from tools.research.tables import COLUMNS, newest_complete, renew_file
 
 # Each model's second line is its config.
 MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)

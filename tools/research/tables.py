@@ -13,8 +13,8 @@ from pathlib import Path
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.headings import COLUMNS, format_cell
 from mmact_ssl.evaluation.pretext_metric import CHANCE, TRIVIAL_SUFFIXES, trivial_answer
-from mmact_ssl.evaluation.protocols import is_stochastic
-from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result, early_results, newest_complete
+from mmact_ssl.evaluation.protocols import PROTOCOLS, is_stochastic
+from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result
 from mmact_ssl.models.dependence import OTHER_CLIP
 
 # A row: data set, method, variant, data set of pre-training where it is another, backbone.
@@ -63,6 +63,35 @@ def _select_one(results: Iterable[Result], name: str) -> list[Result]:
     chosen = [result for result in results if wanted(result)]
     backbones = {result.backbone for result in chosen if result.method != BASELINE}
     return [result for result in chosen if not backbones or result.backbone in backbones]
+
+
+def newest_complete(results: Sequence[Result]) -> list[Result]:
+    """Select the results of the version with the most seeds, the newest of several.
+
+    ``results`` are those of one cell. Versions are never averaged, and a new version counts once it
+    has all seeds of the one before.
+    """
+    versions: dict[int, list[Result]] = defaultdict(list)
+    for result in results:
+        versions[result.version].append(result)
+    return versions[max(versions, key=lambda version: (len(versions[version]), version))]
+
+
+def early_results(results: Iterable[Result]) -> set[int]:
+    """Ids of results with an earlier version than others of their data set, backbone and protocol.
+
+    The protocol's own version counts, too.
+    """
+    groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        if result.protocol != PRETEXT:
+            groups[result.dataset, result.backbone, result.protocol].append(result)
+    return {
+        id(result)
+        for (*_, protocol), group in groups.items()
+        for result in group
+        if result.version < max(PROTOCOLS[protocol].version, *(other.version for other in group))
+    }
 
 
 def make_table(results: Sequence[Result], name: str) -> str:
