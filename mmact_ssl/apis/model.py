@@ -1,4 +1,4 @@
-"""A published model in memory: its backbone, its preprocessing and the features that they make."""
+"""A published model in memory: its backbone, its preprocessing and its features."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class PretrainedModel:
     """A published model, as :func:`mmact_ssl.apis.load_model` returns it, in evaluation mode.
 
     Attributes:
-        default_device: Where an inferencer puts it; None: a GPU where there is one.
+        default_device: Device in an inferencer; None: a GPU if there is one.
         backbone: Takes normalized float ``(N, C, T, H, W)`` (2D networks: frames ``(N, C, H, W)``),
             or skeletons ``(N, M, T, V, C)``.
         preprocessor: Collates and normalizes samples.
-        pooling: Of skeletons; None: the mean over positions.
-        card: What the file says about itself.
-        sha256: Of the file.
-        path: Of the file.
+        pooling: Pooling of skeletons; None: the mean over positions.
+        card: Card of the file.
+        sha256: Hash of the file.
+        path: Path of the file.
     """
 
     default_device: ClassVar[str | None] = None
@@ -61,10 +61,10 @@ class PretrainedModel:
 
     @torch.no_grad()
     def features(self, samples: Sequence[dict[str, Any]]) -> Tensor:
-        """Features as the linear probe sees them, float ``(N, C)``, of N samples of the pipeline.
+        """Features ``(N, C)`` of N samples, as in the linear probe.
 
         Args:
-            samples: What :attr:`transform` has made; of one shape, as they become one batch.
+            samples: Samples of :attr:`transform`, of one shape, for one batch.
         """
         from mmengine.dataset import pseudo_collate
 
@@ -80,12 +80,11 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
     """Load a published file.
 
     Args:
-        path: A ``.safetensors`` or ``.onnx`` file that tools/publish_model.py has written.
-        expected: Its sha256, compared before anything of the file is parsed.
+        path: A ``.safetensors`` or ``.onnx`` file of tools/publish_model.py.
+        expected: Its sha256, compared before the file is parsed.
 
     Raises:
-        CheckpointError: The file is missing or damaged, is another one, or holds a part that is
-            refused.
+        CheckpointError: The file is missing, damaged or another one, or a part of it is refused.
     """
     path = os.fspath(path)
     with reading(path, FIX, CheckpointError):
@@ -93,7 +92,7 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
     if expected is not None and sha256 != expected:
         raise CheckpointError(f'{path} has sha256 {sha256}, {expected} is expected: {FIX}')
     if path.endswith('.onnx'):
-        from mmact_ssl.apis.onnx_model import load_onnx  # which needs this module
+        from mmact_ssl.apis.onnx_model import load_onnx  # imports this module
 
         return load_onnx(path)
     require_published(path)
@@ -112,7 +111,7 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
         if card.pooling is not None:
             pooling = build_model(card.pooling, 'pooling', 'pooling')
         model = PretrainedModel(backbone, preprocessor, pooling, card, sha256, path)
-        model.transform  # noqa: B018  (built now, so that what is refused is refused here)
+        model.transform  # noqa: B018  (build it here, where errors name the file)
     for part in (backbone, preprocessor, pooling):
         if part is not None:
             part.requires_grad_(False)

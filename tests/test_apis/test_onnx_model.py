@@ -150,7 +150,7 @@ def test_what_leads_out_of_the_file_is_refused(change, answer, card, tmp_path, m
         (dict(pipeline=[dict(type='builtins.eval')]), r"pipeline\[0\] is a 'builtins.eval'"),
         (dict(preprocessor=dict(type='mmaction.PoseDataPreprocessor')), 'refused'),
         (dict(name='../x'), "the name '../x'"),
-        (dict(extra=1), "its card says 'extra'"),
+        (dict(extra=1), "its card has 'extra'"),
     ],
 )
 def test_a_forged_card_is_refused(values, answer, card, tmp_path):
@@ -177,7 +177,7 @@ def test_other_files_are_refused(card, tmp_path):
 
 def test_features_of_another_length_than_the_cards_are_refused(card, tmp_path):
     model = load_model(write(tiny(replace(card, feature_dim=8).to_json()), tmp_path))
-    with pytest.raises(CheckpointError, match=r'it makes features \[2, 16\], its card has 8'):
+    with pytest.raises(CheckpointError, match=r'it gives features \[2, 16\], its card has 8'):
         model.encode(torch.zeros(2, 1, 1, 4, 20, 3))
 
 
