@@ -224,7 +224,7 @@ def fix_multimodal_models() -> bool:
 def fix_cuda_set_device() -> bool:
     """Make ``torch.cuda.set_device`` do nothing on a machine without a CUDA device.
 
-    mmengine's launcher calls it whatever the backend, so that a gloo launch on CPU fails.
+    mmengine's launcher calls it for every backend, which breaks a gloo launch on a CPU.
     """
     # device_count asks NVML and, unlike is_available, never initializes CUDA before a fork.
     if torch.cuda.device_count() > 0 or torch.cuda.set_device is _ignore:

@@ -1,4 +1,4 @@
-"""What a training checkpoint or a published file records: read once, passed on, never run."""
+"""The records in a training checkpoint or a published file, read once as data."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class LabelsRead:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class SavedRun:
-    """What a training checkpoint or a published file records.
+    """Records of a training checkpoint or a published file.
 
     Anybody may have written the file. Its config and card are plain values: check a network's by
     :func:`mmact_ssl.part_checks.plain_part` before building it.

@@ -60,7 +60,7 @@ def _with_a_set(path: Path) -> str:
 
 
 def register_config_names() -> None:
-    """Let configs be read, and named in ``_base_``, as ``mmact_ssl::NAME.py``.
+    """Register ``mmact_ssl::NAME.py`` as a config's file name, also in ``_base_``.
 
     mmengine accepts such names for a fixed list of packages, and only in ``_base_``.
     """

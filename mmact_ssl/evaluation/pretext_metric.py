@@ -43,7 +43,7 @@ class PretextMetric(BaseMetric):
     default_prefix = ''
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep the metrics of a batch of samples, task -> name -> tensor."""
+        """Store the metrics of a batch of samples, task -> name -> tensor."""
         for sample in data_samples:
             self.results.append(
                 {
