@@ -227,7 +227,7 @@ def test_a_checkpoint_that_does_not_say_its_network(tmp_path: Path, text: str):
 def test_a_network_without_a_downstream_config(folder: Path, tmp_path: Path):
     text = "backbone_name = 'mine'\nmodel = dict(backbone=dict(type='X'))"
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
-    with pytest.raises(ConfigError, match=r"'mine' and there is no mine.py of .* gru-streams"):
+    with pytest.raises(ConfigError, match=r"'mine' and there is no mine.py in .* gru-streams"):
         config_for(SavedRun.read(tmp_path / 'a.pth'), str(folder))
 
 
