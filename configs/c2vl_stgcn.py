@@ -1,5 +1,5 @@
 # C2VL on a graph network: on your own skeletons (--data DIR), or --set ntu60-xsub, ntu60-xview,
-# ntu120-xsub, ntu120-xset, pkummd1 or pkummd2, of which the authors released sentences.
+# ntu120-xsub, ntu120-xset, pkummd1 or pkummd2, with sentences released by the authors.
 _base_ = [
     '{{$MMACT_SSL_SET:_base_/sets/folder-skeleton.py}}',
     '_base_/students/stgcn.py',

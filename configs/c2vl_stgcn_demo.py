@@ -1,6 +1,6 @@
-# C2VL on the skeletons of the demo world (synthetic), which have videos too: sentences from the
-# joints' motion, and as a second modality the mean embedding of the clip's frames. The world's own
-# sentences.json is written from its labels and is no target.
+# C2VL on the skeletons of the demo world (synthetic), with sentences from the joints' motion, and
+# as a second modality the mean embedding of the video's frames. The world's own sentences.json
+# comes from its labels and is not a target.
 _base_ = [
     '_base_/sets/demo-skeleton.py',
     '_base_/students/stgcn.py',
@@ -15,7 +15,7 @@ model = dict(
     momentum_encoder=dict(momentum=momentum),
     heads=dict(prompts=dict(momentum=momentum), frames=dict(_base_.frames_head, momentum=momentum)),
 )
-# Of the videos, not of the skeletons.
+# The names of the videos, not of the skeletons.
 cache = '{{$MMACT_SSL_DATA:data}}/demo/targets/efficientnet_lite0_imagenet.lmdb'
 load_frames = dict(_base_.load_frames, cache=cache)
 crop = dict(_base_.crop, num_frames=32)  # clips hold 48

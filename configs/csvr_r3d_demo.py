@@ -4,9 +4,9 @@ _base_ = ['_base_/sets/demo.py', '_base_/students/r3d18-small.py', '_base_/metho
 generation = dict(frame_stride=4, adversarial=None)
 model = dict(
     backbone=_base_.backbone,
-    # Few frames to generate and no discriminators of them, so that two cores need minutes.
+    # Few generated frames, without discriminators, for minutes on two cores.
     heads=dict(current=generation, future=generation),
-    # Places are drawn anew for each clip here: nothing about an action is to be learned from them.
+    # Places are random in each clip here, independent of the action.
     balancer=dict(weights=dict(context=0.05)),
 )
 keyframes = dict(num_frames=2)

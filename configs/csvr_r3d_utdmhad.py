@@ -5,14 +5,14 @@ _base_ = [
     '_base_/methods/csvr-small.py',
 ]
 
-# Without a background, an I-frame tells who moves, which is of no use for new subjects. The camera
-# stands still: in the view's coordinates poses tell mostly where the random crop lies.
+# Without a background, an I-frame shows mainly the person, which does not help for new subjects.
+# The camera stands still: in the view's coordinates poses depend mostly on the random crop.
 model = dict(
     backbone=_base_.backbone,
     heads=dict(pose=dict(num_joints=20, loss=dict(type='JointLoss', beta=0.05, posture=3.0))),
     balancer=dict(weights=dict(pose=6.0, context=0.05)),
 )
-# Actions last longer here than in JHMDB.
+# Actions are longer than in JHMDB.
 views = dict(clip=dict(num_frames=8, stride=4), future=dict(num_frames=8, stride=2))
 sample_views = dict(_base_.sample_views, **views)
 sample_test_views = dict(_base_.sample_test_views, **views)

@@ -5,7 +5,7 @@ _base_ = ['_base_/sets/folder.py', '_base_/students/tsm-lite0.py', '_base_/metho
 model = dict(backbone=_base_.backbone, data_preprocessor=_base_.normalization)
 train_dataloader = dict(dataset=_base_.train_set)
 test_dataloader = dict(dataset=_base_.test_set)
-# Of a smaller set as many clips are seen as of JHMDB's 675, of a larger one each as often.
+# A smaller set gets as many steps as JHMDB's 675 clips, a larger one as many epochs.
 base_epochs = _base_.train_cfg.max_epochs
 epochs = max(base_epochs, base_epochs * 675 // _base_.own_folder.num_train)
 train_cfg = dict(max_epochs=epochs)

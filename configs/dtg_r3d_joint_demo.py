@@ -12,6 +12,6 @@ model = dict(
 )
 train_dataloader = dict(dataset=_base_.train_set)
 test_dataloader = dict(dataset=_base_.test_set)
-# Longer: with backgrounds and clothes drawn at random, 20 epochs leave a classifier at chance.
+# More epochs: with random backgrounds and clothes a classifier is at chance after 20.
 train_cfg = dict(max_epochs=40)
 param_scheduler = [_base_.warmup, dict(_base_.cosine, end=40)]

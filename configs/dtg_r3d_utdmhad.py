@@ -1,5 +1,5 @@
-# DTG-Net on UTD-MHAD (real depth video), guided by the poses of its sensor. An image classifier has
-# never seen depth, so that there is one teacher.
+# DTG-Net on UTD-MHAD (real depth video), guided by the poses of its sensor. This is the only
+# teacher, because image classifiers are not trained on depth.
 _base_ = ['_base_/sets/utdmhad.py', '_base_/students/r3d18-small.py', '_base_/methods/dtg-small.py']
 
 model = dict(
@@ -11,7 +11,7 @@ model = dict(
         )
     ),
 )
-# Actions last longer here than in JHMDB.
+# Actions are longer than in JHMDB.
 clip = dict(num_frames=8, stride=4)
 sample_views = dict(_base_.sample_views, clip=clip, clip_b=clip)
 sample_test_views = dict(sample_views, test_mode=True)

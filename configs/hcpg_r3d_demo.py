@@ -1,4 +1,4 @@
-# HCPG on the demo world (synthetic), under the small mmsegmentation parser that is trained on it.
+# HCPG on the demo world (synthetic), under a small mmsegmentation parser trained on it.
 _base_ = ['_base_/sets/demo.py', '_base_/students/r3d18-small.py', '_base_/methods/hcpg-small.py']
 
 model = dict(

@@ -6,7 +6,7 @@ _base_ = [
 ]
 
 model = dict(backbone=_base_.backbone)
-# Actions last longer here than in JHMDB.
+# Actions are longer than in JHMDB.
 clip = dict(num_frames=8, stride=(2, 4, 6))
 sample_views = dict(_base_.sample_views, clip=clip, clip_b=clip)
 augment = [_base_.gentle_crop, _base_.resize, _base_.no_flip]

@@ -1,5 +1,5 @@
-# The contrast between two cameras together with classification, for few labels: our choice. A label
-# counts for what both cameras saw of the performance. Reads labels.
+# The contrast between two cameras together with classification, for few labels: our choice. Both
+# cameras' clips of a performance share a label. Reads labels.
 _base_ = 'ms2l-cameras_gru_nwucla.py'
 
 classification = dict(

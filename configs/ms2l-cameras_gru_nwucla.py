@@ -1,5 +1,5 @@
-# MS2L's contrast of two views on NW-UCLA, where the second view is of another camera: what one
-# camera saw of a performance is brought together with what the other one saw.
+# MS2L's contrast of two views on NW-UCLA, where the second view is another camera's clip of the
+# same performance.
 _base_ = 'ms2l-twoview_gru_nwucla.py'
 
 view = [_base_.normalize, *_base_.mirrored]

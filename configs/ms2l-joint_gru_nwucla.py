@@ -6,7 +6,7 @@ model = dict(
     data_preprocessor=dict(targets=('shuffled.permutation', 'sample.label')),
     heads=dict(classification=classification),
 )
-# Labels are learned in fewer steps (our choice).
+# Labels need fewer steps (our choice).
 train_cfg = dict(max_iters=2000)
 param_scheduler = [dict(type='MultiStepLR', by_epoch=False, milestones=[1000], gamma=0.1)]
 pipeline = [*_base_.steps, dict(_base_.pack, label=True)]

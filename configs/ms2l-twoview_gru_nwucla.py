@@ -1,5 +1,5 @@
-# The package's best recipe for skeletons on NW-UCLA (views 1 and 2): MS2L's contrast alone, between
-# two augmented views and for joints, bones and motion each.
+# The package's best recipe for skeletons, on NW-UCLA (views 1 and 2): MS2L's contrast between two
+# augmented views, separately for joints, bones and motion.
 _base_ = [
     '_base_/sets/nwucla.py',
     '_base_/students/gru-streams.py',

@@ -6,7 +6,7 @@ _base_ = [
 ]
 
 model = dict(backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **_base_.bodies)))
-# Swipes to the left and to the right, circles one way and the other are different actions here.
+# Swipes to the left and to the right are different actions here, and so are circles both ways.
 augment = _base_.never_mirrored
 make_views = dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment))
 pipeline = [_base_.normalize, make_views, _base_.pack]

@@ -1,5 +1,5 @@
-# MS2L on NW-UCLA (views 1 and 2) with the published hyper-parameters, but for batch and budget: 32
-# clips in place of 256 take a CPU core one to two seconds a step in place of ten or more, and 3,000
+# MS2L on NW-UCLA (views 1 and 2) with the published hyper-parameters, except for batch and budget:
+# a batch of 32 clips, not 256, takes a CPU core one to two seconds a step, not ten or more. 3,000
 # steps, 94 epochs, teach the order of nearly all training clips (docs/studies/ms2l.md).
 _base_ = ['_base_/sets/nwucla.py', '_base_/students/gru.py', '_base_/methods/ms2l.py']
 

@@ -1,5 +1,5 @@
-# MS2L on the skeletons of UTD-MHAD (odd subjects) with the published hyper-parameters, but for the
-# batch and the budget, as in ms2l_gru_nwucla.py.
+# MS2L on the skeletons of UTD-MHAD (odd subjects) with the published hyper-parameters, except for
+# batch and budget, as in ms2l_gru_nwucla.py.
 _base_ = ['_base_/sets/utdmhad-skeleton.py', '_base_/students/gru.py', '_base_/methods/ms2l.py']
 
 model = dict(backbone=dict(_base_.backbone, **_base_.bodies), heads=dict(motion=_base_.bodies))

@@ -1,8 +1,8 @@
 """Self-supervised pre-training of video and skeleton models on OpenMMLab."""
 
 # ruff: noqa: E402
-# The order matters: the check is of what the fixes import, and the fixes let mmcv and mmaction2 be
-# imported at all.
+# The order matters: the check comes before the fixes, which import the checked packages, and the
+# fixes come before any import of mmcv and mmaction2.
 from mmact_ssl.preflight import check_environment
 
 check_environment()

@@ -18,7 +18,7 @@ PACKAGES = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmcv-lite', 'mmaction2'
 
 
 def describe() -> list[tuple[str, str]]:
-    """Rows of a name and what there is to say about it."""
+    """Names and values of the report."""
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     root = compat._package_root('mmcv')
     compiled = root is not None and any(root.glob('_ext*'))
@@ -30,11 +30,11 @@ def describe() -> list[tuple[str, str]]:
         ('mmcv operators', 'compiled' if compiled else 'none: mmcv-lite, see docs/install.md'),
         ('fixes that act', ', '.join(compat.applied) or 'none'),
     ]
-    return rows + [(f'extra [{name}]', found) for name, found in extras().items()]
+    return rows + [(f'extra [{name}]', state) for name, state in extras().items()]
 
 
 def extras() -> dict[str, str]:
-    """Missing packages of each extra."""
+    """State of each extra: complete, or the packages that it lacks."""
     try:
         names = metadata('mmact_ssl').get_all('Provides-Extra') or []
     except PackageNotFoundError:
@@ -44,7 +44,7 @@ def extras() -> dict[str, str]:
 
 
 def missing_packages(extra: str) -> list[str]:
-    """Packages of an extra, and of the extras of ours that it names, that are not installed."""
+    """Packages of an extra, and of extras that it includes, that are not installed."""
     missing = []
     for need in map(Requirement, requires('mmact_ssl') or []):
         if need.marker is None or not need.marker.evaluate({'extra': extra}):

@@ -79,7 +79,7 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
     },
 }  # fmt: skip
 
-# Key of an argument -> the place that it is. Under no other key may a dict have a type.
+# Key of an argument -> its place. A dict under any other key must not have a type.
 PLACES = {
     'backbone': 'backbone',
     'encoder': 'backbone',
@@ -92,7 +92,7 @@ PLACES = {
 }
 # A class chooses between these itself, without a registry.
 PATHWAYS = {'slow_pathway': {'resnet3d'}, 'fast_pathway': {'resnet3d'}}
-# Key of a dict that is handed on to another package -> the keys that it may have.
+# Key of a dict for another package -> the keys that it may have.
 HANDED_ON = {
     'model_args': {
         'bn_eps', 'bn_momentum', 'drop_path_rate', 'drop_rate', 'in_chans', 'zero_init_last',
@@ -103,7 +103,7 @@ HANDED_ON = {
 MAX_NUMBER = 10_000
 MAX_DEPTH = 8
 MAX_VALUES = 1000
-# Numbers whose square or product with others decides about memory.
+# Tighter limits for numbers whose square or product sets the memory.
 MAX_BY_KEY = {'max_hop': 16, 'num_filter': 16, 'num_node': 256, 'num_person': 32, 'num_persons': 32}
 # Frames of a sample times the square of the largest side: ten clips of 32 frames of 256 x 256
 # pixels with three crops are 6.3e7.
@@ -111,5 +111,5 @@ MAX_PIXELS = 2**26
 # Modules, parameters and buffers of a network; the largest networks of timm have some 3,000.
 MAX_MODULES = 10_000
 # Values that a network may have beyond the bytes of its file: timm builds a classifier of up to
-# 22,000 classes, which is dropped.
+# 22,000 classes before it drops it.
 SPARE_VALUES = 2**26

@@ -35,9 +35,9 @@ CARD_KEY = 'mmact_ssl_card'
 def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 'cpu') -> Any:
     """Load a local checkpoint without running any code that it may contain.
 
-    Weights load, and so does what mmengine's resume files hold beside them: numpy arrays and
-    scalars and the log history. ``meta.config`` is dropped, because ``Runner.resume`` would execute
-    it as a Python file; mmengine itself writes ``meta.cfg``, which is kept and only text.
+    Loads weights, and the numpy values and log history of mmengine's resume files. Drops
+    ``meta.config``, which ``Runner.resume`` would execute as a Python file; mmengine itself writes
+    ``meta.cfg``, which is only text.
     """
     path = os.path.expanduser(os.fspath(path))
     with reading(path, 'check the path, or copy, download or train it again', CheckpointError):
@@ -66,12 +66,12 @@ def read_state_dict(
 ) -> dict[str, Tensor]:
     """Read weights by name from ``.safetensors`` or a torch file, never running code.
 
-    A dict ``state_dict`` or ``model`` around them is opened, a prefix ``module.`` taken off.
-    Weights that are not finite are refused: nothing can be computed with them.
+    Unpacks an enclosing ``state_dict`` or ``model`` and strips the prefix ``module.``. Refuses
+    weights that are not finite.
 
     Args:
         path: The file.
-        loaded: Its content, where :func:`load_checkpoint_safely` has read it already.
+        loaded: Its content, if :func:`load_checkpoint_safely` has read it already.
     """
     path = os.fspath(path)
     with reading(path, 'download or train it again', CheckpointError):
@@ -90,7 +90,7 @@ def read_state_dict(
 def read_safetensors(
     path: str | os.PathLike[str], weights: bool = True
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read the weights of a .safetensors file, unless they are not wanted, and its metadata."""
+    """Read the weights, unless ``weights`` is False, and the metadata of a .safetensors file."""
     from safetensors import safe_open
 
     path = os.fspath(path)
@@ -108,11 +108,11 @@ def parse_card(metadata: Mapping[str, str], path: str) -> Any:
 def saved_checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, int, str]]:
     """List the readable checkpoints that training has saved in a folder, oldest first.
 
-    Ordered by what training counts, its starts in this folder and then its iterations: clocks are
-    set back, and a container's may show another time zone. Checkpoints without starts count as 0.
+    The order is that of the training's starts in this folder, then of its iterations: a clock may
+    be set back or show another time zone. A checkpoint without a count of starts counts as 0.
 
     Returns:
-        Starts of the training in this folder, iterations, and path of each.
+        Starts, iterations and path of each checkpoint.
     """
     saved = []
     for path in map(str, Path(folder).glob('*.pth')):
@@ -123,15 +123,14 @@ def saved_checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, int, st
                 meta = _load_as_data(path, 'cpu', mmap=True)['meta']
                 saved.append((int(meta.get(STARTS, 0)), int(meta['iter']), path))
         except CheckpointError as error:
-            print_log(f'{error}: it is left out', 'current', logging.WARNING)
+            print_log(f'{error}: skipped', 'current', logging.WARNING)
     return sorted(saved)
 
 
 def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
-    """Find the last whole checkpoint that training has saved in a folder; None without any.
+    """Find the newest undamaged checkpoint of a training in a folder; None without any.
 
-    See :func:`saved_checkpoints`. mmengine's ``last_checkpoint`` holds an absolute path, and is
-    missing after some kills.
+    mmengine's ``last_checkpoint`` file holds an absolute path, and is missing after some kills.
     """
     newest = _read_whole(folder)
     return newest and newest[0]
@@ -169,9 +168,10 @@ def newest_in(where: str | os.PathLike[str]) -> str:
 
 @cache
 def allowed_objects() -> dict[str, Any]:
-    """List what a checkpoint may hold beside tensors, as {name in the pickle: object}.
+    """Objects that a checkpoint may hold beside tensors, as {name in the pickle: object}.
 
-    In mmengine's resume files: the log history and numpy values, by the names of numpy 1 and 2.
+    These are the log history and the numpy values of mmengine's resume files, by the names of
+    numpy 1 and 2.
     """
     from mmengine.logging import HistoryBuffer
 
@@ -197,18 +197,18 @@ def allowed_objects() -> dict[str, Any]:
 def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None) -> Any:
     with open(path, 'rb') as file:
         start = file.read(2)
-    # Unpicklers fail on a text or a web page as on code, or by whatever its first letter means.
+    # On a text or a web page an unpickler fails as on code, or with a meaningless error.
     if not start.startswith((b'PK', b'\x80')):  # a zip archive, or a pickle
         raise ValueError('it is not a checkpoint')
     if start == b'PK' and not zipfile.is_zipfile(path):
         raise ValueError('the file is cut, its end is missing')
-    named: list[Any] = [(value, name) for name, value in allowed_objects().items()]
-    with torch.serialization.safe_globals(named):
+    allowed: list[Any] = [(value, name) for name, value in allowed_objects().items()]
+    with torch.serialization.safe_globals(allowed):
         return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
 
 
 def _history_statistic(owner: Any, name: str) -> Callable:
-    """Take the place of ``getattr``: only the statistics of a log history can be looked up."""
+    """Replacement for ``getattr`` that gives the statistics of a log history and nothing else."""
     from mmengine.logging import HistoryBuffer
 
     if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):

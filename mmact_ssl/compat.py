@@ -1,7 +1,7 @@
-"""The one place that fixes and quietens upstream packages. Empty is the goal.
+"""Fixes for upstream packages, all in one place. Empty is the goal.
 
-Each fix is a function that first asks whether the breakage is there and returns whether it did
-anything. In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
+Each fix is a function that first checks for the breakage, and returns True if it acted.
+In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
 :func:`fix_missing_drn`, :func:`fix_checkpoint_loading`, :func:`fix_activation_checkpointing`,
 :func:`fix_initializer_scopes`, :func:`fix_synchronized_normalization`, :func:`fix_video_lists`
 and, with numpy 2, :func:`fix_color_jitter` act.
@@ -28,7 +28,7 @@ import torch
 import torch.utils.checkpoint
 from packaging.version import Version
 
-# Module that warns -> start of its message: upstream speaks to itself, a user can do nothing.
+# Module -> start of its warning, which users cannot act on.
 UPSTREAM_WARNINGS = {
     'mmcv.cnn.bricks.transformer': '``MultiScaleDeformableAttention`` has been moved',
     'mmengine.utils.package_utils': 'pkg_resources is deprecated',
@@ -46,7 +46,7 @@ _libraries: list[torch.library.Library] = []
 
 
 def apply_fixes() -> list[str]:
-    """Apply every fix that this environment needs; the names of those that acted."""
+    """Apply every fix that this environment needs, and return the names of those that acted."""
     # torchvision first: importing mmcv, mmaction2 or timm imports it.
     fixes: list[Callable[[], bool]] = [
         fix_torchvision_operators,
@@ -67,12 +67,12 @@ def apply_fixes() -> list[str]:
 
 
 def silence_upstream() -> None:
-    """Filter :data:`UPSTREAM_WARNINGS`, and what mmengine logs of its own ``FileClient``."""
+    """Hide :data:`UPSTREAM_WARNINGS`, and mmengine's log lines about its own ``FileClient``."""
     for module, message in UPSTREAM_WARNINGS.items():
         warnings.filterwarnings('ignore', re.escape(message), module=re.escape(module) + '$')
     from mmengine.fileio import file_client
 
-    # All that this module logs is that mmengine's own hooks should not use it.
+    # This module logs only that mmengine's own hooks should not use it.
     file_client.print_log = _ignore
 
 
@@ -130,7 +130,7 @@ def fix_missing_mmcv_operators() -> bool:
         return False
 
     def missing_operator(name: str) -> Callable[..., None]:
-        # Dunder names are asked for by the import system and by inspection, not by mmcv.
+        # The import system and inspection ask for dunder names, mmcv does not.
         if name.startswith('__'):
             raise AttributeError(name)
 
@@ -156,7 +156,7 @@ def fix_missing_xtcocotools() -> bool:
         return False
 
     def read_from(module: str) -> Callable[[str], Any]:
-        # Dunder names are asked for by the import system and by inspection, not by mmpose.
+        # The import system and inspection ask for dunder names, mmpose does not.
         def read(name: str) -> Any:
             if name.startswith('__'):
                 raise AttributeError(name)
@@ -171,7 +171,7 @@ def fix_missing_xtcocotools() -> bool:
 
 
 def fix_missing_pkg_resources() -> bool:
-    """Make mmengine find packages without ``pkg_resources``, which setuptools 82 has no more."""
+    """Make mmengine find packages without ``pkg_resources``, which setuptools 82 has dropped."""
     if importlib.util.find_spec('pkg_resources') is not None:
         return False
     from mmengine import utils
@@ -213,7 +213,7 @@ def fix_multimodal_models() -> bool:
         return False
     acted = False
     for package in ('mmaction', 'mmpretrain'):
-        # A package that is absent or broken says so where it is used.
+        # An absent or broken package raises its error where it is used.
         with suppress(ImportError):
             dependency: Any = importlib.import_module(f'{package}.utils.dependency')
             acted |= dependency.WITH_MULTIMODAL
@@ -224,7 +224,7 @@ def fix_multimodal_models() -> bool:
 def fix_cuda_set_device() -> bool:
     """Make ``torch.cuda.set_device`` do nothing on a machine without a CUDA device.
 
-    mmengine's launcher calls it whatever the backend, so that a gloo launch on CPU fails.
+    mmengine's launcher calls it for every backend, which breaks a gloo launch on a CPU.
     """
     # device_count asks NVML and, unlike is_available, never initializes CUDA before a fork.
     if torch.cuda.device_count() > 0 or torch.cuda.set_device is _ignore:
@@ -234,10 +234,9 @@ def fix_cuda_set_device() -> bool:
 
 
 def fix_checkpoint_loading() -> bool:
-    """Make mmengine load checkpoints as data, and its own resume files at all.
+    """Make mmengine load checkpoints as data, see :mod:`mmact_ssl.weights`.
 
-    torch refuses the HistoryBuffer in mmengine's resume files. See
-    :mod:`mmact_ssl.weights`.
+    This includes mmengine's own resume files, whose HistoryBuffer torch refuses.
     """
     from mmact_ssl.weights import register_safe_loaders
 
@@ -247,8 +246,8 @@ def fix_checkpoint_loading() -> bool:
 def fix_activation_checkpointing() -> bool:
     """Make mmengine's ``activation_checkpointing`` give gradients to all modules that it names.
 
-    It leaves the variant to torch, whose default, the reentrant one, gives none to a module whose
-    input needs none: the stem, or the first stage after frozen ones.
+    mmengine takes torch's default, the reentrant variant. It gives no gradients to a module whose
+    input needs none, such as the stem, or the first stage after frozen ones.
     """
     from mmengine.runner import activation_checkpointing
 
@@ -261,10 +260,10 @@ def fix_activation_checkpointing() -> bool:
 
 
 def fix_initializer_scopes() -> bool:
-    """Make the ``init_cfg`` of a module from an OpenMMLab package be read in that package's scope.
+    """Read the ``init_cfg`` of a module in the scope of its own OpenMMLab package.
 
-    mmengine reads it in the scope of the config, where ``ConvBranch`` of mmaction2's AAGCN is not.
-    Nor is it in mmaction2's own before ``mmaction.engine`` is imported.
+    mmengine reads it in the scope of the config, which lacks ``ConvBranch`` of mmaction2's AAGCN.
+    mmaction2's own scope has it only after ``mmaction.engine`` is imported.
     """
     from mmengine.config.utils import MODULE2PACKAGE
     from mmengine.model import base_module
@@ -273,7 +272,7 @@ def fix_initializer_scopes() -> bool:
     initialize = base_module.initialize
     if initialize.__module__ == __name__:
         return False
-    openmmlab = frozenset(MODULE2PACKAGE)  # before this package is in it
+    openmmlab = frozenset(MODULE2PACKAGE)  # before this package is added
 
     def initialize_in_own_scope(module: torch.nn.Module, init_cfg: Any) -> None:
         packages = [kind.__module__.partition('.')[0] for kind in type(module).__mro__]
@@ -288,9 +287,9 @@ def fix_initializer_scopes() -> bool:
 
 
 def fix_synchronized_normalization() -> bool:
-    """Make ``sync_bn='torch'`` keep the activations that timm's batch normalization holds.
+    """Make ``sync_bn='torch'`` keep the activations inside timm's batch normalization.
 
-    mmengine, and torch, put a plain layer in its place: an EfficientNet is linear from then on.
+    mmengine and torch replace it by a plain layer, which makes an EfficientNet linear.
     """
     from mmengine.runner import runner
 
@@ -312,8 +311,8 @@ def fix_synchronized_normalization() -> bool:
 def fix_video_lists() -> bool:
     """Make mmaction2's VideoDataset read lists as this package does.
 
-    It takes a byte order mark for a part of the first name, and fails on blank lines, on tabs and
-    on names with blanks. Called before a data set is built, as importing it takes seconds.
+    mmaction2 reads a byte order mark as a part of the first name, and fails on blank lines, tabs
+    and names with blanks. Call it before a data set is built: importing mmaction2 takes seconds.
     """
     from mmaction.datasets import VideoDataset
 
@@ -327,8 +326,8 @@ def fix_video_lists() -> bool:
         if self.multi_class or self.delimiter != ' ' or '://' in self.ann_file:
             return read(self)
         folder = self.data_prefix.get('video') or ''
-        found = zip(*read_annotation(self.ann_file, 'correct ann_file'))
-        return [dict(filename=video_path(folder, name), label=label) for name, label in found]
+        labeled = zip(*read_annotation(self.ann_file, 'correct ann_file'))
+        return [dict(filename=video_path(folder, name), label=label) for name, label in labeled]
 
     VideoDataset.load_data_list = load_data_list
     return True
@@ -337,8 +336,8 @@ def fix_video_lists() -> bool:
 def fix_color_jitter() -> bool:
     """Make mmaction2's ColorJitter shift hues below zero with numpy 2.
 
-    It adds a negative number to unsigned bytes, which numpy 2 refuses. Called after transforms are
-    built, as importing them takes seconds.
+    It adds a negative number to unsigned bytes, which numpy 2 refuses. Call it after the transforms
+    are built: importing them takes seconds.
     """
     processing = sys.modules.get('mmaction.datasets.transforms.processing')
     if processing is None or Version(np.__version__) < Version('2'):
@@ -359,7 +358,7 @@ def adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _ignore(*args: Any, **kwargs: Any) -> None:
-    """Take the place of a function that must do nothing."""
+    """Do nothing."""
 
 
 def _package_root(name: str) -> Path | None:
@@ -371,7 +370,7 @@ def _package_root(name: str) -> Path | None:
 
 
 def _torchvision_needs_cuda() -> bool:
-    """Read whether torchvision's operators are linked to CUDA from the library's own text."""
+    """True if the library of torchvision's operators is linked to CUDA."""
     root = _package_root('torchvision')
     libraries = sorted(root.glob('_C*.so')) if root is not None else []
     return any(b'libtorch_cuda.so' in library.read_bytes() for library in libraries)

@@ -1,4 +1,4 @@
-"""Downloads that end: bounded in bytes and in time, and kept only once they are accepted."""
+"""Downloads with limits on bytes and time, kept only if the caller accepts them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from rich.progress import Progress
 from mmact_ssl.errors import CheckpointError, import_extra, reason_of
 from mmact_ssl.files import reading, sha256_of_file, writing_whole
 
-SECONDS = 30  # that a server may take beside those for its bytes
+SECONDS = 30  # for the server to respond, on top of the time for the bytes
 SLOWEST = 1000  # bytes a second
-MEGABYTES = 16_384  # of a file whose size is not known before
+MEGABYTES = 16_384  # limit for a file of unknown size
 POLL = 0.1  # seconds
 HUB = re.compile(r'hf://(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?:/(?P<folder>.+))?')
 
 
 class _Transfer(threading.Thread):
-    """A download into an open file. It is a daemon: what blocks in a socket ends with Python."""
+    """Download into an open file, in a daemon thread: a blocked socket cannot keep Python alive."""
 
     def __init__(self, address: str, file: BinaryIO, limit: int) -> None:
         super().__init__(daemon=True)
@@ -63,14 +63,14 @@ def download(
     accept: Callable[[Path, str], object],
     limit: int = MEGABYTES << 20,
 ) -> None:
-    """Download a file, which takes its name once it is accepted.
+    """Download a file to a temporary path, and move it to ``path`` if it is accepted.
 
     Args:
         address: ``http://`` or ``https://`` address.
-        path: Where it goes; what is there is replaced.
-        accept: Called with the path of the whole download, under another name, and the address;
-            raises an error if it is not the file that is wanted.
-        limit: Bytes at most.
+        path: Where the file goes; an earlier one is replaced.
+        accept: Called with the temporary path of the complete file and the address; raises an
+            error for a wrong file.
+        limit: Largest number of bytes.
 
     Raises:
         CheckpointError: The server cannot be reached, is slower than :data:`SLOWEST` bytes a second
@@ -102,34 +102,38 @@ def _failed(address: str, path: str | os.PathLike[str], reason: str) -> Checkpoi
 
 
 def check_hash(path: Path, where: str, expected: str) -> None:
-    """Compare the sha256 of a file, or its beginning, with what is expected of it.
+    """Check that the sha256 of a file begins with ``expected``.
+
+    Args:
+        path: The file.
+        where: Address that the file came from, for the error.
+        expected: Hexadecimal digits.
 
     Raises:
-        CheckpointError: It is another file; ``where`` tells whence it came.
+        CheckpointError: It is another file.
     """
-    found = sha256_of_file(path)
-    if not found.startswith(expected):
+    sha256 = sha256_of_file(path)
+    if not sha256.startswith(expected):
         raise CheckpointError(
-            f'{where} is another file ({expected} is expected, {found} was found): refused; try '
-            'again, and if it is so again tell whoever keeps this address'
+            f'{where} is another file ({expected} is expected, {sha256} was found): refused; try '
+            'again, and if it happens again tell the owner of this address'
         )
 
 
 def fetch(
     base: str, name: str, folder: Path, accept: Callable[[Path, str], object], limit: int
 ) -> Path:
-    """Bring a file of a base address to this machine; it takes its name once it is accepted.
+    """Download or copy the file ``base/name`` to a folder, and return its path.
 
     Args:
         base: ``http(s)://host/path``, ``hf://owner/repository[@revision][/folder]`` or a folder.
-        name: Of the file under it.
-        folder: Where it goes; a file from the hub stays in the hub's own cache.
-        accept: Called with a path of the file and its address; raises an error if it is not the
-            file that is wanted.
+        name: Name of the file.
+        folder: Where the file goes; a file from the hub stays in the hub's own cache.
+        accept: As in :func:`download`.
         limit: Bytes that a web server may send.
 
     Raises:
-        CheckpointError: It cannot be reached, or is another file than expected.
+        CheckpointError: The file cannot be reached, or is not accepted.
     """
     where, path = f'{base.rstrip("/")}/{name}', folder / name
     if base.startswith('hf://'):

@@ -23,17 +23,17 @@ class DataError(MMActSSLError):
 class BrokenSampleError(DataError):
     """A video or clip that cannot give a sample: unreadable, empty or too short.
 
-    The data sets replace such a sample by another and note the reason; everything else that goes
-    wrong in a pipeline is a mistake of the configuration and stops the run.
+    The data sets replace such a sample by another and record the reason. Any other error in a
+    pipeline is a mistake of the configuration and stops the run.
 
     Args:
         filename: The file at fault.
-        reason: What is wrong with it, in a few words; '' if ``filename`` is the whole message.
+        reason: The fault, in a few words; '' if ``filename`` is the whole message.
     """
 
     def __init__(self, filename: str, reason: str = '') -> None:
-        # Both go to the base class: an exception crosses from a worker process by being pickled.
-        # torch makes that of a data loader's worker anew, of its text alone.
+        # The base class gets both, because worker processes pickle their exceptions. torch rebuilds
+        # the exception of a data loader's worker from its text alone.
         super().__init__(filename, reason)
         self.filename = filename
         self.reason = reason
@@ -47,7 +47,7 @@ class CheckpointError(MMActSSLError):
 
 
 class TrainingError(MMActSSLError):
-    """A training has diverged."""
+    """A training has diverged, or cannot go on."""
 
 
 class ConfigError(MMActSSLError):
@@ -59,7 +59,7 @@ class KindError(ConfigError):
 
 
 def reason_of(error: BaseException) -> str:
-    """One line about any error, with its type where the message alone would say little."""
+    """One-line message of any error, with its type unless the message is clear without it."""
     text = shorten(' '.join(str(error).split()), 300)
     if isinstance(error, KeyError):
         return text.strip('\'"') if ' ' in text else f'{text} is missing'
@@ -71,18 +71,17 @@ def reason_of(error: BaseException) -> str:
 def one_line_errors() -> Iterator[None]:
     """End a command-line tool with one line on stderr for errors meant for users.
 
-    These are :class:`MMActSSLError` and those of the operating system, such as a missing file or a
-    full disk. The exit status is 2 for a mistake in the config or the options, else 1 (75 is that
-    of a training that was told to stop, see :class:`StopSignalHook`). Any other error is a bug and
-    keeps its traceback; with ``MMACT_SSL_TRACEBACK`` set all keep theirs.
+    These are :class:`MMActSSLError` and errors of the operating system, such as a missing file or a
+    full disk. The exit status is 2 for a mistake in the config or the options, else 1; 75 is for a
+    training that a signal has stopped, see :class:`StopSignalHook`. Any other error is a bug and
+    keeps its traceback; with ``MMACT_SSL_TRACEBACK`` set all errors keep it.
     """
     try:
         yield
     except (MMActSSLError, OSError) as error:
         if os.environ.get('MMACT_SSL_TRACEBACK'):
             raise
-        # An error from a data loader's worker carries that worker's traceback; the last line
-        # says what is wrong.
+        # The error of a data loader's worker contains a traceback; its last line is the message.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         last = re.sub(r'^mmact_ssl(\.\w+)+: ', '', lines[-1]) if lines else type(error).__name__
         end = SystemExit(f'error: {last}')

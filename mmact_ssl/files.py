@@ -1,7 +1,7 @@
 """Files that every part of the package reads or writes: hashes, atomic writes, annotations.
 
-What comes from outside is read through :func:`reading`, and names in it become paths by
-:func:`path_inside`, so that a damaged or forged file ends in a :class:`DataError` that names it.
+Read files from outside within :func:`reading`, and make paths of the names in them by
+:func:`path_inside`: a damaged or forged file then raises a :class:`DataError` that names it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import numpy as np
 
 from mmact_ssl.errors import DataError, MMActSSLError, reason_of
 
-# Labels from here on are refused: tables of all classes would fill the memory.
+# Larger labels are refused: tables of all classes would fill the memory.
 MAX_CLASSES = 100_000
-# An archive may unpack to this size, or to so many times its own.
+# An archive may unpack to this size, or to this multiple of its own size.
 UNPACKED_BYTES, UNPACKED_RATIO = 1 << 28, 100
 
 _LABELED = re.compile(r'(.*\S)\s+(-?[0-9]{1,18})')
@@ -38,10 +38,10 @@ CONTROL = re.compile('[\x00-\x1f\x7f-\x9f\ud800-\udfff]')  # and bytes that are 
 def reading(
     path: str | os.PathLike[str], fix: str, kind: type[MMActSSLError] = DataError
 ) -> Iterator[None]:
-    """Turn whatever goes wrong while a file is read and parsed into one error that names it.
+    """Turn any error while a file is read and parsed into an error that names the file.
 
-    Parsers of damaged files raise almost anything. An error for users passes unchanged, and so does
-    the system's about a file elsewhere, such as one that is written meanwhile.
+    Parsers of damaged files raise almost anything. Errors for users pass unchanged, and so do the
+    system's errors about other files or a full disk.
     """
     try:
         yield
@@ -75,7 +75,7 @@ def read_text(path: str | os.PathLike[str], fix: str) -> str:
 def read_json(
     path: str | os.PathLike[str], fix: str, kind: type | tuple[type, ...] = (dict, list)
 ) -> Any:
-    """Read a JSON file whose content is of a kind."""
+    """Read a JSON file, and check the type of its content."""
     with reading(path, fix):
         content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
         if not isinstance(content, kind):
@@ -86,7 +86,7 @@ def read_json(
 def read_arrays(
     path: str | os.PathLike[str], fix: str, names: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Read arrays of an npz file, all or those of some names; it is never unpickled."""
+    """Read all arrays of an npz file, or those in ``names``, without unpickling."""
     with reading(path, fix), open_archive(path, fix), np.load(path, allow_pickle=False) as table:
         return {name: table[name] for name in (table.files if names is None else names)}
 
@@ -115,14 +115,14 @@ def path_inside(folder: Path, name: str, source: str | os.PathLike[str]) -> Path
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
-    """True of an address that is not a path of this machine's file system."""
+    """True for an address outside this machine's file system."""
     return _ADDRESS.match(os.fspath(path)) is not None
 
 
 def video_path(root: str | os.PathLike[str] | None, name: str) -> str:
-    """Path of a video that a list names: below ``root``, an address only where ``root`` is one.
+    """Path of a listed video below ``root``; an address only if ``root`` is one.
 
-    Without a root, the path of any file on this machine.
+    Without a root, a name may be the path of any file on this machine.
 
     Raises:
         DataError: The name leads out of the root.
@@ -178,11 +178,10 @@ def sha256_of_file(path: str | os.PathLike[str]) -> str:
 
 @contextmanager
 def writing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a hidden file beside ``path`` to write to, which takes its place at the end.
+    """Yield a hidden file beside ``path``, which replaces ``path`` at the end.
 
-    After an error it is removed and ``path`` is as before. Readers never see a part of the file,
-    and several processes or machines may write the same one: the last one wins. The folder is made
-    where it is missing.
+    After an error ``path`` is unchanged. Readers never see a part of the file, and several
+    processes or machines may write it: the last one wins. A missing folder is made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -214,8 +213,8 @@ def read_annotation(path: str | os.PathLike[str], fix: str) -> tuple[list[str], 
         Names and labels in the order of the file; -1 where a line has no label.
 
     Raises:
-        DataError: The file is missing, empty or not UTF-8, its labels follow another separator than
-            a blank, or a label is below -1 or too large.
+        DataError: The file is missing, empty or not UTF-8, its separator is not a blank, or a
+            label is below -1 or too large.
     """
     names, labels = [], []
     text = read_text(path, fix)

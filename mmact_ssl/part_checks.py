@@ -1,8 +1,8 @@
 """Check the parts that a file from outside names, before anything is built.
 
-A published model's card and a checkpoint's config may be anybody's. A config of the user may import
-modules, start from weights at an address or read other files; they may not. Types come from
-:mod:`mmact_ssl.allowed_types`, values are plain and bounded, at every depth.
+Anybody may have written a published model's card or a checkpoint's config. Unlike a config of the
+user, they must not import modules, load weights from an address or read other files. At every depth
+their types are listed in :mod:`mmact_ssl.allowed_types`, and their values are plain and bounded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mmact_ssl.allowed_types import (
     PLACES,
 )
 
-# Words in the names of arguments that lead to files, addresses or weights.
+# Words in names of arguments that lead to files, addresses or weights.
 OUTSIDE = re.compile(
     r'(^|_)(pretrained|checkpoint|weights|init_cfg|path|file|dir|root|url|backend|client|cache'
     r'|cfg_overlay)(_|$)'
@@ -37,12 +37,12 @@ SCOPES = ('mmact_ssl', 'mmaction')
 
 
 def check_part(config: Any, place: str, where: str) -> None:
-    """Raise ValueError unless a part, with all that is inside of it, may be built.
+    """Raise ValueError unless a part and everything inside it may be built.
 
     Args:
         config: Dict of plain values with ``type``.
         place: Key of :data:`ALLOWED_TYPES`.
-        where: Names the part in errors.
+        where: Name of the part in errors.
     """
     if not isinstance(config, dict) or 'type' not in config:
         raise ValueError(f'{where} is not a table with a type')
@@ -70,7 +70,7 @@ def _leaves(value: Any, depth: int, where: str) -> Iterator[Any]:
 
 
 def _check(value: Any, where: str, key: str, types: set[str]) -> None:
-    """Check a value at a key, where a table may have one of ``types``."""
+    """Check the value of a key; a dict there may have one of ``types``."""
     if isinstance(value, dict):
         if 'type' in value:
             _check_type(value['type'], where, types)
@@ -127,7 +127,7 @@ def check_pipeline(steps: Any) -> None:
         frames *= {'ThreeCrop': 3, 'TenCrop': 10}.get(kind, copies)
         for key in ('clip_len', 'num_clips', 'num_sample_positions', 'num_frames', 'num_person'):
             frames *= _largest(step.get(key))
-        # A single number is a factor, of frames that are taken for 1,000 pixels wide.
+        # A single number is a factor; frames count as 1,000 pixels wide.
         scale = step.get('scale')
         factor = 1000 if isinstance(scale, (int, float)) else 1
         side = max(side, factor * _largest(scale), _largest(step.get('crop_size')))
@@ -148,7 +148,7 @@ def _largest(value: Any) -> float:
 
 
 def without_outside(value: Any, place: str) -> Any:
-    """Copy a part of a config without what leads to files, with the full names of its types."""
+    """Copy a part of a config, with full names of types, without arguments that lead to files."""
     if isinstance(value, Mapping):
         part = {
             k: without_outside(v, PLACES.get(k, place))
@@ -167,9 +167,10 @@ def without_outside(value: Any, place: str) -> Any:
 
 
 def plain_part(config: Any, place: str, where: str) -> dict[str, Any]:
-    """Write a part of a config as a card does: plain values, full names, nothing to start from.
+    """Convert a part of a config to plain values with full names of types, as a card holds it.
 
-    ValueError if a card may not hold it, see :func:`check_part`.
+    Raises:
+        ValueError: A card may not hold it, see :func:`check_part`.
     """
     _check_size(config, where)
     part = without_outside(config, place)

@@ -1,7 +1,7 @@
 """Build the parts that a file from outside names.
 
-:mod:`mmact_ssl.part_checks` has checked them; while they are built, the registries know the
-types of the list alone, and a network grows no larger than the file.
+:mod:`mmact_ssl.part_checks` checks them first. While they are built, the registries give listed
+types only, and a network grows no larger than the file.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def known_class(name: str, place: str) -> Any:
 def listed_types_only() -> Iterator[None]:
     """Restrict the registries to the listed types, in this thread.
 
-    mmengine's ``Registry.get`` imports ``<scope>.registry`` for a name with a dot, and takes a name
-    that is not registered for a path to any object. Networks look up more than what a config calls
-    ``type``: the ``padding_mode`` of mmcv's ``ConvModule`` is one.
+    mmengine's ``Registry.get`` imports ``<scope>.registry`` for a name with a dot, and reads an
+    unregistered name as the import path of any object. Networks look up more names than the
+    ``type`` of a config: the ``padding_mode`` of mmcv's ``ConvModule`` is one.
     """
     names = {name: place for place, types in ALLOWED_TYPES.items() for name in types}
     listed = [part for part in map(known_class, names, names.values()) if part is not None]
@@ -68,10 +68,10 @@ def listed_types_only() -> Iterator[None]:
             registry = self._get_root_registry().children.get(scope)
         while registry is not None and name not in registry.module_dict:
             registry = None if scope else registry.parent
-        found = None if registry is None else registry.module_dict[name]
-        if not any(found is part for part in listed):
+        registered = None if registry is None else registry.module_dict[name]
+        if not any(registered is part for part in listed):
             raise ValueError(f'{key[:60]!r} is refused: not on the list of types')
-        return found
+        return registered
 
     with _lock:
         plain, Registry.get = Registry.get, get
@@ -82,7 +82,7 @@ def listed_types_only() -> Iterator[None]:
 
 
 class _LinspaceOnCPU(TorchFunctionMode):
-    """Keep ``torch.linspace`` off the meta device: networks read rates of drop path from it."""
+    """Keep ``torch.linspace`` off the meta device: networks compute rates of drop path by it."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -115,9 +115,8 @@ def build_model(config: dict[str, Any], place: str, where: str, size: float = ma
     """Check and build a network, a preprocessor or a pooling.
 
     Args:
-        config, place, where: As of :func:`check_part`.
-        size: Bytes of the file that holds its weights, which has fewer values; a config cannot ask
-            for a network of any size.
+        config, place, where: As in :func:`check_part`.
+        size: Bytes of the file with its weights, an upper limit for the number of its values.
     """
     from mmact_ssl.registry import MODELS
 
@@ -131,9 +130,9 @@ def _build(registry: Registry, config: dict[str, Any], where: str) -> Any:
         with DefaultScope.overwrite_default_scope('mmact_ssl'), listed_types_only():
             return registry.build(dict(config))
     except Exception as error:  # mmaction2 answers some unknown arguments by a bare assertion
-        given = ', '.join(key for key in config if key != 'type')
+        arguments = ', '.join(key for key in config if key != 'type')
         raise ValueError(
-            f'{where}: {config["type"]} cannot be built with {given} ({reason_of(error)})'
+            f'{where}: {config["type"]} cannot be built with {arguments} ({reason_of(error)})'
         ) from error
 
 

@@ -1,8 +1,8 @@
-"""What a machine and an environment must have, checked before anything else is done.
+"""Checks of the machine and the environment, before anything else runs.
 
 ``python3 mmact_ssl/preflight.py --install FOLDER`` runs before a download, on any Python since 3.6
 and without any package; ``import mmact_ssl`` calls :func:`check_environment`. Each error is one
-line: what is at fault, and the fix.
+line: the fault and the fix.
 """
 
 import argparse
@@ -12,10 +12,10 @@ import shutil
 import sys
 import tempfile
 
-# requires-python of pyproject.toml, which cannot be read before the installation.
+# As requires-python in pyproject.toml, which cannot be read before the installation.
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 14)
 
-# Those for which torch has wheels.
+# Architectures with wheels of torch.
 MACHINES = ('x86_64', 'aarch64', 'arm64')
 
 # GB of an installation with the CPU build of torch, and with its CUDA build.
@@ -98,10 +98,10 @@ def check_venv() -> None:
 
 
 def check_environment() -> None:
-    """Check the machine and the versions of all required packages, without importing these.
+    """Check the machine and the versions of all required packages, without importing them.
 
-    The ranges are those of the installed metadata of mmact_ssl; a copy that is not installed has
-    none, and only mmcv is checked.
+    The ranges come from the installed metadata of mmact_ssl. A copy that is not installed has no
+    metadata: then only mmcv is checked.
 
     Raises:
         ImportError: Something is missing, of another version, or installed twice.
@@ -136,12 +136,12 @@ def check_requirement(requirement: str) -> None:
     except ImportError:
         raise ImportError('mmact_ssl needs packaging: pip install packaging') from None
 
-    wanted = Requirement(requirement)
-    names = (wanted.name, *SAME_MODULES.get(wanted.name, ()))
+    parsed = Requirement(requirement)
+    names = (parsed.name, *SAME_MODULES.get(parsed.name, ()))
     versions = [(name, version_of(name)) for name in names]
     installed = [(name, version) for name, version in versions if version]
-    name, version = installed[0] if installed else (wanted.name, '')
-    if version and wanted.specifier.contains(version, prereleases=True):
+    name, version = installed[0] if installed else (parsed.name, '')
+    if version and parsed.specifier.contains(version, prereleases=True):
         return
     state = f'{name} {version} is installed' if version else 'it is not installed'
     raise ImportError(f"mmact_ssl needs {requirement}, {state}: pip install '{requirement}'")
@@ -151,7 +151,7 @@ def check_opencv() -> None:
     """Check that OpenCV finds the system's libraries for windows, which servers often lack.
 
     Raises:
-        ImportError: It does not; its headless build needs none of them.
+        ImportError: It does not; OpenCV's headless build needs none of these libraries.
     """
     try:
         import cv2  # noqa: F401
@@ -175,7 +175,7 @@ def version_of(distribution: str) -> str:
 def main() -> None:
     """Check a machine before an installation."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--install', metavar='FOLDER', required=True, help='where it shall be')
+    parser.add_argument('--install', metavar='FOLDER', required=True, help='folder to install into')
     folder = parser.parse_args().install
     try:
         check_machine()

@@ -20,7 +20,7 @@ SCOPE = 'mmact_ssl'
 
 
 def import_submodules(name: str, path: Iterable[str]) -> None:
-    """Import every module in a package's ``__name__`` and ``__path__``, so that all register."""
+    """Import every module of a package, by its ``__name__`` and ``__path__``, to register it."""
     for module in pkgutil.walk_packages(path, f'{name}.'):
         importlib.import_module(module.name)
 
@@ -44,8 +44,8 @@ METRICS = _child(mmengine.METRICS, 'mmact_ssl.evaluation')
 LOOPS = _child(mmengine.LOOPS, 'mmact_ssl.engine.loops')
 LOG_PROCESSORS = _child(mmengine.LOG_PROCESSORS, 'mmact_ssl.engine.terminal')
 
-# Nothing of this package is in these. Without them mmengine warns, for each, that it looks in its
-# own registry, where a config of this scope means to look anyway; without a location, it warns too.
+# This package adds nothing to these. Without them, or without a location, mmengine warns each time
+# that it falls back to its own registry, as a config of this scope intends.
 OPTIMIZERS = _child(mmengine.OPTIMIZERS, __name__)
 PARAM_SCHEDULERS = _child(mmengine.PARAM_SCHEDULERS, __name__)
 VISBACKENDS = _child(mmengine.VISBACKENDS, __name__)

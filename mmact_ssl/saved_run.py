@@ -1,4 +1,4 @@
-"""What a training checkpoint or a published file records: read once, passed on, never run."""
+"""The records in a training checkpoint or a published file, read once as data."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from mmact_ssl.checkpoint_file import (
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import reading, sha256_of_file
 
-# In the config of a fine-tuned recognizer, the meta of an exported file, and a published card.
+# Key in the config of a fine-tuned recognizer, the meta of an exported file, and a published card.
 LABELS_KEY = 'labels_read'
-# In the meta of a checkpoint: target -> fingerprint of its teacher -> source, of each split.
+# Key in the meta of a checkpoint: split -> target -> fingerprint of its teacher -> source.
 CACHES_KEY = 'target_caches'
-# Names whose values are read of a config.
+# Keys of a config whose values are read.
 CONFIG_KEYS = (
     *('backbone_name', 'dataset_name', 'model', 'train_dataloader', 'own_folder'),
     *('format_bodies', 'pad'),
     LABELS_KEY,
 )
-NAME = re.compile(r'[\w.-]+')  # what may become a part of a file's name
+NAME = re.compile(r'[\w.-]+')  # safe in a file's name
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class LabelsRead:
 
     Attributes:
         dataset: Name of the data set.
-        fraction, seed: Of the draw, see :func:`label_subset`.
-        train_hash: Of the names of the training list; '' if it is not known.
-        folder_hash: ``train_hash`` of a folder of one's own, see :func:`describe_folder`; ''
-            where the config names none.
-        shared: Pattern by which a label counted for other clips too; '' for none.
+        fraction, seed: Fraction of the labels and seed of their draw, see :func:`label_subset`.
+        train_hash: Hash of the names in the training list; '' if unknown.
+        folder_hash: ``train_hash`` of the user's folder, see :func:`describe_folder`; '' without
+            one.
+        shared: Pattern of names whose clips share one label; '' for none.
     """
 
     dataset: str
@@ -58,15 +58,15 @@ class LabelsRead:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class SavedRun:
-    """What a training checkpoint or a published file records.
+    """Records of a training checkpoint or a published file.
 
-    A file may be anybody's: its config and card are plain values, which name networks to build only
-    after :func:`mmact_ssl.part_checks.plain_part` has checked them.
+    Anybody may have written the file. Its config and card are plain values: check a network's by
+    :func:`mmact_ssl.part_checks.plain_part` before building it.
 
     Attributes:
-        path: Of the file.
+        path: Path of the file.
         content: Weights and ``meta``, as the file holds them.
-        card: Of a published file, unchecked; None without one.
+        card: Card of a published file, unchecked; None without one.
     """
 
     path: str
@@ -112,12 +112,12 @@ class SavedRun:
 
     @property
     def config_name(self) -> str:
-        """Name of the config that trained it; '' if it is not recorded."""
+        """Name of the training config; '' if it is not recorded."""
         return re.sub(r'_\d{8}_\d{6}$', '', str(self.meta.get('experiment_name', '')))
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """Plain values of :data:`CONFIG_KEYS` in the config of its training."""
+        """Plain values of :data:`CONFIG_KEYS` in the training config."""
         with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
             return read_assignments(str(self.meta.get('cfg', '')), CONFIG_KEYS)
         return {}
@@ -128,31 +128,31 @@ class SavedRun:
 
     @property
     def backbone_name(self) -> str:
-        """Name of its network, as configs give it; '' if it is not recorded."""
+        """``backbone_name`` of the training config; '' if it is not recorded."""
         return self._name('backbone_name')
 
     @property
     def dataset_name(self) -> str:
-        """Name of the set that it was trained on, as configs give it; '' if it is not recorded."""
+        """``dataset_name`` of the training config; '' if it is not recorded."""
         return self._name('dataset_name')
 
     @cached_property
     def backbone(self) -> dict[str, Any]:
-        """Config of its backbone, unchecked; {} if it is not recorded."""
+        """Config of the backbone, unchecked; {} if it is not recorded."""
         part = self.config.get('model') if self.card is None else with_tuples(self.card)
         backbone = part.get('backbone') if isinstance(part, Mapping) else None
         return dict(backbone) if isinstance(backbone, Mapping) else {}
 
     @cached_property
     def labels_read(self) -> LabelsRead | None:
-        """The labels that its training has read; None if no labels are recorded.
+        """Labels read in training; None if none are recorded.
 
         Raises:
             CheckpointError: The record is damaged.
         """
         if self.card is not None:
             return self._labels_in(self.card)
-        if LABELS_KEY in self.meta:  # exported
+        if LABELS_KEY in self.meta:  # an exported file
             return self._labels_in(self.meta)
         targets = find_value(find_value(self.config.get('model'), 'data_preprocessor'), 'targets')
         if 'sample.label' not in str(targets):
@@ -162,7 +162,7 @@ class SavedRun:
             str(self.config.get('dataset_name')),
             *drawn_labels(loader),
             folder_hash=find_value(self.config.get('own_folder'), 'train_hash') or '',
-            # The other camera's clip of a performance is trained with the label of this one.
+            # Other cameras' clips of a performance share its label.
             shared=find_value(loader, 'performance_pattern') or '',
         )
 
@@ -175,7 +175,7 @@ class SavedRun:
 
     @property
     def sentence_encoders(self) -> dict[str, str]:
-        """Encoders whose sentences it has learned from: fingerprint -> source; {} if unknown."""
+        """Encoders of the sentences read in training, fingerprint -> source; {} if unknown."""
         if self.card is not None:
             recorded = str(self.card.get('text_fingerprint') or '')
             return {recorded: str(self.card.get('text_encoder'))} if recorded else {}
@@ -183,15 +183,15 @@ class SavedRun:
 
 
 def drawn_labels(loader: Any) -> tuple[float, int]:
-    """Share of the labels, and the seed of their draw, of the data loader of a joint training."""
-    share = find_value(loader, 'label_fraction')
-    return 1.0 if share is None else share, find_value(loader, 'label_seed') or 0
+    """Fraction of the labels, and seed of their draw, in a joint training's data loader."""
+    fraction = find_value(loader, 'label_fraction')
+    return 1.0 if fraction is None else fraction, find_value(loader, 'label_seed') or 0
 
 
 def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:
-    """Read plain values, and calls of ``dict``, that a dumped config assigns to some names.
+    """Read the plain values, and calls of ``dict``, assigned to ``names`` in a dumped config.
 
-    Names such as ``inf`` and ``torch.bfloat16`` are read as texts. What is not plain is left out.
+    Names such as ``inf`` and ``torch.bfloat16`` become text. Other values are left out.
     """
     values = {}
     for node in ast.parse(text).body:
@@ -216,18 +216,18 @@ def _value(node: ast.AST) -> Any:
 
 
 def find_value(part: Any, key: str) -> Any:
-    """Find the first value of a key in a dict and in what is inside of it; None without any."""
+    """Find the first value of a key in nested dicts and lists; None without any."""
     if isinstance(part, Mapping):
         if key in part:
             return part[key]
         part = list(part.values())
     if not isinstance(part, (list, tuple)):
         return None
-    return next((value for one in part if (value := find_value(one, key)) is not None), None)
+    return next((value for item in part if (value := find_value(item, key)) is not None), None)
 
 
 def with_tuples(value: Any) -> Any:
-    """Write lists of plain values as tuples, which JSON does not have and some parts insist on."""
+    """Turn lists of plain values into tuples, which some parts require and JSON does not have."""
     if isinstance(value, dict):
         return {key: with_tuples(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

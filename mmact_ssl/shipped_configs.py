@@ -1,4 +1,4 @@
-"""The configs of the package, and the data sets that some of them read by name."""
+"""Paths of the package's own configs, and of the data sets that ``--set`` names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from mmact_ssl.errors import ConfigError
 
-# In a checkout as in a wheel.
+# The same path in a checkout and in a wheel.
 CONFIGS = Path(__file__).parent / '.mim' / 'configs'
 DOWNSTREAM = CONFIGS / 'downstream'
 SETS = CONFIGS / '_base_' / 'sets'
@@ -21,7 +21,7 @@ SET_VARIABLE = 'MMACT_SSL_SET'
 
 
 def shipped_config(name: str | Path) -> str:
-    """Path of the config that ``mmact_ssl::NAME.py`` names; of any other name, the name."""
+    """Resolve ``mmact_ssl::NAME.py`` to a path; any other name stays as it is."""
     scope, separator, path = str(name).partition('::')
     return str(CONFIGS / path) if separator and scope == 'mmact_ssl' else str(name)
 
@@ -30,13 +30,13 @@ def find_config(name: str | os.PathLike[str]) -> str:
     """Path of a config file, which may be one of the package, ``mmact_ssl::NAME.py``.
 
     Raises:
-        ConfigError: There is no such file; names the one that is nearest.
+        ConfigError: There is no such file; the error names the nearest one.
     """
     path = Path(shipped_config(os.fspath(name)))
     if path.is_file():
         return str(path)
-    if given := _with_a_set(path):
-        raise ConfigError(f'{name}: no such config, it is now {given}')
+    if replacement := _with_a_set(path):
+        raise ConfigError(f'{name}: no such config, it is now {replacement}')
     shipped = (p.relative_to(CONFIGS) for p in CONFIGS.rglob('*.py'))
     known = {p.stem: f'mmact_ssl::{p.as_posix()}' for p in shipped if '_base_' not in p.parts}
     known.update({p.stem: str(p) for p in Path(name).parent.glob('*.py')})
@@ -46,23 +46,23 @@ def find_config(name: str | os.PathLike[str]) -> str:
 
 
 def _with_a_set(path: Path) -> str:
-    """What to give in place of a config that had its data set in its name, as in 0.1; or ''."""
+    """Replacement for a config of 0.1 with its data set in its name; '' for other names."""
     stem = re.sub('^(linear|finetune)_', '', path.stem)
     rest, _, dataset = stem.rpartition('_')
     if not (SETS / f'{dataset}.py').is_file():
         rest, dataset = stem, ''
     if stem == path.stem and not dataset:
         return ''
-    # R3D-18, large and small, was r3d.
+    # R3D-18, large and small, was named r3d.
     networks = path.parent.glob(f'{re.sub("^r3d(?!18)", "r3d18*", rest)}.py')
-    found = sorted(networks, key=lambda file: len(file.name))[:2]
-    return f'{" or ".join(map(str, found))}, with --set {dataset or "NAME"}' if found else ''
+    nearest = sorted(networks, key=lambda file: len(file.name))[:2]
+    return f'{" or ".join(map(str, nearest))}, with --set {dataset or "NAME"}' if nearest else ''
 
 
 def register_config_names() -> None:
-    """Make ``mmact_ssl::NAME.py`` a config's file name and a ``_base_``.
+    """Register ``mmact_ssl::NAME.py`` as a config's file name, also in ``_base_``.
 
-    mmengine does so for a fixed list of packages, and in ``_base_`` alone.
+    mmengine accepts such names for a fixed list of packages, and only in ``_base_``.
     """
     from mmengine.config import Config
     from mmengine.config.utils import MODULE2PACKAGE
@@ -96,7 +96,7 @@ def find_set(name: str) -> str:
 
 @contextmanager
 def environment(variable: str, value: str | None) -> Iterator[None]:
-    """Set an environment variable for a while, or remove it if the value is ''; None: leave it."""
+    """Set an environment variable within a block; '' removes it, None leaves it."""
     before = os.environ.get(variable)
     try:
         if value:

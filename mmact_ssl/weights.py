@@ -1,8 +1,8 @@
-"""Find weights, download them where they are elsewhere, and load them completely or not at all.
+"""Find and download weights, and load them completely or not at all.
 
-``import mmact_ssl`` puts :func:`load_checkpoint_safely` and :func:`load_from_http` in the place of
-mmengine's loaders, so that ``load_from``, ``resume`` and ``init_cfg`` of every OpenMMLab model read
-files as data.
+``import mmact_ssl`` replaces mmengine's loaders by :func:`load_checkpoint_safely` and
+:func:`load_from_http`: ``load_from``, ``resume`` and ``init_cfg`` of every OpenMMLab model then
+read files as data.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ from mmact_ssl.download import check_hash, download
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, MMActSSLError
 from mmact_ssl.files import sha256_of_file
 
-# Names that a bare backbone's checkpoint gives to its classifier (torchvision and timm).
+# Names of the classifier in a bare backbone's checkpoint (torchvision and timm).
 CLASSIFIERS = ('fc.', 'head.', 'heads.', 'classifier.')
 PRETRAINED = ('Pretrained', PretrainedInit)
-# Backbones of mmaction2 that read their ``init_cfg`` and rename what the file holds.
+# Backbones of mmaction2 that read their ``init_cfg`` themselves and rename the file's keys.
 OWN_READERS = ('MobileOneTSM', 'MViT')
-# Counts of batches, which only batch normalization without a momentum reads; converted weights have
-# none.
+# Only batch normalization without a momentum reads these counts; converted weights lack them.
 COUNT = 'num_batches_tracked'
 
 
@@ -47,14 +46,14 @@ def require_file(path: str, what: str) -> None:
 
 
 def find_weights(where: str, what: str) -> str:
-    """Find weights, downloading them if they are an address; returns a local path.
+    """Find weights, download them if needed, and return their local path.
 
     Args:
         where: A path; ``package://NAME/FILE``, a file inside an installed Python package, which is
             not imported; ``https://.../name-<sha256>.pth`` or ``...#sha256=<hex>``, kept in torch
             hub's folder and compared with its hash; ``torchvision://NAME`` as mmengine writes it
             (``resnet50``, ``resnet50.imagenet1k_v2``).
-        what: Names the weights in errors.
+        what: Name of the weights in errors.
     """
     scheme = re.match(r'(\w+)://', where)
     if scheme is None:
@@ -94,8 +93,8 @@ def find_in_package(name: str, what: str) -> str:
 
 
 def _download(address: str, what: str) -> str:
-    address, _, given = address.partition('#sha256=')
-    expected = given.lower() or hash_in_name(address)
+    address, _, digest = address.partition('#sha256=')
+    expected = digest.lower() or hash_in_name(address)
     if not expected:
         raise ConfigError(
             f'{address} ({what}) names no hash: add #sha256=<hex of the file> to it, or download '
@@ -103,10 +102,10 @@ def _download(address: str, what: str) -> str:
         )
     path = download_checkpoint(address, sha256=expected)
     require_file(path, what)  # another machine's rank 0 has downloaded it elsewhere
-    found = sha256_of_file(path)
-    if not found.startswith(expected):
+    sha256 = sha256_of_file(path)
+    if not sha256.startswith(expected):
         raise CheckpointError(
-            f'{path} has sha256 {found}, {expected} is expected ({what}): delete it and try again'
+            f'{path} has sha256 {sha256}, {expected} is expected ({what}): delete it and try again'
         )
     return path
 
@@ -114,13 +113,13 @@ def _download(address: str, what: str) -> str:
 def load_from_http(
     filename: str, map_location: MapLocation = None, model_dir: str | None = None
 ) -> Any:
-    """Load what :func:`download_checkpoint` downloads."""
+    """Download a checkpoint, see :func:`download_checkpoint`, and load it as data."""
     path = download_checkpoint(filename, model_dir, hash_in_name(filename))
     return load_checkpoint_safely(path, map_location)
 
 
 def hash_in_name(filename: str) -> str | None:
-    """Find the sha256's beginning in a file name of a model zoo.
+    """Find the beginning of the sha256 in a model zoo's file name; None without one.
 
     torchvision and OpenMMLab write ``name-<hash>.pth``, mmpose also ``name-<hash>_<date>.pth``.
     """
@@ -137,31 +136,31 @@ def download_checkpoint(
     Args:
         address: ``http://`` or ``https://`` address.
         model_dir: Folder of downloads; torch hub's by default.
-        sha256: Beginning of the file's hash, checked when it is downloaded.
+        sha256: Beginning of the file's hash, checked after the download.
     """
     from mmengine.dist import all_gather_object
 
     folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
     path = os.path.join(folder, os.path.basename(urlparse(address).path))
     problem = ''
-    # Each machine may have a disk of its own, so that the first process of all is not enough.
+    # Machines may have separate disks, so the first process of each downloads.
     if local_rank() == 0 and not os.path.exists(path):
         try:
             download(address, path, partial(check_hash, expected=sha256 or ''))
         except (OSError, MMActSSLError) as error:
             problem = str(error) or repr(error)
-    # The others wait for it here, and all hear of a failure.
-    problems = [found for found in all_gather_object(problem) if found]
+    # The other processes wait here, and all raise the same error.
+    problems = [text for text in all_gather_object(problem) if text]
     if problems:
         raise CheckpointError(problems[0])
     return path
 
 
 def local_rank() -> int:
-    """Number of this process on its machine, by what the launchers tell it; 0 if it is alone."""
+    """Number of this process on its machine, from the launcher's variables; 0 if it is alone."""
     from mmengine.dist import is_distributed
 
-    if not is_distributed():  # a process that one of several has started has their variables
+    if not is_distributed():  # a child of a distributed process inherits these variables
         return 0
     for name in ('LOCAL_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK', 'SLURM_LOCALID'):
         if name in os.environ:
@@ -170,7 +169,7 @@ def local_rank() -> int:
 
 
 def register_safe_loaders() -> bool:
-    """Replace mmengine's loaders of local and HTTP checkpoints; False if that was done already."""
+    """Replace mmengine's loaders of local and HTTP checkpoints; False if they are replaced."""
     from mmengine.runner import checkpoint
 
     if checkpoint.load_from_local is load_checkpoint_safely:
@@ -186,14 +185,14 @@ def register_safe_loaders() -> bool:
 
 def require_fit(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
     """Raise CheckpointError for a weight that is missing, unexpected or of another shape."""
-    own, given = (
-        {key: list(value.shape) for key, value in part.items()}
-        for part in (module.state_dict(), state)
+    own, theirs = (
+        {key: list(value.shape) for key, value in weights.items()}
+        for weights in (module.state_dict(), state)
     )
     differing = [
-        f'{key} {given.get(key, "missing")}≠{own.get(key, "unexpected")}'
-        for key in {**own, **given}
-        if own.get(key) != given.get(key)
+        f'{key} {theirs.get(key, "missing")}≠{own.get(key, "unexpected")}'
+        for key in {**own, **theirs}
+        if own.get(key) != theirs.get(key)
     ]
     if differing:
         raise CheckpointError(
@@ -210,7 +209,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Any], checkpoint: str, 
 def load_trained(model: nn.Module, checkpoint: str) -> dict[str, Any]:
     """Load a training checkpoint into the model of its config, and return the checkpoint.
 
-    mmengine's own loading before a test only logs what is missing, and would test random heads.
+    mmengine's own loading only logs missing weights, and would test random heads.
     """
     loaded = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
     fix = 'give the config (and the --cfg-options) that it was trained with'
@@ -224,19 +223,19 @@ def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> 
 
 
 def load_by_order(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
-    """Load weights saved under other names by a network that is built in the same order.
+    """Load weights that have other names and the same order.
 
     For each weight the shape and the last part of its name (``bias``, ...) must be the same, else
     CheckpointError.
     """
-    wanted = network.state_dict()
-    if len(wanted) != len(state):
+    own = network.state_dict()
+    if len(own) != len(state):
         raise CheckpointError(
-            f'{path} has {len(state)} weights, {type(network).__name__} {len(wanted)}: they cannot '
+            f'{path} has {len(state)} weights, {type(network).__name__} {len(own)}: they cannot '
             "be matched in order; give the right model, or match='name'"
         )
     matched = {}
-    for (name, ours), (other, theirs) in zip(wanted.items(), state.items()):
+    for (name, ours), (other, theirs) in zip(own.items(), state.items()):
         if ours.shape != theirs.shape or name.split('.')[-1] != other.split('.')[-1]:
             raise CheckpointError(
                 f'{path}: {other} {list(theirs.shape)} stands where {type(network).__name__} has '
@@ -250,10 +249,10 @@ LOADERS = {'name': load_by_name, 'order': load_by_order}
 
 
 def select_parts(state: Mapping[str, Tensor], parts: tuple[str, ...]) -> dict[str, Tensor]:
-    """Keep the weights of some parts of an OpenMMLab model, e.g. ``('backbone', 'neck')``.
+    """Select the weights of some parts of an OpenMMLab model, e.g. ``('backbone', 'neck')``.
 
-    A checkpoint without any ``backbone.`` is one of a bare backbone, as torchvision publishes them:
-    it gets the prefix and loses its classifier.
+    A checkpoint without any ``backbone.`` is that of a bare backbone, as torchvision publishes it:
+    its keys get the prefix, and its classifier is dropped.
     """
     if not any(name.startswith('backbone.') for name in state):
         return {f'backbone.{n}': v for n, v in state.items() if not n.startswith(CLASSIFIERS)}
@@ -261,25 +260,25 @@ def select_parts(state: Mapping[str, Tensor], parts: tuple[str, ...]) -> dict[st
 
 
 def take_pretrained(backbone: nn.Module) -> list[tuple[nn.Module, dict[str, Any]]]:
-    """Take what is ``Pretrained`` out of each ``init_cfg`` in a backbone, but of ``OWN_READERS``.
+    """Remove ``Pretrained`` from each ``init_cfg`` in a backbone, except in ``OWN_READERS``.
 
-    mmengine would load it as far as it fits, and backbones that initialize themselves, such as
-    mmaction2's ResNet3d, would not read it.
+    mmengine would load only the weights that fit, and backbones that initialize themselves, such as
+    mmaction2's ResNet3d, would ignore it.
 
     Returns:
-        Modules with arguments of :func:`load_pretrained`; a module comes after those inside of it.
+        Modules, inner ones first, with their arguments of :func:`load_pretrained`.
     """
     taken: list[tuple[Any, dict[str, Any]]] = []
     module: Any  # torch types no attribute of a module but weights
     for module in reversed(list(backbone.modules())):
         if type(module).__name__ in OWN_READERS:
             continue
-        given = getattr(module, 'init_cfg', None) or []
-        configs = [given] if isinstance(given, dict) else list(given)
-        found = [config for config in configs if config.get('type') in PRETRAINED]
-        taken += [(module, {k: v for k, v in config.items() if k != 'type'}) for config in found]
-        if found:
-            module.init_cfg = [config for config in configs if config not in found] or None
+        init_cfg = getattr(module, 'init_cfg', None) or []
+        configs = [init_cfg] if isinstance(init_cfg, dict) else list(init_cfg)
+        starts = [config for config in configs if config.get('type') in PRETRAINED]
+        taken += [(module, {k: v for k, v in start.items() if k != 'type'}) for start in starts]
+        if starts:
+            module.init_cfg = [config for config in configs if config not in starts] or None
     return taken
 
 
@@ -297,14 +296,14 @@ def pretrained_files(config: Any) -> list[str]:
 def load_pretrained(
     module: nn.Module, checkpoint: str, prefix: str | None = None, map_location: str = 'cpu'
 ) -> None:
-    """Load all weights of a module, the arguments being those of mmengine's ``Pretrained``.
+    """Load all weights of a module, with the arguments of mmengine's ``Pretrained``.
 
     Args:
         module: A backbone of any kind, or a part of one.
         checkpoint: A path, or an address that mmengine knows.
-        prefix: Of the module's keys. None: ``'backbone.'`` where any key begins with it, else the
-            file is of a backbone alone, whose classifier is left out.
-        map_location: Where they are loaded to at first.
+        prefix: Prefix of the module's keys. None: ``'backbone.'``, or a bare backbone without its
+            classifier if no key begins with that, see :func:`select_parts`.
+        map_location: Device to load the file to.
 
     Raises:
         CheckpointError: A weight is missing, unexpected or of another shape. Counts of batches

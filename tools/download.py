@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Download published models: ``python tools/download.py 'csvr*' --dest models``.
 
-Those that come with the package are copied, others fetched from the address in ``$MMACT_SSL_ZOO``:
+Copies models that come with the package, and downloads others from ``$MMACT_SSL_ZOO``:
 ``http(s)://host/path``, ``hf://owner/repository`` or a folder.
 """
 
@@ -23,7 +23,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Download, or list."""
     args = parse_args(argv)
-    # After parsing: --help need not wait for torch.
+    # After parsing, because --help does not need torch.
     from mmact_ssl.apis.card import read_card
     from mmact_ssl.apis.zoo import download_model, list_models
     from mmact_ssl.errors import one_line_errors

@@ -37,35 +37,34 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'protocols',
         help='linear, linear-adam, lda, knn, retrieval, finetune, joint (the classifier of joint '
-        'training, as the checkpoint holds it), several with commas; all: linear, knn and '
-        'retrieval, which share one feature extraction; semi, semi-linear: finetune and linear '
-        'with 1, 5, 10, 20 and 40 %% of the labels; transfer: linear, of a student of another '
-        'data set (--pretrained-on); zeroshot, text-retrieval: classes and clips found by '
-        'sentences, of a checkpoint that was trained with prompts',
+        'training in the checkpoint), separated by commas; all: linear, knn and retrieval; semi, '
+        'semi-linear: finetune and linear with 1, 5, 10, 20 and 40 %% of the labels; transfer: '
+        'linear for a student of another data set (--pretrained-on); zeroshot, text-retrieval: '
+        'search by sentences, for a checkpoint that was trained with prompts',
     )
     parser.add_argument(
         'config',
         nargs='?',
-        help='downstream config, configs/downstream/*.py; of a checkpoint it may be left out: it '
-        "is the one of the checkpoint's network",
+        help="downstream config, configs/downstream/*.py; by default that of the checkpoint's "
+        'network',
     )
     parser.add_argument('--data', help='prepared folder to evaluate on')
     parser.add_argument(
         '--set',
         metavar='SET',
-        help='or a shipped data set, such as nwucla, or the path of a file like those of '
+        help='or a shipped data set, such as nwucla, or the path of a file as in '
         'configs/_base_/sets/',
     )
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='file with the student under --prefix, or a work dir, whose newest one is taken, or '
-        f'the name of a published model; {SEED} in it stands for each seed',
+        help='file with the student under --prefix, a work dir with checkpoints, or the name of a '
+        f'published model; {SEED} in it stands for each seed',
     )
     parser.add_argument(
         '--random',
         action='store_true',
-        help='no checkpoint: a random encoder, or with the weights that the config starts from',
+        help="no checkpoint: a random encoder, or one with the config's initial weights",
     )
     parser.add_argument(
         '--teacher',
@@ -77,7 +76,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs='+',
         default=(),
         metavar='CHECKPOINT',
-        help='other students of the same network, whose frozen features stand beside',
+        help='other students of the same network, to concatenate their frozen features',
     )
     parser.add_argument('--prefix', default='backbone.', help="the student's keys begin with it")
     seeds = parser.add_mutually_exclusive_group()
@@ -85,8 +84,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     seeds.add_argument('--seeds', type=int, nargs='+', help='several: mean and deviation')
     parser.add_argument(
         '--method',
-        help='row of the tables, e.g. CSVR; by default what a published model states, or the name '
-        'of the config that trained the checkpoint',
+        help='row of the tables, e.g. CSVR; by default that of a published model, or the name of '
+        'the training config',
     )
     parser.add_argument('--variant', default='full', help='e.g. no-pose')
     parser.add_argument(
@@ -97,7 +96,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=_fractions,
         default=(),
         metavar='F[,F...]',
-        help='share of the labels of every class, e.g. 0.1 or 0.05,0.1',
+        help='fraction of the labels of every class, e.g. 0.1 or 0.05,0.1',
     )
     parser.add_argument(
         '--class-texts', metavar='CACHE', help='of zeroshot: sentences, keyed by class name'
@@ -111,8 +110,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--work-dir',
-        help='of fine-tuning; a folder of work_dirs/evaluate/ by default, named by --method or, '
-        'without one, by the path or name of the checkpoint',
+        help='of fine-tuning; by default a folder in work_dirs/evaluate/, named by --method or by '
+        'the checkpoint',
     )
     parser.add_argument(
         '--cache-dir', default='work_dirs/feature_cache', help='of frozen features; "" for none'
@@ -143,12 +142,12 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 
 def read_students(args: argparse.Namespace) -> dict[str, SavedRun]:
-    """Read the file of each student that the command line names, by what it names."""
+    """Read the students of the command line, by their paths or names there."""
     from mmact_ssl.apis.zoo import find_checkpoint
     from mmact_ssl.saved_run import SavedRun
 
-    named = [path for path in (args.checkpoint, *args.join) if path]
-    paths = {path.replace(SEED, str(seed)) for path in named for seed in args.seeds}
+    patterns = [path for path in (args.checkpoint, *args.join) if path]
+    paths = {path.replace(SEED, str(seed)) for path in patterns for seed in args.seeds}
     return {path: SavedRun.read(find_checkpoint(path)) for path in sorted(paths)}
 
 
@@ -181,7 +180,7 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, SavedRun]]:
 
 
 def run(args: argparse.Namespace) -> list[Result]:
-    """Evaluate as the command line asks; each result is written as soon as it is there."""
+    """Evaluate as the command line asks, and write each result immediately."""
     from mmact_ssl.apis.card import known_method
     from mmact_ssl.engine.device import find_device
     from mmact_ssl.evaluation.evaluate import check_request, evaluate
@@ -192,7 +191,7 @@ def run(args: argparse.Namespace) -> list[Result]:
 
     cfg, students = load_config(args)
     is_random = args.random and not start_hash(cfg)
-    # Adapters have no weights to start from.
+    # Adapters have no initial weights.
     draws_weights = is_random or (args.random and 'backbone' in cfg.model.backbone)
     one_encoder = not draws_weights and SEED not in ' '.join([args.checkpoint or '', *args.join])
     steps = plan_steps(args.protocols, args.label_fraction, args.seeds, one_encoder)
@@ -240,8 +239,8 @@ def run(args: argparse.Namespace) -> list[Result]:
 def main(argv: list[str] | None = None) -> None:
     """Evaluate, print, write and draw."""
     args = parse_args(argv)
-    # After parsing: --help need not wait for torch.
-    import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
+    # After parsing, because --help does not need torch.
+    import mmact_ssl  # noqa: F401  (its fixes come before any import of mmaction2)
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.evaluation.result_table import print_results
     from mmact_ssl.visualization.confusion import write_pictures

@@ -1,4 +1,4 @@
-"""Run frozen teachers over a data set and keep their targets in caches, or import targets.
+"""Run frozen teachers over a data set and store their targets in caches, or import targets.
 
     python tools/extract_targets.py configs/teachers/movenet_lightning.py --data data/jhmdb
     python tools/extract_targets.py CONFIG CONFIG ... --data data/jhmdb [--every 4]
@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 MODES = ('import-npz', 'draw-parts', 'inspect')
-# Those of mmact_ssl.targets.meta, which --help does not wait for.
+# As in mmact_ssl.targets.meta, which --help does not import.
 MAP_DTYPES = ('float32', 'float16', 'uint8')
 EMBEDDING_DTYPES = ('float32', 'float16', 'int8')
 PATIENCE = 30 * 24 * 3600  # seconds that a rank waits for the others
@@ -46,14 +46,14 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         type=int,
         default=1,
         metavar='N',
-        help='let the teachers see one of N frames; the others get what lies between or nearest',
+        help='run the teachers on one of N frames; interpolate the others or take the nearest',
     )
     extract.add_argument(
         '--workers', type=int, help='processes (default: all cores, at most 8 on a GPU)'
     )
     extract.add_argument('--device', help='default: the GPU of this rank if there is one')
     extract.add_argument(
-        '--max-broken', type=float, default=0.05, help='fraction of videos; one always may be'
+        '--max-broken', type=float, default=0.05, help='fraction of videos; one is always allowed'
     )
     extract.add_argument(
         '--launcher',
@@ -91,12 +91,10 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
             default='float32',
             help="how embeddings, of text too, are stored; int8: in 1/127 of a row's largest value",
         )
-    inspect = modes.add_parser('inspect', help='print what a cache holds')
+    inspect = modes.add_parser('inspect', help='describe a cache')
     inspect.add_argument('cache')
-    inspect.add_argument('--verify', action='store_true', help='read all and list what is damaged')
-    inspect.add_argument(
-        '--drop-damaged', action='store_true', help='take damaged entries out, to be made again'
-    )
+    inspect.add_argument('--verify', action='store_true', help='read and list damaged entries')
+    inspect.add_argument('--drop-damaged', action='store_true', help='remove damaged entries')
     args = parser.parse_args(argv)
     if args.mode == 'extract' and args.every < 1:
         parser.error('--every: give 1 or more')
@@ -106,11 +104,11 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def fill_in_data(args: argparse.Namespace) -> None:
-    """Fill in which videos ``--data`` stands for.
+    """Fill in the annotation files of ``--data``.
 
     Raises:
-        ConfigError: Neither ``--data`` nor what it stands for is given, or sentences are to be read
-            and videos are named.
+        ConfigError: Neither ``--data`` nor the options in its place are given, or ``--sentences``
+            comes with options for videos.
     """
     from mmact_ssl.errors import ConfigError
 
@@ -118,16 +116,16 @@ def fill_in_data(args: argparse.Namespace) -> None:
     ignored = [f'--{name}' for name in ('ann', 'videos') if getattr(args, name, None)]
     if sentences and ignored:
         raise ConfigError(
-            f'{" and ".join(ignored)} cannot go with --sentences, whose file names the keys: all '
-            'of it is embedded. Leave them out'
+            f'{" and ".join(ignored)} cannot go with --sentences, which embeds its whole file: '
+            'leave them out'
         )
     if args.data is not None and not sentences and not args.ann:
         train, test = (Path(args.data, f'{split}.txt') for split in ('train', 'test'))
-        # The absence of the first is reported like any other's.
+        # A missing train.txt raises the usual error later.
         args.ann = [str(path) for path in (train, test) if path.is_file() or path is train]
     needs_videos = args.mode == 'extract' and not sentences
     if (args.out is None and args.data is None) or (needs_videos and not args.ann):
-        raise ConfigError('say which videos and where to: --data DIR, or --ann FILE --out CACHE')
+        raise ConfigError('give videos and a cache: --data DIR, or --ann FILE --out CACHE')
 
 
 def cache_paths(args: argparse.Namespace, kinds: list[str]) -> list[Path]:
@@ -151,7 +149,7 @@ def cache_paths(args: argparse.Namespace, kinds: list[str]) -> list[Path]:
 
 
 def dtypes(args: argparse.Namespace) -> dict[str, str]:
-    """Types that values are stored in, by kind of target."""
+    """Types of the stored values, by kind of target."""
     return {'map': args.map_dtype, 'embedding': args.embedding_dtype, 'text': args.embedding_dtype}
 
 
@@ -173,7 +171,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     gpu = torch.cuda.is_available()
     join_launcher(args.launcher)
     if args.launcher != 'none':
-        # Ranks exchange a few words, and wait hours for the slowest of them.
+        # Ranks exchange little, and wait hours for the slowest.
         init_dist(args.launcher, backend='gloo', timeout=PATIENCE)
     device = find_device(args.device or (f'cuda:{local_rank()}' if gpu else 'cpu'))
     cores = len(os.sched_getaffinity(0)) // int(os.environ.get('LOCAL_WORLD_SIZE', 1))
@@ -207,7 +205,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     if is_main_process():
         what, parts = ('videos', 'frames') if sentences is None else ('keys', 'sentences')
         anew = f', {report.renewed} of them anew' if report.renewed else ''
-        gone = f', {report.removed} removed that the file has not' if report.removed else ''
+        gone = f', {report.removed} removed that the file lacks' if report.removed else ''
         print(
             f'{report.written} {what} written{anew}, {report.skipped} were there{gone}, '
             f'{len(report.broken)} broken; {report.frames} {parts} in {report.seconds:.0f} s '
@@ -223,7 +221,7 @@ def run_extraction(args: argparse.Namespace) -> None:
 
 
 def run_import(args: argparse.Namespace) -> None:
-    """Import what others have made."""
+    """Import a table of targets."""
     from mmact_ssl.targets.extraction import read_annotations
     from mmact_ssl.targets.importers import import_npz, npz_kind
 
@@ -240,9 +238,7 @@ def run_drawing(args: argparse.Namespace) -> None:
     from mmact_ssl.targets.part_maps import draw_parts
 
     if args.data is None and (args.out is None or args.videos is None):
-        raise ConfigError(
-            'say where the videos are and where to: --data DIR, or --videos and --out'
-        )
+        raise ConfigError('give videos and a cache: --data DIR, or --videos and --out')
     root = args.videos or args.data
     out = args.out or str(Path(args.data, 'targets', 'pose_parts.lmdb'))
     written = draw_parts(args.source, out, root, args.map_size, args.map_dtype, args.overwrite)
@@ -250,7 +246,7 @@ def run_drawing(args: argparse.Namespace) -> None:
 
 
 def inspect(args: argparse.Namespace) -> None:
-    """Print what a cache holds; end with exit status 1 if an entry is damaged."""
+    """Describe a cache; end with exit status 1 if an entry is damaged."""
     from mmact_ssl.targets.cache import TargetWriter, read_meta
     from mmact_ssl.targets.inspection import inspect_cache
 
@@ -266,17 +262,17 @@ def inspect(args: argparse.Namespace) -> None:
     if args.drop_damaged:
         with TargetWriter(args.cache, read_meta(args.cache)) as writer:
             writer.remove(list(damaged))
-        print(f'{len(damaged)} entries taken out: run the extraction again to make them')
+        print(f'{len(damaged)} entries removed: run the extraction again to make them')
     else:
-        print(f'{len(damaged)} entries are damaged: take them out with --drop-damaged and')
+        print(f'{len(damaged)} entries are damaged: remove them with --drop-damaged and')
         print('run the extraction again, or make the cache again with --overwrite')
     raise SystemExit(1)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the tool; an error that the user can fix is one line."""
+    """Run the mode of the command line."""
     args = parse_args(sys.argv[1:] if argv is None else argv)
-    # After parsing: --help need not wait for torch.
+    # After parsing, because --help does not need torch.
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-# All else is imported when it is needed, so that --help answers at once.
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the package is imported after parsing, because --help does not need torch
     from mmact_ssl.datasets.skeleton_folder import SkeletonFolder
 
 
@@ -33,10 +32,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     sources = parser.add_subparsers(dest='source', required=True, metavar='SOURCE')
     kinematic = sources.add_parser('kinematic', help="from the joints' motion, by rules")
-    file = sources.add_parser('file', help='sentences that others made, matched by clip name')
-    lmm = sources.add_parser('lmm', help='a vision-language model of transformers looks at frames')
-    lmm.add_argument('model', help='folder that transformers has saved: network and processor')
-    lmm.add_argument('--videos', help='look at these videos, DIR/CLIP.mp4, not at drawn skeletons')
+    file = sources.add_parser('file', help='from a file, matched by clip name')
+    lmm = sources.add_parser('lmm', help='from frames, by a vision-language model of transformers')
+    lmm.add_argument('model', help='folder with a network and processor saved by transformers')
+    lmm.add_argument('--videos', help='use these videos, DIR/CLIP.mp4, not drawn skeletons')
     lmm.add_argument('--question', help='put to the model, if it takes a question')
     lmm.add_argument('--frames', type=int, default=8, help='of a clip, in one picture')
     lmm.add_argument('--max-tokens', type=_at_least_one, default=60, help='of a sentence')
@@ -68,7 +67,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     classes.add_argument('files', nargs='+', help='lines "class; description", one per class')
     classes.add_argument('--names', required=True, help='classes.txt of the data set')
     classes.add_argument(
-        '--in-order', action='store_true', help='lines are in the order of --names, named otherwise'
+        '--in-order', action='store_true', help='lines are in the order of --names; ignore names'
     )
     classes.add_argument('--out', required=True, help='JSON file to write')
     return parser.parse_args(argv)
@@ -161,7 +160,7 @@ def describe_classes(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the tool; an error that the user can fix is one line."""
+    """Generate sentences."""
     args = parse_args(argv)
     from mmact_ssl.errors import one_line_errors
 

@@ -26,7 +26,7 @@ def preparation_folder() -> Path:
 
 
 def find_sets() -> dict[str, tuple[str, str]]:
-    """Return module and line of help of each set, read without imports, which take seconds."""
+    """Module and line of help of each set, read without imports, which take seconds."""
     sets = {}
     for path in sorted(preparation_folder().glob('*.py')):
         for node in ast.parse(path.read_text(encoding='utf-8')).body:
@@ -37,7 +37,7 @@ def find_sets() -> dict[str, tuple[str, str]]:
 
 
 def add_options(parser: argparse.ArgumentParser, name: str, module: ModuleType) -> None:
-    """Add an option for each argument that the set's ``prepare`` takes, with its default."""
+    """Add an option for each argument of the set's ``prepare``, with its default."""
     from mmact_ssl.datasets.layouts import LAYOUTS
     from mmact_ssl.preparation.files import data_root
 
@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('options', nargs=argparse.REMAINDER, metavar='...')
     args = parser.parse_args(argv)
 
-    # Only this set is imported, so that the needs of one never stop another.
+    # Import only this set: it may need packages that other sets do not.
     name, (module_name, line) = args.set, sets[args.set]
     module = importlib.import_module(f'mmact_ssl.preparation.{module_name}')
     from mmact_ssl.errors import one_line_errors

@@ -3,8 +3,8 @@
     python tools/print_config.py configs/csvr_r3d_jhmdb.py
     python tools/print_config.py configs/downstream/gru.py --set nwucla
 
-The keys are those of ``--cfg-options``. Variables of the files, which are read only while they
-load, are left out.
+The keys are those of ``--cfg-options``. Variables that are read only while a file loads are left
+out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def values_of(part: Any, path: str = '') -> Iterator[tuple[str, Any]]:
-    """Key and value of everything in a config that is no dict; lists are one value."""
+    """Yield key and value of each entry in a config that is not a dict; a list is one value."""
     if not isinstance(part, dict) or not part:
         yield path, part
         return
@@ -42,13 +42,13 @@ def values_of(part: Any, path: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def origins(cfg: Config, data: str | None, dataset: str | None) -> dict[str, str]:
-    """The file that set each value: the first of those, back from the config, that agree in it."""
+    """The file that set each value: the earliest from which on all files agree in it."""
     from mmact_ssl.datasets.prepared_folder import telling_data
     from mmact_ssl.engine.launch import read_config
 
-    found: dict[str, str] = {}
-    wanted = dict(values_of(cfg.to_dict()))
-    # mmengine keeps the text of all files, bases before the files that inherit them.
+    sources: dict[str, str] = {}
+    final = dict(values_of(cfg.to_dict()))
+    # mmengine stores the text of all files, bases before the files that inherit them.
     files = [
         line for line in cfg.text.splitlines() if line.endswith('.py') and os.path.isfile(line)
     ]
@@ -56,15 +56,16 @@ def origins(cfg: Config, data: str | None, dataset: str | None) -> dict[str, str
     with telling_data(data, dataset):
         for file in reversed(files):
             own = dict(values_of(read_config(file).to_dict()))
-            settled |= {key for key in own.keys() - settled if own[key] != wanted.get(key)}
-            found.update(dict.fromkeys(own.keys() & wanted.keys() - settled, os.path.relpath(file)))
-    return found
+            settled |= {key for key in own.keys() - settled if own[key] != final.get(key)}
+            keys = own.keys() & final.keys() - settled
+            sources.update(dict.fromkeys(keys, os.path.relpath(file)))
+    return sources
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Print."""
+    """Print the config."""
     args = parse_args(argv)
-    # After parsing: --help need not wait for torch.
+    # After parsing, because --help does not need torch.
     from mmengine.logging import MMLogger
 
     from mmact_ssl.engine.config_check import READ

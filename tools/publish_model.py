@@ -1,25 +1,23 @@
 """Publish a pre-trained backbone: ``python tools/publish_model.py work_dirs/x/epoch_9.pth zoo/x``.
 
 The file, ``zoo/x-<8 digits of sha256>.safetensors``, holds the student's weights and a card:
-network, transforms, data, licence, results. ``mmact_ssl.apis.load_model`` needs nothing else. In a
-folder with an ``index.json`` the model is entered there, and for the package's own ``zoo/`` in
-``model-index.yml`` and ``docs/model_zoo.md`` too.
+network, transforms, data, licence, results. ``mmact_ssl.apis.load_model`` needs nothing else. If
+the folder has an ``index.json``, the model is added to it.
 
     python tools/publish_model.py work_dirs/csvr_r3d_demo/epoch_16.pth zoo/csvr_r3d_demo --half \\
         --results results --licence 'Apache-2.0; trained on generated videos'
 
-A published file in place of the checkpoint is written anew: the same weights, with a card as this
-version writes it and the figures of ``--results`` that were measured with that file.
+A published file in place of the checkpoint is written again: the same weights, with a card of this
+version and the figures of ``--results`` that were measured with that file.
 
-``--format onnx`` writes the network with everything that makes its features, for onnxruntime, and
-the same card (docs/without_openmmlab.md); it is compared with torch. Give a checkpoint or a
-published file.
+``--format onnx`` writes the network with its pooling for onnxruntime, and the same card
+(docs/without_openmmlab.md), and compares it with torch. Give a checkpoint or a published file.
 
 ``--format pth`` writes the weights for stock mmaction2, which loads them without this package: as
 ``load_from`` of a config, or, with ``--strip-prefix``, as the ``pretrained`` of its backbone with
-``pretrained2d=False`` (there ResNet3d does not read ``init_cfg``). mmaction2 reads videos by
-decord, which gives other frames of some files; ``mmact_ssl.ReadVideo`` and
-``mmact_ssl.DecodeFrames`` in its pipelines give those of the training.
+``pretrained2d=False`` (there ResNet3d does not read ``init_cfg``). mmaction2's decord decodes some
+files differently; ``mmact_ssl.ReadVideo`` and ``mmact_ssl.DecodeFrames`` in its pipelines give the
+frames of the training.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,11 +48,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        'checkpoint', type=Path, help='checkpoint that tools/train.py wrote, or a published file'
+        'checkpoint', type=Path, help='checkpoint of tools/train.py, or a published file'
     )
-    parser.add_argument(
-        'output', type=Path, help='where to, ending in the name; the hash and the ending are added'
-    )
+    parser.add_argument('output', type=Path, help='FOLDER/NAME; hash and suffix are added')
     parser.add_argument(
         '--format', choices=('safetensors', 'onnx', 'pth'), help='safetensors by default'
     )
@@ -70,8 +66,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     card.add_argument(
         '--text-encoder',
         metavar='NAME',
-        help='config of configs/teachers/ that embedded the sentences of a C2VL pre-training, e.g. '
-        'minilm: the file is then searched by sentences too',
+        help='config in configs/teachers/ that embedded the sentences of a C2VL pre-training, e.g. '
+        'minilm, for search by sentences',
     )
     card.add_argument(
         '--half', action='store_true', help='store the weights as float16; of --format safetensors'
@@ -99,9 +95,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         args.format = 'pth' if args.strip_prefix or args.classifier else 'safetensors'
     elif args.format != 'pth' and (args.strip_prefix or args.classifier):
         parser.error('--strip-prefix and --classifier are of --format pth')
-    told = [name for name in CARD if getattr(args, name)]
-    if args.format == 'pth' and told:
-        options = ', '.join('--' + name.replace('_', '-') for name in told)
+    of_card = [name for name in CARD if getattr(args, name)]
+    if args.format == 'pth' and of_card:
+        options = ', '.join('--' + name.replace('_', '-') for name in of_card)
         parser.error(f'a .pth file has no card: drop {options}')
     if args.format == 'onnx' and (args.half or args.text_encoder):
         parser.error('an .onnx file holds float32 and no text encoder: drop --half, --text-encoder')
@@ -110,8 +106,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def publish_onnx(args: argparse.Namespace, saved: SavedRun) -> Path:
-    """Write the ONNX file of what :func:`publish` writes."""
-    from mmact_ssl.apis.model import load_file
+    """Publish to a temporary file, and export that to ONNX."""
+    from mmact_ssl.apis.load import load_file
     from mmact_ssl.apis.onnx_export import export_onnx
 
     output = args.output
@@ -121,7 +117,7 @@ def publish_onnx(args: argparse.Namespace, saved: SavedRun) -> Path:
 
 
 def publish(args: argparse.Namespace, saved: SavedRun) -> Path:
-    """Write the file with its card, and enter it where there is an index."""
+    """Write the file with its card, and add it to the folder's index, if any."""
     from mmact_ssl.apis.publish import (
         card_of_checkpoint,
         figures_of,
@@ -146,8 +142,8 @@ def publish(args: argparse.Namespace, saved: SavedRun) -> Path:
                 f'{saved.path}: is published, and keeps its weights and parts: give '
                 '--half, --downstream, --text-encoder and --adapters with its training checkpoint'
             )
-        told = dict(licence=args.licence, method=args.method, trained_on=args.trained_on)
-        changes = {'name': args.output.name, **{k: v for k, v in told.items() if v}}
+        fields = dict(licence=args.licence, method=args.method, trained_on=args.trained_on)
+        changes = {'name': args.output.name, **{k: v for k, v in fields.items() if v}}
         path = renew_model(saved, args.output.parent, own, args.variant, **changes)
         return enter(path, changes['name'])
     if args.adapters and not args.downstream:
@@ -161,22 +157,22 @@ def publish(args: argparse.Namespace, saved: SavedRun) -> Path:
         trained_on=args.trained_on or '',
     )
     if own and not figures_of(own, sha256, card, args.variant):
-        kinds = sorted({f'{one.label} ({one.backbone}, {one.protocol})' for one in own})
+        kinds = sorted({f'{r.label} ({r.backbone}, {r.protocol})' for r in own})
         raise ConfigError(
             f'{saved.path}: a card takes results of {card.backbone_name}, the variant '
             f'{args.variant!r}, without transfer, and there are {", ".join(kinds)}: give --variant '
             'or leave --results out'
         )
     if args.text_encoder:
-        projectors, told = text_part(saved, args.text_encoder)
-        weights, card = {**weights, **projectors}, replace(card, **told)
+        projectors, fields = text_part(saved, args.text_encoder)
+        weights, card = {**weights, **projectors}, replace(card, **fields)
     path = write_model(weights, args.output.parent, card, results, args.half, args.variant)
     return enter(path, card.name)
 
 
 def enter(path: Path, name: str) -> Path:
-    """Load a written file, as whoever receives it, and enter it where there is an index."""
-    from mmact_ssl.apis.model import load_file
+    """Check that a written file loads, and add it to the folder's index, if any."""
+    from mmact_ssl.apis.load import load_file
     from mmact_ssl.apis.zoo import INDEX, add_to_index
     from mmact_ssl.errors import CheckpointError
 
@@ -193,28 +189,26 @@ def enter(path: Path, name: str) -> Path:
 def backbone_weights(
     saved: SavedRun, strip_prefix: bool = False, adapters: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Take the backbone's weights of a training checkpoint.
+    """Copy the backbone's weights of a training checkpoint.
 
     Args:
         saved: A training checkpoint with ``state_dict`` keys ``backbone.*``.
         strip_prefix: Leave ``backbone.`` out of the keys.
-        adapters: Read these adapters too, and name all weights as :class:`AdaptedBackbone` does.
+        adapters: Include these adapters, with all keys as in :class:`AdaptedBackbone`.
     """
     from mmact_ssl.errors import CheckpointError
 
-    weights: Mapping[str, Any] = saved.weights
+    weights = _with_adapters(saved, adapters) if adapters else saved.weights
     prefix = 'backbone.'
-    if adapters:
-        weights = _with_adapters(saved, adapters)
-    # clone: a view would drag its whole storage into the file.
+    # clone: a view would save its whole storage.
     backbone = {
         key[len(prefix) if strip_prefix else 0 :]: value.detach().clone().contiguous()
         for key, value in weights.items()
         if key.startswith(prefix)
     }
     if not backbone:
-        found = sorted({key.split('.')[0] for key in weights}) or ['no weights']
-        raise CheckpointError(f'{saved.path}: no backbone.* to export, it holds {", ".join(found)}')
+        parts = sorted({key.split('.')[0] for key in weights}) or ['no weights']
+        raise CheckpointError(f'{saved.path}: no backbone.* to export, it holds {", ".join(parts)}')
     return backbone
 
 
@@ -225,18 +219,14 @@ def export_backbone(
     classifier: bool = False,
     adapters: Sequence[str] = (),
 ) -> Path:
-    """Write a ``.pth`` file with the first 8 digits of the file's sha256 in its name.
+    """Write ``<output>-<8 digits of sha256>.pth``, and return its path.
 
-    The same weights and config give the same bytes, so that the hash is the model's name.
+    The same weights and config give the same bytes.
 
     Args:
-        saved: As for :func:`backbone_weights`.
+        saved, strip_prefix, adapters: As in :func:`backbone_weights`.
         output: Path, with or without ``.pth``.
-        strip_prefix, adapters: As for :func:`backbone_weights`.
-        classifier: Write the classifier of joint training too.
-
-    Returns:
-        The written file.
+        classifier: Include the classifier of joint training.
     """
     import torch
 
@@ -275,18 +265,18 @@ def _with_adapters(saved: SavedRun, adapters: Sequence[str]) -> dict[str, Any]:
     from mmact_ssl.errors import CheckpointError
 
     weights = saved.weights
-    wanted = ('backbone.', *(f'adapters.{name}.' for name in adapters))
-    for prefix in wanted[1:]:
+    prefixes = ('backbone.', *(f'adapters.{name}.' for name in adapters))
+    for prefix in prefixes[1:]:
         if not any(key.startswith(prefix) for key in weights):
             known = sorted({key.split('.')[1] for key in weights if key.startswith('adapters.')})
             raise CheckpointError(f'{saved.path}: no {prefix}* to export, its adapters: {known}')
-    return {f'backbone.{key}': value for key, value in weights.items() if key.startswith(wanted)}
+    return {f'backbone.{key}': value for key, value in weights.items() if key.startswith(prefixes)}
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Export and say where."""
+    """Publish, and print the path."""
     args = parse_args(argv)
-    # After parsing: --help need not wait for torch.
+    # After parsing, because --help does not need torch.
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.saved_run import SavedRun
 

@@ -3,9 +3,9 @@
     python tools/setup_environment.py openmmlab
     mmact-ssl setup openmmlab
 
-They are installed without their declared requirements, of which two do not install on every Python
-and are never imported (chumpy, xtcocotools). The others follow, as wheels alone. No package that is
-installed moves: torch, mmcv and numpy stay what they are. Without any mmcv, mmcv-lite is installed.
+pip installs them without two declared requirements that are never imported and do not install on
+every Python (chumpy, xtcocotools), and only from wheels. Installed packages such as torch, mmcv and
+numpy stay at their versions. Without any mmcv, mmcv-lite is installed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ UNDECLARED = ('ftfy', 'regex', 'pycocotools')
 
 
 def installed(name: str) -> bool:
-    """Whether a distribution is installed."""
+    """True if a distribution is installed."""
     try:
         version(name)
     except PackageNotFoundError:
@@ -41,7 +41,7 @@ def installed(name: str) -> bool:
 
 
 def missing_requirements() -> list[str]:
-    """What :data:`PACKAGES` import and is not installed: of their metadata, and undeclared."""
+    """Requirements of :data:`PACKAGES`, declared or not, that are not installed."""
     from packaging.requirements import Requirement
 
     names = [Requirement(package).name for package in PACKAGES]
@@ -55,11 +55,7 @@ def missing_requirements() -> list[str]:
 
 
 def install_openmmlab(options: list[str]) -> None:
-    """Install :data:`PACKAGES` and what they import; ``options`` are passed to pip.
-
-    Raises:
-        subprocess.CalledProcessError: pip failed, and has printed why.
-    """
+    """Install :data:`PACKAGES` and their requirements; ``options`` are passed to pip."""
     pip = [sys.executable, '-m', 'pip', 'install', '--no-warn-conflicts', '--only-binary', ':all:']
     pip += options
     frozen = [f'{item.name}=={item.version}' for item in distributions()]
@@ -75,7 +71,7 @@ def install_openmmlab(options: list[str]) -> None:
 
 
 def main() -> None:
-    """Run pip for what the command line names."""
+    """Install the packages."""
     lines = (__doc__ or '').splitlines()
     parser = argparse.ArgumentParser(
         description=lines[0],

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""Test what a config describes: ``python tools/test.py CONFIG CHECKPOINT``.
+"""Test a model: ``python tools/test.py CONFIG CHECKPOINT``.
 
-Its options are those of every OpenMMLab project and a few more; see ``--help``.
+The options are those of every OpenMMLab project and a few more; see ``--help``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description='Test a model', formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='file, or a work dir, whose newest one is taken')
+    parser.add_argument('checkpoint', help='file, or a work dir for its newest checkpoint')
     parser.add_argument('--data', help='prepared folder, for a config that names no data set')
     parser.add_argument('--set', help='or a shipped set, for a config that takes one')
     parser.add_argument(
@@ -49,7 +49,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Read the config and lay the command line over it.
+    """Read the config and apply the command line.
 
     Raises:
         ConfigError: There is no such config, or ``--dump`` is not a ``.pkl`` file.
@@ -82,9 +82,9 @@ def main(
     argv: list[str] | None = None,
     more_metrics: Callable[[Runner, str], dict[str, float]] | None = None,
 ) -> None:
-    """Test, and write the result with more metrics of the runner and checkpoint, if any."""
+    """Test, and write the result with ``more_metrics`` of the runner and checkpoint, if any."""
     args = parse_args(argv)
-    # After parsing: --help need not wait for torch.
+    # After parsing, because --help does not need torch.
     from mmengine.dist import is_main_process
 
     from mmact_ssl.engine.config_check import building, check_config
@@ -104,7 +104,7 @@ def main(
         metrics = runner.test()
         if not args.out:
             return
-        # A failure writes nothing: half a result would pass for a whole one, in a study too.
+        # Compute all metrics before writing: a study would take half a result for a whole one.
         if more_metrics:
             metrics |= more_metrics(runner, args.checkpoint)
         if is_main_process():

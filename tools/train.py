@@ -1,4 +1,4 @@
-"""Train what a config describes: ``python tools/train.py configs/csvr_r3d_demo.py``.
+"""Train a model: ``python tools/train.py configs/csvr_r3d_demo.py``.
 
 The options are those of every OpenMMLab project; see ``--help``.
 """
@@ -39,7 +39,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--seed',
         type=int,
-        help="random seed in place of the config's; a resumed run keeps the one it began with",
+        help="random seed in place of the config's; a resumed run keeps its seed",
     )
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms')
     parser.add_argument(
@@ -55,7 +55,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Read the config and lay the command line over it.
+    """Read the config and apply the command line.
 
     Raises:
         ConfigError: There is no such config, or an option does not go with it or the machine.
@@ -85,7 +85,7 @@ def load_config(args: argparse.Namespace) -> Config:
 def main(argv: list[str] | None = None) -> None:
     """Train."""
     args = parse_args(argv)
-    # After parsing: --help need not wait for torch.
+    # After parsing, because --help does not need torch.
     from mmact_ssl.engine.config_check import building, check_config
     from mmact_ssl.engine.runner import PretrainRunner
     from mmact_ssl.errors import one_line_errors

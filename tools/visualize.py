@@ -1,15 +1,14 @@
 #!/usr/bin/env python
-"""Draw what a pre-trained model predicts on clips that it never saw.
+"""Draw the predictions of a pre-trained model on held-out clips.
 
     python tools/visualize.py configs/csvr_r3d_demo.py work_dirs/csvr_r3d_demo/epoch_16.pth
 
-writes ``overview.png`` (a row a clip: frames, poses, generated frames), ``poses.png`` (predicted,
-the teacher's and last observed poses over time), ``frames.png``
-(generated current and future frames below the real ones), ``parts.png`` (the student's part maps
-below the teacher's) and ``neighbors.png`` (which of some videos each teacher finds most like a
-clip, and which the student that it guides) for the tasks that the model has. Of part maps it prints
-how well they fit the teacher's, and those of the mirrored clip. With ``--animate`` poses and frames
-play, as ``.webp``. The pictures also go to TensorBoard or Weights & Biases:
+writes, for the tasks of the model, ``overview.png`` (a row a clip: frames, poses, generated
+frames), ``poses.png`` (predicted, the teacher's and last observed poses over time), ``frames.png``
+(generated frames below the real ones), ``parts.png`` (the student's part maps below the teacher's)
+and ``neighbors.png`` (the videos nearest to a clip by each teacher and by its student).
+``--animate`` writes poses and frames as ``.webp``. The pictures also go to TensorBoard or Weights &
+Biases:
 
     --cfg-options visualizer.vis_backends.0.type=TensorboardVisBackend
 
@@ -17,14 +16,14 @@ play, as ``.webp``. The pictures also go to TensorBoard or Weights & Biases:
         --set nwucla --clip-texts data/nwucla/targets/prompts.lmdb \
         --sentences data/nwucla/sentences_kinematic.json
 
-writes ``gallery.png``, the test clips that sentences find after a pre-training with sentences.
+writes ``gallery.png``, the test clips nearest to sentences, after a pre-training with sentences.
 
     python tools/visualize.py gallery MODEL my/videos --out gallery
     python tools/visualize.py embedding MODEL my/videos --out gallery
 
-write pages about your own clips, which any browser opens: ``index.html``, playing thumbnails with
-the nearest clips on click, and ``embedding.html``, a map of the features. MODEL is a published
-file or its name.
+write pages about your own clips, for any browser: ``index.html``, animated thumbnails with the
+nearest clips on click, and ``embedding.html``, a map of the features. MODEL is a published file or
+its name.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the pictures of a checkpoint have in common."""
-    parser.add_argument('--out', help='folder of the pictures, that of the checkpoint by default')
+    """Add the options of all pictures of a checkpoint."""
+    parser.add_argument('--out', help='folder of the pictures, by default that of the checkpoint')
     parser.add_argument('--seed', type=int, default=0, help='which clips to draw')
     parser.add_argument('--data', help='prepared folder, for a config that names no data set')
     parser.add_argument('--set', help='or a shipped set, for a config that takes one')
@@ -48,15 +47,15 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def parse_predictions(argv: list[str]) -> argparse.Namespace:
-    """Read the command line of the pictures of a pre-trained model."""
+    """Read the command line without a command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='config of the pre-training')
-    parser.add_argument('checkpoint', help='checkpoint that it wrote')
+    parser.add_argument('checkpoint', help='checkpoint of that training')
     parser.add_argument('--num-clips', type=int, default=4)
-    parser.add_argument('--animate', action='store_true', help='let poses and frames play')
-    parser.add_argument('--pool', type=int, default=64, help='videos that neighbors come from')
+    parser.add_argument('--animate', action='store_true', help='animate poses and frames')
+    parser.add_argument('--pool', type=int, default=64, help='videos to search for neighbors')
     add_common_arguments(parser)
     return parser.parse_args(argv)
 
@@ -76,7 +75,7 @@ def parse_text_gallery(argv: list[str]) -> argparse.Namespace:
 
 
 def page_parser(name: str) -> argparse.ArgumentParser:
-    """Arguments of all pages about one's own clips."""
+    """Make a parser with the arguments of all pages."""
     parser = argparse.ArgumentParser(prog=f'visualize.py {name}')
     parser.add_argument('model', help='name in the zoo, or path of a published file')
     parser.add_argument('clips', nargs='+', help='videos or skeleton files, or folders of them')
@@ -111,10 +110,10 @@ def parse_embedding(argv: list[str]) -> argparse.Namespace:
 def save(
     figures: dict[str, Any], args: argparse.Namespace, config: Config | None = None, step: int = 0
 ) -> None:
-    """Write figures by name into the folder of the command line, and print where.
+    """Write figures by name to the folder of the command line, and print their paths.
 
-    A list of figures becomes an animation. Figures also go to the config's visualizer, if that is
-    one that shows pictures elsewhere.
+    A list of figures becomes an animation. Figures also go to the config's visualizer, unless it is
+    the local one.
     """
     from mmengine.visualization import Visualizer
 
@@ -126,13 +125,13 @@ def save(
     for name, figure in figures.items():
         if isinstance(figure, list):
             path = folder / f'{name}.webp'
-            path.write_bytes(animate([rasterize(one) for one in figure]))
+            path.write_bytes(animate([rasterize(step) for step in figure]))
         else:
             path = folder / f'{name}.png'
             figure.savefig(path, dpi=130)
         print(path)
     backends = ((config or {}).get('visualizer') or {}).get('vis_backends') or ()
-    backends = [one for one in backends if not one['type'].endswith('LocalVisBackend')]
+    backends = [b for b in backends if not b['type'].endswith('LocalVisBackend')]
     if backends:
         shown = Visualizer(vis_backends=backends, save_dir=str(folder))
         for name, figure in figures.items():
@@ -142,7 +141,7 @@ def save(
 
 
 def draw_model(args: argparse.Namespace) -> None:
-    """Draw what a pre-trained model predicts."""
+    """Draw the predictions of a pre-trained model."""
     from mmengine.registry import init_default_scope
 
     from mmact_ssl.engine.launch import read_config
@@ -165,7 +164,7 @@ def draw_model(args: argparse.Namespace) -> None:
 
 
 def draw_text_gallery(args: argparse.Namespace) -> None:
-    """Draw the command ``text-gallery``."""
+    """Draw the picture of the command ``text-gallery``."""
     from mmact_ssl.engine.launch import read_config
     from mmact_ssl.evaluation.downstream import fit_lists, may_hold_out
     from mmact_ssl.saved_run import SavedRun
@@ -175,7 +174,7 @@ def draw_text_gallery(args: argparse.Namespace) -> None:
     config = read_config(args.config, args.cfg_options, args.data, args.set)
     student = SavedRun.read(args.checkpoint)
     fit_lists(config, splits=may_hold_out(config, [student]))
-    found = text_gallery(
+    gallery = text_gallery(
         config,
         student,
         args.clip_texts,
@@ -185,11 +184,11 @@ def draw_text_gallery(args: argparse.Namespace) -> None:
         frames=args.frames,
         seed=args.seed,
     )
-    save({'gallery': draw_gallery(*found)}, args, config)
+    save({'gallery': draw_gallery(*gallery)}, args, config)
 
 
 def make_pages(args: argparse.Namespace) -> Any:
-    """Index the clips of a page, or take up the index that is there."""
+    """Index the clips of a page; an existing index is extended."""
     from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
     from mmact_ssl.visualization.pages import ClipPages
 
@@ -226,11 +225,11 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> None:
     """Draw what the command line asks for."""
     argv = sys.argv[1:] if argv is None else argv
-    named = argv[:1] and argv[0] in COMMANDS
-    parse, draw = COMMANDS[argv[0]] if named else (parse_predictions, draw_model)
-    args = parse(argv[1:] if named else argv)
+    has_command = argv[:1] and argv[0] in COMMANDS
+    parse, draw = COMMANDS[argv[0]] if has_command else (parse_predictions, draw_model)
+    args = parse(argv[1:] if has_command else argv)
 
-    import mmact_ssl  # noqa: F401  (the fixes come before any model is imported)
+    import mmact_ssl  # noqa: F401  (its fixes come before any import of a model)
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():

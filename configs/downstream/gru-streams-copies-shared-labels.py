@@ -1,6 +1,5 @@
-# The same, for NW-UCLA, where a label counts for what every camera saw of the performance: with a
-# tenth of the labels 102 are drawn, and 183 to 196 clips have one. Not comparable with papers'
-# numbers.
+# The same, for NW-UCLA, where all cameras' clips of a performance share a label: a tenth of the
+# labels are 102, which 183 to 196 clips share. Not comparable with papers' numbers.
 _base_ = 'gru-streams-copies.py'
 
 backbone_name = 'gru-streams-copies-shared-labels'

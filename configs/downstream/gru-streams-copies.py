@@ -1,5 +1,5 @@
-# The GRUs over streams, with features averaged over six copies of a clip: as it is and turned by 30
-# degrees either way, each mirrored too. For frozen features; not comparable with papers' numbers.
+# The GRUs over streams, with features averaged over six copies of a clip: unchanged and rotated by
+# -30 and 30 degrees, each also mirrored. For frozen features; not comparable with papers' numbers.
 _base_ = 'gru-streams.py'
 
 backbone_name = 'gru-streams-copies'

@@ -1,5 +1,5 @@
 # The GRUs over streams in mmaction2's recognizer of skeletons: mean and maximum over a clip's
-# frames, a linear layer. The backbone pools as in pre-training, so that one frame is left.
+# frames, a linear layer. The backbone pools as in pre-training, to one frame.
 _base_ = [
     '../_base_/students/gru-streams.py',
     '../_base_/downstream/skeleton.py',
@@ -10,8 +10,8 @@ encoder = dict(_base_.encoder, pool='mean_max', **_base_.bodies)
 model = dict(
     backbone=dict(_base_.backbone, encoder=encoder), cls_head=dict(in_channels=768, dropout=0.5)
 )
-# Clips of 32 frames as joints, bones and motion, as in pre-training. Frozen features are taken
-# without augmentation; fine-tuning cuts, turns, shears and, where left and right are one, mirrors.
+# Clips of 32 frames as joints, bones and motion, as in pre-training. Frozen features have no
+# augmentation; fine-tuning crops, rotates, shears and, unless left and right differ, mirrors.
 resample = dict(type='mmact_ssl.ResampleFrames', num_frames=32)
 augment = [
     dict(type='mmact_ssl.TemporalCrop', area=(0.5, 1.0), num_frames=32),

@@ -13,8 +13,8 @@ pipeline = [_base_.normalize, _base_.pad, _base_.format_bodies, _base_.pack]
 train_dataloader = dict(dataset=dict(pipeline=pipeline))
 test_dataloader = dict(dataset=dict(pipeline=pipeline))
 # Fine-tuning, and training from scratch: Adam, learning rate 1e-3 for encoder and classifier alike,
-# a tenth of it after half of the training, as in MS2L's released code. There it takes 9,000 steps
-# with batches of 256; here steps and batch are for small sets (our choice).
+# a tenth of it after half of the training, as in MS2L's released code, which takes 9,000 steps with
+# batches of 256. Steps and batch size here are for small sets (our choice).
 optim_wrapper = dict(optimizer=dict(_delete_=True, type='Adam', lr=1e-3))
 train_cfg = dict(_delete_=True, type='mmact_ssl.StepsTrainLoop', max_iters=1500)
 param_scheduler = [dict(type='MultiStepLR', by_epoch=False, milestones=[750], gamma=0.1)]

@@ -1,4 +1,4 @@
-# What HCPG's tasks read: the feature map and all adapters, side by side, of a checkpoint that
+# Inputs of HCPG's tasks: the feature map and all adapters, concatenated, from a checkpoint that
 # tools/publish_model.py has written with --adapters appearance motion parsing. For frozen features.
 _base_ = 'r3d18-small.py'
 

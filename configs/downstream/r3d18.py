@@ -21,7 +21,7 @@ train_pipeline = [_base_.open_video, sample, _base_.decode, *augment, *_base_.pa
 test_pipeline = [_base_.open_video, sample_test, _base_.decode, *center_crop, *_base_.pack]
 train_dataloader = dict(
     num_workers=8,
-    # New workers would be seeded alike in each epoch, and draw the same crops again.
+    # New workers would get the same seeds in each epoch, and repeat the crops.
     persistent_workers=True,
     dataset=dict(pipeline=train_pipeline),
 )

@@ -10,7 +10,8 @@ model = dict(
     backbone=dict(_base_.backbone, layout=_base_.bodies.layout, network=network),
     cls_head=dict(in_channels=96, dropout=0.5),
 )
-# As gru-streams.py: frozen features without augmentation; fine-tuning cuts, turns, shears, mirrors.
+# As gru-streams.py: no augmentation of frozen features; fine-tuning crops, rotates, shears,
+# mirrors.
 resample = dict(type='mmact_ssl.ResampleFrames', num_frames=64)
 augment = [
     dict(type='mmact_ssl.TemporalCrop', area=(0.5, 1.0), num_frames=64),

@@ -10,7 +10,7 @@ model = dict(
     cls_head=dict(type='mmaction.TSNHead', in_channels=1280, dropout_ratio=0.3),
     data_preprocessor=_base_.normalization,
 )
-# Frozen features are the mean over a video's frames and, beside it, the deviation.
+# Frozen features are the mean and the standard deviation over a video's frames.
 feature_deviation = True
 crop = dict(type='mmaction.RandomResizedCrop', area_range=(0.4, 1.0))
 resize = dict(type='mmaction.Resize', scale=(112, 112), keep_ratio=False)

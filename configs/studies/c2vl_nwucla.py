@@ -1,4 +1,4 @@
-# C2VL on NW-UCLA: from hard targets to the full method rung by rung, together with MS2L's contrast,
+# C2VL on NW-UCLA: from hard targets to the full method step by step, together with MS2L's contrast,
 # and with wrong sentences. Random encoders and MS2L alone are in ms2l_nwucla.py.
 dataset = 'nwucla'
 seeds = (0, 1, 2)
@@ -14,7 +14,7 @@ evaluations = [
     dict(protocols='pretext', config='configs/c2vl_gru_nwucla.py'),
     *frozen,
     dict(by_text, cfg_options=[f'text_retrieval.texts={targets}/prompts.lmdb']),
-    # The last, so that without sentences about the classes nothing else is missing.
+    # Last, because it alone needs sentences about the classes.
     dict(
         protocols='zeroshot',
         **downstream,
@@ -34,7 +34,7 @@ ladder = {
     'cross-consistency': [constant],
 }
 rungs = [dict(c2vl, variant=name, cfg_options=options) for name, options in ladder.items()]
-# One seed: joints, bones and motion each meet the sentences by projectors of their own.
+# One seed: separate projectors of joints, bones and motion.
 per_stream = [
     dict(
         c2vl,
@@ -44,7 +44,7 @@ per_stream = [
     )
     for name, options in (('hard-', ladder['hard']), ('', []))
 ]
-# A part of the training clips exchanged their sentences; with 20 % one seed.
+# Some training clips with exchanged sentences; with 20 % one seed.
 wrong = 'train_dataloader.dataset.target_caches.prompt=prompts_shuffled'
 shuffled = [
     dict(

@@ -1,4 +1,4 @@
-# C2VL on the skeletons of UTD-MHAD, rung by rung as on NW-UCLA. Random encoders and MS2L alone are
+# C2VL on the skeletons of UTD-MHAD, step by step as on NW-UCLA. Random encoders and MS2L alone are
 # in ms2l_utdmhad.py.
 _base_ = 'c2vl_nwucla.py'
 

@@ -1,4 +1,4 @@
-# CSVR on the demo world (synthetic): what each branch gives, against a random encoder.
+# CSVR on the demo world (synthetic): the effect of each branch, against a random encoder.
 _base_ = 'csvr_jhmdb.py'
 
 dataset = 'demo'

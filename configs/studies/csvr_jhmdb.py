@@ -1,4 +1,4 @@
-# CSVR on JHMDB: what each branch gives, against a random encoder and supervised training.
+# CSVR on JHMDB: the effect of each branch, against a random encoder and supervised training.
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
@@ -13,7 +13,7 @@ random = dict(method='Random init', evaluations=[frozen, few_labels])
 csvr = dict(method='CSVR', pretrain=pretrain, evaluations=[pretext, frozen, few_labels])
 # Fine-tuning a random encoder is supervised training from scratch.
 supervised = dict(method='Random init', evaluations=[finetune], seeds=(0,))
-# One seed: these cost as much as a whole CSVR run each.
+# One seed: each costs as much as a whole CSVR run.
 tasks = {name: [f'model.heads.{name}=None'] for name in ('pose', 'context', 'current', 'future')}
 gan = [f'model.heads.{name}.adversarial=None' for name in ('pose', 'current', 'future')]
 without = [

@@ -1,4 +1,4 @@
-# DTG-Net on JHMDB: what teachers give, alone and together, and joint training against plain
+# DTG-Net on JHMDB: the teachers, alone and together, and joint training against plain
 # supervised training.
 dataset = 'jhmdb'
 seeds = (0, 1, 2)

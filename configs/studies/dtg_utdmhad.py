@@ -1,4 +1,4 @@
-# DTG-Net on UTD-MHAD: what the sensor's poses give beside the contrast of student with student.
+# DTG-Net on UTD-MHAD: the effect of the sensor's poses beside the contrast of student with student.
 _base_ = 'dtg_jhmdb.py'
 
 dataset = 'utdmhad'

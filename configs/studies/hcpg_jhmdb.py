@@ -6,7 +6,7 @@ seeds = (0, 1, 2)
 pretrain = 'configs/hcpg_r3d_{dataset}.py'
 downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
 frozen = dict(protocols='linear,knn,retrieval', **downstream)
-# With the conflict of the tasks' gradients, which is logged during the training too.
+# With the conflict of the tasks' gradients, which the training logs, too.
 conflict = 'tools/research/gradient_conflict.py'
 pretext = dict(protocols='pretext', config=pretrain, program=conflict)
 hooks = [
@@ -31,7 +31,7 @@ tasks = [
     dict(alone, variant='contrast-alone', cfg_options=no_parsing),
     dict(alone, variant='parsing-alone', cfg_options=[*no_contrast, 'model.encode=[clip]']),
 ]
-# One seed: balancers that weigh the tasks or fix their gradients.
+# One seed: balancers that weight the tasks or change their gradients.
 balancers = [
     dict(
         alone,

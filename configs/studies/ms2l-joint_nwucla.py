@@ -1,6 +1,6 @@
 # Joint and moving strategies on NW-UCLA against the same loop without pretext tasks, with a tenth
-# of the labels and with all: beside MS2L's three tasks, beside the contrast of two views, and
-# beside that of two cameras, where a label counts for what both saw.
+# of the labels and with all: with MS2L's three tasks, with the contrast of two views, and with that
+# of two cameras, whose clips of a performance share a label.
 dataset = 'nwucla'
 seeds = (0, 1, 2, 3, 4)
 

@@ -20,13 +20,13 @@ def evaluations(encoder, frozen_protocols, few_labels='linear'):
 
 published = evaluations('gru', 'linear,linear-adam,knn,retrieval')
 streams = evaluations('gru-streams', 'linear,lda,knn,retrieval', 'linear,lda')
-# The same students, each clip read as six turned and mirrored copies.
+# The same students, with six rotated and mirrored copies of each clip.
 averaged = dict(config='configs/downstream/gru-streams-copies.py', set=dataset)
 copies = [
     dict(protocols='linear,lda,knn', **averaged, variant='copies'),
     dict(protocols='linear,lda', **averaged, variant='copies', label_fraction=0.1),
 ]
-# A label counts for what both cameras saw.
+# Both cameras' clips of a performance share a label.
 shared_labels = dict(
     protocols='linear,lda',
     config='configs/downstream/gru-streams-copies-shared-labels.py',
@@ -34,7 +34,7 @@ shared_labels = dict(
     variant='copies-shared-labels',
     label_fraction=0.1,
 )
-# The fine-tuned network read in the same way, alone and beside the student that it started from.
+# Frozen features of the fine-tuned network, alone and concatenated with those of its start.
 alone = dict(protocols='lda', **averaged, variant='copies-fine-tuned', finetuned=True)
 beside = dict(alone, variant='copies-fine-tuned-beside-start', beside_start=True)
 from_scratch = dict(alone, method='From scratch', variant='copies')
@@ -77,7 +77,7 @@ runs = [
     ),
     dict(method='Random init', evaluations=published),
 ]
-# One seed: these cost as much as a whole run each.
+# One seed: each costs as much as a whole run.
 runs += [
     dict(
         method='MS2L',

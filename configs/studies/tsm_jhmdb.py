@@ -55,14 +55,14 @@ joint_training = [
     )
     for fraction in (0.1, 1.0)
 ]
-# The same loop without guidance: what the labels alone give by this recipe.
+# The same training without guidance, by labels alone.
 supervised = dict(
     method='Supervised TSM',
     pretrain=joint,
     cfg_options=[f'model.heads.{task}=None' for task in ('guidance', 'frames')],
     evaluations=[dict(protocols='joint', **downstream)],
 )
-# The frozen network without the shift, which it was not trained with.
+# The frozen network without the shift, as in its own training.
 unshifted = dict(
     method='ImageNet start',
     variant='no-shift',
@@ -72,7 +72,7 @@ unshifted = dict(
     ],
     seeds=(0,),
 )
-# On larger frames, as squares of so many pixels; from caches that were extracted so.
+# On larger frames, by their side in pixels, with caches extracted for them.
 larger = []
 for pixels, caches in ((160, 'every-4-int8'), (224, 'every-4')):
     config = f'configs/downstream/tsm-lite0-{pixels}.py'

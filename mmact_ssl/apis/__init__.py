@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 
 __all__ = ['FeatureInferencer', 'RetrievalInferencer', 'embed', 'list_models', 'load_model']
-# Imported when they are asked for: they need the networks, which listing does without.
+# Imported on first use: these need the networks, and list_models does not.
 _LATER = {
     'FeatureInferencer': 'feature_inferencer',
     'RetrievalInferencer': 'retrieval_inferencer',
@@ -36,12 +36,12 @@ def load_model(name: str | os.PathLike[str]) -> PretrainedModel:
     """Load a pre-trained backbone with its preprocessing, by name or from a published file.
 
     Args:
-        name: One of :func:`list_models`, downloaded where it does not come with the package; or
-            the path of a ``.safetensors`` or ``.onnx`` file of tools/publish_model.py.
+        name: One of :func:`list_models`, downloaded if it does not come with the package; or the
+            path of a ``.safetensors`` or ``.onnx`` file of tools/publish_model.py.
 
     Raises:
         CheckpointError: There is no such model, or the file is damaged or refused.
     """
-    from mmact_ssl.apis.model import load_file  # the networks, which listing does without
+    from mmact_ssl.apis.load import load_file
 
     return load_file(*find_model(name))

@@ -1,8 +1,8 @@
-"""The card of a published model: what it is, how it reads its input, where it comes from.
+"""The card of a published model: its network, its preprocessing, its origin and its results.
 
-A published file is a safetensors file of a backbone's weights, ``backbone.*``, with its card as
-JSON in the file's own metadata; beside them may lie what reads sentences, ``heads.prompts.*``.
-Whoever receives it needs nothing else to build the network. An ONNX file has the same card.
+A published file is a safetensors file with a backbone's weights, ``backbone.*``, and the card as
+JSON in its metadata; it may also hold the projectors of sentences, ``heads.prompts.*``. Building
+the network needs nothing else. An ONNX file has the same card.
 """
 
 from __future__ import annotations
@@ -30,37 +30,37 @@ NAME = re.compile(r'\w[\w.+-]{0,99}')
 
 @dataclass(frozen=True)
 class Card:
-    """Card of a published file: its network, its data, its results.
+    """Card of a published file.
 
-    Parts are dicts of plain values as a config writes them, ``type`` with its scope, and name no
-    file. What :mod:`mmact_ssl.part_checks` refuses is not a card.
+    Parts are dicts of plain values as in a config, with the scope in ``type``, and name no file.
+    :mod:`mmact_ssl.part_checks` refuses anything else.
 
     Attributes:
-        name: Of the model, e.g. ``csvr_r3d_demo``.
+        name: Name of the model, e.g. ``csvr_r3d_demo``.
         kind: ``'video'`` or ``'skeleton'``.
         method: Row of the tables, e.g. ``'CSVR'``.
-        config: Name of the config that trained it, without ``.py``.
-        trained_on: The data that it was trained on, in words.
-        licence: Of the weights, as the training data allows.
+        config: Name of the training config, without ``.py``.
+        trained_on: The training data, in words.
+        licence: Licence of the weights, as the training data allows.
         backbone_name, backbone: Name of the network, and the part.
-        preprocessor: The part that normalizes a batch.
-        pipeline: The transforms that make a sample of a clip for evaluation, without augmentation.
+        preprocessor: Part that normalizes a batch.
+        pipeline: Transforms that turn a clip into a sample, without augmentation.
         feature_dim: Length C of a feature.
-        pooling: The part that pools a map of skeletons; None: the mean over positions.
-        deviation: Features are the mean over a video's clips and, beside it, the deviation.
-        layout, num_persons: Of skeletons: a key of LAYOUTS, and persons a clip; '' and 0 of videos.
-        text_encoder: Name of the config of ``configs/teachers/`` whose sentences the file's two
-            projectors, ``heads.prompts.*``, compare with skeletons; '' of a backbone alone.
-        text_fingerprint: Of that teacher's config and weights; '' if the training did not say it.
+        pooling: Part that pools a map of skeletons; None: the mean over positions.
+        deviation: True if features are the mean and the standard deviation over a video's clips.
+        layout, num_persons: For skeletons a key of LAYOUTS, and persons a clip; else '' and 0.
+        text_encoder: Name of the config in ``configs/teachers/`` whose sentences the file's two
+            projectors, ``heads.prompts.*``, compare with skeletons; '' for a bare backbone.
+        text_fingerprint: Fingerprint of that teacher's config and weights; '' if not recorded.
         results: One dict a figure: ``name`` as in the tables, ``protocol``, ``metric``, ``value``
             in 0..1, ``label_fraction``, ``seed``, ``dataset``, ``synthetic``, ``config``,
-            ``test_clips`` (0 if not known), ``weights``: measured with those of the 'checkpoint' or
-            of the 'file', ``version`` of the measurement (1 in early cards).
-        dataset_name: Of the set that it was trained on, as its config gives it; '' in early cards.
-        labels_read: Of a training that read labels: which, see :class:`LabelsRead`.
-        source_sha256: Of the training checkpoint.
-        precision: In which the weights are stored, ``'float32'`` or ``'float16'``.
-        version: Of the package that has written it.
+            ``test_clips`` (0 if unknown), ``weights`` (those of the 'checkpoint' or of the 'file'
+            were measured), ``version`` of the measurement (1 in early cards).
+        dataset_name: ``dataset_name`` of the training config; '' in early cards.
+        labels_read: Labels read in training, see :class:`LabelsRead`; None for none.
+        source_sha256: Hash of the training checkpoint.
+        precision: Type of the stored weights, ``'float32'`` or ``'float16'``.
+        version: Version of the package that wrote the card.
     """
 
     name: str
@@ -91,8 +91,9 @@ class Card:
     def clip(self) -> dict[str, Any]:
         """Arguments of the transform that picks frames: ``clip_len``, ``num_frames``, ..."""
         keys = ('clip_len', 'num_clips', 'frame_interval', 'num_frames')
-        found = [step for step in self.pipeline if any(key in step for key in keys)]
-        return {key: found[0][key] for key in keys if found and key in found[0]}
+        picks = (step for step in self.pipeline if any(key in step for key in keys))
+        first = next(picks, {})
+        return {key: first[key] for key in keys if key in first}
 
     def to_json(self) -> str:
         """Write the card; the same card gives the same text."""
@@ -122,24 +123,28 @@ def require_published(path: str) -> None:
     """Raise CheckpointError for a folder or a training checkpoint."""
     if os.path.isdir(path) or path.endswith('.pth'):
         raise CheckpointError(
-            f'{path}: is no published .safetensors or .onnx file: make one of a training '
+            f'{path}: is not a published .safetensors or .onnx file: make one of a training '
             'checkpoint by tools/publish_model.py, without --format pth'
         )
 
 
 def card_from(values: Any) -> Card:
-    """Make a card of what a file says; ValueError for what no card says."""
+    """Make a card of the values in a file's metadata.
+
+    Raises:
+        ValueError: The values are not those of a card.
+    """
     if values is None:
-        raise ValueError('it has no card, so that its network is not known')
+        raise ValueError('it has no card, so its network is unknown')
     if not isinstance(values, dict):
         raise ValueError('its card is not a table')
     known = {item.name: item for item in fields(Card)}
     if unknown := sorted(set(values) - set(known)):
-        raise ValueError(f'its card says {unknown[0]!r}, which this version does not know')
+        raise ValueError(f'its card has {unknown[0]!r}, which this version does not know')
     for name, item in known.items():
         if name not in values:
             if item.default is MISSING and item.default_factory is MISSING:
-                raise ValueError(f'its card does not say {name!r}')
+                raise ValueError(f'its card lacks {name!r}')
             continue
         kinds = _KINDS[str(item.type)]
         if type(values[name]) not in kinds:
@@ -174,7 +179,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 
 
 def known_method(student: SavedRun) -> str:
-    """Method on a published file's card, or name of the config of a pre-training; '' elsewhere."""
+    """Method on a published file's card, or name of a pre-training's config; '' for others."""
     if student.card is not None:
         with suppress(ValueError):
             return card_from(student.card).method
@@ -184,14 +189,14 @@ def known_method(student: SavedRun) -> str:
 
 
 def by_own_reader(step: Any) -> Any:
-    """Replace a decoder of mmaction2, as early cards name one: they give other frames."""
+    """Replace mmaction2's decoders in early cards, which give other frames."""
     name = str(step.get('type', '')) if isinstance(step, dict) else ''
     replaced = DECODERS.fullmatch(name)
     return dict(type=OWN_READER[replaced[1]]) if replaced else with_tuples(step)
 
 
 def _check_values(value: Any) -> None:
-    """Refuse text that a terminal would obey, and text without end."""
+    """Reject control characters and overlong text."""
     if isinstance(value, dict):
         for item in value.items():
             _check_values(list(item))

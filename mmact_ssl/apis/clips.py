@@ -29,10 +29,10 @@ class Clip:
     """A video or a skeleton clip that is not read yet.
 
     Attributes:
-        name: Of the clip; of one folder's the path from there, with ``/``.
-        read: Reads it into what a pipeline begins with; almost any error of a damaged file.
-        path: Absolute, of its file, with its own name behind it where a file holds several; '' of
-            arrays in memory.
+        name: Name of the clip; inside a folder the path from there, with ``/``.
+        read: Reads the input of a pipeline; a damaged file may raise any error.
+        path: Absolute path of its file, followed by the clip's name if the file holds several; ''
+            for arrays in memory.
     """
 
     name: str
@@ -44,14 +44,14 @@ Input = Union[str, os.PathLike, np.ndarray, Clip]
 
 
 def find_clips(inputs: Input | Sequence[Input], kind: str, layout: str = '') -> list[Clip]:
-    """List the clips of an input, in order; those of a folder by name.
+    """List the clips of an input in order, those of a folder by name.
 
     Args:
         inputs: Path of a video, of an ``.npz`` or ``.npy`` with skeletons, of a folder of these, or
             of a prepared skeleton folder; frames, uint8 ``(T, H, W, 3)`` RGB; a skeleton, float
             ``(M, T, V, C)``; a clip; or a list of any of these.
-        kind: What the model reads, ``'video'`` or ``'skeleton'``.
-        layout: Key of LAYOUTS, of the skeletons in arrays.
+        kind: Kind of the model's input, ``'video'`` or ``'skeleton'``.
+        layout: Layout of the skeletons in arrays, a key of LAYOUTS.
 
     Raises:
         DataError: An input cannot be a clip, or a folder holds none.
@@ -72,7 +72,7 @@ def find_clips(inputs: Input | Sequence[Input], kind: str, layout: str = '') -> 
 def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
     if not path.is_dir():
         return _from_file(path, path.as_posix(), kind, layout)
-    before = '' if alone else f'{path.as_posix()}/'  # two folders may hold the same names
+    before = '' if alone else f'{path.as_posix()}/'  # folders may share names
     if (path / META).is_file() and kind == 'skeleton':
         folder = open_skeleton_folder(path, FIX)
         if folder.layout != layout:
@@ -129,7 +129,7 @@ def _absolute(path: Path) -> str:
 
 
 def _clip_names(path: Path) -> list[str] | None:
-    """Names in a file of many clips; None for one clip, or where reading it will tell why not."""
+    """Names in a file of many clips; None for a single clip or a damaged file."""
     try:
         with open_archive(path, FIX), np.load(path, allow_pickle=False) as table:
             if not {'keypoints', 'lengths'} <= set(table.files):
@@ -160,9 +160,9 @@ def _from_table(
 
 @lru_cache(maxsize=1)
 def _table(path: str, version: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Joined clips of the last file that was read, and where each begins and ends.
+    """Concatenated clips of the last file, and their ends.
 
-    The version tells the file from one that was written in its place.
+    ``version`` changes when the file is replaced.
     """
     with reading(path, FIX):
         table = read_arrays(path, FIX)
@@ -183,11 +183,11 @@ def _from_array_file(path: Path, kind: str, layout: str) -> dict[str, Any]:
 
 
 def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[str, Any]:
-    """Frames or a skeleton, by what the model reads; DataError if the array is something else."""
+    """Make a sample of frames or of a skeleton; DataError if the array is something else."""
     shape = list(array.shape)
     if kind == 'video':
         if array.dtype != np.uint8 or array.ndim != 4 or shape[-1] != 3:
-            raise DataError(f'{name}: {array.dtype} {shape} are no frames, uint8 [T, H, W, 3] RGB')
+            raise DataError(f'{name}: {array.dtype} {shape} are not frames, uint8 [T, H, W, 3] RGB')
         return {**_results(name, 'RGB'), 'array': array, 'total_frames': len(array)}
     try:
         clip, dropped = usable_clip(array, layout)
@@ -195,13 +195,13 @@ def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[st
         raise DataError(f'{name}: {error}') from None
     if any(dropped.values()):
         counts = ', '.join(f'{count} {reason}' for reason, count in dropped.items() if count)
-        print_log(f'{name}: frames are taken out ({counts})', 'current', logging.WARNING)
+        print_log(f'{name}: frames are dropped ({counts})', 'current', logging.WARNING)
     return _skeleton(clip, name, layout)
 
 
 def _skeleton(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:
-    """Sample of a clip ``(M, T, V, C)``, as SkeletonDataset makes it."""
-    # A copy, since transforms change it.
+    """Sample of a clip ``(M, T, V, C)``, as in SkeletonDataset."""
+    # A copy, because transforms change it.
     keypoint = np.array(keypoint, np.float32, order='C')
     return {
         **_results(name, 'Pose'),
@@ -213,5 +213,5 @@ def _skeleton(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:
 
 
 def _results(name: str, modality: str) -> dict[str, Any]:
-    """Sample without a label, as mmaction2's data sets make it."""
+    """Sample without a label, as in mmaction2's data sets."""
     return {'filename': name, 'label': -1, 'start_index': 0, 'modality': modality}

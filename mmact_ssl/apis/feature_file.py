@@ -1,4 +1,4 @@
-"""Files of features: npz, written at the end, and Parquet, written clip by clip."""
+"""Feature files: npz, written at the end, and Parquet, written in groups of rows."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import numpy as np
 from mmact_ssl.errors import ConfigError, import_extra
 from mmact_ssl.files import writing_whole
 
-GROUP = 1000  # rows of a row group, at least
+GROUP = 1000  # smallest number of rows in a group
 
 
 def feature_arrays(
     names: Sequence[str], features: np.ndarray, spans: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """Arrays of a file: names ``(N,)``, features ``(N, C)``, and of spans ``(N, 2)`` both ends."""
+    """Columns of a file: ``names``, ``features``, and with spans ``(N, 2)`` their ends."""
     arrays = {'names': np.array(names, str), 'features': features.astype(np.float32)}
     return arrays if spans is None else {**arrays, 'starts': spans[:, 0], 'stops': spans[:, 1]}
 
 
 class FeatureWriter:
-    """Writes the features of clips to a file; ``finish`` makes it whole.
+    """Writes the features of clips to a file; ``finish`` completes it.
 
     Args:
-        path: Ends in ``.npz``, all rows of which are held until the end, or in ``.parquet``.
-        model: Hash of the model's file: an array of npz, of Parquet in its schema's metadata.
+        path: Ends in ``.npz``, whose rows stay in memory until the end, or in ``.parquet``.
+        model: Hash of the model's file, stored as an array or in the schema's metadata.
         windows: Also write ``starts`` and ``stops``.
 
     Raises:
@@ -67,7 +67,7 @@ class FeatureWriter:
         self.table_writer.write_table(table)
 
     def finish(self) -> None:
-        """Write what is held."""
+        """Write the remaining rows."""
         if not self.parquet:
             np.savez(self.path, model=np.array(self.model), **self._take_held())
             return
@@ -78,7 +78,7 @@ class FeatureWriter:
 
 @contextmanager
 def open_feature_file(path: Path, model: str, windows: bool) -> Iterator[FeatureWriter]:
-    """Open a file whose ending is ``.npz`` or ``.parquet``; it is there once all is written."""
+    """Open a ``.npz`` or ``.parquet`` file, which appears at its path when it is complete."""
     if path.suffix not in ('.npz', '.parquet'):
         raise ConfigError(f'{path}: features are written as .npz or .parquet')
     with writing_whole(path) as part:

@@ -1,4 +1,4 @@
-"""Features of many clips in one folder, which grows, is searched in pieces and knows its model."""
+"""A searchable folder with the features of many clips, to which clips can be added."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.files import read_arrays, read_json, reading, write_atomically
 
 FORMAT = 2  # 1 was one SQLite file
-CHUNK = 4096  # rows that are searched at once
+CHUNK = 4096  # rows searched at a time
 COLUMNS = 'names', 'starts', 'stops'
 FIX = 'delete it and add the clips again'
 
 
 class Window(NamedTuple):
-    """A row of an index: a clip, or a part of it, in the unit that the index was made in."""
+    """A row of an index: a clip or a part of it, in the index's unit."""
 
     name: str
     start: float
@@ -35,27 +35,26 @@ class Window(NamedTuple):
 class FeatureIndex:
     """A folder of numbered npz files, each with the float32 features of some clips.
 
-    Several processes may read and add at the same time. A clip is stored once: a file gets the next
-    number when it is whole, and holds no clip of the files before it. Somebody else's folder is
-    data: npz files are never unpickled.
+    Several processes may read and add at the same time. A clip is stored once: a complete file gets
+    the next number, and holds no clip of the files before it. Files are never unpickled.
 
     Args:
-        path: Folder; made where it is missing.
-        meta: What every row depends on, ``model`` among it: an index with other values is refused.
+        path: Folder; a missing one is made.
+        meta: Settings of all rows, such as ``model``; an index with other values is refused.
 
     Raises:
-        DataError: The folder is damaged, no index, or of another model or other windows.
+        DataError: The folder is damaged, not an index, or has another model or other windows.
     """
 
     def __init__(self, path: str | Path, meta: dict[str, Any]) -> None:
         self.path = Path(path)
         if self.path.is_file():
             raise DataError(f'{self.path}: is a file, and an index is a folder: {FIX}')
-        head, wanted = self.path / 'index.json', {'format': FORMAT, **meta}
+        head, settings = self.path / 'index.json', {'format': FORMAT, **meta}
         if not head.is_file():
-            write_atomically(head, json.dumps(wanted))
+            write_atomically(head, json.dumps(settings))
         stored = read_json(head, FIX, dict)
-        for key, value in wanted.items():
+        for key, value in settings.items():
             if stored.get(key) != value:
                 raise DataError(
                     f'{self.path}: its {key} is {stored.get(key)}, now {value}: its features '
@@ -79,19 +78,13 @@ class FeatureIndex:
         """Features of a file, float32 ``(n, C)``."""
         file = self._file(number)
         features = read_arrays(file, FIX, ['features'])['features']
-        if (
-            features.dtype != np.float32
-            or features.ndim != 2
-            or len(features) != self._count(number)
-        ):
+        rows = self._ends[number] - (self._ends[number - 1] if number else 0)
+        if features.dtype != np.float32 or features.ndim != 2 or len(features) != rows:
             raise DataError(f'{file}: not the features of its clips: {FIX}')
         return features
 
-    def _count(self, number: int) -> int:
-        return self._ends[number] - (self._ends[number - 1] if number else 0)
-
     def _refresh(self) -> None:
-        """Take up the files that were added since the last call."""
+        """Read the names in files that were added since the last call."""
         while self._file(number := len(self._ends)).is_file():
             windows = self._windows(number)
             self._names |= {window.name for window in windows}
@@ -106,19 +99,18 @@ class FeatureIndex:
         return name in self._names
 
     def add(self, windows: Sequence[Window], features: np.ndarray) -> set[str]:
-        """Append rows, float32 ``(N, C)``, all or none, and return the names of their clips.
+        """Append rows, float32 ``(N, C)``, all or none, and return the names of the added clips.
 
-        The rows of a clip come in one call. Those of a clip that another process has added
-        meanwhile are left out.
+        Pass all rows of a clip in one call. Clips that another process has added are left out.
         """
         while True:
             self._refresh()
             new = {window.name for window in windows} - self._names
             if not new:
                 return new
-            kept = [row for row, window in enumerate(windows) if window.name in new]
-            names, *spans = zip(*(windows[row] for row in kept))
-            arrays = feature_arrays(names, np.asarray(features)[kept], np.array(spans, float).T)
+            rows = [row for row, window in enumerate(windows) if window.name in new]
+            names, *spans = zip(*(windows[row] for row in rows))
+            arrays = feature_arrays(names, np.asarray(features)[rows], np.array(spans, float).T)
             part = self.path / f'.{uuid.uuid4().hex}.npz'
             try:
                 np.savez(part, **arrays)
@@ -142,7 +134,7 @@ class FeatureIndex:
                 held = []
 
     def windows(self, rows: Sequence[int] | None = None) -> list[Window]:
-        """The clips of rows, all if none are named."""
+        """Windows of the given rows; None: of all rows."""
         self._refresh()
         if rows is None:
             return [window for n in range(len(self._ends)) for window in self._windows(n)]
@@ -156,12 +148,12 @@ class FeatureIndex:
         top: int,
         project: Callable[[np.ndarray], np.ndarray] = normalize,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Find the rows most similar to each query by the cosine; of equal ones the first.
+        """Find the rows most similar to each query by cosine; ties go to the first rows.
 
         Args:
-            queries: float ``(Q, C)``, unit rows of the space that ``project`` leads to.
-            top: Rows of each; at most all.
-            project: Of features ``(N, C')`` to unit rows ``(N, C)``.
+            queries: float ``(Q, C)``, unit rows in the space of ``project``.
+            top: Number of rows for each query.
+            project: Maps features ``(N, C')`` to unit rows ``(N, C)``.
 
         Returns:
             Cosines ``(Q, k)``, descending, and rows int64 ``(Q, k)``.

@@ -1,4 +1,4 @@
-"""Features of videos and skeletons, from a published model and nothing else."""
+"""Features of videos and skeletons from a published model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mmact_ssl.targets.run_teachers import BLOCK_BYTES
 
 FIX = 'repair it or leave it out'
 UNITS = ('seconds', 'frames')
-MOMENT = 1e-6  # to which times are rounded, in seconds or frames
+MOMENT = 1e-6  # rounding of times, in seconds or frames
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Embedded:
     """The features of one clip.
 
     Attributes:
-        name: Of the clip.
-        spans: float64 ``(W, 2)``: where each window begins and ends, in the unit that was asked
-            for; in frames if the clip is not cut and its seconds are not known.
+        name: Name of the clip.
+        spans: float64 ``(W, 2)``, start and end of each window in the requested unit; in frames if
+            the clip is not cut and its seconds are unknown.
         values: float32 ``(W, C)``.
     """
 
@@ -50,9 +50,9 @@ class Embedded:
 
 
 class Row(NamedTuple):
-    """One window of a clip: before the network its sample, after it its feature."""
+    """One window of a clip; its content is a sample or, after the network, a feature."""
 
-    number: int  # of the clip
+    number: int  # position of the clip
     span: tuple[float, float]
     content: Any
 
@@ -64,7 +64,7 @@ class FeatureInferencer(BaseInferencer):
 
     Args:
         model: Name in the zoo, path of a published file, or a loaded model.
-        device: Of the network; a GPU where there is one. An ONNX file runs on the CPU.
+        device: Device of the network, by default a GPU if there is one. ONNX files run on the CPU.
         show_progress: Show a bar over the clips.
     """
 
@@ -72,7 +72,7 @@ class FeatureInferencer(BaseInferencer):
         self, model: str | PretrainedModel, device: str | None = None, show_progress: bool = True
     ) -> None:
         self.pretrained = load_model(model) if isinstance(model, str) else model
-        self.broken: dict[str, str] = {}  # reason by clip, of the last call
+        self.broken: dict[str, str] = {}  # reason by clip, in the last call
         device = find_device(device or self.pretrained.default_device)
         super().__init__(ConfigDict(), device=device, scope='mmaction', show_progress=show_progress)
 
@@ -86,19 +86,18 @@ class FeatureInferencer(BaseInferencer):
         return_windows: bool = False,
         out: str | Path | None = None,
     ) -> dict[str, Any]:
-        """Embed clips; what cannot be read is left out, counted and named.
+        """Embed clips; unreadable ones are left out, counted and named.
 
         Args:
             inputs: See :func:`mmact_ssl.apis.clips.find_clips`.
-            batch_size: Windows at once.
-            window, stride: Cut each clip into windows of this length, the last one flush with its
-                end, as far apart as ``stride`` says, ``window`` by default. None: the clips that
-                the model is evaluated on, spread over the whole clip.
-            unit: ``'seconds'`` or ``'frames'``, of both; arrays have no seconds, and cannot be cut
-                by them.
-            return_windows: A row for each window, not the mean over them.
-            out: ``.npz`` or ``.parquet`` to write; then rows go there clip by clip, with the same
-                names, and what is left out to ``<out>.broken.txt``.
+            batch_size: Number of windows in a batch.
+            window, stride: Cut each clip into windows of length ``window``, each ``stride``
+                (default: ``window``) after the one before, the last one flush with the end. None:
+                samples spread over the whole clip, as in the model's evaluation.
+            unit: Unit of both, ``'seconds'`` or ``'frames'``; arrays have no seconds.
+            return_windows: Return a row for each window, not the mean over them.
+            out: ``.npz`` or ``.parquet`` file to write clip by clip; unreadable clips are listed in
+                ``<out>.broken.txt``.
 
         Returns:
             ``names``: N strings; ``features``: float32 ``(N, C)``, not with ``out``; with
@@ -133,10 +132,12 @@ class FeatureInferencer(BaseInferencer):
         unit: str = 'seconds',
         required: bool = True,
     ) -> Iterator[Embedded]:
-        """Yield the features of clip after clip, as :meth:`__call__` reads them.
+        """Yield the features of one clip after the other, see :meth:`__call__`.
 
-        No more than a batch of windows and one clip's features are held. If none can be read and
-        one is ``required``, that is a DataError.
+        Memory holds a batch of windows and one clip's features.
+
+        Args:
+            required: Raise DataError if no clip can be read.
         """
         if batch_size < 1:
             raise ConfigError(f'batch_size={batch_size}: give one window or more')
@@ -147,14 +148,14 @@ class FeatureInferencer(BaseInferencer):
         rows = (row for batch in batches for row in self.forward(batch))
         read = 0
         for number, group in itertools.groupby(rows, key=lambda row: row.number):
-            found = list(group)  # before asking whether a later window was broken
+            windows = list(group)  # before a check for broken windows of the clip
             name = clips[number].name
-            values = np.stack([row.content for row in found])
+            values = np.stack([row.content for row in windows])
             if not np.isfinite(values).all():
                 self.broken[name] = 'its features are not finite'
             if name not in self.broken:
                 read += 1
-                yield Embedded(name, np.array([row.span for row in found], np.float64), values)
+                yield Embedded(name, np.array([row.span for row in windows], np.float64), values)
         if self.broken:
             shown = '; '.join(f'{n}: {reason}' for n, reason in list(self.broken.items())[:3])
             left_out = f'{len(self.broken)} of {len(clips)} clips are left out: {shown}'
@@ -174,7 +175,7 @@ class FeatureInferencer(BaseInferencer):
         stride: float | None = None,
         unit: str = 'seconds',
     ) -> Iterator[list[Row]]:
-        """Yield batches of windows, through the pipeline."""
+        """Yield batches of windows that the pipeline has processed."""
         shown = track(
             inputs, 'features', disable=not self.show_progress, transient=True, total=len(inputs)
         )
@@ -202,7 +203,7 @@ class FeatureInferencer(BaseInferencer):
         return_windows: bool = False,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """Put the clips together, see :meth:`__call__`."""
+        """Concatenate the clips, see :meth:`__call__`."""
         rows = preds if return_windows else [mean_of(clip) for clip in preds]
         names = [clip.name for clip in rows for _ in clip.values]
         values = [clip.values for clip in rows]
@@ -216,7 +217,7 @@ class FeatureInferencer(BaseInferencer):
     def _windows(
         self, clip: Clip, window: float | None, stride: float | None, unit: str
     ) -> Iterator[tuple[tuple[float, float], Any]]:
-        """Samples of a clip's windows; one that cannot be read is noted and ends the clip."""
+        """Samples of a clip's windows; an unreadable one is recorded and ends the clip."""
         if CONTROL.search(clip.name + clip.path):
             shown = clip.name.encode('unicode_escape').decode()
             self.broken[shown] = 'its name is not UTF-8 or has control characters, rename it'
@@ -258,8 +259,8 @@ class FeatureInferencer(BaseInferencer):
             if reader is None:
                 yield from ((span, self.finish(part)) for span, part in parts)
                 return
-            for block, wanted in in_blocks(parts, BLOCK_BYTES // reader.frame_bytes):
-                frames = reader.read(wanted)
+            for block, indices in in_blocks(parts, BLOCK_BYTES // reader.frame_bytes):
+                frames = reader.read(indices)
                 for span, part in block:
                     yield span, self.finish({**part, 'array': frames})
 
@@ -271,11 +272,11 @@ class FeatureInferencer(BaseInferencer):
         return self.sample(part)
 
     def _init_model(self, cfg: Any, weights: Any, device: str = 'cpu') -> PretrainedModel:
-        """The network that is loaded already."""
+        """The loaded network, for mmengine's inferencer."""
         return self.pretrained.to(device)
 
     def _init_pipeline(self, cfg: Any) -> None:
-        """Three parts of the pipeline: it opens a video, chooses frames, and decodes them."""
+        """Split the pipeline into opening a video, choosing frames, and decoding them."""
         steps = self.pretrained.card.pipeline
         names = [step['type'].rpartition('.')[2] for step in steps]
         opened = 'ReadVideo' in names
@@ -286,7 +287,7 @@ class FeatureInferencer(BaseInferencer):
 
 
 def check_cut(window: float | None, stride: float | None, unit: str) -> None:
-    """Refuse what cuts no windows, as a ConfigError."""
+    """Raise ConfigError for settings that do not cut windows."""
     for name, value in dict(window=window, stride=stride).items():
         if value is not None and not 0 < value < math.inf:
             raise ConfigError(f'{name}={value}: give a length above 0')
@@ -299,12 +300,13 @@ def check_cut(window: float | None, stride: float | None, unit: str) -> None:
 def spans(
     length: float, window: float | None, stride: float | None, total: int
 ) -> Iterator[tuple[float, float]]:
-    """Where the windows of a clip begin and end; the last is flush with its end.
+    """Yield start and end of each window of a clip; the last window is flush with its end.
 
     Args:
-        length: Of the clip; one no longer than the window is one window.
-        window, stride: In the unit of the length; None: the whole clip, the window.
-        total: Frames of the clip.
+        length: Length of the clip; a clip no longer than ``window`` is one window.
+        window, stride: In the unit of the length. ``window`` None: the whole clip; ``stride``
+            None: ``window``.
+        total: Number of frames of the clip.
 
     Raises:
         DataError: There are more than a thousand windows for each frame.
@@ -324,10 +326,10 @@ def spans(
 
 
 def frames_shown(times: np.ndarray, start: float, stop: float) -> tuple[int, int]:
-    """The first frame shown from ``start`` to ``stop``, and the one after the last.
+    """Range of the frames shown from ``start`` to ``stop``: the first, and the one after the last.
 
     Args:
-        times: ``(T,)``: when each frame appears; it is shown until the next one appears.
+        times: ``(T,)``, the time at which each frame appears; it stays until the next one.
     """
     first = max(int(np.searchsorted(times, start + MOMENT, 'right')) - 1, 0)
     return first, max(int(np.searchsorted(times, stop - MOMENT)), first + 1)
@@ -336,21 +338,21 @@ def frames_shown(times: np.ndarray, start: float, stop: float) -> tuple[int, int
 def in_blocks(
     parts: Iterable[tuple[Any, dict[str, Any]]], limit: int
 ) -> Iterator[tuple[list[tuple[Any, dict[str, Any]]], set[int]]]:
-    """Yield windows together as long as they have ``limit`` frames or fewer, and their frames.
+    """Yield blocks of windows with at most ``limit`` frames together, and the frames' indices.
 
-    A read decodes from the key frame before it, so that one for each window is slow.
+    Each read decodes from the key frame before it: a read for each window would be slow.
     """
     block: list[tuple[Any, dict[str, Any]]] = []
-    wanted: set[int] = set()
+    indices: set[int] = set()
     for span, part in parts:
         chosen = set(part['frame_inds'].ravel().tolist())
-        if block and len(wanted) + len(chosen - wanted) > limit:
-            yield block, wanted
-            block, wanted = [], set()
+        if block and len(indices | chosen) > limit:
+            yield block, indices
+            block, indices = [], set()
         block.append((span, part))
-        wanted |= chosen
+        indices |= chosen
     if block:
-        yield block, wanted
+        yield block, indices
 
 
 def mean_of(clip: Embedded) -> Embedded:
@@ -366,20 +368,20 @@ def embed(
     """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``.
 
     Args:
-        model, inputs: As of :class:`FeatureInferencer`.
-        options: As of its call: ``batch_size``, ``window``, ``stride``, ``unit``.
+        model, inputs: As in :class:`FeatureInferencer`.
+        options: As in its call: ``batch_size``, ``window``, ``stride``, ``unit``.
 
     Returns:
-        float32 ``(C,)`` of one video or array, else ``(N, C)`` in the order of the clips.
+        float32 ``(C,)`` for one video or array, else ``(N, C)`` in the order of the clips.
 
     Raises:
         DataError: A clip cannot be read; a FeatureInferencer leaves it out.
     """
-    found = FeatureInferencer(model, show_progress=False)(inputs, **options)
-    if found['broken']:
-        name, reason = next(iter(found['broken'].items()))
+    result = FeatureInferencer(model, show_progress=False)(inputs, **options)
+    if result['broken']:
+        name, reason = next(iter(result['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')
-    features = found['features']
+    features = result['features']
     is_one = isinstance(inputs, (np.ndarray, Clip)) or (
         isinstance(inputs, (str, os.PathLike)) and os.path.isfile(inputs)
     )

@@ -1,4 +1,4 @@
-"""Write a published model as an ONNX file, which onnxruntime runs without this package."""
+"""Export of a published model to ONNX, which onnxruntime runs without this package."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from mmact_ssl.onnx_file import check_graph
 from mmact_ssl.saved_run import find_value
 
 LAYOUT_KEY = 'mmact_ssl_layout'
-OPSET = 17  # the newest that torch 2.1 writes
-TOLERANCE = 1e-4  # of features, beside the largest of them where that is above 1
-SKELETON_FRAMES = 16  # of the skeletons that are traced; others are compared too
+OPSET = 17  # the newest of torch 2.1
+TOLERANCE = 1e-4  # of features, times the largest of them if that is above 1
+SKELETON_FRAMES = 16  # length of the traced skeletons; other lengths are compared, too
 
 
 class FeatureGraph(nn.Module):
-    """Everything between a normalized batch and its features, as :func:`encode` computes it.
+    """Module from a normalized batch to its features, see :func:`encode`.
 
     Args:
         model: A published model, in evaluation mode.
@@ -52,7 +52,7 @@ class FeatureGraph(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """``(B, num_clips, ...)`` to ``(B, C)``."""
         if self.shift_length > 1:
-            # So that frames which are not whole clips are an error, see check_whole_clips.
+            # Raises an error for frames that are not whole clips, see check_whole_clips.
             shape = inputs.shape
             clips = inputs.reshape(shape[0], -1, self.shift_length, *shape[2:])
             inputs = clips.flatten(1, 2)
@@ -60,20 +60,20 @@ class FeatureGraph(nn.Module):
 
 
 def export_onnx(model: PretrainedModel, folder: Path) -> Path:
-    """Write a model as ``<name>-<8 digits of sha256>.onnx``, compared with torch.
+    """Write a model as ``<name>-<8 digits of sha256>.onnx``, and compare it with torch.
 
-    The graph takes a normalized batch ``(B, num_clips, 3, T, H, W)``, frames of 2D networks
+    The graph takes a normalized batch ``(B, num_clips, 3, T, H, W)``, for 2D networks frames
     ``(B, T, 3, H, W)``, or skeletons ``(B, num_clips, M, T, V, C)``; B, num_clips and T are free.
-    The padding of skeletons is found in the graph, see :func:`valid_frames`. The file's metadata
-    holds the card and, of skeletons, names and parents of the joints.
+    It detects the padding of skeletons, see :func:`valid_frames`. The file's metadata contains the
+    card and, for skeletons, names and parents of the joints.
 
     Args:
-        model: Loaded by :func:`mmact_ssl.apis.load_model` of a ``.safetensors`` file.
+        model: Loaded by :func:`mmact_ssl.apis.load_model` from a ``.safetensors`` file.
         folder: Where the file goes.
 
     Raises:
-        ConfigError: onnx or onnxruntime is not installed, or the network cannot be exported: torch
-            cannot write it, or its features differ from torch's.
+        ConfigError: onnx or onnxruntime is not installed, torch cannot export the network, or the
+            exported features differ from torch's.
     """
     onnx = import_extra('onnx', '--format onnx', 'onnx')
     card = replace(
@@ -87,30 +87,25 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
     written = onnx.load_model_from_string(_trace(FeatureGraph(model).eval(), first, card.name))
     metadata = {CARD_KEY: card.to_json()}
     if card.layout:
-        metadata[LAYOUT_KEY] = layout_table(card.layout)
+        skeleton = find_layout(card.layout)
+        metadata[LAYOUT_KEY] = json.dumps(dict(names=skeleton.names, parents=skeleton.parents))
     onnx.helper.set_model_props(written, metadata)
     content = written.SerializeToString(deterministic=True)
     try:
         check_graph(written)
         for inputs in (first, *others):
             compare(model, content, inputs)
-    except Exception as error:  # networks refuse other lengths by almost any
+    except Exception as error:  # networks refuse other lengths with almost any error
         raise ConfigError(f'{card.name} cannot be an ONNX file: {reason_of(error)}') from error
     path = folder / f'{card.name}-{sha256(content).hexdigest()[:8]}.onnx'
     write_atomically(path, content)
     return path
 
 
-def layout_table(layout: str) -> str:
-    """Names and parents of a layout's joints, as JSON."""
-    skeleton = find_layout(layout)
-    return json.dumps(dict(names=skeleton.names, parents=skeleton.parents))
-
-
 def example_inputs(model: PretrainedModel) -> Iterator[np.ndarray]:
     """Yield random normalized batches of several sizes, clips and lengths, float32.
 
-    Skeletons end in padding, of another length in each clip.
+    Each skeleton ends in padding of a different length.
     """
     random = np.random.default_rng(0)
     card = model.card
@@ -141,15 +136,15 @@ def example_inputs(model: PretrainedModel) -> Iterator[np.ndarray]:
 
 
 def _trace(graph: FeatureGraph, inputs: Tensor, name: str) -> bytes:
-    """The exporter's file."""
+    """Trace the graph with torch's exporter, and return the content of its file."""
     # T is axis 3 of clips and skeletons, axis 1 of frames.
     axes = {0: 'batch', 1: 'frames'} if inputs.ndim == 5 else {0: 'batch', 1: 'clips', 3: 'frames'}
     options: dict[str, Any] = dict(opset_version=OPSET)
     if 'dynamo' in inspect.signature(torch.onnx.export).parameters:  # from torch 2.5 on
-        # The other exporter cannot write a GRU over any number of frames.
+        # The newer exporter cannot write a GRU for any number of frames.
         options['dynamo'] = False
     try:
-        # It warns of values that it takes for constants, which are compared.
+        # Its warnings about constants are covered by the comparison with torch.
         with TemporaryDirectory() as folder, torch.no_grad(), _quiet():
             file = Path(folder, 'graph.onnx')
             torch.onnx.export(
@@ -162,7 +157,7 @@ def _trace(graph: FeatureGraph, inputs: Tensor, name: str) -> bytes:
                 **options,
             )
             return file.read_bytes()
-    except Exception as error:  # the exporter's own have no public base
+    except Exception as error:  # the exporter's errors have no public base class
         raise ConfigError(
             f'{name} cannot be an ONNX file, torch {torch.__version__} does not write it: '
             f'{reason_of(error)}'
@@ -171,7 +166,7 @@ def _trace(graph: FeatureGraph, inputs: Tensor, name: str) -> bytes:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence warnings, and what native code prints."""
+    """Silence warnings, and the output of native code."""
     sys.stdout.flush()
     saved = {number: os.dup(number) for number in (1, 2)}
     try:
@@ -188,13 +183,13 @@ def _quiet() -> Iterator[None]:
 
 
 def compare(model: PretrainedModel, content: bytes, inputs: Tensor) -> None:
-    """Raise ValueError if onnxruntime makes other features of a batch than torch."""
+    """Raise ValueError if the features of onnxruntime and torch differ on a batch."""
     with torch.no_grad():
         expected = model.encode(inputs)
-    found = OnnxNetwork(content, model.card.feature_dim, f'{model.card.name}.onnx')(inputs)
-    difference = (found - expected).abs().max().item()
+    exported = OnnxNetwork(content, model.card.feature_dim, f'{model.card.name}.onnx')(inputs)
+    difference = (exported - expected).abs().max().item()
     if not difference <= TOLERANCE * max(1.0, expected.abs().max().item()):
         raise ValueError(
-            f'of inputs {list(inputs.shape)} onnxruntime makes features that differ from '
+            f'for inputs {list(inputs.shape)} the features of onnxruntime differ from '
             f"torch's by {difference:.2g}"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -21,12 +21,12 @@ INPUT, OUTPUT = 'inputs', 'features'
 
 
 class OnnxNetwork(nn.Module):
-    """The graph of a published ONNX file, normalized inputs to features, on the CPU.
+    """The graph of a published ONNX file, from normalized inputs to features, on the CPU.
 
     Args:
-        content: Of the file, checked by :func:`mmact_ssl.onnx_file.read_onnx`.
-        feature_dim: C.
-        path: Names the file in errors.
+        content: Content of the file, checked by :func:`mmact_ssl.onnx_file.read_onnx`.
+        feature_dim: Length C of a feature.
+        path: Path of the file, for errors.
     """
 
     def __init__(self, content: bytes, feature_dim: int, path: str) -> None:
@@ -35,15 +35,12 @@ class OnnxNetwork(nn.Module):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # it raises what it logs
+        options.log_severity_level = 4  # its errors are raised, too
         self.feature_dim, self.path = feature_dim, path
         self.session = onnxruntime.InferenceSession(content, options, ['CPUExecutionProvider'])
-        names = [[part.name for part in parts] for parts in self._interface()]
-        if names != [[INPUT], [OUTPUT]]:
+        ends = self.session.get_inputs(), self.session.get_outputs()
+        if [[part.name for part in parts] for parts in ends] != [[INPUT], [OUTPUT]]:
             raise ValueError(f'its graph does not turn {INPUT!r} into {OUTPUT!r}')
-
-    def _interface(self) -> tuple[list[Any], list[Any]]:
-        return self.session.get_inputs(), self.session.get_outputs()
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Features ``(B, C)`` of a normalized batch ``(B, num_clips, ...)``."""
@@ -51,14 +48,14 @@ class OnnxNetwork(nn.Module):
             (values,) = self.session.run([OUTPUT], {INPUT: inputs.float().numpy()})
             if values.shape != (len(inputs), self.feature_dim):
                 raise ValueError(
-                    f'it makes features {list(values.shape)}, its card has {self.feature_dim}'
+                    f'it gives features {list(values.shape)}, its card has {self.feature_dim}'
                 )
         return torch.from_numpy(values)
 
 
 @dataclass
 class OnnxModel(PretrainedModel):
-    """A published model whose ``backbone``, an :class:`OnnxNetwork`, makes the whole feature."""
+    """A published model whose ``backbone``, an :class:`OnnxNetwork`, computes the features."""
 
     default_device: ClassVar[str | None] = 'cpu'
 
@@ -77,7 +74,7 @@ class OnnxModel(PretrainedModel):
 
 
 def load_onnx(path: str) -> OnnxModel:
-    """Load a published ONNX file, see :func:`mmact_ssl.apis.model.load_file`.
+    """Load a published ONNX file, see :func:`mmact_ssl.apis.load.load_file`.
 
     Raises:
         CheckpointError: The file is missing, damaged or refused.
@@ -90,6 +87,6 @@ def load_onnx(path: str) -> OnnxModel:
         backbone = OnnxNetwork(content, card.feature_dim, path)
         preprocessor = build_model(card.preprocessor, 'preprocessor', 'preprocessor')
         model = OnnxModel(backbone, preprocessor, None, card, digest, path)
-        model.transform  # noqa: B018  (built now, so that what is refused is refused here)
+        model.transform  # noqa: B018  (build it here, where errors name the file)
     preprocessor.eval()
     return model

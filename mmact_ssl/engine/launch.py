@@ -1,4 +1,4 @@
-"""Read a config and fit it to the command line and to the machine that runs it."""
+"""Reading a config, and fitting it to the command line and the machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError, KindError
 from mmact_ssl.shipped_configs import SET_VARIABLE, find_config
 
-# What a launcher tells its processes, and the program that starts it.
+# Variable that a launcher sets for its processes, and the program that starts it.
 LAUNCHERS = {
     'pytorch': ('LOCAL_RANK', 'tools/dist_train.sh CONFIG GPUS or torchrun'),
     'slurm': ('SLURM_PROCID', 'tools/slurm_train.sh or srun'),
@@ -35,19 +35,19 @@ OWN_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Read a config and lay over it the options that all programs with a runner have.
+    """Read a config, and apply the options that all programs with a runner have.
 
     Args:
-        args: ``config``, ``cfg_options`` (see :func:`parse_cfg_options`), ``launcher``, and
-            ``work_dir``, which is ``work_dirs/<config name>`` if neither of the two gives one;
-            ``data`` and ``set``, see :func:`read_config`, if there are such.
+        args: ``config``, ``cfg_options`` (see :func:`parse_cfg_options`), ``launcher`` and
+            ``work_dir`` (by default the config's, or ``work_dirs/<config name>``); optionally
+            ``data`` and ``set``, see :func:`read_config`.
     """
     data, dataset = getattr(args, 'data', None), getattr(args, 'set', None)
-    quiet_the_screen(MMLogger.get_current_instance())  # the runner's own is yet to be built
+    quiet_the_screen(MMLogger.get_current_instance())  # until the runner builds its own
     cfg = read_config(args.config, args.cfg_options, data, dataset)
     check_kind_of_data(cfg)
     check_text(cfg)
-    # mmengine switches hooks of its own names off by None, and asserts for all others.
+    # For None mmengine switches off a default hook of its own, and fails for any other.
     hooks = cfg.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if hook is None and name not in OWN_HOOKS]:
         del hooks[name]
@@ -63,7 +63,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def join_launcher(launcher: str) -> None:
-    """Check that a launcher has started this process, and end with torchrun."""
+    """Check that a launcher has started this process; under torchrun, end when torchrun ends."""
     variable, program = LAUNCHERS.get(launcher, ('', ''))
     if variable and variable not in os.environ:
         raise ConfigError(
@@ -80,11 +80,13 @@ def read_config(
     data: str | None = None,
     dataset: str | None = None,
 ) -> Config:
-    """Read a config and lay options over it, see :func:`parse_cfg_options`.
+    """Read a config and apply options, see :func:`parse_cfg_options`.
 
     Args:
+        path: Of the config, see :func:`find_config`.
+        options: Words of ``--cfg-options``.
         data: Prepared folder, for configs that name no data set.
-        dataset: Of ``--set``, for those of them that take a shipped set in place of a folder.
+        dataset: Name or path of a set (``--set``), for such configs, in place of a folder.
 
     Raises:
         KindError: The config reads videos and the set holds skeletons, or the other way round.
@@ -109,19 +111,19 @@ def read_config(
             'configs/downstream/'
         )
     apply_options(cfg, options)
-    # yapf would take a second or more, four times before the first step and for each checkpoint;
-    # fromfile loses mmengine's own argument against it.
+    # yapf takes a second or more, four times before the first step and for each checkpoint.
+    # fromfile drops mmengine's own argument against it.
     object.__setattr__(cfg, '_format_python_code', False)
     return cfg
 
 
 def names_a_set(cfg: Config) -> bool:
-    """False if a config reads what ``--data`` or ``--set`` gives."""
+    """False if a config reads the data of ``--data`` or ``--set``."""
     return 'own_folder' not in cfg and SET_VARIABLE not in cfg.env_variables
 
 
 def check_text(cfg: Config) -> None:
-    """Refuse a config of which checkpoints would hold a text that is not Python."""
+    """Refuse a config whose text in a checkpoint would not be Python."""
     try:
         ast.parse(cfg.pretty_text)
     except SyntaxError as error:
@@ -133,7 +135,7 @@ def check_text(cfg: Config) -> None:
 
 
 def apply_options(cfg: Config, options: Sequence[str] | None) -> None:
-    """Lay the words of ``--cfg-options`` over a config."""
+    """Apply the words of ``--cfg-options`` to a config."""
     parsed = parse_cfg_options(options)
     check_options(cfg, parsed)
     with checked_merging():
@@ -141,7 +143,10 @@ def apply_options(cfg: Config, options: Sequence[str] | None) -> None:
 
 
 def check_kind_of_data(cfg: Config) -> None:
-    """Refuse a config for videos on a folder of skeletons; ``folder-skeleton.py`` the other way."""
+    """Refuse a config for videos on a folder of skeletons.
+
+    ``folder-skeleton.py`` refuses a folder of videos.
+    """
     folder = cfg.get('own_folder', {})
     if 'layout' in folder and 'video' in (cfg.get('train_set', {}).get('data_prefix') or {}):
         raise KindError(
@@ -153,8 +158,7 @@ def check_kind_of_data(cfg: Config) -> None:
 def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:
     """Read the words of ``--cfg-options``, ``['train_cfg.max_epochs=5', ...]``, as mmengine does.
 
-    Programs take the words as they are: importing DictAction takes seconds that ``--help`` must
-    not.
+    Programs pass the words unparsed: importing DictAction takes seconds, too long for ``--help``.
     """
     if not words:
         return {}
@@ -167,7 +171,7 @@ def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:
 
 
 def enable_mixed_precision(cfg: Config) -> None:
-    """Switch the optimizer wrapper, or all of several, to mixed precision."""
+    """Switch the optimizer wrapper to mixed precision."""
     if not torch.cuda.is_available():
         raise ConfigError('--amp needs a GPU and torch sees none: train without it')
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
@@ -180,8 +184,8 @@ def enable_mixed_precision(cfg: Config) -> None:
 def keep_freed_memory() -> None:
     """Make glibc keep freed memory instead of returning it to the system.
 
-    A step on a CPU frees its activations and asks for as much again; each page that was returned
-    costs a fault. Elsewhere than on glibc nothing changes.
+    A step on a CPU frees its activations and allocates as much again; each returned page costs a
+    page fault. Without glibc nothing changes.
     """
     if sys.platform != 'linux':
         return
@@ -194,8 +198,7 @@ def keep_freed_memory() -> None:
 def fit_to_cpu(cfg: Config) -> None:
     """Choose memory, threads, the communication backend and the model wrapper for a CPU.
 
-    Several processes are told that each has its own batch statistics: torch synchronizes them on
-    GPUs alone.
+    ``sync_bn`` is dropped with a warning: torch synchronizes batch statistics only on GPUs.
     """
     keep_freed_memory()
     processes = int(os.environ.get('LOCAL_WORLD_SIZE', 1))

@@ -1,4 +1,4 @@
-"""Training loops that go on within an epoch; one whose budget is a number of steps."""
+"""Training loops that can resume within an epoch, for a number of epochs or of steps."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from mmact_ssl.registry import LOOPS
 class EpochTrainLoop(EpochBasedTrainLoop):
     """mmengine's loop of epochs that can resume within an epoch, not only at its start.
 
-    ``first_batch``, which :class:`ExactResumeHook` sets before training, is the batch of the first
-    epoch to begin with. ``tools/train.py`` takes this loop wherever a config names mmengine's.
+    :class:`ExactResumeHook` sets ``first_batch``, the batch at which the first epoch begins.
+    ``tools/train.py`` uses this loop in place of mmengine's.
 
     Raises:
         ConfigError: ``max_epochs`` is not a number of 1 or more.
@@ -35,11 +35,11 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         super().__init__(runner, dataloader, max_epochs, **kwargs)
 
     def run(self) -> nn.Module:
-        """Train, or say that nothing is left to train."""
+        """Train, or warn that nothing is left to train."""
         if self._epoch >= self._max_epochs:
             self.runner.logger.warning(
                 f'epoch {self._epoch} of {self._max_epochs} is done, nothing is left to train: '
-                'train_cfg says for how long'
+                'train_cfg sets the number of epochs or steps'
             )
         return super().run()
 
@@ -59,15 +59,15 @@ class EpochTrainLoop(EpochBasedTrainLoop):
 
 
 def check_count(key: str, value: Any) -> None:
-    """Check a number of epochs or steps; ConfigError unless it is 1 or more."""
+    """Raise ConfigError unless a number of epochs or steps is 1 or more."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 1:
         raise ConfigError(f'train_cfg.{key}={value!r}: give a number, 1 or more')
 
 
 class LaterBatches:
-    """A batch sampler that leaves out the first batches, the first time it is gone through.
+    """Batch sampler that skips the first batches of its first iteration.
 
-    Its length stays that of a whole epoch.
+    Its length is that of a whole epoch.
     """
 
     def __init__(self, batches: Any, first: int) -> None:
@@ -75,7 +75,7 @@ class LaterBatches:
         self.first = first
 
     def __iter__(self) -> Iterator[list[int]]:
-        # When the first batch is asked for: a loader with workers makes an iterator too many.
+        # Runs at the first batch, not before: a loader with workers makes an unused iterator.
         first, self.first = self.first, 0
         yield from islice(self.batches, first, None)
 
@@ -90,15 +90,15 @@ class LaterBatches:
 class StepsTrainLoop(EpochTrainLoop):
     """Train for a number of steps, in whole epochs.
 
-    A schedule in epochs means something else on a set of another size; one in steps does not. The
-    last epoch is finished, so that the run has up to an epoch more. With mmengine's own
-    IterBasedTrainLoop each round through the data would repeat the augmentations of the one before
-    and wait two seconds, and a resumed run would read everything again. Our choice.
+    A schedule in steps means the same on data sets of all sizes. The last epoch is finished, so a
+    run may last up to an epoch longer. With mmengine's IterBasedTrainLoop each epoch would repeat
+    the augmentations of the epoch before and wait two seconds, and a resumed run would read
+    everything again. Our choice.
 
-    Learning rates go by ``by_epoch=False``.
+    Schedules of learning rates need ``by_epoch=False``.
 
     Args:
-        max_iters: Batches, at least; steps of the optimizer unless gradients are accumulated.
+        max_iters: Smallest number of batches; steps of the optimizer unless gradients accumulate.
         max_epochs: Ends the run earlier, for a trial.
         **kwargs: As for EpochTrainLoop.
     """

@@ -18,10 +18,10 @@ class AdversarialOptimWrapper(OptimWrapperDict):
     """Step a student's and its adversary's optimizer after one backward pass.
 
     Heads compute the student's losses through discriminators with frozen weights, and the
-    discriminators' losses on detached samples, so that each parameter gets the gradient of its own
-    side only. Both sides step on the gradients of the same iterate (simultaneous gradient descent),
-    the adversary first. Our choice: a second forward pass after the adversary's step would encode
-    each view twice.
+    discriminators' losses on detached samples: each parameter gets the gradient of its own side
+    only. Both sides step on the gradients of the same iterate (simultaneous gradient descent), the
+    adversary first. Our choice: a second forward pass after the adversary's step would encode each
+    view twice.
 
     Args:
         student, adversary: Built optimizer wrappers of the same type.
@@ -30,7 +30,7 @@ class AdversarialOptimWrapper(OptimWrapperDict):
     def __init__(self, student: OptimWrapper, adversary: OptimWrapper) -> None:
         super().__init__(student=student, adversary=adversary)
         if adversary.clip_grad_kwargs:
-            # mmengine logs both norms by one name, and the log would average the two sides.
+            # Under one name the log would average the gradient norms of both sides.
             adversary.grad_name = f'adversary_{adversary.grad_name}'
         # One backward pass has one loss scale.
         if hasattr(student, 'loss_scaler'):
@@ -87,11 +87,11 @@ class AdversarialOptimWrapperConstructor:
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
-        # A copy, for mmengine takes settings such as clip_grad.type out of the dict that it reads.
+        # A copy, because mmengine removes settings such as clip_grad.type from its argument.
         config = copy.deepcopy(dict(optim_wrapper_cfg))
         config.setdefault('type', 'OptimWrapper')
         adversary = dict(config.pop('adversary', {}))
-        # mmengine multiplies the weight decay where paramwise_cfg says so, and wants a number.
+        # Where paramwise_cfg scales the weight decay, mmengine needs a number to multiply.
         optimizer = adversary.get('optimizer') or config['optimizer']
         adversary['optimizer'] = {'weight_decay': 0.0, **optimizer}
         self.configs = dict(student=config, adversary=copy.deepcopy({**config, **adversary}))
@@ -117,7 +117,7 @@ class AdversarialOptimWrapperConstructor:
 
 
 def makes_step(wrapper: OptimWrapper | OptimWrapperDict) -> bool:
-    """True if the last iteration ended with a step, rather than with accumulated gradients."""
+    """True if the last iteration ended with a step, not with accumulated gradients."""
     return unwrap_optimizers(wrapper)[0].should_update()  # several step together
 
 
@@ -125,7 +125,7 @@ class _SubsetConstructor(DefaultOptimWrapperConstructor):
     """mmengine's constructor, for some of a model's parameters."""
 
     def __init__(self, config: dict, paramwise_cfg: dict | None, members: set[int]) -> None:
-        # mmengine looks at single parameters only where a param-wise setting exists.
+        # mmengine treats parameters one by one only if there is a param-wise setting.
         settings = dict(paramwise_cfg or {})
         settings.setdefault('custom_keys', {})
         super().__init__(config, settings)
@@ -134,7 +134,7 @@ class _SubsetConstructor(DefaultOptimWrapperConstructor):
     def add_params(
         self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs: object
     ) -> None:
-        """Keep the members, and one group for all parameters of the same settings."""
+        """Select the members, and join parameters with the same settings in one group."""
         super().add_params(params, module, prefix=prefix, **kwargs)
         if prefix:
             return

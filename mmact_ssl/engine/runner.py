@@ -44,8 +44,8 @@ class PretrainRunner(Runner):
     build_dataloader = staticmethod(build_dataloader)
     _resume: bool | str
     _load_from: str | None
-    process_states: list[dict[str, Any]]  # of the last save, see ExactResumeHook
-    _starts: int | None = None  # of training in the folder of its checkpoints, with this one
+    process_states: list[dict[str, Any]]  # at the last save, see ExactResumeHook
+    _starts: int | None = None  # number of trainings started in the work dir, this one included
 
     def setup_env(self, env_cfg: dict) -> None:
         super().setup_env(env_cfg)
@@ -55,14 +55,14 @@ class PretrainRunner(Runner):
     def set_randomness(
         self, seed: int | None, diff_rank_seed: bool = False, deterministic: bool = False
     ) -> None:
-        """Seed all generators; ``deterministic`` as far as torch has such algorithms."""
+        """Seed all generators; use deterministic algorithms where torch has them, if asked."""
         if deterministic:
             # cuBLAS reads it once, before its first product.
             os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
         super().set_randomness(seed, diff_rank_seed, deterministic)
         if deterministic:
-            # On a GPU max pooling and trilinear interpolation have no deterministic gradient, and
-            # mmengine's setting would end the training at its first step.
+            # On a GPU max pooling and trilinear interpolation have no deterministic gradient;
+            # mmengine's setting would raise an error at the first step.
             torch.use_deterministic_algorithms(True, warn_only=True)
 
     def train(self) -> nn.Module:
@@ -73,9 +73,9 @@ class PretrainRunner(Runner):
                 the work dir.
             DataError: No batch came in time.
         """
-        # Some of mmaction2's backbones recompute their blocks by themselves.
-        by_itself = any(getattr(part, 'with_cp', False) for part in self.model.modules())
-        if by_itself or self.cfg.get('activation_checkpointing'):
+        # Some of mmaction2's backbones recompute their blocks themselves.
+        recomputes = any(getattr(part, 'with_cp', False) for part in self.model.modules())
+        if recomputes or self.cfg.get('activation_checkpointing'):
             keep_statistics_once(self.model)
         try:
             with only_training_in(self.work_dir):
@@ -83,13 +83,13 @@ class PretrainRunner(Runner):
         except RuntimeError as error:
             if re.search('Connection (closed|reset) by peer', str(error)):
                 raise TrainingError(
-                    f'rank {get_rank()}: another process of the training has ended, look at what '
-                    'it and its launcher said, and go on with --resume'
+                    f'rank {get_rank()}: another process of the training has ended, read its '
+                    "output and its launcher's, and go on with --resume"
                 ) from error
             if 'DataLoader timed out' not in str(error):
                 raise
             raise DataError(
-                f'no batch has come for {self.train_dataloader.timeout:g} seconds: look at the '
+                f'no batch has come for {self.train_dataloader.timeout:g} seconds: check the '
                 'disk of the data, or raise train_dataloader.timeout'
             ) from error
         finally:
@@ -98,9 +98,9 @@ class PretrainRunner(Runner):
                     hook.give_signals_back()
 
     def build_train_loop(self, loop: Any) -> BaseLoop:
-        """Build the training loop, one of epochs as :class:`EpochTrainLoop`."""
+        """Build the training loop, with :class:`EpochTrainLoop` in place of mmengine's."""
         if isinstance(loop, dict):
-            # With a scope, mmengine.EpochBasedTrainLoop, and as a class it is the same.
+            # The type may have a scope (mmengine.EpochBasedTrainLoop) or be a class.
             name = re.findall(r'\w+', str(loop.get('type')))[-1]
             if name == 'EpochBasedTrainLoop' or loop.get('by_epoch'):
                 loop = {**loop, 'type': 'mmact_ssl.EpochTrainLoop'}
@@ -108,9 +108,9 @@ class PretrainRunner(Runner):
         return super().build_train_loop(loop)
 
     def load_or_resume(self) -> None:
-        """Resume from the newest whole checkpoint of the work dir, unless one is named.
+        """Resume from the newest undamaged checkpoint of the work dir, unless one is named.
 
-        With ``resume='auto'`` a run that has none yet starts from the config's ``load_from``.
+        With ``resume='auto'`` a run without a checkpoint starts from the config's ``load_from``.
         """
         is_named = self._resume != 'auto' and self._load_from is not None
         if self._resume and not self._has_loaded and not is_named:
@@ -124,10 +124,9 @@ class PretrainRunner(Runner):
         super().load_or_resume()
 
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict | None = None) -> None:
-        """Scale the learning rate if asked to, or tell that it is for another batch.
+        """Scale the learning rate if asked to, or warn that it is for another batch size.
 
-        Batches whose gradients are accumulated are one (our choice): mmengine compares those of the
-        loader.
+        Accumulated batches count as one (our choice); mmengine compares the loader's batch size.
         """
         settings = dict(auto_scale_lr or {})
         base = settings.get('base_batch_size')
@@ -151,32 +150,36 @@ class PretrainRunner(Runner):
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Continue from a checkpoint; ConfigError if it does not fit this config's training."""
         fix = 'resume from a checkpoint that training with this config has saved'
-        asked = self._initial_lrs()
+        configured = self._initial_lrs()
         with reading(filename, fix, ConfigError):
             super().resume(filename, *args, **kwargs)
-        if (kept := self._initial_lrs()) != asked:
+        if (resumed := self._initial_lrs()) != configured:
             self.logger.warning(
-                f'{filename}: goes on with its own learning rates {kept}, not the {asked} of the '
-                'config: begin another run with load_from to change them'
+                f'{filename}: goes on with its own learning rates {resumed}, not the {configured} '
+                'of the config: begin another run with load_from to change them'
             )
 
     def _initial_lrs(self) -> list[float]:
         """Learning rates before any schedule, each once."""
-        sides = unwrap_optimizers(self.build_optim_wrapper(self.optim_wrapper))  # or as it is
-        groups = [group for side in sides for group in side.param_groups]
+        wrappers = unwrap_optimizers(self.build_optim_wrapper(self.optim_wrapper))
+        groups = [group for wrapper in wrappers for group in wrapper.param_groups]
         return sorted({group.get('initial_lr', group['lr']) for group in groups})
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
-        """Load weights; of a run that is resumed all of them, and it must be its own."""
+        """Load weights; on resume strictly, and with the state of a training.
+
+        Raises:
+            CheckpointError: No weight fits, or there is no state to resume from.
+        """
         if not self._resume:
             # Without buffers: a counter has one shape in all networks.
             own = {n: value.shape for n, value in unwrap_model(self.model).named_parameters()}
             loaded = super().load_checkpoint(filename, *args, **kwargs)
-            found = loaded.get('state_dict', loaded)
-            if not any(getattr(found.get(name), 'shape', None) == own[name] for name in own):
+            weights = loaded.get('state_dict', loaded)
+            if not any(getattr(weights.get(name), 'shape', None) == own[name] for name in own):
                 raise CheckpointError(
                     f'{filename}: no weight has a name and shape of this model ({next(iter(own))}, '
-                    f'... there: {next(iter(found), None)}, ...); a backbone alone is taken by '
+                    f'... there: {next(iter(weights), None)}, ...); load a bare backbone by '
                     "model.backbone.init_cfg=dict(type='Pretrained', checkpoint=FILE)"
                 )
             return loaded
@@ -189,7 +192,7 @@ class PretrainRunner(Runner):
         return loaded
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Save a checkpoint whole or not at all; called in all processes.
+        """Save a complete checkpoint or none; call it in all processes.
 
         Raises:
             TrainingError: Weights are not finite.
@@ -221,7 +224,7 @@ class PretrainRunner(Runner):
             Path(part).unlink(missing_ok=True)
 
     def test(self) -> dict:
-        """Test, and log on the main process alone: mmengine's hook overwrites one file on each."""
+        """Test, and log in the main process only: mmengine's hooks would all write one file."""
         for hook in self.hooks:
             if isinstance(hook, LoggerHook):
                 hook.after_test_epoch = master_only(hook.after_test_epoch)
@@ -230,14 +233,14 @@ class PretrainRunner(Runner):
 
 @contextmanager
 def only_training_in(folder: str) -> Iterator[None]:
-    """Hold a work dir for one training, of one or several processes; called in all of them.
+    """Lock a work dir for one training; call it in all of its processes.
 
-    The main process holds a lock of POSIX on ``training.lock``: it ends with the process, however
-    that ends, and workers that are forked do not hold it. Across machines it needs the lock service
-    of the file system (NFS has one); without one it is said that nothing guards the folder.
+    The main process holds a POSIX lock on ``training.lock``. The lock ends with the process, and
+    forked workers do not hold it. Across machines it needs the file system's lock service, as NFS
+    has; without one there is a warning.
 
     Raises:
-        TrainingError: Another process holds it.
+        TrainingError: Another training holds the lock.
     """
     import fcntl  # Unix only
 
@@ -263,15 +266,15 @@ def only_training_in(folder: str) -> Iterator[None]:
         yield
     finally:
         if lock is not None:
-            os.close(lock)  # gives it back
+            os.close(lock)  # releases it
 
 
 def end_process_group(patience: float = 30.0) -> None:
-    """Join the threads of the process group, which could abort the interpreter's exit.
+    """End the threads of the process group, which could abort the interpreter's exit.
 
-    They end when nothing holds the group any more, so the model's wrapper has to go first: it sits
-    in the runner's cycles of references. On a busy machine gloo's own join sometimes never
-    returns: after ``patience`` seconds the program ends without it.
+    They end once nothing refers to the group. The model's wrapper does, in the runner's cycles of
+    references, so these are collected first. On a busy machine gloo's join sometimes never returns:
+    the program ends without it after ``patience`` seconds.
     """
     gc.collect()
     if torch.distributed.is_initialized():

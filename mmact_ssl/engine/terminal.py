@@ -21,7 +21,7 @@ FILE_ONLY = (
 
 def quiet_the_screen(logger: MMLogger) -> None:
     """Show short lines, and hide routine messages."""
-    screen = logger.handlers[0]  # MMLogger adds that of a file behind it
+    screen = logger.handlers[0]  # MMLogger adds the log file's handler after it
     screen.setFormatter(ScreenFormatter(datefmt='%H:%M:%S'))
     screen.addFilter(is_for_the_screen)
 
@@ -35,7 +35,7 @@ class ScreenFormatter(logging.Formatter):
 
 
 def is_for_the_screen(record: logging.LogRecord) -> bool:
-    """False for messages of the log file alone, such as dumps of environment, config and hooks."""
+    """False for messages of the log file only, such as dumps of environment, config and hooks."""
     message = record.getMessage()
     is_dump = record.module == 'runner' and record.levelno <= logging.INFO and '\n' in message
     return not is_dump and not any(part in message for part in FILE_ONLY)
@@ -45,15 +45,15 @@ def is_for_the_screen(record: logging.LogRecord) -> bool:
 class ShortLogProcessor(LogProcessor):
     """mmengine's log processor, with training lines that fit a terminal.
 
-    They show epoch and step, the time left, the loss and each task's own with its share of the
-    student's gradient (in brackets, where there is room), and the learning rate.
+    A line shows epoch and step, the time left, the total loss, each task's loss with its share of
+    the student's gradient (in brackets, if there is room), and the learning rate.
     ``scalars.json`` has all numbers.
     """
 
     def _collect_scalars(
         self, custom_cfg: list[dict], runner: Runner, mode: str, reserve_prefix: bool = False
     ) -> dict:
-        """Statistics of the window; metrics without batches in which nothing counts."""
+        """Statistics of the window; NaN values of metrics do not count."""
         tag = super()._collect_scalars(custom_cfg, runner, mode, reserve_prefix)
         for name in [name for name in tag if 'loss' not in name and np.isnan(tag[name])]:
             key = name if reserve_prefix else f'{mode}/{name}'

@@ -9,7 +9,7 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 
 def unwrap_model(model: Any) -> Any:
-    """Return a model without the wrapper that distributed training puts around it."""
+    """Return a model without the wrapper of distributed training."""
     return model.module if is_model_wrapper(model) else model
 
 

@@ -1,4 +1,4 @@
-"""Accuracy of classifiers and the confusion matrix behind it, the same for every protocol."""
+"""Accuracy and confusion matrix of classifiers, the same for every protocol."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def mean_class_accuracy(confusion: np.ndarray) -> float:
 
 
 def class_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Share of each class that is found, ``(K,)`` in 0..1; NaN for a class without samples."""
+    """Recall of each class, ``(K,)`` in 0..1; NaN for a class without samples."""
     total = confusion.sum(axis=1)
     return np.where(total > 0, np.diag(confusion) / np.maximum(total, 1), np.nan)

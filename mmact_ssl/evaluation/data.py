@@ -1,4 +1,4 @@
-"""The labeled splits that a downstream config names: reading, checking, keeping a drawn part."""
+"""Reading and checking the labeled splits of a downstream config."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Split:
     skeletons: str = ''
 
     def lines(self, indices: Iterable[int] | None = None) -> list[str]:
-        """Write samples, all or those at ``indices``, as an annotation file has them."""
+        """Lines of an annotation file, of all samples or those at ``indices``."""
         chosen = range(len(self.names)) if indices is None else indices
         return [f'{self.names[i]} {self.labels[i]}\n' for i in chosen]
 
     def fingerprint(self) -> str:
-        """Hash the samples and their content; a video counts by its size and time of change."""
+        """Hash the samples and their content; a video's is its size and time of change."""
         digest = hashlib.sha256(self.skeletons.encode())
         for name in [] if self.skeletons else self.names:
             state = os.stat(video_path(self.root, name))
@@ -89,7 +89,7 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
 
 def _read_skeletons(root: str, prepare_command: str) -> tuple[set[str], str]:
     """Names of the clips of a prepared skeleton folder, and a hash of their content."""
-    # Not at the top: it imports mmaction2, which reading the annotations of videos does without.
+    # Not at the top: it imports mmaction2, which annotations of videos do not need.
     from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 
     folder = open_skeleton_folder(root, prepare_command)
@@ -99,16 +99,18 @@ def _read_skeletons(root: str, prepare_command: str) -> tuple[set[str], str]:
 def read_splits(cfg: Config) -> tuple[Split, Split]:
     """Read the training and the test split of a downstream config.
 
-    They share no sample, and their labels agree with ``num_classes``, or it is an error.
+    Raises:
+        ConfigError: They share a sample, or their labels disagree with ``num_classes``.
+        DataError: A sample is missing or has no label.
     """
     fix = cfg.get('prepare_command', 'see docs/data.md')
     train = read_split(cfg.train_dataloader.dataset, fix)
     test = read_split(cfg.test_dataloader.dataset, fix)
     num_classes = cfg.model.cls_head.num_classes
-    found = np.unique(train.labels)
-    if len(found) != num_classes or found[-1] != num_classes - 1:
+    labels = np.unique(train.labels)
+    if len(labels) != num_classes or labels[-1] != num_classes - 1:
         raise ConfigError(
-            f'{train.ann_file}: {len(found)} classes up to {found[-1]}, but the config sets '
+            f'{train.ann_file}: {len(labels)} classes up to {labels[-1]}, but the config sets '
             f'model.cls_head.num_classes={num_classes}; set it to what the data has, and label a '
             'training sample of each class'
         )
@@ -126,13 +128,13 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
 
 
 def _paths(split: Split) -> set[str]:
-    """Paths of the samples, one for each however the folder and the names are written."""
+    """Paths of the samples, independent of how the folder and the names are written."""
     root = os.path.realpath(split.root)
     return {os.path.normpath(os.path.join(root, name)) for name in split.names}
 
 
 def save_labeled(path: str | os.PathLike, train: Split, labeled: np.ndarray) -> None:
-    """Keep the labeled samples at these positions as an annotation file, which must not change.
+    """Write the labeled samples as an annotation file, which must not change later.
 
     Args:
         labeled: int64 ``(L,)``, positions in ``train``.
@@ -151,12 +153,12 @@ def save_labeled(path: str | os.PathLike, train: Split, labeled: np.ndarray) -> 
 
 
 def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.ndarray:
-    """Add the samples that show what a labeled one shows, such as other cameras' recordings.
+    """Add the samples that share a labeled sample's label, such as other cameras' recordings.
 
     Args:
         labeled: Sorted positions in ``train``.
-        pattern: Regular expression whose groups are alike in the names of samples that share one
-            label; None adds nothing.
+        pattern: Regular expression; its groups are equal in the names of samples that share a
+            label. None adds nothing.
 
     Returns:
         Sorted positions in ``train``.
@@ -170,25 +172,25 @@ def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.n
     members: dict[tuple, list[int]] = {}
     for position, groups in enumerate(_match_all(train.names, pattern, 'shared_label_pattern')):
         members.setdefault(groups, []).append(position)
-    given = set(labeled.tolist())
-    found: list[int] = []
+    drawn = set(labeled.tolist())
+    extended: list[int] = []
     for positions in members.values():
-        if given.intersection(positions):
+        if drawn.intersection(positions):
             labels = np.unique(train.labels[positions])
             if len(labels) > 1:
                 raise DataError(
                     f'{train.ann_file}: {train.names[positions[0]]} and samples that share its '
                     f'label by shared_label_pattern {pattern!r} have the labels {labels.tolist()}'
                 )
-            found += positions
-    return np.sort(np.asarray(found, dtype=np.int64))
+            extended += positions
+    return np.sort(np.asarray(extended, dtype=np.int64))
 
 
 def _match_all(names: Sequence[str], pattern: str, setting: str) -> list[tuple[str, ...]]:
-    """Groups of a regular expression in each name; an error unless it has one and matches all."""
+    """Groups of a regular expression in each name; it must have a group and match all names."""
     try:
         has_group = re.compile(pattern).groups > 0
-    except (re.error, TypeError):  # on a command line a comma makes a list of it
+    except (re.error, TypeError):  # a comma on a command line makes it a list
         has_group = False
     if not has_group:
         raise ConfigError(
@@ -216,22 +218,22 @@ def class_names(split: Split, num_classes: int) -> list[str]:
 def sample_groups(
     names: Sequence[str], group_pattern: str | None = None, group_file: str | None = None
 ) -> np.ndarray | None:
-    """Groups of samples that belong together, as ``linear`` of a config names them.
+    """Group the samples that folds must not separate, by the config's ``linear`` settings.
 
-    A pattern of one group finds the sample's group in its name (a subject, a source video). A
-    pattern of two finds a series and a number in it: clips were numbered source by source, so that
-    a run of numbers without a gap keeps each source video whole.
+    A pattern with one group gives the sample's group (a subject, a source video). A pattern with
+    two groups gives a series and a clip's number in it. The clips of one source have consecutive
+    numbers, so each run of numbers without a gap is a group.
 
     Args:
-        names: Of all samples of a split, which are needed to see the gaps.
+        names: Names of all samples of a split; a part of them would have other gaps.
         group_pattern: Regular expression.
         group_file: File ``{sample: group}`` of a prepared folder, in place of a pattern.
 
     Returns:
-        ``(N,)``, equal where samples belong together; None without a pattern and a file.
+        ``(N,)``, equal for samples of one group; None without a pattern and a file.
 
     Raises:
-        ConfigError: A name does not match, the pattern has no group, or a number is not one.
+        ConfigError: A name does not match, the pattern has no group, or its second is not a number.
     """
     if group_file is not None:
         return read_groups(group_file, names)

@@ -1,4 +1,4 @@
-"""Downstream configs that fit a saved network, on a prepared folder or on its own data set."""
+"""Downstream configs for a saved network, on a prepared folder or on its own data set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mmact_ssl.evaluation.student import OF_THE_DATA, require_backbone, with_sav
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import DOWNSTREAM, SETS, find_set
 
-# Arguments of a backbone that a config found here keeps.
+# Arguments of a backbone that the downstream config sets.
 POOLING = re.compile(r'(.*\.)?pool')
 
 
@@ -39,17 +39,17 @@ def config_for(
 ) -> Config:
     """Read the downstream config of a saved network, for a prepared folder or a set.
 
-    It is ``configs/downstream/NETWORK.py`` with the arguments that the network was built with.
+    It is ``configs/downstream/NETWORK.py`` with the backbone arguments of the training.
 
     Args:
-        saved: What tools/train.py or tools/publish_model.py has written.
-        data, dataset: Of :func:`mmact_ssl.engine.launch.read_config`, one of them.
-        options: As of ``--cfg-options``.
+        saved: Record of a file of tools/train.py or tools/publish_model.py.
+        data, dataset: As in :func:`mmact_ssl.engine.launch.read_config`, one of them.
+        options: As in ``--cfg-options``.
 
     Raises:
-        ConfigError: No downstream config is for the network, or the data are skeletons where it
-            reads videos, the other way round, or skeletons of another layout or dimension.
-        CheckpointError: The file does not say its network, or names code that is none.
+        ConfigError: There is no downstream config for the network, or it does not read such data:
+            videos or skeletons, of this layout and dimension.
+        CheckpointError: The file does not record its network, or names a type that is not one.
     """
     path = _config_of(saved)
     require_backbone(saved)
@@ -70,13 +70,12 @@ def config_for(
 
 
 def _config_of(saved: SavedRun) -> Path:
-    """Path of the downstream config of a network."""
     path = DOWNSTREAM / f'{saved.backbone_name}.py'
     if saved.backbone_name and not path.is_file():
         known = ', '.join(sorted(p.stem for p in DOWNSTREAM.glob('*.py')))
         raise ConfigError(
             f'{saved.path}: holds the network {saved.backbone_name!r} and there is no {path.name} '
-            f'of configs/downstream/: give a downstream config, as there are for {known}'
+            f'in configs/downstream/: give a downstream config, as there are for {known}'
         )
     return path
 
@@ -88,7 +87,7 @@ def _holds_skeletons(data: str | None, dataset: str | None) -> bool:
 
 
 def find_downstream(saved: SavedRun) -> Config:
-    """Find the config that evaluates a student: of its network and, where it is shipped, its set.
+    """Find the downstream config of a student's network, on its data set if that is shipped.
 
     Raises:
         ConfigError: There is no such config.
@@ -98,8 +97,8 @@ def find_downstream(saved: SavedRun) -> Config:
     if not saved.backbone_name:
         require_backbone(saved)
     cfg = read_for_card(str(_config_of(saved)), saved)
-    # With the arguments that it was trained with, such as the layout of its skeletons. The config
-    # has some itself, for a file without a record of its network.
+    # Use the arguments of the training, such as the layout of the skeletons. The config's own are
+    # for a file that does not record its network.
     if cfg.dataset_name != saved.dataset_name or saved.backbone:
         require_backbone(saved)
         cfg = with_saved_backbone(cfg, saved, own=POOLING)
@@ -109,8 +108,8 @@ def find_downstream(saved: SavedRun) -> Config:
 def read_for_card(path: str, saved: SavedRun) -> Config:
     """Read a downstream config on the set that a student was trained on.
 
-    In the place of a folder of one's own, which may be gone, any set of its kind makes the same
-    steps but for those that the checkpoint records.
+    A user's own folder may be gone: then a shipped set of the same kind gives the pipeline, except
+    for the steps that the checkpoint records.
     """
     if (SETS / f'{saved.dataset_name}.py').is_file():
         with telling_data(None, saved.dataset_name):
@@ -132,7 +131,7 @@ def read_for_card(path: str, saved: SavedRun) -> Config:
 
 
 def _forget(part: Any, names: Iterable[str]) -> None:
-    """Take arguments out of a part and the parts in it."""
+    """Remove arguments from a part and its inner parts."""
     for name in names:
         part.pop(name, None)
     for inner in part.values():
@@ -141,13 +140,13 @@ def _forget(part: Any, names: Iterable[str]) -> None:
 
 
 def fit_lists(cfg: Config, splits: bool = True) -> None:
-    """Keep the labeled samples of the folder that a config reads, split if it has no test list.
+    """Limit the lists of a prepared folder to labeled samples; make a missing test list.
 
-    What is done is said. Lists that an option names stay, missing or not.
+    Each change is printed. Lists that an option names stay as they are.
 
     Args:
-        splits: False if nothing may be held out, see :func:`may_hold_out`: a missing test list is
-            a ConfigError.
+        splits: False if nothing may be held out, see :func:`may_hold_out`: then a missing test list
+            is a ConfigError.
     """
     folder = cfg.get('own_folder')
     if folder is None:
@@ -155,26 +154,26 @@ def fit_lists(cfg: Config, splits: bool = True) -> None:
     sets = {split: cfg[f'{split}_dataloader'].dataset for split in ('train', 'test')}
     own = [split for split, dataset in sets.items() if dataset.ann_file == folder[split]]
     lists = folder.to_dict()
-    said = keep_labeled(lists, own)
+    messages = keep_labeled(lists, own)
     if len(own) == len(sets) and not os.path.isfile(lists['test']):
         if not splits:
             raise ConfigError(
                 f'{lists["root"]} has no test list, and the student was trained with its labels: '
                 f'prepare the folder with one, `{folder["test_command"]}`, and train again'
             )
-        said.append(split_folder(lists))
-    for line in said:
-        print(line)
+        messages.append(split_folder(lists))
+    for message in messages:
+        print(message)
     for split in own:
         sets[split].ann_file = lists[split]
 
 
 def may_hold_out(cfg: Config, students: Iterable[SavedRun]) -> bool:
-    """False if students were trained with the labels of the folder that a config reads.
+    """False if students were trained with labels of the folder that a config reads.
 
     Raises:
-        ConfigError: A student was trained with labels of another training list of the folder, which
-            may have held what is now for tests.
+        ConfigError: A student was trained with another training list of the folder, which may have
+            contained test clips.
     """
     folder, may = cfg.get('own_folder'), True
     for student in students if folder else ():
@@ -187,7 +186,7 @@ def may_hold_out(cfg: Config, students: Iterable[SavedRun]) -> bool:
         elif is_same:
             raise ConfigError(
                 f'{student.path} was trained with labels of {folder.name!r}, whose training list '
-                'was another one, so that test clips may be among them: train again (or rename the '
+                'was another one and may have contained test clips: train again (or rename the '
                 'folder, if it is another one)'
             )
     return may

@@ -32,7 +32,7 @@ from mmact_ssl.targets.inspection import cache_version
 
 
 def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
-    """Run protocols on one encoder, a result each; those on frozen features share one extraction.
+    """Run protocols on one encoder; all protocols on frozen features share one extraction.
 
     Raises:
         ConfigError: The config lacks what a protocol needs, or disagrees with the data.
@@ -49,7 +49,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     drawn = label_subset(train.names, train.labels, request.label_fraction, seed)
     labeled = share_labels(train, drawn, cfg.get('shared_label_pattern'))
     task = Task(request, train, test, labeled, class_names(train, cfg.model.cls_head.num_classes))
-    # A joint training that does not name the labels that it had keeps no list of them.
+    # The labels of a joint training may be unknown: then they are not written.
     known = 'joint' not in protocols or check_labels(task.student, request.label_fraction, seed)
     is_part = request.label_fraction < 1 and (known or len(protocols) > 1)
     if request.label_lists is not None and is_part:
@@ -57,7 +57,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         save_labeled(Path(request.label_lists) / f'{cfg.dataset_name}_{part}.txt', train, drawn)
     caches: dict[str, str] = {}
     if request.teacher is not None:
-        # Named by its cache, that is by its config; the hash covers its weights.
+        # The name is that of the cache; the hash covers the teacher's config and weights.
         backbone = Path(request.teacher).stem
         deviation = cfg.get('feature_deviation', False)
         task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits, deviation)
@@ -72,7 +72,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
             checkpoint_hash = joined if request.joined else hashes[0]
     kind = find_value(cfg.model.backbone, 'layout') or 'video'
     if request.teacher is not None:
-        kind = 'embedding'  # read long before
+        kind = 'embedding'
     data = data_version(train, test)
     results = []
     for name in protocols:
@@ -113,10 +113,10 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
 
 
 def check_request(request: Request, protocols: Sequence[str]) -> None:
-    """Refuse a request that lacks what its protocols need, before any of them runs.
+    """Check a request against the needs of its protocols, before any of them runs.
 
     Raises:
-        ConfigError: The config or the request does not go with a protocol.
+        ConfigError: The config or the request does not fit a protocol.
     """
     for name in protocols:
         _check(request, name)
@@ -128,7 +128,7 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
 
 
 def _check(request: Request, name: str) -> None:
-    """Refuse a protocol that lacks what its entry in the table needs."""
+    """Check a request against a protocol's entry in the table."""
     protocol, cfg = PROTOCOLS[name], request.cfg
     if request.teacher is not None and (request.checkpoint is not None or not protocol.frozen):
         frozen = ', '.join(name for name, other in PROTOCOLS.items() if other.frozen)
@@ -158,7 +158,7 @@ def _check(request: Request, name: str) -> None:
 
 
 def hashed_config(cfg: Config, name: str, version: int) -> dict[str, Any]:
-    """Pick what a protocol's numbers depend on: parts of a config, and a version above 1."""
+    """Select the parts of a config that a protocol's numbers depend on, and a version above 1."""
     keys = [_config_key(name), 'model', 'test_dataloader', 'backbone_name']
     optional = ['feature_pooling', 'feature_deviation']
     if PROTOCOLS[name].trains:
@@ -171,12 +171,12 @@ def hashed_config(cfg: Config, name: str, version: int) -> dict[str, Any]:
 
 
 def _config_key(name: str) -> str:
-    """Return the name of a protocol's settings in a config, where ``-`` cannot be."""
+    """Key of a protocol's settings in a config."""
     return name.replace('-', '_')
 
 
 def _relative(path: str) -> str:
-    """Write a path relative to the working folder where it lies inside."""
+    """Make a path inside the working folder relative to it."""
     try:
         return Path(path).resolve().relative_to(Path.cwd()).as_posix()
     except ValueError:

@@ -1,4 +1,4 @@
-"""The name that frozen features are kept under: a hash of all that they depend on."""
+"""Cache keys of frozen features: a hash of everything that the features depend on."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ EXTRACTION_PACKAGES = (
 
 
 def source_hash(modules: Sequence[str]) -> str:
-    """Hash the source of imported modules, of packages all their files.
+    """Hash the source of imported modules, and all files of packages.
 
-    A needless extraction takes minutes, a wrong number stays.
+    A needless extraction takes minutes; a wrong number stays in the results.
     """
     digest = hashlib.sha256()
     for module in modules:
         origin = getattr(sys.modules.get(module), '__file__', None)
-        if origin is None:  # a failed import that is allowed to fail, or compiled in
+        if origin is None:  # compiled in, or an import that was allowed to fail
             continue
         file = Path(origin)
         files = sorted(file.parent.rglob('*.py')) if file.name == '__init__.py' else [file]
-        # Configs, which an installed package holds in .mim, go into the key by themselves.
+        # Without configs, which an installed package holds in .mim: the key includes what is used.
         for part in (part for part in files if '.mim' not in part.parts):
             name = part.relative_to(file.parent).as_posix()
             digest.update(f'{module} {name}\n'.encode() + part.read_bytes())
@@ -41,7 +41,7 @@ def source_hash(modules: Sequence[str]) -> str:
 
 
 def cache_key(cfg: Config, backbone: nn.Module, loader: dict, split: Split) -> str:
-    """Hash all that the features of a split depend on: weights, code, configs, annotation, content.
+    """Hash the weights, code, configs, annotation and content that the features depend on.
 
     ``loader`` is the config of the dataloader that reads the split.
     """

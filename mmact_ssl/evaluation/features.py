@@ -1,4 +1,4 @@
-"""Frozen features: extraction with a backbone, a cache on disk, and measures of collapse."""
+"""Frozen features: their extraction, their cache on disk, and measures of collapse."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Features:
         return Features(self.values[indices], self.labels[indices])
 
     def beside(self, other: Features) -> Features:
-        """Join the features of the same samples by two encoders, ``(N, D + D')``."""
+        """Concatenate two encoders' features of the same samples, ``(N, D + D')``."""
         return Features(np.concatenate([self.values, other.values], axis=1), self.labels)
 
     def spread(self) -> dict[str, float]:
@@ -58,8 +58,8 @@ class Features:
 class SequentialSampler(TorchSequentialSampler):
     """All samples in order, in this process alone.
 
-    mmengine's DefaultSampler gives each process a share and makes all of them agree on a seed,
-    which blocks where only one process reads. The seed that mmengine passes is ignored.
+    mmengine's DefaultSampler lets all processes agree on a seed, which blocks if only one process
+    reads. Ignores the seed that mmengine passes.
     """
 
     def __init__(self, dataset: Sized, seed: int | None = None) -> None:
@@ -69,7 +69,7 @@ class SequentialSampler(TorchSequentialSampler):
 def feature_dataloader(cfg: Config, split: str) -> dict:
     """Make the config of a dataloader that reads the split 'train' or 'test' in order.
 
-    Both go through the test pipeline of the downstream config, without augmentation.
+    Both use the test pipeline of the downstream config, which has no augmentation.
     """
     loader = copy.deepcopy(cfg.test_dataloader)
     dataset = copy.deepcopy(cfg[f'{split}_dataloader'].dataset)
@@ -77,19 +77,19 @@ def feature_dataloader(cfg: Config, split: str) -> dict:
     dataset.test_mode = True
     loader.dataset = dataset
     loader.sampler = dict(type=SequentialSampler)
-    loader.pop('batch_sampler', None)  # one that groups by length would change the order
+    loader.pop('batch_sampler', None)  # grouping by length would change the order
     return loader
 
 
 def build_pooling(cfg: Config) -> nn.Module | None:
-    """Build a downstream config's ``feature_pooling``, which videos alone do without."""
+    """Build a downstream config's ``feature_pooling``; only videos may have none."""
     if cfg.get('feature_pooling') is not None:
         from mmaction.registry import MODELS
 
         return MODELS.build(cfg.feature_pooling).eval()
     if 'skeleton' in (cfg.test_dataloader.dataset.get('data_prefix') or {}):
         raise ConfigError(
-            f'{cfg.filename}: skeletons are padded, so that a plain mean is wrong; set '
+            f'{cfg.filename}: skeletons are padded, and a plain mean would be wrong; set '
             "feature_pooling=dict(type='mmact_ssl.SkeletonPooling')"
         )
     return None
@@ -101,9 +101,9 @@ def pool_features(
     """Average a backbone's map over its positions and over the clips of a video, ``(B, D)``.
 
     Args:
-        output: ``(B*num_clips, D, ...)``, or a tuple of which the last is read.
-        num_clips: Clips per video; of a 2D network, frames.
-        deviation: Append the deviation over the clips, ``(B, 2*D)``: what changes.
+        output: ``(B*num_clips, D, ...)``, or a tuple with this as its last entry.
+        num_clips: Clips per video; for a 2D network, frames.
+        deviation: Append the standard deviation over the clips, ``(B, 2*D)``.
     """
     feature = output[-1] if isinstance(output, (tuple, list)) else output
     feature = feature.flatten(2).mean(dim=2) if feature.ndim > 2 else feature  # (B*num_clips, D)
@@ -118,10 +118,10 @@ def encode(
     pooling: nn.Module | None = None,
     deviation: bool = False,
 ) -> torch.Tensor:
-    """Features ``(B, D)`` of a normalized batch ``(B, num_clips, ...)``, as in forward_features.
+    """Encode a normalized batch ``(B, num_clips, ...)`` as features ``(B, D)``.
 
-    Of a network that shifts channels in time, ``num_clips`` are frames, of one clip or of several
-    one after the other.
+    For a network that shifts channels in time, ``num_clips`` is a number of frames: those of one
+    clip, or of several clips one after the other.
     """
     num_clips, clips = inputs.shape[1], inputs.flatten(0, 1)
     check_whole_clips(shift_length(backbone), num_clips)
@@ -140,15 +140,15 @@ def forward_features(
     pooling: nn.Module | None = None,
     deviation: bool = False,
 ) -> Features:
-    """Run a backbone over batches of stock mmaction2 samples, in the modes that the caller set.
+    """Run a backbone over batches of mmaction2 samples; the caller sets the modules' modes.
 
     Args:
         backbone: Takes float ``(B*num_clips, C, T, H, W)``, or skeletons ``(..., M, T, V, C)``.
         data_preprocessor: Turns a collated batch into stacked, normalized ``inputs`` of
             ``(B, num_clips, ...)`` and ``data_samples`` with ``gt_label``.
-        batches: Of a dataloader.
-        pooling: Of skeletons: takes the backbone's map and the valid frames, bool
-            ``(B*num_clips, M, T)``, and gives ``(B*num_clips, D)``. None: the mean over positions.
+        batches: Batches of a dataloader.
+        pooling: Pooling of skeletons: turns the backbone's map and the valid frames, bool
+            ``(B*num_clips, M, T)``, into ``(B*num_clips, D)``. None: the mean over positions.
         deviation: See :func:`pool_features`.
     """
     values, labels = [], []
@@ -177,8 +177,8 @@ def extract_features(
 
     Args:
         cfg: Downstream config.
-        recognizer: With the student.
-        splits: By name, 'train' and 'test'.
+        recognizer: Recognizer with the student as its backbone.
+        splits: Splits by name, 'train' and 'test'.
         device: Where the backbone runs.
         cache_dir: Folder of the cache, see :mod:`mmact_ssl.evaluation.feature_cache`.
     """
@@ -211,7 +211,7 @@ def extract_features(
             raise DataError(
                 f'{split.ann_file}: the loader gave {len(result[name].labels)} samples that are '
                 f'not its {len(split.labels)} in their order: let the data set of the config '
-                'leave out, draw and shuffle none'
+                'read all samples, without drawing or shuffling'
             )
         if path is not None:
             content = io.BytesIO()
@@ -225,7 +225,7 @@ def teacher_features(
 ) -> tuple[dict[str, Features], str]:
     """Average a teacher's cached embeddings over the frames of each video (our choice).
 
-    With ``deviation``, that over the frames stands beside the mean, as in :func:`pool_features`.
+    ``deviation`` appends the standard deviation over the frames, as in :func:`pool_features`.
 
     Returns:
         Features of each split, and the identity of the cache's targets.
@@ -233,18 +233,18 @@ def teacher_features(
     reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --data DATA')
     if reader.meta.kind != 'embedding':
         raise ConfigError(f'{path} holds {reader.meta.kind!r}: only embeddings are features')
-    found = {}
+    features = {}
     for name, split in splits.items():
         videos = (torch.from_numpy(reader.get(reader.find(video))) for video in split.names)
         values = [pool_features(frames, len(frames), deviation)[0] for frames in videos]
-        found[name] = Features(torch.stack(values).numpy(), split.labels)
-    return found, reader.meta.identity
+        features[name] = Features(torch.stack(values).numpy(), split.labels)
+    return features, reader.meta.identity
 
 
 def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarray:
-    """Scale the rows of ``(N, D)`` to unit length in float64, minus ``center`` where it is given.
+    """Subtract ``center``, if any, and scale the rows of ``(N, D)`` to unit length in float64.
 
-    A row of zeros stays one.
+    A row of zeros stays zero.
     """
     unit = values.astype(np.float64)
     if center is not None:
@@ -254,5 +254,5 @@ def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarra
 
 
 def lengths(values: np.ndarray) -> np.ndarray:
-    """Lengths of the rows of ``(N, D)`` in float64, without a second array of this size."""
+    """Lengths of the rows of ``(N, D)`` in float64, without a copy of the array."""
     return np.sqrt(np.einsum('nd,nd->n', values, values, dtype=np.float64))

@@ -25,7 +25,7 @@ COLUMNS: tuple[tuple[str, str, str, float], ...] = (
 
 
 def format_cell(values: Sequence[float], digits: int = 1) -> str:
-    """Write values of several seeds as ``mean ± deviation``; ``-`` for none."""
+    """Format the values of several seeds as ``mean ± deviation``; ``-`` for none."""
     if not values:
         return '-'
     mean = f'{statistics.mean(values):.{digits}f}'

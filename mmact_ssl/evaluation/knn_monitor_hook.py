@@ -1,4 +1,4 @@
-"""Watch the student's kNN accuracy while it is pre-trained, without touching the training."""
+"""kNN accuracy of the student during pre-training, without any effect on the training."""
 
 from __future__ import annotations
 
@@ -37,24 +37,23 @@ from mmact_ssl.shipped_configs import SETS, find_config
 class KNNMonitorHook(Hook):
     """Classify labeled clips by the neighbors of their student features, every few epochs.
 
-    Logs ``knn/top1``, ``knn/feature_std`` and ``knn/effective_rank`` (see
+    Writes ``knn/top1``, ``knn/feature_std`` and ``knn/effective_rank`` (see
     :mod:`mmact_ssl.models.losses.statistics`) to the log, the message hub and the visualizer.
-    Labels never reach the student: it runs without gradients in evaluation mode, and modes and
-    random states are put back, so that training is the same to the bit with and without the hook.
+    Labels never reach the student: it runs without gradients in evaluation mode. The hook restores
+    modes and random states, so training is the same to the bit with and without it.
 
-    Of several processes the first reads all clips and the others wait for it, no longer than the
-    process group's timeout (``env_cfg.dist_cfg.timeout``, seconds).
+    The main process reads all clips. The others wait for it, at most for the process group's
+    timeout (``env_cfg.dist_cfg.timeout``, seconds).
 
     Args:
         config: Path of a downstream config: its training split is read with its test pipeline, data
-            preprocessor and ``feature_pooling``. One that names no data set reads that of the run:
+            preprocessor and ``feature_pooling``. A config without a data set reads that of the run:
             its prepared folder (``--data``) or its set.
-        interval: Epochs between two runs; it also runs after the last epoch.
+        interval: Epochs between two runs; the hook also runs after the last epoch.
         k, temperature: Number of neighbors, and the temperature of their votes.
-        holdout_fraction: Fraction of the labeled clips that is classified by the rest, about the
-            same of every class. Groups that the linear probe's folds keep whole
-            (``linear.group_pattern`` or ``group_file`` of the config) stay on one side, unless a
-            class would then have no clip to vote.
+        holdout_fraction: Fraction of the labeled clips to classify by the rest, about the same in
+            every class. Groups of the linear probe (``linear.group_pattern`` or ``group_file`` of
+            the config) stay on one side, unless a class would then have no clip to vote.
     """
 
     def __init__(
@@ -78,13 +77,13 @@ class KNNMonitorHook(Hook):
 
     @cached_property
     def cfg(self) -> Config:
-        """The downstream config, on the run's data if it names none."""
+        """The downstream config, on the run's data if it has none of its own."""
         with telling_data(*self.data):
             return Config.fromfile(find_config(self.config))
 
     @cached_property
     def pooling(self) -> nn.Module | None:
-        """Makes one feature of a clip's map of features."""
+        """Pooling of a clip's feature map."""
         return build_pooling(self.cfg)
 
     def before_run(self, runner: Runner) -> None:
@@ -111,7 +110,7 @@ class KNNMonitorHook(Hook):
         runner.logger.info(f'Epoch(knn) [{epoch}]  {shown}')
 
     def measure(self, model: nn.Module) -> dict[str, float]:
-        """Scalars by name; changes the model's modes and random states."""
+        """Compute the scalars; changes the model's modes and random states."""
         if self.data_preprocessor is None:  # a run that never gets here pays nothing
             import mmaction.datasets  # noqa: F401  (fills the registry)
             from mmaction.registry import MODELS
@@ -141,7 +140,7 @@ class KNNMonitorHook(Hook):
         }
 
     def _hold_out(self, features: Features) -> tuple[Features, Features]:
-        """Part the gallery from the queries; the same part every time."""
+        """Split features into gallery and queries, the same way every time."""
         ann_file = self.cfg.train_dataloader.dataset.ann_file
         names, labels = read_annotation(ann_file, self.cfg.get('prepare_command', 'prepare it'))
         if labels != features.labels.tolist():
@@ -162,7 +161,7 @@ class KNNMonitorHook(Hook):
 
 @contextmanager
 def untouched_training(model: nn.Module) -> Iterator[None]:
-    """Put back the mode of every module and all random states at the end."""
+    """Restore the mode of every module and all random states at the end."""
     # One by one: frozen parts are in evaluation mode while the rest trains.
     modes = [(module, module.training) for module in model.modules()]
     python_state, numpy_state = random.getstate(), np.random.get_state()

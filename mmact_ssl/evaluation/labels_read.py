@@ -1,4 +1,4 @@
-"""The labels that a student has read before it is evaluated: fine-tuned, or trained jointly."""
+"""Checks of the labels that a student read in fine-tuning or joint training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmact_ssl.saved_run import LABELS_KEY, LabelsRead, SavedRun
 
 
 def note_labels(cfg: Config, fraction: float, seed: int, names: Iterable[str]) -> None:
-    """Write into a config which labels its training reads, for the checkpoint that carries it."""
+    """Record in a config which labels its training reads; checkpoints contain the config."""
     folder_hash = cfg.get('own_folder', {}).get('train_hash', '')
     shared = cfg.get('shared_label_pattern') or ''
     read = LabelsRead(cfg.dataset_name, fraction, seed, _hash(names), folder_hash, shared)
@@ -22,16 +22,16 @@ def note_labels(cfg: Config, fraction: float, seed: int, names: Iterable[str]) -
 
 
 def check_labels_read(student: SavedRun, cfg: Config, fraction: float, seed: int) -> None:
-    """Refuse a student that knows labels of a data set which an evaluation does not draw.
+    """Refuse a student that was trained with labels which an evaluation does not draw.
 
     Args:
-        student: What its file records.
-        cfg: Of the evaluation. Its data set is the student's where it has the name of that, or its
-            training list (which a joint training notes of a folder of one's own alone).
-        fraction, seed: Of the labels that are drawn.
+        student: Record of its file.
+        cfg: Config of the evaluation. Its data set counts as the student's if it has the same name
+            or the same training list (a joint training records the list of a user's folder only).
+        fraction, seed: Fraction of the labels to draw, and the seed of the draw.
 
     Raises:
-        ConfigError: Labels that are not drawn have trained the student.
+        ConfigError: The student was trained with labels that are not drawn.
     """
     read = student.labels_read
     if read is None or fraction == 1:
@@ -47,7 +47,7 @@ def check_labels_read(student: SavedRun, cfg: Config, fraction: float, seed: int
             draw += f" --cfg-options 'shared_label_pattern={read.shared}'"
         raise ConfigError(
             f'{student.path} was trained with labels of {read.dataset} that are not drawn here, so '
-            f'that its features know more than a share of {fraction:g} and seed {seed} would say: '
+            f'its features know more labels than a fraction of {fraction:g} with seed {seed}: '
             f'give --label-fraction {read.fraction:g}{draw}, or a student that has not read them'
         )
 
@@ -56,18 +56,18 @@ def check_training_list(student: SavedRun, dataset: str, names: Iterable[str]) -
     """Refuse a network that was fine-tuned with another training list of the data set.
 
     Args:
-        student: What its file records.
+        student: Record of its file.
         dataset: Name of the evaluation's data set.
-        names: Of the samples in its training list.
+        names: Names of the samples in its training list.
 
     Raises:
-        ConfigError: What is now for tests may have trained the network.
+        ConfigError: The other list may have contained test clips.
     """
     read = student.labels_read
     if read and read.dataset == dataset and read.train_hash not in ('', _hash(names)):
         raise ConfigError(
-            f'{student.path} was fine-tuned with labels of another training list of {dataset}, in '
-            'which test clips may have been: fine-tune again with the list of this config'
+            f'{student.path} was fine-tuned with another training list of {dataset}, which may '
+            'have contained test clips: fine-tune again with the list of this config'
         )
 
 

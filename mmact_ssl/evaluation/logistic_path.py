@@ -1,4 +1,4 @@
-"""Logistic regression of many classes, fitted under one penalty after the other."""
+"""Logistic regression of many classes, fitted for a series of penalties."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
 
-# Share of the loss: a fit ends with the step that gains less.
+# A fit ends with a step that gains less than this fraction of the loss.
 TOLERANCE = 3e-6
 
 
@@ -22,19 +22,19 @@ def fit_path(
     max_iter: int = 1000,
     device: str = 'cpu',
 ) -> Iterator[LogisticRegression]:
-    """Fit under each inverse strength of the L2 penalty, starting from the fit before.
+    """Fit for each inverse strength of the L2 penalty, starting from the previous fit.
 
-    Fits minimize what scikit-learn's ``LogisticRegression`` minimizes, with L-BFGS too, but in
+    The loss is that of scikit-learn's ``LogisticRegression``, and the method is L-BFGS, too, but in
     coordinates in which the Hessian would be the identity if all classes and samples were equally
-    uncertain, which takes fewer steps. scikit-learn stops at the size of single gradients, which is
-    the smaller the more classes there are: with 400 of them after a few steps.
+    uncertain: this takes fewer steps. scikit-learn stops at the size of single gradients, which
+    shrinks with the number of classes: for 400 classes it stops after a few steps.
 
     Args:
         values: Standardized features ``(N, D)``.
         labels: Classes ``(N,)``.
-        penalties: Ascending, so that weights grow from fit to fit.
-        max_iter: Steps of a fit; one that does not converge is logged.
-        device: Of the fits, which are in single precision.
+        penalties: Inverse strengths, ascending, so that weights grow from fit to fit.
+        max_iter: Largest number of steps of a fit; a fit that has not converged is logged.
+        device: Device of the fits, which are in single precision.
 
     Raises:
         ValueError: There is one class.
@@ -47,9 +47,9 @@ def fit_path(
     second_moment = (x.T @ x).double() / len(y)  # (D, D)
     weights = x.new_zeros(x.shape[1], len(names))
     bias = x.new_zeros(len(names), requires_grad=True)
-    uncertainty = 1.0  # 1 minus the sum of squared probabilities, in the mean
+    uncertainty = 1.0  # mean of 1 minus the sum of squared probabilities
     for penalty in penalties:
-        # Of two classes scikit-learn penalizes one vector, the difference of these two.
+        # For two classes scikit-learn penalizes one vector, the difference of these two.
         strength = (2 if len(names) == 2 else 1) / (penalty * len(y))
         hessian = second_moment * (uncertainty / len(names))
         # Rounding may leave negative curvature where features determine each other.

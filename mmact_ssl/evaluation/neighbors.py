@@ -1,4 +1,4 @@
-"""Nearest neighbors by cosine similarity, and the classes that they vote for."""
+"""Nearest neighbors by cosine similarity, and their votes for classes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import Features, normalize
 
-# Queries and gallery rows that are compared at a time.
+# Numbers of queries and of gallery rows compared at a time.
 CHUNK, BLOCK = 1024, 4096
 
 
@@ -21,16 +21,16 @@ def nearest(
     k: int,
     project: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the k most similar gallery rows of each query, in float64; equal ones in gallery order.
+    """Find the k most similar gallery rows of each query, in float64; ties in gallery order.
 
     Similarities that differ by less than the rounding of a product count as equal.
 
     Args:
         queries: Unit rows ``(Q, D)``.
-        gallery: Unit rows ``(G, D)``, or rows that ``project`` makes such of.
-        k: Neighbors; at most G are found.
-        project: Makes unit rows of gallery rows, each by itself. It is called for a block of the
-            gallery at a time, so that there is no whole gallery in double precision.
+        gallery: Unit rows ``(G, D)``, or rows that ``project`` turns into unit rows.
+        k: Number of neighbors, limited to G.
+        project: Turns gallery rows into unit rows, each independently. It gets a block of the
+            gallery at a time: the whole gallery is never in double precision.
 
     Returns:
         similarities float64 ``(Q, k)``, descending, and positions int64 ``(Q, k)``.
@@ -50,19 +50,19 @@ def nearest(
         for i, part in enumerate(parts):
             joined = torch.cat([values[i], torch.mm(part, rows.T)], dim=1)
             known = torch.cat([positions[i], new.expand(len(part), -1)], dim=1)
-            kept = _largest(joined, k, slack=(4 * part.shape[1] + 32) * torch.finfo(part.dtype).eps)
-            values[i], positions[i] = joined.gather(1, kept), known.gather(1, kept)
-    found = torch.cat(positions).numpy()
-    similarity = _similarities(queries, gallery, project, found)
+            best = _largest(joined, k, slack=(4 * part.shape[1] + 32) * torch.finfo(part.dtype).eps)
+            values[i], positions[i] = joined.gather(1, best), known.gather(1, best)
+    neighbors = torch.cat(positions).numpy()
+    similarity = _similarities(queries, gallery, project, neighbors)
     order = np.argsort(-similarity, axis=1, kind='stable')
-    return np.take_along_axis(similarity, order, 1), np.take_along_axis(found, order, 1)
+    return np.take_along_axis(similarity, order, 1), np.take_along_axis(neighbors, order, 1)
 
 
 def _largest(values: torch.Tensor, k: int, slack: float) -> torch.Tensor:
-    """Columns of the k largest values of each row, ascending; of equal values the first columns.
+    """Columns of the k largest values of each row, ascending; ties go to the first columns.
 
-    ``slack`` is what rounding can make of equal values: a product of matrices gives copies of a row
-    values that differ in the last bits, by their place.
+    Values that differ by ``slack`` or less are ties: in a product of matrices the values of equal
+    rows differ in their last bits.
     """
     if values.shape[1] <= k:
         return torch.arange(values.shape[1]).expand(len(values), -1)
@@ -83,7 +83,7 @@ def _similarities(
     project: Callable[[np.ndarray], np.ndarray],
     positions: np.ndarray,
 ) -> np.ndarray:
-    """Similarities of the rows at ``positions`` ``(Q, k)``, the same for copies of a row."""
+    """Similarities of the rows at ``positions`` ``(Q, k)``, identical for equal rows."""
     similarity = np.empty(positions.shape)
     for place, position in enumerate(positions.T):
         for start in range(0, len(queries), CHUNK):
@@ -94,9 +94,9 @@ def _similarities(
 
 
 def below_all(counts: Sequence[int], size: int) -> list[int]:
-    """Numbers of neighbors below the gallery's size, and the smallest one in any case.
+    """Select the numbers of neighbors below the gallery's size, and always the smallest.
 
-    The others are left out of results: where all of the gallery is near, the features do not count.
+    Where all of the gallery is a neighbor, the features do not matter.
     """
     return [count for count in counts if count < size or count == min(counts)]
 
@@ -116,7 +116,7 @@ def nearest_samples(
 def knn_scores(
     train: Features, queries: np.ndarray, num_classes: int, k: int, temperature: float = 0.07
 ) -> np.ndarray:
-    """Score each class by the votes of the k nearest samples, ``(Q, num_classes)``: see `vote`."""
+    """Scores ``(Q, num_classes)`` by the votes of the k nearest samples, see :func:`vote`."""
     similarity, position = nearest_samples(train, queries, k)
     return vote(similarity, train.labels[position], num_classes, temperature)
 
@@ -130,13 +130,13 @@ def vote(
     2018.
 
     Args:
-        similarity, labels: Of the neighbors, the nearest first, ``(Q, k)``.
-        temperature: > 0.
+        similarity, labels: Those of the neighbors, nearest first, ``(Q, k)``.
+        temperature: Above 0.
 
     Returns:
         float64 ``(Q, num_classes)``.
     """
-    # Relative to the nearest: the same vote, and no overflow at a small temperature.
+    # Relative to the nearest: equal up to a factor, and no overflow at a small temperature.
     votes = np.exp((similarity - similarity[:, :1]) / temperature)  # (Q, k)
     scores = np.zeros((len(labels), num_classes))
     np.add.at(scores, (np.arange(len(labels))[:, None], labels), votes)

@@ -1,4 +1,4 @@
-"""Finds test samples whose labels were used in training, under other names of the data set."""
+"""Search for test samples whose labels were used in training, under another data set's name."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from mmact_ssl.saved_run import SavedRun, find_value
 
 
 def warn_of_tests_read(student: SavedRun, train: Split, test: Split) -> None:
-    """Warn where the list whose labels a student has read holds test samples.
+    """Warn if a student was trained with labels of test samples.
 
-    It is the list that the checkpoint's config names. Published files name none, and a list may be
-    gone: there is no warning then. Our choice.
+    The training list is that of the checkpoint's config. There is no warning for published files,
+    which have no list, or if the list is gone. Our choice.
 
     Args:
-        train, test: Splits of the evaluation; nothing is said of a student that was trained with
+        train, test: Splits of the evaluation; there is no warning if the student was trained with
             samples of ``train``.
     """
     if student.labels_read is None:
@@ -33,7 +33,7 @@ def warn_of_tests_read(student: SavedRun, train: Split, test: Split) -> None:
     loader = student.config.get('train_dataloader')
     ann_file, prefix = find_value(loader, 'ann_file'), find_value(loader, 'data_prefix')
     with suppress(DataError, OSError, TypeError, KeyError):  # gone, or of the other kind
-        if not os.path.isfile(ann_file):  # the checkpoint names it: a device or pipe never ends
+        if not os.path.isfile(ann_file):  # the path is untrusted: a device or pipe never ends
             return
         names, labels = read_annotation(ann_file, '')
         labeled = [name for name, label in zip(names, labels) if label >= 0]
@@ -52,7 +52,7 @@ def warn_of_tests_read(student: SavedRun, train: Split, test: Split) -> None:
 
 
 def _same_videos(root: str, names: Sequence[str], test: Split) -> list[str]:
-    """Test videos whose file name, size and content one of ``names`` has too."""
+    """Test videos that have the file name, size and content of a video in ``names``."""
     read: dict[tuple[str, int], list[Path]] = {}
     for path in (Path(root, name) for name in names):
         if path.is_file():
@@ -61,24 +61,24 @@ def _same_videos(root: str, names: Sequence[str], test: Split) -> list[str]:
     for name in test.names:
         path = Path(test.root, name)
         alike = read.get((path.name, path.stat().st_size), []) if path.is_file() else []
-        if any(filecmp.cmp(path, one, shallow=False) for one in alike):
+        if any(filecmp.cmp(path, other, shallow=False) for other in alike):
             shared.append(name)
     return shared
 
 
 def _same_skeletons(root: str, names: Sequence[str], test: Split) -> list[str]:
-    """Test clips whose length and first frame one of ``names`` has too, if a person is in it."""
-    # Not at the top: it imports mmaction2, which videos do without.
+    """Test clips with the length and the first, not empty frame of a clip in ``names``."""
+    # Not at the top: it imports mmaction2, which videos do not need.
     from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 
     def by_frame(root: str, names: Sequence[str]) -> dict[Hashable, str]:
         folder = open_skeleton_folder(root, '')
-        coordinates, wanted = folder.open_coordinates(), set(names)
+        coordinates, selected = folder.open_coordinates(), set(names)
         clips = zip(folder.names.tolist(), folder.starts.tolist(), folder.lengths.tolist())
         return {
             (length, coordinates[start].tobytes()): name
             for name, start, length in clips
-            if name in wanted and np.any(coordinates[start])
+            if name in selected and np.any(coordinates[start])
         }
 
     read, tests = by_frame(root, names), by_frame(test.root, test.names)

@@ -1,4 +1,4 @@
-"""Pretext metrics on held-out clips; warnings where they ignore the student or are trivial."""
+"""Pretext metrics on held-out clips, with warnings about tasks that ignore the student."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from mmengine.logging import print_log
 from mmact_ssl.models.dependence import OTHER_CLIP
 from mmact_ssl.registry import METRICS
 
-# The smaller, the better: metrics with such a part in their name. Of all others the larger.
+# Parts of the names of metrics of which smaller values are better.
 SMALLER_IS_BETTER = ('error', 'mse')
 # A metric depends on the student if its mean moves by more than both (our choice).
 MIN_CHANGE = 0.01  # of the mean
 MIN_ERRORS = 2.0  # standard errors over clips
 MIN_KNOWN = 0.5  # of the clips: with fewer, a mean gets a warning (our choice)
-# Ends of the names of what a head reports beside a metric of its own: the value of holding what was
-# seen last, of one answer for all clips, or of guessing.
+# Suffixes of a metric's trivial answers: repeating the last input, and one answer for all clips.
 TRIVIAL_SUFFIXES = ('_repeat_last', '_constant')
 ACCURACY, CHANCE = 'accuracy', 'chance'
 DEPENDS = ''
@@ -32,19 +31,19 @@ UNCERTAIN = 'over {} clips it is not certain to depend on the student, test more
 
 @METRICS.register_module()
 class PretextMetric(BaseMetric):
-    """Average, over samples, of what the heads' ``predict`` gives as one number a sample.
+    """Means of the metrics that the heads' ``predict`` returns for each sample.
 
-    NaN leaves a sample out of that metric's mean. Metrics are named ``'<task>/<name>'``, and with
+    A mean leaves out samples whose metric is NaN. Metrics are named ``'<task>/<name>'``, and with
     the features of another clip ``'<task>/<name>_other_clip'``, see
-    :meth:`MultiTaskPretrainer.predict`. A task gets a warning if one of its metrics stays as it
-    is or is not better than its trivial answer, and a metric if it is NaN for most samples.
+    :meth:`MultiTaskPretrainer.predict`. There is a warning if a task's metric is the same with
+    another clip's features, is no better than its trivial answer, or is NaN for most samples.
     """
 
     # The tasks' names are prefix enough; None would make mmengine warn.
     default_prefix = ''
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep the metrics of a batch of samples, task -> name -> tensor."""
+        """Store the metrics of a batch of samples, task -> name -> tensor."""
         for sample in data_samples:
             self.results.append(
                 {
@@ -56,7 +55,7 @@ class PretextMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
-        """Mean of each metric over the samples for which it is defined; run by one process."""
+        """Mean of each metric over the samples for which it is defined, in one process."""
         values = {name: np.array([r[name] for r in results]) for name in results[0]}
         for warning in [*describe_doubts(values), *describe_unknown(values)]:
             print_log(warning, 'current', logging.WARNING)
@@ -64,13 +63,13 @@ class PretextMetric(BaseMetric):
 
 
 def mean_of_known(values: np.ndarray) -> float:
-    """Mean of what is not NaN; NaN if nothing is known."""
+    """Mean of the values that are not NaN; NaN without any."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float('nan')
 
 
 def describe_unknown(values: Mapping[str, np.ndarray]) -> list[str]:
-    """A warning that names the metrics which are NaN for most clips, if there are any."""
+    """Warning about metrics that are NaN for most clips, if there are any."""
     shares = {
         name: 1 - float(np.isnan(value).mean())
         for name, value in values.items()
@@ -85,13 +84,13 @@ def describe_unknown(values: Mapping[str, np.ndarray]) -> list[str]:
 
 
 def describe_doubts(values: Mapping[str, np.ndarray]) -> list[str]:
-    """A warning for each task of which metrics stay as they are, or do not beat a trivial answer.
+    """Warnings about tasks whose metrics ignore the student or do not beat a trivial answer.
 
     Args:
         values: ``'<task>/<name>'``, ``'<task>/<name>_other_clip'`` and its :func:`trivial_answer`
             -> one number a clip.
     """
-    found: dict[tuple[str, str], list[str]] = {}
+    doubts: dict[tuple[str, str], list[str]] = {}
     for name, own in values.items():
         task, _, metric = name.rpartition('/')
         sign = -1 if any(part in metric for part in SMALLER_IS_BETTER) else 1
@@ -105,15 +104,15 @@ def describe_doubts(values: Mapping[str, np.ndarray]) -> list[str]:
         ):
             if beside in values and (verdict := verdict_of(own, values[beside])):
                 text = f'{metric} {mean_of_known(own):.4g} ({mean_of_known(values[beside]):.4g})'
-                found.setdefault((task, f'{brackets}: {verdict}'), []).append(text)
-    return [f'the task {task!r}: {", ".join(both)}, {why}' for (task, why), both in found.items()]
+                doubts.setdefault((task, f'{brackets}: {verdict}'), []).append(text)
+    return [f'the task {task!r}: {", ".join(both)}, {why}' for (task, why), both in doubts.items()]
 
 
 def trivial_answer(metric: str, known: Container[str]) -> str:
-    """Name of what a head reports beside a metric of its own, ``'<task>/<name>'``; ``''`` for none.
+    """Name of the trivial answer to a metric ``'<task>/<name>'``; ``''`` for none.
 
-    Beside ``accuracy`` it is ``chance``, beside ``x_accuracy`` ``x_chance``; beside others
-    ``<name>_repeat_last``, or ``<name>_constant``.
+    It is ``chance`` for ``accuracy``, ``x_chance`` for ``x_accuracy``, and for other metrics
+    ``<name>_repeat_last`` or ``<name>_constant``.
     """
     names = [metric + suffix for suffix in TRIVIAL_SUFFIXES]
     if metric.endswith(ACCURACY):
@@ -125,7 +124,7 @@ def advantage(own: np.ndarray, trivial: np.ndarray, sign: int) -> str:
     """:data:`NOT_BETTER` if a metric does not beat its trivial answer, else ''.
 
     It does if the mean of the clips' differences, times ``sign``, is more than :data:`MIN_ERRORS`
-    of its standard errors. One clip alone tells nothing.
+    of its standard errors. A single clip gives no verdict.
     """
     gain = sign * (own - trivial)
     gain = gain[~np.isnan(gain)]
@@ -137,10 +136,11 @@ def advantage(own: np.ndarray, trivial: np.ndarray, sign: int) -> str:
 def dependence(own: np.ndarray, other: np.ndarray) -> str:
     """Verdict on one metric: :data:`DEPENDS`, :data:`INERT` or :data:`UNCERTAIN`.
 
-    Compared are the same clips: the mean of the differences, give or take :data:`MIN_ERRORS` of its
-    standard errors, with :data:`MIN_CHANGE` of the larger mean. It depends if the difference is
-    beyond both; it does not if even the error's upper end is below the second; else it is not
-    certain, as where single clips change both ways. One clip alone tells nothing.
+    The error of the clips' mean difference is :data:`MIN_ERRORS` of its standard errors, and the
+    limit is :data:`MIN_CHANGE` of the larger mean. The metric depends on the student if the mean
+    difference is above both, and does not if the difference plus the error is below the limit.
+    Anything else is uncertain, e.g. if clips change in both directions. A single clip gives no
+    verdict.
     """
     known = ~np.isnan(own) & ~np.isnan(other)
     own, other = own[known], other[known]

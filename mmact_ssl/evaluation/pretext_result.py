@@ -1,4 +1,4 @@
-"""Results of pretext tasks on clips that training never saw, for ``tools/test.py``."""
+"""Results of pretext tasks on held-out clips, for ``tools/test.py``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mmact_ssl.targets.load_targets import caches_read_by
 def make_pretext_result(
     cfg: Config, metrics: dict[str, float], checkpoint: str, method: str, variant: str, seed: int
 ) -> Result:
-    """Make a result of what ``PretextMetric`` measured.
+    """Make a result of the metrics of ``PretextMetric``.
 
     Args:
         cfg: Pre-training config with ``dataset_name``, ``backbone_name`` and ``test_dataloader``.
@@ -30,7 +30,7 @@ def make_pretext_result(
     """
     for key in ('dataset_name', 'backbone_name'):
         if key not in cfg:
-            raise ConfigError(f'{cfg.filename}: has no {key}, which a result carries; add it')
+            raise ConfigError(f'{cfg.filename}: has no {key}, which a result needs; add it')
     loaders = [cfg.train_dataloader, cfg.test_dataloader]
     data, caches = hashlib.sha256(), {}
     for loader in loaders:
@@ -38,12 +38,11 @@ def make_pretext_result(
         skeletons = (loader.dataset.get('data_prefix') or {}).get('skeleton')
         if skeletons is not None:  # holds the hash of the coordinates
             data.update((Path(skeletons) / 'meta.json').read_bytes())
-            # Names and lengths stand here, so that the data version stays that of earlier results.
+            # Not part of the data version, which stays comparable with earlier results.
             folder = open_skeleton_folder(skeletons, cfg.get('prepare_command', 'see docs/data.md'))
             caches[portable_path(skeletons)] = folder.content_hash
     for path in sorted({path for _, path in caches_read_by(loaders)}):
         caches[portable_path(path)] = cache_version(path)
-    # What the metrics of the tasks depend on.
     settings = {key: cfg.get(key) for key in ('model', 'test_dataloader', 'test_evaluator')}
     return Result(
         method=method,

@@ -1,4 +1,4 @@
-"""Hashes that tell whether two results were measured alike: settings, data, caches, packages."""
+"""Hashes and versions that make results comparable: settings, data, caches, packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPORTED_PACKAGES = ('mmact_ssl', 'mmaction2', 'mmengine', 'torch', 'scikit-lear
 
 
 def config_hash(config: Any, *annotations: Iterable[str]) -> str:
-    """Hash what makes two results comparable, the same wherever ``$MMACT_SSL_DATA`` points.
+    """Hash settings and annotations, independent of the place of ``$MMACT_SSL_DATA``.
 
     Args:
         config: The parts of the config that the protocol reads.
@@ -30,7 +30,7 @@ def config_hash(config: Any, *annotations: Iterable[str]) -> str:
 
 
 def portable_text(config: Any) -> str:
-    """Write a config as text that is the same wherever ``$MMACT_SSL_DATA`` points."""
+    """Convert a config to text that is independent of the place of ``$MMACT_SSL_DATA``."""
     text = json.dumps(config, sort_keys=True, default=str)
     root = os.environ.get('MMACT_SSL_DATA')
     if root:
@@ -39,18 +39,18 @@ def portable_text(config: Any) -> str:
 
 
 def portable_path(path: str | os.PathLike) -> str:
-    """Write a path as :func:`portable_text` does."""
+    """Convert a path as :func:`portable_text` does."""
     return str(json.loads(portable_text(os.fspath(path))))
 
 
 def data_version(train: Split, test: Split) -> str:
-    """Hash both annotations and the skeletons. Targets are not among them: ``caches`` has these."""
+    """Hash both annotations and the skeletons; a result's ``caches`` cover the targets."""
     lines = ''.join([*train.lines(), *test.lines()])
     return hashlib.sha256(f'{lines}{train.skeletons}{test.skeletons}'.encode()).hexdigest()
 
 
 def package_versions(packages: Iterable[str] = REPORTED_PACKAGES) -> dict[str, str]:
-    """Return the versions of Python and of those of the packages that are installed."""
+    """Versions of Python and of the installed packages among ``packages``."""
     versions = {'python': platform.python_version()}
     for package in packages:
         try:

@@ -1,4 +1,4 @@
-"""The mmengine Runner that trains and tests whole recognizers, and the metrics that it gives."""
+"""The mmengine Runner that trains and tests whole recognizers, and its metrics."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def make_runner(
 
 
 def recognition_metrics(metrics: dict[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
-    """Turn mmaction2's metrics into what ``accuracy_metrics`` gives."""
+    """Convert mmaction2's metrics to the form of :func:`accuracy_metrics`."""
     confusion = metrics['confusion_matrix/result'].numpy()  # (K, K)
     names = ('top1', 'top5') if len(confusion) > 5 else ('top1',)
-    found = {name: float(metrics[f'acc/{name}']) for name in names if f'acc/{name}' in metrics}
-    found['mean_class'] = mean_class_accuracy(confusion)
-    return found, {'confusion': confusion.tolist()}
+    accuracy = {name: float(metrics[f'acc/{name}']) for name in names if f'acc/{name}' in metrics}
+    accuracy['mean_class'] = mean_class_accuracy(confusion)
+    return accuracy, {'confusion': confusion.tolist()}

@@ -20,9 +20,9 @@ def print_results(results: Sequence[Result]) -> None:
     seeds = sorted({result.seed for result in results})
     data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
     source = f' from {first.pretrained_on}' if first.transferred else ''
-    named = f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
+    seed_text = f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
     clips = f'\n{first.metrics["n_test"]} test clips' if 'n_test' in first.metrics else ''
-    table = Table(title=f'{first.method} {first.variant}{source} on {data}, {named}{clips}')
+    table = Table(title=f'{first.method} {first.variant}{source} on {data}, {seed_text}{clips}')
     for heading in ('protocol', 'metric'):
         table.add_column(heading)
     for seed in seeds:
@@ -36,7 +36,7 @@ def print_results(results: Sequence[Result]) -> None:
     shown = {'n_test'}
     for protocol, group in groups.items():
         for metric in group[0].metrics:
-            if metric in shown:  # above, or once for all: they read the same features and clips
+            if metric in shown:  # all protocols share the features and clips
                 continue
             plain = metric in FEATURE_METRICS
             scale, digits, unit = (1, 3, '') if plain else (100, 1, ' %')

@@ -1,7 +1,4 @@
-"""The space that skeletons and sentences share after a pre-training with prompts.
-
-Sentences come embedded, from a cache, so that no text library is needed here.
-"""
+"""The embedding space that skeletons and sentences share after a pre-training with prompts."""
 
 from __future__ import annotations
 
@@ -16,12 +13,12 @@ from mmact_ssl.models.networks.projector import StreamProjectors
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.targets.cache import TargetReader
 
-# What each side of the space reads, as the fix of another size.
+# Side of the space -> fix for inputs of another size.
 SIDES = {
     'skeleton': 'use the downstream config of the encoder that was pre-trained',
     'prompt': 'use the text encoder of the pre-training',
 }
-# The name of the head that reads sentences in the configs.
+# Name of the configs' head that reads sentences.
 PROMPTS = 'prompts'
 FIX = 'give the config of that one'
 
@@ -30,8 +27,8 @@ def projector_weights(saved: SavedRun) -> dict[str, Tensor]:
     """Read the ``skeleton_projector.*`` and ``prompt_projector.*`` of a prompt matching head.
 
     Args:
-        saved: A pre-training with one ``PromptMatchingHead``, or several of which one is
-            called ``prompts``; or a file that was published with its projectors.
+        saved: A pre-training with one ``PromptMatchingHead``, or one named ``prompts`` among
+            several; or a file that was published with its projectors.
     """
     state = saved.weights
     parts = [key.split('.') for key in state if key.startswith('heads.')]
@@ -48,15 +45,15 @@ def projector_weights(saved: SavedRun) -> dict[str, Tensor]:
 
 
 def check_encoder(saved: SavedRun, fingerprint: str, source: str, fix: str = FIX) -> str:
-    """Compare an encoder with the one whose sentences a pre-training has read.
+    """Compare an encoder of sentences with the one of a pre-training.
 
     Args:
         saved: The pre-training, or a file that was published with its projectors.
-        fingerprint, source: Of the encoder, as a teacher or a cache has them.
+        fingerprint, source: Those of the encoder's teacher or cache.
         fix: Ends the error.
 
     Returns:
-        The fingerprint; '' where the file does not record the other one.
+        The fingerprint; '' if the file records no encoder.
 
     Raises:
         ConfigError: It is another encoder, or has other weights.
@@ -103,7 +100,7 @@ class SharedSpace:
         if side == 'prompt':  # as the head normalizes them
             rows = F.normalize(rows, dim=1)
         embedded = F.normalize(projector(rows), dim=1)
-        # NaN is above and below nothing: comparisons would take it for the best or worst.
+        # NaN would rank as best or worst.
         if not embedded.isfinite().all():
             raise CheckpointError(
                 f'{self.saved.path}: its encoder or {side} projector has diverged to numbers that '
@@ -113,11 +110,11 @@ class SharedSpace:
 
 
 def _projector(state: dict[str, Tensor], prefix: str, split: bool) -> StreamProjectors:
-    """Build a projector with as many streams, and of the sizes, that the weights have."""
+    """Build a projector of the sizes and the number of streams in the weights."""
     own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
     streams = len({key.split('.')[0] for key in own})
     hidden, inputs = own['0.0.weight'].shape
-    with torch.device('meta'):  # the sizes are those that a file names
+    with torch.device('meta'):  # without memory: the sizes come from a file
         projector = StreamProjectors(
             inputs * (streams if split else 1), hidden, len(own['0.2.weight']), streams, split
         )
@@ -129,8 +126,8 @@ def open_texts(path: str, saved: SavedRun) -> TargetReader:
     """Open a cache of sentences for the space of a pre-training, see :func:`check_encoder`.
 
     Raises:
-        DataError: It is a cache of something else.
-        ConfigError: It is of another encoder than the one that the pre-training has read.
+        DataError: It is not a cache of sentences.
+        ConfigError: The cache and the pre-training have different encoders.
     """
     reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --sentences FILE')
     if reader.meta.kind != 'text':

@@ -1,4 +1,4 @@
-"""The pre-trained student in a stock mmaction2 recognizer: its own network, loaded completely."""
+"""The pre-trained student as the backbone of an mmaction2 recognizer."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from mmact_ssl.weights import (
     take_pretrained,
 )
 
-# Arguments of a backbone that name the weights which it starts from.
+# Arguments of a backbone that name its initial weights.
 START_KEYS = ('checkpoint', 'pretrained')
-# Arguments of a backbone that a downstream config sets: pooling, the maps that are given, what is
-# trained and regularized, and normalization across GPUs.
+# Arguments of a backbone that a downstream config sets: pooling, output maps, trained parts,
+# regularization, and normalization across GPUs.
 OWN = re.compile(
     r'(.*\.)?(pool|out_indices|frozen_stages|norm_eval|partial_bn|with_cp|\w*drop\w*'
     r'|norm_cfg\.(type|requires_grad|momentum))'
 )
-# Arguments that tell which data a backbone reads, and their defaults.
+# Arguments that describe the data of a backbone, and their defaults.
 OF_THE_DATA = {'layout': None, 'in_channels': 3}
 # Ends the error of a network that is refused.
 TRUSTED = 'if you trust the file, give a downstream config'
-# Layouts of which checkpoints that do not record their bones had others than now.
+# Layouts whose bones have changed since checkpoints that do not record them.
 CHANGED_BONES = ('ntu25', 'coco17')
 
 
@@ -51,7 +51,7 @@ def require_backbone(saved: SavedRun) -> None:
     """Raise CheckpointError unless a file records a backbone of listed types."""
     if not saved.backbone or not saved.backbone_name:
         raise CheckpointError(
-            f'{saved.path}: does not say which network it holds (no config with backbone_name and '
+            f'{saved.path}: does not record its network (no config with backbone_name and '
             'model.backbone in it): give a downstream config, configs/downstream/*.py'
         )
     with reading(saved.path, TRUSTED, CheckpointError):
@@ -61,8 +61,8 @@ def require_backbone(saved: SavedRun) -> None:
 def merge_own(
     saved: Mapping[str, Any], config: Mapping[str, Any], own: re.Pattern[str], path: str = ''
 ) -> dict[str, Any]:
-    """Saved arguments of a backbone, with those that ``own`` names as the config sets them."""
-    # Tasks may read earlier maps too; what is evaluated is the last one.
+    """Saved arguments of a backbone, with the config's values of arguments that match ``own``."""
+    # Tasks may read earlier maps too; an evaluation reads the last one.
     merged = {key: value for key, value in saved.items() if key != 'out_indices'}
     for key, value in config.items():
         inner = saved.get(key)
@@ -76,15 +76,15 @@ def merge_own(
 def with_saved_backbone(
     cfg: Config, saved: SavedRun, prefix: str = 'backbone.', own: re.Pattern[str] = OWN
 ) -> Config:
-    """Give a downstream config the backbone that a student was trained with, and log what changes.
+    """Put the backbone config of a student's training into a downstream config, and log changes.
 
-    The config stays as it is where the file records no backbone, one of another class (which cannot
-    be loaded), or one with parts that are not on the list of types (which is logged). Adapters
-    around a backbone are the config's.
+    The config stays unchanged if the file records no backbone, one of another class (which cannot
+    be loaded), or one with types that are not listed (which is logged). Adapters around a backbone
+    are the config's.
 
     Args:
-        prefix: Of the student's keys; elsewhere than under ``backbone.`` may lie another network.
-        own: Arguments that the config keeps where it sets them.
+        prefix: Prefix of the student's keys; any but ``backbone.`` may be that of another network.
+        own: Arguments that the config sets.
 
     Raises:
         ConfigError: The student was trained on skeletons of another layout or dimension.
@@ -127,13 +127,13 @@ def with_saved_backbone(
 
 
 def _inner(backbone: Mapping[str, Any]) -> Any:
-    """The config of a backbone without adapters around it."""
+    """Config of a backbone without the adapters around it."""
     inner = backbone.get('backbone')
     return inner if isinstance(inner, Mapping) else backbone
 
 
 def _text(value: Any) -> str:
-    """A value as text, which a list and a tuple share."""
+    """Text of a value, the same for a list and a tuple."""
     return json.dumps(value, sort_keys=True, default=str)
 
 
@@ -143,7 +143,7 @@ def _name(kind: Any) -> str:
 
 
 def check_bones(cfg: Config, saved: SavedRun) -> None:
-    """Refuse a student that read other bones than its config makes now; a ConfigError."""
+    """Raise ConfigError if a student was trained with other bones than BonesAndMotion gives."""
     layout = find_value(saved.backbone, 'layout')
     steps = cfg.test_dataloader.dataset.get('pipeline') or ()
     made = [step for step in steps if _name(step.type) == BonesAndMotion.__name__]
@@ -161,17 +161,17 @@ def check_bones(cfg: Config, saved: SavedRun) -> None:
 
 
 def load_student(backbone: nn.Module, saved: SavedRun, prefix: str = 'backbone.') -> None:
-    """Load the student's weights, all of them or none, and log how many.
+    """Load all of the student's weights, and log their number.
 
-    Keys outside the prefix (pretext heads, teachers) are left out; it is '' for a bare backbone.
+    Ignores keys outside the prefix (pretext heads, teachers); it is '' for a bare backbone.
     """
     state = saved.weights
     student = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
     if not student:
-        found = ', '.join(sorted({key.split('.')[0] for key in state})[:5])
+        prefixes = ', '.join(sorted({key.split('.')[0] for key in state})[:5])
         raise CheckpointError(
-            f'{saved.path}: no key begins with {prefix!r}, they begin with {found or "nothing"}; '
-            'pass --prefix'
+            f'{saved.path}: no key begins with {prefix!r}, they begin with '
+            f'{prefixes or "nothing"}; pass --prefix'
         )
     load_strictly(backbone, student, saved.path, 'use the backbone config that it was trained with')
     print_log(f'student from {saved.path}: {len(student)} of {len(state)} keys', logger='current')
@@ -182,11 +182,11 @@ def build_recognizer(
 ) -> nn.Module:
     """Build the config's recognizer with mmaction2's own initialization, then load the student.
 
-    Its backbone is that of the student's training, see :func:`with_saved_backbone`.
+    The backbone is that of the student's training, see :func:`with_saved_backbone`. With a student,
+    the initial weights of the config's backbone need not exist.
 
-    The same seed gives the same head and the same random encoder (no checkpoint), which keeps its
-    batch normalization's identity running statistics, as is usual for this baseline. Where a
-    student is loaded, the weights that the config's backbone starts from need not be there.
+    The same seed gives the same head and, without a student, the same random encoder. The running
+    statistics of its batch normalization stay at 0 and 1, as usual for this baseline.
     """
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS
@@ -212,17 +212,17 @@ def build_recognizer(
         for part, start in pretrained:
             load_pretrained(part, **start)
     else:
-        if prefix.endswith('backbone.'):  # elsewhere may lie another network
+        if prefix.endswith('backbone.'):  # other keys may be another network's
             check_bones(cfg, student)
         load_student(recognizer.backbone, student, prefix)
     return recognizer
 
 
 def start_hash(cfg: Config) -> str:
-    """Hash the weights that a downstream config's backbone starts from; '' for random ones.
+    """Hash the initial weights of a downstream config's backbone; '' for random ones.
 
-    Those are its ``checkpoint`` or ``pretrained``, and what an ``init_cfg`` of type ``Pretrained``
-    names: the start of a student that was not trained from scratch.
+    The config names them by ``checkpoint``, ``pretrained`` or an ``init_cfg`` of type
+    ``Pretrained``.
     """
     backbone = cfg.model.backbone
     start = backbone.get('backbone', backbone)  # of one with adapters
@@ -233,7 +233,7 @@ def start_hash(cfg: Config) -> str:
 
 
 def weights_hash(module: nn.Module) -> str:
-    """Hash a module's names, shapes and values, sha256."""
+    """Sha256 of the names, shapes and values of a module's weights."""
     digest = sha256()
     for key, value in sorted(module.state_dict().items()):
         array = value.detach().cpu().contiguous()

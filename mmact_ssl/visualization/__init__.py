@@ -1,1 +1,1 @@
-"""Pictures of what the pretext tasks predict, how they get along, and what sentences find."""
+"""Pictures and pages of predictions, results, neighbors and clips."""

@@ -1,4 +1,4 @@
-"""Frames of clips with what is predicted of them beside or over them: video, parts, poses."""
+"""Pictures of clips with predicted frames, parts and poses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLORS = dict(teacher='#00c853', predicted='#ff6d00', last='#b0bec5')
 
 
 def make_grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
-    """Make a figure of some inches and its axes ``[rows, columns]``, without ticks."""
+    """Make a figure of a size in inches, with axes ``[rows, columns]`` without ticks."""
     figure = Figure(figsize=size, layout='constrained')
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
@@ -41,13 +41,13 @@ def draw_generated_frames(
     strides: Mapping[str, int],
     first_step: int = 0,
 ) -> Figure:
-    """Some rows a clip, such as real above generated; columns are time, task by task.
+    """Draw several rows a clip, such as real above generated frames; columns are time by task.
 
     Args:
         rows: Label -> task -> its frames, uint8 ``(N, T, R, R, 3)``.
         titles: A name for each clip.
-        strides: By task, frames of the clip from one of the T frames to the next.
-        first_step: How many frames of the task come before these.
+        strides: Task -> frames of the clip between two of the T frames.
+        first_step: Number of the task's frames before these.
     """
     first = next(iter(rows.values()))
     columns = [
@@ -76,7 +76,7 @@ def draw_overview(
     layout: str,
     titles: Sequence[str],
 ) -> Figure:
-    """One row a clip: frames side by side under their headings, some with poses over them.
+    """Draw one row a clip: frames side by side under their headings, some with poses over them.
 
     Args:
         columns: Heading -> a frame of each clip, uint8 ``(N, H, W, 3)`` of any size.
@@ -105,7 +105,7 @@ def part_numbers(maps: np.ndarray) -> np.ndarray:
     """Most probable part at each pixel, int ``(..., h, w)``, 0 = background.
 
     Args:
-        maps: ``(..., C, h, w)``, 0..1; C = 1 is the person alone.
+        maps: ``(..., C, h, w)``, 0..1; C = 1 is a map of the person.
     """
     if maps.shape[-3] == 1:
         return (maps[..., 0, :, :] > 0.5).astype(np.int64)
@@ -113,7 +113,7 @@ def part_numbers(maps: np.ndarray) -> np.ndarray:
 
 
 def part_colors(layout: PartLayout) -> dict[str, tuple[float, float, float, float]]:
-    """A color, RGBA 0..1, for each part but the background, in the order of their numbers."""
+    """Color, RGBA 0..1, of each part except the background, in the order of their numbers."""
     names = [name for name in layout.names if name != 'background']
     palette = matplotlib.colormaps['tab20'].colors  # type: ignore[attr-defined]
     return {name: (*palette[i % len(palette)], OPACITY) for i, name in enumerate(names)}
@@ -126,12 +126,12 @@ def draw_part_maps(
     layout: PartLayout,
     titles: Sequence[str],
 ) -> Figure:
-    """Two rows a clip, the teacher's parts above the student's, over frames spread in time.
+    """Draw two rows a clip, the teacher's parts above the student's, over frames spread in time.
 
     Args:
         frames: uint8 ``(N, T, H, W, 3)``.
         teacher, student: ``(N, T, C, h, w)``, 0..1.
-        layout: Of the C parts.
+        layout: Layout of the C parts.
         titles: A name for each clip.
     """
     count, time, height, width = frames.shape[:4]
@@ -145,8 +145,7 @@ def draw_part_maps(
             row[0].set_ylabel(f'{titles[clip]}\n{name}', fontsize=7)
             for axis, step in zip(row, steps):
                 axis.imshow(frames[clip, step])
-                # A pixel of the map covers as many of the frame as their sizes say.
-                parts = table[part_numbers(maps[clip, step])]
+                parts = table[part_numbers(maps[clip, step])]  # stretched to the frame
                 axis.imshow(parts, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
     patches = [Patch(color=color, label=name) for name, color in colors.items()]
     figure.legend(handles=patches, loc='outside lower center', ncols=4, fontsize=7)
@@ -162,13 +161,13 @@ def draw_predicted_poses(
     titles: Sequence[str],
     first_step: int = 0,
 ) -> Figure:
-    """One row a clip, one column a future frame: the teacher's, predicted and last seen pose.
+    """Draw the teacher's, predicted and last observed pose: a row a clip, a column a future frame.
 
     Args:
         frames: uint8 ``(N, T, H, W, 3)``, the future frames.
         teacher: ``(N, T, V, 3)``: x, y as fractions of the frame, visibility (0: joint not drawn).
         predicted: ``(N, T, V, 2)``, fractions of the frame.
-        last: ``(N, V, 3)``, the last observed pose, which "repeat the last pose" would predict.
+        last: ``(N, V, 3)``, the last observed pose, a trivial prediction.
         layout: Name of the skeleton layout.
         titles: A name for each clip.
         first_step: Position in time of the first of the T frames, from 0.
@@ -193,7 +192,7 @@ def draw_poses(
 
     Args:
         teacher: ``(V, 3)``, see :func:`draw_predicted_poses`.
-        predicted: ``(V, 2)``, drawn where the teacher sees the joint.
+        predicted: ``(V, 2)``, drawn for the joints that the teacher sees.
         last: ``(V, 3)``.
         layout: Name of the skeleton layout.
     """
@@ -212,8 +211,8 @@ def draw_poses(
 
 
 def add_pose_legend(figure: Figure, fontsize: int) -> None:
-    """Name the colors of the poses that a figure shows below it."""
-    # The first picture may show no pose at all.
+    """Add a legend of the poses' colors below a figure."""
+    # Any single picture may lack poses.
     lines = [line for axis in figure.axes for line in axis.get_lines()]
     names = {str(line.get_label()): line for line in lines}
     figure.legend(

@@ -1,4 +1,4 @@
-"""Pictures of results: the confusion matrix and the accuracy of every class, over seeds."""
+"""Pictures of the confusion matrix and of the accuracy of every class, over seeds."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MOST_NUMBERED = 30
 
 
 def write_pictures(results: Iterable[Result], folder: str | os.PathLike) -> list[Path]:
-    """Draw the results of one protocol and share of labels together, whatever their seeds.
+    """Draw results together that differ only in their seeds.
 
-    Those without a confusion matrix (retrieval) have no picture.
+    Results without a confusion matrix (retrieval) have no picture.
 
     Returns:
         ``<folder>/<name of the result without its seed>_confusion.png`` and ``…_classes.png``.
@@ -51,7 +51,7 @@ def write_pictures(results: Iterable[Result], folder: str | os.PathLike) -> list
 
 
 def draw_confusion(confusions: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Draw how often each true class was taken for each class, in % of its samples.
+    """Draw a confusion matrix in % of each true class.
 
     Args:
         confusions: Counts ``(S, K, K)`` of S seeds, summed here; a row per true class.
@@ -83,8 +83,8 @@ def draw_confusion(confusions: np.ndarray, classes: Sequence[str]) -> Figure:
 def draw_classes(confusions: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the accuracy of every class as a bar, best first, and the mean over classes as a line.
 
-    A whisker is the sample deviation over seeds. A class without a sample has no bar. Arguments as
-    of :func:`draw_confusion`.
+    A whisker is the sample deviation over seeds. A class without samples has no bar. Arguments are
+    those of :func:`draw_confusion`.
     """
     accuracy = 100 * np.array([class_accuracy(confusion) for confusion in confusions])  # (S, K)
     present = np.flatnonzero(~np.isnan(accuracy).any(axis=0))

@@ -1,6 +1,6 @@
-"""Pages about one's own clips: a gallery with neighbors on click, and a map of the features.
+"""Pages about a user's clips: a gallery with neighbors on click, and a map of the features.
 
-Each is a folder of plain files that any browser opens, without a server and without a network.
+A page is a folder of plain files, which any browser opens without a server or a network.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ TEMPLATES = Path(__file__).with_name('page_files')
 
 
 class ClipPages:
-    """The clips of a page folder: indexed, each with a thumbnail; what is there is kept.
+    """The clips of a page folder, with an index and thumbnails; existing ones are reused.
 
     Args:
-        search: With an index of whole clips, which the clips are added to.
+        search: Adds the clips to its index of whole clips.
         inputs: Videos, folders or skeleton files, see :func:`mmact_ssl.apis.clips.find_clips`.
-        folder: To write to.
+        folder: Where the pages go.
 
     Attributes:
-        clips: N of them, those that can be read.
+        clips: The N clips that can be read.
         features: float32 ``(N, C)``.
-        broken: Reason by clip, of the others.
+        broken: Reason for each clip that cannot be read.
     """
 
     def __init__(self, search: RetrievalInferencer, inputs: Sequence[str], folder: Path) -> None:
         self.search, self.folder = search, folder
-        found = search._inputs_to_list(inputs[0] if len(inputs) == 1 else list(inputs))
-        self.broken = search.add(found)['broken']
+        clips = search._inputs_to_list(inputs[0] if len(inputs) == 1 else list(inputs))
+        self.broken = search.add(clips)['broken']
         rows = {window.name: row for row, window in enumerate(search.index.windows())}
-        self.clips = [clip for clip in found if clip.path in rows]
+        self.clips = [clip for clip in clips if clip.path in rows]
         if not self.clips:
-            raise DataError(f'{inputs[0]}: none of {len(found)} clips can be read')
+            raise DataError(f'{inputs[0]}: none of {len(clips)} clips can be read')
         values = np.concatenate(list(search.index.chunks()))
         self.features = values[[rows[clip.path] for clip in self.clips]]
 
@@ -62,20 +62,20 @@ class ClipPages:
         """Write ``index.html`` and return its path.
 
         Args:
-            neighbors: Shown of each clip; the clip itself is not one.
-            texts: Sentences whose hits the page shows too.
+            neighbors: Number of neighbors shown for each clip.
+            texts: Sentences to search by.
         """
         places = {clip.path: place for place, clip in enumerate(self.clips)}
         unit = normalize(self.features)
-        cosines, rows = nearest(unit, unit, neighbors + 1)  # and the clip itself, which is off
+        cosines, rows = nearest(unit, unit, neighbors + 1)  # one more: the clip itself
         shown = [
-            [[row, round(cosine, 4)] for row, cosine in zip(*found) if row != own][:neighbors]
-            for own, found in enumerate(zip(rows.tolist(), cosines.tolist()))
+            [[row, round(cosine, 4)] for row, cosine in zip(*near) if row != own][:neighbors]
+            for own, near in enumerate(zip(rows.tolist(), cosines.tolist()))
         ]
-        found = self.search(text=list(texts), top=len(self.search.index))['hits'] if texts else []
+        by_text = self.search(text=list(texts), top=len(self.search.index))['hits'] if texts else []
         hits = [
             [[places[h['name']], h['similarity']] for h in row if h['name'] in places][:neighbors]
-            for row in found
+            for row in by_text
         ]
         sentences = [dict(text=text, hits=row) for text, row in zip(texts, hits)]
         return self._write('gallery', 'index.html', neighbors=shown, texts=sentences)
@@ -89,9 +89,9 @@ class ClipPages:
         """Write ``embedding.html``, the features in two dimensions, and return its path.
 
         Args:
-            groups: Of each clip, a name: its color.
-            method: ``'tsne'`` of scikit-learn, or ``'umap'``, if it is installed; of directions.
-            seed: Of the layout.
+            groups: Name of each clip's group, shown as its color.
+            method: ``'tsne'`` (scikit-learn) or ``'umap'`` (if installed) of the directions.
+            seed: Seed of the layout.
         """
         points = project(normalize(self.features), method, seed)
         low, high = points.min(axis=0), points.max(axis=0)
@@ -121,7 +121,7 @@ class ClipPages:
         return Path(shutil.copy(TEMPLATES / f'{kind}.html', self.folder / page))
 
     def _thumbnail(self, clip: Clip) -> str:
-        """Path of a clip's picture below the folder, drawn if it is not there; '' if it cannot."""
+        """Path of a clip's picture below the folder, drawn if missing; '' for a broken clip."""
         name = f'thumbs/{hashlib.sha256(clip.path.encode()).hexdigest()[:16]}.webp'
         if not (self.folder / name).is_file():
             try:
@@ -132,7 +132,7 @@ class ClipPages:
 
 
 def clip_frames(clip: Clip) -> list[np.ndarray]:
-    """Frames spread over a clip, uint8 ``(H, W, 3)`` RGB, of a skeleton drawn."""
+    """Frames spread over a clip, or drawings of a skeleton, uint8 ``(H, W, 3)`` RGB."""
     results = clip.read()
     if 'keypoint' in results:
         drawn = draw_skeletons(results['keypoint'], LAYOUTS[results['layout']], FRAMES)
@@ -144,7 +144,7 @@ def clip_frames(clip: Clip) -> list[np.ndarray]:
 
 
 def animate(frames: Sequence[np.ndarray]) -> bytes:
-    """An endless animation, WebP."""
+    """Encode frames as an endless WebP animation."""
     first, *others = (Image.fromarray(frame) for frame in frames)
     content = io.BytesIO()
     first.save(content, 'WEBP', save_all=True, append_images=others, duration=MILLISECONDS, loop=0)
@@ -152,10 +152,10 @@ def animate(frames: Sequence[np.ndarray]) -> bytes:
 
 
 def project(features: np.ndarray, method: str, seed: int) -> np.ndarray:
-    """Lay unit rows ``(N, C)`` out in two dimensions, ``(N, 2)``."""
+    """Map unit rows ``(N, C)`` to points ``(N, 2)``."""
     if len(features) < 5:
         raise DataError(f'{len(features)} clips: a map needs at least 5')
-    # Equal rows are one point: where all are equal, t-SNE divides by 0, and its tree never ends.
+    # Equal rows become one point: if all are equal, t-SNE divides by 0 and never ends.
     rows, place = np.unique(features.astype(np.float64), axis=0, return_inverse=True)
     if len(rows) < 5:
         left, spread, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
@@ -179,11 +179,11 @@ def group_clips(
 
     Args:
         clips, features: N clips and ``(N, C)``.
-        annotation: Lines ``name label``; ``classes.txt`` beside it names the labels. A clip is
-            found by the end of its path, and is '?' where it is not or has no label.
+        annotation: Lines ``name label``; ``classes.txt`` beside it names the labels. A name matches
+            the end of a clip's path; clips without a label are '?'.
         clusters: Number of k-means clusters of directions; 0: labels, or folders if there are
-            several, else 10 clusters at most.
-        seed: Of the clusters.
+            several, else at most 10 clusters.
+        seed: Seed of the clusters.
     """
     if annotation is not None and not clusters:
         names, labels = read_annotation(annotation, 'give another --ann')
@@ -204,5 +204,5 @@ def group_clips(
     from sklearn.cluster import KMeans
 
     count = min(clusters or 10, len(clips))
-    found = KMeans(count, random_state=seed, n_init=3).fit_predict(normalize(features))
-    return [f'cluster {number + 1}' for number in found.tolist()]
+    numbers = KMeans(count, random_state=seed, n_init=3).fit_predict(normalize(features))
+    return [f'cluster {number + 1}' for number in numbers.tolist()]

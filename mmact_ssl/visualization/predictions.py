@@ -1,4 +1,4 @@
-"""Pictures of what a pre-trained model predicts on clips of its test split."""
+"""Pictures of a pre-trained model's predictions on clips of its test split."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from mmact_ssl.models.teachers.base import BaseTeacher
 from .clips import draw_generated_frames, draw_overview, draw_part_maps, draw_predicted_poses
 from .gallery import draw_gallery, guidance_neighbors
 
-# A figure, or one a step.
+# A figure, or one for each time step.
 Picture = Union[Figure, list[Figure]]
 
 
 class Predictions:
-    """Clips drawn from a pre-training's test split, and what the heads predict on them."""
+    """Random clips of a pre-training's test split, and the heads' predictions on them."""
 
     def __init__(self, model: MultiTaskPretrainer, cfg: Config, count: int, seed: int) -> None:
         self.model, self.pipeline = model, cfg.test_dataloader.dataset.pipeline
@@ -47,16 +47,16 @@ class Predictions:
         self.titles = [Path(sample.filename).stem for sample in self.data['data_samples']]
 
     def stack(self, task: str, name: str) -> Tensor:
-        """Predictions of a task under a name, over all clips."""
+        """A task's predictions of a name, stacked over all clips."""
         return torch.stack([sample[task][name] for sample in self.samples])
 
     def images(self, frames: Tensor) -> Any:
-        """Normalized ``(N, 3, T, H, W)`` as uint8 ``(N, T, H, W, 3)``."""
+        """Convert normalized frames ``(N, 3, T, H, W)`` to uint8 ``(N, T, H, W, 3)``."""
         images = self.model.data_preprocessor.denormalize(frames)
         return images.permute(0, 2, 3, 4, 1).to(torch.uint8).numpy()
 
     def poses(self, task: str, animate: bool) -> Picture:
-        """Predicted, the teacher's and last observed poses over time."""
+        """Draw predicted, the teacher's and last observed poses over time."""
         teacher, layout = self.teacher_poses()
         images, predicted = self.images(self.inputs['future']), self.stack(task, 'poses').numpy()
 
@@ -74,7 +74,7 @@ class Predictions:
         return over_time(draw, images.shape[1], animate)
 
     def teacher_poses(self) -> tuple[np.ndarray, str]:
-        """The teacher's future poses ``(N, T, V, 3)``, unseen in padded frames; their layout."""
+        """The teacher's future poses ``(N, T, V, 3)``, invisible in padded frames, and layout."""
         loaded = [step for step in self.pipeline if step.type.endswith('LoadTargets')]
         steps = [step for step in loaded if step.get('target', 'pose') == 'pose']
         layout = steps[0].get('layout', 'default') if steps else 'default'
@@ -83,7 +83,7 @@ class Predictions:
         return teacher.numpy(), 'coco17' if layout == 'default' else layout
 
     def overview(self, task: str) -> Figure:
-        """One row a clip: its last frame, predicted poses over later ones, and generated frames."""
+        """Draw each clip's last frame, predicted poses over later frames, and generated frames."""
         teacher, layout = self.teacher_poses()
         predicted = self.stack(task, 'poses').numpy()
         real = {view: self.images(self.inputs[view]) for view in ('clip', 'future')}
@@ -101,23 +101,23 @@ class Predictions:
         return draw_overview(columns, poses, last, layout, self.titles)
 
     def frames(self, animate: bool) -> Picture:
-        """Real frames, generated ones, and those generated with the latent of another clip.
+        """Draw real frames, generated ones, and those generated with another clip's latent.
 
-        Columns are those of all tasks that generate frames.
+        There are columns for each task that generates frames.
         """
         rows: dict[str, dict[str, Any]] = {'real': {}, 'generated': {}, "by another's\nlatent": {}}
         strides: dict[str, int] = {}
         with torch.no_grad():
-            found = self.model.head_inputs(self.inputs, self.targets, self.data['data_samples'])
+            available = self.model.head_inputs(self.inputs, self.targets, self.data['data_samples'])
         for task, head in self.model.tasks.items():
             if not isinstance(head, FrameGenerationHead):
                 continue
             strides[task] = head.frame_stride
-            given = {name: found[source] for name, source in head.inputs.items()}
+            inputs = {name: available[source] for name, source in head.inputs.items()}
             own = self.stack(task, 'frames')
-            # The background of later frames stays one's own.
-            others = features_of_another_clip(head.inputs, given, self.model.student_inputs)
-            real = resize_frames(given['frames'][:, :, :: head.frame_stride], own.shape[-1])
+            # The background of later frames stays that of the clip.
+            others = features_of_another_clip(head.inputs, inputs, self.model.student_inputs)
+            real = resize_frames(inputs['frames'][:, :, :: head.frame_stride], own.shape[-1])
             drawn = (real, own, head.predict(**others)['frames'])
             for row, frames in zip(rows.values(), drawn):
                 row[task] = self.images(frames)
@@ -133,7 +133,7 @@ class Predictions:
         return over_time(draw, length, animate)
 
     def parts(self, task: str) -> tuple[Figure, str]:
-        """The student's part maps below the teacher's, and how well they fit, in one line."""
+        """Draw the student's part maps below the teacher's; also return a line about their IoU."""
         head = self.model.tasks[task]
         view = head.inputs['features'].split('.')[0]
         with torch.no_grad():
@@ -149,7 +149,7 @@ class Predictions:
         return figure, f"mean IoU with the teacher's parts: {overlaps.nanmean():.2f}"
 
     def neighbors(self, task: str, head: TeacherGuidanceHead, queries: int) -> Figure:
-        """Clips found by the teachers of a guided student, and by the student."""
+        """Draw the nearest clips by the teachers of a guided student, and by the student."""
         similarities = {}
         for name in head.projectors:
             student = self.stack(task, f'{name}_similarity')
@@ -161,9 +161,7 @@ class Predictions:
 def find_part_layout(
     model: MultiTaskPretrainer, task: str, pipeline: Sequence[Mapping[str, Any]]
 ) -> PartLayout:
-    """Find the order of the parts that a head learns.
-
-    Its online teacher names it, or the ``LoadTargets`` of the data set's pipeline.
+    """Layout of a head's parts, from its online teacher or the pipeline's ``LoadTargets``.
 
     Raises:
         ConfigError: Neither names a layout.
@@ -184,7 +182,7 @@ def find_part_layout(
 
 
 def over_time(draw: Callable[[slice], Figure], length: int, animate: bool) -> Picture:
-    """One picture of all steps, or one of each."""
+    """Draw one picture of all steps, or one of each step."""
     if animate:
         return [draw(slice(step, step + 1)) for step in range(length)]
     return draw(slice(0, None))
@@ -198,10 +196,18 @@ def draw_predictions(
     seed: int,
     animate: bool = False,
 ) -> tuple[dict[str, Picture], list[str]]:
-    """Draw the tasks that have a picture, of some clips that search among a pool of videos.
+    """Draw the predictions of a model's tasks, as far as they have a picture.
 
-    The model is in evaluation mode. Returns figures by name, and lines about them. If they shall
-    ``animate``, poses and frames are a figure a step.
+    Args:
+        model: Model in evaluation mode.
+        cfg: Config of the pre-training.
+        num_clips: Number of clips to draw.
+        pool: Number of videos to search for neighbors.
+        seed: Seed of the random clips.
+        animate: Draw a figure for each step of poses and frames.
+
+    Returns:
+        Figures by name, and lines of text about them.
     """
     clips = Predictions(model, cfg, num_clips, seed)
     figures: dict[str, Picture] = {}
@@ -216,8 +222,8 @@ def draw_predictions(
             figures['parts'], line = clips.parts(task)
             lines.append(line)
         elif isinstance(head, TeacherGuidanceHead):
-            searched = Predictions(model, cfg, pool, seed)
-            figures['neighbors'] = searched.neighbors(task, head, num_clips)
+            videos = Predictions(model, cfg, pool, seed)
+            figures['neighbors'] = videos.neighbors(task, head, num_clips)
     if not figures:
         raise ConfigError(
             f'{cfg.filename}: no picture of its tasks ({", ".join(model.tasks)}); sentences are '

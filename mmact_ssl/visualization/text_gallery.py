@@ -1,4 +1,4 @@
-"""Test clips that sentences find, ready to be drawn."""
+"""Search for test clips by sentences, for a gallery."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def text_gallery(
     frames: int = 5,
     seed: int = 0,
 ) -> tuple[list[str], list[list[Hit]]]:
-    """Search for sentences as the protocol ``text-retrieval`` does, and draw what they find.
+    """Search test clips by sentences, as in the protocol ``text-retrieval``.
 
     Args:
         cfg: Downstream config of skeletons.
-        student: Of a pre-training with sentences.
+        student: A pre-training with sentences.
         texts: Cache of their embeddings, keyed by clip name.
-        sentences: The JSON file that the cache was made of. An imported cache does not record its
-            sentences: then only too few are an error, and a warning is logged.
-        queries: Sentences, each about another clip.
-        top: Clips that each finds.
-        frames: Of a clip, side by side.
-        seed: Of what is drawn.
+        sentences: The JSON file of the cache's sentences. An imported cache does not record its
+            sentences: then a warning is logged, and only missing sentences are an error.
+        queries: Number of sentences, each about another clip.
+        top: Number of clips for each sentence.
+        frames: Number of frames of a clip, side by side.
+        seed: Seed of the choice of sentences.
 
     Returns:
-        The sentences, each with the name of its clip; for each the clips found, the nearest first.
+        The sentences, each with the name of its clip; and for each its clips, nearest first.
     """
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     _, test = read_splits(cfg)
@@ -69,7 +69,7 @@ def text_gallery(
             logger='current',
             level=logging.WARNING,
         )
-    texts_found, hits = [], []
+    titles, hits = [], []
     for place, key, cosines in drawn:
         sentence = int(generator.integers(len(cosines)))
         lines = written.get(key, [])
@@ -79,9 +79,9 @@ def text_gallery(
                 f'{sentences}: has other sentences about {key!r} than {texts}: give the file that '
                 'the cache was made of'
             )
-        texts_found.append(f'“{lines[sentence]}” ({test.names[place]})')
+        titles.append(f'“{lines[sentence]}” ({test.names[place]})')
         row = []
-        # Among equals the own clip comes last, as in the numbers.
+        # Among equal cosines the own clip comes last, as in the protocol.
         own = np.arange(len(test.names)) == place
         for position in np.lexsort((own, -cosines[sentence]))[:top].tolist():
             same = test.labels[position] == test.labels[place]
@@ -90,7 +90,7 @@ def text_gallery(
             similarity = float(cosines[sentence, position])
             row.append(Hit(name, _strip(folder, name, frames), mark, similarity))
         hits.append(row)
-    return texts_found, hits
+    return titles, hits
 
 
 def _strip(folder: SkeletonFolder, name: str, frames: int) -> np.ndarray:

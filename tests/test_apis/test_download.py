@@ -105,7 +105,7 @@ def test_a_shipped_model_is_loaded_by_name(zoo, published, tmp_path, capsys):
 
 def test_a_file_of_another_hash_is_not_parsed(zoo, small, monkeypatch):
     (zoo / small.name).write_bytes(small.read_bytes()[:-1] + b'x')
-    monkeypatch.setattr('mmact_ssl.apis.model.card_from', lambda _: pytest.fail('it is parsed'))
+    monkeypatch.setattr('mmact_ssl.apis.load.card_from', lambda _: pytest.fail('it is parsed'))
     with pytest.raises(CheckpointError, match=r'has sha256 \w{64}, \w{64} is expected'):
         load_model('small')
 

@@ -66,7 +66,7 @@ def test_frames_give_what_their_video_gives(video_model, labeled_world):
     path = next((labeled_world / 'videos').iterdir())
     frames = all_frames(path)
     np.testing.assert_allclose(embed(video_model, frames), embed(video_model, path), **TOLERANCE)
-    with pytest.raises(DataError, match=r'array 0: float64 .* are no frames, uint8'):
+    with pytest.raises(DataError, match=r'array 0: float64 .* are not frames, uint8'):
         embed(video_model, frames / 255)
 
 

@@ -113,8 +113,8 @@ def change(path: Path, **values) -> Path:
 
 RESNET = dict(type='mmaction.ResNet3d', depth=18)
 REFUSED = [
-    (dict(extra=1), "its card says 'extra', which this version does not know"),
-    (dict(licence='left out'), "does not say 'licence'"),
+    (dict(extra=1), "its card has 'extra', which this version does not know"),
+    (dict(licence='left out'), "lacks 'licence'"),
     (dict(kind='sound'), "of the kind 'sound'"),
     (dict(kind=3), "has 'kind' of int"),
     (dict(name='../x'), "the name '../x'"),

@@ -153,7 +153,7 @@ class Unknown(torch.nn.Module):
 @pytest.mark.parametrize(
     ('network', 'answer'),
     [
-        (Odd(), r'of inputs \[1, 1, .*\] onnxruntime makes features that differ'),
+        (Odd(), r'for inputs \[1, 1, .*\] the features of onnxruntime differ'),
         (Unknown(), r'torch .* does not write it'),
     ],
 )

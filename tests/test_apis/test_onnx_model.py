@@ -169,7 +169,7 @@ def test_other_files_are_refused(card, tmp_path):
 
 def test_features_of_another_length_than_the_cards_are_refused(card, tmp_path):
     model = load_model(write(tiny(replace(card, feature_dim=8).to_json()), tmp_path))
-    with pytest.raises(CheckpointError, match=r'it makes features \[2, 16\], its card has 8'):
+    with pytest.raises(CheckpointError, match=r'it gives features \[2, 16\], its card has 8'):
         model.encode(torch.zeros(2, 1, 1, 4, 20, 3))
 
 

@@ -102,7 +102,7 @@ def test_a_file_without_a_record_takes_the_config_of_its_data_set(unshifted: str
     assert find_downstream(SavedRun.read(unshifted)).model.backbone == named.model.backbone
     known['meta']['cfg'] = names.replace('jhmdb', 'mine')
     torch.save(known, unshifted)
-    with pytest.raises(CheckpointError, match='does not say which network'):
+    with pytest.raises(CheckpointError, match='does not record its network'):
         find_downstream(SavedRun.read(unshifted))
     known['meta']['cfg'] = f"{names}\nmodel = dict(backbone=dict(type='os.mkdir', path='a'))"
     torch.save(known, unshifted)
@@ -220,14 +220,14 @@ def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
 @pytest.mark.parametrize('text', ['', 'model = 3', "backbone_name = __import__('os').getcwd()"])
 def test_a_checkpoint_that_does_not_say_its_network(tmp_path: Path, text: str):
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
-    with pytest.raises(CheckpointError, match='does not say which network .* give a downstream'):
+    with pytest.raises(CheckpointError, match='does not record its network .* give a downstream'):
         config_for(SavedRun.read(tmp_path / 'a.pth'), str(tmp_path))
 
 
 def test_a_network_without_a_downstream_config(folder: Path, tmp_path: Path):
     text = "backbone_name = 'mine'\nmodel = dict(backbone=dict(type='X'))"
     torch.save(dict(state_dict={}, meta=dict(cfg=text)), tmp_path / 'a.pth')
-    with pytest.raises(ConfigError, match=r"'mine' and there is no mine.py of .* gru-streams"):
+    with pytest.raises(ConfigError, match=r"'mine' and there is no mine.py in .* gru-streams"):
         config_for(SavedRun.read(tmp_path / 'a.pth'), str(folder))
 
 

@@ -116,7 +116,7 @@ def test_the_command_line(root: Path, tmp_path: Path, capsys):
     )
     assert reader.get('wide.mp4').sum(1).max() < 1.03
     for arguments in ([], ['--out', str(tmp_path / 'x.lmdb')]):
-        with pytest.raises(SystemExit, match='say where the videos are and where to: --data DIR'):
+        with pytest.raises(SystemExit, match='give videos and a cache: --data DIR'):
             tool(['draw-parts', poses, *arguments])
 
 

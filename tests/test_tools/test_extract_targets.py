@@ -155,7 +155,7 @@ def test_sentences(tool, data, capsys):
     (data / 's.json').write_text(json.dumps({'clap': ['x'], 'sit': ['y']}))
     tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
     out = capsys.readouterr().out
-    assert '2 were there, 2 removed that the file has not, 0 broken' in out
+    assert '2 were there, 2 removed that the file lacks, 0 broken' in out
     assert reader.keys() == ['clap', 'sit']
 
 
@@ -199,7 +199,7 @@ def test_inspect_and_fix(tool, data, capsys):
 @pytest.mark.parametrize(
     ('kinds', 'options', 'message'),
     [
-        (['pose'], [], 'say which videos and where to'),
+        (['pose'], [], 'give videos and a cache'),
         (['pose', 'map'], ['--ann', '{data}/train.txt', '--out', '{data}/x'], '--out names one'),
         (['text'], ['--data', '{data}'], 'reads sentences: give --sentences'),
         (['pose'], ['--data', '{data}', '--sentences', '{data}/s.json'], 'reads no sentences'),

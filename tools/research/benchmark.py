@@ -12,7 +12,7 @@
 
 ``teachers``: a training step with targets from caches, from teachers online, and without.
 
-``extract``: frames a second of the extraction of targets, against decoding, and what caches take.
+``extract``: frames a second of the extraction of targets, against decoding, and the caches' size.
 
 ``evaluate``: linear probe, nearest neighbors and retrieval, against scikit-learn.
 
@@ -24,8 +24,8 @@
 
 ``gpu``: training steps on a GPU, in single and mixed precision, against supervised steps.
 
-Each prints ratios of runs, interleaved but for ``gpu``, and is a file in
-tools/research/benchmarks/, which describes what is compared.
+Each prints ratios of runs, which are interleaved except for ``gpu``. The files in
+tools/research/benchmarks/ describe the comparisons.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('options', nargs=argparse.REMAINDER, help='see benchmark.py MODE --help')
     args = parser.parse_args(argv)
 
-    # What `step` compares runs in forked processes, which CUDA refuses once it was asked for GPUs.
+    # `step` runs in forked processes, where CUDA fails if this process has initialized it.
     os.environ.setdefault('PYTORCH_NVML_BASED_CUDA_CHECK', '1')
-    # Not before: `--help` does not wait for torch.
+    # After parsing, because --help does not need torch.
     import torch
 
-    import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
+    import mmact_ssl  # noqa: F401  (its fixes come before any import of mmaction2)
     from mmact_ssl.errors import one_line_errors
 
     benchmark = importlib.import_module(MODES[args.mode])

@@ -15,12 +15,12 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_text
 
 FILE_NAME = 'gradient_conflict.jsonl'
-# More lines than these cannot be told apart; the others are drawn in gray.
+# More colored lines cannot be distinguished; the others are gray.
 MOST_LINES = 6
 
 
 def read_conflict(path: Path) -> list[dict[str, Any]]:
-    """Read what ``GradientConflictHook`` has logged, by step.
+    """Read the log of ``GradientConflictHook``, by step.
 
     Returns:
         ``dict(epoch, step, norms={task: norm}, cosines={'a~b': cosine or None})`` each.
@@ -28,7 +28,7 @@ def read_conflict(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise DataError(f'{path}: no such file; train with GradientConflictHook')
     lines = read_text(path, 'delete it').splitlines(keepends=True)
-    # A training that runs, or was killed, may leave half a line at the end.
+    # The last line of a running or killed training may be incomplete.
     records = [json.loads(line) for line in lines if line.endswith('\n')]
     if not records:
         raise DataError(f'{path}: has no measurement')
@@ -36,10 +36,10 @@ def read_conflict(path: Path) -> list[dict[str, Any]]:
 
 
 def summarize_conflict(records: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Put the cosines of :func:`read_conflict` in two numbers a pair of tasks.
+    """Summarize the cosines of :func:`read_conflict` by two numbers for each pair of tasks.
 
-    They are ``conflict/<a>~<b>``, the mean cosine, and ``conflict/<a>~<b>/below_zero``, the share
-    of measurements below 0. A pair that never had a cosine is left out.
+    These are ``conflict/<a>~<b>``, the mean cosine, and ``conflict/<a>~<b>/below_zero``, the
+    fraction of measurements below 0. A pair without any cosine is left out.
     """
     summary = {}
     for pair, values in _table(records, 'cosines').items():
@@ -81,7 +81,7 @@ def _table(records: Sequence[dict], kind: str) -> dict[str, np.ndarray]:
 
 
 def running_mean(values: np.ndarray, width: int) -> np.ndarray:
-    """Mean of the known ones among ``width`` (odd) values around each, ``(N,) -> (N,)``."""
+    """Mean of the finite values in a window of ``width`` (odd) around each, ``(N,) -> (N,)``."""
     known = np.isfinite(values)
     kernel = np.ones(width)
     total = np.convolve(np.where(known, values, 0), kernel, 'same')
@@ -107,7 +107,7 @@ def _draw_lines(axis: Axes, steps: np.ndarray, curves: dict[str, np.ndarray], si
 
 
 def _draw_matrix(axis: Axes, tasks: Sequence[str], summary: dict[str, float]) -> None:
-    """Mean cosine of each pair and, below it, the share of measurements below 0."""
+    """Draw the mean cosine of each pair and, below it, the fraction of measurements below 0."""
     means = np.full((len(tasks), len(tasks)), np.nan)
     font = 8 if len(tasks) <= 6 else 5
     for i, a in enumerate(tasks):
@@ -119,7 +119,7 @@ def _draw_matrix(axis: Axes, tasks: Sequence[str], summary: dict[str, float]) ->
                 text = f'{means[i, j]:+.2f}\n{below:.0f} % < 0'
             axis.text(j, i, text, ha='center', va='center', fontsize=font)
     bound = max(0.1, float(np.nanmax(np.abs(means), initial=0.0)))
-    # Pale at both ends, so that black numbers can be read on every color.
+    # Twice the range gives pale colors, on which black numbers are legible.
     axis.imshow(means, cmap='RdBu', vmin=-2 * bound, vmax=2 * bound)
     axis.set_xticks(range(len(tasks)), tasks, rotation=45, ha='right', fontsize=8)
     axis.set_yticks(range(len(tasks)), tasks, fontsize=8)

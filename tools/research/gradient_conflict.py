@@ -3,8 +3,8 @@
 
     python tools/research/gradient_conflict.py CONFIG CHECKPOINT --out results
 
-tests the pretext tasks as tools/test.py does, whose options it has, and adds to the result the
-cosines of the tasks' mean gradients (``--batches``), and those logged during the training.
+tests the pretext tasks as tools/test.py does, with the same options, and adds to the result the
+cosines of the tasks' mean gradients (``--batches``) and those of the training's log.
 
     python tools/research/gradient_conflict.py draw WORK_DIR [WORK_DIR ...]
 
@@ -50,17 +50,17 @@ from tools.research.conflict_picture import (
 
 
 class GradientConflictHook(StepObserver):
-    """Log cosines and norms of the tasks' gradients, every so many iterations.
+    """Log cosines and norms of the tasks' gradients, every ``interval`` iterations.
 
-    Each task's gradient on ``model.shared_weights`` (the last weights of the backbone by default)
-    is taken in the training step, see :class:`SharedGradients`, before any projection. Scalars
+    The gradients are those on ``model.shared_weights`` (by default the last weights of the
+    backbone) in the training step, before any projection, see :class:`SharedGradients`. Scalars
     ``conflict/<a>~<b>``, the cosine of two tasks (Yu et al., NeurIPS 2020, arXiv 2001.06782,
     definition 1), and ``conflict/norm/<task>``, the norm after the task's weight, go to the message
     hub and the visualizer, and as a line of JSON to ``gradient_conflict.jsonl`` in the work dir.
 
     Args:
-        interval: Iterations from one measurement, at the first one, to the next. One costs a
-            backward pass through the heads and from the feature map to the shared weights.
+        interval: Iterations between measurements, beginning at the first iteration. A measurement
+            costs a backward pass through the heads and to the shared weights.
     """
 
     def __init__(self, interval: int = 50) -> None:
@@ -69,10 +69,10 @@ class GradientConflictHook(StepObserver):
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         file = Path(runner.work_dir) / FILE_NAME
-        if is_main_process() and file.is_file():  # of another training, or of steps taken again
+        if is_main_process() and file.is_file():  # remove steps that will run again
             whole = [line for line in file.read_text().splitlines(True) if line.endswith('\n')]
-            kept = [line for line in whole if json.loads(line)['step'] <= runner.iter]
-            file.write_text(''.join(kept))
+            earlier = [line for line in whole if json.loads(line)['step'] <= runner.iter]
+            file.write_text(''.join(earlier))
 
     def measure(self, gradients: SharedGradients, factors: Tensor) -> tuple[list[str], Tensor]:
         gram = gradients.gram(self.scale).double()
@@ -81,8 +81,8 @@ class GradientConflictHook(StepObserver):
 
     def log(self, runner: Runner, measured: tuple[list[str], Tensor]) -> None:
         norms, cosines = norms_and_cosines(*measured)
-        named = {f'norm/{task}': norm for task, norm in norms.items()} | cosines
-        scalars = {f'conflict/{name}': v for name, v in named.items() if v is not None}
+        values = {f'norm/{task}': norm for task, norm in norms.items()} | cosines
+        scalars = {f'conflict/{name}': v for name, v in values.items() if v is not None}
         for name, value in scalars.items():
             runner.message_hub.update_scalar(name, value)
         if not is_main_process():
@@ -98,7 +98,7 @@ def norms_and_cosines(
 ) -> tuple[dict[str, float | None], dict[str, float | None]]:
     """Norms by task and cosines by ``'<a>~<b>'`` of inner products ``(K, K)``.
 
-    None is a norm that half precision has made infinite, and a cosine with it or a norm of 0.
+    A norm that overflows in half precision is None, and so is a cosine with it or with a norm of 0.
     """
     rows = gram.tolist()
     squares = [rows[k][k] for k in range(len(tasks))]
@@ -117,25 +117,25 @@ def mean_gradient_conflict(
     """Compare the tasks' mean gradients on all weights of the backbone (our choice).
 
     The gradient of one batch is mostly noise: in a space of millions of weights, two such gradients
-    are nearly orthogonal, whatever their means do. Agreement of tasks shows in the mean over many
-    batches. They are taken as in training (batch statistics, augmentation), of a copy of the model.
+    are nearly orthogonal, whatever their means are. The mean over many batches shows how tasks
+    agree. A copy of the model computes them as in training (batch statistics, augmentation).
 
     Args:
-        model: A pre-trained one.
-        batches: Of the training data; as many as are asked for are read.
-        num_batches: 2 or more.
+        model: A pre-trained model.
+        batches: Batches of the training data.
+        num_batches: Number of batches to read, 2 or more.
 
     Returns:
         ``mean_gradient/<a>~<b>``, cosine of two tasks' mean gradients, -1 .. 1, and
         ``mean_gradient/<task>/halves``, the cosine of a task's own mean over even and over odd
-        batches: 1 where the mean is certain, 0 where it is chance. Left out where a gradient is 0.
+        batches: 1 for a certain mean, 0 for chance. A gradient of 0 has no cosines.
 
     Raises:
         ConfigError: There are fewer batches.
     """
     model = copy.deepcopy(model).train()
     model.shared_weights = ''
-    # As the hook does before training; copies that a checkpoint has brought stay as they are.
+    # As MomentumCopyHook does before training; copies of a checkpoint stay as they are.
     for follower, source in model.momentum_pairs():
         follower.start(source)
     measured: list[tuple[list[str], Tensor]] = []
@@ -148,7 +148,7 @@ def mean_gradient_conflict(
     tasks: list[str] = []
     count = 0
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(0)  # of the random numbers that heads draw
+        torch.manual_seed(0)  # for heads that draw random numbers
         for count, batch in enumerate(islice(batches, num_batches), start=1):
             model(**model.data_preprocessor(batch, True), mode='loss')
             tasks, rows = measured.pop()
@@ -169,9 +169,9 @@ def mean_gradient_conflict(
 
 
 def epoch_after_epoch(loader: Any, seed: int = 0) -> Iterator[Any]:
-    """Batches of one epoch after the other, each with augmentations of its own by the seed.
+    """Yield the batches of one epoch after the other, each with its own seeded augmentations.
 
-    Persistent workers would not learn of a new epoch.
+    The loader must not have persistent workers: these would miss a new epoch.
     """
     epoch = 0
     while True:
@@ -183,9 +183,9 @@ def epoch_after_epoch(loader: Any, seed: int = 0) -> Iterator[Any]:
 
 
 def conflict_metrics(runner: Runner, checkpoint: str, num_batches: int) -> dict[str, float]:
-    """Agreement of the tasks' gradients: in the mean, and over the training if it was logged.
+    """Agreement of the tasks' mean gradients, and of those in the training's log, if any.
 
-    Run by all processes, which average the mean gradients.
+    All processes call this and average their gradients.
     """
     loader = {**runner.cfg.train_dataloader, 'persistent_workers': False}
     batches = epoch_after_epoch(runner.build_dataloader(loader, seed=0))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Write docs/parts.md: every registered part with the first line of its docstring.
 
-``--check`` changes nothing and exits with status 1 where the page differs from the registries.
+``--check`` changes nothing and exits with status 1 if the page differs from the registries.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Every part that this package registers, by folder. A config of this package writ
 
 
 def find_parts() -> dict[str, dict[str, type]]:
-    """Return the registered parts by folder and name, of all registries of this package."""
+    """Parts in all registries of this package, by folder and name."""
     from mmact_ssl import registry
 
     parts: dict[str, dict[str, type]] = defaultdict(dict)
@@ -38,7 +38,7 @@ def find_parts() -> dict[str, dict[str, type]]:
 
 
 def make_page() -> str:
-    """Return the page in Markdown."""
+    """The page in Markdown."""
     page = HEAD
     for folder, parts in sorted(find_parts().items()):
         page += f'\n## {folder}\n\n| name | is |\n|---|---|\n'

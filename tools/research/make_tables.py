@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Renew the result tables of README.md and docs/, the model index and the page of the zoo.
 
-They are made from results/ and zoo/. ``--check`` changes nothing and exits with status 1 where a
-file does not agree with them.
+Their sources are results/ and zoo/. ``--check`` changes nothing and exits with status 1 if a file
+is out of date.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('files', nargs='*', help='Markdown; all of these if none given')
+    parser.add_argument('files', nargs='*', help='Markdown files, all by default')
     parser.add_argument('--results', default=str(ROOT / 'results'), help='folder of the results')
     parser.add_argument('--check', action='store_true', help='compare only')
     return parser.parse_args(argv)
@@ -31,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Renew or check the tables."""
     args = parse_args(argv)
-    # After parsing: --help need not wait for torch.
+    # After parsing, because --help does not need torch.
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.evaluation.results import read_results
     from tools.research.model_index import results_by_config, update_model_index
@@ -44,8 +44,8 @@ def main(argv: list[str] | None = None) -> None:
         stale = update_files(files, results, write=not args.check)
         if not args.files:
             index = ROOT / 'model-index.yml'
-            found = results_by_config(sorted(ROOT.glob('configs/studies/*.py')), results)
-            stale += [index] if update_model_index(index, found, write=not args.check) else []
+            by_config = results_by_config(sorted(ROOT.glob('configs/studies/*.py')), results)
+            stale += [index] if update_model_index(index, by_config, write=not args.check) else []
             stale += update_zoo(ROOT / 'zoo', ROOT / 'docs/model_zoo.md', index, not args.check)
     if args.check and stale:
         raise SystemExit(

@@ -1,4 +1,4 @@
-"""Results in ``model-index.yml``, made from the results as the tables of the docs are."""
+"""Results in ``model-index.yml``, written from ``results/`` like the tables of the docs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from mmengine.config import Config
 
-from mmact_ssl.evaluation.results import Result, newest_complete, result_file
+from mmact_ssl.evaluation.results import Result, result_file
 from tools.research.study import runs_of
-from tools.research.tables import COLUMNS, renew_file
+from tools.research.tables import COLUMNS, newest_complete, renew_file
 
 # Each model's second line is its config.
 MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)
@@ -21,30 +21,30 @@ RESULTS = re.compile(r'^    Results:\n(?:      .*\n)*', re.MULTILINE)
 def results_by_config(
     studies: Iterable[str | os.PathLike], results: Sequence[Result]
 ) -> dict[str, list[Result]]:
-    """Find the results of each pre-training config on its own data set.
+    """Find the results of each pre-training config in studies, on its own data set.
 
-    The configs of studies name them. Runs with options of their own have none.
+    Runs with ``cfg_options`` are left out.
     """
-    found: dict[str, list[Result]] = {}
+    by_config: dict[str, list[Result]] = {}
     for path in studies:
         study = Config.fromfile(path)
         for run in runs_of(study):
             if run.get('pretrain') is None or run.get('cfg_options'):
                 continue
             name = (run['method'], run.get('variant', 'full'), study.dataset)
-            found[run['pretrain']] = [
+            by_config[run['pretrain']] = [
                 result
                 for result in results
                 if (result.method, result.variant, result.dataset) == name
                 and not result.transferred
             ]
-    return found
+    return by_config
 
 
 def result_block(results: Sequence[Result]) -> str:
-    """Write one model's results as YAML: means over seeds in percent, by the tables' headings.
+    """Format one model's results as YAML: means over seeds in percent, by the tables' headings.
 
-    Nothing where no column of the tables has a value.
+    '' if no column of the tables has a value.
     """
     metrics, counts = [], []
     for heading, protocol, metric, fraction in COLUMNS:
@@ -69,11 +69,11 @@ def result_block(results: Sequence[Result]) -> str:
 
 
 def update_model_index(
-    path: str | os.PathLike, found: dict[str, list[Result]], write: bool = True
+    path: str | os.PathLike, by_config: dict[str, list[Result]], write: bool = True
 ) -> bool:
-    """Renew the results of :func:`results_by_config` in an index, as :func:`renew_file` does."""
+    """Renew the results of :func:`results_by_config` in an index, see :func:`renew_file`."""
 
     def renew(match: re.Match) -> str:
-        return RESULTS.sub('', match.group()) + result_block(found.get(match['config'], []))
+        return RESULTS.sub('', match.group()) + result_block(by_config.get(match['config'], []))
 
     return renew_file(path, lambda text: MODEL.sub(renew, text), write)

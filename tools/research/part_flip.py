@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""Does a student that distills a parser tell left from right?
+"""Test if a student that distills a parser distinguishes left from right.
 
     python tools/research/part_flip.py CONFIG CHECKPOINT --num-clips 32
 
-prints how well its part maps of test clips overlap the teacher's, and those of the mirrored clips.
+prints the overlap of its part maps of test clips with the teacher's, and with the mirrored clips'.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class PartComparison:
     """Overlaps of a student's part maps of N clips, ``(N,)`` each, 0..1.
 
     Attributes:
-        overlap: With the teacher's; NaN where both show nobody.
-        of_mirrored: The same of the mirrored clips with the mirrored maps.
+        overlap: Overlap with the teacher's maps; NaN if both show nobody.
+        of_mirrored: The same for the mirrored clips.
         flipped: See :func:`flip_agreement`.
     """
 
@@ -64,18 +64,18 @@ def compare_with_mirror(
     """Predict the parts in clips and in their mirror images.
 
     Args:
-        model: In evaluation mode.
-        task: Of its ``ParsingDistillationHead``.
-        data: What the model's preprocessor makes: ``inputs``, ``targets``, ``data_samples``. The
-            teacher's maps are mirrored with the clip, or asked for again where it works online.
-        layout: Of the parts, see :func:`find_part_layout`.
+        model: Model in evaluation mode.
+        task: Name of its ``ParsingDistillationHead``.
+        data: Output of the model's preprocessor: ``inputs``, ``targets``, ``data_samples``. Cached
+            maps of the teacher are mirrored with the clip; an online teacher runs again.
+        layout: Layout of the parts, see :func:`find_part_layout`.
     """
     head = model.tasks[task]
     _, view, target = head.inputs['parts'].split('.')
 
     def predict(inputs: Mapping, targets: Mapping) -> tuple[Tensor, dict[str, Tensor]]:
-        found = model.head_inputs(inputs, targets, data['data_samples'])
-        chosen = {argument: found[source] for argument, source in head.inputs.items()}
+        available = model.head_inputs(inputs, targets, data['data_samples'])
+        chosen = {argument: available[source] for argument, source in head.inputs.items()}
         return chosen['parts'], head.predict(**chosen)
 
     teacher, own = predict(data['inputs'], data['targets'])
@@ -100,23 +100,23 @@ def mirror_part_maps(maps: Tensor, layout: PartLayout, exchange: bool = True) ->
 def flip_agreement(maps: Tensor, of_mirrored: Tensor, layout: PartLayout) -> dict[str, Tensor]:
     """Overlap of the maps of a clip with those of its mirror image, mirrored back.
 
-    A student that knows the sides agrees with left and right exchanged and not without; one that
-    goes by the place in the picture agrees without. Our choice.
+    A student that knows the sides agrees after an exchange of left and right. A student that uses
+    the place in the picture agrees without it. Our choice.
 
     Args:
         maps, of_mirrored: ``(B, T, C, h, w)``, 0..1.
-        layout: Of the C parts.
+        layout: Layout of the C parts.
 
     Returns:
-        ``exchanged`` and ``not_exchanged``: ``(B,)``, 0..1, as :func:`part_overlap`; both are the
-        same where the layout has no sides.
+        ``exchanged`` and ``not_exchanged``: ``(B,)``, 0..1, see :func:`part_overlap`; equal if the
+        layout has no sides.
     """
     own = as_distribution(maps)
-    counted = own.sum(2) > 0
+    has_parts = own.sum(2) > 0
 
     def overlap(exchange: bool) -> Tensor:
         back = mirror_part_maps(of_mirrored, layout, exchange)
-        return part_overlap(as_distribution(back), own, counted)
+        return part_overlap(as_distribution(back), own, has_parts)
 
     return dict(exchanged=overlap(True), not_exchanged=overlap(False))
 
@@ -127,7 +127,7 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='config of the pre-training')
-    parser.add_argument('checkpoint', help='checkpoint that it wrote')
+    parser.add_argument('checkpoint', help='checkpoint of that training')
     parser.add_argument('--num-clips', type=int, default=32)
     parser.add_argument('--seed', type=int, default=0, help='which clips')
     args = parser.parse_args(argv)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Run a study: ``python tools/research/run_study.py configs/studies/csvr_demo.py --jobs 2``.
 
-Pre-trains every variant and seed and evaluates it. What has its result is skipped and an
-interrupted pre-training is resumed, so the same command continues a stopped study.
+Pre-trains and evaluates every variant and seed. It skips steps with results and resumes an
+interrupted pre-training, so the same command continues a stopped study.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('study', help='config, configs/studies/*.py')
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time, one thread each')
-    parser.add_argument('--work-dir', help='work_dirs/<name of the study> if not given')
+    parser.add_argument('--work-dir', help='work_dirs/<name of the study> by default')
     parser.add_argument('--results', default='results', help='folder of the results')
     parser.add_argument('--variants', nargs='*', help='only these, e.g. full no-pose')
     parser.add_argument('--methods', nargs='*', help='only these, e.g. CSVR')
@@ -37,7 +37,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def load_study(args: argparse.Namespace) -> Config:
-    """Read the study and keep what the command line asks for."""
+    """Read the study, and select the runs of the command line."""
     from mmact_ssl.engine.launch import read_config
     from mmact_ssl.errors import ConfigError
 
@@ -53,7 +53,7 @@ def load_study(args: argparse.Namespace) -> Config:
 
 
 def choose_runs(runs: list[dict], option: str, names: list[str] | None) -> list[dict]:
-    """Keep the runs whose method or variant an option names; all without the option."""
+    """Select the runs whose method or variant an option names; all without the option."""
     from mmact_ssl.errors import ConfigError
 
     if names is None:
@@ -67,7 +67,7 @@ def choose_runs(runs: list[dict], option: str, names: list[str] | None) -> list[
 
 
 def choose_seeds(runs: list[dict], study: Config, seeds: list[int]) -> list[dict]:
-    """Keep of each run the seeds that are asked for, and the runs that have one."""
+    """Select the runs with some of the seeds, and only these seeds."""
     from mmact_ssl.errors import ConfigError
 
     own = [(run, run.get('seeds', study.get('seeds', ()))) for run in runs]
@@ -85,8 +85,8 @@ def choose_seeds(runs: list[dict], study: Config, seeds: list[int]) -> list[dict
 def main(argv: list[str] | None = None) -> None:
     """Run the study."""
     args = parse_args(argv)
-    # After parsing: --help need not wait for torch.
-    import mmact_ssl  # noqa: F401  (fixes upstream before anything of mmaction2 is imported)
+    # After parsing, because --help does not need torch.
+    import mmact_ssl  # noqa: F401  (its fixes come before any import of mmaction2)
     from mmact_ssl.errors import one_line_errors
     from tools.research.study import plan_study, run_study
 

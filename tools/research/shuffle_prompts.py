@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Give a share of the clips the sentences of another clip, to measure what wrong sentences cost.
+"""Give some clips the sentences of other clips, to measure the effect of wrong sentences.
 
     python tools/research/shuffle_prompts.py FILE --fraction 0.2 --ann TRAIN.txt --out OTHER.json
 
@@ -27,18 +27,18 @@ def shuffle_sentences(
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Exchange the sentences of some clips.
 
-    The drawn clips are put in a circle in random order, and each gets the sentences of the next
-    one: none keeps its own, and no sentence is lost or doubled. No label is read, so the other clip
-    may well show the same action, as when captions are mixed up by chance.
+    The drawn clips form a circle in random order, and each gets the sentences of the next: none
+    keeps its own, and no sentence is lost or doubled. Labels are not read, so the other clip may
+    show the same action, as when captions are mixed up by chance.
 
     Args:
-        sentences: By clip.
-        clips: Clips that may be drawn; all others, and those without a sentence, stay as they are.
-        fraction: Share of the clips with sentences, 0 < fraction <= 1, rounded to whole clips.
-        seed: Of the draw; the order of ``clips`` does not matter.
+        sentences: Sentences by clip.
+        clips: Clips to draw from; all others, and those without a sentence, stay as they are.
+        fraction: Fraction of the clips with sentences, 0 < fraction <= 1, rounded to whole clips.
+        seed: Seed of the draw; the order of ``clips`` does not matter.
 
     Returns:
-        All sentences, keys in the order in which they came, and the clips that were drawn, sorted.
+        All sentences, with keys in their order, and the drawn clips, sorted.
     """
     known = sorted(set(clips) & set(sentences))
     if not known:
@@ -52,7 +52,7 @@ def shuffle_sentences(
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write sentences, a share of which is about another clip."""
+    """Write the exchanged sentences."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

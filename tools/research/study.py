@@ -25,9 +25,9 @@ from mmact_ssl.evaluation.results import PRETEXT, has_result, result_file, run_n
 RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'hooks', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'method'}
 EVALUATION_KEYS |= {'variant', 'finetuned', 'beside_start', 'program', 'set'}
-# In a run's folder: what it was trained with, so that no other run resumes or uses it.
+# File in a run's folder with its settings, so that no other run resumes or uses it.
 RECORD = 'study_run.json'
-POINTER = 'last_checkpoint'  # mmengine's, in a folder of a training
+POINTER = 'last_checkpoint'  # mmengine's file in a work dir
 
 
 @dataclass
@@ -35,13 +35,13 @@ class Step:
     """One subprocess.
 
     Attributes:
-        name: For the display.
-        command: Builds the arguments when the step starts, since earlier steps decide some of them.
-        log: Receives its output.
-        results: File and run of each result that it writes; it is skipped where all are there.
-        marker: Of a step without results: the file that is written when it succeeds.
-        stale: What it made is of a pre-training by another config.
-        needs: The step that fine-tunes the network which it reads.
+        name: Name for the display.
+        command: Builds the arguments when the step starts; some depend on earlier steps.
+        log: File for its output.
+        results: File and run of each of its results; it is skipped if all exist.
+        marker: For a step without results, a file that marks its success.
+        stale: True if its output belongs to a pre-training by another config.
+        needs: Step that fine-tunes its network.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Step:
 
     @property
     def done(self) -> bool:
-        """True if all that it makes is there."""
+        """True if all its output exists."""
         if self.stale:
             return False
         if self.marker is not None:
@@ -69,7 +69,7 @@ class Step:
 
 @dataclass
 class Chain:
-    """Steps of one variant and seed, which run in order, and the log of the one that failed."""
+    """Steps of one variant and seed, which run in order, and the log of a failed step."""
 
     name: str
     steps: list[Step]
@@ -77,7 +77,7 @@ class Chain:
 
     @property
     def todo(self) -> list[Step]:
-        """Steps that are left; what was lost is trained again if a missing result needs it."""
+        """Steps to run; a lost training runs again if a missing result needs it."""
         needed = {id(step.needs) for step in self.steps if not step.done}
         left = [
             step
@@ -92,13 +92,13 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     """Turn a study's config into chains of steps.
 
     Args:
-        study: Has ``dataset``, ``seeds`` and ``runs``, see docs/evaluation.md.
-        work_dir: Of pre-training and fine-tuning.
+        study: Config with ``dataset``, ``seeds`` and ``runs``, see docs/evaluation.md.
+        work_dir: Folder of pre-training and fine-tuning.
         results: Folder of the results.
         root: Folder with ``tools/``.
 
     Returns:
-        One chain per run and seed; seed by seed, so that a stopped study has whole rows.
+        One chain per run and seed, seed by seed: a stopped study then has complete rows.
     """
     for key in ('dataset', 'seeds', 'runs'):
         if key not in study:
@@ -170,20 +170,20 @@ class _Run:
         self.folder = work_dir / name.lower().replace(' ', '-')
 
     def chain(self) -> Chain:
-        """The pre-training, if there is one, and the evaluations."""
+        """The pre-training, if any, and the evaluations."""
         parts = self.run['evaluations']
         steps = [self._evaluation(part) for part in parts]
         same = [(part.get('label_fraction'), part.get('dataset')) for part in parts]
         for key, part, step in zip(same, parts, steps):
             reads, beside = part.get('finetuned'), part.get('beside_start')
             tunings = [
-                other
-                for of, one, other in zip(same, parts, steps)
-                if of == key and one['protocols'] == 'finetune'
+                tuning
+                for of, other, tuning in zip(same, parts, steps)
+                if of == key and other['protocols'] == 'finetune'
             ]
             if (reads and len(tunings) != 1) or (beside and not (reads and self.pretrain)):
                 raise ConfigError(
-                    f"{self.name}: finetuned=True wants one evaluation by 'finetune' alone with "
+                    f"{self.name}: finetuned=True needs one evaluation by 'finetune' alone with "
                     'the same label_fraction, beside_start=True a pretrain too'
                 )
             step.needs = tunings[0] if reads else None
@@ -195,21 +195,21 @@ class _Run:
             if (self.folder / RECORD).is_file():
                 try:
                     self._check_folder()
-                except ConfigError:  # which each step will tell
+                except ConfigError:  # each step raises it again
                     for step in steps:
                         step.stale = True
         return Chain(self.name, steps)
 
     def _check_folder(self) -> None:
-        """Record in the folder what decides its pre-training, or check that the record is the same.
+        """Record the settings of the pre-training in its folder, or compare them with the record.
 
-        That is all but the seed, the same wherever ``$MMACT_SSL_DATA`` points.
+        The seed is left out, and paths are independent of ``$MMACT_SSL_DATA``.
         """
         record = dict(
             dataset=self.dataset,
             pretrain=self.pretrain,
             cfg_options=self.options,
-            # Of the config with all that it inherits.
+            # The hash includes inherited settings.
             config_hash=config_hash(Config.fromfile(Path(self.root) / self.pretrain).to_dict()),
         )
         file = self.folder / RECORD
@@ -217,11 +217,11 @@ class _Run:
             self.folder.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
             return
-        found = json.loads(file.read_text(encoding='utf-8'))
+        earlier = json.loads(file.read_text(encoding='utf-8'))
         changes = '; '.join(
-            f'{key}: {found.get(key)} there, {value} now'
+            f'{key}: {earlier.get(key)} there, {value} now'
             for key, value in record.items()
-            if found.get(key) != value
+            if earlier.get(key) != value
         )
         if changes:
             raise ConfigError(
@@ -238,11 +238,11 @@ class _Run:
         return command + _cfg_options([*self.run.get('hooks', ()), *self.options])
 
     def _encoder(self, fine_tuning: Step | None, beside_start: bool) -> list[str]:
-        """Arguments that name the encoder: a checkpoint of this run, or a random one.
+        """Arguments for the encoder: a checkpoint of this run, or a random one.
 
         Args:
-            fine_tuning: The step whose network is read; None: the pre-trained student.
-            beside_start: Add the student that fine-tuning began with.
+            fine_tuning: Step that fine-tunes the network; None: the pre-trained student.
+            beside_start: Add the student before its fine-tuning.
         """
         start = ['--random']
         if self.pretrain:
@@ -254,12 +254,12 @@ class _Run:
         return [tuned, '--join', *start] if beside_start else [tuned]
 
     def _evaluation(self, evaluation: dict) -> Step:
-        protocols, given = evaluation['protocols'], evaluation.get('label_fraction')
+        protocols, share = evaluation['protocols'], evaluation.get('label_fraction')
         target = evaluation.get('dataset', self.dataset)
         source = '' if not self.pretrain or target == self.dataset else self.dataset
         plan = {1.0: [PRETEXT]}
         if protocols != PRETEXT:
-            plan = plan_protocols(protocols, () if given is None else (float(given),))
+            plan = plan_protocols(protocols, () if share is None else (float(share),))
         method, variant = (
             evaluation.get(key, self.run.get(key, 'full')) for key in ('method', 'variant')
         )
@@ -271,9 +271,9 @@ class _Run:
             for protocol in chosen
         ]
         title, stem = protocols.replace(',', ', '), protocols.replace(' ', '').replace(',', '-')
-        if given is not None and given != 1:
-            title += f' with {100 * given:g} % of the labels'
-            stem += f'_{100 * given:g}pct'
+        if share is not None and share != 1:
+            title += f' with {100 * share:g} % of the labels'
+            stem += f'_{100 * share:g}pct'
         if target != self.dataset:
             title += f' on {target}'
             stem += f'_{target}'
@@ -284,19 +284,19 @@ class _Run:
         def command() -> list[str]:
             encoder = self._encoder(step.needs, evaluation.get('beside_start', False))
             options = _options(evaluation, self.seed)
-            found = ['tools/evaluate.py', protocols, evaluation['config'], *encoder]
-            found += ['--cache-dir', str(self.folder.parents[1] / 'feature_cache')]
-            if protocols == PRETEXT:  # with the config that the tasks were trained with
+            words = ['tools/evaluate.py', protocols, evaluation['config'], *encoder]
+            words += ['--cache-dir', str(self.folder.parents[1] / 'feature_cache')]
+            if protocols == PRETEXT:  # with the options of the training
                 program = evaluation.get('program', 'tools/test.py')
-                found = [program, evaluation['config'], *encoder]
+                words = [program, evaluation['config'], *encoder]
                 options = self.options + options
-            found += ['--set', evaluation['set']] if 'set' in evaluation else []
-            found += ['--method', method, '--variant', variant]
-            found += ['--seed', str(self.seed)]
-            found += [] if given is None else ['--label-fraction', str(given)]
-            found += ['--pretrained-on', source] if source else []
-            found += ['--out', str(self.results), '--work-dir', str(self.folder / stem)]
-            return found + _cfg_options(options)
+            words += ['--set', evaluation['set']] if 'set' in evaluation else []
+            words += ['--method', method, '--variant', variant]
+            words += ['--seed', str(self.seed)]
+            words += [] if share is None else ['--label-fraction', str(share)]
+            words += ['--pretrained-on', source] if source else []
+            words += ['--out', str(self.results), '--work-dir', str(self.folder / stem)]
+            return words + _cfg_options(options)
 
         step = Step(f'{self.name}: {title}', command, self.folder / f'{stem}.txt', results)
         return step
@@ -307,7 +307,7 @@ def _last_checkpoint(folder: Path) -> str:
     pointer = folder / POINTER
     if not pointer.is_file():
         raise ConfigError(f'{pointer}: there is none; delete {folder} and rerun')
-    # Its name alone: the path is that of the machine and folder of the training.
+    # Only its name: the file holds a path of the training's machine.
     return str(folder / Path(pointer.read_text(encoding='utf-8').strip()).name)
 
 
@@ -323,16 +323,16 @@ def _cfg_options(options: list[str]) -> list[str]:
 def run_study(
     chains: Sequence[Chain], jobs: int, root: str, report: Callable[[str], Any] = print
 ) -> list[Chain]:
-    """Run chains side by side, each step in a process of one thread; what is done is skipped.
+    """Run chains side by side, each step in a process of one thread, and skip finished steps.
 
     Args:
-        chains: Of :func:`plan_study`.
-        jobs: Chains at a time.
+        chains: Chains of :func:`plan_study`.
+        jobs: Number of chains at a time.
         root: Folder to run in.
         report: Called with a line per started and finished step.
 
     Returns:
-        The chains that failed; the others were run to their end.
+        The failed chains; all others have finished.
     """
     todo = [step for chain in chains for step in chain.todo]
     total = sum(len(chain.steps) for chain in chains)
@@ -361,7 +361,7 @@ def run_study(
     try:
         list(pool.map(run_chain, chains))
     finally:
-        # After an interrupt, the chains that wait must not start.
+        # After an interrupt, waiting chains must not start.
         pool.shutdown(cancel_futures=True)
     return [chain for chain in chains if chain.failed is not None]
 
@@ -369,7 +369,7 @@ def run_study(
 def run_step(step: Step, root: str) -> bool:
     """Run one step, append its output to its log, and return whether it succeeded."""
     step.log.parent.mkdir(parents=True, exist_ok=True)
-    # The step runs in another folder than this program, an installed package's own perhaps.
+    # Absolute, because the step runs in another folder.
     data = os.path.abspath(os.environ.get('MMACT_SSL_DATA', 'data'))
     environment = {
         **os.environ,
@@ -394,5 +394,5 @@ def run_step(step: Step, root: str) -> bool:
 
 
 def _duration(seconds: float) -> str:
-    """Write hours, minutes and seconds as ``1:02:03``."""
+    """Format a duration as ``1:02:03``."""
     return str(timedelta(seconds=round(seconds)))

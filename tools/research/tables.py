@@ -13,15 +13,15 @@ from pathlib import Path
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.headings import COLUMNS, format_cell
 from mmact_ssl.evaluation.pretext_metric import CHANCE, TRIVIAL_SUFFIXES, trivial_answer
-from mmact_ssl.evaluation.protocols import is_stochastic
-from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result, early_results, newest_complete
+from mmact_ssl.evaluation.protocols import PROTOCOLS, is_stochastic
+from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result
 from mmact_ssl.models.dependence import OTHER_CLIP
 
-# A row: data set, method, variant, data set of pre-training where it is another, backbone.
+# A row: data set, method, variant, data set of pre-training if it is another, backbone.
 Row = tuple[str, str, str, str, str]
-# What a method is compared with: goes first, whatever the alphabet says.
+# The baseline comes first, the other methods in alphabetical order.
 BASELINE = 'Random init'
-# Beside a value that an earlier version of its measurement gave.
+# Marks a value of an earlier version of its measurement.
 EARLIER = '†'
 EARLIER_CAPTION = f'{EARLIER} By an earlier version of the measurement (docs/evaluation.md).'
 NO_RESULTS = '*No results yet.*\n'
@@ -34,11 +34,10 @@ ANY_MARKER = re.compile(r'<!-- /?(results|pretext|dependence):\S+ -->')
 
 
 def select(results: Iterable[Result], name: str) -> list[Result]:
-    """Pick the results of a marker ``DATASET[/METHODS][@VARIANTS][?PROTOCOLS]``.
+    """Select the results of a marker ``DATASET[/METHODS][@VARIANTS][?PROTOCOLS]``.
 
-    Each is a list with commas. Methods are written with ``_`` for a blank; the baselines of the
-    data set always belong, whatever their variant, for the backbones of the methods. Several
-    markers may be joined by ``;``.
+    The lists have commas, and ``_`` for a blank in a method. Baselines of the data set with the
+    methods' backbones are always selected, in all variants. ``;`` joins several markers.
     """
     results = list(results)
     runs = {id(result) for part in name.split(';') for result in _select_one(results, part)}
@@ -46,34 +45,62 @@ def select(results: Iterable[Result], name: str) -> list[Result]:
 
 
 def _select_one(results: Iterable[Result], name: str) -> list[Result]:
-    """Pick the results of a marker of one data set."""
+    """Select the results of a marker of one data set."""
     name, _, protocols = name.partition('?')
     name, _, variants = name.partition('@')
     dataset, _, methods = name.partition('/')
 
-    def wanted(result: Result) -> bool:
-        named = not methods or result.method in methods.replace('_', ' ').split(',')
-        named = named and (not variants or result.variant in variants.split(','))
+    def matches(result: Result) -> bool:
+        is_listed = not methods or result.method in methods.replace('_', ' ').split(',')
+        is_listed = is_listed and (not variants or result.variant in variants.split(','))
         return (
             result.dataset == dataset
-            and (named or result.method == BASELINE)
+            and (is_listed or result.method == BASELINE)
             and (not protocols or result.protocol in protocols.split(','))
         )
 
-    chosen = [result for result in results if wanted(result)]
+    chosen = [result for result in results if matches(result)]
     backbones = {result.backbone for result in chosen if result.method != BASELINE}
     return [result for result in chosen if not backbones or result.backbone in backbones]
+
+
+def newest_complete(results: Sequence[Result]) -> list[Result]:
+    """Select the results of the version with the most seeds, the newest of several.
+
+    ``results`` are those of one cell. Versions are never averaged, and a new version counts once it
+    has all seeds of the one before.
+    """
+    versions: dict[int, list[Result]] = defaultdict(list)
+    for result in results:
+        versions[result.version].append(result)
+    return versions[max(versions, key=lambda version: (len(versions[version]), version))]
+
+
+def early_results(results: Iterable[Result]) -> set[int]:
+    """Ids of results with an earlier version than others of their data set, backbone and protocol.
+
+    The protocol's own version counts, too.
+    """
+    groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        if result.protocol != PRETEXT:
+            groups[result.dataset, result.backbone, result.protocol].append(result)
+    return {
+        id(result)
+        for (*_, protocol), group in groups.items()
+        for result in group
+        if result.version < max(PROTOCOLS[protocol].version, *(other.version for other in group))
+    }
 
 
 def make_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table: a row per method and variant, mean ± deviation over seeds in percent.
 
-    Several data sets are told apart in the first column and stand in the order of the marker.
-    A student of another data set has a row of its own, and so has another backbone, which is named
-    then. The deviation is that of a sample (n - 1); a value of one seed has none, and what no seed
-    changes counts once. Columns without any value are left out. Versions of a measurement are not
-    mixed in a cell (see :func:`newest_complete`), and early ones are marked. ``name`` selects
-    results, see :func:`select`.
+    Several data sets have a first column with their names, in the order of the marker. Students of
+    different data sets or backbones have separate rows. The deviation is that of a sample (n - 1);
+    one seed has none, and a value that does not depend on the seed counts once. Empty columns are
+    left out. A cell has one version of a measurement (see :func:`newest_complete`); early versions
+    are marked. ``name`` selects results, see :func:`select`.
 
     Raises:
         ConfigError: Two results of one column or row cannot be compared.
@@ -120,7 +147,10 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table of one method's pretext tasks beside their trivial answers.
 
     Each variant of each backbone has a column; the trivial answers are those of the first. ``name``
-    is ``DATASET/METHOD``; results of a variant that cannot be compared are an error.
+    is ``DATASET/METHOD``.
+
+    Raises:
+        ConfigError: Two results of one variant cannot be compared.
     """
     variants: dict[str, list[Result]] = defaultdict(list)
     chosen = [result for result in select(results, name) if result.protocol == PRETEXT]
@@ -148,9 +178,9 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
 def make_dependence_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table of pretext tasks with a clip's own and with another clip's features.
 
-    One row for a metric of a data set, from the results that have both, beside the trivial answer;
-    empty if there is none. Where a data set has several methods, variants or backbones, they are
-    named. ``name`` selects results, see :func:`select`.
+    A row has a metric of a data set with both features, beside the trivial answer. The table is ''
+    without any. Several methods, variants or backbones of a data set are named. ``name`` selects
+    results, see :func:`select`.
     """
     groups: dict[Row, list[Result]] = defaultdict(list)
     for result in select(results, name):
@@ -178,7 +208,7 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
 
 
 def _metric_cell(group: Sequence[Result], metric: str) -> str:
-    """A metric of those results of a group that have it, and how many these are if some are NaN."""
+    """Format a metric of a group of results, with the number of finite values if some are NaN."""
     values = [r.metrics[metric] for r in group if metric in r.metrics]
     known = [value for value in values if not math.isnan(value)]  # NaN: no clip defines it
     few = f' ({len(known)} of {_seeds([len(values)])})' if 0 < len(known) < len(values) else ''
@@ -191,12 +221,11 @@ MAKERS = dict(results=make_table, pretext=make_pretext_table, dependence=make_de
 def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
     """Put the tables between the markers ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``.
 
-    Those between ``<!-- pretext:NAME -->`` and its partner are of the pretext tasks; so are those
-    between ``<!-- dependence:NAME -->`` and its partner.
+    Tables of the pretext tasks go between the markers ``pretext:NAME`` and ``dependence:NAME``.
     """
     paired = [match.group(part) for match in MARKER.finditer(text) for part in ('open', 'close')]
-    found = [match.group() for match in ANY_MARKER.finditer(text)]
-    single = [marker for marker in found if marker not in paired]
+    markers = [match.group() for match in ANY_MARKER.finditer(text)]
+    single = [marker for marker in markers if marker not in paired]
     if single:
         raise ConfigError(f'{file}: {single[0]} has no partner; tables stand between two markers')
 
@@ -208,7 +237,7 @@ def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
 
 
 def renew_file(path: str | os.PathLike, renew: Callable[[str], str], write: bool = True) -> bool:
-    """Rewrite a text file, or only compare where ``write`` is off; whether it was another."""
+    """Rewrite a text file, or only compare it without ``write``; return True if it differs."""
     file = Path(path)
     if not file.is_file():
         raise DataError(f'{file}: no such file; give one that holds results')
@@ -230,39 +259,40 @@ def update_files(
     ]
 
 
-def _repeats(one: Result, other: Result, metric: str) -> bool:
-    """True if two results are one measurement of one checkpoint, which no seed changes."""
+def _repeats(first: Result, second: Result, metric: str) -> bool:
+    """True if two results are the same measurement of one checkpoint, independent of the seed."""
     return (
-        one.checkpoint_hash == other.checkpoint_hash != RANDOM
-        and one.version == other.version
-        and one.metrics[metric] == other.metrics[metric]
-        and not is_stochastic(one.protocol, one.label_fraction)
+        first.checkpoint_hash == second.checkpoint_hash != RANDOM
+        and first.version == second.version
+        and first.metrics[metric] == second.metrics[metric]
+        and not is_stochastic(first.protocol, first.label_fraction)
     )
 
 
-def _check_comparable(place: str, one: Result, other: Result) -> None:
-    """Refuse two results of one column unless they were measured alike.
+def _check_comparable(place: str, first: Result, second: Result) -> None:
+    """Raise ConfigError unless two results of a column were measured in the same way.
 
-    Backbones may differ in their settings, since these hold the backbone itself.
+    The settings of different backbones may differ, because they include the backbone.
     """
-    # Early results do not record their caches: they are taken as they are.
-    shared = sorted(set(one.caches) & set(other.caches))
-    differing = [path for path in shared if one.caches[path] != other.caches[path]]
+    # Early results do not record their caches, which are not compared then.
+    shared = sorted(set(first.caches) & set(second.caches))
+    differing = [path for path in shared if first.caches[path] != second.caches[path]]
     what = ''
-    one_row = _row_of(one) == _row_of(other)
-    if one_row and one.prefix != other.prefix:
-        what = f'of different encoders (--prefix {one.prefix!r}, {other.prefix!r})'
-    elif one_row and one.students != other.students:
-        what = f'of {one.students} and {other.students} students (--join)'
-    elif one.backbone == other.backbone and one.config_hash != other.config_hash:
+    is_one_row = _row_of(first) == _row_of(second)
+    if is_one_row and first.prefix != second.prefix:
+        what = f'of different encoders (--prefix {first.prefix!r}, {second.prefix!r})'
+    elif is_one_row and first.students != second.students:
+        what = f'of {first.students} and {second.students} students (--join)'
+    elif first.backbone == second.backbone and first.config_hash != second.config_hash:
         what = 'by different settings'
-    elif one.data_version != other.data_version:
+    elif first.data_version != second.data_version:
         what = 'on different data'
     elif differing:
         what = f'with different contents of {differing[0]}'
     if what:
         raise ConfigError(
-            f'results of {place}: {one.run} and {other.run} were measured {what}; measure one again'
+            f'results of {place}: {first.run} and {second.run} were measured {what}; '
+            'measure one again'
         )
 
 
@@ -272,7 +302,7 @@ def _row_of(result: Result) -> Row:
 
 
 def _markdown(rows: Sequence[Sequence[str]], labels: int = 1) -> str:
-    """Write rows of cells, of which the first is the heading; all columns but the labels right."""
+    """Write rows of cells, the heading first, with all columns after the labels aligned right."""
     ruler = [*['---'] * labels, *['---:'] * (len(rows[0]) - labels)]
     return ''.join(f'| {" | ".join(cells)} |\n' for cells in (rows[0], ruler, *rows[1:]))
 
@@ -283,7 +313,7 @@ def _order(row: Row) -> tuple:
 
 
 def _seeds(counts: Sequence[int]) -> str:
-    """Write how many seeds cells have, as ``1 to 3 seeds``."""
+    """Format the cells' numbers of seeds, as ``1 to 3 seeds``."""
     text = ' to '.join(map(str, dict.fromkeys((min(counts), max(counts)))))
     return f'{text} seed' if text == '1' else f'{text} seeds'
 
@@ -291,7 +321,7 @@ def _seeds(counts: Sequence[int]) -> str:
 def _caption(
     chosen: Sequence[Result], backbones: Sequence[str], rows: Iterable[Mapping[str, list[Result]]]
 ) -> str:
-    """Describe what was measured, that generated data is generated, and over how many seeds."""
+    """Describe the measurement, the kind of data and the numbers of seeds."""
     filled = [{heading: cell for heading, cell in row.items() if cell} for row in rows]
     data = ', '.join(sorted({f'{result.dataset} ({result.kind})' for result in chosen}))
     backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
@@ -305,7 +335,7 @@ def _caption(
     }
     measures = ' and '.join(sorted(kinds, reverse=True)).capitalize()
     caption = f'{measures} in %, {data}, {backbone}, mean{spread} over {seeds}.'
-    # A deviation that leaves out the largest part must not pass for one of the whole method.
+    # Name the deviations that do not include different pre-trainings.
     once: dict[str, set[str]] = defaultdict(set)
     mixed = set()
     for row in filled:
@@ -339,6 +369,6 @@ def _caption(
 
 
 def _listed(names: Sequence[str], mark: str = '') -> str:
-    """Write names as ``a, b and c``, with ``mark`` on both sides of each but the outer ones."""
+    """Join names as ``a, b and c``, with ``mark`` around the separators."""
     *first, last = names
     return f'{mark} and {mark}'.join([f'{mark}, {mark}'.join(first), last] if first else [last])

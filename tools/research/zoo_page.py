@@ -20,13 +20,13 @@ ENTRY = re.compile(r'^  - Name: (?P<name>\S+)\n(?:    .*\n)*', re.MULTILINE)
 
 
 def zoo_block(folder: str | os.PathLike[str]) -> str:
-    """Write a table of a zoo's files, and the card of each."""
+    """Write a table of a zoo's files, and a section with each card."""
     rows, sections = [], []
     for name, entry in read_index(Path(folder) / INDEX).items():
         card = read_card(Path(folder) / entry.file)
-        # Early cards do not give the set, but their configs end in its name.
+        # In early cards only the config's name ends in that of the data set.
         dataset = card.dataset_name or card.config.rpartition('_')[2]
-        figures = {one['name']: one for one in card.results if one['dataset'] == dataset}
+        figures = {f['name']: f for f in card.results if f['dataset'] == dataset}
         shown = [figures.get(key) for key in ('Linear', 'kNN')]
         linear, knn = (_percent(card, figure) for figure in shown)
         clips = next((figure['test_clips'] for figure in shown if figure), 0) or '-'
@@ -40,7 +40,7 @@ def zoo_block(folder: str | os.PathLike[str]) -> str:
 
 
 def _section(card: Card, entry: Entry) -> str:
-    """One model's card as Markdown."""
+    """Format one model's card as Markdown."""
     bodies = f' of {card.num_persons} {card.layout} bodies' if card.num_persons else ''
     clip = ', '.join(f'{key} {value}' for key, value in card.clip.items()) or 'whole clips'
     text = (
@@ -79,7 +79,7 @@ def update_zoo(
     index: str | os.PathLike[str],
     write: bool = True,
 ) -> list[Path]:
-    """Renew the page and the index's ``Weights``, or only compare; the files that were others."""
+    """Renew the page and the index's ``Weights``, or only compare; return the files that differ."""
     entries = read_index(Path(folder) / INDEX)
 
     def renew(match: re.Match) -> str:

@@ -1,4 +1,4 @@
-# What the 2D students share downstream: a frame from each of 8 equal parts of a video.
+# Shared downstream settings of the 2D students: one frame from each of 8 equal parts of a video.
 _base_ = 'video.py'
 
 model = dict(type='mmaction.Recognizer2D', data_preprocessor=dict(format_shape='NCHW'))

@@ -1,5 +1,5 @@
-# What mmaction2's graph networks of 256 channels share downstream. They would read padding: every
-# clip in 64 frames, or as many as its set names.
+# Shared downstream settings of mmaction2's graph networks of 256 channels. They would read padding,
+# so every clip has 64 frames, or as many as its set gives.
 _base_ = 'skeleton.py'
 
 bodies = _base_.bodies

@@ -1,4 +1,4 @@
-# What the 3D students share downstream.
+# Shared downstream settings of the 3D students.
 _base_ = 'video.py'
 
 model = dict(
@@ -11,7 +11,7 @@ sample = dict(
     frame_interval=_base_.get('frame_interval', 2),
     out_of_bound_opt='repeat_last',
 )
-# Three clips, spread evenly: their features, or their scores, are averaged.
+# Average the features or scores of three evenly spread clips.
 sample_test = dict(sample, num_clips=3, test_mode=True)
 pack = [
     dict(type='mmaction.FormatShape', input_format='NCTHW'),

@@ -1,5 +1,5 @@
-# What all students of skeletons share downstream: mmaction2's recognizer, fine-tuned or frozen, on
-# the set that --set names or the prepared folder of --data. Whole clips, normalized as in
+# Shared downstream settings of all students of skeletons: mmaction2's recognizer, fine-tuned or
+# frozen, on the set of --set or the prepared folder of --data. Whole clips, normalized as in
 # pre-training.
 _base_ = ['{{$MMACT_SSL_SET:../sets/folder-skeleton.py}}', '../schedules/frozen_protocols.py']
 

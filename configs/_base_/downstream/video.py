@@ -1,6 +1,6 @@
-# What all students of video share downstream: mmaction2's recognizer, fine-tuned or frozen, on the
-# set that --set names or the prepared folder of --data. The tools put the set's path into the
-# environment variable.
+# Shared downstream settings of all students of video: mmaction2's recognizer, fine-tuned or frozen,
+# on the set of --set or the prepared folder of --data. The tools set the environment variable to
+# the set's path.
 _base_ = ['{{$MMACT_SSL_SET:../sets/folder.py}}', '../schedules/frozen_protocols.py']
 
 # mmaction2's data set takes no prepare_command.

@@ -1,12 +1,12 @@
 # C2VL on GRUs over joints, bones and motion.
 _base_ = 'c2vl.py'
 
-# Small sets are seen for about a thousand steps, in which an average of 0.999 would hardly leave
-# the random start (our choice).
+# Training on small sets takes about a thousand steps; an average of 0.999 would stay close to its
+# random start (our choice).
 momentum = 0.99
 model = dict(
     momentum_encoder=dict(momentum=momentum),
-    # The streams' GRUs have no last weight that all tasks share: gradients are compared on all.
+    # The streams' GRUs have no last weight that all tasks share: compare gradients on all weights.
     shared_weights='',
     pooling=dict(mode='mean_max', streams=3),
     heads=dict(

@@ -22,7 +22,7 @@ model = dict(
             type='PromptMatchingHead',
             in_channels=256,
             prompt_channels=384,  # MiniLM
-            # Targets soften from hard to half soft.
+            # Targets move from hard to half soft.
             alpha_max=0.5,
             cross_consistency=True,
             momentum=momentum,
@@ -30,9 +30,9 @@ model = dict(
     ),
 )
 
-# The view is one of ms2l-twoview.py, but never mirrored: sentences tell left from right. One of its
-# sentences is drawn in each step, tests read their mean; a clip without a sentence is left out of
-# the loss.
+# The view is one of ms2l-twoview.py, but never mirrored, because sentences name left and right.
+# Each step draws one of a clip's sentences, tests read their mean; the loss leaves out clips
+# without one.
 load_prompt = dict(
     type='LoadTargets',
     target='prompt',
@@ -49,7 +49,7 @@ move = [
     dict(type='JointJitter', deviation=0.01, clip_deviation=0.02),
 ]
 mask = dict(type='JointMask', fraction=(0.1, 0.3))
-# Graph networks read joints alone and 64 frames: our choice.
+# Graph networks read only joints, in 64 frames: our choice.
 crop = dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=64, warp=0.3)
 pack = dict(type='PackInputs', views=('clip',))
 steps = [

@@ -23,13 +23,13 @@ model = dict(
         current=generation,
         future=generation,
     ),
-    # Adam trains what one head owns alone alike under any weight, so that these weights say who
-    # shapes the feature map: mostly poses. Frames that count more are drawn better and cost the
-    # student more than they teach (docs/studies/csvr.md).
+    # Under Adam these weights do not change how a head's own parameters train. They set which task
+    # shapes the feature map: mostly poses. A larger weight of frames gives better frames and a
+    # worse student (docs/studies/csvr.md).
     balancer=dict(weights=dict(pose=20.0, context=0.5, current=1.0, future=1.0)),
 )
 
-# 8 frames, the 8 after them at the same speed, and 3 I-frames, at 64x64. Strides are drawn among
+# 8 frames, the 8 after them at the same speed, and 3 I-frames, at 64x64. The stride is random among
 # those that fit: 2 for videos of 32 frames and more.
 views = dict(
     clip=dict(num_frames=8, stride=(2, 1)),

@@ -1,10 +1,10 @@
-# CSVR on a 2D student that starts from ImageNet, at 112x112, for two cores: the clip is a frame
-# from each of 8 equal parts of what lies before the future.
+# CSVR on a 2D student that starts from ImageNet, at 112x112, for two cores: the clip has one frame
+# from each of 8 equal parts of the video before the future.
 _base_ = 'csvr-small.py'
 
 model = dict(
     frame_wise=True,
-    # This student has its last map alone.
+    # This student has only its last map.
     backbone=dict(_delete_=True),
     shared_weights=None,
     adapters=dict(dynamic=dict(in_channels=1280), static=dict(in_channels=1280, level=-1)),

@@ -10,9 +10,9 @@
 #     loss    = weighted sum                      # pose, current and future each with a GAN's loss
 #     optimizer.step(), adversary.step()          # discriminators have their own optimizer
 #
-# CSVR on R3D-18: one student, an adapter for the dynamic and one for the static feature, three
-# branches, the third of which has a head for current and one for future frames. A task is switched
-# off by `--cfg-options model.heads.pose=None` (or context, current, future).
+# CSVR on R3D-18: one student, adapters for the dynamic and the static feature, and three branches;
+# the third has heads for current and future frames. `--cfg-options model.heads.pose=None` switches
+# a task off (or context, current, future).
 _base_ = ['video.py', '../schedules/pretrain_adamw.py']
 
 generation = dict(
@@ -30,7 +30,7 @@ model = dict(
         views=('clip', 'future', 'keyframes'),
         targets=('clip.valid', 'future.valid', 'keyframes.valid', 'clip.pose', 'future.pose'),
     ),
-    # Places and colors are found in the second stage's map, actions are left to the last one.
+    # The second stage's map shows places and colors, the last one shows actions.
     backbone=dict(out_indices=(1, 3)),
     shared_weights='layer2.1.conv2',  # the last layer that every task reads
     encode=('clip',),
@@ -49,7 +49,7 @@ model = dict(
         context=dict(
             type='ContextMatchingHead',
             in_channels=256,
-            # Starts as torch's layers do (our choice), not as mmpretrain's do.
+            # Initialized as in torch (our choice), not as in mmpretrain.
             frame_encoder=dict(
                 type='mmpretrain.ResNet', depth=18, init_cfg=None, zero_init_residual=False
             ),

@@ -3,7 +3,7 @@ _base_ = 'dtg.py'
 
 model = dict(frame_wise=True)
 
-# A frame from each of 8 equal parts of the video, at 224x224.
+# One frame from each of 8 equal parts of the video, at 224x224.
 clip = dict(num_frames=8, segments=True)
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
 augment = [

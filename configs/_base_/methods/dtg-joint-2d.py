@@ -1,4 +1,4 @@
-# DTG-Net's second use: the student is trained on the labels and by guidance together, end to end.
+# DTG-Net's second use: labels and guidance train the student together, end to end.
 _base_ = 'dtg-2d.py'
 
 cls_head = dict(type='mmaction.TSNHead', in_channels=512, dropout_ratio=0.4)

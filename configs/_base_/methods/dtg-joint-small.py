@@ -1,7 +1,6 @@
 # DTG-Net's second use on the small student: recognition and guidance trained together, end to end.
 # Reads labels; train_dataloader.dataset.label_fraction=0.1 leaves a tenth of them, while guidance
-# goes on with all videos. Without guidance (model.heads.guidance=None) it is plain supervised
-# training.
+# still reads all videos. Without guidance (model.heads.guidance=None) it is supervised training.
 _base_ = 'dtg-small.py'
 
 model = dict(

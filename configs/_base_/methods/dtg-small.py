@@ -6,8 +6,8 @@ model = dict(
     data_preprocessor=dict(
         targets=[f'{v}.{name}' for v in views for name in ('valid', 'imagenet', 'pose')]
     ),
-    # Few videos are soon told apart by anything: what the teachers say counts more than which clips
-    # belong together. Chosen on videos held out of JHMDB's training split.
+    # Any cue soon distinguishes few videos, so the teachers have more weight than the contrast.
+    # Chosen on videos held out of JHMDB's training split.
     heads=dict(
         guidance=dict(
             in_channels=128,
@@ -25,7 +25,7 @@ model = dict(
     balancer=dict(weights=dict(contrast=0.1)),
 )
 
-# Two clips of 8 frames at 64x64, each at a speed of its own.
+# Two clips of 8 frames at 64x64, each at its own speed.
 clip = dict(num_frames=8, stride=(2, 1))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
 sample_test_views = dict(sample_views, test_mode=True)

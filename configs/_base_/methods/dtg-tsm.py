@@ -1,6 +1,6 @@
 # DTG-Net on a 2D student that starts from ImageNet, under the same two teachers: the ImageNet
-# classifier says at 224 pixels, frame by frame and of whole clips, what the student should see at
-# 112. Two clips of 8 frames, each a frame of 8 equal parts of the video; for two cores.
+# classifier at 224 pixels guides the student at 112, by single frames and by whole clips. Two clips
+# of 8 frames, one from each of 8 equal parts of the video; for two cores.
 _base_ = 'dtg-small.py'
 
 views = _base_.views
@@ -11,13 +11,13 @@ model = dict(
         guidance=dict(
             in_channels=1280,
             teachers=dict(imagenet=dict(deviation=True)),
-            # Linear: what they read is then what a linear probe finds.
+            # Linear, so that a linear probe finds the same information.
             hidden_dim=0,
             weights=dict(weights=dict(imagenet=1.0)),
         ),
         contrast=None,
     ),
-    # As much of the student as either teacher of whole clips.
+    # Gives the frames as large a share of the gradient as each teacher of whole clips.
     balancer=dict(weights=dict(frames=2.5)),
 )
 
@@ -39,8 +39,8 @@ train_steps = [sample_views, *_base_.load_targets, *make_views]
 test_steps = [dict(sample_views, test_mode=True), *_base_.load_targets, *make_test_views]
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=[*train_steps, _base_.pack]))
 test_dataloader = dict(dataset=dict(pipeline=[*test_steps, _base_.pack]))
-# Four epochs: on held-out training sources 400 steps gave no better features than 150, as the
-# training videos are soon learned by heart (docs/studies/dtg.md).
+# Four epochs: on held-out training sources 400 steps gave no better features than 150, because the
+# student soon memorizes the training videos (docs/studies/dtg.md).
 train_cfg = dict(max_epochs=4)
 param_scheduler = [_base_.warmup, dict(_base_.cosine, end=4)]
 optim_wrapper = dict(optimizer=dict(lr=5e-4))

@@ -21,7 +21,7 @@ model = dict(
         targets=[f'{v}.{name}' for v in views for name in ('valid', 'imagenet', 'action', 'pose')],
     ),
     encode=views,
-    # Each view is a batch of its own, so that batch statistics don't mix them.
+    # Each view is a separate batch, so batch statistics do not mix views.
     encode_together=False,
     heads=dict(
         guidance=dict(
@@ -47,8 +47,8 @@ model = dict(
     balancer=dict(type='FixedWeights', weights=dict(guidance=1.0, contrast=1.0)),
 )
 
-# Two clips of 16 frames from anywhere in a video, at 112x112, each cut, mirrored and colored in its
-# own way; and what three teachers make of them: an ImageNet classifier, an image-based action
+# Two clips of 16 frames from anywhere in a video, at 112x112, each with its own crop, flip and
+# colors; and the features of three teachers: an ImageNet classifier, an image-based action
 # recognizer and a pose network's backbone.
 clip = dict(num_frames=16, stride=2)
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)

@@ -1,5 +1,5 @@
-# The frames of a skeleton clip's video as a second prompt of C2VL: their mean embedding. A clip
-# without a video is left out of its loss.
+# A second prompt of C2VL: the mean embedding of the frames of a skeleton clip's video. The loss
+# leaves out clips without a video.
 frames_targets = ('clip.prompt', 'clip.prompt_valid', 'clip.frames', 'clip.frames_valid')
 frames_head = dict(
     type='PromptMatchingHead',

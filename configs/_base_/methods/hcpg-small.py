@@ -11,8 +11,8 @@ model = dict(
         motion=contrast,
         parsing=dict(in_channels=64, map_size=(16, 16), hidden_dim=32),
     ),
-    # The contrasts find a video's other clip by its background, with a large gradient: at these
-    # weights parsing has half of what reaches the feature map (docs/studies/hcpg.md).
+    # The contrasts recognize a video by its background, with a large gradient: with these weights
+    # parsing has half of the feature map's gradient (docs/studies/hcpg.md).
     balancer=dict(weights=dict(appearance=0.01, motion=0.01)),
 )
 

@@ -10,8 +10,8 @@
 #     loss       = weighted sum of the three
 #     optimizer.step()
 #
-# HCPG on R3D-18: two clips of a video at two speeds, contrasted by appearance and by motion, and a
-# parser distilled, each task on an adapter of its own.
+# HCPG on R3D-18: two clips of a video at two speeds, contrasted by appearance and by motion, and
+# distillation of a parser, each task on its own adapter.
 _base_ = ['video.py', '../schedules/pretrain_adamw.py']
 
 views = ('clip', 'clip_b')
@@ -35,7 +35,7 @@ model = dict(
         ),
     ),
     encode=views,
-    # Each view is a batch of its own, so that batch statistics don't mix them.
+    # Each view is a separate batch, so batch statistics do not mix views.
     encode_together=False,
     # One representation for all tasks: motion='appearance', parsing='appearance'.
     adapters=dict(appearance=adapter, motion=adapter, parsing=adapter),
@@ -44,7 +44,7 @@ model = dict(
         motion=dict(
             consistency='motion',
             adapter='motion',
-            # Which clips are alike in speed is learned late: softer, or the negatives drown it.
+            # The student learns speed late: a lower temperature would overweight the negatives.
             loss=dict(type='MultiPositiveInfoNCELoss', temperature=0.5),
             **contrast,
         ),
@@ -60,12 +60,11 @@ model = dict(
     balancer=dict(type='FixedWeights', weights=dict(appearance=1.0, motion=1.0, parsing=1.0)),
 )
 
-# Two clips of 16 frames from anywhere in a video, at 112x112, played at two different speeds, each
-# cut, mirrored and colored in its own way; and the part maps of the first, which are cut and
-# mirrored with it.
+# Two clips of 16 frames from anywhere in a video, at 112x112, at two different speeds, each with
+# its own crop, flip and colors; and the part maps of the first, with the same crop and flip.
 clip = dict(num_frames=16, stride=(1, 2, 4))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True)
-# Drawn from poses (tools/extract_targets.py draw-parts). A network that parses is another cache,
+# Drawn from poses (tools/extract_targets.py draw-parts). For a parsing network set another cache,
 # layout and model.heads.parsing.num_parts; docs/methods/hcpg.md has an example.
 load_parts = dict(
     type='LoadTargets',

@@ -1,5 +1,5 @@
 # MS2L's contrast between two augmented views and C2VL's matching with sentences, together. The two
-# views may be mirrored; a third, which is not, meets the sentences, for they tell left from right.
+# views may be mirrored. A third, never mirrored, meets the sentences, which name left and right.
 _base_ = 'ms2l-twoview.py'
 
 views = ('one', 'two', 'clip')

@@ -1,13 +1,13 @@
-# MS2L's tasks on a graph network of 256 channels, which would read padding: every clip in 64
+# MS2L's tasks on a graph network of 256 channels. It would read padding, so every clip has 64
 # frames. Our choice.
 _base_ = 'ms2l.py'
 
 model = dict(
-    # Each view has batch statistics of its own. Evaluation reads those of whole clips: of all three
-    # views mixed, they would normalize clips that are neither masked nor shuffled in another way.
+    # Each view has its own batch statistics. Evaluation reads those of whole clips; mixed with the
+    # statistics of masked and shuffled clips, they would not fit whole clips.
     encode_together=False,
     statistics_views=('clip',),
-    # Tasks are compared on the last weight.
+    # Compare the tasks' gradients on the last weight.
     shared_weights=None,
     heads=dict(
         motion=dict(in_channels=256, loss=dict(padded_frames=None)),

@@ -6,7 +6,7 @@
 #         contrast += nt_xent(z_one, z_two)       # other clips of the batch are the negatives
 #     optimizer.step()
 #
-# MS2L's contrast between two augmented views of a clip, of each stream for itself, on GRUs over
+# MS2L's contrast between two augmented views of a clip, separately for each stream, on GRUs over
 # joints, bones and motion.
 _base_ = ['skeleton.py', '../schedules/skeleton_adamw.py']
 
@@ -17,7 +17,7 @@ model = dict(
     # The GRUs have no batch statistics to mix, and one large batch is faster than two.
     encode_together=True,
     pooling=dict(mode='mean_max', streams=3),
-    # A GRU has no last layer through which everything passes: tasks are compared on all weights.
+    # A GRU has no last layer that all outputs pass: compare the tasks' gradients on all weights.
     shared_weights='',
     heads=dict(
         contrast=dict(
@@ -33,9 +33,9 @@ model = dict(
     ),
 )
 
-# Each view is cut, turned, sheared, mirrored, scaled, jittered and masked in its own way. All clips
-# take 32 frames, and time is bent: the speed of the recording, which differs between cameras, does
-# not count. Which way the person faces does not count either.
+# Each view has its own crop, rotation, shear, flip, scale, jitter and mask. All clips have 32
+# frames with warped time: features become independent of the recording's speed, which differs
+# between cameras, and of the person's direction.
 move = [
     dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=32, warp=0.3),
     dict(type='RandomRotation', degrees=(30, 180, 30)),
@@ -48,7 +48,7 @@ change = [
     dict(type='JointMask', fraction=(0.1, 0.3)),
 ]
 mirrored = [*move, dict(type='SkeletonFlip'), *change]
-# For sets in which left and right tell actions apart, and for views that meet sentences.
+# For sets whose actions differ in left and right, and for views that meet sentences.
 never_mirrored = [*move, *change]
 pack = dict(type='PackInputs', views=views)
 make_views = dict(type='MakeSkeletonViews', views=dict(one=mirrored, two=mirrored))

@@ -11,9 +11,9 @@
 #     optimizer.step()
 #
 # MS2L as published (arXiv 2010.05599): motion prediction, jigsaw and contrast on one GRU, summed.
-# The motion loss is that of the released code, which pads every clip to 300 frames and counts the
-# padding in its mean, so that it is a fifth to a fifteenth of what valid frames alone would give.
-# A task is switched off by `--cfg-options model.heads.motion=None` (or jigsaw, or contrast).
+# The motion loss is that of the released code, which pads every clip to 300 frames and averages
+# over the padding, too: it is a fifth to a fifteenth of the mean over valid frames.
+# `--cfg-options model.heads.motion=None` switches a task off (or jigsaw, or contrast).
 _base_ = 'skeleton.py'
 
 views = ('clip', 'masked', 'shuffled')
@@ -22,7 +22,7 @@ model = dict(
     encode=views,
     # The GRU has no batch statistics to mix, and one large batch is faster than three.
     encode_together=True,
-    # A GRU has no last layer through which everything passes: tasks are compared on all weights.
+    # A GRU has no last layer that all outputs pass: compare the tasks' gradients on all weights.
     shared_weights='',
     heads=dict(
         motion=dict(
@@ -37,8 +37,8 @@ model = dict(
 
 # The clip, the clip without its last 30 %, and the clip with its thirds in another order. The
 # normalization was chosen by cross-validation between the training views of NW-UCLA
-# (docs/studies/ms2l.md). The paper's own choice is mode='body_axes'; the released run leaves
-# coordinates as they are, and does not shuffle.
+# (docs/studies/ms2l.md). The paper's own choice is mode='body_axes'; the released run does not
+# normalize coordinates, and does not shuffle.
 make_views = dict(
     type='MakeSkeletonViews',
     views=dict(clip=[], masked=[dict(type='MaskFuture')], shuffled=[dict(type='ShuffleSegments')]),
@@ -49,10 +49,10 @@ train_dataloader = dict(batch_size=256, dataset=dict(pipeline=[*steps, pack]))
 test_dataloader = dict(dataset=dict(pipeline=[*steps, pack]))
 default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=1))
 
-# As published, in steps: Adam, learning rate 1e-3, a tenth of it after half of the training. Their
-# 60 epochs on NTU RGB+D 60 in batches of 256 are 9,000 steps; as many epochs of a small set are
-# too few (docs/methods/ms2l.md). Their code clips the gradient of each module at a norm of 10; here
-# all of it together, which is stricter.
+# As published, in steps: Adam, learning rate 1e-3, a tenth of it after half of the training. The
+# published 60 epochs on NTU RGB+D 60 in batches of 256 are 9,000 steps; 60 epochs of a small set
+# are too few (docs/methods/ms2l.md). The released code clips the gradient of each module at a norm
+# of 10; here the norm of all modules together is clipped, which is stricter.
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3), clip_grad=dict(max_norm=10)
 )

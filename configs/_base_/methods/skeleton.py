@@ -1,4 +1,4 @@
-# What all methods on skeletons share.
+# Shared settings of all methods on skeletons.
 _base_ = '../runtime/pretrain.py'
 
 model = dict(
@@ -6,7 +6,7 @@ model = dict(
     data_preprocessor=dict(type='SkeletonDataPreprocessor'),
     pooling=dict(type='SkeletonPooling'),
 )
-# Clips in the axes of their first frame, which no camera's place changes.
+# Clips in the axes of their first frame, independent of the camera's place.
 normalize = dict(type='NormalizeSkeleton', mode='first_frame')
 train_dataloader = dict(
     num_workers=1,
@@ -14,7 +14,7 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(type='SkeletonDataset'),
 )
-# For tools/test.py: how well the pretext tasks do on clips that training never saw.
+# For tools/test.py: pretext tasks on held-out clips.
 test_dataloader = dict(
     batch_size=64,
     num_workers=1,

@@ -1,4 +1,4 @@
-# What all methods on video share.
+# Shared settings of all methods on video.
 _base_ = '../runtime/pretrain.py'
 
 model = dict(
@@ -18,8 +18,8 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(type='PretextVideoDataset'),
 )
-# Drawn for each sample, its order too, and the same for all frames of a view. mmaction2's own
-# ColorJitter draws its order once, when it is built; its hue=0.1 is a turn of 0.14 at most.
+# Random in each sample, also in its order, and the same for all frames of a view. mmaction2's
+# ColorJitter has one random order for all samples; its hue=0.1 is a rotation of at most 0.14.
 jitter = dict(
     type='mmaction.TorchVisionWrapper',
     op='ColorJitter',

@@ -7,31 +7,31 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2, save_last=True),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    # Checkpoints know the teachers of the targets; a resumed run or a test refuses others.
+    # Checkpoints record the teachers of the targets; a resumed run or a test refuses others.
     target_caches=dict(type='TargetCacheHook'),
-    # Random numbers depend on seed and progress alone, so that a resumed run draws the same.
+    # Random numbers depend only on seed and progress: a resumed run draws the same ones.
     seed_by_progress=dict(type='SeedByProgressHook'),
-    # A resumed run goes on within an epoch, and equals one that never stopped.
+    # A resumed run goes on within an epoch, and equals an uninterrupted one.
     exact_resume=dict(type='ExactResumeHook'),
-    # On SIGTERM and SIGUSR1 a checkpoint is saved, and the exit status is 75: go on with --resume.
+    # At SIGTERM or SIGUSR1 training saves a checkpoint and exits with status 75, for --resume.
     stop_signal=dict(type='StopSignalHook'),
-    # A broken video is replaced, counted and listed in the work dir; too many stop the run.
+    # Broken videos are replaced, counted and listed in the work dir; too many stop the run.
     broken_samples=dict(type='BrokenSampleHook', max_fraction=0.05),
     # Steps that are not finite are skipped and named; too many stop the run.
     non_finite=dict(type='NonFiniteHook'),
-    # A student that no task trains, in part or as a whole, is an error before the first step.
+    # Weights of the student that no task trains are an error before the first step.
     untrained_weights=dict(type='UntrainedWeightsHook'),
-    # What collapses, or stays at chance, is named in one line.
+    # Warn about features that collapse and tasks that stay at chance.
     collapse_alarm=dict(type='CollapseAlarmHook'),
     # Running statistics are averaged over all processes before an epoch's checkpoint.
     sync_buffers=dict(type='SyncBuffersHook'),
-    # Momentum encoders, where a model has one, follow the student.
+    # Momentum encoders follow the student.
     momentum=dict(type='MomentumCopyHook'),
-    # The log tells how much of the student's gradient each task makes.
+    # Log each task's share of the student's gradient.
     gradient_share=dict(type='GradientShareHook'),
 )
-# Batch normalization has the statistics of all processes, as contrast has their negatives: by those
-# of its own samples alone a process could tell its clips from the others'.
+# Batch normalization uses the statistics of all processes, because contrast uses their negatives:
+# by its own statistics a process could distinguish its clips from the others'.
 sync_bn = 'torch'
 env_cfg = dict(
     cudnn_benchmark=False,

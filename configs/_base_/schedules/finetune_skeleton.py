@@ -10,5 +10,5 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=-1),
     logger=dict(type='LoggerHook', interval=20),
 )
-# With few labels they are repeated, so that an epoch is never shorter than this.
+# With few labels the samples repeat, so an epoch is never shorter than this.
 finetune = dict(min_iters_per_epoch=8, pretrained_lr_mult=0.3)

@@ -11,6 +11,6 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=-1),
     logger=dict(type='LoggerHook', interval=20),
 )
-# With few labels they are repeated, so that an epoch is never shorter than this. A pre-trained
-# backbone moves slowly: at the classifier's rate a handful of clips would overwrite what it knows.
+# With few labels the samples repeat, so an epoch is never shorter than this. A pre-trained
+# backbone has a low rate: at the classifier's rate few clips would overwrite its weights.
 finetune = dict(min_iters_per_epoch=8, pretrained_lr_mult=0.1)

@@ -1,5 +1,5 @@
-# Fine-tuning, and training from scratch, of encoders of streams: longer and faster than that of
-# the published GRU, as chosen on labels of one training view of NW-UCLA for the other.
+# Fine-tuning, and training from scratch, of encoders of streams: longer and with a higher rate than
+# for the published GRU, as chosen by training on one view of NW-UCLA and testing on the other.
 _base_ = 'finetune_skeleton.py'
 
 optim_wrapper = dict(optimizer=dict(lr=2e-3))

@@ -1,4 +1,4 @@
-# The skeletons of the demo world (synthetic), of which there are videos too: sets/demo.py.
+# The skeletons of the demo world (synthetic); its videos are in sets/demo.py.
 dataset_name = 'demo-skeleton'
 synthetic = True
 prepare_command = (
@@ -10,7 +10,7 @@ data_root = '{{$MMACT_SSL_DATA:data}}/demo/skeleton'
 num_classes = 12
 bodies = dict(layout='ntu25', num_persons=1)
 format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
-group_pattern = r'_s(\d+)_'  # of a subject, whose clips the linear probe keeps together
+group_pattern = r'_s(\d+)_'  # the subject: the linear probe does not split its clips
 pad = dict(type='PadFrames', num_frames=48)  # to the longest clip
 clip_frames = 32  # of graph networks, as in pre-training
 

@@ -4,7 +4,7 @@ synthetic = True
 prepare_command = 'python tools/prepare_data.py demo'
 data_root = '{{$MMACT_SSL_DATA:data}}/demo'
 num_classes = 12
-group_pattern = r'_s(\d+)_'  # of a subject, whose clips the linear probe keeps together
+group_pattern = r'_s(\d+)_'  # the subject: the linear probe does not split its clips
 
 folder = dict(data_prefix=dict(video=data_root), prepare_command=prepare_command)
 train_set = dict(ann_file=f'{data_root}/train.txt', **folder)

@@ -1,4 +1,4 @@
-# A prepared folder of your own skeletons: the tools are told which by --data DIR.
+# A prepared folder of your own skeletons, from --data DIR.
 _base_ = 'folder.py'
 
 from mmact_ssl.datasets.prepared_folder import require_skeletons  # noqa: E402

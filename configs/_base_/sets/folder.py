@@ -1,4 +1,4 @@
-# A prepared folder of your own: the tools are told which by --data DIR.
+# A prepared folder of your own, from --data DIR.
 _base_ = []
 
 from mmact_ssl.datasets.prepared_folder import describe_folder  # noqa: E402
@@ -9,8 +9,8 @@ synthetic = False
 prepare_command = own_folder['prepare_command']
 data_root = own_folder['root']
 num_classes = own_folder['num_classes']
-group_file = own_folder['groups']  # which clips the linear probe keeps together
-one_standard_error = True  # how the linear probe chooses its penalty
+group_file = own_folder['groups']  # clips that the linear probe does not split
+one_standard_error = True  # the linear probe's choice of its penalty
 
 videos = dict(video=data_root)
 train_set = dict(ann_file=own_folder['train'], data_prefix=videos, prepare_command=prepare_command)

@@ -4,10 +4,10 @@ synthetic = False
 prepare_command = 'python tools/prepare_data.py jhmdb --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/jhmdb'
 num_classes = 21
-# Clips are numbered source video by source video, and a video's are all in one split: a run of
-# numbers in the training list, which the linear probe keeps together, cuts through none.
+# Clips of a source video have consecutive numbers, all in one split: the linear probe does not
+# split a run of numbers in the training list.
 group_pattern = r'([^/]+)_(\d+)\.mp4$'
-one_standard_error = True  # how the linear probe chooses its penalty
+one_standard_error = True  # the linear probe's choice of its penalty
 
 folder = dict(data_prefix=dict(video=data_root), prepare_command=prepare_command)
 train_set = dict(ann_file=f'{data_root}/train.txt', **folder)

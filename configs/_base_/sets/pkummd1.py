@@ -6,9 +6,9 @@ data_root = '{{$MMACT_SSL_DATA:data}}/pkummd1'
 num_classes = 51
 bodies = dict(layout='ntu25', num_persons=2)
 format_bodies = dict(type='mmaction.FormatGCNInput', num_person=2)
-# Of a recording, whose clips the linear probe keeps together; names do not give the subject.
+# The recording: the linear probe does not split its clips. Names do not give the subject.
 group_pattern = r'^(\d+)-'
-pad = dict(type='PadFrames', num_frames=300)  # the longest of NTU; longer ones are thinned out
+pad = dict(type='PadFrames', num_frames=300)  # the longest of NTU; longer clips are subsampled
 
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
 train_set = dict(ann_file=f'{data_root}/xsub_train.txt', **folder)

@@ -4,8 +4,8 @@ synthetic = False
 prepare_command = 'python tools/prepare_data.py sthv2 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/sthv2'
 num_classes = 174
-# No group_pattern: each video was filmed for itself, and its name does not give by whom.
-one_standard_error = True  # how the linear probe chooses its penalty
+# No group_pattern: each video is a separate recording, and its name does not give the person.
+one_standard_error = True  # the linear probe's choice of its penalty
 
 folder = dict(data_prefix=dict(video=data_root), prepare_command=prepare_command)
 train_set = dict(ann_file=f'{data_root}/train.txt', **folder)

@@ -7,7 +7,7 @@ num_classes = 27
 bodies = dict(layout='kinect20', num_persons=1)
 format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
 flip_ratio = 0.0  # swipes to the left and to the right are different actions: no flip
-group_pattern = r'_s(\d+)_'  # of a subject, whose clips the linear probe keeps together
+group_pattern = r'_s(\d+)_'  # the subject: the linear probe does not split its clips
 pad = dict(type='PadFrames', num_frames=125)  # to the longest clip
 
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)

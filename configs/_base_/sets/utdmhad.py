@@ -4,23 +4,23 @@ synthetic = False
 prepare_command = 'python tools/prepare_data.py utdmhad --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/utdmhad'
 num_classes = 27
-group_pattern = r'_s(\d+)_'  # of a subject, whose clips the linear probe keeps together
+group_pattern = r'_s(\d+)_'  # the subject: the linear probe does not split its clips
 
 folder = dict(data_prefix=dict(video=data_root), prepare_command=prepare_command)
 train_set = dict(ann_file=f'{data_root}/train.txt', **folder)
 test_set = dict(ann_file=f'{data_root}/test.txt', **folder)
 
-# The camera stands still: crops that move the person far would drown how the arms move. Some
+# The camera stands still: crops that move the person far would hide the motion of the arms. Some
 # actions differ only in left and right: no flip.
 gentle_crop = dict(
     type='mmaction.RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.9, 1.1)
 )
 flip_ratio = 0.0
 no_flip = dict(type='HorizontalFlip', layout='kinect20', flip_ratio=flip_ratio)
-# Downstream. Actions are longer here than elsewhere.
+# Downstream. Actions are longer than in other sets.
 frame_interval = 4
-# From scratch 60 epochs are far too few and 120 too few. These are 6,480 steps, and 2,640 with a
-# tenth of the labels.
+# From scratch 60 and 120 epochs are too few. This number gives 6,480 steps, and 2,640 with a tenth
+# of the labels.
 finetune_epochs = 240
 # Chosen with one subject of the training split left out, all labels, 60 epochs: 55.6 % at the
 # classifier's rate, 50.9 at three tenths and 51.9 at a tenth; with a tenth of the labels 21.3 at

@@ -9,7 +9,7 @@ data_root = '{{$MMACT_SSL_DATA:data}}/utkinect'
 num_classes = 10
 bodies = dict(layout='kinect20', num_persons=1)
 format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
-group_pattern = r's(\d+)_'  # of a subject, whose clips the linear probe keeps together
+group_pattern = r's(\d+)_'  # the subject: the linear probe does not split its clips
 pad = dict(type='PadFrames', num_frames=170)  # to the longest clip
 
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)

@@ -1,4 +1,4 @@
-# How a teacher of the demo world is trained: batches of 32 frames of 112 x 112, 16 epochs of AdamW.
+# Training of the demo world's teachers: batches of 32 frames of 112 x 112, 16 epochs of AdamW.
 randomness = dict(seed=0)
 data_root = '{{$MMACT_SSL_DATA:data}}/demo/'
 

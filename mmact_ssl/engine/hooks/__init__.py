@@ -1,4 +1,4 @@
-"""Hooks of the training loop; importing this registers them all."""
+"""Hooks of the training loop; importing the package registers all of them."""
 
 from mmact_ssl.registry import import_submodules
 

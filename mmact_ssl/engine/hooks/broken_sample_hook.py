@@ -19,25 +19,24 @@ from mmact_ssl.files import write_atomically
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES
 from mmact_ssl.registry import HOOKS
 
-# A file's name, which may have a colon itself, and the reason.
+# A file's name, which may contain a colon, and the reason.
 _MESSAGE = re.compile(rf'(.*?({"|".join(map(re.escape, VIDEO_SUFFIXES))})|[^:]*): .*', re.I)
 
 
 @HOOKS.register_module()
 class BrokenSampleHook(Hook):
-    """Count samples that stand in for broken ones, list them, and stop above a limit.
+    """Count the replaced broken samples, list them, and stop the run above a limit.
 
     Reads the meta information ``replaced`` of the data samples of each training batch. Every
-    ``interval`` iterations and at the end of each epoch the counts of all processes are added up,
-    ``<work_dir>/broken_samples.json`` is written (``samples``, ``replaced``, ``fraction``,
-    ``files`` {message: times}) and, above the limit, all processes stop with the same error. A
-    warning names a broken file: of the first, and each time that there are twice as many. The
-    counts at the last check are saved with each checkpoint, and a resumed run goes on from them.
-    Our choice.
+    ``interval`` iterations and at the end of each epoch the hook adds up the counts of all
+    processes and writes ``<work_dir>/broken_samples.json`` (``samples``, ``replaced``,
+    ``fraction``, ``files`` {message: times}). Above the limit all processes stop with the same
+    error. The hook warns at the first broken file and whenever the count doubles. A checkpoint
+    holds the counts of the last check, and a resumed run goes on from them. Our choice.
 
     Args:
-        max_fraction: Largest fraction of replaced samples among all seen, 0..1. A single broken
-            file, which may be a large part of a small folder, stops a run only if it is 0.
+        max_fraction: Largest fraction of replaced samples among all samples, 0..1. A single broken
+            file, which may be a large part of a small folder, stops a run only if this is 0.
         interval: Iterations between two checks.
     """
 
@@ -47,7 +46,8 @@ class BrokenSampleHook(Hook):
         self._samples = 0
         self._files: Counter[str] = Counter()
         self._warned = 0  # broken files at the last warning
-        # Of all processes, at the last check: only the main one saves, and it can't ask then.
+        # Counts of all processes at the last check. Only the main process saves a checkpoint, and
+        # cannot gather them then.
         self._totals: dict[str, Any] = {'samples': 0, 'files': {}}
 
     def after_train_iter(
@@ -67,16 +67,16 @@ class BrokenSampleHook(Hook):
         checkpoint['broken_samples'] = self._totals
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        # Weights to start from (load_from) bring the samples of another run.
+        # A checkpoint of load_from has the counts of another run.
         if not runner._resume or 'broken_samples' not in checkpoint:
             return
         self._totals = checkpoint['broken_samples']
-        if is_main_process():  # in one process, since all are added up
+        if is_main_process():  # in one process, because the check adds up all of them
             self._samples = self._totals['samples']
             self._files = Counter(self._totals['files'])
 
     def _check(self, runner: Runner) -> None:
-        # A collective call: every process comes here at the same iterations.
+        # A collective call: all processes check at the same iterations.
         counts = all_gather_object((self._samples, dict(self._files)))
         samples = sum(count for count, _ in counts)
         files: Counter[str] = sum((Counter(part) for _, part in counts), Counter())
@@ -85,7 +85,7 @@ class BrokenSampleHook(Hook):
         if not replaced:
             return
         fraction = replaced / samples
-        broken = {_MESSAGE.sub(r'\1', message) for message in files}  # some in several ways
+        broken = {_MESSAGE.sub(r'\1', message) for message in files}  # one may have many messages
         path = os.path.join(runner.work_dir, 'broken_samples.json')
         if is_main_process():
             content = dict(samples=samples, replaced=replaced, fraction=fraction, files=files)

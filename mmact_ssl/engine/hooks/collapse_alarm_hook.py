@@ -1,4 +1,4 @@
-"""Warn of a training that runs on and learns nothing."""
+"""Warnings about a training that learns nothing."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from mmact_ssl.registry import HOOKS
 
 @HOOKS.register_module()
 class CollapseAlarmHook(Hook):
-    """Warn in one line, once, of each thing that shows that a pretext task teaches nothing.
+    """Warn once of each sign that a pretext task teaches the student nothing.
 
-    After each epoch it reads the last ``window`` values that the training has logged; a resumed run
-    goes on counting:
+    After each epoch the hook reads the last ``window`` logged values. It warns if, for
+    ``patience`` epochs in a row (also across a resume):
 
     - ``<view>.<feature>/feature_std`` or ``effective_rank`` is low: all clips have one feature;
-    - ``<task>/accuracy`` is no better than ``<task>/chance`` in ``patience`` epochs in a row;
+    - ``<task>/accuracy`` is no better than ``<task>/chance``;
     - ``share/<task>`` is low: the task's gradient does not reach the student.
 
     Args:
         feature_std: Lowest deviation of the features, 1 where they are spread evenly.
         effective_rank: Lowest effective rank, see :func:`effective_rank`.
         share: Lowest share of the student's gradient, see :class:`GradientShareHook`.
-        patience: Epochs in a row, of each alarm.
+        patience: Epochs in a row before a warning.
         window: Number of logged values.
 
     Source: our choice.
@@ -47,9 +47,9 @@ class CollapseAlarmHook(Hook):
         self._epochs: Counter[str] = Counter()
 
     def after_train_epoch(self, runner: Runner) -> None:
-        found = self.alarms(runner)
-        self._epochs = Counter({name: self._epochs[name] + 1 for name in found})
-        for name, message in found.items():
+        messages = self.alarms(runner)
+        self._epochs = Counter({name: self._epochs[name] + 1 for name in messages})
+        for name, message in messages.items():
             if self._epochs[name] == self.patience:
                 runner.logger.warning(
                     f'{message} in the last {self.patience} epochs: see docs/faq.md'
@@ -63,8 +63,8 @@ class CollapseAlarmHook(Hook):
             self._epochs = Counter(checkpoint.get('collapse_alarm'))
 
     def alarms(self, runner: Runner) -> dict[str, str]:
-        """Return the messages of all alarms that are on now, by the name of the logged number."""
-        found = {}
+        """Messages of the current alarms, by the name of the logged number."""
+        messages = {}
         scalars = runner.message_hub.log_scalars
         means = {
             key[len('train/') :]: float(np.nanmean(values))
@@ -75,12 +75,12 @@ class CollapseAlarmHook(Hook):
         for name, value in means.items():
             what, _, kind = name.rpartition('/')
             if kind in self.limits and value < self.limits[kind]:
-                found[name] = f'{what} has collapsed: its {kind} is {value:.3g}'
+                messages[name] = f'{what} has collapsed: its {kind} is {value:.3g}'
             elif kind == 'accuracy' and value <= means.get(f'{what}/chance', -1.0):
-                found[name] = f'the task {what!r} is no better than chance ({value:.3g})'
+                messages[name] = f'the task {what!r} is no better than chance ({value:.3g})'
             elif what == 'share' and value < self.share:
-                found[name] = (
+                messages[name] = (
                     f'the task {kind!r} does not teach the student: its share of the gradient is '
                     f'{value:.3g}'
                 )
-        return found
+        return messages

@@ -1,4 +1,4 @@
-"""Save what mmengine's checkpoints leave out of a training."""
+"""The state of a training that mmengine's checkpoints lack."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ KEY = 'exact_resume'  # in the checkpoint
 class ExactResumeHook(Hook):
     """Make a resumed run equal to one that never stopped, wherever the checkpoint was saved.
 
-    Beside what mmengine saves these belong to the state of a training:
+    Beside mmengine's state a checkpoint gets:
 
-    - how many batches of the epoch have been seen: a run that is resumed goes on with the next one
-      (:class:`EpochTrainLoop`), without reading those before it;
-    - the gradients of each process that wait for an accumulated step;
-    - buffers of which each process has its own, such as the running statistics of batch
-      normalization: momentum copies follow those of all. :class:`PretrainRunner` collects them.
+    - the number of batches seen in the epoch: a resumed run goes on with the next batch
+      (:class:`EpochTrainLoop`), without reading the batches before it;
+    - each process's gradients that wait for an accumulated step;
+    - each process's own buffers, such as the running statistics of batch normalization, which
+      momentum copies follow. :class:`PretrainRunner` collects them.
 
     Another number of batches an epoch, or of processes, is refused. Our choice.
 
@@ -37,7 +37,7 @@ class ExactResumeHook(Hook):
     """
 
     def __init__(self) -> None:
-        self._batches = 0  # of the epoch, seen
+        self._batches = 0  # seen in the epoch
         self._loaded: dict[str, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
@@ -83,7 +83,7 @@ class ExactResumeHook(Hook):
 
 
 def collect_process_states(model: nn.Module) -> list[dict[str, dict[str, Tensor]]]:
-    """What each process has of its own, buffers and gradients; called in all of them."""
+    """Gather each process's own buffers and gradients; call it in all processes."""
     buffers = dict(model.named_buffers())
     sums = all_gather_object({name: _checksum(value) for name, value in buffers.items()})
     own = {

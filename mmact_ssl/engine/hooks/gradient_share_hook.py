@@ -1,4 +1,4 @@
-"""Log how much of the student's gradient each task makes."""
+"""Logging of each task's share of the student's gradient."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .step_observer import StepObserver
 
 @HOOKS.register_module()
 class GradientShareHook(StepObserver):
-    """Log each task's share of the gradient that reaches the student, every so many iterations.
+    """Log each task's share of the gradient that reaches the student.
 
     ``share/<task> = w_k |g_k| / sum_j w_j |g_j|`` with ``g_k`` the gradient of task k's loss on the
     feature maps of all encoded views and ``w_k`` its weight, before any projection: 0..1, near 0
-    for a task that does not teach the student, whatever its loss. What discriminators learn does
-    not count, for it does not reach the maps. The training stays the same to the bit. Our choice.
+    for a task that does not teach the student, whatever its loss. The discriminators' own losses do
+    not count: their gradient does not reach the maps. Training is unchanged to the bit. Our choice.
 
     Args:
-        interval: Iterations from one measurement, at the first one, to the next. One costs a
-            backward pass through the heads.
+        interval: Iterations between measurements, beginning at the first iteration. A measurement
+            costs a backward pass through the heads.
     """
 
     def __init__(self, interval: int = 20) -> None:
@@ -31,7 +31,7 @@ class GradientShareHook(StepObserver):
     def measure(self, gradients: SharedGradients, factors: Tensor) -> dict[str, Tensor]:
         norms = gradients.norms_on_maps(self.scale)
         norms = norms * factors.to(norms)
-        # Where one overflows in half precision, none is known.
+        # If one norm overflows in half precision, all shares are unknown.
         total = norms.sum() if norms.isfinite().all() else norms.new_tensor(float('nan'))
         return dict(zip(gradients.tasks, norms / total))
 

@@ -1,4 +1,4 @@
-"""Momentum copies follow the student."""
+"""Updates of the momentum copies."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from mmact_ssl.registry import HOOKS
 class MomentumCopyHook(Hook):
     """Move each :class:`MomentumCopy` of the model once after each step of the optimizer.
 
-    While gradients accumulate, and after a step that was skipped because it is not finite, copies
-    stand still, as the student does.
+    While gradients accumulate, and after a skipped step that is not finite, copies stand still, as
+    the student does.
 
     A run that starts from the weights of another (``load_from`` without ``resume``) takes over
-    student and heads: copies start from them, queues are emptied, because their keys are of other
-    weights and other videos; balancers, learned weights of teachers and the statistics of their
-    targets restart, as every module that has a ``restart`` does.
+    student and heads, and copies start from them. Every module with a ``restart`` method restarts:
+    queues, whose keys are of other weights and videos, balancers, learned weights of teachers, and
+    the statistics of their targets.
     """
 
     def __init__(self) -> None:
-        self._is_made = False  # whether an optimizer has made a step in the iteration
+        self._is_made = False  # True after an optimizer's step in the iteration
 
     def before_train(self, runner: Runner) -> None:
         for wrapper in unwrap_optimizers(runner.optim_wrapper):
@@ -39,7 +39,7 @@ class MomentumCopyHook(Hook):
             copy.start(source, anew=not runner._resume)
 
     def _note_step(self, optimizer: Optimizer, *_: Any) -> None:
-        # NonFiniteHook takes the gradients away, and a step without any moves nothing.
+        # NonFiniteHook removes the gradients, and a step without gradients moves nothing.
         parameters = (p for group in optimizer.param_groups for p in group['params'])
         self._is_made |= any(parameter.grad is not None for parameter in parameters)
 

@@ -1,4 +1,4 @@
-"""Skip steps whose loss or gradient is not finite, and stop when they go on."""
+"""Skipping of steps whose loss or gradient is not finite."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from mmact_ssl.registry import HOOKS
 class NonFiniteHook(Hook):
     """Skip training steps whose loss or gradient is NaN or infinite.
 
-    A step is one of the optimizer: of several iterations where gradients accumulate. The
-    optimizers, of the student and the adversary alike, then make no step, and the buffers (running
-    statistics, queues) become what they were before it; a warning names the tasks at fault and the
-    samples, and ``skipped_steps`` in the message hub counts. All processes decide alike. A loss
-    that is infinite with a finite gradient only warns. In mixed precision gradients are left to the
-    loss scale, which skips the optimizer that overflows, and falls.
+    A step is one of the optimizer, over several iterations if gradients accumulate. In a skipped
+    step neither the student's nor the adversary's optimizer moves, and the buffers (running
+    statistics, queues) get their values from before the step. A warning names the tasks at fault
+    and the samples, and ``skipped_steps`` in the message hub counts them. All processes decide
+    alike. A loss that is infinite with a finite gradient only causes a warning. In mixed precision
+    the loss scale handles the gradients: it skips the optimizer that overflows, and falls.
 
-    The run stops after too many such steps in a row; in mixed precision when no optimizer has made
-    one of the last ``SCALED_LIMIT``, and at the end of an epoch with too many of them. Our choice.
+    The run stops after too many skipped steps in a row, at the end of an epoch with too many of
+    them, and in mixed precision if no optimizer has moved in ``SCALED_LIMIT`` steps. Our choice.
 
     Args:
         max_in_a_row: Skipped steps in a row.
-        max_fraction: Skipped steps of an epoch, 0..1; one is always allowed.
+        max_fraction: Fraction of skipped steps in an epoch, 0..1; one step is always allowed.
 
     Raises:
-        TrainingError: The limits are passed.
+        TrainingError: A limit is passed.
     """
 
     # Before MomentumCopyHook, which copies the buffers.
@@ -45,19 +45,19 @@ class NonFiniteHook(Hook):
         self.max_in_a_row = max_in_a_row
         self.max_fraction = max_fraction
         self._in_a_row = 0
-        self._steps, self._skipped_steps = 0, 0  # of the epoch
-        self._begins = True  # whether the next iteration is the first one of a step
+        self._steps, self._skipped_steps = 0, 0  # in the epoch
+        self._begins = True  # the next iteration is the first one of a step
         self._is_checked, self._is_skipped, self._is_made = False, False, False  # of the step
         self._wrong: list[str] = []  # losses of the step that are not finite
-        self._samples: list[str] = []  # of its iterations with such losses
+        self._samples: list[str] = []  # samples of the iterations with such losses
         self._is_scaled, self._without_step = False, 0
         self._buffers: list[tuple[Tensor, Tensor]] = []
         self._parameters: list[Tensor] = []
 
     def before_train(self, runner: Runner) -> None:
         wrappers = unwrap_optimizers(runner.optim_wrapper)
-        self._is_scaled = any(hasattr(one, 'loss_scaler') for one in wrappers)
-        for optimizer in (one.optimizer for one in wrappers):
+        self._is_scaled = any(hasattr(wrapper, 'loss_scaler') for wrapper in wrappers)
+        for optimizer in (wrapper.optimizer for wrapper in wrappers):
             self._parameters += [p for group in optimizer.param_groups for p in group['params']]
             if not self._is_scaled:
                 optimizer.register_step_pre_hook(self._check_gradients)
@@ -66,8 +66,8 @@ class NonFiniteHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         if not self._begins:
             return
-        named = unwrap_model(runner.model).named_buffers()
-        self._buffers = [(b, b.clone()) for name, b in named if not name.startswith('teachers.')]
+        buffers = unwrap_model(runner.model).named_buffers()
+        self._buffers = [(b, b.clone()) for name, b in buffers if not name.startswith('teachers.')]
         self._is_checked, self._is_skipped, self._is_made = False, False, False
         self._wrong, self._samples = [], []
 
@@ -75,8 +75,8 @@ class NonFiniteHook(Hook):
         self._is_made = not self._is_skipped
 
     def _check_gradients(self, *_: Any) -> None:
-        """Before an optimizer's step: without gradients it changes nothing."""
-        if self._is_checked:  # with those of the adversary, which steps first
+        """Remove gradients that are not finite before a step, which then changes nothing."""
+        if self._is_checked:  # before the adversary's step, which comes first
             return
         self._is_checked = True
         gradients = [p.grad for p in self._parameters if p.grad is not None]
@@ -147,13 +147,13 @@ FIX = (
 
 
 def check_weights(model: nn.Module, epoch: int) -> None:
-    """Raise TrainingError if weights are not finite; they are the same in all processes."""
+    """Raise TrainingError if weights are not finite; all processes have the same."""
     if not _are_finite([parameter.detach() for parameter in model.parameters()]):
         raise TrainingError(f'weights are not finite in epoch {epoch + 1}: {FIX}')
 
 
 def _not_finite(losses: dict[str, Any]) -> list[str]:
-    """Names of losses that are not finite; a GPU is asked once."""
+    """Names of losses that are not finite, with one transfer from a GPU."""
     values = [torch.as_tensor(value).detach() for value in losses.values()]
     if not values:
         return []
@@ -165,7 +165,7 @@ def _not_finite(losses: dict[str, Any]) -> list[str]:
 
 
 def _are_finite(tensors: list[Tensor]) -> bool:
-    """By their norms; by their largest values where a sum of squares has overflowed."""
+    """Check the norms, and the largest values if a sum of squares has overflowed."""
     for order in (2, float('inf')):
         norms = torch._foreach_norm(tensors, ord=order)
         if torch.stack([norm.float() for norm in norms]).isfinite().all():
@@ -179,7 +179,7 @@ def _names(data_batch: Any) -> list[str]:
 
 
 def _describe(wrong: list[str], samples: list[str]) -> str:
-    """Losses that are not finite, and the samples, of all processes."""
+    """Describe the losses that are not finite, and their samples, in all processes."""
     gathered = all_gather_object((wrong, samples))
     losses = sorted({name for names, _ in gathered for name in names} - {'loss'})
     files = [name for _, names in gathered for name in names if name]

@@ -1,4 +1,4 @@
-"""Make all randomness a function of how far the run has come."""
+"""Random seeds that depend only on the progress of a run."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ from mmact_ssl.registry import HOOKS
 class SeedByProgressHook(Hook):
     """Seed samples from (seed, epoch, index) and the model from (seed, rank, iteration).
 
-    So a resumed run draws what a run that never stopped draws, and no epoch repeats the
-    augmentations of another. Before each epoch the training data sets learn the seed and the
-    epoch (those with a ``set_progress``, also inside wrappers such as ConcatDataset, whose members
-    learn how many samples come before theirs); before each
-    iteration Python's, numpy's and torch's global generators are seeded in the main process. The
-    sampler gets the runner's seed, which a resumed run reads from its checkpoint. Wrappers that
-    give a sample several times an epoch are refused: it would be augmented alike each time.
+    A resumed run then draws the same numbers as an uninterrupted one, and no epoch repeats the
+    augmentations of another. Before each epoch the training data sets with a ``set_progress`` get
+    the seed and the epoch; members of a ConcatDataset also get the number of samples before theirs.
+    Before each iteration the hook seeds Python's, numpy's and torch's global generators in the main
+    process. The sampler gets the runner's seed, which a resumed run reads from its checkpoint.
+    Wrappers that repeat a sample within an epoch are refused: its augmentations would be equal.
 
-    Needs an epoch-based training loop: an iteration-based one fetches batches before any hook
-    hears of a new round through the data; :class:`StepsTrainLoop` counts steps. Our choice.
+    The hook needs an epoch-based training loop: an iteration-based loop fetches the batches of a
+    new epoch before it calls any hook. :class:`StepsTrainLoop` counts steps. Our choice.
     """
 
     # Before all other hooks, which may draw random numbers themselves.
@@ -48,9 +47,9 @@ class SeedByProgressHook(Hook):
                     f'{type(part).__name__} would give the same augmented samples several times '
                     'an epoch: take the data set itself, with more epochs (train_cfg.max_epochs)'
                 )
-        # mmengine has built it with the config's seed, before the checkpoint told another.
+        # mmengine built the sampler with the config's seed; the checkpoint may have another one.
         loader, seed = runner.train_dataloader, [int(runner.seed)]
-        broadcast_object_list(seed)  # with diff_rank_seed each process has another
+        broadcast_object_list(seed)  # with diff_rank_seed each process has its own
         for sampler in (loader.sampler, getattr(loader.batch_sampler, 'sampler', None)):
             if sampler is not None and hasattr(sampler, 'seed'):
                 sampler.seed = seed[0]

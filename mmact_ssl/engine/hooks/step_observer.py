@@ -18,11 +18,7 @@ from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 
 class StepObserver(Hook):
-    """Measures and logs the first step and each so many steps after it.
-
-    Args:
-        interval: Iterations from one measurement to the next.
-    """
+    """Measures and logs a step every ``interval`` iterations, beginning with the first."""
 
     def __init__(self, interval: int) -> None:
         self.interval = interval
@@ -31,7 +27,7 @@ class StepObserver(Hook):
 
     @abstractmethod
     def measure(self, gradients: SharedGradients, factors: Tensor) -> Any:
-        """Look at a step, between its forward and its backward pass.
+        """Measure a step between its forward and its backward pass.
 
         Args:
             factors: The tasks' weights in the order of the gradients, ``(K,)``.
@@ -39,7 +35,7 @@ class StepObserver(Hook):
 
     @abstractmethod
     def log(self, runner: Runner, measured: Any) -> None:
-        """Log what :meth:`measure` has returned, after the step."""
+        """Log the result of :meth:`measure` after the step."""
 
     def before_train(self, runner: Runner) -> None:
         self._pretrainer(runner)

@@ -1,4 +1,4 @@
-"""Save and end when the machine is taken away."""
+"""Saving and stopping at a signal."""
 
 from __future__ import annotations
 
@@ -25,17 +25,15 @@ EXIT_STATUS = 75  # EX_TEMPFAIL of sysexits.h: try again
 class StopSignalHook(Hook):
     """Save a checkpoint and end with exit status 75 on SIGTERM or SIGUSR1.
 
-    Slurm and clouds send SIGTERM some time before they take a machine away, and Slurm's
-    ``--signal=USR1@300`` the other one so many seconds before the time is up. The optimizer's step
-    under way is finished, on several GPUs a few more; then all processes stop after the same one,
-    whichever of them was told.
-    ``stopped.pth`` in the work dir is what ``--resume`` goes on from, to the bit, and is removed
-    when the training has ended. Our choice.
+    Slurm and clouds send SIGTERM some time before they take a machine away; Slurm's
+    ``--signal=USR1@300`` sends SIGUSR1 300 seconds before the time limit. The training finishes the
+    optimizer's current step, on several GPUs a few more. Then all processes stop after the same
+    step, whichever process received the signal. ``--resume`` continues exactly from ``stopped.pth``
+    in the work dir, which is removed when the training has ended. Our choice.
 
     Args:
-        interval: Processes on GPUs ask each other every so many steps, because an answer there
-            waits for all that the GPU has yet to do, and after the last of an epoch; on CPUs, and
-            one process alone, after each.
+        interval: Steps after which processes on several GPUs share their signals, because this
+            waits for the GPUs; they also do so after an epoch. Other runs check after each step.
     """
 
     # After CheckpointHook and the schedules.
@@ -50,12 +48,12 @@ class StopSignalHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         self._process = os.getpid()
-        if threading.current_thread() is threading.main_thread():  # Python allows no other
+        if threading.current_thread() is threading.main_thread():  # the only one for handlers
             self._handlers = {number: signal.signal(number, self._note) for number in SIGNALS}
 
     def _note(self, number: int, frame: Any) -> None:
         self._signal = number
-        if os.getpid() != self._process:  # forked from the training: it ends as if nothing were set
+        if os.getpid() != self._process:  # a forked worker: restore the default, and end
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
@@ -65,7 +63,7 @@ class StopSignalHook(Hook):
         if not makes_step(runner.optim_wrapper):
             return
         self._steps += 1
-        # Before a validation, which may last, they ask too.
+        # Share them before a validation, too, which may take long.
         is_last = batch_idx + 1 == len(runner.train_dataloader)
         waits = get_backend() == 'nccl' and get_world_size() > 1
         if waits and self._steps % self.interval and not is_last:
@@ -84,7 +82,7 @@ class StopSignalHook(Hook):
         raise SystemExit(EXIT_STATUS)
 
     def give_signals_back(self) -> None:
-        """Give them back; :class:`PretrainRunner` does so however the training has ended."""
+        """Restore the earlier handlers; :class:`PretrainRunner` calls this at any end."""
         while self._handlers:
             signal.signal(*self._handlers.popitem())
 

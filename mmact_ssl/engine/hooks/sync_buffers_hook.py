@@ -1,4 +1,4 @@
-"""Running statistics of all processes, averaged at the end of an epoch."""
+"""Averaging of the processes' running statistics."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mmact_ssl.registry import HOOKS
 
 @HOOKS.register_module()
 class SyncBuffersHook(Hook):
-    """mmengine's hook of this name, for buffers of floating point alone.
+    """mmengine's hook of this name, for floating-point buffers only.
 
-    mmengine averages all buffers in float32, which rounds the numbers of videos that a queue keeps
-    beside its keys to others. Integers are the same in all processes anyway.
+    mmengine averages all buffers in float32, which would round the integer numbers of videos in a
+    queue. Integers are the same in all processes anyway.
     """
 
     def after_train_epoch(self, runner: Runner) -> None:
@@ -23,5 +23,5 @@ class SyncBuffersHook(Hook):
         dist.all_reduce_params(buffers, op='mean')
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Average also where training has no epochs."""
+        """Average before a validation, too, for training without epochs."""
         self.after_train_epoch(runner)

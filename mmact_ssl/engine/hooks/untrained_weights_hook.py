@@ -1,4 +1,4 @@
-"""Stop a run whose student gets no gradient."""
+"""Check that every trainable weight of the student gets a gradient."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mmact_ssl.registry import HOOKS
 class UntrainedWeightsHook(Hook):
     """Stop before the first step if a trainable parameter of the backbone has no gradient.
 
-    No task reaches such a parameter, and it keeps its random value. A gradient of zeros counts as
-    one: that of a task whose weight rises later, or of a block whose last scale starts at zero.
+    No task reaches such a parameter, and it keeps its random value. A gradient of zeros is no
+    error: the task's weight may rise later, or the last scale of a block may start at zero.
 
     Raises:
-        ConfigError: Names the parameters.
+        ConfigError: Such parameters exist; the error names them.
     """
 
-    # Before NonFiniteHook, which takes gradients away.
+    # Before NonFiniteHook, which removes gradients.
     priority = 'HIGH'
     _backbone: nn.Module
     _is_checked = False
@@ -33,7 +33,7 @@ class UntrainedWeightsHook(Hook):
         backbone = getattr(unwrap_model(runner.model), 'backbone', None)
         if backbone is not None:
             self._backbone = backbone
-            # All optimizers step after one backward pass, or after those that accumulate.
+            # All optimizers step after the last backward pass of a step.
             for wrapper in unwrap_optimizers(runner.optim_wrapper):
                 wrapper.optimizer.register_step_pre_hook(self._check)
 
@@ -41,8 +41,8 @@ class UntrainedWeightsHook(Hook):
         if self._is_checked:
             return
         self._is_checked = True
-        named = self._backbone.named_parameters()
-        trainable = {name: value for name, value in named if value.requires_grad}
+        parameters = self._backbone.named_parameters()
+        trainable = {name: value for name, value in parameters if value.requires_grad}
         untrained = [name for name, value in trainable.items() if value.grad is None]
         if untrained:
             size = sum(trainable[name].numel() for name in untrained)
@@ -51,5 +51,5 @@ class UntrainedWeightsHook(Hook):
                 f'model.backbone: {len(untrained)} of {len(trainable)} trainable parameters '
                 f'({fraction:.0%} of the values) get no gradient ({", ".join(untrained[:3])}'
                 f'{", ..." if untrained[3:] else ""}): switch on a task of model.heads that reads '
-                'what they make, or freeze them'
+                'their outputs, or freeze them'
             )

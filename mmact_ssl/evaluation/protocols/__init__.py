@@ -33,29 +33,29 @@ PROTOCOLS: dict[str, Protocol] = {
         joint.evaluate, labels='of the checkpoint', needs_checkpoint='jointly trained classifier'
     ),
 }
-# Versions of what an encoder is given, by the layout of skeletons, or of videos; 1 for others.
+# Version of an encoder's inputs, by the layout of skeletons or for videos; 1 for others.
 INPUT_VERSIONS = {
     'video': 2,  # read by VideoReader in place of decord
     'ntu25': 2,  # graph and bones of mmaction2
     'coco17': 2,  # the same
 }
-# Names for a use of these protocols. Their results are those of the protocol.
+# Other names for one or more protocols; results carry the protocol's name.
 ALIASES = {
     'all': ('linear', 'knn', 'retrieval'),
     'semi': ('finetune',),
     'semi-linear': ('linear',),
     'transfer': ('linear',),
 }
-# Shares of the labels of 'semi' and 'semi-linear': our choice among those that papers report.
+# Fractions of the labels for 'semi' and 'semi-linear': our choice among those of papers.
 SEMI_FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.4)
 
 
 def plan_protocols(text: str, fractions: Sequence[float] = ()) -> dict[float, list[str]]:
-    """Read which protocols to run: by share of the labels, each once.
+    """Parse the protocols to run, as {fraction of the labels: protocols}.
 
     Args:
-        text: Among :data:`PROTOCOLS` and :data:`ALIASES`, separated by commas.
-        fractions: Shares of the labels, for all protocols. Empty: all labels, and
+        text: Names in :data:`PROTOCOLS` and :data:`ALIASES`, separated by commas.
+        fractions: Fractions of the labels for all protocols. Empty: all labels, and
             :data:`SEMI_FRACTIONS` for ``semi`` and ``semi-linear``.
     """
     plan: dict[float, list[str]] = {}
@@ -73,10 +73,13 @@ def plan_protocols(text: str, fractions: Sequence[float] = ()) -> dict[float, li
 def plan_steps(
     text: str, fractions: Sequence[float], seeds: Sequence[int], one_encoder: bool
 ) -> list[tuple[int, float, list[str]]]:
-    """List seed, share of the labels and protocols, in order.
+    """List seed, fraction of the labels and protocols of each step.
 
-    ``one_encoder``: all seeds evaluate one; what no seed changes is then left to the first one: a
-    probe with all labels. ``text`` and ``fractions`` are those of :func:`plan_protocols`.
+    Args:
+        text, fractions: As in :func:`plan_protocols`.
+        seeds: Seeds, each evaluated by all protocols.
+        one_encoder: All seeds evaluate the same encoder: later seeds then leave out protocols whose
+            results no seed changes.
     """
     steps = []
     for seed in seeds:
@@ -89,16 +92,16 @@ def plan_steps(
 
 
 def version_of(name: str, kind: str) -> int:
-    """Version of a measurement: 1, and 1 more for each change that gives other numbers.
+    """Version of a measurement, raised by each change that gives other numbers.
 
     Args:
-        name: Of the protocol.
-        kind: What the encoder is given, see :data:`INPUT_VERSIONS`.
+        name: Name of the protocol.
+        kind: Kind of the encoder's inputs, see :data:`INPUT_VERSIONS`.
     """
     return PROTOCOLS[name].version + INPUT_VERSIONS.get(kind, 1) - 1
 
 
 def is_stochastic(name: str, label_fraction: float) -> bool:
-    """True if a protocol gives another number at another seed, the checkpoint being the same."""
+    """True if a protocol gives different numbers for different seeds on the same checkpoint."""
     protocol = PROTOCOLS[name]
     return protocol.is_stochastic or (label_fraction != 1 and protocol.labels == 'drawn')

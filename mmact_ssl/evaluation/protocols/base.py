@@ -1,4 +1,4 @@
-"""The one interface of all protocols: what is asked for, what is read, what is measured."""
+"""The interface of all protocols: request, task, measurement and table entry."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from mmact_ssl.saved_run import SavedRun
 
 @dataclass(frozen=True)
 class Request:
-    """One encoder to evaluate, and the names that its results get.
+    """One encoder to evaluate, and the names of its results.
 
     Attributes:
         cfg: Downstream config.
-        checkpoint: The student; None for an encoder as the config makes it.
-        joined: Other students of the same network, whose frozen features stand beside.
-        seed: Of initialization, labeled part and order; of joint training with a part of the
-            labels that of their draw.
-        label_fraction: Share of the training labels; of joint training the share that it had.
+        checkpoint: The student; None for the config's own encoder.
+        joined: Other students of the same network, whose frozen features are concatenated.
+        seed: Seed of initialization, labeled part and order; for joint training on a part of the
+            labels, the seed of its draw.
+        label_fraction: Fraction of the training labels; for joint training its own fraction.
         method, variant, pretrained_on, prefix: As in the result.
-        teacher: Cache of a teacher's embeddings, evaluated in place of an encoder's features.
-        device, cache_dir: Of frozen features; None for no cache.
-        work_dir: Of fine-tuning.
-        label_lists: Folder that keeps the drawn samples where ``label_fraction`` is below 1.
+        teacher: Cache of a teacher's embeddings to evaluate in place of an encoder's features.
+        device, cache_dir: Device of the extraction, and folder of its cache; None for no cache.
+        work_dir: Work dir of fine-tuning.
+        label_lists: Folder for lists of the drawn samples if ``label_fraction`` is below 1.
     """
 
     cfg: Config
@@ -51,7 +51,7 @@ class Request:
 
     @property
     def students(self) -> tuple[SavedRun, ...]:
-        """All students; none for an encoder as the config makes it."""
+        """All students; none for the config's own encoder."""
         return () if self.checkpoint is None else (self.checkpoint, *self.joined)
 
 
@@ -60,9 +60,9 @@ class Task:
     """Input of a protocol: the request with its splits, and features extracted on demand.
 
     Attributes:
-        labeled: Positions of the labeled training samples, with those that share their labels.
+        labeled: Positions of the labeled training samples and those that share their labels.
         classes: Names in the order of the labels.
-        extracted: Features of the splits 'train' and 'test'; all protocols of a run share them.
+        extracted: Features of the splits 'train' and 'test', shared by all protocols of a run.
     """
 
     request: Request
@@ -97,25 +97,25 @@ class Task:
         if not self.extracted:
             request = self.request
             for student in request.students or (None,):
-                found = extract_features(
+                extracted = extract_features(
                     self.config(student),
                     self.build_recognizer(student),
                     self.splits,
                     request.device,
                     request.cache_dir,
                 )
-                for name, features in found.items():
+                for name, features in extracted.items():
                     before = self.extracted.get(name)
                     self.extracted[name] = before.beside(features) if before else features
         return self.extracted[split]
 
     @property
     def student(self) -> SavedRun:
-        """The student, of protocols that need one."""
+        """The student, for protocols that need one."""
         return cast(SavedRun, self.request.checkpoint)
 
     def config(self, student: SavedRun | None = None) -> Config:
-        """Downstream config with the backbone of a student, by default that of the request."""
+        """Downstream config with the backbone of a student, by default the request's."""
         request, student = self.request, student or self.request.checkpoint
         if student is None:
             return request.cfg
@@ -125,7 +125,7 @@ class Task:
         return self._configs[student.path]
 
     def build_recognizer(self, student: SavedRun | None = None) -> nn.Module:
-        """Build the recognizer anew: no protocol starts where another left its weights."""
+        """Build a new recognizer, so that protocols do not share trained weights."""
         request, student = self.request, student or self.request.checkpoint
         return build_recognizer(self.config(student), request.seed, student, request.prefix)
 
@@ -135,8 +135,8 @@ class Measured:
     """Result of a protocol.
 
     Attributes:
-        metrics: Values in 0..1, apart from ``feature_std`` and ``effective_rank``.
-        details: What is not a metric, such as the ``confusion`` matrix.
+        metrics: Values in 0..1, except ``feature_std`` and ``effective_rank``.
+        details: Other results, such as the ``confusion`` matrix.
         caches: Version of each target cache that was read, by path.
     """
 
@@ -150,16 +150,15 @@ class Protocol:
     """One row of the table of protocols.
 
     Attributes:
-        evaluate: Measures a task. Its other arguments are the protocol's entry of the config.
-        frozen: Reads frozen features and nothing else of the encoder.
-        labels: Which training labels it reads: a drawn part of them, none, or those that its
-            checkpoint was trained with.
-        is_stochastic: Gives another number at another seed with all labels too.
-        needs_checkpoint: What it reads of a checkpoint beside the student; '' where a random
-            encoder will do.
+        evaluate: Measures a task. Its other arguments are the protocol's entry in the config.
+        frozen: True if it reads only frozen features of the encoder.
+        labels: Training labels that it reads: a drawn part, none, or the checkpoint's own.
+        is_stochastic: True if its numbers depend on the seed even with all labels.
+        needs_checkpoint: Part of a checkpoint that it needs beside the student; '' for none, then
+            it also evaluates random encoders.
         texts_option: Option of ``tools/evaluate.py`` that names its text cache; '' for none.
-        trains: Trains the recognizer by the schedule of the config.
-        version: Raised when the protocol gives another number on the same features.
+        trains: True if it trains the recognizer by the schedule of the config.
+        version: Raised when the protocol gives other numbers on the same features.
     """
 
     evaluate: Callable[..., Measured]

@@ -1,4 +1,4 @@
-"""End-to-end fine-tuning with a mmengine Runner; from a random encoder: supervised from scratch."""
+"""End-to-end fine-tuning with a mmengine Runner, or supervised training of a random encoder."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ LABELED_SAMPLES = 'labeled_samples.txt'
 def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float = 1.0) -> Measured:
     """Train the whole recognizer by the config's schedule and test the last epoch.
 
-    No epoch is chosen and nothing is tuned on the test split. The labeled samples are written to
+    The test split is not used to choose an epoch or to tune anything. Writes the labeled samples to
     ``<work_dir>/labeled_samples.txt``.
 
     Args:
-        min_iters_per_epoch: A small labeled part is repeated until an epoch has this many.
-        pretrained_lr_mult: Learning rate of a pre-trained backbone, or of one that starts from
-            weights of its own, relative to the config's.
+        min_iters_per_epoch: Smallest number of iterations an epoch; few labeled samples repeat.
+        pretrained_lr_mult: Factor of the learning rate of a backbone that is not random.
     """
     request, count = task.request, len(task.labeled)
     ann_file = Path(request.work_dir) / LABELED_SAMPLES
@@ -51,11 +50,11 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
 def slow_down_backbone(runner: Runner, lr_mult: float) -> None:
     """Build the optimizer and multiply the learning rate of the parameters under ``backbone``.
 
-    By a custom key of ``paramwise_cfg`` it would lose the config's own settings of these, such as
+    A custom key of ``paramwise_cfg`` would override the config's own settings, such as
     ``norm_decay_mult``.
     """
     cfg = copy.deepcopy(runner.optim_wrapper)
-    # With any settings, also empty ones, mmengine gives each parameter a group of its own.
+    # With param-wise settings, even empty ones, mmengine makes a group for each parameter.
     cfg['paramwise_cfg'] = cfg.get('paramwise_cfg') or {'custom_keys': {}}
     runner.optim_wrapper = runner.build_optim_wrapper(cfg)
     backbone = {id(value) for value in unwrap_model(runner.model).backbone.parameters()}

@@ -1,4 +1,4 @@
-"""Test of a student together with the classifier that was trained beside its pretext tasks."""
+"""Test of a student with the classifier of its joint training."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ CLASSIFIER = re.compile(r'heads\.([^.]+)\.(?:cls_head\.(.+)|classifier\.(weight|
 def evaluate(task: Task) -> Measured:
     """Load the classifier of joint training and test the student with it, without training.
 
-    A RecognitionHead's is tested in mmaction2's recognizer. A ClassificationHead reads features
-    that leave out absent persons, which no head of mmaction2 does: it is applied to those.
+    The classifier of a RecognitionHead is tested in mmaction2's recognizer. That of a
+    ClassificationHead is applied to pooled features without absent persons, as in training.
     """
     student = task.student
     state = classifier_state(student)
@@ -40,33 +40,33 @@ def evaluate(task: Task) -> Measured:
 
 
 def classifier_state(student: SavedRun) -> dict[str, Any]:
-    """Read the weights of a joint training's classifier, named as mmaction2's head names them.
+    """Read the weights of a joint training's classifier, by the names of mmaction2's head.
 
-    A RecognitionHead holds that head. A ClassificationHead's linear layer is what GCNHead
-    calls ``fc``; both read the mean over a clip, of GCNHead absent persons too.
+    A RecognitionHead contains mmaction2's head. A ClassificationHead's linear layer corresponds to
+    ``fc`` of GCNHead, which also averages over absent persons.
     """
-    found: dict[str, dict[str, Any]] = {}
+    classifiers: dict[str, dict[str, Any]] = {}
     for key, value in student.weights.items():
         if match := CLASSIFIER.fullmatch(key):
             task, name, of_linear = match.groups()
-            found.setdefault(task, {})[name or f'fc.{of_linear}'] = value
-    if len(found) != 1:
+            classifiers.setdefault(task, {})[name or f'fc.{of_linear}'] = value
+    if len(classifiers) != 1:
         raise CheckpointError(
-            f'{student.path}: holds {len(found)} classifiers ({sorted(found)}), wanted one: train '
-            'with one RecognitionHead (docs/methods/dtg.md) or linear ClassificationHead '
-            '(docs/methods/ms2l.md)'
+            f'{student.path}: holds {len(classifiers)} classifiers ({sorted(classifiers)}), '
+            'wanted one: train with one RecognitionHead (docs/methods/dtg.md) or linear '
+            'ClassificationHead (docs/methods/ms2l.md)'
         )
-    return next(iter(found.values()))
+    return next(iter(classifiers.values()))
 
 
 def check_labels(student: SavedRun, label_fraction: float, seed: int) -> bool:
-    """Compare the labels that a result would name with those that joint training had.
+    """Compare a result's fraction and seed of the labels with those of the joint training.
 
     Returns:
-        Whether they are known to be the same; False for a file without the config of its training.
+        True if they are the same, False for a file without the config of its training.
 
     Raises:
-        ConfigError: The config in the file has another share of the labels or drew others.
+        ConfigError: The training had another fraction of the labels or another draw.
     """
     loader = student.config.get('train_dataloader')
     if not loader:

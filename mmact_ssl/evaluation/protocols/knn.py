@@ -24,11 +24,11 @@ def evaluate(
     """Classify the test split by its neighbors in the training split.
 
     Args:
-        k: All reported as ``top1@k=…``; fixed beforehand, not chosen on the test split. Of those
-            that reach the number of training samples only the smallest of all is reported.
-        main_k: Which of them is reported as ``top1``, with its confusion matrix; the largest that
-            is reported where that one is not.
-        temperature: Of the votes, see :func:`mmact_ssl.evaluation.neighbors.vote`.
+        k: Numbers of neighbors, reported as ``top1@k=…``; not chosen on the test split. Those that
+            reach the number of training samples are left out, see :func:`below_all`.
+        main_k: The number reported as ``top1``, with its confusion matrix; if it is left out, the
+            largest reported one.
+        temperature: Temperature of the votes, see :func:`mmact_ssl.evaluation.neighbors.vote`.
         center: Subtract the training mean before normalizing.
     """
     if isinstance(k, int):
@@ -54,9 +54,9 @@ def evaluate(
     top1, details = {}, {}
     for count in k:
         scores = vote(similarity[:, :count], labels[:, :count], task.num_classes, temperature)
-        metrics, found = accuracy_metrics(test.labels, scores, task.num_classes)
+        metrics, confusion = accuracy_metrics(test.labels, scores, task.num_classes)
         top1[count] = metrics['top1']
         if count == main_k:
-            details = found
+            details = confusion
     reported = {f'top1@k={count}': value for count, value in top1.items()}
     return Measured({'top1': top1[main_k], **reported}, details)

@@ -1,4 +1,4 @@
-"""Linear discriminant analysis on frozen, standardized features: nothing to tune."""
+"""Linear discriminant analysis on frozen, standardized features, without anything to tune."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from .base import Measured, Task
 def evaluate(task: Task) -> Measured:
     """Fit the classifier of :func:`fit_lda` and test it."""
     model, test = fit_lda(task.train_features), task.test_features
-    found = model.decision_function(test.values.astype(np.float64))
-    # Of two classes there is one number, for the second against the first.
-    found = found if found.ndim == 2 else np.stack([-found, found], axis=1)
-    # A class without a label comes last.
-    scores = np.full((len(test.labels), task.num_classes), found.min() - 1)
-    scores[:, model.classes_] = found
+    decision = model.decision_function(test.values.astype(np.float64))
+    # For two classes there is one number, for the second against the first.
+    decision = decision if decision.ndim == 2 else np.stack([-decision, decision], axis=1)
+    # A class without a label gets the lowest score.
+    scores = np.full((len(test.labels), task.num_classes), decision.min() - 1)
+    scores[:, model.classes_] = decision
     return Measured(*accuracy_metrics(test.labels, scores, task.num_classes))
 
 
 def fit_lda(train: Features) -> Pipeline:
-    """Fit means and one covariance, the mean of those of the classes, each shrunken.
+    """Fit class means and one covariance, the mean of the classes' shrunken covariances.
 
-    How far a covariance is drawn toward its diagonal follows from its samples (Ledoit and Wolf, A
-    well-conditioned estimator for large-dimensional covariance matrices, 2004; of each class
-    standardized, as scikit-learn does it). Where no class has three samples, it is that of all
+    The samples of a class determine the shrinkage toward the diagonal (Ledoit and Wolf, A
+    well-conditioned estimator for large-dimensional covariance matrices, 2004; on standardized
+    classes, as in scikit-learn). If no class has three samples, there is one covariance of all
     samples around the means of their classes.
 
     Args:
         train: Labeled features, ``(N, D)``.
 
     Raises:
-        ConfigError: One class alone, or neither a class with three samples nor two classes with
-            two, which tell no covariance.
+        ConfigError: There is one class, or too few samples for a covariance: no class with three
+            and fewer than two classes with two.
     """
     classes, places, sizes = np.unique(train.labels, return_inverse=True, return_counts=True)
     if len(classes) < 2 or (sizes.max() < 3 and np.sum(sizes == 2) < 2):
@@ -55,8 +55,8 @@ def fit_lda(train: Features) -> Pipeline:
     values = scaler.fit_transform(train.values.astype(np.float64))
     model = LinearDiscriminantAnalysis(solver='lsqr', shrinkage='auto')
     if sizes.max() < 3:
-        # Two samples deviate from their mean alike: their covariance seems certain, is not
-        # shrunken at all and has rank one. A class with three keeps the mean of all from that.
+        # Two samples deviate equally from their mean: their covariance has rank one and is not
+        # shrunken at all. A single class with three samples would prevent this.
         means = np.stack([values[places == place].mean(axis=0) for place in range(len(classes))])
         around = (values - means[places])[sizes[places] > 1]
         model.set_params(shrinkage=None, covariance_estimator=_same_for_all(around))
@@ -67,7 +67,7 @@ def fit_lda(train: Features) -> Pipeline:
 
 
 def _same_for_all(around: np.ndarray) -> SimpleNamespace:
-    """Estimator that finds the same shrunken covariance, of samples around zero, of any class."""
+    """Estimator that returns the shrunken covariance of ``around`` for every class."""
     scaler = StandardScaler()
     shrunken = ledoit_wolf(scaler.fit_transform(around))[0]
     covariance = shrunken * np.outer(scaler.scale_, scaler.scale_)

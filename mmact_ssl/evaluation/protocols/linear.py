@@ -19,8 +19,8 @@ from mmact_ssl.evaluation.logistic_path import fit_path
 
 from .base import Measured, Task
 
-# Inverse strengths of the L2 penalty among which cross-validation chooses (our choice): features
-# are standardized, so that one grid fits all encoders.
+# Candidates for the inverse strength of the L2 penalty (our choice): features are standardized, so
+# one grid fits all encoders.
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
@@ -52,25 +52,25 @@ def fit_probe(
     one_standard_error: bool = False,
     device: str = 'cpu',
 ) -> tuple[Pipeline, float, int]:
-    """Fit the probe; the penalty is chosen by cross-validation inside the training split.
+    """Fit the probe, with the penalty chosen by cross-validation inside the training split.
 
-    Folds are runs of neighboring samples in each class, not shuffled: neighbors in an annotation
-    file are often cut from one recording, and a shuffled fold would reward remembering it.
+    Folds are not shuffled: neighbors in an annotation file are often cut from one recording, and a
+    shuffled fold would reward remembering it.
 
     Args:
         train: Labeled features.
         groups: ``(N,)``; samples of one group (a subject, a source video) stay together.
         penalties: Candidates, inverse strengths.
-        folds: At most; never more than the smallest class or than there are groups.
-        max_iter: Of L-BFGS.
-        device: Of the fits.
+        folds: Number of folds, limited by the smallest class and the number of groups.
+        max_iter: Largest number of steps of L-BFGS.
+        device: Device of the fits.
         one_standard_error: Choose the strongest penalty whose mean accuracy over the folds is
-            within one standard error of the best one's (Hastie et al., The Elements of Statistical
+            within one standard error of the best (Hastie et al., The Elements of Statistical
             Learning, 7.10), instead of the best: few folds make the best one a matter of chance.
 
     Returns:
         The fitted pipeline, the chosen inverse strength, and the number of folds that chose it: 0
-        where the samples cannot be split twice, and the middle candidate is taken.
+        if there are not two folds, which gives the middle candidate.
     """
     sizes = np.unique(train.labels, return_counts=True)[1]
     if len(sizes) < 2:
@@ -96,7 +96,7 @@ def fit_probe(
 
 
 def standardize(scaler: StandardScaler, values: np.ndarray) -> np.ndarray:
-    """Fit a scaler in double precision, and scale in single, which is enough for the fits."""
+    """Fit a scaler in double precision, and scale to single, which is enough for the fits."""
     return scaler.fit_transform(values.astype(np.float64)).astype(np.float32)
 
 
@@ -112,7 +112,7 @@ def fold_scores(
 
     Args:
         values, labels: Features ``(N, D)`` and classes ``(N,)``.
-        splits: Positions to train on and to test on, of each fold.
+        splits: Positions of the training and test samples of each fold.
         penalties, max_iter, device: See :func:`fit_path`.
     """
     scores = np.zeros((len(splits), len(penalties)))
@@ -121,8 +121,8 @@ def fold_scores(
         train = standardize(scaler, values[fitted])
         test = scaler.transform(values[held_out])
         if train.shape[1] > len(train):
-            # The best weights are sums of samples: in a basis of these there are fewer of them, and
-            # the fit is the same but faster.
+            # The best weights are sums of samples: in a basis of the samples the fit is the same,
+            # with fewer weights.
             basis = np.linalg.qr(train.T)[0]  # (D, samples)
             train, test = train @ basis, test @ basis
         path = fit_path(train, labels[fitted], penalties, max_iter, device)
@@ -131,10 +131,10 @@ def fold_scores(
 
 
 def choose(scores: np.ndarray, one_standard_error: bool) -> int:
-    """Index of the candidate to take by its scores on folds, ``(folds, candidates)``.
+    """Index of the chosen candidate, by the scores on folds ``(folds, candidates)``.
 
-    The best in the mean; with ``one_standard_error`` the first one, that is the strongest penalty,
-    whose mean is within one standard error of it.
+    It is the best mean, or with ``one_standard_error`` the first (strongest) penalty whose mean is
+    within one standard error of the best.
     """
     mean = scores.mean(axis=0)
     best = int(mean.argmax())
@@ -147,18 +147,18 @@ def choose(scores: np.ndarray, one_standard_error: bool) -> int:
 def usable_folds(
     labels: np.ndarray, groups: np.ndarray | None, folds: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Split samples for cross-validation, without the folds that cannot choose anything.
+    """Split samples for cross-validation, without useless folds.
 
-    Few groups that hold few classes each may leave a fold without a sample to test, or with all
-    samples but those of one class in it. Of few labels, a class may lie in one fold as a whole: its
-    samples, which nobody could know, are not tested.
+    A fold tests only classes that it trains on: with few labels a class may lie in one fold. A
+    fold without test samples, or with one class to train on, is left out; few groups of few
+    classes can make such folds.
 
     Args:
         labels, groups: ``(N,)``; samples of one group stay in one fold.
-        folds: At most.
+        folds: Largest number of folds.
 
     Returns:
-        Positions to train on and to test on, of each fold; none for fewer than two folds.
+        Positions of the training and test samples of each fold; [] for fewer than two folds.
     """
     if groups is not None:
         folds = min(folds, len(np.unique(groups)))

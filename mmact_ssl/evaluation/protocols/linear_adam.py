@@ -16,10 +16,9 @@ from .base import Measured, Task
 
 
 def evaluate(task: Task, **settings: Any) -> Measured:
-    """Train the layer of :func:`fit_linear_layer` to its end and test it.
+    """Train the layer of :func:`fit_linear_layer` and test it.
 
-    Details: ``steps`` that it took, and ``train_top1``, which tells a layer that is not trained to
-    its end from weak features.
+    The details are its ``steps`` and ``train_top1``: a low one means an unfinished training.
     """
     train, test = task.train_features, task.test_features
     layer, steps = fit_linear_layer(train, task.num_classes, task.request.seed, **settings)
@@ -43,30 +42,29 @@ def fit_linear_layer(
     min_fall: float = 0.02,
     max_rounds: int = 50,
 ) -> tuple[nn.Linear, int]:
-    """Train a linear layer with Adam and cross-entropy until its loss has ended falling.
+    """Train a linear layer with Adam and cross-entropy until its loss stops falling.
 
     MS2L, arXiv 2010.05599 (released code): Adam, its learning rate and batch, a tenth of the rate
     for the second half, Xavier-normal weights and a bias of zero. There 60 epochs are 9,000 steps;
-    as many epochs of a small set end long before the layer is trained. So the first half goes on in
-    rounds of steps until one is hardly better than the round before, and the second is as long (our
-    choice). Features are not standardized. A last batch that is smaller is used too (our choice).
+    60 epochs of a small set are too few. So the first half consists of rounds of steps, until a
+    round hardly lowers the loss, and the second half is as long (our choice). Features are not
+    standardized. A smaller last batch is used, too (our choice).
 
     Args:
         train: Labeled features.
-        seed: Of the start and of the order of samples, new in each epoch.
+        seed: Seed of the initial weights and of the order of samples, new in each epoch.
         gamma: Factor of the learning rate in the second half.
         round_steps: Steps of a round.
-        min_fall: The first half ends with a round whose mean loss is less than this share below
-            that of the round before.
-        max_rounds: Of the first half.
+        min_fall: The first half ends when a round lowers the mean loss by less than this fraction.
+        max_rounds: Largest number of rounds of the first half.
 
     Returns:
         The layer, and the number of steps.
     """
     values = torch.from_numpy(train.values).float()  # (N, D)
     labels = torch.from_numpy(train.labels)  # (N,)
-    # The seed decides alone, and decides nothing else.
-    devices = range(torch.cuda.device_count())  # whose generators it sets too
+    # The seed changes no generator outside this block, and nothing else affects the result.
+    devices = range(torch.cuda.device_count())
     with torch.random.fork_rng(devices=devices), torch.enable_grad():
         torch.manual_seed(seed)
         layer = nn.Linear(values.shape[1], num_classes)

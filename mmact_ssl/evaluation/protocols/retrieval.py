@@ -15,8 +15,8 @@ def evaluate(
     """Measure ``recall@k``, the share of queries with a sample of their class among the k nearest.
 
     Args:
-        topk: Numbers of neighbors; of those that reach the gallery's size only the smallest of all
-            is reported.
+        topk: Numbers of neighbors; those that reach the gallery's size are left out, see
+            :func:`below_all`.
         center: Subtract the gallery's mean before normalizing.
     """
     train, test = task.train_features, task.test_features

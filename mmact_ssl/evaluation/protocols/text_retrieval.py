@@ -17,23 +17,22 @@ from .base import Measured, Task
 
 
 def evaluate(task: Task, texts: str, topk: Sequence[int] = (1, 5, 10)) -> Measured:
-    """Search the clip of each sentence about a test clip among all test clips.
+    """Search among all test clips for the clip that each sentence describes.
 
     Args:
         texts: Text cache keyed by clip name.
-        topk: Numbers of neighbors; of those that reach the number of clips only the smallest of all
-            is reported.
+        topk: Numbers of neighbors; those that reach the number of clips are left out, see
+            :func:`below_all`.
 
     Returns:
-        ``recall@k``, the mean over clips of the share of their sentences that find them among the k
-        most similar; and details: numbers of clips and of clips without a sentence.
+        ``recall@k``, the fraction of a clip's sentences with the clip among the k most similar, as
+        a mean over clips; and details: numbers of clips and of clips without a sentence.
     """
     names, space = task.test.names, SharedSpace(task.student)
     topk = below_all(topk, len(names))
     shares, keys = [], []
     for position, key, similarity in similarities(task.test_features, space, texts, names):
-        # Clips that are as similar count before it: a collapsed space finds nothing. So do those
-        # that cannot be compared.
+        # Ties and NaN rank before the clip: a collapsed space finds nothing.
         rank = (~(similarity < similarity[:, [position]])).sum(axis=1)
         shares.append([float((rank <= k).mean()) for k in topk])
         keys.append(key)
@@ -47,7 +46,10 @@ def evaluate(task: Task, texts: str, topk: Sequence[int] = (1, 5, 10)) -> Measur
 def similarities(
     test: Features, space: SharedSpace, texts: str, names: Sequence[str]
 ) -> Iterator[tuple[int, str, np.ndarray]]:
-    """Position and key of each clip with sentences; cosines of these and all clips, ``(S, N)``."""
+    """Yield position and key of each clip with sentences, and their cosines to all clips.
+
+    The cosines of S sentences and N clips are ``(S, N)``.
+    """
     reader, known = open_texts(texts, space.saved), False
     gallery = space.embed('skeleton', test.values)  # (N, E)
     for position, key in enumerate(reader.lookup_all(names)):

@@ -1,6 +1,6 @@
 """Zero-shot classification of skeletons by sentences about the classes.
 
-These sentences name the classes: this evaluation alone reads them, never training.
+These sentences name the classes. Only this evaluation reads them, training never does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .base import Measured, Task
 
 
 def evaluate(task: Task, texts: str) -> Measured:
-    """Give each clip the class whose sentences it is most similar to; nothing is trained.
+    """Classify each clip by its most similar class, without training.
 
     A class is the mean of its sentences' directions in the shared space. ``texts`` is a text cache
     keyed by class name.

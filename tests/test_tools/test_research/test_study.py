@@ -396,5 +396,5 @@ def test_a_fine_tuned_network_is_evaluated_alone_and_beside_its_start(workshop):
     ],
 )
 def test_a_fine_tuned_network_that_no_evaluation_makes_is_refused(workshop, changes):
-    with pytest.raises(ConfigError, match='finetuned=True wants one evaluation by'):
+    with pytest.raises(ConfigError, match='finetuned=True needs one evaluation by'):
         plan(workshop, tuned_study(**changes))

@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def gather_videos(args: argparse.Namespace) -> dict[tuple[int, int], list[Path]]:
-    """Files by size (width, height); makes those that are to be made and are not there."""
+    """Files by size (width, height); generates missing ones."""
     if not args.videos:
         return {size: make_videos(args.cache, 2, size) for size in SIZES}
     groups = defaultdict(list)
@@ -74,7 +74,7 @@ def gather_videos(args: argparse.Namespace) -> dict[tuple[int, int], list[Path]]
 
 
 def samples(folder: Path, count: int, pipeline: list[dict]) -> Callable[[int], dict[str, Any]]:
-    """Sample ``number`` of our pipeline, or of its first steps, on the videos of a folder."""
+    """Return a function that makes sample ``number`` by a pipeline on the videos of a folder."""
     data_set = PretextVideoDataset(
         str(folder / 'train.txt'), pipeline, data_prefix=dict(video=str(folder))
     )
@@ -87,16 +87,16 @@ def samples(folder: Path, count: int, pipeline: list[dict]) -> Callable[[int], d
 
 
 def ours(folder: Path, count: int, pipeline: list[dict]) -> Callable[[int], Any]:
-    """A pipeline of ours; returns the shapes of its packed views."""
+    """Our pipeline; a run returns the shapes of its packed views."""
     stay_on_one_core()
     make = samples(folder, count, pipeline)
     return lambda number: {view: list(x.shape) for view, x in make(number)['inputs'].items()}
 
 
 def mmaction2(folder: Path, count: int, rounds: int) -> Callable[[int], Any]:
-    """mmaction2's pipeline on the frames that ours takes for clip and future, in each round.
+    """mmaction2's pipeline on the frames of our clip and future.
 
-    It returns these frames and the shape of what it makes of them.
+    A run returns these frames and the shape of the sample.
     """
     from mmaction.datasets import VideoDataset
 
@@ -126,21 +126,21 @@ def keyframes(videos: list[Path], whole: bool) -> Callable[[int], Any]:
 
     def run(number: int) -> int:
         with VideoReader(videos[number % len(videos)]) as reader:
-            wanted = range(reader.total_frames) if whole else reader.keyframes_near(0, count=3)
-            return len(reader.read(wanted, short_side=128))
+            frames = range(reader.total_frames) if whole else reader.keyframes_near(0, count=3)
+            return len(reader.read(frames, short_side=128))
 
     return run
 
 
 def stay_on_one_core() -> None:
-    """Stay on one core, as data workers do: decord decodes in a thread beside the main one."""
+    """Stay on one core, as data workers do: decord decodes in a second thread."""
     if hasattr(os, 'sched_setaffinity'):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Compare the pipelines on each size of file."""
-    found = []
+    figures = []
     for (width, height), videos in gather_videos(args).items():
         with tempfile.TemporaryDirectory() as name:
             folder, count = Path(name), len(videos)
@@ -148,7 +148,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
                 dict(train_dataloader=dict(dataset=dict(pipeline=OURS)), model=dict(heads={}))
             )
             use_videos(cfg, folder, videos, count)
-            found.append(
+            figures.append(
                 compare(
                     f'a sample of {width}x{height}',
                     {
@@ -161,7 +161,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
                     target=TARGETS.get((width, height)),
                 )
             )
-        found.append(
+        figures.append(
             compare(
                 f'I-frames of {width}x{height}',
                 {
@@ -174,4 +174,4 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
                 target=KEYFRAMES_TARGET,
             )
         )
-    return found
+    return figures

@@ -1,12 +1,11 @@
 """Linear probe, nearest neighbors and retrieval on random features, against scikit-learn.
 
-The probe chooses its penalty among the six of the protocol by cross-validation in five folds and is
-set against scikit-learn's grid search over the same. By its own tolerance of 1e-4 scikit-learn
-stops early where there are many classes: ``--tolerance`` has it go as far as ours. The probe reads
-rectified mixtures of channels, correlated as features of networks are. Neighbors are found once,
-for votes of 20 and for the 50 that retrieval asks for, as scikit-learn's brute force finds them by
-cosine, among normal deviates around random centers of the classes. ``agreement``: share of the
-predictions, or of the nearest neighbors, that are the same.
+The probe chooses one of the protocol's six penalties by cross-validation in five folds, against
+scikit-learn's grid search over the same penalties and folds. With its default tolerance of 1e-4
+scikit-learn stops early for many classes; ``--tolerance`` sets a smaller one. The probe reads
+rectified mixtures of channels, which are correlated like features of networks. The neighbors, 20
+for votes and 50 for retrieval, are compared with scikit-learn's brute force by cosine, on normal
+deviates around random class centers. ``agreement``: fraction of equal predictions or neighbors.
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def make_features(
     samples: int, channels: int, classes: int, seed: int, distance: float = 3.0
 ) -> Features:
-    """Normal deviates around the centers of their classes, the same centers for every seed.
+    """Normal deviates around class centers, which are the same for every seed.
 
     Args:
-        distance: Of a center from zero, in standard deviations of one channel.
+        distance: Distance of a center from zero, in standard deviations of one channel.
     """
     centers = np.random.default_rng(0).normal(size=(classes, channels))
     centers *= distance / np.sqrt(channels)
@@ -55,7 +54,7 @@ def make_features(
 
 
 def mix(features: Features) -> Features:
-    """Rectified random mixtures of the channels, a few of which have most of the variance."""
+    """Rectified random mixtures of the channels; a few have most of the variance."""
     channels = features.values.shape[1]
     random = np.random.default_rng(0)
     scale = np.arange(1, channels + 1)[:, None] ** -0.5
@@ -148,7 +147,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
             partial(their_neighbors, many, few),
         ),
     }
-    found = []
+    figures = []
     for title, (ours, theirs) in against.items():
         ways = {'ours': ours, 'scikit-learn': theirs}
         summary = compare(
@@ -158,7 +157,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
         summary['agreement'] = float(np.mean(both[0] == both[1]))
         print(f'  agreement {summary["agreement"]:.4f}')
         if ours.func is our_probe:
-            summary['accuracy'] = [float(np.mean(one == test.labels)) for one in both]
+            summary['accuracy'] = [float(np.mean(labels == test.labels)) for labels in both]
             print('  accuracy {:.4f}, scikit-learn {:.4f}'.format(*summary['accuracy']))
-        found.append(summary)
-    return found
+        figures.append(summary)
+    return figures

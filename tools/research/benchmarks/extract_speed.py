@@ -1,9 +1,9 @@
-"""Frames per second of the extraction of targets, one pass over the videos, and what caches take.
+"""Frames per second of the extraction of targets, and the size of caches.
 
-Several teachers read the same generated videos of 340x256 pixels, each decoded once for all: every
-frame and one of N, against decoding alone, in one process on one core. The last table is of
-``tools/extract_targets.py`` as it comes, which uses all cores, against ``--workers 1``: see its
-elapsed time, which has the start of the processes in it.
+Several teachers read generated videos of 340x256 pixels, decoded once for all teachers: every frame
+and one of N, against decoding alone, in one process on one core. The last table compares
+``tools/extract_targets.py`` on all cores with ``--workers 1``; its elapsed time includes the start
+of the processes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from mmact_ssl.targets.run_teachers import iterate_frames
 TOOL = Path(__file__).resolve().parents[2] / 'extract_targets.py'
 CONFIGS = TOOL.parents[1] / 'configs' / 'teachers'
 EVERY_TARGET = 0.9  # of N times as fast
-SIZE_TARGET = 0.15  # of the videos' own size
+SIZE_TARGET = 0.15  # of the videos' size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ],
         help='teacher configs',
     )
-    parser.add_argument('--every', type=int, default=4, help='N: one frame of so many is seen')
-    parser.add_argument('--videos', type=int, default=4, help='videos of 300 frames that are made')
+    parser.add_argument('--every', type=int, default=4, help='N, to read one of N frames')
+    parser.add_argument('--videos', type=int, default=4, help='generated videos of 300 frames')
     parser.add_argument('--rounds', type=int, default=3, help='timed rounds of each way')
 
 
@@ -104,7 +104,7 @@ def program(configs: list[str], videos: list[Path], options: list[str]) -> Calla
 
 
 def cache_bytes(path: Path) -> int:
-    """Bytes on the disk of a cache, holes of its files left out."""
+    """Bytes of a cache on the disk, without the holes in its files."""
     return sum(512 * file.stat().st_blocks for file in path.rglob('*') if file.is_file())
 
 
@@ -118,20 +118,20 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
         some: partial(extraction, args.teachers, videos, args.every),
     }
     title = f'{len(videos)} videos of 300 frames, {len(args.teachers)} teachers'
-    found = [compare(title, ways, all_frames, args.rounds, faster=True)]
-    found[0]['target'] = EVERY_TARGET * args.every  # of the last way alone
-    for name, own in found[0]['ways'].items():
+    figures = [compare(title, ways, all_frames, args.rounds, faster=True)]
+    figures[0]['target'] = EVERY_TARGET * args.every  # of the last way only
+    for name, own in figures[0]['ways'].items():
         rate = 300 * len(videos) / np.median(own['cpu_seconds'])
         print(f'  {name}: {rate:.0f} frames a second of one core')
-    print(f'  {some}: target >= {found[0]["target"]:g} times the speed of {all_frames}')
-    shares = found[0]['ways'][some]['results'][-1]
+    print(f'  {some}: target >= {figures[0]["target"]:g} times the speed of {all_frames}')
+    shares = figures[0]['ways'][some]['results'][-1]
     print(
         f'  caches, over the size of these videos: {sum(shares.values()):.1%} '
         f'(target <= {SIZE_TARGET:.0%}): '
         + ', '.join(f'{name} {share:.1%}' for name, share in shares.items())
     )
     cores = len(os.sched_getaffinity(0))
-    # Fewer than eight videos a process are not worth its start.
+    # With fewer than eight videos a process, its start dominates.
     many = make_videos(args.cache, max(args.videos, 8 * cores))
     every = ['--every', str(args.every)]
     ways = {
@@ -140,5 +140,5 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     }
     title = f'{len(many)} videos, {some}, by the program'
     settings = dict(rounds=1, faster=True, warm_ups=0, programs=True)
-    found.append(compare(title, ways, 'one process', **settings))
-    return found
+    figures.append(compare(title, ways, 'one process', **settings))
+    return figures

@@ -1,19 +1,18 @@
 """Training steps on a GPU: single and mixed precision, memory formats, against supervised steps.
 
-A step is an iteration of the runner with all hooks of the config on a batch in memory, targets from
-caches included; its data goes to the GPU within it. ``supervised`` is mmaction2's recognizer with
-the same backbone on the first clip of the same samples. ``amp`` is what ``tools/train.py --amp``
-does; ``channels-last`` has ``model.channels_last`` besides, and ``compiled`` a student that
-``torch.compile`` has compiled too.
+A step is an iteration of the runner with all hooks of the config on a batch in memory, with targets
+from caches; it includes the transfer to the GPU. ``supervised`` is mmaction2's recognizer with the
+same backbone on the first clip of the same samples. ``amp`` is ``tools/train.py --amp``,
+``channels-last`` adds ``model.channels_last``, and ``compiled`` also compiles the student by
+``torch.compile``.
 
-``waits`` is the share of a step in which the GPU has nothing to do: it waits for Python and
-launches. ``loss`` is the mean of the last round against that of single precision (``float32``, in
-which torch lets convolutions round to TF32). The line of each config tells how many samples a
-second its own pipeline gives: where this is below the clips a second of a step, the GPU waits for
-data too.
+``waits`` is the fraction of a step in which the GPU waits for Python and launches. ``loss`` is the
+mean of the last round against that of ``float32`` (with TF32 in convolutions, torch's default). The
+line of each config gives the samples a second of its own pipeline: if they are fewer than the clips
+a second of a step, the GPU also waits for data.
 
-The ways follow each other, for nothing else runs on the GPU; the first round of each is not
-counted. Videos, skeletons and targets are generated, weights are random.
+The ways run one after the other, because nothing else runs on the GPU; the first round of each does
+not count. Videos, skeletons and targets are generated, weights are random.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_batches(cfg: Config, args: argparse.Namespace, folder: Path) -> tuple[list[Any], float]:
-    """Batches of a config's own pipeline on generated data, and samples a second that it gives."""
+    """Batches of a config's own pipeline on generated data, and its samples a second."""
     size = args.clips or cfg.train_dataloader.batch_size
     count = size * args.batches
     if cfg.model.data_preprocessor.type == 'SkeletonDataPreprocessor':
@@ -88,21 +87,21 @@ def read_batches(cfg: Config, args: argparse.Namespace, folder: Path) -> tuple[l
     # Single samples, so that all workers work on the first batch.
     endless = itertools.chain.from_iterable(itertools.repeat(range(count)))
     options: dict[str, Any] = dict(sampler=endless, num_workers=args.workers)
-    # As bytes: each tensor of a sample that is kept would hold a file descriptor open.
+    # As bytes: tensors from workers would hold file descriptors open.
     reader = iter(DataLoader(data_set, None, collate_fn=pickle.dumps, **options))
     samples = [pickle.loads(next(reader)) for _ in range(count)]
-    start, given = time.perf_counter(), 0
+    start, count_read = time.perf_counter(), 0
     while time.perf_counter() < start + args.seconds:
         pickle.loads(next(reader))
-        given += 1
-    rate = given / (time.perf_counter() - start)
+        count_read += 1
+    rate = count_read / (time.perf_counter() - start)
     return [samples[first : first + size] for first in range(0, count, size)], rate
 
 
 def measure(
     cfg: Config, batches: list[Any], way: str, folder: Path, args: argparse.Namespace
 ) -> dict[str, Any]:
-    """Of a step: seconds by round, those in which the GPU is busy, GiB at most, losses."""
+    """Seconds of a step by round, seconds with a busy GPU, peak memory in GiB, and losses."""
     runner, batches = build(cfg, batches, way, folder)
     step = stepper(runner, batches)
     if way == 'supervised-channels-last':
@@ -125,16 +124,16 @@ def measure(
     peak = torch.cuda.max_memory_allocated() / 2**30 if on_gpu else 0.0
     busy = None
     if on_gpu:
-        with profile(activities=[ProfilerActivity.CUDA]) as found:
+        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
             for _ in range(args.steps):
                 step(next(numbers))
             wait()
-        busy = busy_seconds(found.key_averages()) / args.steps
+        busy = busy_seconds(profiler.key_averages()) / args.steps
     return dict(seconds=seconds[1:], busy=busy, peak_gib=peak, losses=losses)
 
 
 def build(cfg: Config, batches: list[Any], way: str, folder: Path) -> tuple[Runner, list[Any]]:
-    """The runner of a way, and the batches as it reads them."""
+    """The runner of a way, and its batches."""
     cfg = cfg.copy()
     kind: type[Runner] = PretrainRunner
     if way in SUPERVISED:
@@ -151,13 +150,13 @@ def build(cfg: Config, batches: list[Any], way: str, folder: Path) -> tuple[Runn
 
 def busy_seconds(events: Iterable[Any]) -> float:
     """Seconds in which the GPU computes or copies."""
-    # Ranges such as "Optimizer.step#Adam.step" cover kernels that are listed themselves.
+    # Without ranges such as "Optimizer.step#Adam.step", which repeat the kernels inside.
     own = [event for event in events if not event.key.startswith(('Optimizer.', 'ProfilerStep'))]
     return sum(event.self_device_time_total for event in own) / 1e6
 
 
 def check_gpu() -> None:
-    """ConfigError without a GPU."""
+    """Raise ConfigError without a GPU."""
     if not torch.cuda.is_available():
         raise ConfigError('this benchmark needs a GPU and torch sees none')
 
@@ -165,13 +164,13 @@ def check_gpu() -> None:
 def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Compare the ways of each recipe."""
     check_gpu()
-    found = []
+    figures = []
     for recipe in args.recipes:
         dataset = 'ntu60-xsub' if recipe in ('c2vl_stgcn.py', 'ms2l_gru.py') else None
         cfg = read_config(str(CONFIGS / recipe), dataset=dataset)
         if cfg.model.backbone.get('pretrained'):
             cfg.model.backbone.pretrained = None
-            if 'TSM' in cfg.model.backbone.type:  # which would ask for the file all the same
+            if 'TSM' in cfg.model.backbone.type:  # else it would still read the file
                 cfg.model.backbone.pretrained2d = False
         init_default_scope(cfg.default_scope)
         is_gru = cfg.model.backbone.type.endswith('SkeletonGRU')  # mmaction2 has none
@@ -191,10 +190,10 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
                 ways[way] = measure(cfg, batches, way, folder, args)
                 gc.collect()
                 print_row(way, ways, len(batches[0]))
-        found.append(
+        figures.append(
             dict(recipe=recipe, clips=len(batches[0]), shape=shape, loader=rate, ways=ways)
         )
-    return found
+    return figures
 
 
 def print_row(way: str, ways: dict[str, Any], clips: int) -> None:
@@ -207,7 +206,7 @@ def print_row(way: str, ways: dict[str, Any], clips: int) -> None:
     waits = '' if own['busy'] is None else f'{1 - own["busy"] / seconds:.0%}'
     loss = ''
     if 'float32' in ways and way not in SUPERVISED:
-        last, exact = (np.mean(one['losses'][-1]) for one in (own, ways['float32']))
+        last, exact = (np.mean(way['losses'][-1]) for way in (own, ways['float32']))
         loss = f'{last / exact - 1:+.1%}'
     row = (f'{clips / seconds:.0f}', cost, f'{own["peak_gib"]:.1f}', waits, loss)
     print(COLUMNS.format(way, *row), flush=True)

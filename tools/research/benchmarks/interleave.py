@@ -1,8 +1,8 @@
-"""Runs of several ways in turn, each in a process of its own, and the table of their ratios.
+"""Interleaved runs of several ways, each in its own process, and the table of their ratios.
 
-Runs of one round follow each other, so that what else the machine does weighs on all of them; the
-figures are medians and ranges of ratios within rounds. Each way is built in a forked process, whose
-peak memory is its own.
+The runs of one round follow each other, so other load on the machine affects all of them; the
+figures are medians and ranges of ratios within rounds. A forked process for each way gives its own
+peak memory.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ COLUMNS = '  {:<28} {:>10} {:>22} {:>9} {:>9} {:>7}  {}'
 
 
 class Way:
-    """A process in which one way is built and runs when it is told to."""
+    """A process that builds one way, and runs it on request."""
 
     def __init__(self, build: Build, programs: bool) -> None:
         context = multiprocessing.get_context('fork')
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=_serve, args=(other, build, programs), daemon=True)
         self.process.start()
-        other.close()  # so that its end is seen here
+        other.close()  # else the end of the process goes unnoticed
 
     def run(self, number: int | None) -> dict[str, Any]:
-        """Run a round, or None to build: seconds, processor seconds, MiB and what it returned."""
+        """Run a round, or build for None; return seconds, processor seconds, MiB and result."""
         self.pipe.send(number)
         answer = self.pipe.recv()
         if isinstance(answer, Exception):
@@ -63,18 +63,18 @@ def _serve(pipe: Any, build: Build, programs: bool) -> None:
             own = _peak(resource.RUSAGE_SELF) - base
             peak = _peak(resource.RUSAGE_CHILDREN) if programs else own
             pipe.send(dict(seconds=seconds, cpu_seconds=cpu, peak_mib=peak, result=result))
-        except Exception as error:  # noqa: BLE001  (raised where the way was told to run)
+        except Exception as error:  # noqa: BLE001  (Way.run raises it)
             pipe.send(error)
 
 
 def _processor() -> float:
     """Processor seconds of this process and of its children that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _peak(who: int) -> float:
-    """Most memory that this process, or one of its ended children, has held, MiB (on Linux)."""
+    """Peak memory in MiB of this process, or of its largest ended child (on Linux)."""
     return resource.getrusage(who).ru_maxrss / 1024
 
 
@@ -91,14 +91,14 @@ def compare(
     """Measure ways in turn, print the table, and return the figures.
 
     Args:
-        title: What is compared.
-        ways: Name -> what builds it.
-        baseline: The way that the others are set against.
-        faster: Ratios are the baseline's time over a way's (how many times faster), not the way's
-            time over the baseline's (what it costs).
+        title: Title of the table.
+        ways: Name -> function that builds the way.
+        baseline: The way to compare the others with.
+        faster: Ratios are the baseline's time over a way's (times faster), not the way's time over
+            the baseline's (times the cost).
         target: Bound of the ratio by processor time, for the table.
         warm_ups: Rounds before the measured ones.
-        programs: Ways run programs, whose peak memory counts in place of what a way itself adds.
+        programs: Measure the peak memory of the programs that ways run, not that of the ways.
     """
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
     processes = {name: Way(build, programs) for name, build in ways.items()}
@@ -106,14 +106,14 @@ def compare(
         for way in processes.values():
             way.run(None)
         for number in range(-warm_ups, rounds):
-            # Each is first in turn: the first one finds files unread.
+            # In alternating order: the first way finds files unread.
             for name in list(ways)[:: -1 if number % 2 else 1]:
                 measured = processes[name].run(number + warm_ups)
                 if number >= 0:
                     runs[name].append(measured)
     finally:
         for way in processes.values():
-            way.process.kill()  # StopSignalHook heeds no other signal at once
+            way.process.kill()  # StopSignalHook delays other signals
             way.process.join()
     figures = {name: _summary(own) for name, own in runs.items()}
     for name, own in figures.items():
@@ -129,10 +129,9 @@ def compare(
 
 
 def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {key: [run[key] for run in runs] for key in ('seconds', 'cpu_seconds')}
-    found['peak_mib'] = max(run['peak_mib'] for run in runs)
-    found['results'] = [run['result'] for run in runs]
-    return found
+    times = {key: [run[key] for run in runs] for key in ('seconds', 'cpu_seconds')}
+    peak = max(run['peak_mib'] for run in runs)
+    return dict(times, peak_mib=peak, results=[run['result'] for run in runs])
 
 
 def _spread(ratios: np.ndarray) -> dict[str, float]:
@@ -145,7 +144,7 @@ def print_table(summary: Mapping[str, Any]) -> None:
     """Print a comparison: medians, ratios with their range, and peak memory."""
     faster, target = summary['faster'], summary['target']
     sign = '>=' if faster else '<='
-    wanted = '' if target is None else f'target {sign} {target:g}'
+    bound = '' if target is None else f'target {sign} {target:g}'
     print(summary['title'])
     what = 'times faster' if faster else 'times the cost'
     print(COLUMNS.format('', 'CPU s', f'{what} (range)', 'elapsed', 'peak MiB', 'ratio', ''))
@@ -156,5 +155,5 @@ def print_table(summary: Mapping[str, Any]) -> None:
             shown = f'{cpu["median"]:.2f} ({cpu["min"]:.2f}..{cpu["max"]:.2f})'
             elapsed, memory = f'{own["seconds_ratio"]["median"]:.2f}', f'{own["memory_ratio"]:.2f}'
         seconds, peak = f'{np.median(own["cpu_seconds"]):.3f}', f'{own["peak_mib"]:.0f}'
-        note = wanted if shown else ''
+        note = bound if shown else ''
         print(COLUMNS.format(name, seconds, shown, elapsed, peak, memory, note), flush=True)

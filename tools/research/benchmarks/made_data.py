@@ -21,10 +21,10 @@ CLASSES = 60
 
 
 def moving_texture(width: int, height: int, num_frames: int, seed: int) -> Iterator[np.ndarray]:
-    """Frames as a hand-held camera would see textured things move, uint8 (H, W, 3).
+    """Frames of moving textured things before a hand-held camera, uint8 (H, W, 3).
 
-    A background of the spectrum of natural pictures (amplitude falling with frequency), panned,
-    turned and zoomed; four textured ellipses on ways of their own; sensor noise of deviation 2.
+    A background with the spectrum of natural pictures (amplitude falling with frequency) is panned,
+    turned and zoomed; four textured ellipses move independently; sensor noise has deviation 2.
     """
     random = np.random.RandomState(seed)
     shape = (2 * height, 2 * width)
@@ -61,7 +61,7 @@ def moving_texture(width: int, height: int, num_frames: int, seed: int) -> Itera
 def make_videos(
     folder: Path, count: int, size: tuple[int, int] = (340, 256), num_frames: int = 300
 ) -> list[Path]:
-    """Paths of H.264 files at libx264's defaults, of size (width, height); makes those missing."""
+    """Paths of H.264 files with libx264's defaults, of size (width, height); makes missing ones."""
     paths = []
     for seed in range(count):
         path = folder.resolve() / f'{size[0]}x{size[1]}_{num_frames}_{seed}.mp4'
@@ -73,7 +73,7 @@ def make_videos(
 
 
 def make_video(path: Path, width: int, height: int, num_frames: int, seed: int) -> None:
-    """Write one file, complete or not at all."""
+    """Write one complete file, or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix('.part.mp4')
     with av.open(str(part), 'w') as container:
@@ -88,7 +88,7 @@ def make_video(path: Path, width: int, height: int, num_frames: int, seed: int) 
 def use_videos(cfg: Config, folder: Path, videos: Sequence[Path], count: int) -> None:
     """Point a pre-training config at ``count`` clips of videos, with random cached targets.
 
-    Each is a link of its own in ``folder``, so that methods take them for different videos.
+    Each clip is a separate link in ``folder``, for methods that need different videos.
     """
     folder.mkdir(exist_ok=True)
     names = [f'{number}.mp4' for number in range(count)]
@@ -123,7 +123,7 @@ def use_set(cfg: Config, folder: Path, prefix: dict[str, str]) -> None:
 
 
 def write_skeletons(folder: Path, lengths: Sequence[int], layout: str, persons: int) -> None:
-    """Prepared folder of random clips, named by their numbers, all in ``train.txt``."""
+    """Write a prepared folder of random clips, named by their numbers, all in ``train.txt``."""
     random = np.random.default_rng(0)
     classes = [f'class {number}' for number in range(CLASSES)]
     with SkeletonWriter(folder, 'made', layout, classes, persons) as writer:
@@ -134,7 +134,7 @@ def write_skeletons(folder: Path, lengths: Sequence[int], layout: str, persons: 
 
 
 def write_targets(cfg: Config, folder: Path, names: Sequence[str], rows: int) -> None:
-    """Caches of random numbers in [0, 1), ``rows`` of each name, for all that a config loads."""
+    """Write caches of random numbers in [0, 1), ``rows`` of each name, for a config's targets."""
     random = np.random.default_rng(0)
     for step in cfg.train_dataloader.dataset.pipeline:
         if step.type != 'LoadTargets':
@@ -156,6 +156,6 @@ def write_targets(cfg: Config, folder: Path, names: Sequence[str], rows: int) ->
 
 
 def channels_of(heads: Any, target: str | None) -> int:
-    """Channels of a teacher's embeddings by the head that it guides."""
-    found = [head.get('teachers', {}).get(target) for head in heads.values() if head]
-    return next((one['channels'] for one in found if one and 'channels' in one), 1)
+    """Channels of a teacher's embeddings, from the head that it guides."""
+    settings = [head.get('teachers', {}).get(target) for head in heads.values() if head]
+    return next((s['channels'] for s in settings if s and 'channels' in s), 1)

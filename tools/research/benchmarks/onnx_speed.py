@@ -1,8 +1,8 @@
-"""ONNX files of students of every family: their size, how far from torch, how fast on one core.
+"""Size, accuracy and speed of ONNX files of students of every family, against torch on one core.
 
-The network of each downstream config has random weights. A round embeds one batch: of videos one
-clip of the length that evaluation reads, of skeletons eight clips of 64 frames. Both ways have
-one thread, and take what their process computes, without decoding.
+The network of each downstream config has random weights. A round embeds one batch, without
+decoding, in one thread: one video clip of the evaluation's length, or eight skeleton clips of 64
+frames.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import interleave
 import numpy as np
 import torch
 
-from mmact_ssl.apis.model import PretrainedModel, load_file
+from mmact_ssl.apis.load import load_file
+from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.onnx_export import example_inputs, export_onnx
 from mmact_ssl.apis.publish import make_card, write_model
 from mmact_ssl.engine.launch import read_config
@@ -52,7 +53,7 @@ def write_student(name: str, folder: Path) -> PretrainedModel:
 
 
 def sample(model: PretrainedModel) -> torch.Tensor:
-    """A random normalized batch, as a round embeds it."""
+    """A random normalized batch for one round."""
     shape = list(next(example_inputs(model)).shape)
     shape[0] = 1
     if model.card.kind == 'skeleton':
@@ -63,7 +64,7 @@ def sample(model: PretrainedModel) -> torch.Tensor:
 
 
 def build(path: Path | str, inputs: torch.Tensor) -> Callable[[int], np.ndarray]:
-    """A way: embed by the model of a file."""
+    """Embedding by the model of a file."""
     model = load_file(path)
 
     def run(number: int) -> np.ndarray:
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Compare the students' files, one after the other."""
     torch.set_num_threads(1)
     args.cache.mkdir(parents=True, exist_ok=True)
-    found = []
+    figures = []
     for name in args.students:
         model = write_student(name, args.cache)
         inputs = sample(model)
@@ -94,5 +95,5 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
         difference = float(np.abs(features - expected).max())
         largest = float(np.abs(expected).max())
         print(f'  {size / 2**20:.1f} MiB, features differ by {difference:.1e} of {largest:.3g}')
-        found.append({**summary, 'bytes': size, 'difference': difference, 'largest': largest})
-    return found
+        figures.append({**summary, 'bytes': size, 'difference': difference, 'largest': largest})
+    return figures

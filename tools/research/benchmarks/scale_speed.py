@@ -1,11 +1,10 @@
 """Two processes on two cores, against one on one core: iterations of ``tools/train.py``.
 
-Each process trains on batches of the same size, so that twice the processes read twice the clips in
-an iteration; ``per core`` is the time of an iteration with one process over that with two, 1 if
-communication and shared hardware cost nothing. What the hardware alone costs, two cores may be one
-with two threads, is seen from two trainings of one process at once, which know nothing of each
-other. Times are elapsed times that the program logs, data loading included, and mean something on
-cores that nothing else uses.
+Each process trains on batches of the same size, so two processes read twice the clips in an
+iteration. ``per core`` is the time of an iteration with one process over that with two: 1 if
+communication and shared hardware cost nothing. Two independent trainings at once show the cost of
+the hardware alone, as when two cores are two threads of one. Times are elapsed times in the
+program's log, with data loading, and need cores that nothing else uses.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def start(config: Path, cores: list[int], work_dir: Path) -> subprocess.Popen:
         str(work_dir),
         '--launcher=pytorch',
     ]
-    # A file: a pipe that nobody reads would halt a training.
+    # A file: a full pipe would block the training.
     with Path(f'{work_dir}.log').open('w') as log:
         return subprocess.Popen(
             [sys.executable, *launch, *words],
@@ -83,7 +82,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         cfg = Config.fromfile(args.config)
-        # As many clips for each process, whichever their number.
+        # Enough clips for two processes.
         use_videos(cfg, folder, make_videos(args.cache, 2), 2 * args.batch_size * args.steps)
         cfg.train_dataloader.update(batch_size=args.batch_size, num_workers=0)
         cfg.train_cfg = dict(type='StepsTrainLoop', max_iters=args.steps, max_epochs=1)

@@ -1,9 +1,9 @@
 """Skeleton clips of one data worker, against mmaction2's PoseDataset.
 
-mmaction2's pipeline is that of its ST-GCN configs for NTU RGB+D in 3D: clips turned into the axes
-of the body (PreNormalize3D), 64 frames of each, two persons. Ours does the same; ``with
-augmentation`` is that of C2VL's recipe, which also cuts, bends time, turns, shears, scales, jitters
-and masks. Clips are of random coordinates and as long as those of NTU RGB+D 60 (mean 80 frames).
+mmaction2's pipeline is that of its ST-GCN configs for NTU RGB+D in 3D: clips in the axes of the
+body (PreNormalize3D), 64 frames of each, two persons. Ours does the same; ``with augmentation`` is
+C2VL's recipe, which also crops and warps time, rotates, shears, scales, jitters and masks. Clips
+have random coordinates and lengths like those of NTU RGB+D 60 (mean 80 frames).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def mmaction2(folder: Path) -> Callable[[int], list[int]]:
 
 
 def write_pickle(folder: Path) -> None:
-    """The clips of a prepared folder as PoseDataset reads them."""
+    """Write the clips of a prepared folder for PoseDataset."""
     data_set = SkeletonDataset(
         str(folder / 'train.txt'), [], data_prefix=dict(skeleton=str(folder))
     )

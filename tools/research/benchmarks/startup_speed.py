@@ -1,9 +1,9 @@
 """A program up to its first training step, and ``--help`` of all tools.
 
-``tools/train.py`` of a pre-training config is set against mmengine's runner of an mmaction2 config
-with the same backbone and its own VideoDataset of the same videos, both without data workers, until
-the first batch is loaded and the first step begins. Each run is a new process, whose files the
-operating system has in memory.
+``tools/train.py`` of a pre-training config is compared with mmengine's runner of an mmaction2
+config with the same backbone and the same videos in a VideoDataset, both without data workers,
+until the first step begins with a loaded batch. Each run is a new process; the operating system has
+the files in memory.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def mmaction2_config(cfg: Config, folder: Path) -> Config:
         dict(type='PackActionInputs'),
     ]
     channels = 8 * cfg.model.backbone.base_channels
-    given = dict(
+    settings = dict(
         default_scope='mmaction',
         model=dict(
             type='Recognizer3D',
@@ -95,11 +95,11 @@ def mmaction2_config(cfg: Config, folder: Path) -> Config:
         ),
         work_dir=str(folder / 'mmaction2'),
     )
-    return Config(given)
+    return Config(settings)
 
 
 def program(words: list[str], folder: Path = TOOLS) -> Callable[[int], None]:
-    """A program that is run in each round, and has to end well."""
+    """A function that runs a program in each round, which must succeed."""
     paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get('PYTHONPATH')])])
     environment = {**os.environ, 'PYTHONPATH': paths}
 
@@ -132,10 +132,10 @@ def compare_training(method: str, args: argparse.Namespace, folder: Path) -> dic
 
 def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Compare the start of training, and measure ``--help`` of all tools."""
-    found = []
+    figures = []
     for method in args.methods:
         with tempfile.TemporaryDirectory() as name:
-            found.append(compare_training(method, args, Path(name)))
+            figures.append(compare_training(method, args, Path(name)))
     files = sorted(TOOLS.glob('*.py'))
     tools = {path.stem: partial(program, [str(path), '--help']) for path in files}
-    return [*found, compare('--help', tools, rounds=args.runs, programs=True)]
+    return [*figures, compare('--help', tools, rounds=args.runs, programs=True)]

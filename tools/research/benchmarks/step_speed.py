@@ -1,10 +1,10 @@
 """Training steps of the five methods, against supervised steps of the same backbone.
 
-A step is an iteration of the runner with all hooks of the config on a batch in memory, targets from
-caches included, without data loading. The supervised step is that of mmaction2's recognizer with
-the same backbone, on the same clips, with mmaction2's usual optimizer and hooks. MS2L, whose GRU
-mmaction2 does not have, is set against itself on clips padded to 300 frames that the GRU reads, as
-MS2L's released code does; lengths are drawn like those of NTU RGB+D.
+A step is an iteration of the runner with all hooks of the config on a batch in memory, with targets
+from caches, without data loading. The supervised step is that of mmaction2's recognizer with the
+same backbone, on the same clips, with mmaction2's usual optimizer and hooks. mmaction2 has no GRU
+for MS2L, which is compared with itself on clips padded to 300 frames, as in MS2L's released code;
+lengths are random, like those of NTU RGB+D.
 
 ``--size full``: R3D-18 on 16 frames of 112x112; HCPG's second clip goes through a momentum encoder.
 ``small``: R3D-18 of a quarter of the width on 8 frames of 64x64, both clips through the student.
@@ -91,8 +91,8 @@ def read_batch(cfg: Config, folder: Path, count: int, cache: Path) -> list[dict[
 def stepper(runner: Runner, batches: list[list[dict[str, Any]]]) -> Callable[[int], dict[str, Any]]:
     """A function that runs one iteration of a runner's loop and returns its losses.
 
-    Iteration n reads batch n, from the first on again after the last. Batches are as the runner's
-    loader gives them: collated, and pinned where it pins.
+    Iteration n reads batch n modulo their number. The batches are collated, and pinned if the
+    runner's loader does so.
     """
     runner._train_loop = loop = runner.build_train_loop(runner._train_loop)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
@@ -101,8 +101,8 @@ def stepper(runner: Runner, batches: list[list[dict[str, Any]]]) -> Callable[[in
         runner.call_hook(point)
     runner.model.train()
     runner.optim_wrapper.initialize_count_status(runner.model, 0, loop.max_iters)
-    given = loop.dataloader
-    options = dict(collate_fn=given.collate_fn, pin_memory=given.pin_memory)
+    own = loop.dataloader
+    options = dict(collate_fn=own.collate_fn, pin_memory=own.pin_memory)
     ready = [next(iter(DataLoader(batch, len(batch), **options))) for batch in batches]
     logged: dict[str, Any] = {}
     train_step = runner.model.train_step
@@ -123,7 +123,7 @@ def stepper(runner: Runner, batches: list[list[dict[str, Any]]]) -> Callable[[in
 def pretext(
     cfg: Config, samples: list[dict[str, Any]], folder: Path, padded: bool = False
 ) -> Callable[[int], Any]:
-    """A method's step; ``padded``: its GRUs read padding too."""
+    """A method's step; with ``padded`` its GRUs read padding, too."""
     if padded:
         for module in (skeleton_gru, motion_prediction):
             mock.patch.object(module, 'run_packed_gru', run_over_padding).start()
@@ -183,7 +183,7 @@ def supervised_config(cfg: Config, work_dir: Path) -> Config:
 
 
 def label(cfg: Config, samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first views of samples as mmaction2's recognizers read them, all of class 0."""
+    """The first views of samples as inputs of mmaction2's recognizers, all of class 0."""
     clips = [sample['inputs']['clip'] for sample in samples]
     if cfg.model.get('frame_wise'):
         inputs = [clip.transpose(0, 1).contiguous() for clip in clips]  # (T, C, H, W)
@@ -193,17 +193,17 @@ def label(cfg: Config, samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def in_numbers(step: Callable[[int], dict[str, Tensor]]) -> Callable[[int], dict[str, float]]:
-    """A step whose losses are numbers."""
+    """Convert the losses of a step to numbers."""
     return lambda number: {name: float(value) for name, value in step(number).items()}
 
 
 def quiet(kind: type[Runner], cfg: Config) -> Runner:
-    """Build a runner that logs to its file alone."""
+    """Build a runner that logs only to its file."""
     names = ('model', 'work_dir', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'default_hooks')
-    given = {name: cfg[name] for name in names if name in cfg}
+    arguments = {name: cfg[name] for name in names if name in cfg}
     scope = cfg.default_scope
     return kind(
-        **given,
+        **arguments,
         randomness=dict(seed=0),
         default_scope=scope,
         log_level='ERROR',
@@ -212,9 +212,9 @@ def quiet(kind: type[Runner], cfg: Config) -> Runner:
 
 
 def loader(samples: list[dict[str, Any]], cfg: Config | None = None) -> DataLoader:
-    """Loader of one batch in memory, an epoch of a hundred steps for schedules and hooks.
+    """Loader of one batch in memory, with an epoch of a hundred steps for schedules and hooks.
 
-    With a method's config as its own, without as mmaction2's configs have it.
+    It collates and pins as in a method's config, or without one as in mmaction2's configs.
     """
     options: dict[str, Any] = dict(collate_fn=pseudo_collate)
     if cfg is not None:
@@ -231,7 +231,7 @@ def run_over_padding(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
 
 def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Compare each method's step."""
-    found = []
+    figures = []
     for method in args.methods:
         is_video = method in ('csvr', 'dtg', 'hcpg')
         path = str(CONFIGS / METHODS[args.size][method])
@@ -249,7 +249,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
                 baseline = 'supervised'
                 ways[baseline] = partial(supervised, cfg, samples, folder)
             shape = list(samples[0]['inputs']['clip'].shape)
-            found.append(
+            figures.append(
                 compare(
                     f'{METHODS[args.size][method]}, {count} clips of {shape}',
                     ways,
@@ -259,4 +259,4 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
                     target=TARGETS[method],
                 )
             )
-    return found
+    return figures

@@ -1,9 +1,9 @@
-"""Training steps with targets from caches, from teachers that run beside it, and without.
+"""Training steps with targets from caches, with targets from online teachers, and without teachers.
 
-All train the model of one config on the same generated videos, data loading included, without
-workers: DTG-Net on JHMDB under the two teachers of its recipe. Online, each teacher reads the
-frames of the views that it teaches, at the student's size; its cache holds random numbers in the
-shape of what it predicts. ``without`` reads no cache: its targets are constants in the same shape.
+All train the model of one config on the same generated videos, with data loading but without
+workers: DTG-Net on JHMDB with the two teachers of its recipe. An online teacher reads the frames of
+its views at the student's size; a cache holds random numbers of the same shape as its predictions.
+``without`` reads no cache: its targets are constants of the same shape.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the teacher behind each of the config's targets; none: no teacher online",
     )
     parser.add_argument(
-        '--frames', type=int, default=40, help='length of the videos; that of the longest of JHMDB'
+        '--frames',
+        type=int,
+        default=40,
+        help='length of the videos, by default the longest of JHMDB',
     )
     parser.add_argument('--batch-size', type=int, default=16)
     parser.add_argument('--steps', type=int, default=3, help='timed steps of each kind')
@@ -62,7 +65,7 @@ def online_config(cfg: Config, teachers: dict[str, Any]) -> Config:
         teachers: Target -> the teacher's config.
 
     Raises:
-        ConfigError: A target of the config has no teacher, or a teacher no target.
+        ConfigError: A target of the config has no teacher, or a teacher has no target.
     """
     cfg = copy.deepcopy(cfg)
     pipeline = cfg.train_dataloader.dataset.pipeline
@@ -87,7 +90,7 @@ def online_config(cfg: Config, teachers: dict[str, Any]) -> Config:
 
 
 def training(cfg: Config, without: bool = False) -> Callable[[int], None]:
-    """A function that reads a batch and trains on it; ``without``: targets are constants."""
+    """A function that reads a batch and trains on it; with ``without`` targets are constants."""
     torch.manual_seed(0)
     data_set = DATASETS.build(cfg.train_dataloader.dataset)
     data_set.set_progress(0, 0)
@@ -104,7 +107,7 @@ def training(cfg: Config, without: bool = False) -> Callable[[int], None]:
 
 
 def leave_out_caches(data_set: Any) -> None:
-    """Put constants in place of what a data set's pipeline loads from caches."""
+    """Replace the cached targets of a data set's pipeline by constants."""
     transforms = data_set.pipeline.transforms
     loaded = [step for step in transforms if type(step).__name__ == 'LoadTargets']
     shapes = data_set[0]['targets']
@@ -115,12 +118,12 @@ def leave_out_caches(data_set: Any) -> None:
             constants.setdefault(view, {})[step.target] = value
 
     def add(results: dict[str, Any]) -> dict[str, Any]:
-        for view, named in constants.items():
-            results.setdefault('targets', {}).setdefault(view, {}).update(named)
+        for view, targets in constants.items():
+            results.setdefault('targets', {}).setdefault(view, {}).update(targets)
         return results
 
     transforms[:] = [step for step in transforms if step not in loaded]
-    transforms.insert(-1, add)  # before they are packed
+    transforms.insert(-1, add)  # before PackInputs
 
 
 def run(args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -132,13 +135,13 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
         use_videos(cfg, Path(name), videos, args.batch_size)
         ways = {'cached': partial(training, cfg), 'without': partial(training, cfg, without=True)}
         title = f'{Path(args.config).name}, batches of {args.batch_size}'
-        found = [compare(title, ways, 'without', args.steps, target=WITHOUT_TARGET)]
+        figures = [compare(title, ways, 'without', args.steps, target=WITHOUT_TARGET)]
         if args.teachers:
             paths = dict(pair.split('=', 1) for pair in args.teachers)
             teachers = {name: Config.fromfile(path).teacher for name, path in paths.items()}
             del ways['without']
             ways['online'] = partial(training, online_config(cfg, teachers))
-            found.append(
+            figures.append(
                 compare(title, ways, 'online', args.steps, faster=True, target=ONLINE_TARGET)
             )
-    return found
+    return figures

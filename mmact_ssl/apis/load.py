@@ -1,0 +1,58 @@
+"""Load a published file: safetensors into its networks, ONNX into a session of onnxruntime."""
+
+from __future__ import annotations
+
+import os
+
+from mmact_ssl.apis.card import FIX, card_from, require_published
+from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.errors import CheckpointError
+from mmact_ssl.files import reading, sha256_of_file
+from mmact_ssl.parts import build_model, build_without_memory
+from mmact_ssl.saved_run import SavedRun
+from mmact_ssl.weights import require_fit
+
+PREFIX = 'backbone.'
+
+
+def load_file(path: str | os.PathLike[str], expected: str | None = None) -> PretrainedModel:
+    """Load a published file.
+
+    Args:
+        path: A ``.safetensors`` or ``.onnx`` file of tools/publish_model.py.
+        expected: Its sha256, compared before the file is parsed.
+
+    Raises:
+        CheckpointError: The file is missing, damaged or another one, or a part of it is refused.
+    """
+    path = os.fspath(path)
+    with reading(path, FIX, CheckpointError):
+        sha256 = sha256_of_file(path)
+    if expected is not None and sha256 != expected:
+        raise CheckpointError(f'{path} has sha256 {sha256}, {expected} is expected: {FIX}')
+    if path.endswith('.onnx'):
+        from mmact_ssl.apis.onnx_model import load_onnx  # imports this module
+
+        return load_onnx(path)
+    require_published(path)
+    saved = SavedRun.read(path)
+    with reading(path, FIX, CheckpointError):
+        card = card_from(saved.card)
+    state = {key: value for key, value in saved.weights.items() if key.startswith(PREFIX)}
+    state = {key[len(PREFIX) :]: value for key, value in state.items()}
+    with reading(path, FIX, CheckpointError):
+        size = os.path.getsize(path)
+        require_fit(build_without_memory(card.backbone, 'backbone', size), state, path, FIX)
+        backbone = build_model(card.backbone, 'backbone', 'backbone')
+        backbone.load_state_dict(state)
+        preprocessor = build_model(card.preprocessor, 'preprocessor', 'preprocessor')
+        pooling = None
+        if card.pooling is not None:
+            pooling = build_model(card.pooling, 'pooling', 'pooling')
+        model = PretrainedModel(backbone, preprocessor, pooling, card, sha256, path)
+        model.transform  # noqa: B018  (build it here, where errors name the file)
+    for part in (backbone, preprocessor, pooling):
+        if part is not None:
+            part.requires_grad_(False)
+            part.eval()  # mmaction2's ResNet3d returns None
+    return model
