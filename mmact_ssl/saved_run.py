@@ -24,12 +24,17 @@ from mmact_ssl.files import reading, sha256_of_file
 
 # Key in the config of a fine-tuned recognizer, the meta of an exported file, and a published card.
 LABELS_KEY = 'labels_read'
-# Key in the meta of a checkpoint: split -> target -> fingerprint of its teacher -> source.
+# Key in the meta of a checkpoint: {split: {target: {fingerprint of its teacher: source}}}.
 CACHES_KEY = 'target_caches'
 # Keys of a config whose values are read.
 CONFIG_KEYS = (
-    *('backbone_name', 'dataset_name', 'model', 'train_dataloader', 'own_folder'),
-    *('format_bodies', 'pad'),
+    'backbone_name',
+    'dataset_name',
+    'model',
+    'train_dataloader',
+    'own_folder',
+    'format_bodies',
+    'pad',
     LABELS_KEY,
 )
 NAME = re.compile(r'[\w.-]+')  # safe in a file's name
@@ -43,8 +48,8 @@ class LabelsRead:
         dataset: Name of the data set.
         fraction, seed: Fraction of the labels and seed of their draw, see :func:`label_subset`.
         train_hash: Hash of the names in the training list; '' if unknown.
-        folder_hash: ``train_hash`` of the user's folder, see :func:`describe_folder`; '' without
-            one.
+        folder_hash: Hash of the training list of a prepared folder (``--data``), as
+            :func:`describe_folder` computes it; '' without one.
         shared: Pattern of names whose clips share one label; '' for none.
     """
 
@@ -128,12 +133,12 @@ class SavedRun:
 
     @property
     def backbone_name(self) -> str:
-        """``backbone_name`` of the training config; '' if it is not recorded."""
+        """Name of the network in the card, else in the training config; '' if unknown."""
         return self._name('backbone_name')
 
     @property
     def dataset_name(self) -> str:
-        """``dataset_name`` of the training config; '' if it is not recorded."""
+        """Name of the data set in the card, else in the training config; '' if unknown."""
         return self._name('dataset_name')
 
     @cached_property
@@ -155,6 +160,7 @@ class SavedRun:
         if LABELS_KEY in self.meta:  # an exported file
             return self._labels_in(self.meta)
         targets = find_value(find_value(self.config.get('model'), 'data_preprocessor'), 'targets')
+        # A joint training has labels among its targets; fine-tuning records them under LABELS_KEY.
         if 'sample.label' not in str(targets):
             return self._labels_in(self.config)
         loader = self.config.get('train_dataloader')

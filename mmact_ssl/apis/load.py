@@ -6,6 +6,7 @@ import os
 
 from mmact_ssl.apis.card import FIX, card_from, require_published
 from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.apis.onnx_model import load_onnx
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import reading, sha256_of_file
 from mmact_ssl.parts import build_model, build_without_memory
@@ -31,8 +32,6 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
     if expected is not None and sha256 != expected:
         raise CheckpointError(f'{path} has sha256 {sha256}, {expected} is expected: {FIX}')
     if path.endswith('.onnx'):
-        from mmact_ssl.apis.onnx_model import load_onnx  # imports this module
-
         return load_onnx(path)
     require_published(path)
     saved = SavedRun.read(path)
@@ -42,6 +41,7 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
     state = {key[len(PREFIX) :]: value for key, value in state.items()}
     with reading(path, FIX, CheckpointError):
         size = os.path.getsize(path)
+        # First without memory: weights that do not fit are refused before anything is allocated.
         require_fit(build_without_memory(card.backbone, 'backbone', size), state, path, FIX)
         backbone = build_model(card.backbone, 'backbone', 'backbone')
         backbone.load_state_dict(state)

@@ -88,12 +88,11 @@ class LaterBatches:
 
 @LOOPS.register_module()
 class StepsTrainLoop(EpochTrainLoop):
-    """Train for a number of steps, in whole epochs.
+    """Train whole epochs until at least ``max_iters`` batches are done.
 
-    A schedule in steps means the same on data sets of all sizes. The last epoch is finished, so a
-    run may last up to an epoch longer. With mmengine's IterBasedTrainLoop each epoch would repeat
-    the augmentations of the epoch before and wait two seconds, and a resumed run would read
-    everything again. Our choice.
+    A schedule in steps means the same on data sets of all sizes. With mmengine's IterBasedTrainLoop
+    each epoch would repeat the augmentations of the epoch before and wait two seconds, and a
+    resumed run would read everything again. Our choice.
 
     Schedules of learning rates need ``by_epoch=False``.
 
@@ -113,6 +112,7 @@ class StepsTrainLoop(EpochTrainLoop):
     ) -> None:
         check_count('max_iters', max_iters)
         check_count('max_epochs', max_epochs)
+        # The number of epochs depends on the length of the loader, which the base class builds.
         super().__init__(runner, dataloader, max_epochs=1, **kwargs)
         steps = len(self.dataloader)
         self._max_epochs = min(math.ceil(max_iters / steps), int(min(max_epochs, max_iters)))

@@ -22,7 +22,7 @@ SETTINGS = {
     'future': ('num_frames', 'stride'),
     'keyframes': ('num_frames',),
 }
-# Transforms of mmaction2 that change frames, but do not move key points or do not exchange sides.
+# Transforms of mmaction2 that change frames and leave poses behind, or left and right as they were.
 FRAMES_ONLY = ('Flip', 'ImgAug', 'PytorchVideoWrapper', 'TorchVisionWrapper')
 # Operations of torchvision that move nothing.
 COLOR_OPS = (
@@ -42,15 +42,14 @@ class SampleViews(BaseTransform):
     returned in the order of the video.
 
     A start is uniform over all positions at which clip and future fit. If ``stride`` is a list, one
-    is drawn uniformly among the strides that fit. A stride fits if the video does not end before
-    one more stride after the last frame, so that a larger stride never leaves frames out. If none
-    fits, the smallest is taken. In a video too short for its stride the start is 0. Frames beyond
-    the end repeat the last frame and are not valid. Missing key frames repeat the last one and are
-    not valid.
+    is drawn uniformly among the eligible strides. A stride is eligible if the video has at least
+    one more stride of frames after the clip and its future. If none is, the smallest is taken. In a
+    video too short for its stride the start is 0. Frames beyond the end repeat the last frame and
+    are not valid. Missing key frames repeat the last one and are not valid.
 
-    Segments before a future are parts of the video before the future's start, which is random in
-    the later half of the positions at which the future fits. If a video has fewer frames than
-    parts, several parts show the same frame; all of them are valid.
+    With segments, the future starts at random in the second half of its possible starts, and the
+    segments divide the video before it. If a video has fewer frames than parts, several parts show
+    the same frame; all of them are valid.
 
     Required keys: ``filename``. Added keys: ``total_frames``; ``frame_inds`` {view: int64 (T,)};
     ``targets`` {view: ``valid`` bool (T,) and, for a list of strides, ``speed``, the drawn stride};
@@ -123,14 +122,14 @@ class SampleViews(BaseTransform):
             raise BrokenSampleError(results['filename'], 'has fewer than 2 frames')
         frame_inds: dict[str, np.ndarray] = {}
         targets: dict[str, dict[str, Any]] = {}
-        strides = self._draw_strides(total)
+        strides = self._choose_strides(total)
         for view in self.clips:
-            drawn = (
-                self._draw_strided(view, total, strides[view])
+            placed = (
+                self._place_clip(view, total, strides[view])
                 if view in strides
-                else self._draw_segments(view, total)
+                else self._place_segments(view, total)
             )
-            for name, inds in drawn.items():
+            for name, inds in placed.items():
                 frame_inds[name] = np.minimum(inds, total - 1)
                 targets[name] = {'valid': inds < total}
         if self.keyframes is not None:
@@ -148,7 +147,7 @@ class SampleViews(BaseTransform):
         )
         return results
 
-    def _draw_strides(self, total: int) -> dict[str, int]:
+    def _choose_strides(self, total: int) -> dict[str, int]:
         """Draw the stride of each clip that is not made of segments."""
         drawn: dict[str, int] = {}
         for view, clip in self.clips.items():
@@ -157,13 +156,13 @@ class SampleViews(BaseTransform):
             strides = np.atleast_1d(clip['stride']).tolist()
             if view == 'clip_b' and self.differ:
                 strides = [stride for stride in strides if stride != drawn.get('clip')]
-            fitting = [
+            eligible = [
                 stride for stride in strides if self._last(view, stride) + stride <= total
             ] or [min(strides)]
-            if len(fitting) == 1 or self.test_mode:
-                drawn[view] = fitting[0]
+            if len(eligible) == 1 or self.test_mode:
+                drawn[view] = eligible[0]
             else:
-                drawn[view] = fitting[np.random.randint(len(fitting))]
+                drawn[view] = eligible[np.random.randint(len(eligible))]
         return drawn
 
     def _offsets(self, view: str, stride: int) -> dict[str, np.ndarray]:
@@ -179,12 +178,12 @@ class SampleViews(BaseTransform):
         """Last frame of a clip and its future, relative to the clip's start."""
         return max(int(offsets[-1]) for offsets in self._offsets(view, stride).values())
 
-    def _draw_strided(self, view: str, total: int, stride: int) -> dict[str, np.ndarray]:
+    def _place_clip(self, view: str, total: int, stride: int) -> dict[str, np.ndarray]:
         """Draw the frames of a clip and of its future; they may lie beyond the video's end."""
         start = self._pick(view, max(total - self._last(view, stride), 1))
         return {name: start + offsets for name, offsets in self._offsets(view, stride).items()}
 
-    def _draw_segments(self, view: str, total: int) -> dict[str, np.ndarray]:
+    def _place_segments(self, view: str, total: int) -> dict[str, np.ndarray]:
         """Draw a frame from each part of the video, or of the video before the future."""
         drawn = {}
         end = total

@@ -20,7 +20,7 @@ from mmact_ssl.evaluation.logistic_path import fit_path
 from .base import Measured, Task
 
 # Candidates for the inverse strength of the L2 penalty (our choice): features are standardized, so
-# one grid fits all encoders.
+# one grid fits all encoders. Configs give theirs as `linear.penalties`.
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
@@ -34,13 +34,13 @@ def evaluate(
     groups = sample_groups(task.train.names, group_pattern, group_file)
     if groups is not None:
         groups = groups[task.labeled]
-    device = task.request.device
-    probe, penalty, used = fit_probe(task.train_features, groups, device=device, **settings)
+    settings['device'] = task.request.device
+    probe, inverse_strength, num_folds = fit_probe(task.train_features, groups, **settings)
     test = task.test_features
     scores = np.zeros((len(test.labels), task.num_classes))
     scores[:, probe.classes_] = probe.predict_proba(test.values.astype(np.float64))
     metrics, details = accuracy_metrics(test.labels, scores, task.num_classes)
-    return Measured(metrics, {**details, 'C': penalty, 'folds': used})
+    return Measured(metrics, {**details, 'C': inverse_strength, 'folds': num_folds})
 
 
 def fit_probe(
@@ -60,7 +60,7 @@ def fit_probe(
     Args:
         train: Labeled features.
         groups: ``(N,)``; samples of one group (a subject, a source video) stay together.
-        penalties: Candidates, inverse strengths.
+        penalties: Candidates for C, the inverse strength: the smallest is the strongest penalty.
         folds: Number of folds, limited by the smallest class and the number of groups.
         max_iter: Largest number of steps of L-BFGS.
         device: Device of the fits.
@@ -78,21 +78,22 @@ def fit_probe(
     splits = usable_folds(train.labels, groups, min(folds, int(sizes.min())))
     candidates = sorted(penalties)
     if len(splits) < 2:
-        penalty = float(candidates[len(candidates) // 2])
+        inverse_strength = float(candidates[len(candidates) // 2])
         print_log(
             f'linear probe: {len(train.labels)} samples cannot be split to choose the penalty, '
-            f'C={penalty:g} is taken',
+            f'C={inverse_strength:g} is taken',
             logger='current',
         )
         splits = []
     else:
         scores = fold_scores(train.values, train.labels, splits, candidates, max_iter, device)
-        penalty = float(candidates[choose(scores, one_standard_error)])
+        inverse_strength = float(candidates[choose(scores, one_standard_error)])
     scaler = StandardScaler()
     values = standardize(scaler, train.values)
-    used = candidates[: candidates.index(penalty) + 1]
-    *_, model = fit_path(values, train.labels, used, max_iter, device)
-    return make_pipeline(scaler, model), penalty, len(splits)
+    # Each fit starts from that of the next stronger penalty, as in the folds.
+    path = candidates[: candidates.index(inverse_strength) + 1]
+    *_, model = fit_path(values, train.labels, path, max_iter, device)
+    return make_pipeline(scaler, model), inverse_strength, len(splits)
 
 
 def standardize(scaler: StandardScaler, values: np.ndarray) -> np.ndarray:
