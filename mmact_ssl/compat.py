@@ -11,6 +11,7 @@ tests/test_compat.py fails once a fix is no longer needed.
 from __future__ import annotations
 
 import importlib.util
+import pkgutil
 import re
 import sys
 import warnings
@@ -54,6 +55,7 @@ def apply_fixes() -> list[str]:
         fix_missing_mmcv_operators,
         fix_missing_xtcocotools,
         fix_missing_pkg_resources,
+        fix_missing_find_loader,
         fix_multimodal_models,
         fix_cuda_set_device,
         fix_checkpoint_loading,
@@ -196,6 +198,19 @@ def fix_missing_pkg_resources() -> bool:
     for module in (package_utils, utils, config, hub):
         for function in (is_installed, get_installed_path):
             setattr(module, function.__name__, function)
+    return True
+
+
+def fix_missing_find_loader() -> bool:
+    """Give mmengine ``pkgutil.find_loader``, which Python 3.14 has dropped."""
+    if hasattr(pkgutil, 'find_loader'):
+        return False
+
+    def find_loader(name: str) -> Any:
+        spec = importlib.util.find_spec(name)
+        return None if spec is None else spec.loader
+
+    pkgutil.find_loader = find_loader  # type: ignore[assignment]
     return True
 
 

@@ -9,6 +9,7 @@ import copy
 import functools
 import importlib.util
 import json
+import pkgutil
 import subprocess
 import sys
 import textwrap
@@ -404,3 +405,15 @@ def test_color_jitter_fix_is_still_needed(unfixed: dict[str, Any]):
     old_numpy = np.__version__.startswith('1.')
     expected = ['whole', False, True] if old_numpy else ['broken', True, [32, 32, 3]]
     assert unfixed['hue'] == expected
+
+
+def test_mmengine_looks_for_operators_without_find_loader(monkeypatch):
+    """Python 3.14 has none."""
+    monkeypatch.delattr(pkgutil, 'find_loader', raising=False)
+    assert compat.fix_missing_find_loader() and not compat.fix_missing_find_loader()
+    from mmengine.utils.dl_utils.misc import mmcv_full_available
+
+    assert mmcv_full_available() in (True, False)
+    assert pkgutil.find_loader('no_such_package') is None
+    assert pkgutil.find_loader('json').name == 'json'
+    del pkgutil.find_loader

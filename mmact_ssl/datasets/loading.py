@@ -46,8 +46,11 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
     config = {'collate_fn': dict(type=collate), **config}
     if config.get('num_workers', 0):
         config.setdefault('timeout', TIMEOUT)
-    else:
-        config.pop('persistent_workers', None)  # torch refuses it
+        # Python 3.14 starts workers from a server, which then is their parent.
+        config.setdefault('multiprocessing_context', 'fork')
+    else:  # torch refuses these
+        config.pop('persistent_workers', None)
+        config.pop('multiprocessing_context', None)
     if not torch.cuda.is_available():
         config.pop('pin_memory', None)
     config['dataset'] = dataset = _build_dataset(config['dataset'])

@@ -50,6 +50,13 @@ def loader(dataset, batch_size=64, **options):
     )
 
 
+def test_workers_are_children_of_the_training_on_every_python():
+    """A worker ends itself where its parent is another process."""
+    workers = loader(Samples(4), num_workers=1)
+    assert workers.multiprocessing_context.get_start_method() == 'fork'
+    assert loader(Samples(4), num_workers=0).multiprocessing_context is None
+
+
 def equal(a, b):
     if isinstance(a, torch.Tensor):
         return a.dtype == b.dtype and torch.equal(a, b)
