@@ -10,6 +10,12 @@ ROOT = Path(__file__).parents[2]
 INDEX = yaml.safe_load((ROOT / 'model-index.yml').read_text())
 
 
+def test_mim_finds_links_to_the_files_of_the_checkout():
+    """A copy would go stale; editors that replace a file turn a link into one."""
+    for path in (ROOT / 'mmact_ssl' / '.mim').iterdir():
+        assert path.is_symlink() and path.resolve() == ROOT / path.name
+
+
 def test_every_named_config_exists():
     missing = [
         model['Config'] for model in INDEX['Models'] if not (ROOT / model['Config']).is_file()
