@@ -205,12 +205,8 @@ def fix_missing_find_loader() -> bool:
     """Give mmengine ``pkgutil.find_loader``, which Python 3.14 has dropped."""
     if hasattr(pkgutil, 'find_loader'):
         return False
-
-    def find_loader(name: str) -> Any:
-        spec = importlib.util.find_spec(name)
-        return None if spec is None else spec.loader
-
-    pkgutil.find_loader = find_loader  # type: ignore[assignment]
+    # Upstream only compares the answer with None.
+    pkgutil.find_loader = importlib.util.find_spec  # type: ignore[assignment]
     return True
 
 

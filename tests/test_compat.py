@@ -179,7 +179,7 @@ def run_fixed(code: str) -> str:
 
 @pytest.fixture
 def unfixed() -> dict[str, Any]:
-    """What upstream packages answer without the fixes."""
+    """Answers of the upstream packages without the fixes."""
     return fresh(WITHOUT_FIXES)[0]
 
 

@@ -1,4 +1,4 @@
-"""What a config holds, and which of its files set it."""
+"""Values of a config, and the file that set each."""
 
 from __future__ import annotations
 
