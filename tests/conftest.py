@@ -13,6 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
 
 from tests.helpers.runners import make_runner  # noqa: F401  (a fixture)
 from tests.helpers.students import skeleton_model, video_model, weights_of  # noqa: F401
@@ -79,9 +80,13 @@ def forked() -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_scope():
-    """Forget the default scope that a runner of an earlier test has set for good."""
+def no_globals():
+    """Forget the default scope and the visualizer that a runner of an earlier test has left.
+
+    A visualizer is kept by its run's name and second: a later run of both would draw into its folder.
+    """
     DefaultScope._instance_dict.clear()
+    Visualizer._instance_dict.clear()
 
 
 def write_labeled_video(path: Path, label: int, number: int, frames: int = 20) -> None:

@@ -9,6 +9,7 @@ import pytest
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.preparation.files import files_below, place_video, probe_video, probe_videos
 from mmact_ssl.preparation.poses import write_poses
+from tests.helpers.videos import copy_stream
 from tests.pose_file import read_poses
 from tests.test_preparation.helpers import make_video
 
@@ -75,7 +76,7 @@ def test_a_title_in_another_code_is_no_fault_of_a_video(tmp_path):
     titled = tmp_path / 'titled.avi'
     with av.open(str(path)) as source, av.open(str(titled), 'w') as target:
         target.metadata['title'] = 'cafe'
-        stream = target.add_stream_from_template(source.streams.video[0])
+        stream = copy_stream(target, source.streams.video[0])
         for packet in source.demux(video=0):
             if packet.size:
                 packet.stream = stream
