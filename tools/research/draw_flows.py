@@ -49,9 +49,11 @@ FLOWS: dict[str, tuple[str, dict[str, Box], str]] = {
             current=Box(4, 100, 130, 'current frames:\ngenerator, GAN', 'loss'),
             future=Box(4, 240, 130, 'future frames:\ngenerator, GAN', 'loss'),
         ),
-        'iframes>resnet clip>backbone teacher>poses backbone>static backbone>dynamic resnet>context '
-        'static>context static>fused dynamic>fused dynamic>pose poses>pose fused>current '
-        'fused>future',
+        (
+            'iframes>resnet clip>backbone teacher>poses backbone>static backbone>dynamic '
+            'resnet>context static>context static>fused dynamic>fused dynamic>pose poses>pose '
+            'fused>current fused>future'
+        ),
     ),
     'dtg': (
         'Teachers guide a student on two clips of a video',
@@ -67,9 +69,11 @@ FLOWS: dict[str, tuple[str, dict[str, Box], str]] = {
             contrast=Box(3, RIGHT, THIRD, 'contrast:\nother clip', 'loss'),
             guidance=Box(4, 227, 220, 'guidance: weighted teachers', 'loss'),
         ),
-        'a>student a>teachers b>student b>teachers student>projected teachers>targets '
-        'projected>itself projected>agreement projected>contrast targets>agreement '
-        'targets>contrast agreement>guidance contrast>guidance',
+        (
+            'a>student a>teachers b>student b>teachers student>projected teachers>targets '
+            'projected>itself projected>agreement projected>contrast targets>agreement '
+            'targets>contrast agreement>guidance contrast>guidance'
+        ),
     ),
     'hcpg': (
         'Part maps and two contrasts, an adapter for each task',
@@ -86,8 +90,10 @@ FLOWS: dict[str, tuple[str, dict[str, Box], str]] = {
             appearance=Box(3, 211, 82, 'same\nvideo?', 'loss'),
             motion=Box(3, 298, 80, 'same\nspeed?', 'loss'),
         ),
-        'a>parser a>student b>student parser>maps student>parts student>looks student>moves '
-        'maps>parsing parts>parsing looks>appearance moves>motion',
+        (
+            'a>parser a>student b>student parser>maps student>parts student>looks student>moves '
+            'maps>parsing parts>parsing looks>appearance moves>motion'
+        ),
     ),
     'ms2l': (
         'Three views of a skeleton clip and three tasks',
@@ -104,9 +110,11 @@ FLOWS: dict[str, tuple[str, dict[str, Box], str]] = {
             motion=Box(4, MIDDLE, THIRD, 'motion: the\nwhole clip', 'loss'),
             jigsaw=Box(4, RIGHT, THIRD, 'jigsaw: which\nof 6 orders?', 'loss'),
         ),
-        'source>clip source>masked source>shuffled clip>encoder masked>encoder shuffled>encoder '
-        'encoder>projector encoder>decoder encoder>mlp projector>contrast decoder>motion '
-        'mlp>jigsaw',
+        (
+            'source>clip source>masked source>shuffled clip>encoder masked>encoder '
+            'shuffled>encoder encoder>projector encoder>decoder encoder>mlp projector>contrast '
+            'decoder>motion mlp>jigsaw'
+        ),
     ),
     'c2vl': (
         'Skeletons meet sentences in one space',
@@ -118,12 +126,14 @@ FLOWS: dict[str, tuple[str, dict[str, Box], str]] = {
             encoder=Box(2, 90, HALF, 'encoder, projector: z', 'trained'),
             w=Box(2, 250, HALF, 'projector: w', 'trained'),
             similarity=Box(3, 90, HALF, 'similarity\nS = z · w', 'trained'),
-            averages=Box(3, 250, HALF, 'moving averages:\nz′ and w′', 'frozen'),
+            averages=Box(3, 250, HALF, "moving averages:\nz' and w'", 'frozen'),
             loss=Box(4, 82, 130, 'cross-entropy,\nboth ways', 'loss'),
-            target=Box(4, 258, 130, 'soft target\nof K and S′', 'frozen'),
+            target=Box(4, 258, 130, "soft target\nof K and S'", 'frozen'),
         ),
-        'clip>view text>drawn view>encoder drawn>w encoder>similarity w>similarity w>averages '
-        'encoder>averages averages>target similarity>loss target>loss',
+        (
+            'clip>view text>drawn view>encoder drawn>w encoder>similarity w>similarity w>averages '
+            'encoder>averages averages>target similarity>loss target>loss'
+        ),
     ),
 }
 LEGEND = dict(data='input', trained='trained', frozen='no gradient', loss='loss')
