@@ -83,7 +83,7 @@ def forked() -> None:
 def no_globals():
     """Forget the default scope and the visualizer that a runner of an earlier test has left.
 
-    A visualizer is kept by its run's name and second: a later run of both would draw into its folder.
+    One visualizer serves all runs of a name and second: a later one would draw into its folder.
     """
     DefaultScope._instance_dict.clear()
     Visualizer._instance_dict.clear()

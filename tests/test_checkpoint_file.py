@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from torch.utils.data import Dataset
 from mmact_ssl import weights
 from mmact_ssl.checkpoint_file import allowed_objects, load_checkpoint_safely, read_safetensors
 from mmact_ssl.errors import CheckpointError
+from tests.helpers.processes import in_processes
 
 
 class RunsCode:
@@ -233,13 +233,9 @@ def test_downloads_are_checked_and_loaded_as_data(
     assert not (tmp_path / 'hub/checkpoints/wrong-01234567.pth').exists()
 
 
-def download_two(rank: int, folder: str) -> None:
+def download_two(rank: int, folder: Path) -> list[str]:
     """One of three processes: the first two on one machine, the third on another."""
-    machine, number = divmod(rank, 2)
-    os.environ['LOCAL_RANK'] = str(number)
-    torch.distributed.init_process_group(
-        'gloo', f'file://{folder}/meeting', rank=rank, world_size=3
-    )
+    machine = rank // 2
     lines = []
 
     def download(address: str, path: str, accept: Callable[[Path, str], None]) -> None:
@@ -250,23 +246,19 @@ def download_two(rank: int, folder: str) -> None:
         Path(path).write_text(f'content of {address}')
 
     weights.download = download
-    disk = f'{folder}/disk_of_{machine}'
     for name in ('good.pth', 'absent.pth'):
         try:
-            path = weights.download_checkpoint(f'https://x.org/{name}', disk)
+            path = weights.download_checkpoint(
+                f'https://x.org/{name}', str(folder / f'disk_of_{machine}')
+            )
             lines.append(Path(path).read_text())
         except CheckpointError as error:
             lines.append(str(error))
-    Path(folder, f'rank{rank}.txt').write_text('\n'.join(lines))
-    torch.distributed.destroy_process_group()
+    return lines
 
 
 def test_each_machine_downloads_once_and_all_hear_of_a_failure(tmp_path: Path):
-    torch.multiprocessing.start_processes(
-        download_two, (str(tmp_path),), nprocs=3, start_method='fork'
-    )
-    for rank in range(3):
-        lines = (tmp_path / f'rank{rank}.txt').read_text().splitlines()
+    for rank, lines in enumerate(in_processes(download_two, tmp_path, local_ranks=(0, 1, 0))):
         assert lines.count('asked') == (0 if rank == 1 else 2)
         good, failure = [line for line in lines if line != 'asked']
         assert good == 'content of https://x.org/good.pth'

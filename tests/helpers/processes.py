@@ -11,7 +11,7 @@ import runpy
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -112,9 +112,9 @@ class Process:
         self._process.join()
 
 
-def _one_of_two(work: Callable[[int, Path], Any], rank: int, folder: Path) -> None:
+def _one(work: Callable[[int, Path], Any], rank: int, size: int, folder: Path) -> None:
     torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2
+        'gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=size
     )
     torch.save(work(rank, folder), folder / f'{rank}.pt')
     torch.distributed.barrier()
@@ -122,18 +122,30 @@ def _one_of_two(work: Callable[[int, Path], Any], rank: int, folder: Path) -> No
     os._exit(0)
 
 
-def in_two_processes(work: Callable[[int, Path], Any], folder: Path) -> list[Any]:
-    """What ``work(rank, folder)`` returns in each of two processes of a group.
+def in_processes(
+    work: Callable[[int, Path], Any], folder: Path, local_ranks: Sequence[int]
+) -> list[Any]:
+    """What ``work(rank, folder)`` returns in each of the processes of a group.
 
     Args:
         work: A function of a module.
         folder: An empty folder or one with what the processes need.
+        local_ranks: Of each process on its machine; 0 begins a machine.
     """
-    size = dict(WORLD_SIZE='2', LOCAL_WORLD_SIZE='2')
-    both = [
-        Process(_one_of_two, work, rank, folder, RANK=str(rank), LOCAL_RANK=str(rank), **size)
-        for rank in range(2)
+    size = len(local_ranks)
+    processes = [
+        Process(
+            *(_one, work, rank, size, folder),
+            **dict(RANK=str(rank), LOCAL_RANK=str(local)),
+            **dict(WORLD_SIZE=str(size), LOCAL_WORLD_SIZE=str(size)),
+        )
+        for rank, local in enumerate(local_ranks)
     ]
-    for process in both:
+    for process in processes:
         process.wait()
-    return [torch.load(folder / f'{rank}.pt') for rank in range(2)]
+    return [torch.load(folder / f'{rank}.pt') for rank in range(size)]
+
+
+def in_two_processes(work: Callable[[int, Path], Any], folder: Path) -> list[Any]:
+    """The same of two processes on one machine."""
+    return in_processes(work, folder, (0, 1))

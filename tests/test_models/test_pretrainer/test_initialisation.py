@@ -12,6 +12,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 import mmact_ssl.models  # noqa: F401
+from mmact_ssl.engine.runner import end_process_group
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.registry import MODELS
 
@@ -136,7 +137,7 @@ def process_group():
         'gloo', store=torch.distributed.HashStore(), rank=0, world_size=1
     )
     yield
-    torch.distributed.destroy_process_group()
+    end_process_group()
 
 
 @pytest.mark.parametrize('unused', [True, False])
