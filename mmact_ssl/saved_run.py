@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from mmact_ssl.checkpoint_file import (
+    MODEL,
     parse_card,
     read_newest,
     read_safetensors,
@@ -37,7 +38,7 @@ CONFIG_KEYS = (
     'pad',
     LABELS_KEY,
 )
-NAME = re.compile(r'[\w.-]+')  # safe in a file's name
+NAME = re.compile(r'\w[\w.+-]{0,99}')  # of a network, data set or model; safe in a file's name
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class SavedRun:
             raise CheckpointError(
                 f'{path}: no such checkpoint; give the path that tools/train.py wrote'
             )
-        if path.endswith('.safetensors'):
+        if path.endswith(MODEL):
             weights, metadata = read_safetensors(path)
             card = parse_card(metadata, path)
             content = {'state_dict': weights}

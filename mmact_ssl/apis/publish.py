@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmact_ssl import __version__
 from mmact_ssl.apis.card import FIX, Card, card_from
-from mmact_ssl.checkpoint_file import CARD_KEY
+from mmact_ssl.checkpoint_file import CARD_KEY, MODEL
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.downstream import find_downstream, read_for_card
 from mmact_ssl.evaluation.headings import COLUMNS
@@ -218,7 +218,7 @@ def _content(
 
 
 def _write(data: bytes, folder: Path, card: Card) -> Path:
-    path = folder / f'{card.name}-{hashlib.sha256(data).hexdigest()[:8]}.safetensors'
+    path = folder / f'{card.name}-{hashlib.sha256(data).hexdigest()[:8]}{MODEL}'
     write_atomically(path, data)
     return path
 
