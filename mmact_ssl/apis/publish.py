@@ -16,11 +16,11 @@ from mmact_ssl import __version__
 from mmact_ssl.apis.card import FIX, Card, card_from
 from mmact_ssl.checkpoint_file import CARD_KEY, MODEL
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.downstream import find_downstream, read_for_card
+from mmact_ssl.evaluation.downstream import find_downstream
 from mmact_ssl.evaluation.headings import COLUMNS
 from mmact_ssl.evaluation.results import Result
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
-from mmact_ssl.evaluation.student import check_bones, with_saved_backbone
+from mmact_ssl.evaluation.student import check_bones
 from mmact_ssl.files import reading, write_atomically
 from mmact_ssl.models.encoding import check_sampling, shift_length
 from mmact_ssl.part_checks import plain_part
@@ -225,7 +225,7 @@ def _write(data: bytes, folder: Path, card: Card) -> Path:
 
 def card_of_checkpoint(
     saved: SavedRun,
-    downstream: Config | str | None = None,
+    downstream: str | None = None,
     name: str = '',
     method: str = '',
     licence: str = '',
@@ -235,19 +235,15 @@ def card_of_checkpoint(
 
     Args:
         saved: A checkpoint of tools/train.py.
-        downstream: Downstream config or its path; by default the one of the network.
+        downstream: Path of the downstream config; by default the one of the network.
         name: Name of the model; by default that of the training config.
         method, licence, trained_on: As in the card; by default as recorded, else 'not stated'.
     """
     config, read = saved.config_name, saved.labels_read
-    if downstream is None:
-        downstream = find_downstream(saved)
-    elif isinstance(downstream, str):
-        downstream = read_for_card(downstream, saved)
-    downstream = with_saved_backbone(downstream, saved)
-    check_bones(downstream, saved)
+    cfg = find_downstream(saved, downstream)
+    check_bones(cfg, saved)
     return make_card(
-        downstream,
+        cfg,
         name=name or config or Path(saved.path).stem,
         method=method or config.split('_')[0] or 'not stated',
         config=config,

@@ -39,8 +39,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         DataError: Data is missing.
         CheckpointError: The student does not fit.
     """
-    check_request(request, protocols)
-    cfg, checkpoint, seed = request.cfg, request.checkpoint, request.seed
+    cfg, seed = request.cfg, request.seed
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
     for student in request.students:
@@ -64,12 +63,9 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         caches = {portable_path(request.teacher): cache_version(request.teacher)}
     else:
         backbone = cfg.backbone_name
-        if checkpoint is None:
-            checkpoint_hash = start_hash(cfg) or RANDOM
-        else:
-            hashes = [student.sha256 for student in request.students]
-            joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
-            checkpoint_hash = joined if request.joined else hashes[0]
+        hashes = [student.sha256 for student in request.students] or [start_hash(cfg) or RANDOM]
+        joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
+        checkpoint_hash = joined if len(hashes) > 1 else hashes[0]
     kind = find_value(cfg.model.backbone, 'layout') or 'video'
     if request.teacher is not None:
         kind = 'embedding'
@@ -104,7 +100,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
                 versions=package_versions(),
                 pretrained_on=request.pretrained_on,
                 prefix=request.prefix,
-                students=1 + len(request.joined),
+                students=len(request.encoders),
                 version=version,
                 caches={**caches, **measured.caches},
             )
@@ -133,7 +129,7 @@ def _check(request: Request, name: str) -> None:
     if request.teacher is not None and (request.checkpoint is not None or not protocol.frozen):
         frozen = ', '.join(name for name, other in PROTOCOLS.items() if other.frozen)
         raise ConfigError(f"a teacher's cache is evaluated without a checkpoint, by {frozen}")
-    if request.joined and (request.checkpoint is None or not protocol.frozen):
+    if len(request.encoders) > 1 and not (request.checkpoint and protocol.frozen):
         raise ConfigError(f'{name}: --join is for frozen features of checkpoints')
     if protocol.trains and cfg.get('optim_wrapper') is None:
         raise ConfigError(
