@@ -83,8 +83,9 @@ def with_saved_backbone(cfg: Config, saved: SavedRun, prefix: str = 'backbone.')
         prefix: Prefix of the student's keys; any but ``backbone.`` may be that of another network.
 
     Raises:
-        ConfigError: The student was trained on skeletons of another layout or dimension; or the
-            file records types that are not listed, and other arguments than the config's.
+        ConfigError: The student was trained on skeletons of another layout or dimension, or with
+            other bones; or the file records types that are not listed, and other arguments than
+            the config's.
         CheckpointError: The network is larger than the file.
     """
     recorded, config = _inner(saved.backbone), _inner(cfg.model.backbone)
@@ -108,7 +109,7 @@ def with_saved_backbone(cfg: Config, saved: SavedRun, prefix: str = 'backbone.')
                     f'{saved.path}: {error}: the network of {cfg.filename} would be built, and in '
                     f'the training {"; ".join(differing)}: set the same in model.backbone'
                 ) from error
-            return cfg
+            recorded = own
     for key, default in OF_THE_DATA.items():
         trained, read = (find_value(part, key) or default for part in (recorded, own))
         if None not in (trained, read) and trained != read:
@@ -117,6 +118,7 @@ def with_saved_backbone(cfg: Config, saved: SavedRun, prefix: str = 'backbone.')
                 f'{saved.path} was trained on data of {key}={trained}, and {data} has '
                 f'{key}={read}: a network reads one kind of data'
             )
+    check_bones(cfg, saved)
     merged = merge_own(recorded, own)
     differing = _differing(own, merged)
     if not differing:
@@ -226,8 +228,6 @@ def build_recognizer(
         for part, start in pretrained:
             load_pretrained(part, **start)
     else:
-        if prefix.endswith('backbone.'):  # other keys may be another network's
-            check_bones(cfg, student)
         load_student(recognizer.backbone, student, prefix)
     return recognizer
 

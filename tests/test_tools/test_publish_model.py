@@ -13,12 +13,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mmact_ssl.apis import load_model
+from mmact_ssl.apis.pth_export import export_backbone
 from mmact_ssl.apis.zoo import read_index
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.saved_run import SavedRun
 from tests.helpers.students import weights_of
 from tests.shipped import load
-from tools.publish_model import export_backbone, main
+from tools.publish_model import main
 
 BACKBONE = dict(
     type='mmaction.ResNet3d',
