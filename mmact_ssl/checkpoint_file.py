@@ -153,13 +153,11 @@ def _read_whole(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]] | 
     return None
 
 
-def read_newest(where: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
-    """Path and content of a checkpoint: a file's own, or the newest in a work dir."""
-    if not os.path.isdir(where):
-        return os.fspath(where), load_checkpoint_safely(where)
-    newest = _read_whole(where)
+def read_newest(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+    """Path and content of the newest checkpoint in a work dir."""
+    newest = _read_whole(folder)
     if newest is None:
-        raise CheckpointError(f'{where}: no checkpoint in this folder, give the path of one')
+        raise CheckpointError(f'{folder}: no checkpoint in this folder, give the path of one')
     return newest
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mmact_ssl.checkpoint_file import (
     MODEL,
+    load_checkpoint_safely,
     parse_card,
     read_newest,
     read_safetensors,
@@ -96,7 +97,10 @@ class SavedRun:
             card = parse_card(metadata, path)
             content = {'state_dict': weights}
             return cls(path, content, card if isinstance(card, Mapping) else None)
-        path, content = read_newest(path)
+        if os.path.isdir(path):
+            path, content = read_newest(path)
+        else:
+            content = load_checkpoint_safely(path)
         if 'state_dict' in content:  # the optimizer is twice as large
             content = {key: content[key] for key in ('state_dict', 'meta') if key in content}
         return cls(path, content)

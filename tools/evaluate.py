@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from mmact_ssl.evaluation.protocols.base import Encoder
     from mmact_ssl.evaluation.results import Result
-    from mmact_ssl.saved_run import SavedRun
 
 SEED = '{seed}'
 
@@ -142,43 +141,37 @@ def _fractions(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(','))
 
 
-def read_students(args: argparse.Namespace) -> dict[str, SavedRun]:
-    """Read the students of the command line, by their paths or names there."""
-    from mmact_ssl.apis.zoo import find_checkpoint
-    from mmact_ssl.saved_run import SavedRun
-
-    patterns = [path for path in (args.checkpoint, *args.join) if path]
-    paths = {path.replace(SEED, str(seed)) for path in patterns for seed in args.seeds}
-    return {path: SavedRun.read(find_checkpoint(path)) for path in sorted(paths)}
-
-
 def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
-    """Read the downstream config and, by :func:`read_students`, the students' encoders."""
+    """Read the downstream config, and the encoders by the paths or names on the command line."""
+    from mmact_ssl.apis.zoo import find_checkpoint
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.evaluation.downstream import config_for, fit_lists, may_hold_out
     from mmact_ssl.evaluation.protocols.base import Encoder
     from mmact_ssl.evaluation.student import with_saved_backbone
+    from mmact_ssl.saved_run import SavedRun
 
     keep_freed_memory()
-    if args.config is None:
-        students = read_students(args)
+    cfg = None
+    if args.config is not None:
+        cfg = read_config(args.config, args.cfg_options, args.data, args.set)
+        if 'dataset_name' not in cfg or 'cls_head' not in cfg.get('model', {}):
+            raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
+    patterns = [path for path in (args.checkpoint, *args.join) if path]
+    paths = {path.replace(SEED, str(seed)) for path in patterns for seed in args.seeds}
+    students = {path: SavedRun.read(find_checkpoint(path)) for path in sorted(paths)}
+    if cfg is None:
         first = students[args.checkpoint.replace(SEED, str(args.seeds[0]))]
         cfg = config_for(first, args.data, args.cfg_options, args.set)
-    else:
-        cfg = read_config(args.config, args.cfg_options, args.data, args.set)
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})
-    if 'dataset_name' not in cfg or 'cls_head' not in cfg.get('model', {}):
-        raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
-    if 'transfer' in args.protocols.split(',') and args.pretrained_on in ('', cfg.dataset_name):
+    protocols = args.protocols.split(',')
+    if 'transfer' in protocols and args.pretrained_on in ('', cfg.dataset_name):
         raise ConfigError(f'transfer to {cfg.dataset_name}: name another set by --pretrained-on')
-    if args.config is not None:
-        students = read_students(args)
     if 'own_folder' in cfg:
         may = may_hold_out(cfg, students.values())
-        fit_lists(cfg, splits=may and 'joint' not in args.protocols.split(','))
+        fit_lists(cfg, splits=may and 'joint' not in protocols)
     encoders = {
         path: Encoder(with_saved_backbone(cfg, student, args.prefix), student)
         for path, student in students.items()
