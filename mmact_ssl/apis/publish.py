@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmact_ssl import __version__
 from mmact_ssl.apis.card import FIX, Card, card_from
-from mmact_ssl.apis.load import load_file
+from mmact_ssl.apis.load import PREFIX, load_file
 from mmact_ssl.apis.onnx_export import export_onnx
 from mmact_ssl.apis.zoo import INDEX, add_to_index
 from mmact_ssl.checkpoint_file import CARD_KEY, MODEL
@@ -123,21 +123,21 @@ def backbone_weights(
         strip_prefix: Leave ``backbone.`` out of the keys.
         adapters: Include these adapters, with all keys as in :class:`AdaptedBackbone`.
     """
-    weights, prefix = saved.weights, 'backbone.'
+    weights = saved.weights
     if adapters:
-        prefixes = (prefix, *(f'adapters.{name}.' for name in adapters))
+        prefixes = (PREFIX, *(f'adapters.{name}.' for name in adapters))
         for wanted in prefixes[1:]:
             if not any(key.startswith(wanted) for key in weights):
                 known = sorted({k.split('.')[1] for k in weights if k.startswith('adapters.')})
                 raise CheckpointError(
                     f'{saved.path}: no {wanted}* to export, its adapters: {known}'
                 )
-        weights = {f'{prefix}{k}': value for k, value in weights.items() if k.startswith(prefixes)}
+        weights = {f'{PREFIX}{k}': value for k, value in weights.items() if k.startswith(prefixes)}
     # clone: a view would save its whole storage.
     backbone = {
-        key[len(prefix) if strip_prefix else 0 :]: value.detach().clone().contiguous()
+        key[len(PREFIX) if strip_prefix else 0 :]: value.detach().clone().contiguous()
         for key, value in weights.items()
-        if key.startswith(prefix)
+        if key.startswith(PREFIX)
     }
     if not backbone:
         parts = sorted({key.split('.')[0] for key in weights}) or ['no weights']
