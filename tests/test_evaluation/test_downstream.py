@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 from mmact_ssl.apis.publish import card_of_checkpoint, make_card, write_model
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation import student
 from mmact_ssl.evaluation.downstream import (
     config_for,
     find_downstream,
@@ -191,8 +192,14 @@ def test_a_checkpoint_is_read_once(is_named, folder, checkpoint, tmp_path, monke
     monkeypatch.setattr(torch, 'load', lambda file, **kw: read.append(file) or load(file, **kw))
     config = [str(CONFIGS / 'downstream/gru-streams.py')] if is_named else []
     data = ['--data', str(folder), '--cache-dir', str(tmp_path / 'cache')]
+    built: list[str] = []
+    build = student.build_without_memory
+    monkeypatch.setattr(
+        student, 'build_without_memory', lambda *args: built.append(args[1]) or build(*args)
+    )
     evaluate.main(['linear', *config, checkpoint, *data])
     assert read == [checkpoint]
+    assert built == ['model.backbone'], 'its network is another than that of the config'
 
 
 def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
