@@ -23,8 +23,10 @@ from mmact_ssl.files import reading
 
 MapLocation = Optional[Union[str, torch.device, Callable, dict]]
 
+# Suffixes of a training checkpoint, and of a published model for torch and for onnxruntime.
+CHECKPOINT, MODEL, ONNX = '.pth', '.safetensors', '.onnx'
 # What CheckpointHook and StopSignalHook save.
-_SAVED = re.compile(r'((epoch|iter)_\d+|stopped)\.pth$')
+_SAVED = re.compile(rf'((epoch|iter)_\d+|stopped){re.escape(CHECKPOINT)}$')
 STARTS = 'starts'  # in the meta of a checkpoint: how often training was started in its folder
 # Ends the error of a published file that cannot be read.
 PUBLISH = 'download it again, or publish it by tools/publish_model.py'
@@ -41,7 +43,7 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
     """
     path = os.path.expanduser(os.fspath(path))
     with reading(path, 'check the path, or copy, download or train it again', CheckpointError):
-        if path.endswith('.safetensors'):
+        if path.endswith(MODEL):
             return read_safetensors(path)[0]
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -115,7 +117,7 @@ def saved_checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, int, st
         Starts, iterations and path of each checkpoint.
     """
     saved = []
-    for path in map(str, Path(folder).glob('*.pth')):
+    for path in map(str, Path(folder).glob(f'*{CHECKPOINT}')):
         if not _SAVED.match(os.path.basename(path)):
             continue
         try:
@@ -142,7 +144,7 @@ def _read_whole(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]] | 
             return path, load_checkpoint_safely(path)
         except CheckpointError as error:
             print_log(f'{error}: looking for an older one', 'current', logging.WARNING)
-    count = sum(bool(_SAVED.match(path.name)) for path in Path(folder).glob('*.pth'))
+    count = sum(bool(_SAVED.match(path.name)) for path in Path(folder).glob(f'*{CHECKPOINT}'))
     if count:
         raise CheckpointError(
             f'{folder}: none of its {count} checkpoints is whole: give --resume another one, '
@@ -151,13 +153,11 @@ def _read_whole(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]] | 
     return None
 
 
-def read_newest(where: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
-    """Path and content of a checkpoint: a file's own, or the newest in a work dir."""
-    if not os.path.isdir(where):
-        return os.fspath(where), load_checkpoint_safely(where)
-    newest = _read_whole(where)
+def read_newest(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+    """Path and content of the newest checkpoint in a work dir."""
+    newest = _read_whole(folder)
     if newest is None:
-        raise CheckpointError(f'{where}: no checkpoint in this folder, give the path of one')
+        raise CheckpointError(f'{folder}: no checkpoint in this folder, give the path of one')
     return newest
 
 

@@ -14,6 +14,8 @@ from typing import Any
 from torch import Tensor
 
 from mmact_ssl.checkpoint_file import (
+    MODEL,
+    load_checkpoint_safely,
     parse_card,
     read_newest,
     read_safetensors,
@@ -37,7 +39,7 @@ CONFIG_KEYS = (
     'pad',
     LABELS_KEY,
 )
-NAME = re.compile(r'[\w.-]+')  # safe in a file's name
+NAME = re.compile(r'\w[\w.+-]{0,99}')  # of a network, data set or model; safe in a file's name
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,15 @@ class SavedRun:
             raise CheckpointError(
                 f'{path}: no such checkpoint; give the path that tools/train.py wrote'
             )
-        if path.endswith('.safetensors'):
+        if path.endswith(MODEL):
             weights, metadata = read_safetensors(path)
             card = parse_card(metadata, path)
             content = {'state_dict': weights}
             return cls(path, content, card if isinstance(card, Mapping) else None)
-        path, content = read_newest(path)
+        if os.path.isdir(path):
+            path, content = read_newest(path)
+        else:
+            content = load_checkpoint_safely(path)
         if 'state_dict' in content:  # the optimizer is twice as large
             content = {key: content[key] for key in ('state_dict', 'meta') if key in content}
         return cls(path, content)

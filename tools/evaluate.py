@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+    from mmact_ssl.evaluation.protocols.base import Encoder
     from mmact_ssl.evaluation.results import Result
-    from mmact_ssl.saved_run import SavedRun
 
 SEED = '{seed}'
 
@@ -141,42 +141,42 @@ def _fractions(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(','))
 
 
-def read_students(args: argparse.Namespace) -> dict[str, SavedRun]:
-    """Read the students of the command line, by their paths or names there."""
+def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
+    """Read the downstream config, and the encoders by the paths or names on the command line."""
     from mmact_ssl.apis.zoo import find_checkpoint
-    from mmact_ssl.saved_run import SavedRun
-
-    patterns = [path for path in (args.checkpoint, *args.join) if path]
-    paths = {path.replace(SEED, str(seed)) for path in patterns for seed in args.seeds}
-    return {path: SavedRun.read(find_checkpoint(path)) for path in sorted(paths)}
-
-
-def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, SavedRun]]:
-    """Read the downstream config and the students, see :func:`read_students`."""
-    from mmact_ssl.engine.launch import check_kind_of_data, keep_freed_memory, read_config
+    from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.evaluation.downstream import config_for, fit_lists, may_hold_out
+    from mmact_ssl.evaluation.protocols.base import Encoder
+    from mmact_ssl.evaluation.student import with_saved_backbone
+    from mmact_ssl.saved_run import SavedRun
 
     keep_freed_memory()
-    if args.config is None:
-        students = read_students(args)
+    cfg = None
+    if args.config is not None:
+        cfg = read_config(args.config, args.cfg_options, args.data, args.set)
+        if 'dataset_name' not in cfg or 'cls_head' not in cfg.get('model', {}):
+            raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
+    patterns = [path for path in (args.checkpoint, *args.join) if path]
+    paths = {path.replace(SEED, str(seed)) for path in patterns for seed in args.seeds}
+    students = {path: SavedRun.read(find_checkpoint(path)) for path in sorted(paths)}
+    if cfg is None:
         first = students[args.checkpoint.replace(SEED, str(args.seeds[0]))]
         cfg = config_for(first, args.data, args.cfg_options, args.set)
-    else:
-        cfg = read_config(args.config, args.cfg_options, args.data, args.set)
-    check_kind_of_data(cfg)
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})
-    if 'dataset_name' not in cfg or 'cls_head' not in cfg.get('model', {}):
-        raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
-    if 'transfer' in args.protocols.split(',') and args.pretrained_on in ('', cfg.dataset_name):
+    protocols = args.protocols.split(',')
+    if 'transfer' in protocols and args.pretrained_on in ('', cfg.dataset_name):
         raise ConfigError(f'transfer to {cfg.dataset_name}: name another set by --pretrained-on')
-    if args.config is not None:
-        students = read_students(args)
-    may = may_hold_out(cfg, students.values())
-    fit_lists(cfg, splits=may and 'joint' not in args.protocols.split(','))
-    return cfg, students
+    if 'own_folder' in cfg:
+        may = may_hold_out(cfg, students.values())
+        fit_lists(cfg, splits=may and 'joint' not in protocols)
+    encoders = {
+        path: Encoder(with_saved_backbone(cfg, student, args.prefix), student)
+        for path, student in students.items()
+    }
+    return cfg, encoders
 
 
 def run(args: argparse.Namespace) -> list[Result]:
@@ -185,11 +185,11 @@ def run(args: argparse.Namespace) -> list[Result]:
     from mmact_ssl.engine.device import find_device
     from mmact_ssl.evaluation.evaluate import check_request, evaluate
     from mmact_ssl.evaluation.protocols import plan_steps
-    from mmact_ssl.evaluation.protocols.base import Request
+    from mmact_ssl.evaluation.protocols.base import Encoder, Request
     from mmact_ssl.evaluation.results import run_name, student_name
     from mmact_ssl.evaluation.student import start_hash
 
-    cfg, students = load_config(args)
+    cfg, encoders = load_config(args)
     is_random = args.random and not start_hash(cfg)
     # Adapters have no initial weights.
     draws_weights = is_random or (args.random and 'backbone' in cfg.model.backbone)
@@ -197,20 +197,19 @@ def run(args: argparse.Namespace) -> list[Result]:
     steps = plan_steps(args.protocols, args.label_fraction, args.seeds, one_encoder)
     method = args.method or ('Random init' if is_random else None)
     if method is None and args.checkpoint and not args.join:
-        method = known_method(students[args.checkpoint.replace(SEED, str(args.seeds[0]))])
+        first = encoders[args.checkpoint.replace(SEED, str(args.seeds[0]))]
+        method = first.student and known_method(first.student)
     method = method or 'unnamed'
     planned = []
     for seed, fraction, protocols in steps:
+        paths = [path and path.replace(SEED, str(seed)) for path in (args.checkpoint, *args.join)]
         work_dir = args.work_dir or 'work_dirs/evaluate'
         if not args.work_dir or len(steps) > 1:
-            path = args.checkpoint and args.checkpoint.replace(SEED, str(seed))
-            name = args.method or (path and student_name(path, args.prefix)) or method
+            name = args.method or (paths[0] and student_name(paths[0], args.prefix)) or method
             names = (name, args.variant, cfg.dataset_name, 'finetune')
             work_dir += f'/{run_name(*names, fraction, seed, args.pretrained_on)}'
         request = Request(
-            cfg,
-            args.checkpoint and students[args.checkpoint.replace(SEED, str(seed))],
-            joined=tuple(students[path.replace(SEED, str(seed))] for path in args.join),
+            tuple(encoders[path] if path else Encoder(cfg) for path in paths),
             seed=seed,
             label_fraction=fraction,
             method=method,

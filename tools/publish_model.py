@@ -23,18 +23,8 @@ frames of the training.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import io
-from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from mmact_ssl.saved_run import SavedRun
-
-ROOT = Path(__file__).resolve().parents[1]
 # Options of the card, which a .pth file does not have.
 CARD = (
     *('results', 'variant', 'licence', 'trained_on'),
@@ -105,191 +95,25 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def publish_onnx(args: argparse.Namespace, saved: SavedRun) -> Path:
-    """Publish to a temporary file, and export that to ONNX."""
-    from mmact_ssl.apis.load import load_file
-    from mmact_ssl.apis.onnx_export import export_onnx
-
-    output = args.output
-    with TemporaryDirectory() as folder:
-        args.output = Path(folder, output.name)
-        return export_onnx(load_file(publish(args, saved)), output.parent)
-
-
-def publish(args: argparse.Namespace, saved: SavedRun) -> Path:
-    """Write the file with its card, and add it to the folder's index, if any."""
-    from mmact_ssl.apis.publish import (
-        card_of_checkpoint,
-        figures_of,
-        renew_model,
-        text_part,
-        write_model,
-    )
-    from mmact_ssl.errors import CheckpointError, ConfigError
-    from mmact_ssl.evaluation.results import read_results
-
-    weights, sha256 = backbone_weights(saved, adapters=args.adapters), saved.sha256
-    results = [result for folder in args.results for result in read_results(folder)]
-    own = [result for result in results if result.checkpoint_hash == sha256]
-    if args.results and not own:
-        raise CheckpointError(
-            f'{saved.path}: no results in {", ".join(args.results)} are of this file (sha256 '
-            f'{sha256[:12]}...): evaluate it by tools/evaluate.py --out'
-        )
-    if saved.path.endswith('.safetensors'):
-        if args.half or args.downstream or args.text_encoder or args.adapters:
-            raise ConfigError(
-                f'{saved.path}: is published, and keeps its weights and parts: give '
-                '--half, --downstream, --text-encoder and --adapters with its training checkpoint'
-            )
-        fields = dict(licence=args.licence, method=args.method, trained_on=args.trained_on)
-        changes = {'name': args.output.name, **{k: v for k, v in fields.items() if v}}
-        path = renew_model(saved, args.output.parent, own, args.variant, **changes)
-        return enter(path, changes['name'])
-    if args.adapters and not args.downstream:
-        raise ConfigError('--adapters: give --downstream configs/downstream/r3d18-*adapted.py')
-    card = card_of_checkpoint(
-        saved,
-        downstream=args.downstream,
-        name=args.output.name,
-        method=args.method or (own[0].method if own else ''),
-        licence=args.licence or '',
-        trained_on=args.trained_on or '',
-    )
-    if own and not figures_of(own, sha256, card, args.variant):
-        kinds = sorted({f'{r.label} ({r.backbone}, {r.protocol})' for r in own})
-        raise ConfigError(
-            f'{saved.path}: a card takes results of {card.backbone_name}, the variant '
-            f'{args.variant!r}, without transfer, and there are {", ".join(kinds)}: give --variant '
-            'or leave --results out'
-        )
-    if args.text_encoder:
-        projectors, fields = text_part(saved, args.text_encoder)
-        weights, card = {**weights, **projectors}, replace(card, **fields)
-    path = write_model(weights, args.output.parent, card, results, args.half, args.variant)
-    return enter(path, card.name)
-
-
-def enter(path: Path, name: str) -> Path:
-    """Check that a written file loads, and add it to the folder's index, if any."""
-    from mmact_ssl.apis.load import load_file
-    from mmact_ssl.apis.zoo import INDEX, add_to_index
-    from mmact_ssl.errors import CheckpointError
-
-    try:
-        load_file(path)
-    except CheckpointError:
-        path.unlink()
-        raise
-    if (path.parent / INDEX).is_file():
-        add_to_index(path, name)
-    return path
-
-
-def backbone_weights(
-    saved: SavedRun, strip_prefix: bool = False, adapters: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Copy the backbone's weights of a training checkpoint.
-
-    Args:
-        saved: A training checkpoint with ``state_dict`` keys ``backbone.*``.
-        strip_prefix: Leave ``backbone.`` out of the keys.
-        adapters: Include these adapters, with all keys as in :class:`AdaptedBackbone`.
-    """
-    from mmact_ssl.errors import CheckpointError
-
-    weights = _with_adapters(saved, adapters) if adapters else saved.weights
-    prefix = 'backbone.'
-    # clone: a view would save its whole storage.
-    backbone = {
-        key[len(prefix) if strip_prefix else 0 :]: value.detach().clone().contiguous()
-        for key, value in weights.items()
-        if key.startswith(prefix)
-    }
-    if not backbone:
-        parts = sorted({key.split('.')[0] for key in weights}) or ['no weights']
-        raise CheckpointError(f'{saved.path}: no backbone.* to export, it holds {", ".join(parts)}')
-    return backbone
-
-
-def export_backbone(
-    saved: SavedRun,
-    output: Path,
-    strip_prefix: bool = False,
-    classifier: bool = False,
-    adapters: Sequence[str] = (),
-) -> Path:
-    """Write ``<output>-<8 digits of sha256>.pth``, and return its path.
-
-    The same weights and config give the same bytes.
-
-    Args:
-        saved, strip_prefix, adapters: As in :func:`backbone_weights`.
-        output: Path, with or without ``.pth``.
-        classifier: Include the classifier of joint training.
-    """
-    import torch
-
-    import mmact_ssl
-    from mmact_ssl.errors import ConfigError
-    from mmact_ssl.evaluation.protocols.joint import classifier_state
-    from mmact_ssl.saved_run import LABELS_KEY
-
-    if strip_prefix and classifier:
-        raise ConfigError('--strip-prefix makes a file for a backbone alone: drop --classifier')
-    backbone, trained = backbone_weights(saved, strip_prefix, adapters), saved.meta
-    if classifier:
-        state = classifier_state(saved)
-        backbone.update({f'cls_head.{key}': value.clone() for key, value in state.items()})
-    config_text = str(trained.get('cfg', ''))
-    meta = {
-        'mmact_ssl_version': mmact_ssl.__version__,
-        'config_hash': hashlib.sha256(config_text.encode()).hexdigest(),
-        'epoch': trained.get('epoch'),
-        'iter': trained.get('iter'),
-    }
-    if read := saved.labels_read:
-        meta[LABELS_KEY] = asdict(read)
-    buffer = io.BytesIO()
-    torch.save({'meta': meta, 'state_dict': backbone}, buffer)
-    content = buffer.getvalue()
-    digest = hashlib.sha256(content).hexdigest()
-    path = output.with_name(f'{output.name.removesuffix(".pth")}-{digest[:8]}.pth')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
-
-
-def _with_adapters(saved: SavedRun, adapters: Sequence[str]) -> dict[str, Any]:
-    """Backbone and adapters under one prefix, by their names in an AdaptedBackbone."""
-    from mmact_ssl.errors import CheckpointError
-
-    weights = saved.weights
-    prefixes = ('backbone.', *(f'adapters.{name}.' for name in adapters))
-    for prefix in prefixes[1:]:
-        if not any(key.startswith(prefix) for key in weights):
-            known = sorted({key.split('.')[1] for key in weights if key.startswith('adapters.')})
-            raise CheckpointError(f'{saved.path}: no {prefix}* to export, its adapters: {known}')
-    return {f'backbone.{key}': value for key, value in weights.items() if key.startswith(prefixes)}
-
-
 def main(argv: list[str] | None = None) -> None:
     """Publish, and print the path."""
     args = parse_args(argv)
     # After parsing, because --help does not need torch.
+    from mmact_ssl.apis.pth_export import export_backbone
+    from mmact_ssl.apis.publish import publish, publish_onnx
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.saved_run import SavedRun
 
     with one_line_errors():
         saved = SavedRun.read(args.checkpoint)
-        if args.format == 'safetensors':
-            path = publish(args, saved)
-        elif args.format == 'onnx':
-            path = publish_onnx(args, saved)
-        else:
+        if args.format == 'pth':
             path = export_backbone(
                 saved, args.output, args.strip_prefix, args.classifier, args.adapters
             )
+        else:
+            write = publish_onnx if args.format == 'onnx' else publish
+            options = {name: getattr(args, name) for name in CARD}
+            path = write(saved, args.output, adapters=args.adapters, **options)
     print(f'{path}: {path.stat().st_size / 2**20:.1f} MiB')
 
 

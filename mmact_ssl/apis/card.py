@@ -15,17 +15,16 @@ from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
-from mmact_ssl.checkpoint_file import parse_card, read_safetensors
+from mmact_ssl.checkpoint_file import CHECKPOINT, ONNX, parse_card, read_safetensors
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import CONTROL, reading
 from mmact_ssl.part_checks import check_part, check_pipeline
-from mmact_ssl.saved_run import SavedRun, with_tuples
+from mmact_ssl.saved_run import NAME, SavedRun, with_tuples
 
 FIX = 'download it again, or publish it by tools/publish_model.py'
 PARTS = ('backbone', 'preprocessor', 'pipeline', 'pooling')
 DECODERS = re.compile(r'mmaction\.(?:Decord|PyAV|OpenCV)(Init|Decode)')
 OWN_READER = dict(Init='mmact_ssl.ReadVideo', Decode='mmact_ssl.DecodeFrames')
-NAME = re.compile(r'\w[\w.+-]{0,99}')
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def read_card(path: str | os.PathLike[str]) -> Card:
     """
     path = os.fspath(path)
     require_published(path)
-    if path.endswith('.onnx'):
+    if path.endswith(ONNX):
         from mmact_ssl.onnx_file import read_onnx
 
         metadata = read_onnx(path)[1]
@@ -121,7 +120,7 @@ def read_card(path: str | os.PathLike[str]) -> Card:
 
 def require_published(path: str) -> None:
     """Raise CheckpointError for a folder or a training checkpoint."""
-    if os.path.isdir(path) or path.endswith('.pth'):
+    if os.path.isdir(path) or path.endswith(CHECKPOINT):
         raise CheckpointError(
             f'{path}: is not a published .safetensors or .onnx file: make one of a training '
             'checkpoint by tools/publish_model.py, without --format pth'

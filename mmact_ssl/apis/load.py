@@ -7,6 +7,7 @@ import os
 from mmact_ssl.apis.card import FIX, card_from, require_published
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.onnx_model import load_onnx
+from mmact_ssl.checkpoint_file import ONNX
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import reading, sha256_of_file
 from mmact_ssl.parts import build_model, build_without_memory
@@ -31,7 +32,7 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
         sha256 = sha256_of_file(path)
     if expected is not None and sha256 != expected:
         raise CheckpointError(f'{path} has sha256 {sha256}, {expected} is expected: {FIX}')
-    if path.endswith('.onnx'):
+    if path.endswith(ONNX):
         return load_onnx(path)
     require_published(path)
     saved = SavedRun.read(path)

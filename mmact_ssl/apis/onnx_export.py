@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from mmact_ssl import __version__
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.onnx_model import INPUT, OUTPUT, OnnxNetwork
-from mmact_ssl.checkpoint_file import CARD_KEY
+from mmact_ssl.checkpoint_file import CARD_KEY, ONNX
 from mmact_ssl.errors import ConfigError, import_extra, reason_of
 from mmact_ssl.files import write_atomically
 from mmact_ssl.models.encoding import shift_length
@@ -97,7 +97,7 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
             compare(model, content, inputs)
     except Exception as error:  # networks refuse other lengths with almost any error
         raise ConfigError(f'{card.name} cannot be an ONNX file: {reason_of(error)}') from error
-    path = folder / f'{card.name}-{sha256(content).hexdigest()[:8]}.onnx'
+    path = folder / f'{card.name}-{sha256(content).hexdigest()[:8]}{ONNX}'
     write_atomically(path, content)
     return path
 
@@ -186,7 +186,7 @@ def compare(model: PretrainedModel, content: bytes, inputs: Tensor) -> None:
     """Raise ValueError if the features of onnxruntime and torch differ on a batch."""
     with torch.no_grad():
         expected = model.encode(inputs)
-    exported = OnnxNetwork(content, model.card.feature_dim, f'{model.card.name}.onnx')(inputs)
+    exported = OnnxNetwork(content, model.card.feature_dim, f'{model.card.name}{ONNX}')(inputs)
     difference = (exported - expected).abs().max().item()
     if not difference <= TOLERANCE * max(1.0, expected.abs().max().item()):
         raise ValueError(

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mmengine.config import Config
@@ -14,19 +15,165 @@ from torch import Tensor
 
 from mmact_ssl import __version__
 from mmact_ssl.apis.card import FIX, Card, card_from
-from mmact_ssl.checkpoint_file import CARD_KEY
+from mmact_ssl.apis.load import PREFIX, load_file
+from mmact_ssl.apis.onnx_export import export_onnx
+from mmact_ssl.apis.zoo import INDEX, add_to_index
+from mmact_ssl.checkpoint_file import CARD_KEY, MODEL
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.downstream import find_downstream, read_for_card
+from mmact_ssl.evaluation.downstream import find_downstream
 from mmact_ssl.evaluation.headings import COLUMNS
-from mmact_ssl.evaluation.results import Result
+from mmact_ssl.evaluation.results import Result, read_results
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
-from mmact_ssl.evaluation.student import check_bones, with_saved_backbone
 from mmact_ssl.files import reading, write_atomically
 from mmact_ssl.models.encoding import check_sampling, shift_length
 from mmact_ssl.part_checks import plain_part
 from mmact_ssl.parts import build_without_memory
 from mmact_ssl.saved_run import SavedRun, find_value
 from mmact_ssl.shipped_configs import CONFIGS
+
+
+def publish(
+    saved: SavedRun,
+    output: Path,
+    results: Iterable[str | Path] = (),
+    variant: str = 'full',
+    downstream: str | None = None,
+    adapters: Sequence[str] = (),
+    text_encoder: str | None = None,
+    half: bool = False,
+    **fields: str | None,
+) -> Path:
+    """Write a file with its card, check that it loads, and add it to its folder's index, if any.
+
+    Args:
+        saved: A checkpoint of tools/train.py; or a published file, which keeps its weights.
+        output: ``FOLDER/NAME``; hash and suffix are added.
+        results: Folders of results. Those of the file become figures of the card.
+        variant: Variant of these results.
+        downstream: Path of the downstream config; by default the one of the network.
+        adapters: Tasks whose adapters are included, see :func:`backbone_weights`.
+        text_encoder: See :func:`text_part`; None leaves the projectors of sentences out.
+        half: Store float16.
+        fields: ``method``, ``licence`` and ``trained_on`` of the card; None or '' for the known
+            ones.
+
+    Raises:
+        ConfigError: Options or results do not fit the file.
+        CheckpointError: No result is of the file, it lacks weights, or what was written does not
+            load; then nothing stays.
+    """
+    weights, folder, name = backbone_weights(saved, adapters=adapters), output.parent, output.name
+    given = {key: value for key, value in fields.items() if value}
+    folders = list(map(str, results))
+    known = [result for place in folders for result in read_results(place)]
+    own = [result for result in known if result.checkpoint_hash == saved.sha256]
+    if folders and not own:
+        raise CheckpointError(
+            f'{saved.path}: no results in {", ".join(folders)} are of this file (sha256 '
+            f'{saved.sha256[:12]}...): evaluate it by tools/evaluate.py --out'
+        )
+    if saved.path.endswith(MODEL):
+        if half or downstream or text_encoder or adapters:
+            raise ConfigError(
+                f'{saved.path}: is published, and keeps its weights and parts: give '
+                '--half, --downstream, --text-encoder and --adapters with its training checkpoint'
+            )
+        path = renew_model(saved, folder, own, variant, name=name, **given)
+    else:
+        if adapters and not downstream:
+            raise ConfigError('--adapters: give --downstream configs/downstream/r3d18-*adapted.py')
+        if own:
+            given.setdefault('method', own[0].method)
+        card = card_of_checkpoint(saved, downstream, name, **given)
+        if own and not figures_of(own, saved.sha256, card, variant):
+            kinds = sorted({f'{r.label} ({r.backbone}, {r.protocol})' for r in own})
+            raise ConfigError(
+                f'{saved.path}: a card takes results of {card.backbone_name}, the variant '
+                f'{variant!r}, without transfer, and there are {", ".join(kinds)}: give --variant '
+                'or leave --results out'
+            )
+        if text_encoder:
+            projectors, encoder = text_part(saved, text_encoder)
+            weights, card = {**weights, **projectors}, replace(card, **encoder)
+        path = write_model(weights, folder, card, known, half, variant)
+    try:
+        load_file(path)
+    except CheckpointError:
+        path.unlink()
+        raise
+    if (folder / INDEX).is_file():
+        add_to_index(path, name)
+    return path
+
+
+def publish_onnx(saved: SavedRun, output: Path, **options: Any) -> Path:
+    """Publish to a temporary folder by :func:`publish`, and export that file to ONNX."""
+    with TemporaryDirectory() as folder:
+        path = publish(saved, Path(folder, output.name), **options)
+        return export_onnx(load_file(path), output.parent)
+
+
+def backbone_weights(
+    saved: SavedRun, strip_prefix: bool = False, adapters: Sequence[str] = ()
+) -> dict[str, Tensor]:
+    """Copy the backbone's weights of a training checkpoint.
+
+    Args:
+        saved: A training checkpoint with ``state_dict`` keys ``backbone.*``.
+        strip_prefix: Leave ``backbone.`` out of the keys.
+        adapters: Include these adapters, with all keys as in :class:`AdaptedBackbone`.
+    """
+    weights = saved.weights
+    if adapters:
+        prefixes = (PREFIX, *(f'adapters.{name}.' for name in adapters))
+        for wanted in prefixes[1:]:
+            if not any(key.startswith(wanted) for key in weights):
+                known = sorted({k.split('.')[1] for k in weights if k.startswith('adapters.')})
+                raise CheckpointError(
+                    f'{saved.path}: no {wanted}* to export, its adapters: {known}'
+                )
+        weights = {f'{PREFIX}{k}': value for k, value in weights.items() if k.startswith(prefixes)}
+    # clone: a view would save its whole storage.
+    backbone = {
+        key[len(PREFIX) if strip_prefix else 0 :]: value.detach().clone().contiguous()
+        for key, value in weights.items()
+        if key.startswith(PREFIX)
+    }
+    if not backbone:
+        parts = sorted({key.split('.')[0] for key in weights}) or ['no weights']
+        raise CheckpointError(f'{saved.path}: no backbone.* to export, it holds {", ".join(parts)}')
+    return backbone
+
+
+def card_of_checkpoint(
+    saved: SavedRun,
+    downstream: str | None = None,
+    name: str = '',
+    method: str = '',
+    licence: str = '',
+    trained_on: str = '',
+) -> Card:
+    """Make the card of a training checkpoint.
+
+    Args:
+        saved: A checkpoint of tools/train.py.
+        downstream: Path of the downstream config; by default the one of the network.
+        name: Name of the model; by default that of the training config.
+        method, licence, trained_on: As in the card; by default as recorded, else 'not stated'.
+    """
+    config, read = saved.config_name, saved.labels_read
+    return make_card(
+        find_downstream(saved, downstream),
+        name=name or config or Path(saved.path).stem,
+        method=method or config.split('_')[0] or 'not stated',
+        config=config,
+        trained_on=trained_on or saved.dataset_name or 'not stated',
+        dataset_name=saved.dataset_name,
+        licence=licence or 'not stated',
+        labels_read=read and asdict(read),
+        source_sha256=saved.sha256,
+        precision='float32',
+    )
 
 
 def make_card(cfg: Config, **known: Any) -> Card:
@@ -125,7 +272,7 @@ def figures_of(
     return [*known.values()]
 
 
-def text_part(saved: SavedRun, encoder: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+def text_part(saved: SavedRun, encoder: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Projectors of sentences by key, and their fields of the card.
 
     Args:
@@ -218,43 +365,6 @@ def _content(
 
 
 def _write(data: bytes, folder: Path, card: Card) -> Path:
-    path = folder / f'{card.name}-{hashlib.sha256(data).hexdigest()[:8]}.safetensors'
+    path = folder / f'{card.name}-{hashlib.sha256(data).hexdigest()[:8]}{MODEL}'
     write_atomically(path, data)
     return path
-
-
-def card_of_checkpoint(
-    saved: SavedRun,
-    downstream: Config | str | None = None,
-    name: str = '',
-    method: str = '',
-    licence: str = '',
-    trained_on: str = '',
-) -> Card:
-    """Make the card of a training checkpoint.
-
-    Args:
-        saved: A checkpoint of tools/train.py.
-        downstream: Downstream config or its path; by default the one of the network.
-        name: Name of the model; by default that of the training config.
-        method, licence, trained_on: As in the card; by default as recorded, else 'not stated'.
-    """
-    config, read = saved.config_name, saved.labels_read
-    if downstream is None:
-        downstream = find_downstream(saved)
-    elif isinstance(downstream, str):
-        downstream = read_for_card(downstream, saved)
-    downstream = with_saved_backbone(downstream, saved)
-    check_bones(downstream, saved)
-    return make_card(
-        downstream,
-        name=name or config or Path(saved.path).stem,
-        method=method or config.split('_')[0] or 'not stated',
-        config=config,
-        trained_on=trained_on or saved.dataset_name or 'not stated',
-        dataset_name=saved.dataset_name,
-        licence=licence or 'not stated',
-        labels_read=read and asdict(read),
-        source_sha256=saved.sha256,
-        precision='float32',
-    )

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
-from mmact_ssl.apis.card import NAME
+from mmact_ssl.checkpoint_file import MODEL, ONNX
 from mmact_ssl.download import MEGABYTES, check_hash, fetch
 from mmact_ssl.errors import CheckpointError, MMActSSLError
 from mmact_ssl.files import read_json, sha256_of_file, write_atomically
+from mmact_ssl.saved_run import NAME
 
 INDEX = 'index.json'
 INDEX_BYTES = 1 << 20
@@ -56,7 +57,7 @@ def read_index(path: str | os.PathLike[str]) -> dict[str, Entry]:
             good = (
                 NAME.fullmatch(name)
                 and re.fullmatch('[0-9a-f]{64}', entry.sha256)
-                and entry.file == f'{name}-{entry.sha256[:8]}.safetensors'
+                and entry.file == f'{name}-{entry.sha256[:8]}{MODEL}'
                 and type(entry.size) is int
                 and 0 < entry.size <= MEGABYTES << 20
             )
@@ -118,7 +119,7 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
         folder: Where a download goes; the user's cache by default.
     """
     text = os.fspath(name)
-    if text.endswith(('.safetensors', '.onnx')) or os.path.sep in text:
+    if text.endswith((MODEL, ONNX)) or os.path.sep in text:
         return text, None
     base = os.environ.get('MMACT_SSL_ZOO', '')
     known = own_models()

@@ -45,7 +45,6 @@ def load_config(args: argparse.Namespace) -> Config:
     data, dataset = getattr(args, 'data', None), getattr(args, 'set', None)
     quiet_the_screen(MMLogger.get_current_instance())  # until the runner builds its own
     cfg = read_config(args.config, args.cfg_options, data, dataset)
-    check_kind_of_data(cfg)
     check_text(cfg)
     # For None mmengine switches off a default hook of its own, and fails for any other.
     hooks = cfg.get('default_hooks') or {}
@@ -89,7 +88,7 @@ def read_config(
         dataset: Name or path of a set (``--set``), for such configs, in place of a folder.
 
     Raises:
-        KindError: The config reads videos and the set holds skeletons, or the other way round.
+        KindError: The config reads videos and the data are skeletons, or the other way round.
     """
     path = find_config(path)
     if data is not None and dataset is not None:
@@ -110,7 +109,16 @@ def read_config(
             'take a config that names none, such as configs/dtg_tsm-lite0.py or those of '
             'configs/downstream/'
         )
-    apply_options(cfg, options)
+    parsed = parse_cfg_options(options)
+    check_options(cfg, parsed)
+    with checked_merging():
+        cfg.merge_from_dict(parsed)
+    folder = cfg.get('own_folder', {})  # folder-skeleton.py refuses a folder of videos
+    if 'layout' in folder and 'video' in (cfg.get('train_set', {}).get('data_prefix') or {}):
+        raise KindError(
+            f'{folder.root} holds skeletons, and {cfg.filename} reads videos: take a config for '
+            'skeletons, such as configs/ms2l-twoview_gru.py'
+        )
     # yapf takes a second or more, four times before the first step and for each checkpoint.
     # fromfile drops mmengine's own argument against it.
     object.__setattr__(cfg, '_format_python_code', False)
@@ -132,27 +140,6 @@ def check_text(cfg: Config) -> None:
             f'{(error.text or "").strip()!r}: name what is imported by its module (`import '
             'pathlib`), and take keys that are not keywords of Python'
         ) from error
-
-
-def apply_options(cfg: Config, options: Sequence[str] | None) -> None:
-    """Apply the words of ``--cfg-options`` to a config."""
-    parsed = parse_cfg_options(options)
-    check_options(cfg, parsed)
-    with checked_merging():
-        cfg.merge_from_dict(parsed)
-
-
-def check_kind_of_data(cfg: Config) -> None:
-    """Refuse a config for videos on a folder of skeletons.
-
-    ``folder-skeleton.py`` refuses a folder of videos.
-    """
-    folder = cfg.get('own_folder', {})
-    if 'layout' in folder and 'video' in (cfg.get('train_set', {}).get('data_prefix') or {}):
-        raise KindError(
-            f'{folder.root} holds skeletons, and {cfg.filename} reads videos: take a config for '
-            'skeletons, such as configs/ms2l-twoview_gru.py'
-        )
 
 
 def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,11 @@ from mmact_ssl.datasets.prepared_folder import (
     split_folder,
     telling_data,
 )
-from mmact_ssl.engine.launch import (
-    apply_options,
-    check_kind_of_data,
-    names_a_set,
-    read_config,
-)
+from mmact_ssl.engine.launch import names_a_set, read_config
 from mmact_ssl.errors import ConfigError, KindError
 from mmact_ssl.evaluation.student import OF_THE_DATA, require_backbone, with_saved_backbone
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import DOWNSTREAM, SETS, find_set
-
-# Arguments of a backbone that the downstream config sets.
-POOLING = re.compile(r'(.*\.)?pool')
 
 
 def config_for(
@@ -37,9 +28,7 @@ def config_for(
     options: Sequence[str] | None = None,
     dataset: str | None = None,
 ) -> Config:
-    """Read the downstream config of a saved network, for a prepared folder or a set.
-
-    It is ``configs/downstream/NETWORK.py`` with the backbone arguments of the training.
+    """Read ``configs/downstream/NETWORK.py`` of a saved network, for a prepared folder or a set.
 
     Args:
         saved: Record of a file of tools/train.py or tools/publish_model.py.
@@ -55,8 +44,7 @@ def config_for(
     require_backbone(saved)
     source = data or f'the set {dataset}'
     try:
-        cfg = read_config(str(path), data=data, dataset=dataset)
-        check_kind_of_data(cfg)
+        return read_config(str(path), options, data, dataset)
     except KindError as error:
         kinds = ['videos', 'skeletons']
         own, other = kinds if _holds_skeletons(data, dataset) else reversed(kinds)
@@ -64,14 +52,13 @@ def config_for(
             f'{saved.path} holds a network for {own}, {saved.backbone_name!r}, and {source} holds '
             f'{other}: give a checkpoint that was trained on {other}, or {own} to evaluate it on'
         ) from error
-    cfg = with_saved_backbone(cfg, saved, own=POOLING)
-    apply_options(cfg, options)
-    return cfg
 
 
 def _config_of(saved: SavedRun) -> Path:
+    if not saved.backbone_name:
+        require_backbone(saved)
     path = DOWNSTREAM / f'{saved.backbone_name}.py'
-    if saved.backbone_name and not path.is_file():
+    if not path.is_file():
         known = ', '.join(sorted(p.stem for p in DOWNSTREAM.glob('*.py')))
         raise ConfigError(
             f'{saved.path}: holds the network {saved.backbone_name!r} and there is no {path.name} '
@@ -86,26 +73,26 @@ def _holds_skeletons(data: str | None, dataset: str | None) -> bool:
     return 'bodies' in Config.fromfile(find_set(str(dataset)))
 
 
-def find_downstream(saved: SavedRun) -> Config:
-    """Find the downstream config of a student's network, on its data set if that is shipped.
+def find_downstream(saved: SavedRun, path: str | None = None) -> Config:
+    """Read a downstream config with a student's network, on its data set if that is shipped.
+
+    Args:
+        path: The config; by default the one of the network.
 
     Raises:
-        ConfigError: There is no such config.
+        ConfigError: There is no such config, or it does not fit, see :func:`with_saved_backbone`.
         CheckpointError: The file names a type that is not a network, or records none and its data
             set is not shipped.
     """
-    if not saved.backbone_name:
-        require_backbone(saved)
-    cfg = read_for_card(str(_config_of(saved)), saved)
-    # Use the arguments of the training, such as the layout of the skeletons. The config's own are
-    # for a file that does not record its network.
-    if cfg.dataset_name != saved.dataset_name or saved.backbone:
-        require_backbone(saved)
-        cfg = with_saved_backbone(cfg, saved, own=POOLING)
-    return cfg
+    if path is None:
+        path = str(_config_of(saved))
+        # On a shipped set, a file without a record takes the config's network.
+        if saved.backbone or not (SETS / f'{saved.dataset_name}.py').is_file():
+            require_backbone(saved)
+    return with_saved_backbone(_read_for_card(path, saved), saved)
 
 
-def read_for_card(path: str, saved: SavedRun) -> Config:
+def _read_for_card(path: str, saved: SavedRun) -> Config:
     """Read a downstream config on the set that a student was trained on.
 
     A user's own folder may be gone: then a shipped set of the same kind gives the pipeline, except

@@ -34,13 +34,16 @@ from mmact_ssl.targets.inspection import cache_version
 def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     """Run protocols on one encoder; all protocols on frozen features share one extraction.
 
+    Args:
+        request: A request that has passed :func:`check_request`.
+        protocols: Names in the table of protocols.
+
     Raises:
-        ConfigError: The config lacks what a protocol needs, or disagrees with the data.
+        ConfigError: The config disagrees with the data.
         DataError: Data is missing.
         CheckpointError: The student does not fit.
     """
-    check_request(request, protocols)
-    cfg, checkpoint, seed = request.cfg, request.checkpoint, request.seed
+    cfg, seed = request.cfg, request.seed
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
     for student in request.students:
@@ -64,12 +67,9 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
         caches = {portable_path(request.teacher): cache_version(request.teacher)}
     else:
         backbone = cfg.backbone_name
-        if checkpoint is None:
-            checkpoint_hash = start_hash(cfg) or RANDOM
-        else:
-            hashes = [student.sha256 for student in request.students]
-            joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
-            checkpoint_hash = joined if request.joined else hashes[0]
+        hashes = [student.sha256 for student in request.students] or [start_hash(cfg) or RANDOM]
+        joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
+        checkpoint_hash = joined if len(hashes) > 1 else hashes[0]
     kind = find_value(cfg.model.backbone, 'layout') or 'video'
     if request.teacher is not None:
         kind = 'embedding'
@@ -104,7 +104,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
                 versions=package_versions(),
                 pretrained_on=request.pretrained_on,
                 prefix=request.prefix,
-                students=1 + len(request.joined),
+                students=len(request.encoders),
                 version=version,
                 caches={**caches, **measured.caches},
             )
@@ -118,43 +118,38 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
     Raises:
         ConfigError: The config or the request does not fit a protocol.
     """
+    cfg = request.cfg
     for name in protocols:
-        _check(request, name)
+        protocol, settings = PROTOCOLS[name], cfg.get(_config_key(name), {})
+        if request.teacher is not None and (request.checkpoint is not None or not protocol.frozen):
+            frozen = ', '.join(name for name, other in PROTOCOLS.items() if other.frozen)
+            raise ConfigError(f"a teacher's cache is evaluated without a checkpoint, by {frozen}")
+        if len(request.encoders) > 1 and not (request.checkpoint and protocol.frozen):
+            raise ConfigError(f'{name}: --join is for frozen features of checkpoints')
+        if protocol.trains and cfg.get('optim_wrapper') is None:
+            raise ConfigError(
+                f'{cfg.filename}: no training schedule: the config is for frozen features alone'
+            )
+        if cfg.get('shared_label_pattern') and protocol.labels != 'drawn':
+            raise ConfigError(f'{name} draws no labels: leave shared_label_pattern out')
+        grouped = settings.get('group_pattern') or settings.get('group_file')
+        if cfg.get('shared_label_pattern') and name == 'linear' and not grouped:
+            raise ConfigError(
+                'linear: folds would part recordings that share a label: give linear.group_pattern'
+            )
+        if protocol.labels == 'none' and request.label_fraction != 1:
+            raise ConfigError(f'{name} draws no labels: evaluate it without --label-fraction')
+        if protocol.needs_checkpoint and request.checkpoint is None:
+            raise ConfigError(
+                f'{name} needs the {protocol.needs_checkpoint} of a checkpoint: drop --random'
+            )
+        if protocol.texts_option and 'texts' not in settings:
+            raise ConfigError(f'{name}: give the text cache by {protocol.texts_option} CACHE')
     if any(PROTOCOLS[name].labels == 'drawn' for name in protocols):
         for student in request.students:
-            check_labels_read(student, request.cfg, request.label_fraction, request.seed)
+            check_labels_read(student, cfg, request.label_fraction, request.seed)
     if 'joint' in protocols and request.checkpoint is not None:
         check_labels(request.checkpoint, request.label_fraction, request.seed)
-
-
-def _check(request: Request, name: str) -> None:
-    """Check a request against a protocol's entry in the table."""
-    protocol, cfg = PROTOCOLS[name], request.cfg
-    if request.teacher is not None and (request.checkpoint is not None or not protocol.frozen):
-        frozen = ', '.join(name for name, other in PROTOCOLS.items() if other.frozen)
-        raise ConfigError(f"a teacher's cache is evaluated without a checkpoint, by {frozen}")
-    if request.joined and (request.checkpoint is None or not protocol.frozen):
-        raise ConfigError(f'{name}: --join is for frozen features of checkpoints')
-    if protocol.trains and cfg.get('optim_wrapper') is None:
-        raise ConfigError(
-            f'{cfg.filename}: no training schedule: the config is for frozen features alone'
-        )
-    if cfg.get('shared_label_pattern') and protocol.labels != 'drawn':
-        raise ConfigError(f'{name} draws no labels: leave shared_label_pattern out')
-    settings = cfg.get(_config_key(name), {})
-    grouped = settings.get('group_pattern') or settings.get('group_file')
-    if cfg.get('shared_label_pattern') and name == 'linear' and not grouped:
-        raise ConfigError(
-            'linear: folds would part recordings that share a label: give linear.group_pattern'
-        )
-    if protocol.labels == 'none' and request.label_fraction != 1:
-        raise ConfigError(f'{name} draws no labels: evaluate it without --label-fraction')
-    if protocol.needs_checkpoint and request.checkpoint is None:
-        raise ConfigError(
-            f'{name} needs the {protocol.needs_checkpoint} of a checkpoint: drop --random'
-        )
-    if protocol.texts_option and 'texts' not in cfg.get(_config_key(name), {}):
-        raise ConfigError(f'{name}: give the text cache by {protocol.texts_option} CACHE')
 
 
 def hashed_config(cfg: Config, name: str, version: int) -> dict[str, Any]:

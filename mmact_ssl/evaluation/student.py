@@ -59,63 +59,74 @@ def require_backbone(saved: SavedRun) -> None:
 
 
 def merge_own(
-    saved: Mapping[str, Any], config: Mapping[str, Any], own: re.Pattern[str], path: str = ''
+    saved: Mapping[str, Any], config: Mapping[str, Any], path: str = ''
 ) -> dict[str, Any]:
-    """Saved arguments of a backbone, with the config's values of arguments that match ``own``."""
+    """Saved arguments of a backbone, with the config's values of arguments that match ``OWN``."""
     # Tasks may read earlier maps too; an evaluation reads the last one.
     merged = {key: value for key, value in saved.items() if key != 'out_indices'}
     for key, value in config.items():
         inner = saved.get(key)
-        if own.fullmatch(path + key):
+        if OWN.fullmatch(path + key):
             merged[key] = value
         elif isinstance(value, Mapping) and isinstance(inner, Mapping):
-            merged[key] = merge_own(inner, value, own, f'{path}{key}.')
+            merged[key] = merge_own(inner, value, f'{path}{key}.')
     return merged
 
 
-def with_saved_backbone(
-    cfg: Config, saved: SavedRun, prefix: str = 'backbone.', own: re.Pattern[str] = OWN
-) -> Config:
+def with_saved_backbone(cfg: Config, saved: SavedRun, prefix: str = 'backbone.') -> Config:
     """Put the backbone config of a student's training into a downstream config, and log changes.
 
-    The config stays unchanged if the file records no backbone, one of another class (which cannot
-    be loaded), or one with types that are not listed (which is logged). Adapters around a backbone
-    are the config's.
+    The config stays unchanged if the file records no backbone or one of another class (which cannot
+    be loaded). Adapters around a backbone are the config's.
 
     Args:
         prefix: Prefix of the student's keys; any but ``backbone.`` may be that of another network.
-        own: Arguments that the config sets.
 
     Raises:
-        ConfigError: The student was trained on skeletons of another layout or dimension.
+        ConfigError: The student was trained on skeletons of another layout or dimension, or with
+            other bones; or the file records types that are not listed, and other arguments than
+            the config's.
         CheckpointError: The network is larger than the file.
     """
     recorded, config = _inner(saved.backbone), _inner(cfg.model.backbone)
     is_same = _name(config.type) == _name(recorded.get('type'))
     if not recorded or not is_same or not prefix.endswith('backbone.'):
         return cfg
-    try:
-        recorded = plain_part(recorded, 'backbone', 'model.backbone')
-    except ValueError as error:
-        line = f'{saved.path}: {error}: the network of {cfg.filename} is built'
-        print_log(line, 'current', logging.WARNING)
-        return cfg
-    before = without_outside(config.to_dict(), 'backbone')
+    own = without_outside(config.to_dict(), 'backbone')
+    with reading(saved.path, TRUSTED, CheckpointError):
+        try:
+            recorded = plain_part(recorded, 'backbone', 'model.backbone')
+        except ValueError as error:
+            # A class of the user's: the record is compared, and the config's network is built.
+            recorded = {**without_outside(recorded, 'backbone'), 'type': own['type']}
+            merged = merge_own(recorded, own)
+            differing = [
+                f'{key!r:.60} is {merged.get(key)!r:.60}, not {own.get(key)!r:.60}'
+                for key in _differing(own, merged)
+            ]
+            if differing:
+                raise ConfigError(
+                    f'{saved.path}: {error}: the network of {cfg.filename} would be built, and in '
+                    f'the training {"; ".join(differing)}: set the same in model.backbone'
+                ) from error
+            recorded = own
     for key, default in OF_THE_DATA.items():
-        trained, read = (find_value(part, key) or default for part in (recorded, before))
+        trained, read = (find_value(part, key) or default for part in (recorded, own))
         if None not in (trained, read) and trained != read:
             data = cfg.get('own_folder', {}).get('root', cfg.get('dataset_name', cfg.filename))
             raise ConfigError(
                 f'{saved.path} was trained on data of {key}={trained}, and {data} has '
                 f'{key}={read}: a network reads one kind of data'
             )
-    merged = merge_own(recorded, before, own)
-    changed = [key for key in before if _text(before[key]) != _text(merged.get(key))]
-    for key in changed:
-        line = f'{saved.path}: trained with {key}={merged.get(key)}, not {before[key]}'
-        print_log(line, 'current')
-    if not changed and merged.keys() <= before.keys():
+    check_bones(cfg, saved)
+    merged = merge_own(recorded, own)
+    differing = _differing(own, merged)
+    if not differing:
         return cfg
+    for key in differing:
+        if key in own:
+            line = f'{saved.path}: trained with {key}={merged.get(key)}, not {own[key]}'
+            print_log(line, 'current')
     with reading(saved.path, TRUSTED, CheckpointError):
         checked = plain_part(merged, 'backbone', 'model.backbone')
         build_without_memory(checked, 'model.backbone', os.path.getsize(saved.path))
@@ -124,6 +135,12 @@ def with_saved_backbone(
     place = cfg.model.backbone if is_adapted else cfg.model
     place.backbone = ConfigDict(merged)
     return cfg
+
+
+def _differing(own: Mapping[str, Any], merged: Mapping[str, Any]) -> list[str]:
+    """Arguments of the merged config of a backbone that are not those of the config's own."""
+    keys = {**own, **merged}
+    return [key for key in keys if key not in own or _text(own[key]) != _text(merged.get(key))]
 
 
 def _inner(backbone: Mapping[str, Any]) -> Any:
@@ -182,8 +199,9 @@ def build_recognizer(
 ) -> nn.Module:
     """Build the config's recognizer with mmaction2's own initialization, then load the student.
 
-    The backbone is that of the student's training, see :func:`with_saved_backbone`. With a student,
-    the initial weights of the config's backbone need not exist.
+    Its backbone should be that of the training, see :func:`with_saved_backbone`.
+
+    With a student, the initial weights of the config's backbone need not exist.
 
     The same seed gives the same head and, without a student, the same random encoder. The running
     statistics of its batch normalization stay at 0 and 1, as usual for this baseline.
@@ -191,8 +209,6 @@ def build_recognizer(
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS
 
-    if student is not None:
-        cfg = with_saved_backbone(cfg, student, prefix)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         model = copy.deepcopy(cfg.model)
@@ -212,8 +228,6 @@ def build_recognizer(
         for part, start in pretrained:
             load_pretrained(part, **start)
     else:
-        if prefix.endswith('backbone.'):  # other keys may be another network's
-            check_bones(cfg, student)
         load_student(recognizer.backbone, student, prefix)
     return recognizer
 

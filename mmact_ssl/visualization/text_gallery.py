@@ -16,7 +16,7 @@ from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import extract_features
 from mmact_ssl.evaluation.protocols.text_retrieval import similarities
 from mmact_ssl.evaluation.shared_space import SharedSpace
-from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.evaluation.student import build_recognizer, with_saved_backbone
 from mmact_ssl.prompts.frames import draw_skeletons
 from mmact_ssl.prompts.sentence_file import hash_sentences, read_sentences
 from mmact_ssl.saved_run import SavedRun
@@ -55,6 +55,7 @@ def text_gallery(
     if not test.skeletons:
         raise ConfigError(f'{cfg.filename}: the gallery draws skeletons, its clips are videos')
     written = read_sentences(sentences)
+    cfg = with_saved_backbone(cfg, student)
     features = extract_features(cfg, build_recognizer(cfg, 0, student), {'test': test})['test']
     space = SharedSpace(student)
     folder = open_skeleton_folder(test.root, 'see docs/extend/data.md')

@@ -13,6 +13,7 @@ from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.downstream import config_for, find_downstream
 from mmact_ssl.evaluation.knn_monitor_hook import KNNMonitorHook
+from mmact_ssl.evaluation.student import with_saved_backbone
 from mmact_ssl.saved_run import SavedRun
 from tests.shipped import CONFIGS, load, own_folder, steps
 from tools.train import load_config, parse_args
@@ -68,13 +69,14 @@ def test_the_config_of_a_checkpoint_is_that_of_its_network(tmp_path):
     cfg = load('ms2l-twoview_gru_nwucla.py', ['model.backbone.encoder.hidden_size=8'])
     checkpoint = str(tmp_path / 'a.pth')
     torch.save(dict(state_dict={}, meta=dict(cfg=cfg.pretty_text)), checkpoint)
+    saved = SavedRun.read(checkpoint)
     for name in ('nwucla', 'utdmhad-skeleton'):
-        found = config_for(SavedRun.read(checkpoint), None, dataset=name)
+        found = with_saved_backbone(config_for(saved, None, dataset=name), saved)
         assert (found.dataset_name, found.model.backbone.encoder.hidden_size) == (name, 8)
     with pytest.raises(ConfigError, match='of layout=kinect20, and .* has layout=ntu25'):
-        config_for(SavedRun.read(checkpoint), None, dataset='ntu60-xsub')
+        with_saved_backbone(config_for(saved, None, dataset='ntu60-xsub'), saved)
     with pytest.raises(ConfigError, match='for skeletons, .*, and the set jhmdb holds videos'):
-        config_for(SavedRun.read(checkpoint), None, dataset='jhmdb')
+        config_for(saved, None, dataset='jhmdb')
 
 
 def test_a_student_of_a_folder_that_is_gone_has_its_bodies(tmp_path):

@@ -19,7 +19,7 @@ from mmact_ssl.datasets.prepared_folder import (
     split_folder,
     write_groups,
 )
-from mmact_ssl.engine.launch import check_kind_of_data, read_config
+from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.registry import DATASETS
@@ -193,4 +193,4 @@ def test_a_config_for_the_other_kind_of_data_is_refused(tmp_path: Path, skeleton
         ),
     ):
         with pytest.raises(ConfigError, match=message):
-            check_kind_of_data(read_config(f'configs/{config}', None, str(data)))
+            read_config(f'configs/{config}', None, str(data))

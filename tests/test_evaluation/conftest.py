@@ -10,10 +10,11 @@ import pytest
 from mmengine.config import Config
 
 from mmact_ssl.evaluation.data import Split
-from mmact_ssl.evaluation.evaluate import evaluate
+from mmact_ssl.evaluation.evaluate import check_request, evaluate
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.protocols.base import Request, Task
+from mmact_ssl.evaluation.protocols.base import Encoder, Request, Task
 from mmact_ssl.evaluation.results import Result
+from mmact_ssl.evaluation.student import with_saved_backbone
 from mmact_ssl.saved_run import SavedRun
 
 
@@ -37,7 +38,8 @@ def make_task() -> Callable[..., Task]:
         ]
         labeled = np.arange(len(train.labels))
         features = dict(train=train, test=test)
-        return Task(Request(Config(), **request), *splits, labeled, list(classes), features)
+        encoder = Encoder(Config(), request.pop('checkpoint', None))
+        return Task(Request((encoder,), **request), *splits, labeled, list(classes), features)
 
     return make
 
@@ -49,8 +51,11 @@ def run() -> Callable[..., list[Result]]:
     def evaluate_request(
         cfg: Config, protocols: Sequence[str], checkpoint: Any = None, **options: Any
     ) -> list[Result]:
-        student = None if checkpoint is None else SavedRun.read(checkpoint)
-        options['joined'] = tuple(map(SavedRun.read, options.get('joined', ())))
-        return evaluate(Request(cfg, student, **{'cache_dir': None, **options}), protocols)
+        paths = () if checkpoint is None else (checkpoint, *options.pop('joined', ()))
+        students = map(SavedRun.read, paths)
+        encoders = tuple(Encoder(with_saved_backbone(cfg, s), s) for s in students)
+        request = Request(encoders or (Encoder(cfg),), **{'cache_dir': None, **options})
+        check_request(request, protocols)
+        return evaluate(request, protocols)
 
     return evaluate_request

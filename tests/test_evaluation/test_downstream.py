@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.apis.publish import card_of_checkpoint, make_card, write_model
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation import student
 from mmact_ssl.evaluation.downstream import (
     config_for,
     find_downstream,
@@ -19,6 +21,7 @@ from mmact_ssl.evaluation.downstream import (
     may_hold_out,
 )
 from mmact_ssl.evaluation.results import read_results
+from mmact_ssl.evaluation.student import with_saved_backbone
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.saved_run import SavedRun
@@ -54,10 +57,16 @@ def checkpoint(folder: Path, tmp_path: Path) -> str:
     return str(path)
 
 
+def of_checkpoint(path: str, data: Path, options: list[str] | None = None) -> Config:
+    """Downstream config of a checkpoint's network, with the network."""
+    saved = SavedRun.read(path)
+    return with_saved_backbone(config_for(saved, str(data), options), saved)
+
+
 def test_the_network_is_that_of_the_checkpoint(folder: Path, checkpoint: str):
     saved = SavedRun.read(checkpoint)
     assert (saved.backbone_name, saved.backbone['encoder']['hidden_size']) == ('gru-streams', 8)
-    cfg = config_for(SavedRun.read(checkpoint), str(folder), ['linear.folds=3'])
+    cfg = of_checkpoint(checkpoint, folder, ['linear.folds=3'])
     assert cfg.model.backbone.encoder.hidden_size == 8
     assert cfg.model.backbone.encoder.pool == 'mean_max', 'as the downstream config has it'
     assert (cfg.model.cls_head.num_classes, cfg.linear.folds) == (2, 3)
@@ -65,14 +74,14 @@ def test_the_network_is_that_of_the_checkpoint(folder: Path, checkpoint: str):
 
 
 def test_a_published_file_says_its_network(folder: Path, checkpoint: str, tmp_path: Path):
-    cfg = config_for(SavedRun.read(checkpoint), str(folder))
+    cfg = of_checkpoint(checkpoint, folder)
     published = find_downstream(SavedRun.read(checkpoint))
     assert published.model.backbone.to_dict() == cfg.model.backbone.to_dict()
     known = dict.fromkeys(('method', 'config', 'trained_on', 'licence', 'source_sha256'), 'a')
     card = make_card(cfg, name='small', precision='float32', **known)
     weights = torch.load(checkpoint)['state_dict']
     file = str(write_model(weights, tmp_path / 'small', card))
-    assert config_for(SavedRun.read(file), str(folder)).model.to_dict() == cfg.model.to_dict()
+    assert of_checkpoint(file, folder).model.to_dict() == cfg.model.to_dict()
 
 
 @pytest.fixture
@@ -111,9 +120,8 @@ def test_a_file_without_a_record_takes_the_config_of_its_data_set(unshifted: str
 
 
 def test_a_named_config_takes_the_network_too(unshifted: str):
-    named = load('downstream/tsm-lite0.py@jhmdb')
+    named = str(CONFIGS / 'downstream/tsm-lite0.py')
     assert card_of_checkpoint(SavedRun.read(unshifted), named).backbone['num_segments'] == 1
-    assert named.model.backbone.num_segments == 8
 
 
 def test_one_command_judges_a_checkpoint(folder, checkpoint, tmp_path, monkeypatch, capsys):
@@ -184,8 +192,14 @@ def test_a_checkpoint_is_read_once(is_named, folder, checkpoint, tmp_path, monke
     monkeypatch.setattr(torch, 'load', lambda file, **kw: read.append(file) or load(file, **kw))
     config = [str(CONFIGS / 'downstream/gru-streams.py')] if is_named else []
     data = ['--data', str(folder), '--cache-dir', str(tmp_path / 'cache')]
+    built: list[str] = []
+    build = student.build_without_memory
+    monkeypatch.setattr(
+        student, 'build_without_memory', lambda *args: built.append(args[1]) or build(*args)
+    )
     evaluate.main(['linear', *config, checkpoint, *data])
     assert read == [checkpoint]
+    assert built == ['model.backbone'], 'its network is another than that of the config'
 
 
 def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
@@ -196,12 +210,12 @@ def test_what_does_not_go_together(folder, checkpoint, tmp_path, capsys):
         writer.add('a', 0, np.ones((1, 9, 25, 3), np.float32))
         writer.finish({'all': ['a']})
     with pytest.raises(ConfigError, match='layout=kinect20, and .*ntu has layout=ntu25'):
-        config_for(SavedRun.read(checkpoint), str(tmp_path / 'ntu'))
+        of_checkpoint(checkpoint, tmp_path / 'ntu')
     with SkeletonWriter(tmp_path / 'flat', 'flat', 'kinect20', ['one'], 1, 2) as writer:
         writer.add('a', 0, np.ones((1, 9, 20, 2), np.float32))
         writer.finish({'all': ['a']})
     with pytest.raises(ConfigError, match='in_channels=3, and .*flat has in_channels=2'):
-        config_for(SavedRun.read(checkpoint), str(tmp_path / 'flat'))
+        of_checkpoint(checkpoint, tmp_path / 'flat')
     videos = tmp_path / 'videos'
     videos.mkdir()
     (videos / 'train.txt').write_text('a.mp4 0\n')

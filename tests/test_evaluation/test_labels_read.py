@@ -15,7 +15,7 @@ from mmact_ssl.evaluation.labels_read import (
     check_training_list,
     note_labels,
 )
-from mmact_ssl.evaluation.protocols.base import Request
+from mmact_ssl.evaluation.protocols.base import Encoder, Request
 from mmact_ssl.saved_run import LabelsRead, SavedRun
 from tools import publish_model
 
@@ -49,12 +49,13 @@ def test_a_fine_tuned_network_knows_its_labels(
     for checkpoint, seed, joined, told in (
         (tuned[0.5], 4, (), r'--label-fraction 0\.5 --seed 3, or'),
         (tuned[1.0], 3, (), '--label-fraction 1, or'),
-        (student_checkpoint, 3, (SavedRun.read(tuned[1.0]),), '--label-fraction 1, or'),
+        (student_checkpoint, 3, (tuned[1.0],), '--label-fraction 1, or'),
     ):
-        options = dict(label_fraction=0.5, seed=seed, joined=joined)
+        students = map(SavedRun.read, (checkpoint, *joined))
+        encoders = tuple(Encoder(linear_config, student) for student in students)
         with pytest.raises(ConfigError, match=f'labels of made that are not drawn here.*{told}'):
             # As tools/evaluate.py does for all seeds before the first one.
-            check_request(Request(linear_config, SavedRun.read(checkpoint), **options), ['knn'])
+            check_request(Request(encoders, label_fraction=0.5, seed=seed), ['knn'])
     # Draws no labels.
     assert run(linear_config, ['retrieval'], tuned[0.5], seed=4)
 

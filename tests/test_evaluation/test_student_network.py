@@ -123,13 +123,30 @@ def test_a_file_without_a_record_is_accepted(text):
     assert with_saved_backbone(cfg, SavedRun('a.pth', dict(meta=dict(cfg=text)))) is cfg
 
 
-def test_nothing_that_is_not_on_the_list_is_built(said):
+def test_nothing_that_is_not_on_the_list_is_built():
     cfg = load(SHIFT)
     forged = load(SHIFT)
     forged.model.backbone.norm_cfg = dict(type='os.system', command='true')
-    assert with_saved_backbone(cfg, record(forged)) is cfg
-    assert len(said) == 1 and "'os.system', refused" in said[0]
-    assert 'the network of ' in said[0]
+    with pytest.raises(ConfigError, match=r"'os\.system', refused.* in the training 'norm_cfg' is"):
+        with_saved_backbone(cfg, record(forged))
+
+
+def test_a_class_of_ones_own_has_the_arguments_of_the_training(said):
+    own = load('downstream/r3d18-small.py@jhmdb')
+    own.model.backbone.type = 'mmact_ssl.OwnNetwork'
+    trained = copy.deepcopy(own)
+    # Where weights start from and what is trained may differ.
+    own.model.backbone.update(pretrained='start.pth', frozen_stages=1)
+    assert with_saved_backbone(own, record(trained)) is own
+    trained.model.backbone.update(type='OwnNetwork', temporal_strides=(1, 1, 1, 1), width='a\x1b')
+    with pytest.raises(ConfigError) as error:
+        with_saved_backbone(own, record(trained))
+    message = str(error.value)
+    assert "'OwnNetwork', refused: not on the list" in message
+    assert "'temporal_strides' is (1, 1, 1, 1), not " in message
+    assert "'width' is 'a\\x1b', not None" in message
+    assert 'depth' not in message and 'frozen' not in message and 'pretrained' not in message
+    assert not said
 
 
 def test_a_network_larger_than_its_file_is_refused(monkeypatch):
@@ -170,8 +187,9 @@ def test_weights_that_fit_two_networks_are_those_of_the_recorded_one(
     trained = copy.deepcopy(linear_config)
     trained.model.backbone.temporal_strides = (1, 1, 1, 1)
     torch.save({**content, 'meta': dict(cfg=trained.pretty_text)}, student_checkpoint)
-    built = build_recognizer(linear_config, 0, SavedRun.read(student_checkpoint))
-    wanted = build_recognizer(trained, 0, SavedRun.read(student_checkpoint))
+    saved = SavedRun.read(student_checkpoint)
+    built = build_recognizer(with_saved_backbone(linear_config, saved), 0, saved)
+    wanted = build_recognizer(trained, 0, saved)
     clip = torch.randn(1, 3, 8, 16, 16)
     for network in (built, wanted):
         network.eval()
@@ -184,4 +202,5 @@ def test_weights_that_fit_two_networks_are_those_of_the_recorded_one(
 def test_every_published_model_loads_in_its_downstream_config(file: Path):
     card = read_card(file)
     cfg = load(f'downstream/{card.backbone_name}.py@{card.config.rpartition("_")[2]}')
-    build_recognizer(cfg, 0, SavedRun.read(file))
+    saved = SavedRun.read(file)
+    build_recognizer(with_saved_backbone(cfg, saved), 0, saved)

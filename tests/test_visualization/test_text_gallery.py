@@ -14,7 +14,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.evaluate import evaluate
-from mmact_ssl.evaluation.protocols.base import Request
+from mmact_ssl.evaluation.protocols.base import Encoder, Request
 from mmact_ssl.prompts.frames import draw_skeletons
 from mmact_ssl.prompts.sentence_file import hash_sentences
 from mmact_ssl.saved_run import SavedRun
@@ -94,7 +94,7 @@ def test_it_shows_the_hits_that_the_protocol_counts(skeleton_config, parts, tmp_
     skeleton_config.merge_from_dict(
         {'text_retrieval.texts': parts['texts'], 'text_retrieval.topk': (3,)}
     )
-    request = Request(skeleton_config, parts['student'], cache_dir=None)
+    request = Request((Encoder(skeleton_config, parts['student']),), cache_dir=None)
     (result,) = evaluate(request, ['text-retrieval'])
     assert 0 < found < 1
     assert result.metrics['recall@3'] == pytest.approx(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from mmengine.config import Config
@@ -12,8 +12,20 @@ from torch import nn
 
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.features import Features, extract_features
-from mmact_ssl.evaluation.student import build_recognizer, with_saved_backbone
+from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.saved_run import SavedRun
+
+
+class Encoder(NamedTuple):
+    """An encoder to evaluate.
+
+    Attributes:
+        cfg: Downstream config with the student's network, see :func:`with_saved_backbone`.
+        student: Weights of the network; None for the config's own encoder.
+    """
+
+    cfg: Config
+    student: SavedRun | None = None
 
 
 @dataclass(frozen=True)
@@ -21,9 +33,7 @@ class Request:
     """One encoder to evaluate, and the names of its results.
 
     Attributes:
-        cfg: Downstream config.
-        checkpoint: The student; None for the config's own encoder.
-        joined: Other students of the same network, whose frozen features are concatenated.
+        encoders: The encoder; others, whose frozen features are concatenated to its own.
         seed: Seed of initialization, labeled part and order; for joint training on a part of the
             labels, the seed of its draw.
         label_fraction: Fraction of the training labels; for joint training its own fraction.
@@ -34,9 +44,7 @@ class Request:
         label_lists: Folder for lists of the drawn samples if ``label_fraction`` is below 1.
     """
 
-    cfg: Config
-    checkpoint: SavedRun | None = None
-    joined: tuple[SavedRun, ...] = ()
+    encoders: tuple[Encoder, ...]
     seed: int = 0
     label_fraction: float = 1.0
     method: str = 'Random init'
@@ -50,9 +58,19 @@ class Request:
     label_lists: str | None = None
 
     @property
+    def cfg(self) -> Config:
+        """Downstream config of the first encoder."""
+        return self.encoders[0].cfg
+
+    @property
+    def checkpoint(self) -> SavedRun | None:
+        """The first student; None for the config's own encoder."""
+        return self.encoders[0].student
+
+    @property
     def students(self) -> tuple[SavedRun, ...]:
         """All students; none for the config's own encoder."""
-        return () if self.checkpoint is None else (self.checkpoint, *self.joined)
+        return tuple(encoder.student for encoder in self.encoders if encoder.student is not None)
 
 
 @dataclass
@@ -71,7 +89,6 @@ class Task:
     labeled: np.ndarray
     classes: list[str]
     extracted: dict[str, Features] = field(default_factory=dict)
-    _configs: dict[str, Config] = field(default_factory=dict, repr=False)
 
     @property
     def num_classes(self) -> int:
@@ -96,13 +113,10 @@ class Task:
     def _features(self, split: str) -> Features:
         if not self.extracted:
             request = self.request
-            for student in request.students or (None,):
+            for cfg, student in request.encoders:
+                recognizer = build_recognizer(cfg, request.seed, student, request.prefix)
                 extracted = extract_features(
-                    self.config(student),
-                    self.build_recognizer(student),
-                    self.splits,
-                    request.device,
-                    request.cache_dir,
+                    cfg, recognizer, self.splits, request.device, request.cache_dir
                 )
                 for name, features in extracted.items():
                     before = self.extracted.get(name)
@@ -114,20 +128,10 @@ class Task:
         """The student, for protocols that need one."""
         return cast(SavedRun, self.request.checkpoint)
 
-    def config(self, student: SavedRun | None = None) -> Config:
-        """Downstream config with the backbone of a student, by default the request's."""
-        request, student = self.request, student or self.request.checkpoint
-        if student is None:
-            return request.cfg
-        if student.path not in self._configs:
-            cfg = with_saved_backbone(request.cfg, student, request.prefix)
-            self._configs[student.path] = cfg
-        return self._configs[student.path]
-
-    def build_recognizer(self, student: SavedRun | None = None) -> nn.Module:
+    def build_recognizer(self) -> nn.Module:
         """Build a new recognizer, so that protocols do not share trained weights."""
-        request, student = self.request, student or self.request.checkpoint
-        return build_recognizer(self.config(student), request.seed, student, request.prefix)
+        request = self.request
+        return build_recognizer(request.cfg, request.seed, request.checkpoint, request.prefix)
 
 
 @dataclass

@@ -32,7 +32,7 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
     request, count = task.request, len(task.labeled)
     ann_file = Path(request.work_dir) / LABELED_SAMPLES
     write_atomically(ann_file, ''.join(task.train.lines(task.labeled)))
-    cfg = copy.deepcopy(task.config())
+    cfg = copy.deepcopy(request.cfg)
     note_labels(cfg, request.label_fraction, request.seed, task.train.names)
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)

@@ -299,10 +299,10 @@ from mmengine.config import Config
 import mmact_ssl
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.evaluation.evaluate import evaluate
-from mmact_ssl.evaluation.protocols.base import Request
+from mmact_ssl.evaluation.protocols.base import Encoder, Request
 config = Config.fromfile(sys.argv[1])
 config.merge_from_dict({'zeroshot.texts': sys.argv[3]})
-request = Request(config, SavedRun.read(sys.argv[2]), cache_dir=None)
+request = Request((Encoder(config, SavedRun.read(sys.argv[2])),), cache_dir=None)
 print([result.protocol for result in evaluate(request, ['zeroshot', 'knn'])])
 """
 

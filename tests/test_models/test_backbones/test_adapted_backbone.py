@@ -10,11 +10,11 @@ import torch
 from mmengine.config import Config
 
 import mmact_ssl  # noqa: F401  the fixes
+from mmact_ssl.apis.pth_export import export_backbone
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.registry import MODELS
 from mmact_ssl.saved_run import SavedRun
 from tests.shipped import load
-from tools.publish_model import export_backbone
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
 TASKS = ('appearance', 'motion', 'parsing')

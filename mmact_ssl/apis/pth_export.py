@@ -1,0 +1,59 @@
+"""Export of a backbone as a .pth file, which stock mmaction2 loads without this package."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from mmact_ssl import __version__
+from mmact_ssl.apis.publish import backbone_weights
+from mmact_ssl.checkpoint_file import CHECKPOINT
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.protocols.joint import classifier_state
+from mmact_ssl.saved_run import LABELS_KEY, SavedRun
+
+
+def export_backbone(
+    saved: SavedRun,
+    output: Path,
+    strip_prefix: bool = False,
+    classifier: bool = False,
+    adapters: Sequence[str] = (),
+) -> Path:
+    """Write ``<output>-<8 digits of sha256>.pth``, and return its path.
+
+    The same weights and config give the same bytes.
+
+    Args:
+        saved, strip_prefix, adapters: As in :func:`backbone_weights`.
+        output: Path, with or without ``.pth``.
+        classifier: Include the classifier of joint training.
+    """
+    if strip_prefix and classifier:
+        raise ConfigError('--strip-prefix makes a file for a backbone alone: drop --classifier')
+    backbone, trained = backbone_weights(saved, strip_prefix, adapters), saved.meta
+    if classifier:
+        state = classifier_state(saved)
+        backbone.update({f'cls_head.{key}': value.clone() for key, value in state.items()})
+    config_text = str(trained.get('cfg', ''))
+    meta = {
+        'mmact_ssl_version': __version__,
+        'config_hash': hashlib.sha256(config_text.encode()).hexdigest(),
+        'epoch': trained.get('epoch'),
+        'iter': trained.get('iter'),
+    }
+    if read := saved.labels_read:
+        meta[LABELS_KEY] = asdict(read)
+    buffer = io.BytesIO()
+    torch.save({'meta': meta, 'state_dict': backbone}, buffer)
+    content = buffer.getvalue()
+    digest = hashlib.sha256(content).hexdigest()
+    path = output.with_name(f'{output.name.removesuffix(CHECKPOINT)}-{digest[:8]}{CHECKPOINT}')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
