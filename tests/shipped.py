@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
@@ -17,6 +18,7 @@ import torch
 from mmengine.config import Config, DictAction
 
 from mmact_ssl.engine.launch import read_config
+from mmact_ssl.errors import KindError
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import MODELS
 
@@ -52,7 +54,7 @@ DOWNSTREAM = [*VIDEOS, *SKELETONS]
 
 @cache
 def own_folder() -> str:
-    """A prepared folder for configs without a data set: of skeletons, whose lists do for videos."""
+    """A prepared folder of skeletons for configs without a data set."""
     folder = Path(tempfile.mkdtemp()) / 'own'
     with SkeletonWriter(folder, 'own', 'kinect20', ['one', 'two'], 1) as writer:
         for number in range(4):
@@ -62,10 +64,25 @@ def own_folder() -> str:
 
 
 @cache
+def own_folder_of_videos() -> str:
+    """The same lists without skeletons."""
+    folder = Path(tempfile.mkdtemp()) / 'own'
+    folder.mkdir()
+    for path in Path(own_folder()).glob('*.txt'):
+        shutil.copy(path, folder)
+    return str(folder)
+
+
+@cache
 def parsed(name: str) -> Config:
     path, _, dataset = name.partition('@')
-    data = None if dataset or names_a_set(name) else own_folder()
-    return read_config(str(CONFIGS / path), data=data, dataset=dataset or None)
+    read = partial(read_config, str(CONFIGS / path), dataset=dataset or None)
+    if dataset or names_a_set(name):
+        return read()
+    try:
+        return read(data=own_folder())
+    except KindError:
+        return read(data=own_folder_of_videos())
 
 
 def names_a_set(name: str) -> bool:
