@@ -43,8 +43,9 @@ def values_of(part: Any, path: str = '') -> Iterator[tuple[str, Any]]:
 
 def origins(cfg: Config, data: str | None, dataset: str | None) -> dict[str, str]:
     """The file that set each value: the earliest from which on all files agree in it."""
+    from mmengine.config import Config
+
     from mmact_ssl.datasets.prepared_folder import telling_data
-    from mmact_ssl.engine.launch import read_config
 
     sources: dict[str, str] = {}
     final = dict(values_of(cfg.to_dict()))
@@ -55,7 +56,7 @@ def origins(cfg: Config, data: str | None, dataset: str | None) -> dict[str, str
     settled: set[str] = set()
     with telling_data(data, dataset):
         for file in reversed(files):
-            own = dict(values_of(read_config(file).to_dict()))
+            own = dict(values_of(Config.fromfile(file).to_dict()))
             settled |= {key for key in own.keys() - settled if own[key] != final.get(key)}
             keys = own.keys() & final.keys() - settled
             sources.update(dict.fromkeys(keys, os.path.relpath(file)))
