@@ -126,9 +126,9 @@ $(DEMO_DATA)/.prepared: | $(INSTALLED)
 	$(BIN)/python tools/prepare_data.py demo --out $(DEMO_DATA)
 	@touch $@
 
-# The config trains on poses of every second frame; the teacher's layers gain by two threads.
+# Poses between these frames are interpolated; the teacher's layers gain by two threads.
 $(DEMO_DATA)/.targets: $(DEMO_DATA)/.prepared
-	OMP_NUM_THREADS=2 $(BIN)/python tools/extract_targets.py $(DEMO_TEACHER) --data $(DEMO_DATA) --every 2
+	OMP_NUM_THREADS=2 $(BIN)/python tools/extract_targets.py $(DEMO_TEACHER) --data $(DEMO_DATA) --every 4
 	@touch $@
 
 $(DEMO_WORK)/.trained: $(DEMO_DATA)/.targets
