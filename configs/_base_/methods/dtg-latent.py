@@ -1,6 +1,6 @@
-# DTG-Net on the student from ImageNet (dtg-tsm.py) and latent prediction, together: a third view has
-# the frames of the first, of which the student sees 40 % of the patches. It cannot leave patches out
-# and reads zeros there.
+# DTG-Net on the student from ImageNet (dtg-tsm.py) and latent prediction (latent.py), together. A
+# third view has the frames of the first, of which the student sees 40 % of the patches; it cannot
+# leave patches out and reads zeros there.
 _base_ = 'dtg-tsm.py'
 
 model = dict(

@@ -1,5 +1,5 @@
-# MS2L's contrast between two augmented views (ms2l-twoview.py has its step) on the small transformer
-# over joints.
+# MS2L's contrast between two augmented views (ms2l-twoview.py has its step) on the small
+# transformer over joints.
 _base_ = 'ms2l-twoview.py'
 
 model = dict(
