@@ -20,13 +20,13 @@ def hide_masked(view: Tensor, mask: Tensor) -> Tensor:
     Raises:
         ConfigError: A size of the mask does not divide that of the view.
     """
-    for axis in range(1, mask.ndim):
-        size, places = view.shape[axis], mask.shape[axis]
-        if size % places:
-            raise ConfigError(
-                f'a mask of {tuple(mask.shape[1:])} places does not divide a view of '
-                f'{tuple(view.shape[1:])}: correct the patch or segment of its transform'
-            )
+    sizes = [*zip(view.shape, mask.shape)]
+    if any(size % places for size, places in sizes):
+        raise ConfigError(
+            f'a mask of {tuple(mask.shape[1:])} places does not divide a view of '
+            f'{tuple(view.shape[1:])}: correct the patch or segment of its transform'
+        )
+    for axis, (size, places) in enumerate(sizes):
         if places > 1:
             mask = mask.repeat_interleave(size // places, axis)
     return view.masked_fill(mask, 0)

@@ -58,7 +58,7 @@ class SkeletonTransformer(BaseModule):
         self.time_codes = nn.Parameter(torch.zeros(num_frames // segment, 1, embed_dims))
         for codes in (self.joint_codes, self.time_codes):
             nn.init.trunc_normal_(codes, std=0.02)
-        rates = torch.linspace(0, drop_path_rate, depth).tolist()
+        rates = [drop_path_rate * block / max(depth - 1, 1) for block in range(depth)]
         self.blocks = ModuleList(
             Block(embed_dims, num_heads, drop_path_rate=rate) for rate in rates
         )

@@ -99,7 +99,8 @@ class MaskedMotionHead(PretextHead):
         steps = cast(PatchLoss, self.loss_module).restore(prediction, places)[..., 0]
         steps = steps.unflatten(4, (self.segment, -1))
         real = self._split(clip)  # (B, M, S, V, segment, C)
-        moved = real[..., :1, :] + steps.cumsum(4) - steps
+        before = torch.cat([torch.zeros_like(steps[..., :1, :]), steps[..., :-1, :]], dim=4)
+        moved = real[..., :1, :] + before.cumsum(4)
         drawn = real.where(~mask[..., None], moved)
         return dict(**terms, coordinates=drawn.transpose(3, 4).flatten(2, 3))
 
