@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from mmaction.models.backbones.vit_mae import Block
 from mmengine.model import BaseModule, ModuleList
@@ -48,9 +46,9 @@ class SkeletonTransformer(BaseModule):
         depth: int = 8,
         num_heads: int = 8,
         drop_path_rate: float = 0.0,
-        init_cfg: Any = (dict(type='Xavier', layer='Linear', distribution='uniform'),),
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg if init_cfg is None else [dict(part) for part in init_cfg])
+        super().__init__(init_cfg or dict(type='Xavier', layer='Linear', distribution='uniform'))
         self.shape = (find_layout(layout).num_joints, in_channels)
         self.segment = segment
         self.embed = nn.Linear(segment * in_channels, embed_dims)
