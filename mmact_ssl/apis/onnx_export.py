@@ -64,8 +64,9 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
 
     The graph takes a normalized batch ``(B, num_clips, 3, T, H, W)``, for 2D networks frames
     ``(B, T, 3, H, W)``, or skeletons ``(B, num_clips, M, T, V, C)``; B, num_clips and T are free,
-    but T is that of a backbone with ``num_frames``. It detects the padding of skeletons, see :func:`valid_frames`. The file's metadata contains the
-    card and, for skeletons, names and parents of the joints.
+    but T is that of a backbone with ``num_frames``. It detects the padding of skeletons, see
+    :func:`valid_frames`. The file's metadata contains the card and, for skeletons, names and
+    parents of the joints.
 
     Args:
         model: Loaded by :func:`mmact_ssl.apis.load_model` from a ``.safetensors`` file.
