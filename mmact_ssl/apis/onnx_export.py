@@ -124,14 +124,14 @@ def example_inputs(model: PretrainedModel) -> Iterator[np.ndarray]:
             yield inputs
         return
     frames = card.clip.get('clip_len', 1)
-    if getattr(model.backbone, 'num_frames', None):
-        sizes = tuple((batch, clips, 1.0) for batch, clips, _ in sizes)
+    is_fixed = bool(getattr(model.backbone, 'num_frames', None))
     side = find_value(card.pipeline, 'crop_size')
     if side is None:
         raise ConfigError(f'{card.name} cannot be an ONNX file: its pipeline crops no fixed size')
     size = tuple(side) if isinstance(side, (tuple, list)) else (side, side)
     for batch, clips, scale in sizes:
-        shape = (batch, clips, 3, max(int(frames * scale), 1), *size[::-1])
+        length = frames if is_fixed else max(int(frames * scale), 1)
+        shape = (batch, clips, 3, length, *size[::-1])
         if card.preprocessor.get('format_shape') == 'NCHW':
             segments = shift_length(model.backbone)
             shape = (batch, segments * max(int(2 * scale), 1), 3, *size[::-1])

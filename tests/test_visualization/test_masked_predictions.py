@@ -1,4 +1,4 @@
-"""Pictures of masked frames and skeletons: what the student sees, what it predicts, what is real."""
+"""Pictures of masked frames and skeletons: what the student sees and predicts, and real ones."""
 
 from __future__ import annotations
 
