@@ -14,9 +14,11 @@ from collections.abc import Mapping
 ALLOWED_TYPES: Mapping[str, set[str]] = {
     'backbone': {
         'mmact_ssl.AdaptedBackbone',
+        'mmact_ssl.MaskedVisionTransformer',
         'mmact_ssl.SkeletonGRU',
         'mmact_ssl.SkeletonGraphNetwork',
         'mmact_ssl.SkeletonStreams',
+        'mmact_ssl.SkeletonTransformer',
         'mmact_ssl.TemporalShiftNetwork',
         'mmaction.AAGCN',
         'mmaction.C2D',

@@ -1,4 +1,4 @@
-"""The five methods, each as a shipped config cut down to seconds, and the data that they read."""
+"""The five methods, and mixes with later ones, each as a shipped config cut down to seconds."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ SAMPLES = 7  # an odd number: the last batch is smaller
 FRAMES, SIZE = 20, 32
 VIDEO = ['model.backbone.base_channels=4']
 HEAD = 'hidden_dim=16'
+TRANSFORMER = [
+    *('model.backbone.embed_dims=16', 'model.backbone.depth=1', 'model.backbone.num_heads=2'),
+]
 # Method -> config and its options. Together they have an adversary, momentum copies and queues,
 # schedules by step and by epoch, clipping, gradients that accumulate over the ends of epochs, an
 # average of the weights, and one worker that lives on.
@@ -79,6 +82,28 @@ METHODS: dict[str, tuple[str, list[str]]] = {
             'model.heads.prompts.prompt_channels=16',
             'default_hooks.ema.type=EMAHook',
             'default_hooks.ema.momentum=0.1',
+        ],
+    ),
+    'ms2l-masked': (
+        'configs/ms2l-masked_stt_nwucla.py',
+        [
+            *TRANSFORMER,
+            'model.heads.contrast.in_channels=16',
+            'model.heads.contrast.hidden_dim=16',
+            'model.heads.contrast.embedding_dim=8',
+            'model.heads.motion.in_channels=16',
+            'model.heads.motion.hidden_dim=16',
+        ],
+    ),
+    'latent': (
+        'configs/latent_stt_nwucla.py',
+        [
+            *TRANSFORMER,
+            'model.heads.latent.in_channels=16',
+            'model.heads.latent.hidden_dim=16',
+            'param_scheduler.0.end=2',
+            'param_scheduler.1.begin=2',
+            'param_scheduler.1.end=20',
         ],
     ),
 }

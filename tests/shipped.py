@@ -42,7 +42,7 @@ TOP_LEVEL = sorted(
 )
 # Every network on one set, and one of each kind on all.
 VIDEOS = sorted(
-    {f'downstream/{path.name}@jhmdb' for path in CONFIGS.glob('downstream/[rt]*.py')}
+    {f'downstream/{path.name}@jhmdb' for path in CONFIGS.glob('downstream/[rtv]*.py')}
     | {f'downstream/{name}.py@{one}' for one in VIDEO_SETS for name in ('r3d18', 'r3d18-small')}
 )
 SKELETONS = sorted(

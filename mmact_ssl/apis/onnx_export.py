@@ -63,9 +63,10 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
     """Write a model as ``<name>-<8 digits of sha256>.onnx``, and compare it with torch.
 
     The graph takes a normalized batch ``(B, num_clips, 3, T, H, W)``, for 2D networks frames
-    ``(B, T, 3, H, W)``, or skeletons ``(B, num_clips, M, T, V, C)``; B, num_clips and T are free.
-    It detects the padding of skeletons, see :func:`valid_frames`. The file's metadata contains the
-    card and, for skeletons, names and parents of the joints.
+    ``(B, T, 3, H, W)``, or skeletons ``(B, num_clips, M, T, V, C)``; B, num_clips and T are free,
+    but T is that of a backbone with ``num_frames``. It detects the padding of skeletons, see
+    :func:`valid_frames`. The file's metadata contains the card and, for skeletons, names and
+    parents of the joints.
 
     Args:
         model: Loaded by :func:`mmact_ssl.apis.load_model` from a ``.safetensors`` file.
@@ -123,12 +124,14 @@ def example_inputs(model: PretrainedModel) -> Iterator[np.ndarray]:
             yield inputs
         return
     frames = card.clip.get('clip_len', 1)
+    is_fixed = bool(getattr(model.backbone, 'num_frames', None))
     side = find_value(card.pipeline, 'crop_size')
     if side is None:
         raise ConfigError(f'{card.name} cannot be an ONNX file: its pipeline crops no fixed size')
     size = tuple(side) if isinstance(side, (tuple, list)) else (side, side)
     for batch, clips, scale in sizes:
-        shape = (batch, clips, 3, max(int(frames * scale), 1), *size[::-1])
+        length = frames if is_fixed else max(int(frames * scale), 1)
+        shape = (batch, clips, 3, length, *size[::-1])
         if card.preprocessor.get('format_shape') == 'NCHW':
             segments = shift_length(model.backbone)
             shape = (batch, segments * max(int(2 * scale), 1), 3, *size[::-1])
@@ -139,6 +142,8 @@ def _trace(graph: FeatureGraph, inputs: Tensor, name: str) -> bytes:
     """Trace the graph with torch's exporter, and return the content of its file."""
     # T is axis 3 of clips and skeletons, axis 1 of frames.
     axes = {0: 'batch', 1: 'frames'} if inputs.ndim == 5 else {0: 'batch', 1: 'clips', 3: 'frames'}
+    if getattr(graph.backbone, 'num_frames', None):
+        del axes[3]
     options: dict[str, Any] = dict(opset_version=OPSET)
     if 'dynamo' in inspect.signature(torch.onnx.export).parameters:  # from torch 2.5 on
         # The newer exporter cannot write a GRU for any number of frames.

@@ -20,9 +20,10 @@ def features_of_another_clip(
     the clip after that, so that a feature matches neither a target nor another view's feature. In a
     batch that is too small, a view keeps its own features.
 
-    Targets and features of a momentum encoder do not move. The mask of a view moves only if the
-    head reads nothing but features of this view, since it then marks their padding. All of this is
-    our choice.
+    Targets and features of a momentum encoder do not move. ``targets.<view>.valid`` moves only if
+    the head reads nothing but features of this view, since it then marks their padding.
+    ``targets.<view>.mask`` always moves, since it marks what the student saw. All of this is our
+    choice.
 
     Args:
         sources: Argument -> name of the input, as in ``head.inputs``.
@@ -33,10 +34,11 @@ def features_of_another_clip(
     shifts: dict[str, int] = {}
     for further, view in enumerate(dict.fromkeys(source.split('.')[0] for source in of_student)):
         moved = {source for source in of_student if source.split('.')[0] == view}
-        mask = f'targets.{view}.valid'
-        others = {*sources.values()} - {mask}
+        mask, valid = f'targets.{view}.mask', f'targets.{view}.valid'
+        others = {*sources.values()} - {mask, valid}
+        moved.add(mask)
         if not any(source == view or source.startswith(f'targets.{view}.') for source in others):
-            moved.add(mask)
+            moved.add(valid)
         shifts |= dict.fromkeys(moved, further)
     return {
         argument: value.roll(-(len(value) // 2 + shifts[source]), 0)

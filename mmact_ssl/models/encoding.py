@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.masks import hide_masked
 from mmact_ssl.saved_run import find_value
 
 
@@ -50,9 +51,16 @@ def check_sampling(num_segments: int, part: Any, where: str) -> None:
 
 
 def encode_view(
-    backbone: nn.Module, view: Tensor, valid: Tensor | None, frame_wise: bool
+    backbone: nn.Module,
+    view: Tensor,
+    valid: Tensor | None,
+    frame_wise: bool,
+    mask: Tensor | None = None,
 ) -> list[Tensor]:
-    """Compute the maps of a backbone, in its order; a backbone with ``reads_valid`` gets ``valid``.
+    """Compute the maps of a backbone, in its order.
+
+    A backbone with ``reads_valid`` gets ``valid``, and one with ``reads_mask`` gets ``mask``: it
+    leaves the masked places out. Any other reads zeros there.
 
     Args:
         view: ``(B, C, T, H, W)`` gives a map ``(B, C', T', H', W')``; ``(B, M, T, V, C)`` gives
@@ -61,12 +69,20 @@ def encode_view(
         frame_wise: The backbone is a 2D network, which reads frames ``(N, C, H, W)``. Padded frames
             are replaced by the mean of the clip's valid ones, so that a mean over all frames is the
             mean over the valid frames.
+        mask: True for masked places, ``(B, 1, T', H', W')`` or ``(B, M, S, V, 1)``; None: none.
 
     Raises:
         ConfigError: A view has another number of frames than a student that shifts channels.
     """
+    marks: dict[str, Tensor | None] = {}
     if getattr(backbone, 'reads_valid', False):
-        features = backbone(view, valid)
+        marks['valid'] = valid
+    if mask is not None and getattr(backbone, 'reads_mask', False):
+        marks['mask'] = mask
+    elif mask is not None:
+        view = hide_masked(view, mask)
+    if marks:
+        features = backbone(view, **marks)
     elif frame_wise:
         num_segments = shift_length(backbone)
         if num_segments > 1 and view.shape[2] != num_segments:

@@ -44,7 +44,7 @@ class MultiTaskPretrainer(BaseModel):
         backbone: The student, the only part that downstream tasks use.
         heads: Task -> pretext head; ``None`` switches a task off.
         data_preprocessor: Preprocessor with the names of the views and targets of the pipeline.
-        encode: Views that the student encodes.
+        encode: Views that the student encodes, each without what ``targets.<view>.mask`` hides.
         encode_together: Encode views of equal shape as one batch. Faster, but batch normalization
             then mixes their statistics.
         statistics_views: Encoded views whose batch statistics update the running statistics. Other
@@ -62,8 +62,8 @@ class MultiTaskPretrainer(BaseModel):
         teachers: Target -> ``dict(teacher=..., views=...)``: frozen networks that make
             ``targets.<view>.<target>`` online.
         momentum_encoder: ``dict(views=..., momentum=0.999)``: a :class:`MomentumCopy` of backbone
-            and adapters also encodes these views; :class:`MomentumCopyHook` updates it. With
-            ``dtype='bfloat16'`` it runs under autocast; its features are converted to float32.
+            and adapters also encodes these views, unmasked; :class:`MomentumCopyHook` updates it.
+            With ``dtype='bfloat16'`` it runs under autocast; its features are float32.
         channels_last: Store weights and maps of convolutions with channels last: faster on most
             GPUs in mixed precision. On a CPU batch normalization then rounds more
             (docs/research/benchmarks.md).
@@ -190,16 +190,15 @@ class MultiTaskPretrainer(BaseModel):
         groups: dict[Any, list[str]] = OrderedDict()
         for view in self.encode_names:
             updates = self.statistics_views is None or view in self.statistics_views
-            group = inputs[view].shape if self.encode_together else view
+            shapes = inputs[view].shape, _join(targets, 'mask', view) is None
+            group = shapes if self.encode_together else view
             groups.setdefault((group, updates), []).append(view)
         maps: dict[str, list[Tensor]] = {}
         for (_, updates), views in groups.items():
-            masks = [mask for view in views if (mask := _valid(targets, view)) is not None]
             batch = torch.cat([inputs[view] for view in views]) if views[1:] else inputs[views[0]]
+            valid, mask = (_join(targets, name, *views) for name in ('valid', 'mask'))
             with nullcontext() if updates else frozen_statistics(self.backbone):
-                joint = encode_view(
-                    self.backbone, batch, torch.cat(masks) if masks else None, self.frame_wise
-                )
+                joint = encode_view(self.backbone, batch, valid, self.frame_wise, mask)
             # `chunk` makes a separate node of the graph for the adapters of an earlier map: the
             # gradient there comes from the tasks only, not from later maps.
             by_view = zip(*(level.chunk(len(views)) for level in joint))
@@ -246,7 +245,7 @@ class MultiTaskPretrainer(BaseModel):
         for view, by_name in targets.items():
             available.update({f'targets.{view}.{name}': value for name, value in by_name.items()})
         for view, maps in self.encode(inputs, targets).items():
-            features = self.features(maps, _valid(targets, view), self.adapters)
+            features = self.features(maps, _join(targets, 'valid', view), self.adapters)
             available.update({f'{view}.{name}': value for name, value in features.items()})
         used = {name for head in self.tasks.values() for name in head.inputs.values()}
         for name, views in self.teacher_views.items():
@@ -257,7 +256,7 @@ class MultiTaskPretrainer(BaseModel):
                     available[f'targets.{view}.{name}'] = target
         for view in self.momentum_views:
             if any(name.startswith(f'{view}.momentum_') for name in used):
-                features = self._momentum_features(inputs[view], _valid(targets, view))
+                features = self._momentum_features(inputs[view], _join(targets, 'valid', view))
                 available.update({f'{view}.momentum_{name}': v for name, v in features.items()})
         return available
 
@@ -395,6 +394,7 @@ class MultiTaskPretrainer(BaseModel):
         return losses['loss'], OrderedDict(losses)
 
 
-def _valid(targets: Targets, view: str) -> Tensor | None:
-    """Mask of a view's frames (and persons), False for padding; None: no padding."""
-    return targets.get(view, {}).get('valid')
+def _join(targets: Targets, name: str, *views: str) -> Tensor | None:
+    """Join a target of some views, such as ``valid`` or ``mask``, to one batch; None: none."""
+    found = [targets[view][name] for view in views if name in targets.get(view, {})]
+    return torch.cat(found) if found else None

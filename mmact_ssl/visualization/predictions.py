@@ -17,14 +17,24 @@ from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.dependence import features_of_another_clip
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
+from mmact_ssl.models.heads.masked_motion import MaskedMotionHead
+from mmact_ssl.models.heads.masked_pixels import MaskedPixelHead
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
+from mmact_ssl.models.masks import hide_masked
 from mmact_ssl.models.networks.video_gan import resize_frames
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.saved_run import find_value
 
-from .clips import draw_generated_frames, draw_overview, draw_part_maps, draw_predicted_poses
+from .clips import (
+    draw_generated_frames,
+    draw_overview,
+    draw_part_maps,
+    draw_predicted_poses,
+    draw_skeletons,
+)
 from .gallery import draw_gallery, guidance_neighbors
 
 # A figure, or one for each time step.
@@ -36,6 +46,7 @@ class Predictions:
 
     def __init__(self, model: MultiTaskPretrainer, cfg: Config, count: int, seed: int) -> None:
         self.model, self.pipeline = model, cfg.test_dataloader.dataset.pipeline
+        self.layout = find_value(cfg.model.backbone, 'layout')
         loader = {**cfg.test_dataloader, 'batch_size': count, 'num_workers': 0}
         loader.pop('persistent_workers', None)
         loader['sampler'] = {**loader['sampler'], 'shuffle': True}
@@ -132,6 +143,42 @@ class Predictions:
         length = min(frames.shape[1] for frames in rows['real'].values())
         return over_time(draw, length, animate)
 
+    def masked_frames(self, task: str, animate: bool) -> Picture:
+        """Draw the frames that the student sees, with the predicted patches, and real ones."""
+        view = self.model.tasks[task].inputs['frames']
+        real = self.inputs[view]
+        rows = {
+            'masked': self.images(hide_masked(real, self.targets[view]['mask'])),
+            'predicted': self.images(self.stack(task, 'frames')),
+            'real': self.images(real),
+        }
+
+        def draw(steps: slice) -> Figure:
+            shown = {row: {task: frames[:, steps]} for row, frames in rows.items()}
+            return draw_generated_frames(shown, self.titles, {task: 1}, steps.start)
+
+        return over_time(draw, real.shape[2], animate)
+
+    def masked_skeletons(self, task: str) -> Figure:
+        """Draw the joints that the student sees, with the predicted ones, and all real ones.
+
+        Columns are the last frames of the segments.
+        """
+        head = cast(MaskedMotionHead, self.model.tasks[task])
+        view, segment = head.inputs['clip'], head.segment
+        last = slice(segment - 1, None, segment)
+        real = self.inputs[view][:, :, last, :, : head.coordinates]
+        valid = self.targets[view]['valid'][:, :, last, None, None]
+        real = real.where(valid, torch.nan)
+        rows = {
+            'masked': real.masked_fill(self.targets[view]['mask'], torch.nan),
+            'predicted': self.stack(task, 'coordinates')[:, :, last].where(valid, torch.nan),
+            'real': real,
+        }
+        frames = [step * segment + segment for step in range(real.shape[2])]
+        points = {row: values.numpy() for row, values in rows.items()}
+        return draw_skeletons(points, self.layout, self.titles, frames)
+
     def parts(self, task: str) -> tuple[Figure, str]:
         """Draw the student's part maps below the teacher's; also return a line about their IoU."""
         head = self.model.tasks[task]
@@ -218,6 +265,10 @@ def draw_predictions(
             figures['poses'] = clips.poses(task, animate)
         elif isinstance(head, FrameGenerationHead):
             figures['frames'] = figures.get('frames') or clips.frames(animate)
+        elif isinstance(head, MaskedPixelHead):
+            figures['masked'] = clips.masked_frames(task, animate)
+        elif isinstance(head, MaskedMotionHead):
+            figures['masked'] = clips.masked_skeletons(task)
         elif isinstance(head, ParsingDistillationHead):
             figures['parts'], line = clips.parts(task)
             lines.append(line)

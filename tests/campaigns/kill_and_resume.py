@@ -145,7 +145,8 @@ def campaign(method: str, kills: int, processes: int, root: Path, seed: int) -> 
     # Seven samples in batches of two; after each kill it comes two iterations on, or a few.
     batches = 4 // processes
     epochs = (2 * kills + 8) // batches
-    length = f'max_iters={epochs * batches}' if method == 'ms2l' else f'max_epochs={epochs}'
+    by_steps = 'max_iters' in train.load_config(train.parse_args([config])).train_cfg
+    length = f'max_iters={epochs * batches}' if by_steps else f'max_epochs={epochs}'
     draw = random.Random(f'{method} {seed}')
     folders = {name: root / f'{method}{processes}-{name}' for name in ('whole', 'killed')}
     counts: Counter[str] = Counter()

@@ -47,6 +47,8 @@ STUDENTS = {
     'gru-streams': ('gru-streams.py@nwucla', {'encoder.hidden_size': 4}, 48, (2, 1, 'T', 20, 9)),
     'stgcn': ('stgcn.py@nwucla', GRAPH, 16, (2, 1, 'T', 20, 3)),
     'stgcnpp-small': ('stgcnpp-small.py@nwucla', GRAPH, 16, (2, 1, 'T', 20, 6)),
+    'vit-tiny': ('vit-tiny.py@jhmdb', {'depth': 2}, 192, (3, 3, 8, SIDE, SIDE)),
+    'stt': ('stt.py@nwucla', {'depth': 2, 'embed_dims': 16}, 16, (2, 1, 16, 20, 3)),
     'aagcn': ('aagcn.py@nwucla', GRAPH, 16, (2, 1, 'T', 20, 3)),
 }
 

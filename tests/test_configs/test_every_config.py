@@ -50,9 +50,12 @@ def targets_made(pipeline: list) -> set[str]:
             made.add(f'{view}.{target.target}')
             if target.get('missing') == 'mask':
                 made.add(f'{view}.{target.target}_valid')
+    for masked in steps(pipeline, 'MaskTubes'):
+        view = masked.get('view', 'clip')
+        made |= {f'{view}.mask', f'{view}.valid'}
     for views in steps(pipeline, 'MakeSkeletonViews'):
-        shuffled = [v for v, t in views['views'].items() if list(steps(t, 'ShuffleSegments'))]
-        made |= {f'{view}.permutation' for view in shuffled}
+        for kind, name in (('ShuffleSegments', 'permutation'), ('MaskJointSegments', 'mask')):
+            made |= {f'{v}.{name}' for v, t in views['views'].items() if list(steps(t, kind))}
     (pack,) = steps(pipeline, 'PackInputs')
     return made | {f'sample.{name}' for name in ('label', 'video') if pack.get(name)}
 
@@ -76,8 +79,9 @@ def test_views_and_targets_are_made_by_the_pipeline(name: str):
         assert set(preprocessor.targets) <= targets_made(pipeline)
         assert tuple(step(loader, 'PackInputs')['views']) == tuple(preprocessor.views)
         assert step(loader, 'PackInputs').get('label', False) == reads_labels
+        shown = {part.view for part in steps(pipeline, 'MaskTubes') if 'source' in part}
         for part in steps(pipeline, 'SampleViews', 'MakeSkeletonViews'):
-            assert set(preprocessor.views) <= {*part, *part.get('views', ())}
+            assert set(preprocessor.views) <= {*part, *part.get('views', ()), *shown}
 
 
 @pytest.mark.parametrize('name', [n for n in TOP_LEVEL if 'own_folder' not in parsed(n)])

@@ -8,9 +8,9 @@ from tests.helpers.processes import Process
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('method', 'processes'), [('csvr', 1), ('hcpg', 2)])
+@pytest.mark.parametrize(('method', 'processes'), [('csvr', 1), ('hcpg', 2), ('ms2l-masked', 1)])
 def test_a_run_that_is_killed_ends_as_the_one_that_was_not(method, processes):
-    """Two optimizers, momentum copies, queues and schedules; the program runs all methods."""
+    """Two optimizers, momentum copies, queues, schedules, masks; the program runs all methods."""
     argv = ['tests/campaigns/kill_and_resume.py', method, '--kills=1', f'--processes={processes}']
     done = Process.program(*argv, OMP_NUM_THREADS='1').wait()
     assert 'the same to the bit' in done.out

@@ -11,12 +11,16 @@ from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.heads.context_matching import ContextMatchingHead
 from mmact_ssl.models.heads.contrast import ContrastHead
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
+from mmact_ssl.models.heads.latent_prediction import LatentPredictionHead
+from mmact_ssl.models.heads.masked_motion import MaskedMotionHead
+from mmact_ssl.models.heads.masked_pixels import MaskedPixelHead
 from mmact_ssl.models.heads.motion_prediction import MotionPredictionHead
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.models.heads.recognition import RecognitionHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
+from tests.helpers.masks import joint_mask, tube_mask
 
 BATCH = 6
 
@@ -73,6 +77,8 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     guidance.pooled_targets.train()
     options = dict(alpha_max=0.6, schedule='constant', cross_consistency=True)
     prompts = PromptMatchingHead(4, 5, hidden_dim=8, embedding_dim=6, **options)
+    decoder = dict(hidden_dim=12, depth=1, num_heads=2)
+    masked = dict(mask=tube_mask((3, 2, 2), 2, BATCH), valid=few)
     return dict(
         context=(
             ContextMatchingHead(4, dict(type=FrameEncoder), 5, embedding_dim=6, hidden_dim=8),
@@ -102,6 +108,32 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
                 clip=torch.randn(BATCH, 1, 3, 15, 2),
                 # Clips of one frame, then of three.
                 valid=(few | torch.tensor([True, False, False]))[:, None].cummin(2).values,
+            ),
+        ),
+        masked_pixels=(
+            MaskedPixelHead(4, (1, 2, 2), **decoder),
+            dict(
+                masked,
+                feature_map=torch.randn(BATCH, 4, 3, 2, 2),
+                frames=torch.randn(BATCH, 3, 3, 4, 4),
+            ),
+        ),
+        masked_motion=(
+            MaskedMotionHead(4, segment=2, coordinates=2, **decoder),
+            dict(
+                feature_map=torch.randn(BATCH, 2, 4, 3, 5),
+                clip=torch.randn(BATCH, 2, 6, 5, 2),
+                mask=joint_mask((BATCH, 2, 3, 5), 4),
+                # Nobody in two clips of the first half.
+                valid=few.any(1)[:, None, None].repeat(1, 2, 6),
+            ),
+        ),
+        latent=(
+            LatentPredictionHead(4, **decoder),
+            dict(
+                masked,
+                feature_map=torch.randn(BATCH, 4, 3, 2, 2),
+                target=torch.randn(BATCH, 4, 3, 2, 2),
             ),
         ),
         contrast=(

@@ -66,6 +66,13 @@ def test_a_mask_goes_with_the_features_unless_a_target_is_masked_by_it():
     assert moved(2, x='a.feature_map', valid='targets.b.valid')['valid'] == own
 
 
+def test_what_the_student_saw_goes_with_its_features():
+    """Also if the head predicts frames, which stay with their clip, and their padding."""
+    marks = dict(mask='targets.a.mask', valid='targets.a.valid')
+    found = moved(2, x='a.feature_map', frames='a', other='targets.b.mask', **marks)
+    assert found == dict(x=[1, 0], frames=[0, 1], other=[0, 1], mask=[1, 0], valid=[0, 1])
+
+
 class Mean(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         return frames

@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from mmact_ssl.models.encoding import encode_view
 from mmact_ssl.registry import MODELS
+from tests.helpers.masks import tube_mask
 from tests.shipped import CONFIGS
 
 
@@ -50,3 +51,28 @@ def test_no_padded_frame_of_a_2d_student_enters_a_mean_and_none_gets_a_gradient(
         torch.testing.assert_close(mean, expected if of_frames else expected.mean(1))
     means.square().sum().backward()
     assert torch.equal(clips.grad.abs().sum((1, 3, 4)) > 0, kept)
+
+
+@pytest.mark.parametrize('of_frames', [True, False])
+def test_a_student_that_reads_whole_views_reads_zeros_at_masked_places(of_frames):
+    torch.manual_seed(0)
+    clips, mask = torch.randn(2, 3, 4, 4, 4), tube_mask((2, 2, 2), 1)
+    backbone = torch.nn.Conv2d(3, 4, 1) if of_frames else torch.nn.Conv3d(3, 4, 1)
+    found = encode_view(backbone, clips, None, of_frames, mask)[0]
+    hidden = clips.clone()
+    for clip, *place in mask.nonzero().tolist():
+        t, y, x = (2 * at for at in place[1:])
+        hidden[clip, :, t : t + 2, y : y + 2, x : x + 2] = 0
+    torch.testing.assert_close(found, encode_view(backbone, hidden, None, of_frames)[0])
+
+
+def test_a_recurrent_student_knows_the_length_of_a_masked_clip():
+    """Zeros at masked joints are no padding, which the validity tells."""
+    torch.manual_seed(0)
+    gru = MODELS.build(dict(type='mmact_ssl.SkeletonGRU', layout='jhmdb15', hidden_size=4))
+    clips, valid = torch.randn(2, 1, 6, 15, 3), torch.ones(2, 1, 6, dtype=torch.bool)
+    mask = torch.zeros(2, 1, 2, 15, 1, dtype=torch.bool)
+    mask[:, :, 1] = True
+    found = encode_view(gru, clips, valid, False, mask)[0]
+    hidden = clips * (torch.arange(6) < 3)[:, None, None]
+    assert torch.equal(found, gru(hidden, valid)) and found[:, :, :, 5].any()

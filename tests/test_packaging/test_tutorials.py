@@ -46,6 +46,7 @@ NEEDS = {
     'methods/hcpg.md': 'Kinetics-400, JHMDB, GPUs',
     'methods/mixing.md': 'a trained checkpoint',
     'methods/ms2l.md': 'NW-UCLA, NTU RGB+D',
+    'methods/rivals_masked.md': 'NW-UCLA, UTD-MHAD, Kinetics-400, GPUs',
     'research/benchmarks.md': 'the data sets measured, and hours',
     'research/studies/c2vl.md': 'NW-UCLA, as the other studies',
     'research/studies/csvr.md': 'trained checkpoints',

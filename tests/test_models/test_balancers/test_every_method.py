@@ -14,6 +14,7 @@ from torch import Tensor
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.registry import MODELS
+from tests.helpers.masks import joint_mask
 from tests.shipped import load
 
 BALANCERS = ('PCGrad', 'GradNorm', 'UncertaintyWeights')
@@ -71,6 +72,13 @@ def ms2l_c2vl() -> Batch:
     return inputs, targets
 
 
+def ms2l_masked() -> Batch:
+    inputs = {view: torch.randn(BATCH, 1, 8, 20, 3) for view in ('one', 'two', 'masked')}
+    targets = {view: dict(valid=torch.ones(BATCH, 1, 8).bool()) for view in inputs}
+    targets['masked']['mask'] = joint_mask((BATCH, 1, 2, 20), 4)
+    return inputs, targets
+
+
 def in_channels(width: int, *parts: str) -> dict[str, int]:
     return {f'model.{part}.in_channels': width for part in parts}
 
@@ -121,6 +129,15 @@ METHODS: dict[str, tuple[str, dict, Callable[[], Batch]]] = {
             **in_channels(96, 'heads.contrast', 'heads.prompts'),
         },
         ms2l_c2vl,
+    ),
+    'MS2L and MAMP': (
+        'ms2l-masked_stt_nwucla.py',
+        {
+            'model.backbone.embed_dims': 16,
+            'model.backbone.depth': 1,
+            **in_channels(16, 'heads.contrast', 'heads.motion'),
+        },
+        ms2l_masked,
     ),
 }
 

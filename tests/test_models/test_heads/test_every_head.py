@@ -15,6 +15,9 @@ STUDENT = dict(
     context=('static', 'keyframes'),
     pose=('dynamic',),
     motion=('feature_map',),
+    masked_pixels=('feature_map',),
+    masked_motion=('feature_map',),
+    latent=('feature_map',),
     contrast=('one', 'two', 'three'),
     appearance=('query', 'key'),
     consistent_motion=('query', 'key'),
@@ -27,11 +30,20 @@ STUDENT = dict(
     future=('static', 'dynamic'),
 )
 # What comes as it is from the data set; all else is of a teacher or a momentum encoder.
-DATA = dict(motion=('clip', 'masked'), pose=('observed', 'future'), future=('frames', 'continued'))
+DATA = dict(
+    motion=('clip', 'masked'),
+    masked_pixels=('frames',),
+    masked_motion=('clip',),
+    pose=('observed', 'future'),
+    future=('frames', 'continued'),
+)
 NOTHING = dict(
     context=dict(valid=False),
     consistent_motion=dict(query_speed=1, key_speed=1),  # a clip of another speed is missing
     parsing=dict(valid=False),
+    masked_pixels=dict(valid=False),
+    masked_motion=dict(valid=False),
+    latent=dict(valid=False),
     prompts=dict(valid=False),
     classification=dict(label=-1),
     recognition=dict(label=-1),

@@ -51,6 +51,8 @@ STUDENTS = {
     'dtg_tsm-lite0_jhmdb': {'model.backbone.checkpoint': None},
     'dtg_tsn-r18_k400': {'model.backbone.pretrained': None},
     'ms2l-twoview_gru_nwucla': {},
+    'mamp_stt_nwucla': {},
+    'videomae_vit-tiny_jhmdb': {},
 }
 
 

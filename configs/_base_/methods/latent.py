@@ -1,0 +1,23 @@
+# One step:
+#
+#     mask = the same 90 % of the places in all frames
+#     f    = student(clip without masked patches)
+#     y    = predict(f, mask)                        # a light transformer, a token at masked places
+#     z    = layer_norm(copy(clip))                  # the student's moving average, the whole clip
+#     loss = mean over masked patches of |y - z|
+#     optimizer.step(), then the copy follows
+#
+# Latent prediction after V-JEPA (arXiv 2404.08471) with the sizes of videomae.py; V-JEPA itself
+# masks blocks and has larger networks.
+_base_ = 'videomae.py'
+
+momentum = 0.998
+model = dict(
+    momentum_encoder=dict(views=_base_.views, momentum=momentum),
+    heads=dict(
+        _delete_=True,
+        latent=dict(
+            type='LatentPredictionHead', in_channels=768, hidden_dim=384, depth=4, num_heads=6
+        ),
+    ),
+)

@@ -1,0 +1,78 @@
+"""mmaction2's vision transformer of videos, which can leave masked patches out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from mmaction.models.backbones.vit_mae import VisionTransformer
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.masks import spread_tokens, visible_tokens
+from mmact_ssl.registry import MODELS
+
+
+@MODELS.register_module()
+class MaskedVisionTransformer(VisionTransformer):
+    """mmaction2's VideoMAE network; it encodes only the visible patches of a masked clip.
+
+    Weights have mmaction2's names and shapes, and without a mask the output is mmaction2's. So a
+    checkpoint of either loads in the other.
+
+    Source: VideoMAE (Tong et al., arXiv 2203.12602). That masked places of the map hold the mean of
+    the visible ones is our choice: means over the map are then those of the visible patches.
+
+    Args:
+        use_mean_pooling: False: a layer normalization of each patch (``norm``), as in VideoMAE's
+            pre-training. True: a layer normalization of the mean over all patches (``fc_norm``),
+            as in mmaction2's fine-tuned checkpoints. The map does not pass it, so that it does not
+            train.
+        return_feat_map: Return the map; False: a feature of the clip, for mmaction2's heads.
+        **kwargs: As for mmaction2's ``VisionTransformer``.
+    """
+
+    reads_mask = True
+
+    def __init__(
+        self, use_mean_pooling: bool = False, return_feat_map: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(
+            use_mean_pooling=use_mean_pooling, return_feat_map=return_feat_map, **kwargs
+        )
+        self.num_frames = kwargs.get('num_frames', 16)
+        if return_feat_map and self.fc_norm is not None:
+            self.fc_norm.requires_grad_(False)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``(B, 3, T, H, W)`` to ``(B, C, T', H', W')``, or without ``return_feat_map`` ``(B, C)``.
+
+        Args:
+            mask: bool ``(B, 1, T', H', W')``, True for masked patches; None: none.
+        """
+        if x.shape[2] != self.num_frames:
+            raise ConfigError(
+                f'the student is built for clips of num_frames={self.num_frames}, but a view has '
+                f'{x.shape[2]}: give both the same number'
+            )
+        if mask is None:
+            return super().forward(x)
+        batch, height, width = len(x), *(side // self.patch_size for side in x.shape[3:])
+        tokens = self.patch_embed(x)[0] + self._positions(height, width)
+        places = mask.flatten(1)
+        tokens = self.pos_drop(visible_tokens(tokens, places))
+        for block in self.blocks:
+            tokens = block(tokens)
+        tokens = self.norm(tokens)
+        if self.return_feat_map:
+            whole = spread_tokens(tokens, places).transpose(1, 2)
+            return whole.reshape(batch, -1, places.shape[1] // (height * width), height, width)
+        return tokens[:, 0] if self.fc_norm is None else self.fc_norm(tokens.mean(1))
+
+    def _positions(self, height: int, width: int) -> Tensor:
+        """Codes of the patches' positions, ``(1, L, C)``, resized as in mmaction2."""
+        if (height, width) == self.grid_size:
+            return self.pos_embed
+        codes = self.pos_embed.reshape(-1, *self.grid_size, self.embed_dims).permute(0, 3, 1, 2)
+        codes = F.interpolate(codes, size=(height, width), mode='bicubic', align_corners=False)
+        return codes.permute(0, 2, 3, 1).reshape(1, -1, self.embed_dims)

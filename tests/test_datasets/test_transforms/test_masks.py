@@ -1,0 +1,73 @@
+"""Masks of video views: tubes, their number, and the views that show another's frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.datasets.transforms.formatting import PackInputs
+from mmact_ssl.datasets.transforms.masks import MaskTubes, draw_mask
+from mmact_ssl.errors import ConfigError
+
+
+def sample(frames: int = 4, height: int = 16, width: int = 24) -> dict:
+    random = np.random.RandomState(0)
+    shown = [random.randint(256, size=(height, width, 3)).astype(np.uint8) for _ in range(frames)]
+    valid = dict(valid=np.arange(frames) < 3)
+    return dict(views=dict(clip=shown), targets=dict(clip=valid), filename='a.mp4')
+
+
+@settings(max_examples=40, deadline=None)
+@given(count=st.integers(2, 60), percent=st.integers(1, 99), seed=st.integers(0, 99))
+def test_so_many_places_are_masked_and_one_at_least_is_not(count, percent, seed):
+    np.random.seed(seed)
+    mask = draw_mask(count, percent / 100)
+    assert mask.dtype == bool and mask.sum() == min(percent * count // 100, count - 1)
+
+
+def test_places_are_drawn_by_their_weight_without_replacement():
+    """The first of three is drawn alone with its share, of two with the slow formula's."""
+    weights = np.array([6.0, 3.0, 1.0])
+    np.random.seed(0)
+    draws = np.mean([draw_mask(3, 1 / 3, np.log(weights)) for _ in range(6000)], axis=0)
+    np.testing.assert_allclose(draws, weights / 10, atol=0.02)
+    draws = np.mean([draw_mask(3, 2 / 3, np.log(weights)) for _ in range(6000)], axis=0)
+    first = 0.6 + 0.3 * 6 / 7 + 0.1 * 6 / 9
+    second = 0.3 + 0.6 * 3 / 4 + 0.1 * 3 / 9
+    np.testing.assert_allclose(draws, [first, second, 2 - first - second], atol=0.02)
+
+
+def test_the_same_places_of_all_frames_are_masked_and_the_frames_stay():
+    np.random.seed(0)
+    results = MaskTubes(patch=(2, 4, 8), ratio=0.75)(sample())
+    mask = results['targets']['clip']['mask']
+    assert mask.shape == (1, 2, 4, 3) and mask.dtype == bool
+    assert mask[0, 0].sum() == 9 and (mask == mask[:, :1]).all()
+    for frame, before in zip(results['views']['clip'], sample()['views']['clip']):
+        np.testing.assert_array_equal(frame, before)
+
+
+def test_another_view_may_show_the_frames_with_a_mask_and_is_packed():
+    np.random.seed(0)
+    results = MaskTubes('masked', (2, 4, 8), source='clip')(sample())
+    packed = PackInputs(views=('clip', 'masked'))(results)
+    assert packed['inputs']['masked'].equal(packed['inputs']['clip'])
+    assert packed['targets']['masked']['valid'].tolist() == [True, True, True, False]
+    assert 'mask' in packed['targets']['masked'] and 'mask' not in packed['targets']['clip']
+
+
+def test_the_mask_depends_on_the_generator_alone():
+    masks = []
+    for seed in (1, 1, 2):
+        np.random.seed(seed)
+        masks.append(MaskTubes(patch=(2, 4, 4))(sample())['targets']['clip']['mask'])
+    assert (masks[0] == masks[1]).all() and (masks[0] != masks[2]).any()
+
+
+def test_frames_that_are_no_whole_number_of_patches_are_refused():
+    with pytest.raises(ConfigError, match=r"'clip' has .* \(4, 16, 24\), .* patches \(2, 16, 16\)"):
+        MaskTubes()(sample())
+    with pytest.raises(KeyError, match='MaskTubes'):
+        MaskTubes('masked')(sample())

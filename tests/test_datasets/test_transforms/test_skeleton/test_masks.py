@@ -1,0 +1,62 @@
+"""Masks of joints in segments of time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmact_ssl.datasets.transforms.skeleton.masks import MaskJointSegments
+from mmact_ssl.datasets.transforms.skeleton.pretext import MakeSkeletonViews
+from mmact_ssl.errors import ConfigError
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    segments=st.integers(1, 6),
+    segment=st.integers(1, 4),
+    persons=st.integers(1, 2),
+    padding=st.integers(0, 3),
+    temperature=st.sampled_from([None, 0.5]),
+)
+def test_each_person_has_as_many_masked_places(
+    make_sample, segments, segment, persons, padding, temperature
+):
+    sample = make_sample(frames=segments * segment, persons=persons, padding=padding)
+    before = sample['keypoint'].copy()
+    mask = MaskJointSegments(segment, 0.9, temperature)(sample)['targets']['mask']
+    assert mask.shape == (persons, segments, 20, 1) and mask.dtype == bool
+    assert mask.sum((1, 2, 3)).tolist() == [9 * segments * 20 // 10] * persons
+    np.testing.assert_array_equal(sample['keypoint'], before)
+
+
+def test_moving_joints_are_masked_more_often_by_the_published_weights(make_sample):
+    """One masked place of four: each with the share of its weight."""
+    still = make_sample(frames=4)['keypoint'][:, :1].repeat(4, axis=1)
+    still[:, 2:, 0] += 1.0  # the first joint moves between the two segments
+    still[:, 2:, 1] += 0.5
+    weights = np.ones((2, 20))
+    weights[:, 0], weights[:, 1] = math.exp(1 / 0.75), math.exp(0.5 / 0.75)
+    np.random.seed(0)
+    transform = MaskJointSegments(2, 1 / 40, 0.75)
+    sample = make_sample(frames=4)
+    draws = [transform({**sample, 'keypoint': still})['targets']['mask'] for _ in range(4000)]
+    np.testing.assert_allclose(
+        np.mean(draws, axis=0)[0, :, :2, 0], (weights / weights.sum())[:, :2], atol=0.015
+    )
+
+
+def test_it_is_a_transform_of_a_view(make_sample):
+    views = dict(clip=[], masked=[dict(type='MaskJointSegments', segment=3)])
+    results = MakeSkeletonViews(views)(make_sample(frames=12))
+    np.testing.assert_array_equal(results['views']['clip'], results['views']['masked'])
+    assert results['targets']['masked']['mask'].shape == (1, 4, 20, 1)
+    assert 'mask' not in results['targets']['clip']
+
+
+def test_a_clip_that_is_no_whole_number_of_segments_is_refused(make_sample):
+    with pytest.raises(ConfigError, match='11 frames, not a multiple of segment=4'):
+        MaskJointSegments()(make_sample(frames=11, padding=1))
