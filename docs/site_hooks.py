@@ -8,14 +8,14 @@ from pathlib import Path
 from mkdocs.structure.files import File, InclusionLevel
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCE = re.compile(r'\]\(\.\./(mmact_ssl/[\w/]+\.py)\)')
+SOURCE = re.compile(r'\]\(\.\./\.\./(mmact_ssl/[\w/]+\.py)\)')
 
 
 def on_files(files, config):
-    """Add a page for each source file that a page at the top of docs/ links to."""
+    """Add a page for each source file that a page of a shelf, a folder in docs/, links to."""
     named = set()
     for file in files.documentation_pages():
-        if '/' not in file.src_uri:
+        if file.src_uri.count('/') == 1:
             named |= set(SOURCE.findall(file.content_string))
     for name in sorted(named):
         code = (ROOT / name).read_text(encoding='utf-8')
@@ -28,7 +28,7 @@ def on_files(files, config):
 
 def on_page_markdown(markdown, page, **_):
     """Lead links to source files to their pages."""
-    return SOURCE.sub(r'](source/\1.md)', markdown)
+    return SOURCE.sub(r'](../source/\1.md)', markdown)
 
 
 def on_page_content(html, **_):

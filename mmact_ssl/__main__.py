@@ -27,7 +27,10 @@ def describe() -> list[tuple[str, str]]:
         ('Python', f'{platform.python_version()} on {platform.platform()}'),
         *((name, version_of(name)) for name in PACKAGES if version_of(name)),
         ('GPU', ', '.join(gpus) or 'none'),
-        ('mmcv operators', 'compiled' if compiled else 'none: mmcv-lite, see docs/install.md'),
+        (
+            'mmcv operators',
+            'compiled' if compiled else 'none: mmcv-lite, see docs/start/install.md',
+        ),
         ('fixes that act', ', '.join(compat.applied) or 'none'),
     ]
     return rows + [(f'extra [{name}]', state) for name, state in extras().items()]

@@ -41,7 +41,7 @@ def require_file(path: str, what: str) -> None:
     if not Path(path).is_file():
         raise DataError(
             f'no file {path!r} ({what}), looked for it at {Path(path).expanduser().absolute()}: '
-            'download it or correct the teacher config, see docs/teachers.md'
+            'download it or correct the teacher config, see docs/extend/teachers.md'
         )
 
 
@@ -84,7 +84,7 @@ def find_in_package(name: str, what: str) -> str:
     if not folders:
         raise DataError(
             f'no Python package {package!r} ({what}): pip install {package.replace("_", "-")}, '
-            'or give a path, see docs/teachers.md'
+            'or give a path, see docs/extend/teachers.md'
         )
     path = Path(folders[0]) / inside
     if not path.exists():

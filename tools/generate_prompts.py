@@ -94,7 +94,7 @@ def generate(args: argparse.Namespace) -> None:
     from mmact_ssl.prompts.sentence_file import match_clips, read_sentences, write_sentences
     from mmact_ssl.targets.extraction import read_annotations
 
-    folder = open_skeleton_folder(args.data, 'see docs/data.md')
+    folder = open_skeleton_folder(args.data, 'see docs/extend/data.md')
     names = read_annotations(args.ann) if args.ann else folder.names.tolist()
     if args.source == 'file':
         matched = match_clips(read_sentences(args.file), names)

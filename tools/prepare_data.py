@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
     if 'name' in inspect.signature(module.prepare).parameters:
         options['name'] = name
     source = options.get('source', options['out'])
-    with one_line_errors(), reading(source, 'see docs/data.md'):
+    with one_line_errors(), reading(source, 'see docs/extend/data.md'):
         counts = module.prepare(**options)
     counted = ', '.join(f'{count} {what.replace("_", " ")}' for what, count in counts.items())
     print(f'{options["out"]}: {counted}')

@@ -10,8 +10,8 @@ the folder has an ``index.json``, the model is added to it.
 A published file in place of the checkpoint is written again: the same weights, with a card of this
 version and the figures of ``--results`` that were measured with that file.
 
-``--format onnx`` writes the network with its pooling for onnxruntime, and the same card
-(docs/without_openmmlab.md), and compares it with torch. Give a checkpoint or a published file.
+``--format onnx`` writes the network with its pooling for onnxruntime, and the same card, and
+compares it with torch (docs/start/without_openmmlab.md). Give a checkpoint or a published file.
 
 ``--format pth`` writes the weights for stock mmaction2, which loads them without this package: as
 ``load_from`` of a config, or, with ``--strip-prefix``, as the ``pretrained`` of its backbone with

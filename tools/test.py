@@ -61,7 +61,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
     cfg = launch.load_config(args)
     if cfg.get('test_dataloader') is None:
-        raise ConfigError(f'{args.config}: has no test_dataloader, see docs/add_a_task.md')
+        raise ConfigError(f'{args.config}: has no test_dataloader, see docs/extend/add_a_task.md')
     args.checkpoint = newest_in(args.checkpoint)
     if '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
         raise CheckpointError(f'{args.checkpoint}: no such checkpoint, check the path')

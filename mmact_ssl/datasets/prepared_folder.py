@@ -80,7 +80,9 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     is_skeleton = (folder / META).is_file()
     command = f'{SKELETONS if is_skeleton else VIDEOS} --out {root}'
     if not folder.is_dir():
-        raise DataError(f'{root}: no such folder; run `{VIDEOS} --out {root}`, or see docs/data.md')
+        raise DataError(
+            f'{root}: no such folder; run `{VIDEOS} --out {root}`, or see docs/extend/data.md'
+        )
     train, test = next((pair for pair in LISTS if (folder / pair[0]).is_file()), LISTS[0])
     val = test.replace('test', 'val')  # pyskl's name
     if (folder / val).is_file() and not (folder / test).is_file():

@@ -69,7 +69,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
 
     def load_data_list(self) -> list[dict]:
         """Read the annotation file: name, label, place in the folder and length of each clip."""
-        fix = f'run `{self.prepare_command}`' if self.prepare_command else 'see docs/data.md'
+        fix = f'run `{self.prepare_command}`' if self.prepare_command else 'see docs/extend/data.md'
         names, labels = read_annotation(self.ann_file, fix)
         self.folder = open_skeleton_folder(self.data_prefix.get('skeleton', ''), fix)
         places, classes = self.folder.places(), self.folder.num_classes

@@ -103,7 +103,7 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
         ConfigError: They share a sample, or their labels disagree with ``num_classes``.
         DataError: A sample is missing or has no label.
     """
-    fix = cfg.get('prepare_command', 'see docs/data.md')
+    fix = cfg.get('prepare_command', 'see docs/extend/data.md')
     train = read_split(cfg.train_dataloader.dataset, fix)
     test = read_split(cfg.test_dataloader.dataset, fix)
     num_classes = cfg.model.cls_head.num_classes

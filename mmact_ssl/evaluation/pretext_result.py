@@ -39,7 +39,9 @@ def make_pretext_result(
         if skeletons is not None:  # holds the hash of the coordinates
             data.update((Path(skeletons) / 'meta.json').read_bytes())
             # Not part of the data version, which stays comparable with earlier results.
-            folder = open_skeleton_folder(skeletons, cfg.get('prepare_command', 'see docs/data.md'))
+            folder = open_skeleton_folder(
+                skeletons, cfg.get('prepare_command', 'see docs/extend/data.md')
+            )
             caches[portable_path(skeletons)] = folder.content_hash
     for path in sorted({path for _, path in caches_read_by(loaders)}):
         caches[portable_path(path)] = cache_version(path)

@@ -66,7 +66,7 @@ class MultiTaskPretrainer(BaseModel):
             ``dtype='bfloat16'`` it runs under autocast; its features are converted to float32.
         channels_last: Store weights and maps of convolutions with channels last: faster on most
             GPUs in mixed precision. On a CPU batch normalization then rounds more
-            (docs/benchmarks.md).
+            (docs/research/benchmarks.md).
 
     Raises:
         ConfigError: Nothing makes an input of a head, no task trains the last map, or the backbone
@@ -241,7 +241,7 @@ class MultiTaskPretrainer(BaseModel):
         targets: Targets,
         data_samples: list | None = None,
     ) -> dict[str, Tensor]:
-        """Compute all possible inputs of heads (docs/inputs.md has names and shapes)."""
+        """Compute all possible inputs of heads (docs/extend/inputs.md has names and shapes)."""
         available = dict(inputs)
         for view, by_name in targets.items():
             available.update({f'targets.{view}.{name}': value for name, value in by_name.items()})

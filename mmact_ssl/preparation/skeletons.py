@@ -27,7 +27,7 @@ SUMMARY = 'summary.json'
 
 
 class SkeletonWriter:
-    """Writer of a prepared folder (see docs/data.md) that does not keep the set in memory.
+    """Writer of a prepared folder (see docs/extend/data.md) that does not keep the set in memory.
 
     Use it as a context manager: ``add`` clips, enter unusable clips in ``left_out`` with the
     reason, ``finish``. It writes the frames that :func:`usable_clip` returns, and leaves out clips

@@ -15,7 +15,7 @@ from mmact_ssl.files import open_archive, read_text, reading, write_atomically
 
 # Ten times the input length of a text encoder; a longer sentence means a broken file.
 MAX_WORDS = 2000
-FIX = 'correct --sentences, see docs/targets.md'
+FIX = 'correct --sentences, see docs/extend/targets.md'
 
 _PKU_RELEASED = re.compile(r'A(\d+)N(\d+)V(\d+)C\d+L(\d+)')
 # Names of NTU RGB+D clips, also with the suffixes of their files.
@@ -40,7 +40,9 @@ def read_sentences(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     with reading(path, FIX):
         sentences = json.loads(read_sentence_text(path), object_pairs_hook=_without_repeats)
         if not isinstance(sentences, dict) or not sentences:
-            raise DataError(f'{path} must contain {{key: [sentence, ...]}}, see docs/targets.md')
+            raise DataError(
+                f'{path} must contain {{key: [sentence, ...]}}, see docs/extend/targets.md'
+            )
         _check(path, sentences)
         return sentences
 

@@ -14,7 +14,7 @@ from mmact_ssl.files import open_archive, read_arrays, reading, sha256_of_file
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.values import from_storage
 
-NPZ_FIX = 'docs/targets.md has the format'
+NPZ_FIX = 'docs/extend/targets.md has the format'
 # The name of the array in an npz file gives its kind.
 NPZ_KINDS = {'keypoints': 'pose', 'embeddings': 'embedding', 'maps': 'map'}
 

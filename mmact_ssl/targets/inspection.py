@@ -82,7 +82,7 @@ def doubtful_poses(path: str | os.PathLike[str]) -> str:
     return (
         f'{path}: the mean score of the poses is {mean:.2f}: the teacher hardly sees persons here, '
         'and its poses may teach nothing; look at the videos, or take another teacher '
-        '(docs/teachers.md)'
+        '(docs/extend/teachers.md)'
     )
 
 

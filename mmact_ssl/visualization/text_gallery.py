@@ -57,7 +57,7 @@ def text_gallery(
     written = read_sentences(sentences)
     features = extract_features(cfg, build_recognizer(cfg, 0, student), {'test': test})['test']
     space = SharedSpace(student)
-    folder = open_skeleton_folder(test.root, 'see docs/data.md')
+    folder = open_skeleton_folder(test.root, 'see docs/extend/data.md')
     rows = list(similarities(features, space, texts, test.names))
     generator = np.random.default_rng(seed)
     drawn = [rows[row] for row in generator.permutation(len(rows))[:queries]]

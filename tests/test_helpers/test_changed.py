@@ -21,7 +21,7 @@ from tests.helpers.changed import changed_files, mirrored_tests
         ('tests/test_deleted.py', []),
         ('tests/helpers/changed.py', ['tests/test_helpers/test_changed.py']),
         ('tests/test_apis/conftest.py', ['tests/test_apis']),
-        ('docs/data.md', ['tests/test_packaging/test_docs.py']),
+        ('docs/extend/data.md', ['tests/test_packaging/test_docs.py']),
         ('LICENSE', []),
     ],
 )

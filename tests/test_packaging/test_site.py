@@ -45,7 +45,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_page_is_in_it(site: Path):
     for page in (ROOT / 'docs').rglob('*.md'):
         name = page.relative_to(ROOT / 'docs').with_suffix('.html')
-        assert (site / (name if page.name != 'README.md' else 'index.html')).is_file()
+        name = name if page.name != 'README.md' else name.with_name('index.html')
+        assert (site / name).is_file()
 
 
 def test_the_reference_has_the_parts_with_their_arguments(site: Path):
@@ -56,18 +57,18 @@ def test_the_reference_has_the_parts_with_their_arguments(site: Path):
         ('hooks', HOOKS, 'mmact_ssl.engine.hooks.'),
     ):
         registry.import_from_location()
-        html = (site / 'api' / f'{page}.html').read_text()
+        html = (site / 'extend/api' / f'{page}.html').read_text()
         parts = [p for p in registry.module_dict.values() if p.__module__.startswith(folder)]
         assert len(parts) > 5
         for part in parts:
             assert f'id="{part.__module__}.{part.__name__}"' in html
-    assert 'embed(' in re.sub(r'<[^>]+>', '', (site / 'api' / 'apis.html').read_text())
+    assert 'embed(' in re.sub(r'<[^>]+>', '', (site / 'extend/api' / 'apis.html').read_text())
     assert ':class:<code>' not in html
 
 
 def test_links_to_sources_lead_to_them(site: Path):
-    html = (site / 'parts.html').read_text()
-    sources = set(re.findall(r'href="(source/[^"]+)"', html))
+    html = (site / 'extend/parts.html').read_text()
+    sources = set(re.findall(r'href="\.\./(source/[^"]+)"', html))
     assert len(sources) > 50
     for source in sources:
         name = source.removeprefix('source/').removesuffix('.html')

@@ -23,25 +23,31 @@ SMALL = {
     'extract_targets': ['--workers', '1', '--every', '5'],
 }
 # Run here or in test_inference_page.py, and pages whose commands need data sets or GPUs.
-RUN = {'few_labels.md', 'migrating.md', 'inference.md', 'data.md', 'get_started.md'}
+RUN = {
+    'extend/data.md',
+    'extend/inference.md',
+    'extend/migrating.md',
+    'start/few_labels.md',
+    'start/first_hour.md',
+}
 NEEDS = {
-    '../README.md': 'a video or skeleton archive; the same lines as get_started and few_labels',
+    '../README.md': 'a video or skeleton archive; the same lines as first_hour and few_labels',
     '../CONTRIBUTING.md': 'a trained checkpoint of the demo world',
-    'add_a_dataset.md': 'videos',
-    'add_a_task.md': 'JHMDB; tests/test_packaging/test_docs.py builds the config',
-    'benchmarks.md': 'the data sets measured, and hours',
-    'evaluation.md': 'trained checkpoints',
-    'faq.md': 'a trained checkpoint',
-    'without_openmmlab.md': 'published models; test_without_openmmlab.py runs it',
+    'extend/add_a_dataset.md': 'videos',
+    'extend/add_a_task.md': 'JHMDB; tests/test_packaging/test_docs.py builds the config',
+    'extend/evaluation.md': 'trained checkpoints',
+    'extend/targets.md': 'videos and poses; tests/test_targets runs the same',
+    'extend/teachers.md': 'weights to download',
     'methods/c2vl.md': 'NW-UCLA, NTU RGB+D',
     'methods/csvr.md': 'Kinetics-400, JHMDB, GPUs',
     'methods/dtg.md': 'Kinetics-400, JHMDB, GPUs',
     'methods/hcpg.md': 'Kinetics-400, JHMDB, GPUs',
+    'methods/mixing.md': 'a trained checkpoint',
     'methods/ms2l.md': 'NW-UCLA, NTU RGB+D',
-    'model_zoo.md': 'a trained checkpoint',
-    'multi_task.md': 'a trained checkpoint',
-    'targets.md': 'videos and poses; tests/test_targets runs the same',
-    'teachers.md': 'weights to download',
+    'research/benchmarks.md': 'the data sets measured, and hours',
+    'start/faq.md': 'a trained checkpoint',
+    'start/model_zoo.md': 'a trained checkpoint',
+    'start/without_openmmlab.md': 'published models; test_without_openmmlab.py runs it',
 }
 
 
@@ -97,7 +103,7 @@ def test_few_labels(desk: Path, capsys: pytest.CaptureFixture[str]):
     for number in range(36):
         name = f'{("sit", "wave")[number // 6 % 2]}_s{number % 6 + 1:02d}_{number:03d}.npy'
         np.save(desk / 'clips' / name, clip(number // 6 % 2, number))
-    page = (ROOT / 'docs' / 'data.md').read_text()
+    page = (ROOT / 'docs/extend/data.md').read_text()
     (example,) = re.findall(r'^```python\n(from pathlib.*?)^```', page, re.DOTALL | re.MULTILINE)
     exec(example, {})
     table = dict(np.load('mine.npz'))
@@ -107,10 +113,10 @@ def test_few_labels(desk: Path, capsys: pytest.CaptureFixture[str]):
     lines = [
         words
         for block in ('mine.npz', 'linear,lda,finetune')
-        for words in commands('few_labels.md', block)
+        for words in commands('start/few_labels.md', block)
     ]
     assert len(lines) == 4
-    assert lines[0] in commands('data.md', '--source mine.npz')
+    assert lines[0] in commands('extend/data.md', '--source mine.npz')
     for words in lines:
         run(words)
     shown = capsys.readouterr().out
@@ -128,7 +134,7 @@ def test_from_pyskl(desk: Path, capsys: pytest.CaptureFixture[str]):
     ]
     content = dict(split=dict(xsub_train=names[:8], xsub_val=names[8:]), annotations=annotations)
     (desk / 'ntu60_3danno.pkl').write_bytes(pickle.dumps(content))
-    for words in commands('migrating.md', 'tools/'):
+    for words in commands('extend/migrating.md', 'tools/'):
         run(words)
     assert '4 test clips' in capsys.readouterr().out, 'those of xsub_val'
 
@@ -139,7 +145,7 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
         to = desk / 'my_videos' / video.name.split('_')[0] / video.name
         to.parent.mkdir(parents=True, exist_ok=True)
         to.symlink_to(video)
-    tutorial = commands('get_started.md', 'data/mine')
+    tutorial = commands('start/first_hour.md', 'data/mine')
     prepare, extract, train, publish, label, evaluate, finetune = tutorial
     run(prepare)
     # The teacher of the page downloads itself.
@@ -159,7 +165,7 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
     run(finetune)
     tuned = 'work_dirs/evaluate/dtg_tsm-lite0_mine_full_mine_finetune_seed0'
     assert f'are in {tuned}\n' in capsys.readouterr().out
-    page = (ROOT / 'docs' / 'get_started.md').read_text()
+    page = (ROOT / 'docs/start/first_hour.md').read_text()
     (code,) = re.findall(r'^```python\n(from mmaction.apis.*?)^```', page, re.DOTALL | re.MULTILINE)
     code = code.replace('epoch_20', 'epoch_1').replace(
         "'a.mp4'", repr(str(next(desk.glob('my_videos/*/*'))))
@@ -170,7 +176,7 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
 
     # Labels of a part, read beside the pretext tasks; names and targets of the videos stay.
     Path('labels.csv').write_text('\n'.join(['video,label', *table[: 2 * len(table) // 3]]))
-    prepare, train, evaluate = commands('few_labels.md', 'dtg-joint')
+    prepare, train, evaluate = commands('start/few_labels.md', 'dtg-joint')
     run(prepare)
     run(
         [*train, '--cfg-options', 'train_dataloader.batch_size=4', 'train_dataloader.num_workers=0']

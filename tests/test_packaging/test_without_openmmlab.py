@@ -1,4 +1,4 @@
-"""The examples of docs/without_openmmlab.md run, and give what ``embed`` gives."""
+"""The examples of docs/start/without_openmmlab.md run, and give what ``embed`` gives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.publish_model import main
 
 pytest.importorskip('onnx', reason="pip install 'mmact_ssl[onnx]'")
 pytest.importorskip('onnxruntime', reason="pip install 'mmact_ssl[onnx]'")
-PAGE = 'docs/without_openmmlab.md'
+PAGE = 'docs/start/without_openmmlab.md'
 TOLERANCE = dict(rtol=0, atol=1e-4)
 
 

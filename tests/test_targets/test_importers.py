@@ -82,7 +82,7 @@ def test_a_missing_or_ambiguous_entry_is_refused(tmp_path, names, annotated, mes
 
 def test_a_table_without_lengths_or_with_pickles_is_refused(tmp_path):
     np.savez(tmp_path / 'q.npz', names=np.array(['a']), keypoints=np.zeros((1, 17, 3)))
-    with pytest.raises(DataError, match="'lengths' is missing: docs/targets.md"):
+    with pytest.raises(DataError, match="'lengths' is missing: docs/extend/targets.md"):
         import_npz(tmp_path / 'q.npz', tmp_path / 'x')
     table(tmp_path / 'r.npz', names=np.array([object(), 'a'], dtype=object))
     with pytest.raises(DataError, match='allow_pickle=False'):
@@ -137,7 +137,7 @@ def test_a_bad_table_is_refused(tmp_path, change, error, message):
 @pytest.mark.parametrize('lengths', [(-1, 6), (0, 5), (3.0, 2.0)])
 def test_lengths_that_are_no_numbers_of_frames_are_refused(tmp_path, lengths):
     table(tmp_path / 't.npz', lengths=lengths)
-    with pytest.raises(DataError, match='lengths are integers, 1 or more: docs/targets.md'):
+    with pytest.raises(DataError, match='lengths are integers, 1 or more: docs/extend/targets.md'):
         import_npz(tmp_path / 't.npz', tmp_path / 'x')
 
 
@@ -149,7 +149,7 @@ def test_a_name_that_is_there_twice_is_refused(tmp_path):
 
 def recipe(number: int) -> str:
     """A piece of Python in the documentation of imports."""
-    text = Path('docs/targets.md').read_text().split('## Import what you have')[1]
+    text = Path('docs/extend/targets.md').read_text().split('## Import what you have')[1]
     return re.findall(r'```python\n(.*?)```', text, re.DOTALL)[number]
 
 

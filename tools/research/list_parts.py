@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write docs/parts.md: every registered part with the first line of its docstring.
+"""Write docs/extend/parts.md: every registered part with the first line of its docstring.
 
 ``--check`` changes nothing and exits with status 1 if the page differs from the registries.
 """
@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / 'docs' / 'parts.md'
+PAGE = ROOT / 'docs/extend/parts.md'
 sys.path.insert(0, str(ROOT))
 HEAD = """# Parts
 
@@ -45,7 +45,7 @@ def make_page() -> str:
         for name, part in sorted(parts.items()):
             line = (part.__doc__ or '').strip().split('\n')[0].replace('``', '`')
             line = re.sub(r':\w+:(?=`)', '', line).replace('|', '\\|')  # :class:`Name`
-            page += f'| [`{name}`](../{part.__module__.replace(".", "/")}.py) | {line} |\n'
+            page += f'| [`{name}`](../../{part.__module__.replace(".", "/")}.py) | {line} |\n'
     return page
 
 

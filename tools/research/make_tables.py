@@ -13,8 +13,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-# Not docs/evaluation.md, which explains the markers.
-PAGES = ('README.md', 'docs/results.md', 'docs/methods/*.md', 'docs/studies/*.md')
+# Not docs/extend/evaluation.md, which explains the markers.
+PAGES = (
+    'README.md',
+    'docs/methods/*.md',
+    'docs/research/results.md',
+    'docs/research/studies/*.md',
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -46,7 +51,9 @@ def main(argv: list[str] | None = None) -> None:
             index = ROOT / 'model-index.yml'
             by_config = results_by_config(sorted(ROOT.glob('configs/studies/*.py')), results)
             stale += [index] if update_model_index(index, by_config, write=not args.check) else []
-            stale += update_zoo(ROOT / 'zoo', ROOT / 'docs/model_zoo.md', index, not args.check)
+            stale += update_zoo(
+                ROOT / 'zoo', ROOT / 'docs/start/model_zoo.md', index, not args.check
+            )
     if args.check and stale:
         raise SystemExit(
             f'error: {", ".join(map(str, stale))}: tables do not agree with {args.results}; run '

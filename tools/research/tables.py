@@ -20,7 +20,7 @@ Row = tuple[str, str, str, str, str]
 BASELINE = 'Random init'
 # Marks a value of an earlier version of its measurement.
 EARLIER = '†'
-EARLIER_CAPTION = f'{EARLIER} By an earlier version of the measurement (docs/evaluation.md).'
+EARLIER_CAPTION = f'{EARLIER} By an earlier version of the measurement (docs/extend/evaluation.md).'
 NO_RESULTS = '*No results yet.*\n'
 
 

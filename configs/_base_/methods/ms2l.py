@@ -37,8 +37,8 @@ model = dict(
 
 # The clip, the clip without its last 30 %, and the clip with its thirds in another order. The
 # normalization was chosen by cross-validation between the training views of NW-UCLA
-# (docs/studies/ms2l.md). The paper's own choice is mode='body_axes'; the released run does not
-# normalize coordinates, and does not shuffle.
+# (docs/research/studies/ms2l.md). The paper's own choice is mode='body_axes'; the released run
+# does not normalize coordinates, and does not shuffle.
 make_views = dict(
     type='MakeSkeletonViews',
     views=dict(clip=[], masked=[dict(type='MaskFuture')], shuffled=[dict(type='ShuffleSegments')]),

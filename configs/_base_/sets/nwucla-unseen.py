@@ -1,4 +1,4 @@
-# NW-UCLA without the test clips that are copies of training clips, see docs/data.md.
+# NW-UCLA without the test clips that are copies of training clips, see docs/extend/data.md.
 _base_ = 'nwucla.py'
 
 dataset_name = 'nwucla-unseen'

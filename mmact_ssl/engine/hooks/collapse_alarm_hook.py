@@ -52,7 +52,7 @@ class CollapseAlarmHook(Hook):
         for name, message in messages.items():
             if self._epochs[name] == self.patience:
                 runner.logger.warning(
-                    f'{message} in the last {self.patience} epochs: see docs/faq.md'
+                    f'{message} in the last {self.patience} epochs: see docs/start/faq.md'
                 )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

@@ -29,7 +29,7 @@ class FrameGenerationHead(PretextHead):
     frames are generated is published (arXiv 2401.07584, abstract); AdaIN and TGANv2 are as
     reported. For half of the training clips, the generator adds future frames to a blurred last
     frame (4x4 means). This is our choice: with the last frame itself the generator ignored ``f_i``
-    (docs/studies/csvr.md).
+    (docs/research/studies/csvr.md).
 
     Args:
         in_channels: Channels of the static and of the dynamic map.

@@ -26,7 +26,7 @@ class PretextHead(BaseModule):
     """Pretext task: :meth:`terms` computes losses, metrics and outputs from named inputs.
 
     A head names its inputs. The model passes exactly these as keyword arguments, so that a head
-    cannot depend on another head. docs/inputs.md explains the names:
+    cannot depend on another head. docs/extend/inputs.md explains the names:
 
     - ``'<view>'``: normalized frames ``(B, C, T, H, W)``, or skeletons ``(B, M, T, V, C)``;
     - ``'<view>.feature_map'``, ``'<view>.pooled'``, ``'<view>.<adapter>'``: the student's features;

@@ -150,7 +150,7 @@ def real_file(name: str) -> Path:
     for folder in ('teachers', 'movenet', 'selfie_seg'):
         if (root / folder / name).is_file():
             return root / folder / name
-    pytest.skip(f'no {root}/teachers/{name}: see docs/teachers.md, or set MMACT_SSL_DATA')
+    pytest.skip(f'no {root}/teachers/{name}: see docs/extend/teachers.md, or set MMACT_SSL_DATA')
 
 
 def test_the_real_person_mask_is_that_of_the_session(frames):
