@@ -1,5 +1,5 @@
 # C2VL on your own skeletons (--data DIR), with sentences about them in targets/prompts.lmdb: from
-# the joints' motion, unless you have others (docs/methods/c2vl.md).
+# the joints' motion, unless you have others (docs/extend/sentences.md).
 _base_ = [
     '_base_/sets/folder-skeleton.py',
     '_base_/students/gru-streams.py',

@@ -65,7 +65,7 @@ model = dict(
 clip = dict(num_frames=16, stride=(1, 2, 4))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True)
 # Drawn from poses (tools/extract_targets.py draw-parts). For a parsing network set another cache,
-# layout and model.heads.parsing.num_parts; docs/methods/hcpg.md has an example.
+# layout and model.heads.parsing.num_parts; docs/extend/parsers.md has an example.
 load_parts = dict(
     type='LoadTargets',
     target='parts',

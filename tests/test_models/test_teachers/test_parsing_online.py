@@ -27,7 +27,7 @@ def config(request, small_model, tmp_path: Path) -> Config:
         files = small_model('mmseg').files
         teacher = dict(type='MMSegTeacher', input_size=32, **parts, **files)
     Config(dict(teacher=teacher)).dump(tmp_path / 'teacher.py')
-    page = (ROOT / 'docs' / 'methods' / 'hcpg.md').read_text()
+    page = (ROOT / 'docs/extend/parsers.md').read_text()
     text = re.search(r'# configs/hcpg_r3d_online\.py\n.*?(?=```)', page, re.DOTALL).group()
     assert 'teachers/movenet_parts.py' in text
     text = text.replace('teachers/movenet_parts.py', str(tmp_path / 'teacher.py'))
