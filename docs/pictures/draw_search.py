@@ -53,7 +53,7 @@ def draw(world: Path, model: str) -> Figure:
     """Draw a row for each query: the clip or sentence, and the nearest test clips."""
     root = (world / 'skeleton').resolve()
     folder = open_skeleton_folder(root, 'see docs/extend/demo_world.md')
-    test = {line.split()[0] for line in open(world / 'skeleton/xsub_test.txt')}
+    test = {li.split()[0] for li in (root / 'xsub_test.txt').read_text().splitlines()}
     with tempfile.TemporaryDirectory() as scratch:
         search = RetrievalInferencer(model, f'{scratch}/clips.index', show_progress=False)
         search.add(str(root))
