@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-# Not docs/extend/evaluation.md, which explains the markers.
+# Not docs/research/run_a_study.md, which explains the markers.
 PAGES = (
     'README.md',
     'docs/methods/*.md',
