@@ -31,9 +31,15 @@ def test_the_table_is_read():
     assert len(ROWS) == sum(line.startswith('| `') for line in PAGE.splitlines())
 
 
+@pytest.fixture(scope='module')
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all runs: mmengine shares a visualizer between those of one second."""
+    return tmp_path_factory.mktemp('runs')
+
+
 @pytest.mark.parametrize(('config', 'option', 'answer'), ROWS, ids=[row[1] for row in ROWS])
 def test_a_mistake_is_one_line_before_the_first_step(
-    config, option, answer, data, tmp_path, monkeypatch, capsys
+    config, option, answer, data, runs, monkeypatch, capsys
 ):
     monkeypatch.setenv('MMACT_SSL_DATA', str(data))
     monkeypatch.setattr(OptimWrapper, 'step', lambda *_, **__: pytest.fail('a step was made'))
@@ -41,7 +47,7 @@ def test_a_mistake_is_one_line_before_the_first_step(
         main(
             [
                 str(CONFIGS / f'{config}.py'),
-                f'--work-dir={tmp_path}',
+                f'--work-dir={runs}',
                 '--cfg-options',
                 *option.split(),
                 'train_dataloader.num_workers=0',

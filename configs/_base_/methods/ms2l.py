@@ -51,8 +51,8 @@ default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=1))
 
 # As published, in steps: Adam, learning rate 1e-3, a tenth of it after half of the training. The
 # published 60 epochs on NTU RGB+D 60 in batches of 256 are 9,000 steps; 60 epochs of a small set
-# are too few (docs/methods/ms2l.md). The released code clips the gradient of each module at a norm
-# of 10; here the norm of all modules together is clipped, which is stricter.
+# are too few (docs/research/studies/ms2l.md). The released code clips the gradient of each module
+# at a norm of 10; here the norm of all modules together is clipped, which is stricter.
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3), clip_grad=dict(max_norm=10)
 )
