@@ -18,7 +18,10 @@ SMALL = {'EPOCHS': 2, 'WARM_UP': 1, 'EVERY': 24}
 OPTIONS = {
     'evaluate': ['--cfg-options', 'linear.folds=2', 'linear.penalties=(0.1,)'],
     'extract': ['--workers', '1'],
-    'train': ['--cfg-options', 'train_dataloader.num_workers=0'],
+    'train': [
+        *('--cfg-options', 'train_dataloader.num_workers=0'),
+        'train_dataloader.dataset.indices=8',
+    ],
 }
 
 
