@@ -5,7 +5,7 @@
 
 One person per frame of 112 x 112, the whole frame is the box. ResNet-18 with 16 base channels at
 stride 32 (our choice) and RTMPose's head (arXiv 2303.07399). The trained weights are shipped as
-weights/demo_pose.pth, see docs/extend/teachers.md.
+weights/demo_pose.pth, see docs/extend/demo_world.md.
 """
 
 _base_ = '_base_/demo_training.py'

@@ -1,6 +1,6 @@
 """The demo world's pose teacher, with the weights that come with the package (fp16, 1.7 MB).
 
-``configs/teachers/demo_pose.py`` trains it; docs/extend/teachers.md says how these weights
+``configs/teachers/demo_pose.py`` trains it; docs/extend/demo_world.md says how these weights
 were made.
 """
 

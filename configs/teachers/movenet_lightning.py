@@ -1,6 +1,6 @@
 """MoveNet SinglePose Lightning (Google, Apache-2.0), converted to ONNX: COCO-17 key points.
 
-Put the file at data/teachers/movenet_lightning.onnx, see docs/extend/teachers.md.
+Put the file at data/teachers/movenet_lightning.onnx, see docs/extend/teacher_entries.md.
 """
 
 teacher = dict(

@@ -1,8 +1,8 @@
 """MediaPipe's selfie segmentation (Google, Apache-2.0), converted to ONNX: the person's mask.
 
-Put the file at data/teachers/selfie_segmentation_256.onnx, see docs/extend/teachers.md. A quarter
-of the network's resolution is kept, which is finer than any student's map (our choice). Letterboxed
-rather than stretched: on 21 frames of JHMDB 87 % of MoveNet's confident joints lie on the mask,
+Put the file at data/teachers/selfie_segmentation_256.onnx, see docs/extend/teacher_entries.md. A
+quarter of the network's resolution is kept, which is finer than any student's map (our choice).
+Letterboxed rather than stretched: on 21 frames of JHMDB 87 % of MoveNet's confident joints lie on the mask,
 against 72 %.
 """
 

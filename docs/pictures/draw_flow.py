@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Draw the picture of the README, ``flow.png``, from a clip of the demo world.
+"""Draw ``flow.png``, what happens in a step of training, from a clip of the demo world.
 
 Run ``python tools/prepare_data.py demo``, then ``python docs/pictures/draw_flow.py data/demo``.
 """

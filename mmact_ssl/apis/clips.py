@@ -21,7 +21,7 @@ from mmact_ssl.preparation.files import VIDEO_SUFFIXES, choose_files
 from mmact_ssl.preparation.skeletons import usable_clip
 
 ARRAY_SUFFIXES = ('.npz', '.npy')
-FIX = 'docs/extend/inference.md shows what is read'
+FIX = 'docs/start/search.md shows what is read'
 
 
 @dataclass(frozen=True)

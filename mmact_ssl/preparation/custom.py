@@ -22,6 +22,7 @@ OPTIONS = {
         help='the coordinates are, as x right, y up, z depth or those of Unity: negate z',
     ),
 }
+FIX = 'docs/start/own_skeletons.md shows how to write it'
 REQUIRED = ('names', 'labels', 'lengths', 'keypoints')
 
 
@@ -57,7 +58,7 @@ def prepare(
         left_handed: The coordinates are left-handed (x right, y up, z depth; Unity's). Their z is
             negated, since prepared folders are right-handed.
     """
-    with reading(source, 'docs/extend/data.md shows how to write it'):
+    with reading(source, FIX):
         table = read_table(source)
         keypoints = table['keypoints']
         if left_handed:
@@ -90,7 +91,7 @@ def prepare(
 
 def read_table(source: Path) -> dict[str, np.ndarray]:
     """Read the arrays of a custom npz and check that they fit each other."""
-    require(source, 'point --source at an npz file; docs/extend/data.md shows how to write it')
+    require(source, f'point --source at an npz file; {FIX}')
     if source.is_dir():
         files = sorted(source.glob('*.npz'))
         if len(files) != 1:
@@ -99,9 +100,7 @@ def read_table(source: Path) -> dict[str, np.ndarray]:
     table = read_arrays(source, 'give an npz file without pickles')
     missing = [key for key in REQUIRED if key not in table]
     if missing:
-        raise DataError(
-            f'{source}: no array {missing[0]}; docs/extend/data.md shows how to write it'
-        )
+        raise DataError(f'{source}: no array {missing[0]}; {FIX}')
     count = table['names'].size
     for key in ('names', 'labels', 'lengths', 'subjects', 'used'):
         if key in table and table[key].shape != (count,):

@@ -143,7 +143,7 @@ def read_labels(table: Path, videos: Sequence[Path], source: Path) -> dict[Path,
     Raises:
         DataError: A column is unknown or missing, or a video is unknown or occurs twice.
     """
-    fix = 'see docs/extend/data.md'
+    fix = 'see docs/start/own_videos.md'
     by_name = {path.relative_to(source).as_posix(): path for path in videos}
     with reading(table, fix):
         text = read_text(table, fix)

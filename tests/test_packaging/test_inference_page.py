@@ -1,4 +1,4 @@
-"""The examples of docs/extend/inference.md and of the README run on a small made world."""
+"""The examples of docs/start/search.md and of the README run on a small made world."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def blocks(page: str, kind: str, about: str) -> list[str]:
 
 
 def test_each_example_runs(made_world, capsys):
-    examples = blocks('docs/extend/inference.md', 'python', 'mmact_ssl.apis')
+    examples = blocks('docs/start/search.md', 'python', 'mmact_ssl.apis')
     assert len(examples) == 4
     for example in examples:
         exec(example, {})
@@ -81,7 +81,7 @@ def test_each_example_runs(made_world, capsys):
     assert len(stored['names']) == 3 * 19, 'three windows of a clip of two seconds'
     printed = capsys.readouterr().out
     assert '1.00' in printed and 'my/videos/a.mp4' in printed and "'similarity':" in printed
-    commands = blocks('docs/extend/inference.md', 'bash', 'visualize.py')
+    commands = blocks('docs/start/search.md', 'bash', 'visualize.py')
     lines = ''.join(commands).replace('\\\n', ' ').splitlines()
     assert len(lines) == 4
     for line in lines:

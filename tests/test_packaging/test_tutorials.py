@@ -24,20 +24,23 @@ SMALL = {
 }
 # Run here or in test_inference_page.py, and pages whose commands need data sets or GPUs.
 RUN = {
-    'extend/data.md',
-    'extend/inference.md',
     'extend/migrating.md',
     'start/few_labels.md',
-    'start/first_hour.md',
+    'start/own_skeletons.md',
+    'start/own_videos.md',
+    'start/search.md',
 }
 NEEDS = {
-    '../README.md': 'a video or skeleton archive; the same lines as first_hour and few_labels',
+    '../README.md': 'a video or skeleton archive; the same lines as own_videos and few_labels',
     '../CONTRIBUTING.md': 'a trained checkpoint of the demo world',
     'extend/add_a_dataset.md': 'videos',
     'extend/add_a_task.md': 'JHMDB; tests/test_packaging/test_docs.py builds the config',
+    'extend/data.md': 'the data sets',
+    'extend/demo_world.md': 'minutes; tests/test_preparation runs the same',
     'extend/evaluation.md': 'trained checkpoints',
     'extend/parsers.md': 'a checkpoint with adapters',
     'extend/sentences.md': 'NW-UCLA, NTU RGB+D, UTD-MHAD',
+    'extend/scaling.md': 'GPUs, machines, a server',
     'extend/targets.md': 'videos and poses; tests/test_targets runs the same',
     'extend/teachers.md': 'weights to download',
     'methods/c2vl.md': 'NW-UCLA, NTU RGB+D',
@@ -48,13 +51,16 @@ NEEDS = {
     'methods/ms2l.md': 'NW-UCLA, NTU RGB+D',
     'methods/rivals_masked.md': 'NW-UCLA, UTD-MHAD, Kinetics-400, GPUs',
     'research/benchmarks.md': 'the data sets measured, and hours',
+    'research/run_a_study.md': 'hours',
     'research/studies/c2vl.md': 'NW-UCLA, as the other studies',
     'research/studies/csvr.md': 'trained checkpoints',
     'research/studies/dtg.md': 'trained checkpoints',
     'research/studies/hcpg.md': 'trained checkpoints',
     'research/studies/ms2l.md': 'trained checkpoints',
     'start/faq.md': 'a trained checkpoint',
+    'start/first_hour.md': 'nine minutes; `make demo` runs the same',
     'start/model_zoo.md': 'a trained checkpoint',
+    'start/train.md': 'a config of yours; tests/test_tools/test_train.py runs its options',
     'start/without_openmmlab.md': 'published models; test_without_openmmlab.py runs it',
 }
 
@@ -111,7 +117,7 @@ def test_few_labels(desk: Path, capsys: pytest.CaptureFixture[str]):
     for number in range(36):
         name = f'{("sit", "wave")[number // 6 % 2]}_s{number % 6 + 1:02d}_{number:03d}.npy'
         np.save(desk / 'clips' / name, clip(number // 6 % 2, number))
-    page = (ROOT / 'docs/extend/data.md').read_text()
+    page = (ROOT / 'docs/start/own_skeletons.md').read_text()
     (example,) = re.findall(r'^```python\n(from pathlib.*?)^```', page, re.DOTALL | re.MULTILINE)
     exec(example, {})
     table = dict(np.load('mine.npz'))
@@ -124,7 +130,7 @@ def test_few_labels(desk: Path, capsys: pytest.CaptureFixture[str]):
         for words in commands('start/few_labels.md', block)
     ]
     assert len(lines) == 4
-    assert lines[0] in commands('extend/data.md', '--source mine.npz')
+    assert lines[0] in commands('start/own_skeletons.md', '--source mine.npz')
     for words in lines:
         run(words)
     shown = capsys.readouterr().out
@@ -153,7 +159,7 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
         to = desk / 'my_videos' / video.name.split('_')[0] / video.name
         to.parent.mkdir(parents=True, exist_ok=True)
         to.symlink_to(video)
-    tutorial = commands('start/first_hour.md', 'data/mine')
+    tutorial = commands('start/own_videos.md', 'data/mine')
     prepare, extract, train, publish, label, evaluate, finetune = tutorial
     run(prepare)
     # The teacher of the page downloads itself.
@@ -173,7 +179,7 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
     run(finetune)
     tuned = 'work_dirs/evaluate/dtg_tsm-lite0_mine_full_mine_finetune_seed0'
     assert f'are in {tuned}\n' in capsys.readouterr().out
-    page = (ROOT / 'docs/start/first_hour.md').read_text()
+    page = (ROOT / 'docs/start/own_videos.md').read_text()
     (code,) = re.findall(r'^```python\n(from mmaction.apis.*?)^```', page, re.DOTALL | re.MULTILINE)
     code = code.replace('epoch_20', 'epoch_1').replace(
         "'a.mp4'", repr(str(next(desk.glob('my_videos/*/*'))))

@@ -134,7 +134,7 @@ def test_left_handed_coordinates_without_a_sign(tmp_path):
             {},
             'Object arrays cannot be loaded .*: give an npz file without pickles',
         ),
-        ({'names': np.array(['a'])}, {}, 'no array labels; docs/extend/data.md shows'),
+        ({'names': np.array(['a'])}, {}, 'no array labels; docs/start/own_skeletons.md shows'),
         (
             table(keypoints=np.ones((10, 20, 2))),
             {'left_handed': True},
@@ -164,13 +164,13 @@ def test_what_is_wrong_is_one_line(tmp_path, content, options, message):
 
 
 def test_the_example_of_the_documentation(tmp_path, monkeypatch):
-    page = (Path(__file__).parents[2] / 'docs/extend/data.md').read_text()
+    page = (Path(__file__).parents[2] / 'docs/start/own_skeletons.md').read_text()
     (example,) = re.findall(r'```python\n(from pathlib.*?)```', page, re.DOTALL)
     (tmp_path / 'clips').mkdir()
     for number, name in enumerate(('wave_s01_000', 'clap_s01_000', 'wave_s02_000')):
         np.save(tmp_path / 'clips' / f'{name}.npy', np.full((3 + number, 20, 3), 1.0 + number))
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, 'docs/extend/data.md', 'exec'), {})
+    exec(compile(example, 'docs/start/own_skeletons.md', 'exec'), {})
     prepare_custom(tmp_path / 'mine.npz', tmp_path / 'out', 'kinect20', train_subjects=[1])
     assert lines(tmp_path / 'out' / 'xsub_train.txt') == ['clap_s01_000 0', 'wave_s01_000 1']
     assert lines(tmp_path / 'out' / 'xsub_test.txt') == ['wave_s02_000 1']

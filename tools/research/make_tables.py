@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-# Not docs/extend/evaluation.md, which explains the markers.
+# Not docs/research/run_a_study.md, which explains the markers.
 PAGES = (
     'README.md',
     'docs/methods/*.md',
@@ -39,8 +39,8 @@ def main(argv: list[str] | None = None) -> None:
     # After parsing, because --help does not need torch.
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.evaluation.results import read_results
+    from tools.research.markers import update_files
     from tools.research.model_index import results_by_config, update_model_index
-    from tools.research.tables import update_files
     from tools.research.zoo_page import update_zoo
 
     files = args.files or [file for pattern in PAGES for file in sorted(ROOT.glob(pattern))]

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from mmengine.config import Config
 
 from mmact_ssl.evaluation.results import Result, result_file
+from tools.research.markers import renew_file
 from tools.research.study import runs_of
-from tools.research.tables import COLUMNS, newest_complete, renew_file
+from tools.research.tables import COLUMNS, newest_complete
 
 # Each model's second line is its config.
 MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)

@@ -92,7 +92,7 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     """Turn a study's config into chains of steps.
 
     Args:
-        study: Config with ``dataset``, ``seeds`` and ``runs``, see docs/extend/evaluation.md.
+        study: Config with ``dataset``, ``seeds`` and ``runs``, see docs/research/run_a_study.md.
         work_dir: Folder of pre-training and fine-tuning.
         results: Folder of the results.
         root: Folder with ``tools/``.
@@ -103,7 +103,7 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     for key in ('dataset', 'seeds', 'runs'):
         if key not in study:
             raise ConfigError(
-                f'{study.filename}: a study needs {key}; see docs/extend/evaluation.md'
+                f'{study.filename}: a study needs {key}; see docs/research/run_a_study.md'
             )
     runs = [(run, run.get('seeds', study.seeds)) for run in runs_of(study)]
     for run, _ in runs:
@@ -149,7 +149,8 @@ def _check_run(run: dict, filename: str, root: str) -> None:
     if missing or unknown:
         raise ConfigError(
             f'{filename}: run {run.get("method")!r} {run.get("variant", "full")!r}: '
-            f'missing {sorted(missing)}, unknown {sorted(unknown)}; see docs/extend/evaluation.md'
+            f'missing {sorted(missing)}, unknown {sorted(unknown)}; '
+            'see docs/research/run_a_study.md'
         )
     for config in [run.get('pretrain'), *(part['config'] for part in run['evaluations'])]:
         if config is not None and not (Path(root) / config).is_file():

@@ -1,16 +1,13 @@
-"""Result tables of README and docs, written between markers."""
+"""Result tables of README and docs."""
 
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.headings import COLUMNS, format_cell
 from mmact_ssl.evaluation.pretext_metric import CHANCE, TRIVIAL_SUFFIXES, trivial_answer
 from mmact_ssl.evaluation.protocols import PROTOCOLS, is_stochastic
@@ -25,12 +22,6 @@ BASELINE = 'Random init'
 EARLIER = '†'
 EARLIER_CAPTION = f'{EARLIER} By an earlier version of the measurement (docs/extend/evaluation.md).'
 NO_RESULTS = '*No results yet.*\n'
-MARKER = re.compile(
-    r'(?P<open><!-- (?P<kind>results|pretext|dependence):(?P<name>\S+) -->)\n.*?'
-    r'(?P<close><!-- /(?P=kind):(?P=name) -->)',
-    re.DOTALL,
-)
-ANY_MARKER = re.compile(r'<!-- /?(results|pretext|dependence):\S+ -->')
 
 
 def select(results: Iterable[Result], name: str) -> list[Result]:
@@ -113,7 +104,7 @@ def make_table(results: Sequence[Result], name: str) -> str:
             if (result.protocol, result.label_fraction) == (protocol, fraction):
                 for other in shown[heading]:
                     if (other.dataset, other.version) == (result.dataset, result.version):
-                        _check_comparable(f'{name}, column {heading!r}', other, result)
+                        check_comparable(f'{name}, column {heading!r}', other, result)
                 shown[heading].append(result)
                 cell = cells[_row_of(result)][heading]
                 if not any(_repeats(result, other, metric) for other in cell):
@@ -137,7 +128,7 @@ def make_table(results: Sequence[Result], name: str) -> str:
             for heading, _, metric, _ in columns
         ]
         rows.append([*[key[0], label][-len(labels) :], *texts])
-    table, caption = _markdown(rows, len(labels)), _caption(chosen, backbones, cells.values())
+    table, caption = markdown(rows, len(labels)), _caption(chosen, backbones, cells.values())
     if EARLIER in table:
         caption += f' {EARLIER_CAPTION}'
     return f'{caption}\n\n{table}'
@@ -158,7 +149,7 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
     for result in sorted(chosen, key=lambda r: (r.variant != 'full', r.variant, r.backbone)):
         column = f'{result.variant} ({result.backbone})' if several else result.variant
         variants[column].append(result)
-        _check_comparable(f'{name}, pretext tasks', variants[column][0], result)
+        check_comparable(f'{name}, pretext tasks', variants[column][0], result)
     if not variants:
         return NO_RESULTS
     groups = list(variants.values())
@@ -172,7 +163,7 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
         rows.append([metric, *(_metric_cell(group, key) for group, key in shown)])
     first, counts = chosen[0], [len(group) for group in groups]
     caption = f'{first.method} on the test split of {first.dataset} ({first.kind})'
-    return f'{caption}, {_seeds(counts)}.\n\n{_markdown(rows)}'
+    return f'{caption}, {_seeds(counts)}.\n\n{markdown(rows)}'
 
 
 def make_dependence_table(results: Sequence[Result], name: str) -> str:
@@ -193,7 +184,7 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
         if sets.count(data) > 1:
             data = f'{data}, {method}, {variant} ({backbone})'
         for result in group:
-            _check_comparable(f'{name}, dependence', group[0], result)
+            check_comparable(f'{name}, dependence', group[0], result)
         metrics = dict.fromkeys(metric for result in group for metric in result.metrics)
         for metric in metrics:
             if metric + OTHER_CLIP in metrics:
@@ -204,7 +195,7 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
         return ''
     seeds = _seeds([len(group) for group in groups.values()])
     caption = 'Metrics on test clips with the features of the clip and of another one'
-    return f'{caption}, {seeds}.\n\n{_markdown(rows, 3)}'
+    return f'{caption}, {seeds}.\n\n{markdown(rows, 3)}'
 
 
 def _metric_cell(group: Sequence[Result], metric: str) -> str:
@@ -213,50 +204,6 @@ def _metric_cell(group: Sequence[Result], metric: str) -> str:
     known = [value for value in values if not math.isnan(value)]  # NaN: no clip defines it
     few = f' ({len(known)} of {_seeds([len(values)])})' if 0 < len(known) < len(values) else ''
     return format_cell(known, 4) + few
-
-
-MAKERS = dict(results=make_table, pretext=make_pretext_table, dependence=make_dependence_table)
-
-
-def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:
-    """Put the tables between the markers ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``.
-
-    Tables of the pretext tasks go between the markers ``pretext:NAME`` and ``dependence:NAME``.
-    """
-    paired = [match.group(part) for match in MARKER.finditer(text) for part in ('open', 'close')]
-    markers = [match.group() for match in ANY_MARKER.finditer(text)]
-    single = [marker for marker in markers if marker not in paired]
-    if single:
-        raise ConfigError(f'{file}: {single[0]} has no partner; tables stand between two markers')
-
-    def table(match: re.Match) -> str:
-        made = MAKERS[match['kind']](results, match['name'])
-        return f'{match["open"]}\n{made}{match["close"]}'
-
-    return MARKER.sub(table, text)
-
-
-def renew_file(path: str | os.PathLike, renew: Callable[[str], str], write: bool = True) -> bool:
-    """Rewrite a text file, or only compare it without ``write``; return True if it differs."""
-    file = Path(path)
-    if not file.is_file():
-        raise DataError(f'{file}: no such file; give one that holds results')
-    text = file.read_text(encoding='utf-8')
-    new = renew(text)
-    if write and new != text:
-        file.write_text(new, encoding='utf-8')
-    return new != text
-
-
-def update_files(
-    files: Iterable[str | os.PathLike], results: Sequence[Result], write: bool = True
-) -> list[Path]:
-    """Renew the tables of Markdown files; return the files that changed."""
-    return [
-        file
-        for file in map(Path, files)
-        if renew_file(file, partial(fill, results=results, file=str(file)), write)
-    ]
 
 
 def _repeats(first: Result, second: Result, metric: str) -> bool:
@@ -269,7 +216,7 @@ def _repeats(first: Result, second: Result, metric: str) -> bool:
     )
 
 
-def _check_comparable(place: str, first: Result, second: Result) -> None:
+def check_comparable(place: str, first: Result, second: Result) -> None:
     """Raise ConfigError unless two results of a column were measured in the same way.
 
     The settings of different backbones may differ, because they include the backbone.
@@ -301,7 +248,7 @@ def _row_of(result: Result) -> Row:
     return result.dataset, result.method, result.variant, source, result.backbone
 
 
-def _markdown(rows: Sequence[Sequence[str]], labels: int = 1) -> str:
+def markdown(rows: Sequence[Sequence[str]], labels: int = 1) -> str:
     """Write rows of cells, the heading first, with all columns after the labels aligned right."""
     ruler = [*['---'] * labels, *['---:'] * (len(rows[0]) - labels)]
     return ''.join(f'| {" | ".join(cells)} |\n' for cells in (rows[0], ruler, *rows[1:]))

@@ -9,7 +9,8 @@ from pathlib import Path
 from mmact_ssl.apis.card import Card, read_card
 from mmact_ssl.apis.zoo import INDEX, Entry, read_index
 from mmact_ssl.evaluation.protocols import version_of
-from tools.research.tables import EARLIER, EARLIER_CAPTION, renew_file
+from tools.research.markers import renew_file
+from tools.research.tables import EARLIER, EARLIER_CAPTION
 
 BLOCK = re.compile(r'(?<=<!-- zoo -->\n).*(?=<!-- /zoo -->)', re.DOTALL)
 TOP = (

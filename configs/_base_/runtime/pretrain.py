@@ -41,7 +41,7 @@ env_cfg = dict(
 randomness = dict(seed=0)
 log_processor = dict(type='ShortLogProcessor', window_size=20, by_epoch=True)
 # TensorBoard: --cfg-options visualizer.vis_backends.0.type=TensorboardVisBackend, W&B:
-# WandbVisBackend; or both beside the file in a config of yours, docs/start/first_hour.md#curves.
+# WandbVisBackend; or both beside the file in a config of yours, docs/start/train.md#curves.
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='Visualizer', vis_backends=vis_backends)
 log_level = 'INFO'

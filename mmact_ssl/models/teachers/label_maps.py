@@ -34,7 +34,7 @@ def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
     lists the classes of each part of the layout, ``ignored`` the classes without a part. Each class
     must occur once in ``parts`` or ``ignored``.
     """
-    fix = 'write a label map, see docs/extend/teachers.md'
+    fix = 'write a label map, see docs/extend/teacher_entries.md'
     with reading(path, fix):
         return _label_map(os.fspath(path), read_json(path, fix))
 

@@ -243,7 +243,7 @@ def write_demo_world(
     """Generate the demo world unless it exists, and return the number of clips per split.
 
     Args:
-        out: Folder to write; docs/extend/data.md lists its files.
+        out: Folder to write; docs/extend/demo_world.md lists its files.
         size: A key of CLIPS_PER_CLASS.
         workers: Number of processes; 1 makes all clips in this process.
     """

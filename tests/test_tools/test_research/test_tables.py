@@ -10,13 +10,12 @@ from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.headings import format_cell
 from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.evaluation.results import read_results
+from tools.research.markers import fill, update_files
 from tools.research.tables import (
     EARLIER_CAPTION,
-    fill,
     make_dependence_table,
     make_pretext_table,
     make_table,
-    update_files,
 )
 
 RECALLS = {f'recall@{k}': 0.25 for k in (1, 5, 10, 20, 50)}

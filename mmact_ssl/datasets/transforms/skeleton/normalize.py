@@ -29,7 +29,8 @@ class NormalizeSkeleton(BaseTransform):
     that their relative places stay. With 2 coordinates the picture's axes stay; only origin and
     scale change. A joint whose coordinates are all zero is missing: it stays zero and enters no
     mean, norm or axis. The same holds for padding and absent persons. Coordinates in space must be
-    right-handed, as a Kinect's: otherwise front and back change places (fix: docs/extend/data.md).
+    right-handed, as a Kinect's: otherwise front and back change places (fix:
+    docs/start/own_skeletons.md).
 
     ``mode='body_axes'`` normalizes each frame by itself: origin o = mean of spine base, left hip
     and right hip; scale = Frobenius norm of all persons' joints after that, so that a person gets

@@ -1,0 +1,56 @@
+"""The table of what pre-training gains: means, differences, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.protocols import PROTOCOLS
+from tools.research.markers import fill
+
+ROW = 'jhmdb/Fine-tuned,_10_%/ImageNet_start/DTG-Net_TSM'
+TEXT = f'<!-- gain:{ROW} -->\n<!-- /gain:{ROW} -->'
+
+
+@pytest.fixture
+def results(make_result) -> list:
+    few = dict(dataset='jhmdb', protocol='finetune', label_fraction=0.1)
+    few['version'] = PROTOCOLS['finetune'].version
+    start = [
+        make_result(v, method='ImageNet start', seed=s, **few) for s, v in enumerate((0.2, 0.3))
+    ]
+    after = [make_result(v, method='DTG-Net TSM', seed=s, **few) for s, v in enumerate((0.4, 0.5))]
+    other = make_result(0.9, method='DTG-Net TSM', **{**few, 'label_fraction': 1.0})
+    return [*start, *after, other]
+
+
+def test_a_row_has_both_means_and_their_difference(results):
+    row = fill(TEXT, results).splitlines()[3]
+    assert row == (
+        '| JHMDB, videos, 10 % of the labels, fine-tuned | 25.0 ± 7.1 (ImageNet) | '
+        '45.0 ± 7.1 (DTG-Net TSM) | +20.0 |'
+    )
+
+
+def test_a_loss_is_shown_as_one(results):
+    swapped = '/'.join([*ROW.split('/')[:2], 'DTG-Net_TSM', 'ImageNet_start'])
+    assert '| -20.0 |' in fill(TEXT.replace(ROW, swapped), results)
+
+
+def test_missing_results_are_an_error(results):
+    with pytest.raises(ConfigError, match='no results'):
+        fill(TEXT, results[:2])
+
+
+def test_results_on_other_data_are_not_compared(results, make_result):
+    other = make_result(
+        0.9,
+        method='ImageNet start',
+        dataset='jhmdb',
+        protocol='finetune',
+        label_fraction=0.1,
+        version=PROTOCOLS['finetune'].version,
+        data_version='others',
+    )
+    with pytest.raises(ConfigError, match='different data'):
+        fill(TEXT, [other, *results[2:]])

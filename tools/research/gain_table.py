@@ -1,0 +1,61 @@
+"""Table of what pre-training gains, for the README."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.headings import COLUMNS, format_cell
+from mmact_ssl.evaluation.results import Result
+from tools.research.tables import check_comparable, early_results, markdown, newest_complete
+
+SETTINGS = {heading: tuple(setting) for heading, *setting in COLUMNS}
+DATA = dict(jhmdb='JHMDB, videos', utdmhad='UTD-MHAD, depth videos', nwucla='NW-UCLA, skeletons')
+USES = {'Fine-tuned': 'fine-tuned', 'LDA': 'frozen features'}
+STARTS = {'Random init': 'random', 'ImageNet start': 'ImageNet'}
+
+
+def make_gain_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table of top-1 accuracies in percent: a start, a student and its gain.
+
+    Cells are means ± deviation over seeds, the gain is the difference of the means. ``name`` joins
+    rows ``DATASET/COLUMN/START/STUDENT`` by ``;``: a column of :func:`make_table` and the names of
+    two of its rows, with ``_`` for a blank.
+
+    Raises:
+        ConfigError: Results are missing, are of an earlier version of the measurement, or cannot be
+            compared.
+    """
+    rows = [['Real data', 'Start', 'After pre-training', 'Gain']]
+    early = early_results(results)
+    for part in name.replace('_', ' ').split(';'):
+        dataset, heading, start, student = part.split('/')
+        runs = [_runs(results, dataset, heading, label) for label in (start, student)]
+        if not all(runs) or any(id(run) in early for cell in runs for run in cell):
+            raise ConfigError(f'gain:{part}: no results of the newest version; measure them')
+        for run in runs[1]:
+            check_comparable(f'gain:{part}', runs[0][0], run)
+        metric = SETTINGS[heading][1]
+        values = [[100 * run.metrics[metric] for run in cell] for cell in runs]
+        gain = statistics.mean(values[1]) - statistics.mean(values[0])
+        use, _, few = heading.partition(', ')
+        rows.append(
+            [
+                f'{DATA[dataset]}, {few or "all"} of the labels, {USES[use]}',
+                *(
+                    f'{format_cell(cell)} ({STARTS.get(run[0].method, run[0].method)})'
+                    for cell, run in zip(values, runs)
+                ),
+                f'{gain:+.1f}',
+            ]
+        )
+    return markdown(rows)
+
+
+def _runs(results: Sequence[Result], dataset: str, heading: str, label: str) -> list[Result]:
+    """Select the results of one cell of :func:`make_table`."""
+    protocol, _, fraction = SETTINGS[heading]
+    of = (dataset, label, protocol, fraction)
+    found = [r for r in results if (r.dataset, r.label, r.protocol, r.label_fraction) == of]
+    return newest_complete(found) if found else []
