@@ -51,8 +51,10 @@ def targets_made(pipeline: list) -> set[str]:
             if target.get('missing') == 'mask':
                 made.add(f'{view}.{target.target}_valid')
     for views in steps(pipeline, 'MakeSkeletonViews'):
-        shuffled = [v for v, t in views['views'].items() if list(steps(t, 'ShuffleSegments'))]
-        made |= {f'{view}.permutation' for view in shuffled}
+        for kind, target in (('ShuffleSegments', 'permutation'), ('RandomStride', 'speed')):
+            made |= {f'{v}.{target}' for v, t in views['views'].items() if list(steps(t, kind))}
+    for shuffled in steps(pipeline, 'ShuffleViewSegments'):
+        made |= {f'{view}.permutation' for view in shuffled.get('views', ('clip',))}
     (pack,) = steps(pipeline, 'PackInputs')
     return made | {f'sample.{name}' for name in ('label', 'video') if pack.get(name)}
 
