@@ -8,7 +8,7 @@ from tests.helpers.processes import Process
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('method', 'processes'), [('csvr', 1), ('hcpg', 2)])
+@pytest.mark.parametrize(('method', 'processes'), [('csvr', 1), ('hcpg', 2), ('mix', 1)])
 def test_a_run_that_is_killed_ends_as_the_one_that_was_not(method, processes):
     """Two optimizers, momentum copies, queues and schedules; the program runs all methods."""
     argv = ['tests/campaigns/kill_and_resume.py', method, '--kills=1', f'--processes={processes}']
