@@ -38,6 +38,7 @@ NEEDS = {
     'methods/dtg.md': 'Kinetics-400, JHMDB, GPUs',
     'methods/hcpg.md': 'Kinetics-400, JHMDB, GPUs',
     'methods/ms2l.md': 'NW-UCLA, NTU RGB+D',
+    'methods/rivals.md': 'NW-UCLA, JHMDB, Kinetics-400, GPUs',
     'model_zoo.md': 'a trained checkpoint',
     'multi_task.md': 'a trained checkpoint',
     'targets.md': 'videos and poses; tests/test_targets runs the same',
