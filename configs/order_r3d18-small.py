@@ -7,7 +7,7 @@
 _base_ = '_base_/rivals/r3d18-small.py'
 
 views = ('clip',)
-segments = 4  # of two frames
+segments = 3  # of four frames
 model = dict(
     data_preprocessor=dict(views=views, targets=('clip.permutation',)),
     encode=views,
@@ -21,7 +21,7 @@ model = dict(
         ),
     ),
 )
-sample_views = dict(type='SampleViews', clip=_base_.clip)
+sample_views = dict(type='SampleViews', clip=dict(_base_.clip, num_frames=12))
 shuffle = dict(type='ShuffleViewSegments', segments=segments)
 pack = dict(type='PackInputs', views=views)
 train_pipeline = [sample_views, shuffle, *_base_.make_clip, pack]
