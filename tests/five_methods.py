@@ -1,4 +1,4 @@
-"""The five methods, and mixes with later ones, each as a shipped config cut down to seconds."""
+"""The five methods and mixes with later ones, each as a shipped config cut down to seconds."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ HEAD = 'hidden_dim=16'
 TRANSFORMER = [
     *('model.backbone.embed_dims=16', 'model.backbone.depth=1', 'model.backbone.num_heads=2'),
 ]
+MIXED = ('contrast', 'barlow', 'vicreg', 'simsiam', 'dino')
 # Method -> config and its options. Together they have an adversary, momentum copies and queues,
 # schedules by step and by epoch, clipping, gradients that accumulate over the ends of epochs, an
 # average of the weights, and one worker that lives on.
@@ -104,6 +105,31 @@ METHODS: dict[str, tuple[str, list[str]]] = {
             'param_scheduler.0.end=2',
             'param_scheduler.1.begin=2',
             'param_scheduler.1.end=20',
+        ],
+    ),
+    # MS2L, Barlow Twins, VICReg, DINO and SimSiam on one student.
+    'mix': (
+        'configs/ms2l-barlow_gru_nwucla.py',
+        [
+            'model.backbone.encoder.hidden_size=8',
+            'model.momentum_encoder.views=[one,two]',
+            'model.momentum_encoder.momentum=0.9',
+            'model.heads.vicreg.type=RedundancyHead',
+            'model.heads.vicreg.loss.type=VICRegLoss',
+            'model.heads.simsiam.type=SelfDistillationHead',
+            'model.heads.simsiam.momentum=None',
+            'model.heads.simsiam.final_bn=True',
+            'model.heads.simsiam.predictor_dim=4',
+            'model.heads.dino.type=SelfDistillationHead',
+            'model.heads.dino.momentum=0.9',
+            'model.heads.dino.prototypes=12',
+            'model.heads.dino.predictor_dim=None',
+            'model.heads.dino.loss.type=CenteredCrossEntropyLoss',
+            'model.heads.dino.loss.channels=12',
+            *(f'model.heads.{head}.in_channels=96' for head in MIXED),
+            *(f'model.heads.{head}.{HEAD}' for head in MIXED),
+            *(f'model.heads.{head}.embedding_dim=8' for head in MIXED),
+            *(f'model.heads.{head}.views=[one,two]' for head in MIXED),
         ],
     ),
 }

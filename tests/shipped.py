@@ -33,12 +33,18 @@ SKELETON_SETS = sorted(
 SKELETON_SETS.remove('folder-skeleton')
 LARGE_SETS = [name for name in SKELETON_SETS if name.startswith(('ntu', 'pku'))]
 VIDEO_SETS = ['demo', 'hmdb51', 'jhmdb', 'sthv2', 'ucf101', 'utdmhad']
+# Students of the rivals' configs, which take a set, and sets.
+RIVALS_ON = [
+    *(('gru', 'nwucla'), ('gru', 'utdmhad-skeleton'), ('stgcn', 'ntu60-xsub')),
+    *(('r3d18-small', 'jhmdb'), ('r3d18-small', 'utdmhad'), ('tsm-lite0', 'jhmdb')),
+]
 # In tests a config that takes a set is named with it, as in 'ms2l_gru.py@pkummd1'; without one it
 # reads a prepared folder.
 TOP_LEVEL = sorted(
     [path.name for path in CONFIGS.glob('*.py')]
     + [f'{name}.py@{one}' for name in ('c2vl_stgcn', 'ms2l_gru') for one in LARGE_SETS]
     + [f'c2vl-frames_stgcn.py@{one}' for one in LARGE_SETS if one.startswith('ntu')]
+    + [f'{name}_{student}.py@{one}' for name in ('byol', 'speed') for student, one in RIVALS_ON]
 )
 # Every network on one set, and one of each kind on all.
 VIDEOS = sorted(

@@ -7,7 +7,8 @@ writes, for the tasks of the model, ``overview.png`` (a row a clip: frames, pose
 frames), ``poses.png`` (predicted, the teacher's and last observed poses over time), ``frames.png``
 (generated frames below the real ones), ``masked.png`` (what a student sees of frames or skeletons,
 what it predicts, and what is real), ``parts.png`` (the student's part maps below the teacher's)
-and ``neighbors.png`` (the videos nearest to a clip by each teacher and by its student).
+and ``neighbors.png`` (the videos nearest to a clip by each teacher and by its student, or by the
+projections of a task that brings two clips of a video together).
 ``--animate`` writes poses and frames as ``.webp``. The pictures also go to TensorBoard or Weights &
 Biases:
 

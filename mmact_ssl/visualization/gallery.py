@@ -73,38 +73,31 @@ def draw_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]]) -> Figur
     return figure
 
 
-def guidance_neighbors(
-    similarities: Mapping[str, tuple[Tensor, Tensor]],
-    frames: Sequence[np.ndarray],
-    names: Sequence[str],
-    queries: int,
+def nearest_clips(
+    searches: Mapping[str, Tensor], frames: Sequence[np.ndarray], names: Sequence[str], queries: int
 ) -> tuple[list[str], list[list[Hit]]]:
-    """Find the second clips nearest to the first clips of some videos, for each teacher.
+    """Find the second clips nearest to the first clips of some videos, in each search.
 
     Args:
-        similarities: Teacher -> the student's and the teacher's own cosines ``(N, N)``, see
-            ``TeacherGuidanceHead.terms``.
+        searches: Title -> cosines ``(N, N)`` of first clips (rows) with second clips (columns).
         frames: Frames of the N first and the N second clips, uint8 ``(N, T, H, W, 3)``. The first,
             the middle and the last frame are shown.
         names: Names of the N videos.
-        queries: Number of searches, for the first videos of the batch.
+        queries: Number of videos that search, the first ones of the batch.
 
     Returns:
-        Titles and rows for :func:`draw_gallery`; for each clip and teacher the teacher's own search
-        above the student's.
+        Titles and rows for :func:`draw_gallery`; for each video all searches.
     """
     first, second = (
         [np.concatenate(clip[[0, len(clip) // 2, -1]], axis=1) for clip in part] for part in frames
     )
     titles, rows = [], []
     for query in range(min(queries, len(names))):
-        for teacher, (student, own) in similarities.items():
-            for who, values in (('the teacher itself', own), ('the student', student)):
-                titles.append(f'{teacher}: {who}')
-                row = [Hit(names[query], first[query], 'query', 1.0)]
-                for place in values[query].argsort(descending=True)[:FOUND].tolist():
-                    mark = 'video' if place == query else ''
-                    similarity = float(values[query, place])
-                    row.append(Hit(names[place], second[place], mark, similarity))
-                rows.append(row)
+        for title, values in searches.items():
+            titles.append(title)
+            row = [Hit(names[query], first[query], 'query', 1.0)]
+            for place in values[query].argsort(descending=True)[:FOUND].tolist():
+                mark = 'video' if place == query else ''
+                row.append(Hit(names[place], second[place], mark, float(values[query, place])))
+            rows.append(row)
     return titles, rows

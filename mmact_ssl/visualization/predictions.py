@@ -8,6 +8,7 @@ from typing import Any, Union, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from matplotlib.figure import Figure
 from mmengine.config import Config
 from torch import Tensor
@@ -15,12 +16,16 @@ from torch import Tensor
 from mmact_ssl.datasets.layouts import PART_LAYOUTS, PartLayout
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.data_preprocessor import PretextDataPreprocessor
 from mmact_ssl.models.dependence import features_of_another_clip
+from mmact_ssl.models.heads.contrast import ContrastHead
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
 from mmact_ssl.models.heads.masked_motion import MaskedMotionHead
 from mmact_ssl.models.heads.masked_pixels import MaskedPixelHead
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
+from mmact_ssl.models.heads.redundancy import RedundancyHead
+from mmact_ssl.models.heads.self_distillation import SelfDistillationHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
 from mmact_ssl.models.masks import hide_masked
 from mmact_ssl.models.networks.video_gan import resize_frames
@@ -35,8 +40,10 @@ from .clips import (
     draw_predicted_poses,
     draw_skeletons,
 )
-from .gallery import draw_gallery, guidance_neighbors
+from .gallery import draw_gallery, nearest_clips
 
+# Heads that project each view of a clip.
+VIEW_HEADS = (ContrastHead, RedundancyHead, SelfDistillationHead)
 # A figure, or one for each time step.
 Picture = Union[Figure, list[Figure]]
 
@@ -197,12 +204,20 @@ class Predictions:
 
     def neighbors(self, task: str, head: TeacherGuidanceHead, queries: int) -> Figure:
         """Draw the nearest clips by the teachers of a guided student, and by the student."""
-        similarities = {}
+        searches = {}
         for name in head.projectors:
-            student = self.stack(task, f'{name}_similarity')
-            similarities[name] = student, self.stack(task, f'{name}_own_similarity')
+            searches[f'{name}: the teacher itself'] = self.stack(task, f'{name}_own_similarity')
+            searches[f'{name}: the student'] = self.stack(task, f'{name}_similarity')
         frames = [self.images(self.inputs[view]) for view in head.views]
-        return draw_gallery(*guidance_neighbors(similarities, frames, self.titles, queries))
+        return draw_gallery(*nearest_clips(searches, frames, self.titles, queries))
+
+    def view_neighbors(self, task: str, queries: int) -> Figure:
+        """Draw the second views nearest to first ones by the projections of a task."""
+        first, second = list(self.model.tasks[task].inputs)[:2]
+        rows = F.normalize(self.stack(task, 'projection'), dim=2)  # (N, views, E)
+        searches = {f'{task}: {second} nearest to {first}': rows[:, 0] @ rows[:, 1].T}
+        frames = [self.images(self.inputs[view]) for view in (first, second)]
+        return draw_gallery(*nearest_clips(searches, frames, self.titles, queries))
 
 
 def find_part_layout(
@@ -257,6 +272,7 @@ def draw_predictions(
         Figures by name, and lines of text about them.
     """
     clips = Predictions(model, cfg, num_clips, seed)
+    of_videos = isinstance(model.data_preprocessor, PretextDataPreprocessor)
     figures: dict[str, Picture] = {}
     lines = []
     for task, head in model.tasks.items():
@@ -275,6 +291,9 @@ def draw_predictions(
         elif isinstance(head, TeacherGuidanceHead):
             videos = Predictions(model, cfg, pool, seed)
             figures['neighbors'] = videos.neighbors(task, head, num_clips)
+        elif isinstance(head, VIEW_HEADS) and of_videos and 'neighbors' not in figures:
+            videos = Predictions(model, cfg, pool, seed)
+            figures['neighbors'] = videos.view_neighbors(task, num_clips)
     if not figures:
         raise ConfigError(
             f'{cfg.filename}: no picture of its tasks ({", ".join(model.tasks)}); sentences are '

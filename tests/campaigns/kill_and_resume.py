@@ -1,6 +1,6 @@
 """Kill trainings at random moments, resume them to the end, and compare with those never killed.
 
-    python -m tests.campaigns.kill_and_resume --kills 20 csvr dtg hcpg ms2l c2vl
+    python -m tests.campaigns.kill_and_resume --kills 20 csvr dtg hcpg ms2l c2vl mix
 
 Each method trains a tiny config on made data in deterministic mode, with a checkpoint every other
 iteration. SIGKILL hits while the program starts, trains, or saves. At the end all that the last

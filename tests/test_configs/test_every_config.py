@@ -54,8 +54,11 @@ def targets_made(pipeline: list) -> set[str]:
         view = masked.get('view', 'clip')
         made |= {f'{view}.mask', f'{view}.valid'}
     for views in steps(pipeline, 'MakeSkeletonViews'):
-        for kind, name in (('ShuffleSegments', 'permutation'), ('MaskJointSegments', 'mask')):
+        kinds = dict(ShuffleSegments='permutation', RandomStride='speed', MaskJointSegments='mask')
+        for kind, name in kinds.items():
             made |= {f'{v}.{name}' for v, t in views['views'].items() if list(steps(t, kind))}
+    for shuffled in steps(pipeline, 'ShuffleViewSegments'):
+        made |= {f'{view}.permutation' for view in shuffled.get('views', ('clip',))}
     (pack,) = steps(pipeline, 'PackInputs')
     return made | {f'sample.{name}' for name in ('label', 'video') if pack.get(name)}
 

@@ -105,6 +105,8 @@ def cut_down(config: Config, folder: Path) -> None:
     config.merge_from_dict(
         {
             'work_dir': str(folder / 'work'),
+            # mmengine's own is the file's name and the second, which two sets may share.
+            'experiment_name': folder.name,
             'train_cfg.max_epochs': 1,
             'default_hooks.checkpoint': dict(
                 type='CheckpointHook', interval=-1, save_last=False, _delete_=True

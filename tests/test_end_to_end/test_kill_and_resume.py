@@ -6,9 +6,11 @@ import pytest
 
 from tests.helpers.processes import Process
 
+CASES = [('csvr', 1), ('hcpg', 2), ('mix', 1), ('ms2l-masked', 1)]
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('method', 'processes'), [('csvr', 1), ('hcpg', 2), ('ms2l-masked', 1)])
+@pytest.mark.parametrize(('method', 'processes'), CASES)
 def test_a_run_that_is_killed_ends_as_the_one_that_was_not(method, processes):
     """Two optimizers, momentum copies, queues, schedules, masks; the program runs all methods."""
     argv = ['tests/campaigns/kill_and_resume.py', method, '--kills=1', f'--processes={processes}']

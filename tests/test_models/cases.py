@@ -19,6 +19,9 @@ from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.models.heads.recognition import RecognitionHead
+from mmact_ssl.models.heads.redundancy import RedundancyHead
+from mmact_ssl.models.heads.self_distillation import SelfDistillationHead
+from mmact_ssl.models.heads.speed import SpeedHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
 from tests.helpers.masks import joint_mask, tube_mask
 
@@ -40,6 +43,14 @@ def consistency(kind: str, queue_size: int = 0) -> ConsistencyHead:
     """The batch normalization of its projector would see half a batch, so that rests."""
     head = ConsistencyHead(4, kind, queue_size=queue_size, hidden_dim=8, embedding_dim=5)
     head.projector.eval()
+    return head
+
+
+def self_distillation(**settings) -> SelfDistillationHead:
+    """In evaluation, as batch normalization would see half a batch, but for the loss's state."""
+    sizes = dict(hidden_dim=8, embedding_dim=5, predictor_dim=7)
+    head = SelfDistillationHead(4, ('one', 'two'), **{**sizes, **settings}).eval()
+    head.losses.train()
     return head
 
 
@@ -79,7 +90,31 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
     prompts = PromptMatchingHead(4, 5, hidden_dim=8, embedding_dim=6, **options)
     decoder = dict(hidden_dim=12, depth=1, num_heads=2)
     masked = dict(mask=tube_mask((3, 2, 2), 2, BATCH), valid=few)
+    two_views = {view: torch.randn(BATCH, 4) for view in ('one', 'two')}
+    aims = {f'{view}_target': torch.randn(BATCH, 4) for view in two_views}
+    dino = dict(type='CenteredCrossEntropyLoss', channels=6)
     return dict(
+        byol=(self_distillation(), {**two_views, **aims}),
+        simsiam=(self_distillation(momentum=None, final_bn=True), two_views),
+        dino=(
+            self_distillation(predictor_dim=None, prototypes=6, loss=dino, streams=2),
+            {**two_views, **aims},
+        ),
+        barlow=(RedundancyHead(4, tuple(two_views), 8, embedding_dim=5).eval(), two_views),
+        vicreg=(
+            RedundancyHead(
+                4, tuple(two_views), 8, embedding_dim=5, streams=2, loss=dict(type='VICRegLoss')
+            ).eval(),
+            two_views,
+        ),
+        speed=(
+            SpeedHead(4, strides=(1, 3)),
+            dict(
+                pooled=torch.randn(BATCH, 4),
+                label=torch.tensor([1, 3, 3, 1, 1, 3]),
+                valid=few | (torch.arange(BATCH) > 3)[:, None],
+            ),
+        ),
         context=(
             ContextMatchingHead(4, dict(type=FrameEncoder), 5, embedding_dim=6, hidden_dim=8),
             dict(

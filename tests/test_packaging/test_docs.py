@@ -167,13 +167,17 @@ def test_the_example_of_a_task_builds_with_its_own_loss(
     example = re.search(r'```python\n(""".*?)```', page, re.DOTALL).group(1)
     MODELS.import_from_location()  # before the copy, so that only the example is undone
     monkeypatch.setattr(MODELS, '_module_dict', dict(MODELS._module_dict))
-    module = 'mmact_ssl.models.heads.speed_prediction'
+    module = 'mmact_ssl.models.heads.change'
     exec(example, dict(__name__=module, __package__=module.rpartition('.')[0]))
     init_default_scope('mmact_ssl')
-    model = MODELS.build(Config.fromfile(written_configs['configs/speed_r3d_jhmdb.py']).model)
-    head = model.heads['speed'].eval()
-    speed = torch.tensor([4, 1, 2, 2])
-    loss = head.loss(feature_map=torch.zeros(4, 128, 1, 2, 2), speed=speed)['loss']
-    logs = head.classifier.bias.detach().double().softmax(0).log()
-    slow = sum(0.95 * logs[drawn] + 0.05 * logs.mean() for drawn in (2, 0, 1, 1)) / -4
-    assert loss.item() == pytest.approx(slow.item(), rel=1e-5)
+    model = MODELS.build(Config.fromfile(written_configs['configs/change_r3d_jhmdb.py']).model)
+    head = model.heads['change'].eval()
+    clip, valid = torch.randn(3, 3, 4, 2, 2), torch.ones(3, 4, dtype=torch.bool)
+    valid[1, 2:] = valid[2, 1:] = False
+    found = head.loss(feature_map=torch.zeros(3, 128, 1, 2, 2), clip=clip, valid=valid)
+    losses = []
+    for frames, moves in ((clip[0].double(), 3), (clip[1].double(), 1)):  # of the third none
+        squares = [(frames[:, t + 1] - frames[:, t]).square().mean() for t in range(moves)]
+        error = head.regress.bias.detach().double()[0] - (sum(squares) / moves).sqrt()
+        losses.append((error**2 + 0.05**2).sqrt() - 0.05)
+    assert found['loss'].item() == pytest.approx(sum(losses).item() / 2, rel=1e-5)

@@ -49,6 +49,7 @@ NEEDS = {
     'methods/hcpg.md': 'Kinetics-400, JHMDB, GPUs',
     'methods/mixing.md': 'a trained checkpoint',
     'methods/ms2l.md': 'NW-UCLA, NTU RGB+D',
+    'methods/rivals.md': 'NW-UCLA, JHMDB, Kinetics-400, GPUs',
     'methods/rivals_masked.md': 'NW-UCLA, UTD-MHAD, Kinetics-400, GPUs',
     'research/benchmarks.md': 'the data sets measured, and hours',
     'research/run_a_study.md': 'hours',

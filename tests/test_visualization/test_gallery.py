@@ -8,7 +8,7 @@ import torch
 from matplotlib.colors import same_color
 
 from mmact_ssl.visualization import gallery
-from mmact_ssl.visualization.gallery import MARKS, Hit, draw_gallery, guidance_neighbors
+from mmact_ssl.visualization.gallery import MARKS, Hit, draw_gallery, nearest_clips
 
 QUERIES = ['somebody lifts the left hand', 'somebody sits down ' + 'slowly ' * 60]
 NAMES = ['one', 'two', 'three', 'four']
@@ -48,16 +48,15 @@ def test_a_clip_that_searches_has_no_rank():
     assert row.axes[1].get_xlabel() == 'same video'
 
 
-def test_the_teachers_search_stands_above_the_students_and_the_nearest_first(monkeypatch):
+def test_searches_of_a_video_stand_in_their_order_and_the_nearest_first(monkeypatch):
     monkeypatch.setattr(gallery, 'FOUND', 2)
     own = torch.tensor([[0.9, 0.1, 0.2, -0.3], [0.0, 0.1, 0.3, 0.2]]).repeat(2, 1)
     student = -own
     frames = [np.arange(4 * 5).reshape(4, 5, 1, 1, 1).repeat(3, 4).astype(np.uint8)] * 2
     frames[1] = frames[1] + 100
-    similarities = dict(image=(student, own), pose=(own, student))
-    titles, rows = guidance_neighbors(similarities, frames, NAMES, queries=2)
-    who = ('the teacher itself', 'the student')
-    assert titles == 2 * [f'{teacher}: {name}' for teacher in ('image', 'pose') for name in who]
+    searches = dict(image=own, student=student, pose=student, other=own)
+    titles, rows = nearest_clips(searches, frames, NAMES, queries=2)
+    assert titles == 2 * ['image', 'student', 'pose', 'other']
     shown = [[(hit.name, hit.mark) for hit in row] for row in rows[:2]]
     assert shown[0] == [('one', 'query'), ('one', 'video'), ('three', '')]
     assert shown[1] == [('one', 'query'), ('four', ''), ('two', '')]
@@ -69,7 +68,5 @@ def test_the_teachers_search_stands_above_the_students_and_the_nearest_first(mon
     assert rows[0][2].strip[0, :, 0].tolist() == [110, 112, 114]
     monkeypatch.setattr(gallery, 'FOUND', 9)  # no more are shown than there are
     two = [part[:2] for part in frames]
-    titles, rows = guidance_neighbors(
-        dict(image=(torch.eye(2), torch.eye(2))), two, NAMES[:2], queries=9
-    )
-    assert len(titles) == 4 and {len(row) for row in rows} == {3}
+    titles, rows = nearest_clips(dict(image=torch.eye(2)), two, NAMES[:2], queries=9)
+    assert len(titles) == 2 and {len(row) for row in rows} == {3}

@@ -66,3 +66,29 @@ def global_mean(values: Tensor, weight: Tensor) -> Tensor:
     total = weight.detach().sum(-1).float()
     all_reduce(total)
     return (values * weight).sum(-1) * get_world_size() / total.clamp(min=1e-6)
+
+
+@torch.no_grad()
+def finds_own(scores: Tensor) -> Tensor:
+    """1 where the column of a row's own sample has the highest score, else 0.
+
+    Of equal scores the first column counts, so that equal features of all samples are at chance.
+
+    Args:
+        scores: ``(..., N, W*N)``, of this process's samples with those of all W processes.
+
+    Returns:
+        ``(..., N)``, of the same type.
+    """
+    num_rows = scores.shape[-2]
+    own = torch.arange(num_rows, device=scores.device) + get_rank() * num_rows
+    return (scores.argmax(-1) == own).to(scores.dtype)
+
+
+def standardize(rows: Tensor) -> Tensor:
+    """Shift and scale each column of ``(N, ...)`` to mean 0 and standard deviation 1.
+
+    Columns without a deviation become 0.
+    """
+    variance, mean = torch.var_mean(rows, 0, correction=0)
+    return (rows - mean) * (variance + 1e-5).rsqrt()

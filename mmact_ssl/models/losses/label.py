@@ -23,7 +23,7 @@ class LabelLoss(nn.Module):
         except IndexError as error:
             raise ConfigError(
                 f'the classifier has {logits.shape[1]} classes, but the data set gives others '
-                f'({error}): set num_classes (or segments) of the head to what the data has'
+                f'({error}): set num_classes, segments or strides of the head to what the data has'
             ) from error
         hit = (logits.detach().argmax(1) == label).to(loss.dtype)
         return dict(loss=loss, hit=hit, weight=(label != -1).to(loss.dtype))

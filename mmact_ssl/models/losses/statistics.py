@@ -1,13 +1,14 @@
-"""Statistics that show a collapse of features."""
+"""Statistics that show a collapse of features, or whether two views match."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import torch
+from mmengine.dist import get_rank
 from torch import Tensor
 
-from .common import unit_rows
+from .common import finds_own, gather, standardize, unit_rows
 
 
 def feature_std(features: Tensor) -> Tensor:
@@ -34,6 +35,30 @@ def effective_rank(features: Tensor) -> Tensor:
     share = singular / singular.sum().clamp(min=1e-12)
     rank = torch.special.entr(share).sum().exp()
     return rank.where(finite, rank.new_tensor(float('nan')))
+
+
+@torch.no_grad()
+def match_views(first: Tensor, second: Tensor) -> dict[str, Tensor]:
+    """Compare the embeddings of two views, standardized over the samples of all processes.
+
+    Args:
+        first, second: ``(N, D)``; the same N on every process.
+
+    Returns:
+        ``accuracy``, 1 if no second view of another sample is more similar to a first view than its
+        own; ``error``, the mean square distance of both views; and ``error_constant``, that of the
+        second view from 0, the best answer that is the same for all samples; ``(N,)`` each. Views
+        that have nothing in common have an error of 2, and a constant answer of 1.
+    """
+    pairs = torch.stack([first, second], 1)
+    everyone = standardize(gather(pairs.to(torch.promote_types(pairs.dtype, torch.float32))))
+    start = get_rank() * len(first)
+    own, other = everyone[start : start + len(first)].unbind(1)
+    return dict(
+        accuracy=finds_own(unit_rows(own) @ unit_rows(everyone[:, 1]).T),
+        error=(own - other).square().mean(1),
+        error_constant=other.square().mean(1),
+    )
 
 
 @torch.no_grad()

@@ -24,7 +24,11 @@ class RowNorm(nn.BatchNorm1d):
 
 
 def make_projector(
-    in_channels: int, hidden_dim: int, out_channels: int, final_bn: bool = False
+    in_channels: int,
+    hidden_dim: int,
+    out_channels: int,
+    final_bn: bool = False,
+    hidden_layers: int = 1,
 ) -> nn.Sequential:
     """Linear, batch normalization, ReLU, linear; ``(N, in_channels) -> (N, out_channels)``.
 
@@ -35,11 +39,13 @@ def make_projector(
             learn more.
         final_bn: Also normalize the output over the batch, so that the clips cannot collapse to a
             point. SimCLR's released code (arXiv 2002.05709) does so with a learned scale.
+        hidden_layers: Number of hidden layers.
     """
     layers: list[nn.Module] = []
-    if hidden_dim:
-        layers = [nn.Linear(in_channels, hidden_dim), RowNorm(hidden_dim), nn.ReLU(True)]
-    layers.append(nn.Linear(hidden_dim or in_channels, out_channels))
+    for _ in range(hidden_layers if hidden_dim else 0):
+        layers += [nn.Linear(in_channels, hidden_dim), RowNorm(hidden_dim), nn.ReLU(True)]
+        in_channels = hidden_dim
+    layers.append(nn.Linear(in_channels, out_channels))
     for layer in layers:
         if isinstance(layer, nn.Linear):
             nn.init.xavier_normal_(layer.weight)
@@ -54,6 +60,19 @@ def make_plain_projector(in_channels: int, hidden_dim: int, out_channels: int) -
         nn.ReLU(inplace=True),
         nn.Linear(hidden_dim, out_channels),
     )
+
+
+class Prototypes(nn.Linear):
+    """Cosines of rows with K learned directions, ``(N, C) -> (N, K)``.
+
+    The last layer of DINO's projector (arXiv 2104.14294), whose weights have length 1.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, bias=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return F.linear(F.normalize(rows, dim=1), F.normalize(self.weight, dim=1))
 
 
 class StreamProjectors(nn.ModuleList):

@@ -12,6 +12,12 @@ from tests.test_models.cases import cases
 
 # What comes of the student, and inputs that a head encodes by itself.
 STUDENT = dict(
+    byol=('one', 'two'),
+    simsiam=('one', 'two'),
+    dino=('one', 'two'),
+    barlow=('one', 'two'),
+    vicreg=('one', 'two'),
+    speed=('pooled',),
     context=('static', 'keyframes'),
     pose=('dynamic',),
     motion=('feature_map',),
@@ -46,6 +52,7 @@ NOTHING = dict(
     latent=dict(valid=False),
     prompts=dict(valid=False),
     classification=dict(label=-1),
+    speed=dict(valid=False),
     recognition=dict(label=-1),
     guidance=dict(clip_valid=False),
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import permutations
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmact_ssl.datasets.transforms.segments import shuffle_segments
 from mmact_ssl.datasets.transforms.skeleton.joints import num_valid_frames
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
@@ -103,30 +103,21 @@ class MaskFuture(BaseTransform):
 class ShuffleSegments(BaseTransform):
     """Cut a clip into 2..6 equal segments and put them in a random order.
 
-    Each segment has T // segments of the T frames before the padding; the remaining frames stay at
-    the end. Permutation p, drawn uniformly, puts segment p[0] first, then p[1] and so on. A clip
-    with fewer frames than segments does not change, and its target is the identity, 0. (The
-    published code divides such a clip with its padding; its random target cannot be predicted.)
+    See :func:`shuffle_segments`; padding stays at the end. (The published code divides a clip of
+    fewer frames than segments with its padding; its random target cannot be predicted.)
 
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: ``keypoint``. Added keys:
-    ``targets['permutation']``, int64, the permutation's index in itertools.permutations,
-    0..segments! - 1.
+    ``targets['permutation']``, int64, 0..segments! - 1.
 
     Source: MS2L, jigsaw.
     """
 
     def __init__(self, segments: int = 3) -> None:
         self.segments = segments
-        self.permutations = np.array(list(permutations(range(segments))))
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        length = num_valid_frames(results) // self.segments
-        choice = np.random.randint(len(self.permutations))
-        if length == 0:
-            choice = 0
-        frames = np.arange(results['keypoint'].shape[1])
-        moved = frames[: length * self.segments].reshape(self.segments, length)
-        frames[: moved.size] = moved[self.permutations[choice]].ravel()
-        results['keypoint'] = results['keypoint'][:, frames]
-        results.setdefault('targets', {})['permutation'] = np.int64(choice)
+        clip, frames = results['keypoint'], num_valid_frames(results)
+        places, permutation = shuffle_segments(frames, self.segments)
+        results['keypoint'] = np.concatenate([clip[:, places], clip[:, frames:]], axis=1)
+        results.setdefault('targets', {})['permutation'] = permutation
         return results

@@ -83,6 +83,43 @@ class TemporalCrop(BaseTransform):
 
 
 @TRANSFORMS.register_module()
+class RandomStride(BaseTransform):
+    """Take a number of frames at a stride that is drawn at random.
+
+    The stride is uniform among those at which ``num_frames`` fit into the frames before the
+    padding, and the start among the places where they fit. If none fits, every frame at the
+    smallest stride is taken, and the clip is shorter. Frames are never interpolated, which would
+    reveal the stride.
+
+    Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
+    Added keys: ``targets['speed']``, int64, the stride in frames.
+
+    Args:
+        strides: In frames, ``>= 1``.
+        num_frames: Length of the clip.
+
+    Source: pace prediction (Wang et al., arXiv 2008.05861), on skeletons; strides and the choice
+    for short clips are ours.
+    """
+
+    def __init__(self, strides: Sequence[int], num_frames: int) -> None:
+        self.strides = tuple(strides)
+        self.num_frames = num_frames
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        frames, last = num_valid_frames(results), self.num_frames - 1
+        fitting = [stride for stride in self.strides if last * stride < frames]
+        stride = min(self.strides)
+        if fitting:
+            stride = fitting[np.random.randint(len(fitting))]
+        start = np.random.randint(max(frames - last * stride, 1))
+        clip = results['keypoint'][:, start:frames:stride][:, : self.num_frames]
+        set_frames(results, clip, clip.shape[1])
+        results.setdefault('targets', {})['speed'] = np.int64(stride)
+        return results
+
+
+@TRANSFORMS.register_module()
 class PadFrames(BaseTransform):
     """Pad a clip with zeros to a number of frames.
 

@@ -1,4 +1,4 @@
-"""ResampleFrames, TemporalCrop and PadFrames."""
+"""ResampleFrames, TemporalCrop, RandomStride and PadFrames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
-from mmact_ssl.datasets.transforms.skeleton.temporal import PadFrames, ResampleFrames, TemporalCrop
+from mmact_ssl.datasets.transforms.skeleton.temporal import (
+    PadFrames,
+    RandomStride,
+    ResampleFrames,
+    TemporalCrop,
+)
 
 
 def resample_twin(clip, num_frames):
@@ -113,6 +118,38 @@ def test_warped_time_bends_a_line_to_a_power(frames, num_frames, seed):
         t = i / (num_frames - 1) if num_frames > 1 else 0.5
         expected = 1 + t**exponent if frames > 1 else 1
         assert out[i] == pytest.approx(expected, abs=1e-5)
+
+
+def test_strides_and_starts_come_alike_where_they_fit():
+    keypoint = np.arange(1, 9, dtype=np.float32)[None, :, None, None] * np.ones((1, 1, 20, 3))
+    keypoint = np.pad(keypoint, ((0, 0), (0, 3), (0, 0), (0, 0)))
+    np.random.seed(0)
+    runs = Counter()
+    for _ in range(3000):
+        out = RandomStride(strides=(1, 3, 4), num_frames=3)(
+            {'keypoint': keypoint, 'valid_frames': 8}
+        )
+        run = tuple(out['keypoint'][0, :, 0, 0].astype(int).tolist())
+        assert out['total_frames'] == out['valid_frames'] == 3
+        assert out['targets']['speed'].dtype == np.int64
+        runs[int(out['targets']['speed']), run] += 1
+    # Three frames at a stride of 4 need 9 frames.
+    expected = {
+        (stride, tuple(range(start, start + 2 * stride + 1, stride))): 1 / 2 / (8 - 2 * stride)
+        for stride in (1, 3)
+        for start in range(1, 9 - 2 * stride)
+    }
+    assert set(runs) == set(expected)
+    for run, chance in expected.items():
+        assert abs(runs[run] / 3000 - chance) < 0.03, run
+
+
+@pytest.mark.parametrize('frames', [1, 4, 5])
+def test_a_clip_in_which_no_stride_fits_is_shorter(make_sample, frames):
+    sample = make_sample(frames=frames, padding=2)
+    out = RandomStride(strides=(3, 2), num_frames=4)({**sample})
+    np.testing.assert_array_equal(out['keypoint'], sample['keypoint'][:, :frames:2])
+    assert out['targets']['speed'] == 2 and out['valid_frames'] == -(-frames // 2)
 
 
 @settings(max_examples=30, deadline=None)

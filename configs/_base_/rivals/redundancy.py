@@ -1,0 +1,27 @@
+# One step of Barlow Twins (arXiv 2103.03230):
+#
+#     one, two = augment(clip), augment(clip)
+#     z = project(student(one)), project(student(two))    # standardized over the clips of all GPUs
+#     C = z_one.T @ z_two / clips                         # correlations of channels
+#     loss = sum of (1 - C_ii)^2 + 0.005 * sum of C_ij^2 over i != j
+#     optimizer.step()
+#
+# VICReg (arXiv 2105.04906), with the covariances of each view:
+#
+#     loss = 25 * mean of (z_one - z_two)^2                   # invariance
+#          + 25 * mean of max(0, 1 - deviation of a channel)  # variance
+#          + mean over channels of the sum of C_ij^2 over i != j, of both views  # covariance
+#
+# Sizes as published.
+barlow = dict(
+    type='RedundancyHead',
+    hidden_dim=8192,
+    hidden_layers=2,
+    embedding_dim=8192,
+    loss=dict(type='BarlowTwinsLoss', redundancy_weight=0.005),
+)
+vicreg = dict(barlow, loss=dict(type='VICRegLoss'))
+# For small students and batches (our choice).
+small = dict(hidden_dim=512, hidden_layers=1, embedding_dim=512)
+barlow_small = dict(barlow, **small)
+vicreg_small = dict(vicreg, **small)

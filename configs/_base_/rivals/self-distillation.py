@@ -1,0 +1,56 @@
+# One step of BYOL (arXiv 2006.07733):
+#
+#     one, two = augment(clip), augment(clip)
+#     p = predict(project(student(one))), predict(project(student(two)))
+#     t = copy(one), copy(two)    # moving averages of student and projector, no gradient
+#     loss = (1 - cos(p_one, t_two) + 1 - cos(p_two, t_one)) / 2
+#     optimizer.step(), then the averages follow
+#
+# SimSiam (arXiv 2011.10566) has no averages: t = stop(project(student(one))), and of two.
+#
+# DINO (arXiv 2104.14294) has no predictor; projections are cosines with learned prototypes:
+#
+#     loss   = cross_entropy(softmax((t_two - center) / 0.04), softmax(p_one / 0.1)), and of p_two
+#     center = 0.9 * center + 0.1 * mean of t
+#
+# Sizes as published. The momentum is that of the publications' start, where it rises to 1.
+byol = dict(
+    type='SelfDistillationHead',
+    momentum=0.996,
+    hidden_dim=4096,
+    embedding_dim=256,
+    predictor_dim=4096,
+)
+simsiam = dict(
+    type='SelfDistillationHead',
+    momentum=None,
+    hidden_dim=2048,
+    hidden_layers=2,
+    embedding_dim=2048,
+    final_bn=True,
+    predictor_dim=512,
+)
+dino = dict(
+    type='SelfDistillationHead',
+    momentum=0.996,
+    hidden_dim=2048,
+    hidden_layers=2,
+    embedding_dim=256,
+    prototypes=65_536,
+    predictor_dim=None,
+    loss=dict(type='CenteredCrossEntropyLoss', channels=65_536),
+)
+# For small students and about a thousand steps (our choice): an average of 0.996 would stay close
+# to its random start.
+byol_small = dict(byol, momentum=0.99, hidden_dim=512, embedding_dim=128, predictor_dim=512)
+simsiam_small = dict(simsiam, hidden_dim=512, hidden_layers=1, embedding_dim=512, predictor_dim=128)
+dino_small = dict(
+    dino,
+    momentum=0.99,
+    hidden_dim=512,
+    hidden_layers=1,
+    embedding_dim=128,
+    # More prototypes or sharper targets move faster than the center in a short run.
+    prototypes=256,
+    loss=dict(type='CenteredCrossEntropyLoss', channels=256, target_temperature=0.07),
+)

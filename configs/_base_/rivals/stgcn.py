@@ -1,0 +1,29 @@
+# Two augmented views of a skeleton clip for ST-GCN, which reads joints in 64 frames; 120 epochs,
+# for NTU RGB+D (--set) or the prepared folder of --data.
+_base_ = [
+    '{{$MMACT_SSL_SET:../sets/folder-skeleton.py}}',
+    '../students/stgcn.py',
+    '../methods/skeleton-views.py',
+]
+
+student = dict(in_channels=256)
+model = dict(
+    backbone=dict(_base_.backbone, layout=_base_.bodies.layout),
+    # Each view is a separate batch, so batch statistics do not mix views.
+    encode_together=False,
+    pooling=dict(mode='mean', streams=1),
+    shared_weights=None,
+)
+crop = dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=64, warp=0.3)
+move = [
+    dict(type='RandomRotation', degrees=(30, 180, 30)),
+    dict(type='RandomShear', amplitude=0.3),
+    dict(type='RandomScale', amplitude=0.1),
+    dict(type='JointJitter', deviation=0.01, clip_deviation=0.02),
+]
+flip = [dict(type='SkeletonFlip')] if _base_.get('flip_ratio', 0.5) else []
+augment = [crop, *move, *flip, dict(type='JointMask', fraction=(0.1, 0.3))]
+make_views = dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment))
+pipeline = [_base_.normalize, make_views, _base_.pack]
+train_dataloader = dict(num_workers=4, dataset=dict(_base_.train_set, pipeline=pipeline))
+test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=pipeline))

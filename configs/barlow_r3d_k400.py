@@ -1,0 +1,14 @@
+# Barlow Twins on Kinetics-400 in mmaction2's layout: R3D-18, two clips of 16 frames at stride 2,
+# the published sizes of the projector.
+_base_ = [
+    '_base_/sets/kinetics400.py',
+    '_base_/students/r3d18.py',
+    '_base_/rivals/clips.py',
+    '_base_/rivals/redundancy.py',
+]
+
+model = dict(
+    backbone=_base_.backbone,
+    heads=dict(barlow=dict(**_base_.barlow, **_base_.student, views=_base_.views)),
+)
+train_dataloader = dict(dataset=_base_.train_set)

@@ -1,0 +1,8 @@
+# BYOL on skeletons, on GRUs over joints, bones and motion: your own (--data DIR), or --set nwucla,
+# utdmhad-skeleton or another set of skeletons.
+_base_ = ['_base_/rivals/gru.py', '_base_/rivals/self-distillation.py']
+
+model = dict(
+    momentum_encoder=dict(views=_base_.views, momentum=_base_.byol_small.momentum),
+    heads=dict(byol=dict(**_base_.byol_small, **_base_.student, views=_base_.views)),
+)

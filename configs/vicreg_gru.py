@@ -1,0 +1,7 @@
+# VICReg on skeletons, on GRUs over joints, bones and motion: your own (--data DIR), or --set
+# nwucla, utdmhad-skeleton or another set of skeletons.
+_base_ = ['_base_/rivals/gru.py', '_base_/rivals/redundancy.py']
+
+model = dict(
+    heads=dict(vicreg=dict(**_base_.vicreg_small, **_base_.student, views=_base_.views)),
+)

@@ -1,0 +1,125 @@
+"""DINO's cross-entropy and its center against slow transcriptions."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.losses.centered_cross_entropy import CenteredCrossEntropyLoss
+from tests.helpers.processes import in_two_processes
+
+
+def make(seed: int, pairs: int, num: int, size: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    targets = torch.randn(pairs, num, size, generator=generator)
+    predictions = targets + torch.randn(pairs, num, size, generator=generator)
+    return predictions.requires_grad_(), targets.requires_grad_()
+
+
+def softmax(values: list[float]) -> list[float]:
+    powers = [math.exp(value) for value in values]
+    return [power / sum(powers) for power in powers]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 10_000),
+    pairs=st.integers(1, 3),
+    num=st.integers(1, 4),
+    size=st.integers(2, 5),
+    temperatures=st.sampled_from([(1.0, 1.0), (0.5, 0.2), (0.1, 0.1)]),
+)
+def test_equals_the_slow_twin(seed, pairs, num, size, temperatures):
+    """Value, hits, the constant answer and gradients, around a center that is not 0."""
+    predictions, targets = make(seed, pairs, num, size)
+    loss = CenteredCrossEntropyLoss(size, *temperatures).eval()
+    center = torch.linspace(-1, 1, size)
+    loss.center.copy_(center)
+    found = loss(predictions, targets)
+    for pair in range(pairs):
+        aims = [
+            softmax([(float(t) - float(c)) / temperatures[1] for t, c in zip(row, center)])
+            for row in targets[pair]
+        ]
+        logs = [
+            [math.log(p) for p in softmax([float(v) / temperatures[0] for v in row])]
+            for row in predictions[pair]
+        ]
+        mean = [sum(column) / num for column in zip(*aims)]
+        for i in range(num):
+            entropies = [-sum(t * q for t, q in zip(aim, logs[i])) for aim in aims]
+            assert float(found['loss'][pair, i]) == pytest.approx(entropies[i], rel=1e-4, abs=1e-5)
+            assert float(found['hit'][pair, i]) == (entropies[i] == min(entropies))
+            constant = -sum(t * math.log(m) for t, m in zip(aims[i], mean))
+            assert float(found['constant'][pair, i]) == pytest.approx(constant, rel=1e-4, abs=1e-5)
+    aims = ((targets.detach().double() - center) / temperatures[1]).softmax(2)
+    slow = -(aims * (predictions.double() / temperatures[0]).log_softmax(2)).sum()
+    (expected,) = torch.autograd.grad(slow, predictions)
+    found['loss'].sum().backward()
+    torch.testing.assert_close(predictions.grad, expected, rtol=1e-3, atol=1e-4)
+    assert targets.grad is None, 'targets are stopped'
+
+
+def test_the_center_follows_the_mean_of_the_targets_and_counts_in_the_next_step():
+    loss = CenteredCrossEntropyLoss(3, center_momentum=0.75)
+    first, second = make(0, 2, 4, 3)[1].detach(), make(1, 2, 4, 3)[1].detach()
+    plain = CenteredCrossEntropyLoss(3).eval()
+    torch.testing.assert_close(loss(first, first)['loss'], plain(first, first)['loss'])
+    after = 0.25 * first.flatten(0, 1).double().mean(0)
+    torch.testing.assert_close(loss.center.double(), after, rtol=1e-5, atol=1e-7)
+    plain.center.copy_(loss.center)
+    torch.testing.assert_close(loss(first, second)['loss'], plain(first, second)['loss'])
+    after = 0.75 * after + 0.25 * second.flatten(0, 1).double().mean(0)
+    torch.testing.assert_close(loss.center.double(), after, rtol=1e-5, atol=1e-7)
+    loss.eval()(first, second)
+    torch.testing.assert_close(loss.center.double(), after, rtol=1e-5, atol=1e-7)
+    assert loss.state_dict().keys() == {'center'}, 'a resumed run goes on with it'
+    loss.restart()
+    assert not loss.center.any()
+
+
+def test_collapsed_features_are_at_chance_and_no_better_than_the_constant_answer():
+    """Also where every target is one prototype."""
+    for logits in (torch.zeros(2, 8, 4), torch.eye(4)[0].expand(2, 8, 4) * 30):
+        found = CenteredCrossEntropyLoss(4, 1.0, 1.0)(logits, logits)
+        assert float(found['hit'].mean()) == 1 / 8
+        torch.testing.assert_close(found['loss'], found['constant'])
+
+
+def test_a_size_that_is_not_that_of_the_head_is_said():
+    values = torch.zeros(2, 3, 5)
+    with pytest.raises(ConfigError, match='channels=4, but the head projects to 5'):
+        CenteredCrossEntropyLoss(4)(values, values)
+
+
+def center_of_half(rank: int, folder: Path) -> Tensor:
+    loss = CenteredCrossEntropyLoss(3, center_momentum=0.75)
+    for seed in range(2):
+        predictions, targets = make(seed, 2, 4, 3)
+        loss(predictions.chunk(2, 1)[rank], targets.chunk(2, 1)[rank])
+    return loss.center
+
+
+def test_every_process_has_the_center_of_one_with_all_samples(tmp_path: Path):
+    one, other = in_two_processes(center_of_half, tmp_path)
+    assert torch.equal(one, other)
+    whole = CenteredCrossEntropyLoss(3, center_momentum=0.75)
+    for seed in range(2):
+        whole(*make(seed, 2, 4, 3))
+    torch.testing.assert_close(one, whole.center, rtol=1e-5, atol=1e-7)
+
+
+def test_mixed_precision_does_not_touch_the_logits():
+    predictions, targets = make(2, 2, 6, 8)
+    loss = CenteredCrossEntropyLoss(8).eval()
+    expected = loss(predictions, targets)['loss']
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        assert torch.equal(loss(predictions, targets)['loss'], expected)
+    assert loss(predictions.bfloat16(), targets.bfloat16())['loss'].dtype == torch.float32

@@ -1,0 +1,140 @@
+"""Barlow Twins and VICReg against their authors' formulas, and how views match."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mmact_ssl.models.losses.barlow_twins import BarlowTwinsLoss
+from mmact_ssl.models.losses.common import standardize
+from mmact_ssl.models.losses.statistics import match_views
+from mmact_ssl.models.losses.vicreg import VICRegLoss
+
+
+def make(seed: int, num: int, dim: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    first = 3 + torch.randn(num, dim, generator=generator)
+    second = first + torch.randn(num, dim, generator=generator)
+    return first.requires_grad_(), second.requires_grad_()
+
+
+def deviation(values: list[Tensor], unbiased: bool) -> Tensor:
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values) / (len(values) - unbiased)
+
+
+def slow_barlow(first: Tensor, second: Tensor, weight: float) -> Tensor:
+    """Correlation by correlation, as in the paper's equations 1 and 2."""
+    num, dim = first.shape
+
+    def normal(values: Tensor) -> Tensor:
+        return (values - sum(values) / num) / (deviation([*values], False) + 1e-5).sqrt()
+
+    total = 0.0
+    for i in range(dim):
+        for j in range(dim):
+            one, two = normal(first[:, i]), normal(second[:, j])
+            correlation = sum(a * b for a, b in zip(one, two)) / num
+            total = total + ((1 - correlation) ** 2 if i == j else weight * correlation**2)
+    return total
+
+
+def slow_vicreg(first: Tensor, second: Tensor, weights: tuple[float, float, float]) -> Tensor:
+    """The lines of the released code, number by number."""
+    num, dim = first.shape
+    invariance = sum((a - b) ** 2 for a, b in zip(first.flatten(), second.flatten())) / (num * dim)
+    variance, covariance = 0.0, 0.0
+    for view in (first, second):
+        for i in range(dim):
+            std = (deviation([*view[:, i]], True) + 1e-4).sqrt()
+            variance = variance + (1 - std).clamp(min=0) / dim / 2
+            for j in set(range(dim)) - {i}:
+                one, two = (view[:, k] - sum(view[:, k]) / num for k in (i, j))
+                product = sum(a * b for a, b in zip(one, two)) / (num - 1)
+                covariance = covariance + product**2 / dim
+    return weights[0] * invariance + weights[1] * variance + weights[2] * covariance
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 10_000), num=st.integers(2, 6), dim=st.integers(1, 4))
+@pytest.mark.parametrize('name', ['barlow', 'vicreg'])
+def test_equals_the_slow_twin(name, seed, num, dim):
+    """Value and gradients."""
+    first, second = make(seed, num, dim)
+    twins = first.detach().double().requires_grad_(), second.detach().double().requires_grad_()
+    if name == 'barlow':
+        found = BarlowTwinsLoss(0.03)(first, second)
+        expected = slow_barlow(*twins, 0.03)
+    else:
+        found = VICRegLoss(20.0, 15.0, 2.0)(first, second)
+        expected = slow_vicreg(*twins, (20.0, 15.0, 2.0))
+    torch.testing.assert_close(found['loss'].double(), expected, rtol=1e-3, atol=1e-4)
+    got = torch.autograd.grad(found['loss'], (first, second))
+    for one, other in zip(got, torch.autograd.grad(expected, twins)):
+        torch.testing.assert_close(one.double(), other, rtol=2e-3, atol=2e-3)
+
+
+def test_the_parts_make_the_loss():
+    first, second = make(0, 7, 5)
+    barlow = BarlowTwinsLoss(0.1)(first, second)
+    expected = barlow['invariance'] + 0.1 * barlow['redundancy']
+    torch.testing.assert_close(barlow['loss'], expected)
+    vicreg = VICRegLoss(2, 3, 4)(first, second)
+    expected = 2 * vicreg['invariance'] + 3 * vicreg['variance'] + 4 * vicreg['covariance']
+    torch.testing.assert_close(vicreg['loss'], expected)
+
+
+def test_what_is_asked_for_has_no_loss_and_a_collapse_has():
+    """Equal views of uncorrelated channels; all samples in one point; all channels alike."""
+    codes = torch.tensor([[1.0, 1, -1, -1], [1, -1, 1, -1]]).T * 2
+    one_point, alike = torch.ones(4, 2), codes[:, :1].expand(4, 2)
+    assert float(BarlowTwinsLoss(1.0)(codes, codes)['loss']) == pytest.approx(0, abs=1e-4)
+    assert float(VICRegLoss()(codes, codes)['loss']) == pytest.approx(0, abs=1e-4)
+    for collapsed in (one_point, alike):
+        assert float(BarlowTwinsLoss(1.0)(collapsed, collapsed)['loss']) > 1
+        assert float(VICRegLoss()(collapsed, collapsed)['loss']) > 1
+
+
+@pytest.mark.parametrize('loss', [BarlowTwinsLoss(), VICRegLoss()])
+def test_a_single_sample_is_finite(loss):
+    first, second = make(0, 1, 3)
+    value = loss(first, second)['loss']
+    value.backward()
+    assert value.isfinite() and first.grad.isfinite().all()
+
+
+@pytest.mark.parametrize('loss', [BarlowTwinsLoss(), VICRegLoss()])
+def test_mixed_precision_does_not_touch_the_products(loss):
+    first, second = make(2, 6, 8)
+    expected = loss(first, second)['loss']
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        assert torch.equal(loss(first, second)['loss'], expected)
+    assert loss(first.bfloat16(), second.bfloat16())['loss'].dtype == torch.float32
+
+
+def test_columns_are_standardized_and_one_without_a_deviation_is_0():
+    rows = torch.cat([make(0, 6, 2)[0].detach(), torch.full((6, 1), 7.0)], 1)
+    found = standardize(rows)
+    torch.testing.assert_close(found.mean(0), torch.zeros(3), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        found.std(0, correction=0), torch.tensor([1.0, 1.0, 0.0]), rtol=1e-3, atol=1e-6
+    )
+
+
+def test_views_that_match_and_views_that_do_not():
+    generator = torch.Generator().manual_seed(0)
+    one, two = (3 + 5 * torch.randn(4000, 6, generator=generator) for _ in range(2))
+    same, apart = match_views(one, 2 * one - 1), match_views(one, two)
+    assert same['accuracy'].all() and float(same['error'].max()) < 1e-4
+    assert float(apart['accuracy'].mean()) < 0.01
+    assert float(apart['error'].mean()) == pytest.approx(2, abs=0.1)
+    for found in (same, apart):
+        assert float(found['error_constant'].mean()) == pytest.approx(1, abs=1e-3)
+    collapsed = match_views(torch.ones(8, 3), torch.ones(8, 3))
+    assert float(collapsed['accuracy'].mean()) == 1 / 8
+    assert math.isclose(float(collapsed['error'].sum()), 0)

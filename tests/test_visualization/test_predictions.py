@@ -1,0 +1,55 @@
+"""Pictures of tasks that bring views together: what the first views find among the second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.engine.launch import read_config
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.registry import MODELS
+from mmact_ssl.visualization.predictions import Predictions, draw_predictions
+from tests.five_methods import SAMPLES, make_data
+
+SMALL = ['model.backbone.base_channels=4', 'test_dataloader.num_workers=0']
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    make_data(tmp_path)
+    monkeypatch.setenv('MMACT_SSL_DATA', str(tmp_path))
+    init_default_scope('mmact_ssl')
+    return tmp_path
+
+
+@pytest.mark.parametrize('task', ['byol', 'vicreg'])
+def test_views_find_each_other(task, data):
+    options = [*SMALL, f'model.heads.{task}.in_channels=32', f'model.heads.{task}.hidden_dim=16']
+    config = read_config(f'configs/{task}_r3d18-small.py', options, dataset='demo')
+    torch.manual_seed(0)
+    model = MODELS.build(config.model).eval()
+    figures, lines = draw_predictions(model, config, num_clips=2, pool=SAMPLES, seed=0)
+    assert set(figures) == {'neighbors'} and not lines
+    rows = figures['neighbors'].subfigs
+    assert [row.get_suptitle() for row in rows] == 2 * [f'{task}: clip_b nearest to clip']
+    clips = Predictions(model, config, SAMPLES, 0)
+    for query, row in enumerate(rows):
+        own, *others = [axis.get_title() for axis in row.axes if axis.axison]
+        assert own == clips.titles[query]
+        one = clips.samples[query][task]['projection'][0]
+        cosines = {
+            title: float(torch.cosine_similarity(one, sample[task]['projection'][1], dim=0))
+            for title, sample in zip(clips.titles, clips.samples)
+        }
+        best = sorted(cosines, key=lambda title: -cosines[title])[: len(others)]
+        assert [other.split()[1] for other in others] == best
+
+
+def test_skeletons_have_no_frames_to_show(data):
+    config = read_config('configs/byol_gru.py', dataset='nwucla')
+    model = MODELS.build(config.model).eval()
+    with pytest.raises(ConfigError, match='no picture of its tasks .byol.'):
+        draw_predictions(model, config, num_clips=2, pool=SAMPLES, seed=0)
