@@ -2,8 +2,8 @@
 
 Put the file at data/teachers/selfie_segmentation_256.onnx, see docs/extend/teacher_entries.md. A
 quarter of the network's resolution is kept, which is finer than any student's map (our choice).
-Letterboxed rather than stretched: on 21 frames of JHMDB 87 % of MoveNet's confident joints lie on the mask,
-against 72 %.
+Letterboxed rather than stretched: on 21 frames of JHMDB 87 % of MoveNet's confident joints lie on
+the mask, against 72 %.
 """
 
 teacher = dict(
