@@ -49,9 +49,9 @@ def test_a_command_that_is_not_there():
 
 def test_arguments_reach_the_tool(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as end:
-        mmact_ssl_cli.main(['train', 'no_such.py'])
+        mmact_ssl_cli.main(['train', 'xyzzyx.py'])
     assert end.value.code == 2
-    assert capsys.readouterr().err == 'error: no_such.py: no such config, see configs/\n'
+    assert capsys.readouterr().err == 'error: xyzzyx.py: no such config, see configs/\n'
 
 
 def test_the_report_says_what_is_here():
