@@ -6,7 +6,11 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(_base_.backbone, layout=_base_.bodies.layout),
+    backbone=dict(
+        _base_.backbone,
+        layout=_base_.bodies.layout,
+        in_channels=_base_.bodies.get('in_channels', 3),
+    ),
     cls_head=dict(in_channels=128, dropout=0.5),
 )
 # As gru-streams.py: no augmentation of frozen features; fine-tuning crops, rotates, shears,

@@ -11,7 +11,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.registry import DATASETS, MODELS
 from tests.shipped import SKELETONS, TOP_LEVEL, load, steps
 
-MIXES = ('c2vl', 'barlow')
+MIXES = ('c2vl', 'barlow', 'stt')
 MS2L = [n for n in TOP_LEVEL if n.startswith('ms2l') and not any(m in n for m in MIXES)]
 TWO_VIEWS = [name for name in MS2L if 'twoview' in name or 'cameras' in name]
 GRAPHS = [name for name in MS2L if 'gcn' in name and 'momentum' not in name]

@@ -132,7 +132,7 @@ def test_threads_are_shared_among_processes(config: str, monkeypatch: pytest.Mon
 
 
 def test_a_wrong_path_ends_the_program_with_one_line():
-    assert run_program('no_such.py') == 'error: no_such.py: no such config, see configs/'
+    assert run_program('xyzzyx.py') == 'error: xyzzyx.py: no such config, see configs/'
 
 
 def test_missing_data_ends_the_program_with_one_line(tmp_path: Path):

@@ -13,7 +13,7 @@ change = [
     dict(type='JointJitter', deviation=0.01, clip_deviation=0.02),
     dict(type='JointMask', fraction=(0.1, 0.3)),
 ]
-mirrored = [*_base_.move, dict(type='SkeletonFlip'), *change]
+mirrored = [_base_.crop, *_base_.move, dict(type='SkeletonFlip'), *change]
 make_views = dict(type='MakeSkeletonViews', views=dict(one=mirrored, two=mirrored))
 pipeline = [_base_.normalize, make_views, _base_.pack]
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=pipeline))

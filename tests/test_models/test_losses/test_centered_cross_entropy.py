@@ -56,7 +56,9 @@ def test_equals_the_slow_twin(seed, pairs, num, size, temperatures):
         for i in range(num):
             entropies = [-sum(t * q for t, q in zip(aim, logs[i])) for aim in aims]
             assert float(found['loss'][pair, i]) == pytest.approx(entropies[i], rel=1e-4, abs=1e-5)
-            assert float(found['hit'][pair, i]) == (entropies[i] == min(entropies))
+            others = min([*entropies[:i], *entropies[i + 1 :]], default=math.inf)
+            if abs(entropies[i] - others) > 1e-4:  # else float32 decides
+                assert float(found['hit'][pair, i]) == (entropies[i] < others)
             constant = -sum(t * math.log(m) for t, m in zip(aims[i], mean))
             assert float(found['constant'][pair, i]) == pytest.approx(constant, rel=1e-4, abs=1e-5)
     aims = ((targets.detach().double() - center) / temperatures[1]).softmax(2)
