@@ -48,8 +48,8 @@ def fit_lda(train: Features) -> Pipeline:
     classes, places, sizes = np.unique(train.labels, return_inverse=True, return_counts=True)
     if len(classes) < 2 or (sizes.max() < 3 and np.sum(sizes == 2) < 2):
         raise ConfigError(
-            f'lda: {len(train.labels)} labeled clips of {len(classes)} classes are too few; give '
-            'two classes two clips each, or one three and another one, or take linear'
+            f'lda: {len(train.labels)} labeled clips of {len(classes)} classes are too few for '
+            'its covariance: take a larger --label-fraction, or leave lda out and take linear'
         )
     scaler = StandardScaler()
     values = scaler.fit_transform(train.values.astype(np.float64))
