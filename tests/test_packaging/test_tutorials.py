@@ -59,7 +59,7 @@ NEEDS = {
     'research/studies/hcpg.md': 'trained checkpoints',
     'research/studies/ms2l.md': 'trained checkpoints',
     'start/faq.md': 'a trained checkpoint',
-    'start/first_hour.md': 'nine minutes; `make demo` runs the same',
+    'start/first_hour.md': 'six minutes; `make demo` runs the same',
     'start/model_zoo.md': 'a trained checkpoint',
     'start/train.md': 'a config of yours; tests/test_tools/test_train.py runs its options',
     'start/without_openmmlab.md': 'published models; test_without_openmmlab.py runs it',
