@@ -125,7 +125,7 @@ def _one(work: Callable[[int, Path], Any], rank: int, size: int, folder: Path) -
 def in_processes(
     work: Callable[[int, Path], Any], folder: Path, local_ranks: Sequence[int]
 ) -> list[Any]:
-    """What ``work(rank, folder)`` returns in each of the processes of a group.
+    """Run a function in each of the processes of a group, and return what they return.
 
     Args:
         work: A function of a module.
@@ -147,5 +147,5 @@ def in_processes(
 
 
 def in_two_processes(work: Callable[[int, Path], Any], folder: Path) -> list[Any]:
-    """The same of two processes on one machine."""
+    """Run a function in two processes on one machine, see :func:`in_processes`."""
     return in_processes(work, folder, (0, 1))
