@@ -94,6 +94,13 @@ def find_set(name: str) -> str:
     return str(path.resolve())
 
 
+def read_set(name: str) -> dict[str, Any]:
+    """Read a data set's file, see :func:`find_set`, for configs of several data sets."""
+    from mmengine.config import Config
+
+    return Config.fromfile(find_set(name)).to_dict()
+
+
 @contextmanager
 def environment(variable: str, value: str | None) -> Iterator[None]:
     """Set an environment variable within a block; '' removes it, None leaves it."""

@@ -88,6 +88,8 @@ def _layout(name: str, joints: str, edges: str, bones: str = '', limbs: str = ''
     return SkeletonLayout(name, names, pairs(limbs or edges), pairs(edges), tuple(parents))
 
 
+COMMON = 'common15'
+
 LAYOUTS: dict[str, SkeletonLayout] = {
     layout.name: layout
     for layout in (
@@ -149,6 +151,50 @@ LAYOUTS: dict[str, SkeletonLayout] = {
             'belly-left_hip right_shoulder-right_elbow left_shoulder-left_elbow '
             'right_hip-right_knee left_hip-left_knee right_elbow-right_wrist '
             'left_elbow-left_wrist right_knee-right_ankle left_knee-left_ankle',
+        ),
+        # OpenPose's BODY_25 (Cao et al. 2019).
+        _layout(
+            'openpose25',
+            'nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist '
+            'mid_hip right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye '
+            'left_eye right_ear left_ear left_big_toe left_small_toe left_heel right_big_toe '
+            'right_small_toe right_heel',
+            'mid_hip-neck neck-nose nose-left_eye left_eye-left_ear nose-right_eye '
+            'right_eye-right_ear neck-left_shoulder left_shoulder-left_elbow left_elbow-left_wrist '
+            'neck-right_shoulder right_shoulder-right_elbow right_elbow-right_wrist '
+            'mid_hip-left_hip left_hip-left_knee left_knee-left_ankle left_ankle-left_big_toe '
+            'left_big_toe-left_small_toe left_ankle-left_heel mid_hip-right_hip '
+            'right_hip-right_knee right_knee-right_ankle right_ankle-right_big_toe '
+            'right_big_toe-right_small_toe right_ankle-right_heel',
+        ),
+        # MediaPipe's BlazePose (Bazarevsky et al. 2020).
+        _layout(
+            'mediapipe33',
+            'nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer '
+            'left_ear right_ear left_mouth right_mouth left_shoulder right_shoulder left_elbow '
+            'right_elbow left_wrist right_wrist left_pinky right_pinky left_index right_index '
+            'left_thumb right_thumb left_hip right_hip left_knee right_knee left_ankle right_ankle '
+            'left_heel right_heel left_foot_index right_foot_index',
+            'nose-left_eye_inner left_eye_inner-left_eye left_eye-left_eye_outer '
+            'left_eye_outer-left_ear nose-left_mouth nose-left_shoulder left_shoulder-left_elbow '
+            'left_elbow-left_wrist left_wrist-left_pinky left_wrist-left_index '
+            'left_wrist-left_thumb left_shoulder-left_hip left_hip-left_knee left_knee-left_ankle '
+            'left_ankle-left_heel left_heel-left_foot_index nose-right_eye_inner '
+            'right_eye_inner-right_eye right_eye-right_eye_outer right_eye_outer-right_ear '
+            'nose-right_mouth nose-right_shoulder right_shoulder-right_elbow '
+            'right_elbow-right_wrist right_wrist-right_pinky right_wrist-right_index '
+            'right_wrist-right_thumb right_shoulder-right_hip right_hip-right_knee '
+            'right_knee-right_ankle right_ankle-right_heel right_heel-right_foot_index',
+        ),
+        # The joints that all layouts have, for models of several data sets: see common_joints.py.
+        _layout(
+            COMMON,
+            'mid_hip neck head left_shoulder left_elbow left_wrist right_shoulder right_elbow '
+            'right_wrist left_hip left_knee left_ankle right_hip right_knee right_ankle',
+            'mid_hip-neck neck-head neck-left_shoulder left_shoulder-left_elbow '
+            'left_elbow-left_wrist neck-right_shoulder right_shoulder-right_elbow '
+            'right_elbow-right_wrist mid_hip-left_hip left_hip-left_knee left_knee-left_ankle '
+            'mid_hip-right_hip right_hip-right_knee right_knee-right_ankle',
         ),
     )
 }

@@ -114,6 +114,33 @@ class SkeletonFlip(BaseTransform):
 
 
 @TRANSFORMS.register_module()
+class DropDepth(BaseTransform):
+    """Set z to zero at random: the clip as a distant camera on the z axis sees it.
+
+    After RandomRotation the camera's direction is random. The projection is orthographic, since a
+    normalized clip does not tell the distance. Put it before JointJitter, whose noise would be in
+    z, and BonesAndMotion.
+
+    Required keys: ``keypoint``. Modified keys: ``keypoint``.
+
+    Args:
+        ratio: Probability, in [0, 1].
+
+    Source: our choice.
+    """
+
+    def __init__(self, ratio: float = 0.5) -> None:
+        self.ratio = ratio
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        _num_coordinates(results, self)
+        if np.random.rand() < self.ratio:
+            results['keypoint'] = results['keypoint'].copy()
+            results['keypoint'][..., 2:] = 0
+        return results
+
+
+@TRANSFORMS.register_module()
 class JointJitter(BaseTransform):
     """Add Gaussian noise to some joints, drawn for each person and coordinate.
 

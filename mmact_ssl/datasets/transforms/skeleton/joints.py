@@ -10,16 +10,21 @@ import numpy as np
 from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
 from mmact_ssl.errors import DataError
 
+_MIDDLES = {'spine_base': ('mid_hip',), 'spine': ('neck',), 'shoulder_center': ('neck',)}
+_MEANS = {
+    'spine_base': ('left_hip', 'right_hip'),
+    'spine': ('left_shoulder', 'right_shoulder'),
+    'shoulder_center': ('left_shoulder', 'right_shoulder'),
+}
 # Joints whose mean replaces a part of the body, in layouts without a joint of that name.
 _PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     'kinect20': {'spine_base': ('hip_center',)},
     'ntu25': {'spine': ('spine_mid',), 'shoulder_center': ('spine_shoulder',)},
     'jhmdb15': {'spine_base': ('belly',), 'spine': ('neck',), 'shoulder_center': ('neck',)},
-    'coco17': {
-        'spine_base': ('left_hip', 'right_hip'),
-        'spine': ('left_shoulder', 'right_shoulder'),
-        'shoulder_center': ('left_shoulder', 'right_shoulder'),
-    },
+    'openpose25': _MIDDLES,
+    'common15': _MIDDLES,
+    'coco17': _MEANS,
+    'mediapipe33': _MEANS,
 }
 
 
