@@ -12,9 +12,9 @@ model = dict(backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **bodie
 crop, rotate, shear, *change = _base_.never_mirrored
 view = [crop, rotate, shear, dict(type='DropDepth'), *change]
 make_views = dict(type='MakeSkeletonViews', views=dict(one=view, two=view))
-pipeline = [_base_.normalize, dict(type='SkeletonFlip'), make_views, _base_.pack]
+pipeline = [dict(type='ToCommonJoints'), _base_.normalize, dict(type='SkeletonFlip'), make_views, _base_.pack]
 names = ('nwucla', 'utdmhad-skeleton', 'msraction3d', 'utkinect', 'bandai-namco')
-common = dict(type='SkeletonDataset', common_joints=True, pipeline=pipeline)
+common = dict(type='SkeletonDataset', pipeline=pipeline)
 sets = {name: dict(common, **read_set(name)['train_set']) for name in names}
 train_dataloader = dict(
     dataset=dict(_delete_=True, type='mmengine.ConcatDataset', datasets=list(sets.values()))

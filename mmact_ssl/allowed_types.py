@@ -49,6 +49,7 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
         'mmact_ssl.PadFrames',
         'mmact_ssl.ReadVideo',
         'mmact_ssl.ResampleFrames',
+        'mmact_ssl.ToCommonJoints',
         'mmact_ssl.TurnedCopies',
         'mmaction.ArrayDecode',
         'mmaction.CenterCrop',

@@ -14,6 +14,7 @@ from typing import Any, Union, cast
 import numpy as np
 from mmengine.logging import print_log
 
+from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import META, SkeletonFolder, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import open_archive, read_arrays, reading
@@ -51,7 +52,8 @@ def find_clips(inputs: Input | Sequence[Input], kind: str, layout: str = '') -> 
             of a prepared skeleton folder; frames, uint8 ``(T, H, W, 3)`` RGB; a skeleton, float
             ``(M, T, V, C)``; a clip; or a list of any of these.
         kind: Kind of the model's input, ``'video'`` or ``'skeleton'``.
-        layout: Layout of the skeletons in arrays, a key of LAYOUTS.
+        layout: Layout of the skeletons, a key of LAYOUTS; '': that of a prepared folder, and of
+            arrays the one layout of so many joints.
 
     Raises:
         DataError: An input cannot be a clip, or a folder holds none.
@@ -75,7 +77,7 @@ def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
     before = '' if alone else f'{path.as_posix()}/'  # folders may share names
     if (path / META).is_file() and kind == 'skeleton':
         folder = open_skeleton_folder(path, FIX)
-        if folder.layout != layout:
+        if layout and folder.layout != layout:
             raise DataError(f'{path}: its layout is {folder.layout}, the model reads {layout}')
         return [
             Clip(before + name, partial(_from_folder, folder, place), f'{_absolute(path)}/{name}')
@@ -190,6 +192,7 @@ def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[st
             raise DataError(f'{name}: {array.dtype} {shape} are not frames, uint8 [T, H, W, 3] RGB')
         return {**_results(name, 'RGB'), 'array': array, 'total_frames': len(array)}
     try:
+        layout = layout or _layout_by_joints(array)
         clip, dropped = usable_clip(array, layout)
     except ValueError as error:
         raise DataError(f'{name}: {error}') from None
@@ -197,6 +200,18 @@ def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[st
         counts = ', '.join(f'{count} {reason}' for reason, count in dropped.items() if count)
         print_log(f'{name}: frames are dropped ({counts})', 'current', logging.WARNING)
     return _skeleton(clip, name, layout)
+
+
+def _layout_by_joints(array: np.ndarray) -> str:
+    """Find the layout of a skeleton (M, T, V, C) by its joints; ValueError without one."""
+    joints = array.shape[2] if array.ndim == 4 else 0
+    found = [name for name, layout in LAYOUTS.items() if layout.num_joints == joints]
+    if len(found) != 1:
+        raise ValueError(
+            f'the layout of {array.dtype} {list(array.shape)} is not known: give layout=, one of '
+            f'{", ".join(found or LAYOUTS)}'
+        )
+    return found[0]
 
 
 def _skeleton(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:

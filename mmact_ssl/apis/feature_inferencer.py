@@ -22,6 +22,7 @@ from mmact_ssl.apis import load_model
 from mmact_ssl.apis.clips import Clip, Input, find_clips
 from mmact_ssl.apis.feature_file import open_feature_file
 from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.datasets.layouts import COMMON
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError, reason_of
 from mmact_ssl.files import CONTROL, reading, write_atomically
@@ -66,12 +67,26 @@ class FeatureInferencer(BaseInferencer):
         model: Name in the zoo, path of a published file, or a loaded model.
         device: Device of the network, by default a GPU if there is one. ONNX files run on the CPU.
         show_progress: Show a bar over the clips.
+        layout: Layout of skeletons in arrays, for a model of the common joints; by default the one
+            layout of so many joints.
+
+    Raises:
+        ConfigError: The model reads another layout.
     """
 
     def __init__(
-        self, model: str | PretrainedModel, device: str | None = None, show_progress: bool = True
+        self,
+        model: str | PretrainedModel,
+        device: str | None = None,
+        show_progress: bool = True,
+        layout: str = '',
     ) -> None:
         self.pretrained = load_model(model) if isinstance(model, str) else model
+        own = self.pretrained.card.layout
+        if layout and own not in (layout, COMMON):
+            reads = f'reads the layout {own}' if own else 'reads videos'
+            raise ConfigError(f'layout={layout!r}: {self.pretrained.card.name} {reads}')
+        self.layout = layout or ('' if own == COMMON else own)
         self.broken: dict[str, str] = {}  # reason by clip, in the last call
         device = find_device(device or self.pretrained.default_device)
         super().__init__(ConfigDict(), device=device, scope='mmaction', show_progress=show_progress)
@@ -165,7 +180,7 @@ class FeatureInferencer(BaseInferencer):
 
     def _inputs_to_list(self, inputs: Any) -> list[Clip]:
         """List the clips."""
-        return find_clips(inputs, self.pretrained.card.kind, self.pretrained.card.layout)
+        return find_clips(inputs, self.pretrained.card.kind, self.layout)
 
     def preprocess(
         self,
@@ -363,12 +378,15 @@ def mean_of(clip: Embedded) -> Embedded:
 
 
 def embed(
-    model: str | PretrainedModel, inputs: Input | Sequence[Input], **options: Any
+    model: str | PretrainedModel,
+    inputs: Input | Sequence[Input],
+    layout: str = '',
+    **options: Any,
 ) -> np.ndarray:
     """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``.
 
     Args:
-        model, inputs: As in :class:`FeatureInferencer`.
+        model, inputs, layout: As in :class:`FeatureInferencer`.
         options: As in its call: ``batch_size``, ``window``, ``stride``, ``unit``.
 
     Returns:
@@ -377,7 +395,7 @@ def embed(
     Raises:
         DataError: A clip cannot be read; a FeatureInferencer leaves it out.
     """
-    result = FeatureInferencer(model, show_progress=False)(inputs, **options)
+    result = FeatureInferencer(model, show_progress=False, layout=layout)(inputs, **options)
     if result['broken']:
         name, reason = next(iter(result['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')

@@ -88,7 +88,7 @@ def _layout(name: str, joints: str, edges: str, bones: str = '', limbs: str = ''
     return SkeletonLayout(name, names, pairs(limbs or edges), pairs(edges), tuple(parents))
 
 
-COMMON = 'common15'
+COMMON = 'common15'  # ToCommonJoints converts every layout to it
 
 LAYOUTS: dict[str, SkeletonLayout] = {
     layout.name: layout
@@ -186,7 +186,7 @@ LAYOUTS: dict[str, SkeletonLayout] = {
             'right_wrist-right_thumb right_shoulder-right_hip right_hip-right_knee '
             'right_knee-right_ankle right_ankle-right_heel right_heel-right_foot_index',
         ),
-        # The joints that all layouts have, for models of several data sets: see common_joints.py.
+        # The joints that all layouts have, for models of several data sets.
         _layout(
             COMMON,
             'mid_hip neck head left_shoulder left_elbow left_wrist right_shoulder right_elbow '

@@ -11,8 +11,7 @@ import numpy as np
 from mmaction.datasets import BaseActionDataset
 
 from mmact_ssl.datasets.label_subset import drop_labels
-from mmact_ssl.datasets.common_joints import to_common
-from mmact_ssl.datasets.layouts import COMMON, LAYOUTS
+from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
@@ -39,8 +38,6 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
 
     Args:
         data_prefix: ``skeleton``: the prepared folder.
-        common_joints: Convert the clips to the layout ``common15`` in space, see
-            :func:`to_common`. Data sets of all layouts then fit together.
         performance_pattern: Regular expression. Clips whose names agree in its groups show the same
             performance, recorded by several cameras at once. Only clips of the annotation file are
             paired. The pipeline must then be empty, which returns the clips unchanged, or begin
@@ -57,11 +54,9 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         pipeline: Sequence[dict | Callable],
         data_prefix: Mapping[str, str],
         performance_pattern: str | None = None,
-        common_joints: bool = False,
         **kwargs: Any,
     ) -> None:
         self.performance_pattern = performance_pattern
-        self.common_joints = common_joints
         super().__init__(
             ann_file, pipeline, data_prefix=dict(data_prefix), modality='Pose', **kwargs
         )
@@ -98,8 +93,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                 }
             )
         # Checkpoints store the metainfo, and with it the bones that they were trained with.
-        self.layout = COMMON if self.common_joints else self.folder.layout
-        self._metainfo['bones'] = list(LAYOUTS[self.layout].parents)
+        self._metainfo['bones'] = list(LAYOUTS[self.folder.layout].parents)
         drop_labels(data_list, self.label_fraction, self.label_seed)
         self._pair_cameras(data_list)
         return data_list
@@ -148,9 +142,6 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
 
     def _read(self, info: dict[str, Any]) -> dict[str, Any]:
         """Add the coordinates of the clip that ``info`` describes, and their layout."""
-        keypoint = self.folder.read(info.pop('place'))
-        if self.common_joints:
-            keypoint = to_common(keypoint, self.folder.layout)
-        info['keypoint'] = keypoint
-        info['layout'] = self.layout
+        info['keypoint'] = self.folder.read(info.pop('place'))
+        info['layout'] = self.folder.layout
         return info

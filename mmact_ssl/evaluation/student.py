@@ -16,7 +16,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.logging import MMLogger, print_log
 from torch import nn
 
-from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.layouts import COMMON, LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.files import reading, sha256_of_file
@@ -164,7 +164,8 @@ def check_bones(cfg: Config, saved: SavedRun) -> None:
     layout = find_value(saved.backbone, 'layout')
     steps = cfg.test_dataloader.dataset.get('pipeline') or ()
     made = [step for step in steps if _name(step.type) == BonesAndMotion.__name__]
-    if layout not in LAYOUTS or saved.card is not None:
+    # Files of the common joints record the bones of their first data set's own layout.
+    if layout not in LAYOUTS or layout == COMMON or saved.card is not None:
         return
     if not any('bone' in str(step.get('streams', 'bone')) for step in made):
         return
