@@ -12,7 +12,15 @@ from mmact_ssl.preparation.demo_world.render import LIP_LABELS
 from mmaction.datasets.transforms import JointToBone  # isort: skip
 from mmaction.models.utils import Graph  # isort: skip
 
-NUM_JOINTS = {'coco17': 17, 'kinect20': 20, 'ntu25': 25, 'jhmdb15': 15}
+NUM_JOINTS = {
+    'coco17': 17,
+    'kinect20': 20,
+    'ntu25': 25,
+    'jhmdb15': 15,
+    'openpose25': 25,
+    'mediapipe33': 33,
+    'common15': 15,
+}
 NUM_PARTS = {
     'person': 1,
     'demo_parts': 10,

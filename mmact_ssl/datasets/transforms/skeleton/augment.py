@@ -114,29 +114,31 @@ class SkeletonFlip(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class DropDepth(BaseTransform):
-    """Set z to zero at random: the clip as a distant camera on the z axis sees it.
+class ProjectToCamera(BaseTransform):
+    """Show a clip at random as a camera sees it: rotated like RandomRotation, and with a z of zero.
 
-    After RandomRotation the camera's direction is random. The projection is orthographic, since a
-    normalized clip does not tell the distance. Put it before JointJitter, whose noise would be in
-    z, and BonesAndMotion.
+    The projection is orthographic, because a normalized clip does not tell its distance. Put it
+    before JointJitter, whose noise would be in z, and BonesAndMotion.
 
-    Required keys: ``keypoint``. Modified keys: ``keypoint``.
+    Required keys: ``keypoint``, with 3 coordinates. Modified keys: ``keypoint``.
 
     Args:
+        degrees: Largest angles about x, y and z of the camera's direction from the front.
         ratio: Probability, in [0, 1].
 
     Source: our choice.
     """
 
-    def __init__(self, ratio: float = 0.5) -> None:
+    def __init__(self, degrees: float | Sequence[float] = (15, 180, 15), ratio: float = 0.5) -> None:
+        self.rotate = RandomRotation(degrees)
         self.ratio = ratio
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        _num_coordinates(results, self)
+        if _num_coordinates(results, self) != 3:
+            raise ConfigError('ProjectToCamera: the clip has 2 coordinates, it is a picture already')
         if np.random.rand() < self.ratio:
-            results['keypoint'] = results['keypoint'].copy()
-            results['keypoint'][..., 2:] = 0
+            results = self.rotate.transform(results)
+            results['keypoint'][..., 2] = 0  # the rotated points are a new array
         return results
 
 

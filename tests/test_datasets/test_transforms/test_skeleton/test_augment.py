@@ -11,6 +11,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.augment import (
     JointJitter,
     JointMask,
+    ProjectToCamera,
     RandomRotation,
     RandomScale,
     RandomShear,
@@ -202,3 +203,26 @@ def test_streams_are_refused(make_sample, kind):
     streams = BonesAndMotion()(make_sample())
     with pytest.raises(ConfigError, match=f'{kind.__name__}: .* 9 values.*before BonesAndMotion'):
         kind()(streams)
+
+
+def test_a_camera_sees_the_rotated_clip_without_its_depth(make_sample):
+    sample = make_sample('ntu25', 2, padding=3, gaps=True)
+    before = sample['keypoint'].copy()
+    np.random.seed(3)
+    np.random.rand()
+    turned = RandomRotation((15, 180, 15))({**sample})['keypoint']
+    np.random.seed(3)
+    seen = ProjectToCamera(degrees=(15, 180, 15), ratio=1.0)({**sample})['keypoint']
+    np.testing.assert_array_equal(seen[..., :2], turned[..., :2])
+    assert not seen[..., 2].any()
+    np.testing.assert_array_equal(sample['keypoint'], before)
+    unseen = ProjectToCamera(ratio=0.0)({**sample})['keypoint']
+    np.testing.assert_array_equal(unseen, before)
+    with pytest.raises(ConfigError, match='is a picture already'):
+        ProjectToCamera()(make_sample(coordinates=2))
+
+
+def test_half_of_the_clips_are_pictures(make_sample):
+    np.random.seed(0)
+    seen = [ProjectToCamera(ratio=0.5)(make_sample(frames=1))['keypoint'] for _ in range(200)]
+    assert 70 < sum(not clip[..., 2].any() for clip in seen) < 130

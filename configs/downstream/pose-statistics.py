@@ -1,0 +1,7 @@
+# Mean and deviation of joints, bones and motion over a clip: nothing is learned, --random gives it.
+_base_ = 'gru-streams-common.py'
+
+backbone_name = 'pose-statistics'
+model = dict(
+    backbone=dict(_delete_=True, type='mmact_ssl.PoseStatistics'), cls_head=dict(in_channels=270)
+)
