@@ -1,21 +1,42 @@
-# MS2L's contrast of two views on several sets of skeletons at once, by the joints that all layouts
-# have. Half of the views lose their depth, as in a picture.
+# MS2L's contrast of two views on five sets of skeletons at once, by the joints that all layouts have
+# (ToCommonJoints). Half of the views are pictures of a camera in any direction.
 _base_ = ['_base_/students/gru-streams.py', '_base_/methods/ms2l-twoview.py']
 
 from mmact_ssl.shipped_configs import read_set  # noqa: E402
 
+backbone_name = 'gru-streams-common'
 dataset_name = 'skeletons'
-bodies = dict(layout='common15', num_persons=1)
+bodies = dict(layout='common15', num_persons=1, in_channels=3)
 model = dict(backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **bodies)))
 
-# Both views are mirrored or neither: some sets' actions differ in left and right.
-crop, rotate, shear, *change = _base_.never_mirrored
-view = [crop, rotate, shear, dict(type='DropDepth'), *change]
+# Short clips and small batches, for more steps in the same time.
+crop = dict(_base_.crop, num_frames=16)
+move = [
+    dict(type='RandomRotation', degrees=(20, 60, 20)),
+    dict(type='RandomShear', amplitude=0.3),
+    dict(type='ProjectToCamera', ratio=0.5),
+]
+view = [crop, *move, *_base_.change]
 make_views = dict(type='MakeSkeletonViews', views=dict(one=view, two=view))
-pipeline = [dict(type='ToCommonJoints'), _base_.normalize, dict(type='SkeletonFlip'), make_views, _base_.pack]
-names = ('nwucla', 'utdmhad-skeleton', 'msraction3d', 'utkinect', 'bandai-namco')
+# Both views are mirrored or neither: some actions differ in left and right.
+prepare = [dict(type='ToCommonJoints'), _base_.normalize, dict(type='SkeletonFlip')]
+pipeline = [*prepare, make_views, _base_.pack]
+
+labeled = ('nwucla', 'utdmhad-skeleton', 'msraction3d', 'utkinect')
+files = {name: read_set(name) for name in (*labeled, 'bandai-namco')}
 common = dict(type='SkeletonDataset', pipeline=pipeline)
-sets = {name: dict(common, **read_set(name)['train_set']) for name in names}
-train_dataloader = dict(
-    dataset=dict(_delete_=True, type='mmengine.ConcatDataset', datasets=list(sets.values()))
-)
+sets = {name: dict(common, **part['train_set']) for name, part in files.items()}
+tests = [dict(common, test_mode=True, **files[name]['test_set']) for name in labeled]
+several = dict(_delete_=True, type='mmengine.ConcatDataset')
+train_dataloader = dict(batch_size=64, dataset=dict(several, datasets=list(sets.values())))
+test_dataloader = dict(dataset=dict(several, datasets=tests))
+
+# A step means the same with one set more or less.
+steps = 600
+train_cfg = dict(_delete_=True, type='StepsTrainLoop', max_iters=steps)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, begin=0, end=60, by_epoch=False),
+    dict(type='CosineAnnealingLR', begin=60, end=steps, by_epoch=False),
+]
+optim_wrapper = dict(optimizer=dict(lr=3e-3))
+default_hooks = dict(checkpoint=dict(interval=1))

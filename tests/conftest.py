@@ -16,7 +16,12 @@ from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
 from tests.helpers.runners import make_runner  # noqa: F401  (a fixture)
-from tests.helpers.students import skeleton_model, video_model, weights_of  # noqa: F401
+from tests.helpers.students import (  # noqa: F401
+    common_model,
+    skeleton_model,
+    video_model,
+    weights_of,
+)
 from tests.helpers.upstream import spare_upstream
 from tests.helpers.videos import index_of, write_video
 

@@ -51,3 +51,15 @@ def skeleton_model(publish: Any, skeleton_config: Config, tmp_path: Path):
 
     path = write_student(tmp_path / 'student.pth', skeleton_config)
     return load_model(str(publish(skeleton_config, path, tmp_path)))
+
+
+@pytest.fixture
+def common_model(publish: Any, skeleton_config: Config, tmp_path: Path):
+    """A published student of the common joints."""
+    from mmact_ssl.apis import load_model
+
+    skeleton_config.model.backbone.layout = 'common15'
+    for loader in (skeleton_config.train_dataloader, skeleton_config.test_dataloader):
+        loader.dataset.pipeline.insert(0, dict(type='mmact_ssl.ToCommonJoints'))
+    path = write_student(tmp_path / 'student.pth', skeleton_config)
+    return load_model(str(publish(skeleton_config, path, tmp_path)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import tracemalloc
@@ -14,7 +15,9 @@ import torch
 from mmact_ssl.apis.card import card_from
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed, spans
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
+from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+from mmact_ssl.datasets.transforms.skeleton.common import ToCommonJoints
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError
@@ -99,6 +102,40 @@ def test_features_of_skeletons_are_those_of_the_evaluation(
         embed(skeleton_model, 'a.mp4')
     with pytest.raises(DataError, match=r'not a skeleton of layout kinect20'):
         embed(skeleton_model, clips[0][:, :, :5])
+
+
+def test_a_model_of_the_common_joints_reads_all_layouts(common_model, skeleton_folder, tmp_path):
+    random = np.random.default_rng(0)
+
+    def common(clip, layout):
+        return ToCommonJoints()(dict(keypoint=clip, layout=layout))['keypoint']
+
+    assert common_model.card.layout == 'common15'
+    for layout, coordinates in itertools.product(LAYOUTS, (2, 3)):
+        shape = 1, 6, LAYOUTS[layout].num_joints, coordinates
+        clip = random.normal(size=shape).astype(np.float32)
+        np.save(tmp_path / 'a.npy', clip)
+        expected = embed(common_model, common(clip, layout), layout='common15')
+        for source in (clip, tmp_path / 'a.npy'):
+            found = embed(common_model, source, layout=layout)
+            np.testing.assert_allclose(found, expected, **TOLERANCE)
+        if layout in ('coco17', 'kinect20', 'mediapipe33'):  # no other has so many joints
+            np.testing.assert_allclose(embed(common_model, clip), expected, **TOLERANCE)
+        else:
+            with pytest.raises(DataError, match=f'layout=, one of .*{layout}'):
+                embed(common_model, clip)
+    folder = open_skeleton_folder(skeleton_folder, '')
+    first = common(folder.read(0), folder.layout)
+    rows = embed(common_model, skeleton_folder)
+    expected = embed(common_model, first, layout='common15')
+    np.testing.assert_allclose(rows[0], expected, **TOLERANCE)
+
+
+def test_other_models_read_one_layout(skeleton_model, video_model):
+    with pytest.raises(ConfigError, match="layout='coco17': .* reads the layout kinect20"):
+        embed(skeleton_model, np.zeros((1, 2, 17, 2)), layout='coco17')
+    with pytest.raises(ConfigError, match="layout='coco17': .* reads videos"):
+        embed(video_model, 'a.mp4', layout='coco17')
 
 
 def test_windows_are_clips_of_their_own(inferencer, video_model, labeled_world):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,18 +38,22 @@ class ToCommonJoints(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         sources = _sources(layout_of(results, 'ToCommonJoints'))
-        keypoint, known = results['keypoint'], known_joints(results)
+        keypoint = results['keypoint']
         common = np.zeros((*keypoint.shape[:2], len(sources), 3), keypoint.dtype)
+        seen = common[..., : keypoint.shape[-1]]
+        seen[:] = keypoint[:, :, [places[0] for places in sources]]
+        known = known_joints(results)
         for joint, places in enumerate(sources):
-            points = keypoint[:, :, places]  # (M, T, number of places, C)
-            number = np.maximum(known[:, :, places].sum(axis=-1, keepdims=True), 1)
-            common[:, :, joint, : keypoint.shape[-1]] = points.sum(axis=2) / number
+            if len(places) > 1:
+                number = np.maximum(known[:, :, places].sum(axis=-1, keepdims=True), 1)
+                seen[:, :, joint] = keypoint[:, :, places].sum(axis=2) / number
         if keypoint.shape[-1] == 2:
             common[..., 1] *= -1
         results.update(keypoint=common, layout=COMMON)
         return results
 
 
+@cache
 def _sources(layout: SkeletonLayout) -> list[list[int]]:
     """Joints of a layout whose mean is each common joint."""
     if layout.name == COMMON:
