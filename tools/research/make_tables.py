@@ -19,6 +19,7 @@ PAGES = (
     'docs/methods/*.md',
     'docs/research/results.md',
     'docs/research/studies/*.md',
+    'docs/start/few_labels.md',
 )
 
 
