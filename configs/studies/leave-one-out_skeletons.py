@@ -24,7 +24,6 @@ runs += [
         method='Random init',
         variant='common-joints',
         evaluations=[on(name) for name in labeled],
-        seeds=(0, 1, 2),
     ),
     dict(
         method='Pose statistics',
