@@ -7,20 +7,40 @@ from mmact_ssl.shipped_configs import read_set  # noqa: E402
 backbone_name = 'gru-streams-common'
 dataset_name = 'skeletons'
 bodies = dict(layout='common15', num_persons=1, in_channels=3)
-model = dict(backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **bodies)))
+views = ('one', 'two', 'clip')
+model = dict(
+    data_preprocessor=dict(views=views),
+    backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **bodies)),
+    # The contrast alone discards what cameras hide, such as the direction of a movement.
+    heads=dict(
+        restoration=dict(
+            type='ClipRestorationHead',
+            in_channels=768,
+            layout='common15',
+            num_frames=8,
+            view='one',
+        )
+    ),
+    balancer=dict(type='FixedWeights', weights=dict(restoration=100.0)),
+)
 
-# Short clips and small batches, for more steps in the same time.
+# Short clips and small batches, for more steps in the same time. The first view is the whole clip,
+# which its features restore.
+whole = dict(type='ResampleFrames', num_frames=16)
 crop = dict(_base_.crop, num_frames=16)
 move = [
     dict(type='RandomRotation', degrees=(20, 60, 20)),
     dict(type='RandomShear', amplitude=0.3),
     dict(type='ProjectToCamera', ratio=0.5),
 ]
-view = [crop, *move, *_base_.change]
-make_views = dict(type='MakeSkeletonViews', views=dict(one=view, two=view))
+change = [*move, *_base_.change]
+clip = [dict(whole, num_frames=8)]
+make_views = dict(
+    type='MakeSkeletonViews', views=dict(one=[whole, *change], two=[crop, *change], clip=clip)
+)
 # Both views are mirrored or neither: some actions differ in left and right.
 prepare = [dict(type='ToCommonJoints'), _base_.normalize, dict(type='SkeletonFlip')]
-pipeline = [*prepare, make_views, _base_.pack]
+pipeline = [*prepare, make_views, dict(_base_.pack, views=views)]
 
 labeled = ('nwucla', 'utdmhad-skeleton', 'msraction3d', 'utkinect')
 files = {name: read_set(name) for name in (*labeled, 'bandai-namco')}
