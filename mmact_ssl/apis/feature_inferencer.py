@@ -365,7 +365,7 @@ def mean_of(clip: Embedded) -> Embedded:
 def embed(
     model: str | PretrainedModel, inputs: Input | Sequence[Input], **options: Any
 ) -> np.ndarray:
-    """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``.
+    """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``; a bar shows how far a folder is.
 
     Args:
         model, inputs: As in :class:`FeatureInferencer`.
@@ -377,12 +377,12 @@ def embed(
     Raises:
         DataError: A clip cannot be read; a FeatureInferencer leaves it out.
     """
-    result = FeatureInferencer(model, show_progress=False)(inputs, **options)
+    is_one = isinstance(inputs, (np.ndarray, Clip)) or (
+        isinstance(inputs, (str, os.PathLike)) and os.path.isfile(inputs)
+    )
+    result = FeatureInferencer(model, show_progress=not is_one)(inputs, **options)
     if result['broken']:
         name, reason = next(iter(result['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')
     features = result['features']
-    is_one = isinstance(inputs, (np.ndarray, Clip)) or (
-        isinstance(inputs, (str, os.PathLike)) and os.path.isfile(inputs)
-    )
     return features[0] if is_one and len(features) == 1 else features
