@@ -67,7 +67,7 @@ def _section(card: Card, entry: Entry) -> str:
 
 
 def _input(card: Card) -> str:
-    """What goes into the network for one clip: frames and pixels, or the skeleton's layout."""
+    """Name the frames and pixels, or the layout and frames, of one clip of the network's input."""
     frames = card.clip.get('num_frames') or card.clip.get('clip_len', 1)
     if card.kind == 'skeleton':
         bodies = f'{card.num_persons} bodies' if card.num_persons > 1 else '1 body'
@@ -75,7 +75,7 @@ def _input(card: Card) -> str:
     sizes = [step['crop_size'] for step in card.pipeline if 'crop_size' in step]
     pixels = f', {sizes[-1]} x {sizes[-1]} pixels' if sizes else ''
     counts = [count for count in (card.clip.get('num_clips', 1), frames) if count > 1]
-    return f'RGB, {" x ".join(map(str, counts)) or 1} frames{pixels}'
+    return f'video, {" x ".join(map(str, counts)) or 1} frames{pixels}'
 
 
 def _percent(card: Card, figure: dict | None) -> str:
