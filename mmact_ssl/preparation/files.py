@@ -198,7 +198,8 @@ def write_videos(
 ) -> dict[str, int]:
     """Place videos and write ``SPLIT.txt``, ``classes.txt`` (if given) and ``left_out.txt``.
 
-    ``left_out`` is {path: reason}. Without a ``placement`` the videos lie there already. Returns the number of videos per split and of those left out.
+    ``left_out`` is {path: reason}. Without a ``placement`` the videos lie there already. Returns
+    the number of videos per split and of those left out.
     """
     videos = [video for listed in splits.values() for video in listed]
     for video in track(videos, f'{placement} videos') if placement else ():

@@ -357,6 +357,15 @@ def _finish(
     return total
 
 
+def are_complete(caches: Iterable[Path], names: Collection[str]) -> bool:
+    """True if each cache has an entry of each video, or lists it as broken."""
+    for cache in caches:
+        reader, broken = TargetReader(cache), read_broken(cache)
+        if not all(name in reader or name in broken for name in names):
+            return False
+    return True
+
+
 def list_broken(out: Path, keys: Collection[str], broken: Mapping[str, str]) -> None:
     """Write the list of broken videos beside a cache.
 
