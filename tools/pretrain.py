@@ -239,9 +239,14 @@ def clock(seconds: float) -> str:
 
 def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
     """Measure in a temporary folder, and plan."""
+    from mmengine.logging import MMLogger
+
     from mmact_ssl.apis import pretrain_plan
     from mmact_ssl.errors import ConfigError
 
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('WARNING')  # what is measured reports itself when it runs
     print('measuring the steps on this machine', flush=True)
     if source.is_video:
         teachers = (args.teacher, pretrain_plan.IMAGE_TEACHER) if args.teacher else ()
@@ -254,6 +259,7 @@ def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
         if source.words:
             load_tool('prepare').main([*source.words, '--out', str(folder)])
         plan = pretrain_plan.plan_skeletons(folder, time.perf_counter() - start, args.steps)
+    logger.setLevel(level)
     plan = pretrain_plan.from_model(plan, args.start) if args.start else plan
     return pretrain_plan.within(plan, args.minutes) if args.minutes else plan
 

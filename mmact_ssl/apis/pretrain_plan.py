@@ -216,13 +216,14 @@ def _after(count: int, step_of_one: float) -> dict[str, float]:
 
 
 def with_steps(plan: Plan, cfg: Config, steps: int | None, most: int | None = None) -> Plan:
-    """Set the epochs of a plan: of the config, at most ``most`` steps, or exactly ``steps``."""
+    """Set the epochs of a plan: of the config, at most ``most`` steps, or ``steps``; whole ones."""
     in_epoch = max(1, plan.count // cfg.train_dataloader.batch_size)
     epochs = cfg.train_cfg.max_epochs
     if most is not None:
-        epochs = min(epochs, max(1, round(most / in_epoch)))
+        epochs = min(epochs, round(most / in_epoch))
     if steps is not None:
-        epochs = max(1, round(steps / in_epoch))
+        epochs = round(steps / in_epoch)
+    epochs = max(2, epochs)  # one to warm up, and one to fall
     warmup = min(cfg.param_scheduler[0].end, max(1, epochs // 20))
     return replace(plan, epochs=epochs, warmup=warmup, steps=epochs * in_epoch)
 
@@ -255,7 +256,7 @@ def within(plan: Plan, minutes: float) -> Plan:
     elastic = {step: plan.seconds.get(step, 0) for step in ('targets', 'train')}
     share = (wanted - total + sum(elastic.values())) / sum(elastic.values())
     in_epoch = plan.steps // plan.epochs
-    epochs = max(int(share * plan.epochs), -(-min(LEAST_STEPS, plan.steps) // in_epoch))
+    epochs = max(int(share * plan.epochs), -(-min(LEAST_STEPS, plan.steps) // in_epoch), 2)
     frames = max(int(share * plan.frames), min(LEAST_FRAMES, plan.frames))
     parts = dict(targets=frames / max(plan.frames, 1), train=epochs / plan.epochs)
     seconds = {step: value * parts.get(step, 1) for step, value in plan.seconds.items()}
