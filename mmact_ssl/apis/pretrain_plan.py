@@ -266,8 +266,8 @@ def within(plan: Plan, minutes: float) -> Plan:
             'here, with the fewest frames and steps of use: give that, or a smaller folder'
         )
     warmup = min(plan.warmup, max(1, epochs // 20))
-    shorter = dict(epochs=epochs, warmup=warmup, steps=epochs * in_epoch, frames=frames)
-    return replace(plan, seconds=seconds, **shorter)
+    plan = replace(plan, epochs=epochs, warmup=warmup, steps=epochs * in_epoch)
+    return replace(plan, frames=frames, seconds=seconds)
 
 
 def _copy_sample(source: Source, folder: Path) -> tuple[list[str], float]:

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 
 from mmact_ssl.apis import embed
-from mmact_ssl.apis.source_folder import find_source, short_name
-from mmact_ssl.datasets.video_reader import VideoReader
 from tests.test_tools.test_extract_targets import MODULE
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'pretrain.py'
@@ -162,45 +160,3 @@ def test_mistakes_are_one_line_with_the_fix(tool, tmp_path, clips, capsys):
     assert 'this folder needs' in needs and 'with the fewest frames and steps of use' in needs
     wrong = message(clips, '--teacher', 'efficientnet_lite0_imagenet', '--dry-run')
     assert '--teacher: give one teacher of poses' in wrong
-
-
-def test_the_layout_is_that_with_as_many_joints(tmp_path):
-    for joints, words in ((17, 'coco17 --unit pixels'), (25, 'ntu25 --unit pixels')):
-        arrays = dict(names=['a'], labels=[0], lengths=[4], keypoints=np.ones((4, joints, 2)))
-        np.savez(tmp_path / 'x.npz', **arrays)
-        source = find_source(tmp_path / 'x.npz', tmp_path / 'out', None, None)
-        text = ' '.join(source.words)
-        assert text.endswith(words) and text.startswith('custom --source')
-    assert short_name(Path('/a/my clips (2)')) == 'my_clips_2'
-
-
-def test_a_small_copy_has_frames_of_the_whole_video(tmp_path, make_video, read_index):
-    from mmact_ssl.preparation.small_copies import copy_videos
-
-    make_video(tmp_path / 'long.mp4', num_frames=50, width=160, height=96)
-    make_video(tmp_path / 'short.mp4', num_frames=6, width=64, height=48)
-    out = {tmp_path / f'{n}.mp4': tmp_path / 'out' / f'{n}.mp4' for n in ('long', 'short', 'gone')}
-    reasons = copy_videos(out, frames=8, short_side=64)
-    assert list(reasons) == [tmp_path / 'gone.mp4']
-    assert out[tmp_path / 'short.mp4'].is_symlink()  # small already
-    with VideoReader(tmp_path / 'long.mp4') as video:
-        times = video.seconds
-    copy = out[tmp_path / 'long.mp4']
-    with VideoReader(copy) as video:
-        assert video.total_frames == 8
-        assert min(video.read([0])[0].shape[:2]) == 64
-        chosen = np.linspace(0, 49, 8).round().astype(int)
-        np.testing.assert_allclose(video.seconds, times[chosen], atol=1e-3)
-        assert len(video.keyframes_near(0, 99)) == 8
-        shown = video.read(range(8))
-    with VideoReader(tmp_path / 'long.mp4') as video:
-        same = video.read(chosen.tolist(), 64)
-    for place, index in enumerate(chosen.tolist()):
-        error = np.abs(shown[place].astype(float) - same[index][:64, :106]).mean()
-        assert error < 8, (place, index, error)
-    written = copy.stat().st_mtime_ns
-    copy_videos(out, frames=8, short_side=64)
-    assert copy.stat().st_mtime_ns == written
-    copy_videos(out, frames=9, short_side=64)
-    with VideoReader(copy) as video:
-        assert video.total_frames == 9

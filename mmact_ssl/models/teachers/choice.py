@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,26 +35,25 @@ def choose_pose_teacher(sample: Callable[[], np.ndarray]) -> tuple[str, str]:
     """
     reasons = []
     for name in POSES:
-        if why := why_not(name):
-            reasons.append(f'{name}: {why}')
+        if isinstance(teacher := _built(name), str):
+            reasons.append(f'{name}: {teacher}')
             continue
-        if name != POSES[0] or why_not(SEVERAL):
+        several = _built(SEVERAL) if name == POSES[0] else 'MoveNet alone is installed'
+        if isinstance(several, str):
             return name, 'follows one person'
-        frames = torch.from_numpy(sample()).movedim(-1, 1)
-        counts = build_teacher(config_of(SEVERAL)).count_persons(frames)
-        several = int((counts > 1).sum())
-        chosen = SEVERAL if several > SHARE * len(counts) else name
-        return chosen, f'{several} of {len(counts)} frames show several persons'
+        counts = several.count_persons(torch.from_numpy(sample()).movedim(-1, 1))
+        crowded = int((counts > 1).sum())
+        chosen = SEVERAL if crowded > SHARE * len(counts) else name
+        return chosen, f'{crowded} of {len(counts)} frames show several persons'
     raise ConfigError(
-        f'no teacher of poses can be built: run `mmact-ssl setup openmmlab`, or give one by '
+        'no teacher of poses can be built: run `mmact-ssl setup openmmlab`, or give one by '
         f'--teacher ({"; ".join(reasons)})'
     )
 
 
-def why_not(name: str) -> str:
-    """Reason why a teacher cannot be built; '' if it can."""
+def _built(name: str) -> Any:
+    """The teacher, or the reason why it cannot be built."""
     try:
-        build_teacher(config_of(name))
+        return build_teacher(config_of(name))
     except (MMActSSLError, OSError, ImportError) as error:
         return reason_of(error)
-    return ''
