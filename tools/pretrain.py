@@ -18,6 +18,7 @@ import json
 import shlex
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, help='folder of all results, work_dirs/pretrain_NAME')
     length = parser.add_mutually_exclusive_group()
     length.add_argument('--minutes', type=float, help='that all may take, on this machine')
-    length.add_argument('--steps', type=int, help='of the training')
+    length.add_argument('--steps', type=int, help='of the training, in whole epochs')
     parser.add_argument(
         '--teacher', help='teacher of poses for videos: a name in configs/teachers/, or a config'
     )
@@ -69,6 +70,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if (args.steps is not None and args.steps < 1) or (args.minutes or 1) <= 0:
         parser.error('--steps, --minutes: give more than 0')
+    if any(option.startswith('train_cfg.') for option in args.cfg_options or ()):
+        parser.error('--cfg-options train_cfg...: give --steps')
     return args
 
 
@@ -272,23 +275,21 @@ def find_plan(args: argparse.Namespace, source: Source) -> Plan:
     """
     from mmact_ssl.apis.pretrain_plan import Plan
     from mmact_ssl.errors import ConfigError
-    from mmact_ssl.files import read_json
 
     asked = {name: getattr(args, name) for name in ASKED}
     if (args.out / PLAN).is_file():
-        before = read_json(args.out / 'asked.json', 'give another --out', dict)
+        plan = Plan.read(args.out / PLAN)
         for name, value in asked.items():
-            if value is not None and value != before.get(name):
+            if value is not None and value != plan.asked.get(name):
                 raise ConfigError(
-                    f'{args.out} was begun with {name} {before.get(name)}: leave the option out to '
-                    'go on, or give another --out'
+                    f'{args.out} was begun with {name} {plan.asked.get(name)}: leave the option '
+                    'out to go on, or give another --out'
                 )
-        return Plan.read(args.out / PLAN)
+        return plan
     with TemporaryDirectory() as scratch:
-        plan = make_plan(args, source, Path(scratch))
+        plan = replace(make_plan(args, source, Path(scratch)), asked=asked)
     if not args.dry_run:
         args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / 'asked.json').write_text(json.dumps(asked))
         plan.write(args.out / PLAN)
     return plan
 
@@ -300,6 +301,7 @@ def show_plan(run: Run) -> None:
         DataError: The disk has too little room.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from mmact_ssl.apis.pretrain_plan import cores
@@ -307,7 +309,7 @@ def show_plan(run: Run) -> None:
 
     plan, left = run.plan, [step for step in run.steps if not run.is_done(step)]
     what = 'videos' if run.source.is_video else 'clips'
-    table = Table('step', 'what', title=f'{run.source.path}: {plan.count} {what}')
+    table = Table('step', 'what', title=escape(f'{run.source.path}: {plan.count} {what}'))
     for heading in ('time', 'MB'):
         table.add_column(heading, justify='right')
     for step in run.steps:

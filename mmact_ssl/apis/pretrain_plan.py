@@ -72,6 +72,7 @@ class Plan:
         note: Why this teacher of poses.
         start: Path of the model or checkpoint that the training starts from; '' for none.
         seconds, megabytes: Estimates for each step.
+        asked: Values of the options that the plan follows; None where none was given.
     """
 
     is_video: bool
@@ -85,6 +86,7 @@ class Plan:
     start: str = ''
     seconds: dict[str, float] = field(default_factory=dict)
     megabytes: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict)
 
     @property
     def recipe(self) -> Recipe:
@@ -159,9 +161,9 @@ def plan_videos(
     count = len(source.files)
     torch.set_num_threads(1)  # as in the processes of the extraction
     looking, caches = measure_teachers(folder, names, teachers)
-    torch.set_num_threads(cores() if 'OMP_NUM_THREADS' not in os.environ else threads)
+    torch.set_num_threads(threads)
     # The config counts the lines; the measured batches have the videos of the sample alone.
-    lines = [*names, *(f'{number}.mp4' for number in range(count - len(names)))]
+    lines = [*names, *(f'other {number}.mp4' for number in range(count - len(names)))]
     (folder / 'train.txt').write_text(''.join(f'{line}\n' for line in lines))
     cfg = read_config(VIDEOS.config, data=str(folder))
     batch = cfg.train_dataloader.batch_size
