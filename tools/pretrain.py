@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ('linear', 'knn')
 PLAN = 'plan.json'
-ASKED = ('minutes', 'steps', 'teacher', 'layout', 'start')  # options that make the plan
+# Options that make the plan.
+ASKED = ('minutes', 'steps', 'teacher', 'layout', 'start', 'cfg_options')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -186,7 +187,7 @@ class Run:
 
     def train(self) -> None:
         """Train, from the newest checkpoint if there is one."""
-        options = [*self.plan.training_options, *(self.args.cfg_options or ())]
+        options = [*self.plan.training_options, *(self.plan.asked['cfg_options'] or ())]
         if self.plan.start:
             options += ['model.backbone.init_cfg.type=Pretrained']
             options += [f'model.backbone.init_cfg.checkpoint={self.plan.start}']
@@ -247,13 +248,14 @@ def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
     from mmact_ssl.apis import pretrain_plan
     from mmact_ssl.errors import ConfigError
 
+    steps, options = args.steps, args.cfg_options
     logger = MMLogger.get_current_instance()
     level = logger.level
     logger.setLevel('WARNING')  # what is measured reports itself when it runs
     print('measuring the steps on this machine', flush=True)
     if source.is_video:
         teachers = (args.teacher, pretrain_plan.IMAGE_TEACHER) if args.teacher else ()
-        plan = pretrain_plan.plan_videos(source, scratch, args.steps, teachers)
+        plan = pretrain_plan.plan_videos(source, scratch, steps, teachers, options)
     elif args.teacher:
         raise ConfigError('--teacher is for videos, skeletons need none: leave it out')
     else:
@@ -261,7 +263,8 @@ def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
         folder = scratch / 'data' if source.words else source.path
         if source.words:
             load_tool('prepare').main([*source.words, '--out', str(folder)])
-        plan = pretrain_plan.plan_skeletons(folder, time.perf_counter() - start, args.steps)
+        took = time.perf_counter() - start
+        plan = pretrain_plan.plan_skeletons(folder, took, steps, options)
     logger.setLevel(level)
     plan = pretrain_plan.from_model(plan, args.start) if args.start else plan
     return pretrain_plan.within(plan, args.minutes) if args.minutes else plan

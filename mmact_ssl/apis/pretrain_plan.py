@@ -137,7 +137,11 @@ def cores() -> int:
 
 
 def plan_videos(
-    source: Source, folder: Path, steps: int | None = None, teachers: Sequence[str] = ()
+    source: Source,
+    folder: Path,
+    steps: int | None = None,
+    teachers: Sequence[str] = (),
+    options: Sequence[str] | None = None,
 ) -> Plan:
     """Measure copying, teachers and training on a few videos, and plan for all.
 
@@ -146,6 +150,7 @@ def plan_videos(
         folder: Empty folder for what is measured with.
         steps: Training steps; None: those of the recipe, at most :data:`VIDEO_STEPS`.
         teachers: Names in ``configs/teachers/`` or configs; () to choose by what can be built.
+        options: Words of ``--cfg-options``.
 
     Raises:
         ConfigError: No teacher of poses can be built, or the teachers do not fit the recipe.
@@ -165,7 +170,7 @@ def plan_videos(
     # The config counts the lines; the measured batches have the videos of the sample alone.
     lines = [*names, *(f'other {number}.mp4' for number in range(count - len(names)))]
     (folder / 'train.txt').write_text(''.join(f'{line}\n' for line in lines))
-    cfg = read_config(VIDEOS.config, data=str(folder))
+    cfg = read_config(VIDEOS.config, options, str(folder))
     batch = cfg.train_dataloader.batch_size
     (folder / 'sample.txt').write_text(''.join(f'{name}\n' for name in names) * 2 * batch)
     cfg.train_dataloader.dataset.ann_file = str(folder / 'sample.txt')
@@ -185,15 +190,21 @@ def plan_videos(
     return replace(plan, seconds=seconds, megabytes=megabytes)
 
 
-def plan_skeletons(folder: Path, preparing: float, steps: int | None = None) -> Plan:
+def plan_skeletons(
+    folder: Path,
+    preparing: float,
+    steps: int | None = None,
+    options: Sequence[str] | None = None,
+) -> Plan:
     """Measure training steps on a prepared folder of skeletons, and plan the rest.
 
     Args:
         folder: The prepared folder.
         preparing: Seconds in which the folder was prepared.
         steps: Training steps; None: those of the recipe.
+        options: Words of ``--cfg-options``.
     """
-    cfg = read_config(SKELETONS.config, data=str(folder))
+    cfg = read_config(SKELETONS.config, options, str(folder))
     stepping, weights = measure_step(cfg)
     count = cfg.own_folder.num_train
     plan = with_steps(Plan(False, count, 0, 0, 0), cfg, steps)
@@ -343,16 +354,21 @@ def measure_step(cfg: Config) -> tuple[float, float]:
     loader = build_dataloader({**cfg.train_dataloader, 'num_workers': 0}, seed=0)
     model: Any = MODELS.build(cfg.model).to(device).train()
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-    measured = []
+    loading, training = [], []
     start = time.perf_counter()
     for batch in loader:
+        loading.append(time.perf_counter() - start)
+        start = time.perf_counter()
         model.train_step(batch, optimizer)
-        measured.append(time.perf_counter() - start)
-        if len(measured) == 3:
+        training.append(time.perf_counter() - start)
+        if len(training) == 3:
             break
         start = time.perf_counter()
+    # A worker loads while another core trains.
+    both = max if cores() > 1 and cfg.train_dataloader.num_workers else sum
+    seconds = float(both([min(loading), min(training)]))
     weights = 4.0 * sum(value.numel() for value in model.parameters())
-    return min(measured), weights
+    return seconds, weights
 
 
 def _folder_size(folder: Path) -> int:
