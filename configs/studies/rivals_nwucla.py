@@ -9,14 +9,12 @@ budget = [
     'train_cfg._delete_=True',
     'train_cfg.type=StepsTrainLoop',
     f'train_cfg.max_iters={steps}',
-    'param_scheduler.0._delete_=True',
-    'param_scheduler.0.type=LinearLR',
-    'param_scheduler.0.start_factor=0.1',
-    'param_scheduler.0.by_epoch=False',
+    *(
+        f'param_scheduler.{part}.{key}=False'
+        for part in (0, 1)
+        for key in ('by_epoch', 'convert_to_iter_based')
+    ),
     f'param_scheduler.0.end={warm_up}',
-    'param_scheduler.1._delete_=True',
-    'param_scheduler.1.type=CosineAnnealingLR',
-    'param_scheduler.1.by_epoch=False',
     f'param_scheduler.1.begin={warm_up}',
     f'param_scheduler.1.end={steps}',
     'train_dataloader.batch_size=32',
@@ -52,7 +50,7 @@ def rival(method, config, student, rate):
     )
 
 
-rates = dict(byol=3e-3, simsiam=1e-3, dino=1e-3, barlow=1e-3, vicreg=1e-3, speed=3e-3, order=1e-3)
+rates = dict(byol=3e-3, simsiam=1e-3, dino=1e-3, barlow=3e-3, vicreg=3e-3, speed=3e-3, order=1e-3)
 names = dict(
     byol='BYOL',
     simsiam='SimSiam',
@@ -68,9 +66,9 @@ gru = [
 ]
 transformer = [
     rival('MS2L two views', 'ms2l-twoview_stt_nwucla', 'stt', 1e-3),
-    rival('MAMP', 'mamp_stt_nwucla', 'stt', 1e-3),
+    rival('MAMP', 'mamp_stt_nwucla', 'stt', 3e-3),
     rival('Latent prediction', 'latent_stt_nwucla', 'stt', 1e-3),
-    rival('MS2L + MAMP', 'ms2l-masked_stt_nwucla', 'stt', 1e-3),
+    rival('MS2L + MAMP', 'ms2l-masked_stt_nwucla', 'stt', 3e-3),
 ]
 # The random GRUs are in ms2l_nwucla.py.
 start = dict(method='Random init', variant='stt', evaluations=evaluations('stt'))
