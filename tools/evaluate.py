@@ -5,6 +5,9 @@
     python tools/evaluate.py linear,knn --data data/mine dtg_tsm-lite0_jhmdb
     python tools/evaluate.py linear,knn,retrieval --set demo \
         work_dirs/csvr_r3d_demo/epoch_16.pth --method CSVR --out results
+    python tools/evaluate.py fewshot configs/downstream/tsm-lite0.py --data data/mine --random \
+        --method Start --out results
+    python tools/evaluate.py fewshot --data data/mine work_dirs/x --out results --compare Start
     python tools/evaluate.py finetune configs/downstream/r3d18-small.py --set demo --random \
         --label-fraction 0.1 --seed 1 --out results
     python tools/evaluate.py linear,semi --set demo \
@@ -17,6 +20,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +40,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         'protocols',
-        help='linear, linear-adam, lda, knn, retrieval, finetune, joint (the classifier of joint '
+        help='linear, linear-adam, lda, knn, fewshot (1, 2, 5 and 10 labels a class, means over 20 '
+        'draws of the labels), retrieval, finetune, joint (the classifier of joint '
         'training in the checkpoint), separated by commas; all: linear, knn and retrieval; semi, '
         'semi-linear: finetune and linear with 1, 5, 10, 20 and 40 %% of the labels; transfer: '
         'linear for a student of another data set (--pretrained-on); zeroshot, text-retrieval: '
@@ -108,6 +113,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--out', help='folder to write results to, such as results/; none by default'
     )
     parser.add_argument(
+        '--compare',
+        metavar='METHOD',
+        help='of fewshot: a row in --out; print the differences from it, paired by draw',
+    )
+    parser.add_argument(
         '--pictures', metavar='DIR', help='folder for confusion matrices and accuracies by class'
     )
     parser.add_argument(
@@ -137,6 +147,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('--pretrained-on: a random encoder was pre-trained on nothing')
     args.seeds = args.seeds or [args.seed]
     args.protocols = args.protocols.replace(' ', '')
+    if args.compare and not (args.out and 'fewshot' in args.protocols.split(',')):
+        parser.error('--compare: for the protocol fewshot, with --out')
     return args
 
 
@@ -190,11 +202,12 @@ def run(args: argparse.Namespace) -> list[Result]:
     """
     from mmact_ssl.apis.card import known_method
     from mmact_ssl.engine.device import find_device
+    from mmact_ssl.evaluation.draws import find_row
     from mmact_ssl.evaluation.evaluate import check_request, evaluate
     from mmact_ssl.evaluation.protocols import plan_steps
     from mmact_ssl.evaluation.protocols.base import Encoder, Request
     from mmact_ssl.evaluation.result_table import print_results
-    from mmact_ssl.evaluation.results import run_name, student_name
+    from mmact_ssl.evaluation.results import read_results, run_name, student_name
     from mmact_ssl.evaluation.student import start_hash
 
     cfg, encoders = load_config(args)
@@ -232,6 +245,8 @@ def run(args: argparse.Namespace) -> list[Result]:
         )
         check_request(request, protocols)
         planned.append((request, protocols))
+    if args.compare:  # a missing row is an error before the evaluation
+        find_row(read_results(args.out), cfg.dataset_name, args.compare)
     results: list[Result] = []
     try:
         for request, protocols in planned:
@@ -247,6 +262,19 @@ def run(args: argparse.Namespace) -> list[Result]:
     return results
 
 
+def compare(args: argparse.Namespace, results: Sequence[Result]) -> None:
+    """Print the differences from the row of ``--compare``, at the same seed if it has that."""
+    from mmact_ssl.evaluation.draws import find_row
+    from mmact_ssl.evaluation.result_table import print_differences
+    from mmact_ssl.evaluation.results import read_results
+
+    row = find_row(read_results(args.out), results[0].dataset, args.compare)
+    by_seed = {result.seed: result for result in row}
+    for result in results:
+        if result.protocol == 'fewshot':
+            print_differences(by_seed.get(result.seed, row[0]), result)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Evaluate, print, write and draw."""
     args = parse_args(argv)
@@ -257,6 +285,8 @@ def main(argv: list[str] | None = None) -> None:
 
     with one_line_errors():
         results = run(args)
+        if args.compare:
+            compare(args, results)
         if args.pictures:
             for file in write_pictures(results, args.pictures):
                 print(f'wrote {file}')

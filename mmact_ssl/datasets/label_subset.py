@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,53 @@ def label_subset(
     if not 0 < fraction <= 1:
         raise ConfigError(f'label fraction {fraction}: choose 0 < fraction <= 1')
     chosen: list[int] = []
+    for members in _drawing_orders(names, labels, seed):
+        chosen += members[: max(1, round(fraction * len(members)))]
+    return np.sort(np.asarray(chosen, dtype=np.int64))
+
+
+def draw_labels(
+    names: Sequence[str],
+    labels: np.ndarray,
+    count: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw ``count`` samples of each class, from different groups where there are enough.
+
+    Each class keeps ``min(count, size)`` samples. The draw depends on what that of
+    :func:`label_subset` depends on, and on the groups. With the same seed, a smaller count is a
+    subset of a larger one.
+
+    Args:
+        names: N video names, all different.
+        labels: int (N,).
+        count: At least 1.
+        groups: ``(N,)``, equal for samples of one source; None: each sample has its own.
+
+    Returns:
+        int64, sorted positions in ``names``.
+    """
+    chosen: list[int] = []
+    for members in _drawing_orders(names, labels, seed):
+        if groups is not None:
+            # The first sample of each group comes before the second of any.
+            earlier: Counter = Counter()
+            rounds = []
+            for member in members:
+                rounds.append(earlier[groups[member]])
+                earlier[groups[member]] += 1
+            members = [members[i] for i in np.argsort(rounds, kind='stable')]
+        chosen += members[:count]
+    return np.sort(np.asarray(chosen, dtype=np.int64))
+
+
+def _drawing_orders(names: Sequence[str], labels: np.ndarray, seed: int) -> Iterator[list[int]]:
+    """Yield the positions of each class's samples in the order in which a seed draws them."""
     for label in np.unique(labels):
         members = sorted(np.flatnonzero(labels == label).tolist(), key=lambda i: names[i])
         generator = np.random.default_rng([seed, int(label)])
-        size = max(1, round(fraction * len(members)))
-        chosen += [members[i] for i in generator.permutation(len(members))[:size]]
-    return np.sort(np.asarray(chosen, dtype=np.int64))
+        yield [members[i] for i in generator.permutation(len(members))]
 
 
 def drop_labels(data_list: Sequence[dict[str, Any]], fraction: float, seed: int) -> None:

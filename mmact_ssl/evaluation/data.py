@@ -218,7 +218,7 @@ def class_names(split: Split, num_classes: int) -> list[str]:
 def sample_groups(
     names: Sequence[str], group_pattern: str | None = None, group_file: str | None = None
 ) -> np.ndarray | None:
-    """Group the samples that folds must not separate, by the config's ``linear`` settings.
+    """Group the samples that folds must not separate, by a config's settings of a protocol.
 
     A pattern with one group gives the sample's group (a subject, a source video). A pattern with
     two groups gives a series and a clip's number in it. The clips of one source have consecutive
@@ -239,13 +239,13 @@ def sample_groups(
         return read_groups(group_file, names)
     if group_pattern is None:
         return None
-    groups = _match_all(names, group_pattern, 'linear.group_pattern')
+    groups = _match_all(names, group_pattern, 'group_pattern')
     if len(groups[0]) == 1:
         return np.asarray([group for (group,) in groups])
     for name, (_, number, *_) in zip(names, groups):
         if not (number or '').isdecimal():
             raise ConfigError(
-                f'linear.group_pattern {group_pattern!r} finds {number!r} in {name!r}, not a '
+                f'group_pattern {group_pattern!r} finds {number!r} in {name!r}, not a '
                 'number; let its second group match digits'
             )
     order = sorted(range(len(groups)), key=lambda i: (groups[i][0], int(groups[i][1])))

@@ -14,7 +14,11 @@ from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled, share_labels
 from mmact_ssl.evaluation.features import teacher_features
-from mmact_ssl.evaluation.labels_read import check_labels_read, check_training_list
+from mmact_ssl.evaluation.labels_read import (
+    check_labels_read,
+    check_training_list,
+    has_read_labels,
+)
 from mmact_ssl.evaluation.overlap import warn_of_tests_read
 from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from mmact_ssl.evaluation.protocols.base import Request, Task
@@ -124,7 +128,7 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
             raise ConfigError(
                 f'{cfg.filename}: no training schedule: the config is for frozen features alone'
             )
-        if cfg.get('shared_label_pattern') and protocol.labels != 'drawn':
+        if cfg.get('shared_label_pattern') and protocol.labels not in ('drawn', 'own draws'):
             raise ConfigError(f'{name} draws no labels: leave shared_label_pattern out')
         grouped = settings.get('group_pattern') or settings.get('group_file')
         if cfg.get('shared_label_pattern') and name == 'linear' and not grouped:
@@ -133,6 +137,17 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
             )
         if protocol.labels == 'none' and request.label_fraction != 1:
             raise ConfigError(f'{name} draws no labels: evaluate it without --label-fraction')
+        if protocol.labels == 'own draws' and request.label_fraction != 1:
+            raise ConfigError(
+                f'{name} draws its labels itself: evaluate it without --label-fraction, or give '
+                f'--cfg-options {name}.labels=1,3'
+            )
+        for student in request.students if protocol.labels == 'own draws' else ():
+            if has_read_labels(student, cfg):
+                raise ConfigError(
+                    f'{name}: {student.path} was trained with labels of {cfg.dataset_name}, so its '
+                    'features know more than the few labels drawn: take linear or lda'
+                )
         if protocol.needs_checkpoint and request.checkpoint is None:
             raise ConfigError(
                 f'{name} needs the {protocol.needs_checkpoint} of a checkpoint: drop --random'

@@ -26,20 +26,15 @@ def check_labels_read(student: SavedRun, cfg: Config, fraction: float, seed: int
 
     Args:
         student: Record of its file.
-        cfg: Config of the evaluation. Its data set counts as the student's if it has the same name
-            or the same training list (a joint training records the list of a user's folder only).
+        cfg: Config of the evaluation.
         fraction, seed: Fraction of the labels to draw, and the seed of the draw.
 
     Raises:
         ConfigError: The student was trained with labels that are not drawn.
     """
     read = student.labels_read
-    if read is None or fraction == 1:
+    if read is None or fraction == 1 or not has_read_labels(student, cfg):
         return
-    if read.dataset != cfg.dataset_name:
-        own = _hash(read_splits(cfg)[0].names)
-        if own not in (read.train_hash, read.folder_hash):
-            return
     is_shared = read.shared not in ('', cfg.get('shared_label_pattern'))
     if seed != read.seed or fraction < read.fraction or is_shared:
         draw = '' if read.fraction == 1 else f' --seed {read.seed}'
@@ -50,6 +45,18 @@ def check_labels_read(student: SavedRun, cfg: Config, fraction: float, seed: int
             f'its features know more labels than a fraction of {fraction:g} with seed {seed}: '
             f'give --label-fraction {read.fraction:g}{draw}, or a student that has not read them'
         )
+
+
+def has_read_labels(student: SavedRun, cfg: Config) -> bool:
+    """True if a student was trained with labels of a config's data set.
+
+    The data set is that of the student if it has the same name or the same training list (a joint
+    training records the list of a user's folder only).
+    """
+    read = student.labels_read
+    if read is None or read.dataset == cfg.dataset_name:
+        return read is not None
+    return _hash(read_splits(cfg)[0].names) in (read.train_hash, read.folder_hash)
 
 
 def check_training_list(student: SavedRun, dataset: str, names: Iterable[str]) -> None:

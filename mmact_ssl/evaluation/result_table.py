@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from mmact_ssl.evaluation.draws import format_interval, paired_differences
 from mmact_ssl.evaluation.headings import format_cell
 from mmact_ssl.evaluation.results import RANDOM, Result
 
@@ -41,16 +42,37 @@ def print_results(results: Sequence[Result]) -> None:
             plain = metric in FEATURE_METRICS
             scale, digits, unit = (1, 3, '') if plain else (100, 1, ' %')
             values = {result.seed: scale * result.metrics[metric] for result in group}
-            cells = [f'{values[s]:.{digits}f}{unit}' if s in values else '' for s in seeds]
+            texts = {seed: f'{value:.{digits}f}{unit}' for seed, value in values.items()}
+            for result in group:
+                if metric in (draws := result.details.get('draws', {})):
+                    texts[result.seed] = f'{format_interval(draws[metric])}{unit}'
+            cells = [texts.get(seed, '') for seed in seeds]
             if len(seeds) > 1:
                 cells.append(f'{format_cell(list(values.values()), digits)}{unit}')
             table.add_row(protocol, metric, *cells)
         table.add_section()
         shown |= set(FEATURE_METRICS) & set(group[0].metrics)
     Console().print(table)
+    if 'fewshot' in groups:
+        print(
+            'fewshot: READOUT@LABELS, with that many labels of every class; mean over draws of the '
+            'labels ± half of its 95 % interval, which covers the draws alone'
+        )
     encoders = {result.checkpoint_hash for result in results}
     if len(seeds) > 1 and len(encoders) == 1 and encoders != {RANDOM}:
         print(
             'one checkpoint: the deviation is that of the drawn labels and of training on them; '
             'with {seed} in its path, each seed has its own'
         )
+
+
+def print_differences(first: Result, second: Result) -> None:
+    """Print two few-shot results and the differences of their draws, the second minus the first."""
+    table = Table(title=f'{second.label} minus {first.label} on {first.dataset}, paired by draw')
+    for heading in ('metric', first.label, second.label, 'difference'):
+        table.add_column(heading, justify='left' if heading == 'metric' else 'right')
+    for metric, differences in paired_differences(first, second).items():
+        values = [format_interval(result.details['draws'][metric]) for result in (first, second)]
+        table.add_row(metric, *values, format_interval(differences, sign='+'))
+    Console().print(table)
+    print('in %, mean over the draws of the labels ± half of its 95 % interval')

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.datasets.label_subset import draw_labels, label_subset
 from mmact_ssl.errors import ConfigError
 
 sizes = st.lists(st.integers(1, 30), min_size=1, max_size=6)
@@ -63,3 +63,37 @@ def test_another_class_changes_nothing(class_sizes, fraction, seed):
 def test_a_fraction_out_of_range_is_refused(fraction):
     with pytest.raises(ConfigError, match='label fraction'):
         label_subset(['a'], np.array([0]), fraction, 0)
+
+
+@settings(deadline=None, max_examples=50)
+@given(sizes, st.integers(1, 12), st.integers(1, 12), seeds, st.integers(1, 8))
+def test_a_number_of_labels_a_class(class_sizes, one, other, seed, num_groups):
+    names, labels = made(class_sizes)
+    groups = np.random.default_rng(seed).integers(num_groups, size=len(names))
+    for of in (None, groups):
+        few, many = (draw_labels(names, labels, count, seed, of) for count in sorted((one, other)))
+        assert set(few) <= set(many)
+        counts = np.bincount(labels[many], minlength=len(class_sizes))
+        assert counts.tolist() == [min(size, max(one, other)) for size in class_sizes]
+        order = np.random.default_rng(0).permutation(len(names))
+        shuffled = draw_labels(
+            [names[i] for i in order],
+            labels[order],
+            min(one, other),
+            seed,
+            None if of is None else of[order],
+        )
+        assert {names[i] for i in few} == {names[order[i]] for i in shuffled}
+    # From as many sources as can be.
+    for label in np.unique(labels):
+        own = many[labels[many] == label]
+        known = len(set(groups[labels == label]))
+        assert len(set(groups[own])) == min(known, len(own))
+
+
+def test_a_number_of_labels_is_drawn_as_a_part_of_that_size():
+    names, labels = made([20, 20])
+    np.testing.assert_array_equal(
+        draw_labels(names, labels, 5, 3), label_subset(names, labels, 0.25, 3)
+    )
+    assert not np.array_equal(draw_labels(names, labels, 5, 3), draw_labels(names, labels, 5, 4))

@@ -143,7 +143,7 @@ def test_groups_come_from_the_names():
     with pytest.raises(ConfigError, match="'b'"):
         sample_groups(['a_s1_', 'b'], r'_s(\d+)_')
     for pattern in ('_s', '(', ['_(s', '1']):
-        with pytest.raises(ConfigError, match='linear.group_pattern .* with a group'):
+        with pytest.raises(ConfigError, match='group_pattern .* with a group'):
             sample_groups(['a_s1_'], pattern)
     for pattern, found in ((r'(\w)_(\w)', "'s'"), (r'(\w)_(\d)?', None)):
         with pytest.raises(ConfigError, match=f"finds {found} in 'a_s1_', not a number"):

@@ -236,6 +236,8 @@ def test_mistakes_are_one_line(linear_config, tmp_path, run):
         run(linear_config, ['finetune'])
     with pytest.raises(ConfigError, match='--label-fraction'):
         run(linear_config, ['retrieval'], label_fraction=0.1)
+    with pytest.raises(ConfigError, match='fewshot draws its labels itself: .*without --label-f'):
+        run(linear_config, ['fewshot'], label_fraction=0.1)
     with pytest.raises(ConfigError, match="'svm'"):
         plan_protocols('linear,svm')
 

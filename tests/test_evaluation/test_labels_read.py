@@ -56,6 +56,9 @@ def test_a_fine_tuned_network_knows_its_labels(
         with pytest.raises(ConfigError, match=f'labels of made that are not drawn here.*{told}'):
             # As tools/evaluate.py does for all seeds before the first one.
             check_request(Request(encoders, label_fraction=0.5, seed=seed), ['knn'])
+    for checkpoint in tuned.values():
+        with pytest.raises(ConfigError, match='was trained with labels of made, so its features'):
+            run(linear_config, ['fewshot'], checkpoint)
     # Draws no labels.
     assert run(linear_config, ['retrieval'], tuned[0.5], seed=4)
 

@@ -112,6 +112,39 @@ def test_several_seeds_are_one_table_and_one_picture(world, capsys):
     assert all(len(text.splitlines()) == 21 for text in drawn)
 
 
+def test_two_encoders_are_compared_on_the_same_draws(world, capsys):
+    """The encoders differ, the labels do not; with two clips a class two are all labels."""
+    options = ['--set', 'jhmdb', '--random', '--out', 'results', *CHEAP, 'fewshot.draws=3']
+    evaluate.main(['fewshot', CONFIG, '--method', 'Start', *options])
+    with pytest.raises(SystemExit, match="no few-shot result of 'Stat' on jhmdb"):
+        evaluate.main(['fewshot', CONFIG, *options, '--compare', 'Stat'])
+    capsys.readouterr()
+    evaluate.main(['fewshot', CONFIG, '--seed', '1', *options, '--compare', 'Start'])
+    shown = ' '.join(capsys.readouterr().out.split())
+    first, second = sorted(read_results('results'), key=lambda result: result.method != 'Start')
+    assert first.details['drawn'] == second.details['drawn']
+    assert {name: len(values) for name, values in first.details['draws'].items()} == {
+        **{f'{readout}@1': 3 for readout in ('nearest-mean', 'logistic')},
+        **{f'{readout}@2': 1 for readout in ('nearest-mean', 'lda', 'logistic')},
+    }
+    assert 'Random init minus Start on jhmdb, paired by draw' in shown
+    name = 'nearest-mean@1'
+    difference = 100 * (second.metrics[name] - first.metrics[name])
+    means = [f'{100 * result.metrics[name]:.1f} ± ' for result in (first, second)]
+    row = shown.split('│ nearest-mean@1 │')[-1].split('│')[:3]
+    assert [cell.split('±')[0].strip() for cell in row] == [
+        *(mean.split(' ')[0] for mean in means),
+        f'{difference:+.1f}',
+    ]
+
+
+def test_compare_needs_fewshot_and_a_folder(capsys):
+    for protocols, options in (('linear', ['--out', 'results']), ('fewshot', [])):
+        with pytest.raises(SystemExit):
+            evaluate.parse_args([protocols, CONFIG, '--random', '--compare', 'Start', *options])
+        assert '--compare: for the protocol fewshot, with --out' in capsys.readouterr().err
+
+
 @pytest.fixture
 def made_result(make_result):
     """Makes a result of MS2L on JHMDB."""

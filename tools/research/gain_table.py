@@ -11,7 +11,13 @@ from mmact_ssl.evaluation.results import Result
 from tools.research.tables import check_comparable, early_results, markdown, newest_complete
 
 SETTINGS = {heading: tuple(setting) for heading, *setting in COLUMNS}
-DATA = dict(jhmdb='JHMDB, videos', utdmhad='UTD-MHAD, depth videos', nwucla='NW-UCLA, skeletons')
+DATA = {
+    'jhmdb': 'JHMDB, videos',
+    'utdmhad': 'UTD-MHAD, depth videos',
+    'utdmhad-skeleton': 'UTD-MHAD, skeletons',
+    'nwucla': 'NW-UCLA, skeletons',
+    'nwucla-unseen': 'NW-UCLA, skeletons',
+}
 USES = {'Fine-tuned': 'fine-tuned', 'LDA': 'frozen features'}
 STARTS = {'Random init': 'random', 'ImageNet start': 'ImageNet'}
 

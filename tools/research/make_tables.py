@@ -20,6 +20,7 @@ PAGES = (
     'docs/research/results.md',
     'docs/research/rivals.md',
     'docs/research/studies/*.md',
+    'docs/start/few_labels.md',
 )
 
 

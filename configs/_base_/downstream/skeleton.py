@@ -26,5 +26,6 @@ test_dataloader = dict(
     dataset=dict(type='mmact_ssl.SkeletonDataset', test_mode=True, **_base_.test_set),
 )
 linear = {key: _base_[key] for key in ('group_pattern', 'group_file') if key in _base_}
+fewshot = dict(linear)
 test_evaluator = dict(type='mmaction.AccMetric')
 test_cfg = dict(type='TestLoop')

@@ -37,5 +37,6 @@ test_dataloader = dict(
 )
 keys = ('group_pattern', 'group_file', 'one_standard_error')
 linear = {key: _base_[key] for key in keys if key in _base_}
+fewshot = {key: _base_[key] for key in keys[:2] if key in _base_}
 test_evaluator = dict(type='mmaction.AccMetric')
 test_cfg = dict(type='TestLoop')

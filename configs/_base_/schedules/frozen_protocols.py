@@ -7,3 +7,4 @@ linear_adam = dict(
 )
 knn = dict(k=(5, 10, 20), main_k=10, temperature=0.07, center=False)
 retrieval = dict(topk=(1, 5, 10, 20, 50), center=False)
+fewshot = dict(labels=(1, 2, 5, 10), draws=20)

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 from mmact_ssl.errors import ConfigError
 
-from . import finetune, joint, knn, lda, linear, linear_adam, retrieval, text_retrieval, zeroshot
+from . import (
+    fewshot,
+    finetune,
+    joint,
+    knn,
+    lda,
+    linear,
+    linear_adam,
+    retrieval,
+    text_retrieval,
+    zeroshot,
+)
 from .base import Protocol
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -16,6 +27,7 @@ PROTOCOLS: dict[str, Protocol] = {
     'lda': Protocol(lda.evaluate, frozen=True),
     'knn': Protocol(knn.evaluate, frozen=True),
     'retrieval': Protocol(retrieval.evaluate, frozen=True, labels='none'),
+    'fewshot': Protocol(fewshot.evaluate, frozen=True, labels='own draws'),
     'zeroshot': Protocol(
         zeroshot.evaluate,
         labels='none',

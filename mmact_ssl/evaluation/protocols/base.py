@@ -156,7 +156,8 @@ class Protocol:
     Attributes:
         evaluate: Measures a task. Its other arguments are the protocol's entry in the config.
         frozen: True if it reads only frozen features of the encoder.
-        labels: Training labels that it reads: a drawn part, none, or the checkpoint's own.
+        labels: Training labels that it reads: a drawn part, parts that it draws itself, none, or
+            the checkpoint's own.
         is_stochastic: True if its numbers depend on the seed even with all labels.
         needs_checkpoint: Part of a checkpoint that it needs beside the student; '' for none, then
             it also evaluates random encoders.
@@ -167,7 +168,7 @@ class Protocol:
 
     evaluate: Callable[..., Measured]
     frozen: bool = False
-    labels: Literal['drawn', 'none', 'of the checkpoint'] = 'drawn'
+    labels: Literal['drawn', 'own draws', 'none', 'of the checkpoint'] = 'drawn'
     is_stochastic: bool = False
     needs_checkpoint: str = ''
     texts_option: str = ''

@@ -15,7 +15,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.data import sample_groups
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.logistic_path import fit_path
+from mmact_ssl.evaluation.logistic_path import fit_path, sample_basis
 
 from .base import Measured, Task
 
@@ -122,9 +122,7 @@ def fold_scores(
         train = standardize(scaler, values[fitted])
         test = scaler.transform(values[held_out])
         if train.shape[1] > len(train):
-            # The best weights are sums of samples: in a basis of the samples the fit is the same,
-            # with fewer weights.
-            basis = np.linalg.qr(train.T)[0]  # (D, samples)
+            basis = sample_basis(train)
             train, test = train @ basis, test @ basis
         path = fit_path(train, labels[fitted], penalties, max_iter, device)
         scores[fold] = [model.score(test, labels[held_out]) for model in path]

@@ -356,7 +356,7 @@ def test_pretext_rows_of_two_backbones_are_told_apart(result):
 
 def test_every_protocol_has_a_column(result):
     metrics = {'top1': 0.25, **RECALLS}
-    for protocol in PROTOCOLS:
+    for protocol in sorted(set(PROTOCOLS) - {'fewshot'}):  # it has a table of its own
         table = make_table([result(protocol=protocol, metrics=metrics)], 'demo')
         assert '25.0' in table, protocol
 
