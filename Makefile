@@ -116,11 +116,7 @@ demo:
 	@cat $(DEMO_WORK)/.random $(DEMO_WORK)/.student
 	@echo
 	@echo 'Look at $(DEMO_WORK)/overview.png: what it predicts of clips that it never saw.'
-	@echo 'Your own videos, in three commands:'
-	@echo '  python tools/prepare_data.py videos --source ~/clips --out data/mine'
-	@echo '  python tools/extract_targets.py configs/teachers/rtmpose-t_coco.py \'
-	@echo '      configs/teachers/efficientnet_lite0_imagenet.py --data data/mine'
-	@echo '  python tools/train.py configs/dtg_tsm-lite0.py --data data/mine'
+	@echo 'Your own videos, in one command: mmact-ssl pretrain ~/clips'
 
 $(DEMO_DATA)/.prepared: | $(INSTALLED)
 	$(BIN)/python tools/prepare_data.py demo --out $(DEMO_DATA)

@@ -10,6 +10,7 @@ import ast
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
 # Commands whose tools have longer names.
 SHORT = {
@@ -31,6 +32,17 @@ def find_tools() -> dict[str, Path]:
     return {names.get(tool, tool): path for tool, path in tools.items()}
 
 
+def load_tool(name: str) -> ModuleType:
+    """Import the tool of a command."""
+    path = find_tools()[name]
+    spec = importlib.util.spec_from_file_location(f'mmact_ssl_{path.stem}', path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run a tool in this process, as if it had been called by its file."""
     argv = sys.argv[1:] if argv is None else argv
@@ -47,12 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     if name not in tools:
         raise SystemExit(f'mmact-ssl: no command {name!r}, there are {", ".join(sorted(tools))}')
     sys.argv = [f'mmact-ssl {name}', *argv[1:]]  # the name is shown by --help
-    spec = importlib.util.spec_from_file_location(f'mmact_ssl_{tools[name].stem}', tools[name])
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module
-    spec.loader.exec_module(module)
-    module.main()
+    load_tool(name).main()
 
 
 if __name__ == '__main__':

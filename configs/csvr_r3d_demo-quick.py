@@ -21,6 +21,7 @@ make_views = [
 ]
 train_pipeline = [_base_.sample_views, _base_.load_poses, *make_views]
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
+auto_scale_lr = dict(base_batch_size=8)
 train_cfg = dict(max_epochs=8)
 param_scheduler = [_base_.warmup, dict(_base_.cosine, end=8)]
 optim_wrapper = dict(optimizer=dict(fused=True), adversary=dict(optimizer=dict(fused=True)))

@@ -1,31 +1,13 @@
-# Recognition of the order of a clip's segments (the jigsaw of MS2L, arXiv 2010.05599, on video),
-# on EfficientNet-Lite0 with the temporal shift, from ImageNet: your own (--data DIR), or --set
-# jhmdb, utdmhad or another set of videos.
-#
-#     clip = augment(segments in a random order)
-#     loss = cross_entropy(classify(student(clip)), order)
-#     optimizer.step()
-_base_ = '_base_/rivals/tsm-lite0.py'
+# Recognition of the order of a clip's segments, on EfficientNet-Lite0 with the temporal shift, from
+# ImageNet: your own (--data DIR), or --set jhmdb, utdmhad or another set of videos.
+_base_ = ['_base_/rivals/tsm-lite0.py', '_base_/rivals/order.py']
 
-views = ('clip',)
 segments = 4  # of two frames
-model = dict(
-    data_preprocessor=dict(views=views, targets=('clip.permutation',)),
-    encode=views,
-    heads=dict(
-        order=dict(
-            type='JigsawHead',
-            in_channels=1280,
-            segments=segments,
-            hidden_dim=512,
-            inputs=dict(pooled='clip.pooled', label='targets.clip.permutation'),
-        ),
-    ),
-)
+head = dict(**_base_.order, **_base_.student, segments=segments)
+model = dict(**_base_.order_model, heads=dict(order=head))
 sample_views = dict(type='SampleViews', clip=_base_.clip)
-shuffle = dict(type='ShuffleViewSegments', segments=segments)
-pack = dict(type='PackInputs', views=views)
-train_pipeline = [sample_views, shuffle, *_base_.make_clip, pack]
-test_pipeline = [sample_views, shuffle, *_base_.make_test_clip, pack]
+steps = [sample_views, dict(_base_.shuffle, segments=segments)]
+train_pipeline = [*steps, *_base_.make_clip, _base_.pack_shuffled]
+test_pipeline = [*steps, *_base_.make_test_clip, _base_.pack_shuffled]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

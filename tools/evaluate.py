@@ -109,7 +109,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--clip-texts', metavar='CACHE', help='of text-retrieval: sentences, keyed by clip'
     )
-    parser.add_argument('--out', help='folder of the results, such as results/')
+    parser.add_argument(
+        '--out', help='folder to write results to, such as results/; none by default'
+    )
     parser.add_argument(
         '--compare',
         metavar='METHOD',
@@ -124,7 +126,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'the checkpoint',
     )
     parser.add_argument(
-        '--cache-dir', default='work_dirs/feature_cache', help='of frozen features; "" for none'
+        '--cache-dir',
+        default='work_dirs/feature_cache',
+        help='folder of frozen features, %(default)s by default; "" for none',
     )
     parser.add_argument('--device', help='of feature extraction; a GPU where there is one')
     parser.add_argument(
@@ -192,13 +196,17 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
 
 
 def run(args: argparse.Namespace) -> list[Result]:
-    """Evaluate as the command line asks, and write each result immediately."""
+    """Evaluate as the command line asks; write each result immediately and print all at the end.
+
+    If a protocol stops with an error, the results before it are printed first.
+    """
     from mmact_ssl.apis.card import known_method
     from mmact_ssl.engine.device import find_device
     from mmact_ssl.evaluation.draws import find_row
     from mmact_ssl.evaluation.evaluate import check_request, evaluate
     from mmact_ssl.evaluation.protocols import plan_steps
     from mmact_ssl.evaluation.protocols.base import Encoder, Request
+    from mmact_ssl.evaluation.result_table import print_results
     from mmact_ssl.evaluation.results import read_results, run_name, student_name
     from mmact_ssl.evaluation.student import start_hash
 
@@ -239,14 +247,18 @@ def run(args: argparse.Namespace) -> list[Result]:
         planned.append((request, protocols))
     if args.compare:  # a missing row is an error before the evaluation
         find_row(read_results(args.out), cfg.dataset_name, args.compare)
-    results = []
-    for request, protocols in planned:
-        for result in evaluate(request, protocols):
-            results.append(result)
-            if result.protocol == 'finetune':
-                print(f'the fine-tuned recognizer and its config are in {request.work_dir}')
-            if args.out:
-                print(f'wrote {result.run} to {result.write(args.out)}')
+    results: list[Result] = []
+    try:
+        for request, protocols in planned:
+            for result in evaluate(request, protocols):
+                results.append(result)
+                if result.protocol == 'finetune':
+                    print(f'the fine-tuned recognizer and its config are in {request.work_dir}')
+                if args.out:
+                    print(f'wrote {result.run} to {result.write(args.out)}')
+    finally:
+        if results:
+            print_results(results)
     return results
 
 
@@ -269,12 +281,10 @@ def main(argv: list[str] | None = None) -> None:
     # After parsing, because --help does not need torch.
     import mmact_ssl  # noqa: F401  (its fixes come before any import of mmaction2)
     from mmact_ssl.errors import one_line_errors
-    from mmact_ssl.evaluation.result_table import print_results
     from mmact_ssl.visualization.confusion import write_pictures
 
     with one_line_errors():
         results = run(args)
-        print_results(results)
         if args.compare:
             compare(args, results)
         if args.pictures:

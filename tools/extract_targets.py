@@ -159,7 +159,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     from mmengine.dist import init_dist, is_main_process
 
     from mmact_ssl.engine.device import find_device
-    from mmact_ssl.engine.launch import join_launcher
+    from mmact_ssl.engine.launch import join_launcher, keep_freed_memory
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.models.teachers import build_teacher
     from mmact_ssl.prompts.sentence_file import read_sentences
@@ -169,6 +169,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     from mmact_ssl.weights import local_rank
 
     gpu = torch.cuda.is_available()
+    keep_freed_memory()
     join_launcher(args.launcher)
     if args.launcher != 'none':
         # Ranks exchange little, and wait hours for the slowest.
@@ -195,6 +196,7 @@ def run_extraction(args: argparse.Namespace) -> None:
             batch_size=args.batch_size,
             max_broken=args.max_broken,
             workers=workers,
+            prepare_process=keep_freed_memory,
         )
     elif len(teachers) > 1:
         raise ConfigError('--sentences are read by one teacher at a time: give one config')

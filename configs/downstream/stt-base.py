@@ -1,28 +1,10 @@
-# MAMP's transformer over joints in mmaction2's recognizer of skeletons.
-_base_ = [
-    '../_base_/students/stt-base.py',
-    '../_base_/downstream/skeleton.py',
-    '../_base_/schedules/finetune_streams.py',
-]
+# MAMP's transformer over joints in mmaction2's recognizer of skeletons: clips of 120 frames.
+_base_ = ['../_base_/students/stt-base.py', '../_base_/downstream/stt.py']
 
-model = dict(
-    backbone=dict(
-        _base_.backbone,
-        layout=_base_.bodies.layout,
-        in_channels=_base_.bodies.get('in_channels', 3),
-    ),
-    cls_head=dict(in_channels=256, dropout=0.5),
+model = dict(backbone=dict(_base_.backbone, **_base_.joints), cls_head=dict(in_channels=256))
+crop = dict(_base_.crop, num_frames=120)
+resample = dict(_base_.resample, num_frames=120)
+train_dataloader = dict(
+    dataset=dict(pipeline=[_base_.normalize, crop, *_base_.move, *_base_.formatted])
 )
-# As gru-streams.py: no augmentation of frozen features; fine-tuning crops, rotates, shears,
-# mirrors.
-resample = dict(type='mmact_ssl.ResampleFrames', num_frames=120)
-augment = [
-    dict(type='mmact_ssl.TemporalCrop', area=(0.5, 1.0), num_frames=120),
-    dict(type='mmact_ssl.RandomRotation', degrees=30),
-    dict(type='mmact_ssl.RandomShear', amplitude=0.3),
-]
-flip = [dict(type='mmact_ssl.SkeletonFlip')] if _base_.get('flip_ratio', 0.5) else []
-formatted = [_base_.format_bodies, _base_.pack]
-train_dataloader = dict(dataset=dict(pipeline=[_base_.normalize, *augment, *flip, *formatted]))
-test_dataloader = dict(dataset=dict(pipeline=[_base_.normalize, resample, *formatted]))
-optim_wrapper = dict(optimizer=dict(lr=5e-4))
+test_dataloader = dict(dataset=dict(pipeline=[_base_.normalize, resample, *_base_.formatted]))

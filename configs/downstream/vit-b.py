@@ -2,13 +2,13 @@
 # layer.
 _base_ = [
     '../_base_/students/vit-b.py',
-    '../_base_/downstream/r3d.py',
+    '../_base_/downstream/r3d-large.py',
     '../_base_/schedules/finetune_small.py',
 ]
 
 model = dict(backbone=_base_.backbone, cls_head=dict(in_channels=768))
-sample = dict(_base_.sample, clip_len=16, frame_interval=4)
-sample_test = dict(_base_.sample_test, clip_len=16, frame_interval=4)
+sample = dict(_base_.sample, frame_interval=4)
+sample_test = dict(_base_.sample_test, frame_interval=4)
 augment = [
     dict(type='mmaction.RandomResizedCrop', area_range=(0.5, 1.0)),
     dict(type='mmaction.Resize', scale=(224, 224), keep_ratio=False),
@@ -20,13 +20,8 @@ center_crop = [
 ]
 train_pipeline = [_base_.open_video, sample, _base_.decode, *augment, *_base_.pack]
 test_pipeline = [_base_.open_video, sample_test, _base_.decode, *center_crop, *_base_.pack]
-train_dataloader = dict(
-    num_workers=8,
-    # New workers would get the same seeds in each epoch, and repeat the crops.
-    persistent_workers=True,
-    dataset=dict(pipeline=train_pipeline),
-)
-test_dataloader = dict(num_workers=8, dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 # Our choice: VideoMAE fine-tunes with layer-wise rates, mixup and repeated augmentation.
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
 train_cfg = dict(max_epochs=75)

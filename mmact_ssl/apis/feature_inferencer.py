@@ -383,7 +383,7 @@ def embed(
     layout: str = '',
     **options: Any,
 ) -> np.ndarray:
-    """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``.
+    """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``; a bar shows how far a folder is.
 
     Args:
         model, inputs, layout: As in :class:`FeatureInferencer`.
@@ -395,12 +395,13 @@ def embed(
     Raises:
         DataError: A clip cannot be read; a FeatureInferencer leaves it out.
     """
-    result = FeatureInferencer(model, show_progress=False, layout=layout)(inputs, **options)
+    is_one = isinstance(inputs, (np.ndarray, Clip)) or (
+        isinstance(inputs, (str, os.PathLike)) and os.path.isfile(inputs)
+    )
+    inferencer = FeatureInferencer(model, show_progress=not is_one, layout=layout)
+    result = inferencer(inputs, **options)
     if result['broken']:
         name, reason = next(iter(result['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')
     features = result['features']
-    is_one = isinstance(inputs, (np.ndarray, Clip)) or (
-        isinstance(inputs, (str, os.PathLike)) and os.path.isfile(inputs)
-    )
     return features[0] if is_one and len(features) == 1 else features

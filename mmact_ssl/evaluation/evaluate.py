@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ from mmact_ssl.saved_run import find_value
 from mmact_ssl.targets.inspection import cache_version
 
 
-def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
-    """Run protocols on one encoder; all protocols on frozen features share one extraction.
+def evaluate(request: Request, protocols: Sequence[str]) -> Iterator[Result]:
+    """Yield the result of each protocol; all those on frozen features share one extraction.
 
     Args:
         request: A request that has passed :func:`check_request`.
@@ -78,7 +78,6 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
     if request.teacher is not None:
         kind = 'embedding'
     data = data_version(train, test)
-    results = []
     for name in protocols:
         version = version_of(name, kind)
         measured = PROTOCOLS[name].evaluate(task, **cfg.get(_config_key(name), {}))
@@ -87,33 +86,28 @@ def evaluate(request: Request, protocols: Sequence[str]) -> list[Result]:
             measured.metrics.update(task.test_features.spread())
         if 'confusion' in measured.details:
             measured.details['classes'] = task.classes
-        results.append(
-            Result(
-                method=request.method,
-                variant=request.variant,
-                dataset=cfg.dataset_name,
-                protocol=name,
-                backbone=backbone,
-                seed=seed,
-                metrics=measured.metrics,
-                label_fraction=request.label_fraction,
-                config=_relative(cfg.filename),
-                config_hash=config_hash(
-                    hashed_config(cfg, name, version), train.lines(), test.lines()
-                ),
-                checkpoint_hash=checkpoint_hash,
-                data_version=data,
-                synthetic=cfg.get('synthetic', False),
-                details=measured.details,
-                versions=package_versions(),
-                pretrained_on=request.pretrained_on,
-                prefix=request.prefix,
-                students=len(request.encoders),
-                version=version,
-                caches={**caches, **measured.caches},
-            )
+        yield Result(
+            method=request.method,
+            variant=request.variant,
+            dataset=cfg.dataset_name,
+            protocol=name,
+            backbone=backbone,
+            seed=seed,
+            metrics=measured.metrics,
+            label_fraction=request.label_fraction,
+            config=_relative(cfg.filename),
+            config_hash=config_hash(hashed_config(cfg, name, version), train.lines(), test.lines()),
+            checkpoint_hash=checkpoint_hash,
+            data_version=data,
+            synthetic=cfg.get('synthetic', False),
+            details=measured.details,
+            versions=package_versions(),
+            pretrained_on=request.pretrained_on,
+            prefix=request.prefix,
+            students=len(request.encoders),
+            version=version,
+            caches={**caches, **measured.caches},
         )
-    return results
 
 
 def check_request(request: Request, protocols: Sequence[str]) -> None:

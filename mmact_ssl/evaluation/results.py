@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_text
+from mmact_ssl.files import read_text, write_atomically
 
 RANDOM = 'random'  # checkpoint hash of an encoder without a checkpoint
 PRETEXT = 'pretext'  # protocol of the pretext tasks themselves
@@ -91,13 +92,28 @@ class Result:
     def write(self, folder: str | os.PathLike) -> Path:
         """Append the result to its file in a folder, and return the file.
 
-        The last line of a run and version counts. Several processes may write at a time.
+        The last line of a run and version counts. Several processes may write and read at a time:
+        one writes while the others wait, and readers see whole lines.
 
         Raises:
             DataError: An earlier result of this run's name has another encoder, method or variant.
         """
         file = result_file(folder, self.dataset, self.method)
-        for earlier in read_results(folder, file.parent.name):
+        line = {**asdict(self), 'run': self.run}
+        for name in ('students', 'version'):
+            if line[name] == 1:
+                del line[name]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open(file.parent / '.lock', 'w') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._compare_with(read_results(folder, file.parent.name), file)
+            lines = read_text(file, 'evaluate again').splitlines() if file.is_file() else []
+            lines.append(json.dumps(line, sort_keys=True))
+            write_atomically(file, '\n'.join(lines) + '\n')
+        return file
+
+    def _compare_with(self, results: list[Result], file: Path) -> None:
+        for earlier in results:
             for key in KEPT_KEYS if earlier.run == self.run else ():
                 old, new = getattr(earlier, key), getattr(self, key)
                 if old != new:
@@ -105,15 +121,6 @@ class Result:
                         f'{file}: {self.run} is there with {key} {old!r}, and this result has '
                         f'{new!r}: give another --variant'
                     )
-        line = {**asdict(self), 'run': self.run}
-        for name in ('students', 'version'):
-            if line[name] == 1:
-                del line[name]
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: the line is one write, which no other process can cut in two.
-        with open(file, 'ab', buffering=0) as lines:
-            lines.write(f'{json.dumps(line, sort_keys=True)}\n'.encode())
-        return file
 
 
 def run_name(

@@ -198,10 +198,11 @@ def write_videos(
 ) -> dict[str, int]:
     """Place videos and write ``SPLIT.txt``, ``classes.txt`` (if given) and ``left_out.txt``.
 
-    ``left_out`` is {path: reason}. Returns the number of videos per split and of those left out.
+    ``left_out`` is {path: reason}. Without a ``placement`` the videos lie there already. Returns
+    the number of videos per split and of those left out.
     """
     videos = [video for listed in splits.values() for video in listed]
-    for video in track(videos, f'{placement} videos'):
+    for video in track(videos, f'{placement} videos') if placement else ():
         place_video(video.source, path_inside(out, video.name, 'the list of videos'), placement)
     for split, listed in splits.items():
         write_annotation(out / f'{split}.txt', ((video.name, video.label) for video in listed))

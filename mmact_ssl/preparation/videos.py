@@ -21,6 +21,7 @@ from mmact_ssl.preparation.files import (
     require,
     write_videos,
 )
+from mmact_ssl.preparation.small_copies import FRAMES, SHORT_SIDE, copy_videos
 
 SETS = {'videos': 'your own videos: any folder tree'}
 OPTIONS = {
@@ -29,6 +30,12 @@ OPTIONS = {
         action='store_true', help='the first folder below the source is the class'
     ),
     'test_fraction': dict(type=float, help='of each class, to hold out as test.txt'),
+    'placement': dict(
+        choices=('copy', 'link', 'small'),
+        help='copy the videos, make symbolic links, or make small copies: some frames of each, '
+        f'whose short side is at most {SHORT_SIDE} pixels',
+    ),
+    'frames': dict(type=int, help='of a small copy'),
 }
 
 
@@ -40,6 +47,7 @@ def prepare(
     test_fraction: float = 0.0,
     seed: int = 0,
     placement: str = 'link',
+    frames: int = FRAMES,
 ) -> dict[str, int]:
     """List all videos below a folder; unreadable ones go into ``left_out.txt``.
 
@@ -53,7 +61,8 @@ def prepare(
             that (a subject, a session) is a group of videos.
         test_fraction: Share of each class that is held out as ``test.txt``, 0..1.
         seed: Seed of the hold-out.
-        placement: 'link' or 'copy'.
+        placement: 'link', 'copy' or 'small', see :func:`copy_videos`.
+        frames: Frames of a small copy.
     """
     fix = 'point --source at a folder with videos'
     require(source, fix)
@@ -82,7 +91,9 @@ def prepare(
         print(others.encode(errors='backslashreplace').decode())
     known = read_labels(labels, videos, source) if labels else {}
     left_out = {path.relative_to(source).as_posix(): unread[path] for path in unread_paths}
-    left_out.update(probe_videos(videos, source))
+    is_small = placement == 'small'
+    if not is_small:
+        left_out.update(probe_videos(videos, source))
     for path in videos:
         if not os.fsencode(path).isascii() and any('\ud800' <= c <= '\udfff' for c in str(path)):
             left_out[path.relative_to(source).as_posix()] = 'its name is not UTF-8'
@@ -91,7 +102,15 @@ def prepare(
         for path in videos:
             if path not in known:
                 left_out.setdefault(path.name, 'lies in no class folder')
-    usable = [path for path in videos if path.relative_to(source).as_posix() not in left_out]
+
+    def can_be_used() -> list[Path]:
+        return [path for path in videos if path.relative_to(source).as_posix() not in left_out]
+
+    if is_small:  # what cannot be copied cannot be used
+        names = target_names(can_be_used(), source)
+        broken = copy_videos({path: out / name for path, name in names.items()}, frames)
+        left_out.update({path.relative_to(source).as_posix(): why for path, why in broken.items()})
+    usable = can_be_used()
     if not usable:
         why = next(iter(left_out.values()))
         raise DataError(f'{source}: none of {len(videos)} videos can be used, the first: {why}')
@@ -128,7 +147,7 @@ def prepare(
         if left := len(entries) - len(tests) - len(train):
             print(f'{left} videos without a label are in no list: their groups are in test.txt')
         splits = {'train': train, 'test': [*tests.values()]}
-    return write_videos(out, splits, classes, left_out, placement)
+    return write_videos(out, splits, classes, left_out, '' if is_small else placement)
 
 
 def read_labels(table: Path, videos: Sequence[Path], source: Path) -> dict[Path, tuple[str, str]]:

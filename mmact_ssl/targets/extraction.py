@@ -103,6 +103,7 @@ def extract_many(
     batch_size: int = 64,
     max_broken: float = 0.05,
     workers: int = 1,
+    prepare_process: Callable[[], None] | None = None,
 ) -> ExtractionReport:
     """Fill the caches of several teachers; a video is decoded once for all teachers.
 
@@ -119,6 +120,7 @@ def extract_many(
             ``<out>.broken.txt``. Unless it is 0, a single one among several is always accepted.
         workers: Processes, each with its own teachers, built from the jobs' configs. A few videos
             get fewer processes.
+        prepare_process: Called in each of these processes before all else; not in this one.
 
     Raises:
         ConfigError: Two jobs write to the same cache, or a teacher reads sentences.
@@ -146,7 +148,8 @@ def extract_many(
     workers = min(workers, len(names) // VIDEOS_A_WORKER)
     if workers < 2:
         return fill(lambda key, todo: partial(_run, teachers, metas, todo, root, key, batch_size))
-    start = (os.getpid(), [job.config for job in jobs], str(teachers[0].device))
+    configs = [job.config for job in jobs]
+    start = (os.getpid(), configs, str(teachers[0].device), prepare_process)
     spawn = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(workers, spawn, _start_worker, start) as pool:
         try:
@@ -188,8 +191,12 @@ def _is_there(path: str) -> bool:
 _teachers: list[BaseTeacher] = []  # teachers of this process of the pool
 
 
-def _start_worker(parent: int, configs: Sequence[str], device: str) -> None:
+def _start_worker(
+    parent: int, configs: Sequence[str], device: str, prepare: Callable[[], None] | None
+) -> None:
     end_with_parent(parent)
+    if prepare is not None:
+        prepare()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
     torch.set_num_threads(1)
     _teachers.extend(build_teacher(config).to(device) for config in configs)
@@ -348,6 +355,15 @@ def _finish(
             f'{broken_listing(jobs[0].out)}: replace them or raise --max-broken'
         )
     return total
+
+
+def are_complete(caches: Iterable[Path], names: Collection[str]) -> bool:
+    """True if each cache has an entry of each video, or lists it as broken."""
+    for cache in caches:
+        reader, broken = TargetReader(cache), read_broken(cache)
+        if not all(name in reader or name in broken for name in names):
+            return False
+    return True
 
 
 def list_broken(out: Path, keys: Collection[str], broken: Mapping[str, str]) -> None:

@@ -56,6 +56,6 @@ def run() -> Callable[..., list[Result]]:
         encoders = tuple(Encoder(with_saved_backbone(cfg, s), s) for s in students)
         request = Request(encoders or (Encoder(cfg),), **{'cache_dir': None, **options})
         check_request(request, protocols)
-        return evaluate(request, protocols)
+        return list(evaluate(request, protocols))
 
     return evaluate_request

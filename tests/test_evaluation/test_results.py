@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -120,6 +121,30 @@ def test_results_that_end_at_the_same_time_are_all_kept(make_result, tmp_path):
     with ProcessPoolExecutor(4, mp_context=get_context('fork')) as pool:
         list(pool.map(write_one, [(result, tmp_path) for result in results]))
     assert read_results(tmp_path) == sorted(results, key=lambda result: result.run)
+
+
+def test_a_reader_sees_no_line_that_is_being_written(make_result, tmp_path):
+    file = make_result().write(tmp_path)
+    with file.open() as reader:  # a file that grows would show it a part of the next line
+        make_result(seed=1, details=DETAILS).write(tmp_path)
+        assert len(reader.readlines()) == 1
+    assert len(read_results(tmp_path)) == 2
+
+
+def test_of_encoders_that_are_written_at_the_same_time_one_is_kept(
+    make_result, tmp_path, monkeypatch
+):
+    def read_slowly(*arguments):
+        found = read_results(*arguments)
+        time.sleep(0.1)
+        return found
+
+    monkeypatch.setattr('mmact_ssl.evaluation.results.read_results', read_slowly)
+    with ProcessPoolExecutor(4, mp_context=get_context('fork')) as pool:
+        runs = [pool.submit(write_one, (make_result(backbone=f'b{n}'), tmp_path)) for n in range(4)]
+        errors = [str(run.exception()) for run in runs if run.exception()]
+    assert len(errors) == 3 and all('give another --variant' in error for error in errors)
+    assert len(read_results(tmp_path)) == 1
 
 
 def test_names_tell_runs_apart(make_result):

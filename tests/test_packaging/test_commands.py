@@ -32,7 +32,16 @@ def run(*words: str) -> str:
 
 def test_help_lists_the_commands_and_waits_for_no_import():
     shown = run('--help')
-    for name in ('train', 'evaluate', 'test', 'extract', 'prepare', 'publish', 'visualize'):
+    for name in (
+        'train',
+        'evaluate',
+        'test',
+        'extract',
+        'prepare',
+        'pretrain',
+        'publish',
+        'visualize',
+    ):
         assert f'\n  {name} ' in shown
     assert 'list_parts' not in shown and 'study' not in shown
     assert run() == shown

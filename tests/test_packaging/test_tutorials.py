@@ -31,7 +31,6 @@ RUN = {
     'start/search.md',
 }
 NEEDS = {
-    '../README.md': 'a video or skeleton archive; the same lines as own_videos and few_labels',
     '../CONTRIBUTING.md': 'a trained checkpoint of the demo world',
     'extend/add_a_dataset.md': 'videos',
     'extend/add_a_task.md': 'JHMDB; tests/test_packaging/test_docs.py builds the config',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.evaluation.protocols import plan_steps
+from mmact_ssl.errors import DataError
+from mmact_ssl.evaluation.protocols import PROTOCOLS, plan_steps
 from mmact_ssl.evaluation.result_table import print_results
 from mmact_ssl.evaluation.results import Result, read_results
 from tools import evaluate
@@ -73,6 +75,19 @@ def test_evaluate_prints_and_writes(world, capsys):
     assert np.array(result.details['confusion']).sum() == 21
     assert result.config.endswith('configs/downstream/r3d18-small.py')
     assert len(list(Path('work_dirs/feature_cache').glob('*.npz'))) == 2
+
+
+def test_results_before_an_error_are_printed_and_written(world, capsys, monkeypatch):
+    def fail(task, **settings):
+        raise DataError('the disk is gone')
+
+    knn = replace(PROTOCOLS['knn'], evaluate=fail)
+    monkeypatch.setitem(PROTOCOLS, 'knn', knn)
+    with pytest.raises(SystemExit, match='error: the disk is gone'):
+        evaluate.main(['retrieval,knn', *LINEAR, '--random', '--out', 'results', *CHEAP])
+    shown = capsys.readouterr().out
+    assert 'recall@20' in shown and 'knn' not in shown
+    assert [result.protocol for result in read_results('results')] == ['retrieval']
 
 
 def test_several_seeds_are_one_table_and_one_picture(world, capsys):

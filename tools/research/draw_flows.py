@@ -135,6 +135,45 @@ FLOWS: dict[str, tuple[str, dict[str, Box], str]] = {
             'encoder>averages averages>target similarity>loss target>loss'
         ),
     ),
+    'rivals': (
+        'Two views of a clip agree; or a clip tells its speed or order',
+        dict(
+            clip=Box(0, 112, 200, 'clip', 'data'),
+            video=Box(0, 284, THIRD, 'clip', 'data'),
+            views=Box(1, 112, 200, 'two views', 'data'),
+            changed=Box(1, 284, THIRD, 'stride, or order\nof segments', 'data'),
+            student=Box(2, 112, 216, 'student, projector', 'trained'),
+            same=Box(2, 284, THIRD, 'student', 'trained'),
+            predictor=Box(3, 56, 104, 'predictor', 'trained'),
+            prototypes=Box(3, 168, 104, 'prototypes', 'trained'),
+            classifier=Box(3, 284, THIRD, 'classifier', 'trained'),
+            byol=Box(4, 56, 104, 'other view:\nBYOL, SimSiam', 'loss'),
+            dino=Box(4, 168, 104, 'other view:\nDINO', 'loss'),
+            told=Box(4, 284, THIRD, 'which one?\nspeed, order', 'loss'),
+        ),
+        (
+            'clip>views views>student student>predictor student>prototypes predictor>byol '
+            'prototypes>dino video>changed changed>same same>classifier classifier>told'
+        ),
+    ),
+    'rivals_masked': (
+        'A light transformer predicts what the student does not see',
+        dict(
+            clip=Box(0, MIDDLE, 140, 'clip', 'data'),
+            visible=Box(1, 90, HALF, 'visible places', 'data'),
+            masked=Box(1, 250, HALF, 'masked places', 'data'),
+            student=Box(2, 90, HALF, 'student', 'trained'),
+            target=Box(3, 250, HALF, 'target: values, or\nthe momentum copy', 'frozen'),
+            light=Box(3, 90, HALF, 'light transformer', 'trained'),
+            pixels=Box(4, LEFT, THIRD, 'pixels:\nVideoMAE', 'loss'),
+            motion=Box(4, MIDDLE, THIRD, 'motion:\nMAMP', 'loss'),
+            latents=Box(4, RIGHT, THIRD, 'features:\nV-JEPA', 'loss'),
+        ),
+        (
+            'clip>visible clip>masked visible>student masked>target student>light light>pixels '
+            'light>motion light>latents target>pixels target>motion target>latents'
+        ),
+    ),
 }
 LEGEND = dict(data='input', trained='trained', frozen='no gradient', loss='loss')
 

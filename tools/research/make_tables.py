@@ -18,6 +18,7 @@ PAGES = (
     'README.md',
     'docs/methods/*.md',
     'docs/research/results.md',
+    'docs/research/rivals.md',
     'docs/research/studies/*.md',
     'docs/start/few_labels.md',
 )

@@ -88,7 +88,8 @@ def main(argv: list[str] | None = None) -> None:
     # After parsing, because --help does not need torch.
     import mmact_ssl  # noqa: F401  (its fixes come before any import of mmaction2)
     from mmact_ssl.errors import one_line_errors
-    from tools.research.study import plan_study, run_study
+    from tools.research.steps import run_study
+    from tools.research.study import plan_study
 
     with one_line_errors():
         study = load_study(args)

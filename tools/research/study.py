@@ -1,91 +1,25 @@
-"""A study: pre-trainings and evaluations for several variants and seeds, as resumable steps."""
+"""A study: pre-trainings and evaluations for several variants and seeds, planned as steps."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from mmengine.config import Config
 
+from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import plan_protocols
 from mmact_ssl.evaluation.provenance import config_hash
-from mmact_ssl.evaluation.results import PRETEXT, has_result, result_file, run_name
+from mmact_ssl.evaluation.results import PRETEXT, result_file, run_name
+from tools.research.steps import POINTER, Chain, Step
 
-RUN_KEYS = {'method', 'variant', 'pretrain', 'cfg_options', 'hooks', 'evaluations', 'seeds'}
+RUN_KEYS = {'method', 'variant', 'pretrain', 'set', 'cfg_options', 'hooks', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'method'}
 EVALUATION_KEYS |= {'variant', 'finetuned', 'beside_start', 'program', 'set'}
 # File in a run's folder with its settings, so that no other run resumes or uses it.
 RECORD = 'study_run.json'
-POINTER = 'last_checkpoint'  # mmengine's file in a work dir
-
-
-@dataclass
-class Step:
-    """One subprocess.
-
-    Attributes:
-        name: Name for the display.
-        command: Builds the arguments when the step starts; some depend on earlier steps.
-        log: File for its output.
-        results: File and run of each of its results; it is skipped if all exist.
-        marker: For a step without results, a file that marks its success.
-        stale: True if its output belongs to a pre-training by another config.
-        needs: Step that fine-tunes its network.
-    """
-
-    name: str
-    command: Callable[[], list[str]]
-    log: Path
-    results: list[tuple[Path, str]] = field(default_factory=list)
-    marker: Path | None = None
-    stale: bool = False
-    needs: Step | None = None
-
-    @property
-    def folder(self) -> Path:
-        """Work dir of a fine-tuning."""
-        return self.log.with_suffix('')
-
-    @property
-    def done(self) -> bool:
-        """True if all its output exists."""
-        if self.stale:
-            return False
-        if self.marker is not None:
-            return self.marker.exists()
-        return all(has_result(file, run) for file, run in self.results)
-
-
-@dataclass
-class Chain:
-    """Steps of one variant and seed, which run in order, and the log of a failed step."""
-
-    name: str
-    steps: list[Step]
-    failed: Path | None = None
-
-    @property
-    def todo(self) -> list[Step]:
-        """Steps to run; a lost training runs again if a missing result needs it."""
-        needed = {id(step.needs) for step in self.steps if not step.done}
-        left = [
-            step
-            for step in self.steps
-            if not step.done or (id(step) in needed and not (step.folder / POINTER).is_file())
-        ]
-        evaluates = any(step.results for step in self.steps)
-        return left if not evaluates or any(step.results for step in left) else []
 
 
 def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Chain]:
@@ -208,12 +142,13 @@ class _Run:
 
         The seed is left out, and paths are independent of ``$MMACT_SSL_DATA``.
         """
+        config = str(Path(self.root) / self.pretrain)
         record = dict(
             dataset=self.dataset,
             pretrain=self.pretrain,
             cfg_options=self.options,
             # The hash includes inherited settings.
-            config_hash=config_hash(Config.fromfile(Path(self.root) / self.pretrain).to_dict()),
+            config_hash=config_hash(read_config(config, dataset=self.run.get('set')).to_dict()),
         )
         file = self.folder / RECORD
         if not file.is_file():
@@ -236,6 +171,7 @@ class _Run:
         self._check_folder()
         command = ['tools/train.py', self.pretrain, '--work-dir', str(self.folder)]
         command += ['--seed', str(self.seed)]
+        command += ['--set', self.run['set']] if 'set' in self.run else []
         if any(self.folder.glob('*.pth')):
             command.append('--resume')
         return command + _cfg_options([*self.run.get('hooks', ()), *self.options])
@@ -321,81 +257,3 @@ def _options(part: dict, seed: int) -> list[str]:
 
 def _cfg_options(options: list[str]) -> list[str]:
     return ['--cfg-options', *options] if options else []
-
-
-def run_study(
-    chains: Sequence[Chain], jobs: int, root: str, report: Callable[[str], Any] = print
-) -> list[Chain]:
-    """Run chains side by side, each step in a process of one thread, and skip finished steps.
-
-    Args:
-        chains: Chains of :func:`plan_study`.
-        jobs: Number of chains at a time.
-        root: Folder to run in.
-        report: Called with a line per started and finished step.
-
-    Returns:
-        The failed chains; all others have finished.
-    """
-    todo = [step for chain in chains for step in chain.todo]
-    total = sum(len(chain.steps) for chain in chains)
-    report(f'{total} steps, {total - len(todo)} done before, {len(todo)} to do, {jobs} at a time')
-    started, lock = time.monotonic(), Lock()
-    finished: list[Step] = []
-
-    def run_chain(chain: Chain) -> None:
-        for step in chain.todo:
-            report(f'start  {step.name}')
-            begin = time.monotonic()
-            if not run_step(step, root):
-                chain.failed = step.log
-                report(f'FAILED {step.name}: see {step.log}')
-                return
-            with lock:
-                finished.append(step)
-                now = time.monotonic()
-                left = (now - started) / len(finished) * (len(todo) - len(finished))
-            report(
-                f'done   {step.name} in {_duration(now - begin)}; '
-                f'{len(finished)} of {len(todo)}, about {_duration(left)} left'
-            )
-
-    pool = ThreadPoolExecutor(max_workers=jobs)
-    try:
-        list(pool.map(run_chain, chains))
-    finally:
-        # After an interrupt, waiting chains must not start.
-        pool.shutdown(cancel_futures=True)
-    return [chain for chain in chains if chain.failed is not None]
-
-
-def run_step(step: Step, root: str) -> bool:
-    """Run one step, append its output to its log, and return whether it succeeded."""
-    step.log.parent.mkdir(parents=True, exist_ok=True)
-    # Absolute, because the step runs in another folder.
-    data = os.path.abspath(os.environ.get('MMACT_SSL_DATA', 'data'))
-    environment = {
-        **os.environ,
-        'OMP_NUM_THREADS': '1',
-        'PYTHONPATH': root,
-        'MMACT_SSL_DATA': data,
-    }
-    with open(step.log, 'a', encoding='utf-8') as log:
-        try:
-            command = [sys.executable, *step.command()]
-        except ConfigError as error:
-            log.write(f'error: {error}\n')
-            return False
-        log.write(f'$ {" ".join(command)}\n')
-        log.flush()
-        code = subprocess.call(
-            command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
-    if code == 0 and step.marker is not None:
-        step.marker.touch()
-    return code == 0 and step.done
-
-
-def _duration(seconds: float) -> str:
-    """Format a duration as ``1:02:03``."""
-    return str(timedelta(seconds=round(seconds)))

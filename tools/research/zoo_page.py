@@ -14,7 +14,7 @@ from tools.research.tables import EARLIER, EARLIER_CAPTION
 
 BLOCK = re.compile(r'(?<=<!-- zoo -->\n).*(?=<!-- /zoo -->)', re.DOTALL)
 TOP = (
-    '\n| Model | Method | Data | Linear | kNN | Test clips | C | MB |\n'
+    '\n| Model | Input | Data | Linear | kNN | Test clips | C | MB |\n'
     '| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n'
 )
 ENTRY = re.compile(r'^  - Name: (?P<name>\S+)\n(?:    .*\n)*', re.MULTILINE)
@@ -32,8 +32,8 @@ def zoo_block(folder: str | os.PathLike[str]) -> str:
         linear, knn = (_percent(card, figure) for figure in shown)
         clips = next((figure['test_clips'] for figure in shown if figure), 0) or '-'
         rows.append(
-            f'| [{name}](#{name}) | {card.method} | {card.trained_on} | {linear} | {knn} | {clips} '
-            f'| {card.feature_dim} | {entry.size / 1e6:.1f} |\n'
+            f'| [{name}](#{name}) | {_input(card)} | {card.trained_on} | {linear} | {knn} '
+            f'| {clips} | {card.feature_dim} | {entry.size / 1e6:.1f} |\n'
         )
         sections.append(_section(card, entry))
     text = TOP + ''.join(rows) + ''.join(sections) + '\n'
@@ -64,6 +64,18 @@ def _section(card: Card, entry: Entry) -> str:
             f'{figure["test_clips"] or "-"} | {figure["weights"]} |\n'
         )
     return text
+
+
+def _input(card: Card) -> str:
+    """Name the frames and pixels, or the layout and frames, of one clip of the network's input."""
+    frames = card.clip.get('num_frames') or card.clip.get('clip_len', 1)
+    if card.kind == 'skeleton':
+        bodies = f'{card.num_persons} bodies' if card.num_persons > 1 else '1 body'
+        return f'{card.layout} skeletons, {bodies}, {frames} frames'
+    sizes = [step['crop_size'] for step in card.pipeline if 'crop_size' in step]
+    pixels = f', {sizes[-1]} x {sizes[-1]} pixels' if sizes else ''
+    counts = [count for count in (card.clip.get('num_clips', 1), frames) if count > 1]
+    return f'video, {" x ".join(map(str, counts)) or 1} frames{pixels}'
 
 
 def _percent(card: Card, figure: dict | None) -> str:

@@ -50,7 +50,8 @@ dino_small = dict(
     hidden_dim=512,
     hidden_layers=1,
     embedding_dim=128,
-    # More prototypes or sharper targets move faster than the center in a short run.
+    # With more prototypes or a slower center, all targets become alike in a short run: the center
+    # must keep up with the mean.
     prototypes=256,
-    loss=dict(type='CenteredCrossEntropyLoss', channels=256, target_temperature=0.07),
+    loss=dict(type='CenteredCrossEntropyLoss', channels=256, center_momentum=0.5),
 )

@@ -91,21 +91,43 @@ class MMPosePoseTeacher(BaseTeacher):
         if self._detector:
             boxes = self._detector[0](frames).cpu().numpy()
         boxes[:, :4] *= [width, height, width, height]
-        images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
         # A detector that finds no person returns an empty box.
         nobody = (boxes[:, 4] <= 0) | (boxes[:, 2:4] <= boxes[:, :2]).any(1)
         boxes[nobody, :4] = [0, 0, width, height]  # a valid box, whose pose is discarded
-        samples = [
-            self._pipeline(dict(self._meta, img=image, bbox=box[None, :4], bbox_score=box[4:]))
-            for image, box in zip(images, boxes)
-        ]
-        results = self.frozen.test_step(pseudo_collate(samples))
+        results = self._find(frames, boxes)
         poses = np.stack([self._best_person(result.pred_instances) for result in results])
         poses[nobody] = 0
         poses[..., :2] /= [width, height]
         poses[..., 2] = poses[..., 2].clip(0, 1)
         poses[~np.isfinite(poses).all(-1) | (poses[..., 2] == 0)] = 0
         return torch.from_numpy(poses).to(frames.device)
+
+    def count_persons(self, frames: Tensor, min_score: float = 0.3) -> Tensor:
+        """Count persons by a one-stage model: uint8 ``(N, 3, H, W)`` to int64 ``(N,)``.
+
+        Raises:
+            ConfigError: The model is top-down, and finds one person in each box.
+        """
+        if not self._one_stage:
+            raise ConfigError(f'{self.source} finds one person in a box: take a one-stage model')
+        height, width = frames.shape[2:]
+        counts = []
+        with self.inference():
+            for chunk in frames.split(self.batch_size or len(frames)):
+                boxes = np.tile(np.array([0, 0, width, height, 1], np.float32), (len(chunk), 1))
+                for result in self._find(chunk, boxes):
+                    scores = np.asarray(result.pred_instances.get('bbox_scores', ()))
+                    counts.append(int((scores >= min_score).sum()))
+        return torch.tensor(counts)
+
+    def _find(self, frames: Tensor, boxes: np.ndarray) -> list[Any]:
+        """Results of the network for boxes ``(N, 5)`` in pixels."""
+        images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
+        samples = [
+            self._pipeline(dict(self._meta, img=image, bbox=box[None, :4], bbox_score=box[4:]))
+            for image, box in zip(images, boxes)
+        ]
+        return self.frozen.test_step(pseudo_collate(samples))
 
     def _best_person(self, persons: Any) -> np.ndarray:
         """Return the person with the best box: ``(V, 3)`` in pixels."""

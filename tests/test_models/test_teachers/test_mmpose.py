@@ -228,3 +228,26 @@ def test_of_several_persons_the_best_is_kept(files):
     persons.bbox_scores = np.array([0.2, 0.4, 0.3])
     assert not teacher._best_person(persons).any()
     assert not teacher._best_person(persons[:0]).any()
+
+
+def test_persons_are_counted_by_a_one_stage_model(tmp_path, files):
+    from mmengine.structures import InstanceData
+
+    config = get_config(RTMO)
+    config.test_dataloader.dataset.pipeline[1].input_size = (64, 64)
+    config.dump(str(tmp_path / 'rtmo.py'))
+    checkpoint = random_checkpoint(config, tmp_path / 'rtmo.pth')
+    teacher = MMPosePoseTeacher(str(tmp_path / 'rtmo.py'), checkpoint, batch_size=2)
+    frames = torch.randint(0, 256, (3, 3, 60, 80), dtype=torch.uint8)
+    assert teacher.count_persons(frames, min_score=1.1).tolist() == [0, 0, 0]
+    scores = iter(([0.9, 0.5, 0.2], [0.1], []))
+
+    class Result:
+        @property
+        def pred_instances(self):
+            return InstanceData(bbox_scores=np.array(next(scores)))
+
+    teacher._find = lambda frames, boxes: [Result() for _ in frames]
+    assert teacher.count_persons(frames).tolist() == [2, 0, 0]
+    with pytest.raises(ConfigError, match='finds one person in a box: take a one-stage model'):
+        MMPosePoseTeacher(**files).count_persons(frames)

@@ -42,7 +42,7 @@ def test_every_study_can_be_planned_on_its_data_set(name):
                 'dataset', config.dataset
             )
         if run.get('pretrain') is not None:
-            assert dataset_of(run['pretrain']) == config.dataset
+            assert dataset_of(run['pretrain'], run.get('set')) == config.dataset
 
 
 @pytest.mark.parametrize('name', STUDIES)

@@ -9,7 +9,8 @@ import pytest
 from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
-from tools.research.study import _Run, plan_study, run_study
+from tools.research.steps import run_study
+from tools.research.study import _Run, plan_study
 
 # Stand-ins that record how they were called, in place of hours of training.
 TRAIN = """

@@ -34,6 +34,7 @@ def test_the_figures_of_the_table_are_of_the_set_that_was_trained_on(
     (tmp_path / INDEX).write_text('{}')
     add_to_index(write_model(weights, tmp_path, card, results), 'small')
     (row,) = (line for line in zoo_block(tmp_path).splitlines() if line.startswith('| [small]'))
+    assert '| video, 3 x 8 frames, 64 x 64 pixels |' in row
     assert '| demo, 768 videos | 25.0 | - | 4 |' in row
 
 

@@ -36,7 +36,8 @@ class MakeSkeletonViews(BaseTransform):
             must be in the views' lists. Our choice.
 
     Raises:
-        ConfigError: A view needs the other camera, and the data set does not pair cameras.
+        ConfigError: A view needs the other camera, and the data set does not pair cameras; or a
+            masked view has bones or motion.
     """
 
     def __init__(
@@ -67,10 +68,25 @@ class MakeSkeletonViews(BaseTransform):
             view_results = {**clip, 'keypoint': clip['keypoint'].copy(), 'targets': {}}
             for transform in transforms:
                 view_results = transform(view_results)
+            _check_mask(view, view_results)
             views[view] = view_results['keypoint'][:, : num_valid_frames(view_results)]
             targets.setdefault(view, {}).update(view_results['targets'])
         results['views'] = views
         return results
+
+
+def _check_mask(view: str, results: Mapping[str, Any]) -> None:
+    """Raise ConfigError if a masked view has values of a joint computed from other places.
+
+    The bone of a visible joint would contain its masked parent, its motion a masked frame.
+    """
+    derived = [name for name in results.get('streams', ()) if name != 'joint']
+    if 'mask' in results['targets'] and derived:
+        raise ConfigError(
+            f'MakeSkeletonViews: the masked view {view!r} has {", ".join(derived)} of '
+            'BonesAndMotion, in which visible joints contain masked ones: remove BonesAndMotion '
+            'from this view and from the transforms before it'
+        )
 
 
 @TRANSFORMS.register_module()

@@ -31,7 +31,7 @@ class BonesAndMotion(BaseTransform):
     frame contains nothing of the next one, so that a MaskFuture afterwards hides the whole future.
 
     Required keys: ``keypoint``, ``layout``. Modified keys: ``keypoint`` (M, T, V, len(streams) *
-    C). Added keys: ``never_missing``, see joints.known_joints.
+    C). Added keys: ``never_missing``, see joints.known_joints; ``streams``, their names.
 
     Args:
         streams: Streams to join, in this order.
@@ -60,6 +60,7 @@ class BonesAndMotion(BaseTransform):
         }
         results['keypoint'] = np.concatenate([make[stream]() for stream in self.streams], axis=-1)
         results['never_missing'] = never_missing(known, layout)
+        results['streams'] = self.streams
         return results
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mmact_ssl.datasets.transforms.skeleton.masks import MaskJointSegments
 from mmact_ssl.datasets.transforms.skeleton.pretext import MakeSkeletonViews
+from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.errors import ConfigError
 
 
@@ -60,3 +61,28 @@ def test_it_is_a_transform_of_a_view(make_sample):
 def test_a_clip_that_is_no_whole_number_of_segments_is_refused(make_sample):
     with pytest.raises(ConfigError, match='11 frames, not a multiple of segment=4'):
         MaskJointSegments()(make_sample(frames=11, padding=1))
+
+
+MASK, STREAMS = dict(type='MaskJointSegments', segment=3), dict(type='BonesAndMotion')
+
+
+@pytest.mark.parametrize('steps', [[STREAMS, MASK], [MASK, STREAMS]])
+@pytest.mark.parametrize('streams', [('bone',), ('joint', 'motion')])
+def test_no_masked_view_has_values_computed_from_masked_joints(make_sample, steps, streams):
+    steps = [dict(step, streams=streams) if step is STREAMS else step for step in steps]
+    with pytest.raises(ConfigError, match=f"masked view 'seen' has {streams[-1]} of"):
+        MakeSkeletonViews(dict(whole=[STREAMS], seen=steps))(make_sample(frames=12))
+
+
+def test_streams_before_the_views_reach_no_masked_view(make_sample):
+    sample = BonesAndMotion()(make_sample(frames=12))
+    with pytest.raises(ConfigError, match='has bone, motion of BonesAndMotion'):
+        MakeSkeletonViews(dict(seen=[MASK]))(sample)
+    MakeSkeletonViews(dict(seen=[]))(sample)
+
+
+def test_joints_alone_may_be_masked(make_sample):
+    steps = [dict(STREAMS, streams=('joint',)), MASK]
+    assert (
+        MakeSkeletonViews(dict(seen=steps))(make_sample(frames=12))['views']['seen'].shape[-1] == 3
+    )

@@ -1,0 +1,75 @@
+# Every family on NW-UCLA under one budget of 240 steps of 32 clips, against the random start, on
+# GRUs over streams and on the small transformer. The rates are those of two trials each, by
+# cross-validation on training clips (docs/research/rivals.md).
+dataset = 'nwucla'
+seeds = (0, 1, 2)
+
+steps, warm_up = 240, 20
+budget = [
+    'train_cfg._delete_=True',
+    'train_cfg.type=StepsTrainLoop',
+    f'train_cfg.max_iters={steps}',
+    *(
+        f'param_scheduler.{part}.{key}=False'
+        for part in (0, 1)
+        for key in ('by_epoch', 'convert_to_iter_based')
+    ),
+    f'param_scheduler.0.end={warm_up}',
+    f'param_scheduler.1.begin={warm_up}',
+    f'param_scheduler.1.end={steps}',
+    'train_dataloader.batch_size=32',
+    # Starting workers would take longer than their work.
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'test_dataloader.num_workers=0',
+]
+
+
+def evaluations(student):
+    downstream = dict(config=f'configs/downstream/{student}.py', set=dataset)
+    return [
+        dict(protocols='linear,knn', **downstream),
+        dict(protocols='linear', **downstream, label_fraction=0.1),
+    ]
+
+
+def rival(method, config, student, rate):
+    """A run of a config under the budget, with its pretext tasks, named by student and budget."""
+    where = {} if config.endswith(dataset) else dict(set=dataset)
+    config = f'configs/{config}.py'
+    return dict(
+        method=method,
+        variant=f'{steps}-steps' if student == 'gru-streams' else f'{student}-{steps}-steps',
+        pretrain=config,
+        **where,
+        cfg_options=[*budget, f'optim_wrapper.optimizer.lr={rate}'],
+        evaluations=[
+            dict(protocols='pretext', config=config, **where),
+            *evaluations(student),
+        ],
+    )
+
+
+rates = dict(byol=3e-3, simsiam=1e-3, dino=1e-3, barlow=3e-3, vicreg=3e-3, speed=3e-3, order=1e-3)
+names = dict(
+    byol='BYOL',
+    simsiam='SimSiam',
+    dino='DINO',
+    barlow='Barlow Twins',
+    vicreg='VICReg',
+    speed='Speed',
+    order='Order',
+)
+gru = [
+    rival('MS2L two views', 'ms2l-twoview_gru_nwucla', 'gru-streams', 1e-3),
+    *(rival(names[key], f'{key}_gru', 'gru-streams', rate) for key, rate in rates.items()),
+]
+transformer = [
+    rival('MS2L two views', 'ms2l-twoview_stt_nwucla', 'stt', 1e-3),
+    rival('MAMP', 'mamp_stt_nwucla', 'stt', 3e-3),
+    rival('Latent prediction', 'latent_stt_nwucla', 'stt', 1e-3),
+    rival('MS2L + MAMP', 'ms2l-masked_stt_nwucla', 'stt', 3e-3),
+]
+# The random GRUs are in ms2l_nwucla.py.
+start = dict(method='Random init', variant='stt', evaluations=evaluations('stt'))
+runs = [*gru, start, *transformer]

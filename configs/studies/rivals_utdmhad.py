@@ -1,0 +1,73 @@
+# Every family and the papers of video on UTD-MHAD (depth video) under one budget of 120 steps of 16
+# clips, against the random start, on the small R3D-18 and the small vision transformer, by the
+# configs' own rates.
+dataset = 'utdmhad'
+seeds = (0, 1, 2)
+
+steps, warm_up = 120, 10
+budget = [
+    'train_cfg._delete_=True',
+    'train_cfg.type=StepsTrainLoop',
+    f'train_cfg.max_iters={steps}',
+    *(
+        f'param_scheduler.{part}.{key}=False'
+        for part in (0, 1)
+        for key in ('by_epoch', 'convert_to_iter_based')
+    ),
+    f'param_scheduler.0.end={warm_up}',
+    f'param_scheduler.1.begin={warm_up}',
+    f'param_scheduler.1.end={steps}',
+    'train_dataloader.batch_size=16',
+]
+
+
+def evaluations(student):
+    downstream = dict(config=f'configs/downstream/{student}.py', set='{dataset}')
+    return [
+        dict(protocols='linear,knn', **downstream),
+        dict(protocols='linear', **downstream, label_fraction=0.1),
+    ]
+
+
+def rival(method, config, student):
+    """A run of a config under the budget, with its pretext tasks, named by the budget."""
+    where = {} if '{dataset}' in config else dict(set='{dataset}')
+    config = f'configs/{config}.py'
+    return dict(
+        method=method,
+        variant=f'{steps}-steps',
+        pretrain=config,
+        **where,
+        cfg_options=budget,
+        evaluations=[
+            dict(protocols='pretext', config=config, **where),
+            *evaluations(student),
+        ],
+    )
+
+
+names = dict(
+    byol='BYOL',
+    simsiam='SimSiam',
+    dino='DINO',
+    barlow='Barlow Twins',
+    vicreg='VICReg',
+    speed='Speed',
+    order='Order',
+)
+convolutional = [
+    *(rival(name, f'{key}_r3d18-small', 'r3d18-small') for key, name in names.items()),
+    *(
+        rival(name, f'{name.lower().split("-")[0]}_r3d_{{dataset}}', 'r3d18-small')
+        for name in ('CSVR', 'DTG-Net', 'HCPG')
+    ),
+]
+starts = [
+    dict(method='Random init', variant=student, evaluations=evaluations(student))
+    for student in ('r3d18-small', 'vit-tiny')
+]
+transformer = [
+    rival('VideoMAE', 'videomae_vit-tiny_{dataset}', 'vit-tiny'),
+    rival('Latent prediction', 'latent_vit-tiny_{dataset}', 'vit-tiny'),
+]
+runs = [*starts, *convolutional, *transformer]

@@ -1,0 +1,375 @@
+"""Plan of a pre-training on a user's folder: its steps, and their times on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+
+from mmact_ssl.apis.source_folder import Source
+from mmact_ssl.apis.zoo import find_checkpoint
+from mmact_ssl.datasets.loading import build_dataloader
+from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.engine.device import find_device
+from mmact_ssl.engine.launch import fit_to_cpu, keep_freed_memory, read_config
+from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
+from mmact_ssl.files import read_json, write_atomically
+from mmact_ssl.models.teachers import build_teacher
+from mmact_ssl.models.teachers.choice import choose_pose_teacher, config_of
+from mmact_ssl.preparation.small_copies import FRAMES, SHORT_SIDE, copy_video
+from mmact_ssl.registry import MODELS
+from mmact_ssl.saved_run import SavedRun
+from mmact_ssl.targets.extraction import ExtractionJob, extract_many
+
+# A budget takes frames of the copies and training steps away, down to these.
+LEAST_FRAMES, LEAST_STEPS = 24, 100
+# Steps for videos: more gave no better features, see docs/research/studies/dtg.md.
+VIDEO_STEPS = 240
+IMAGE_TEACHER = 'efficientnet_lite0_imagenet'  # read by the config of videos
+STARTING = 15.0  # seconds in which a program imports and builds what it needs
+THUMBNAIL = 0.05  # seconds for one in the gallery, and megabytes
+SAMPLE = 2  # videos to measure with
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A config for a folder of the user's, and its network's name."""
+
+    config: str
+    network: str
+
+    @property
+    def name(self) -> str:
+        """Name of the config."""
+        return Path(self.config.partition('::')[2]).stem
+
+
+VIDEOS = Recipe('mmact_ssl::dtg_tsm-lite0.py', 'tsm-lite0')
+SKELETONS = Recipe('mmact_ssl::ms2l-twoview_gru.py', 'gru-streams')
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does; the same when it goes on after a stop.
+
+    Attributes:
+        is_video: True for videos, False for skeletons.
+        count: Number of videos or clips found.
+        epochs, warmup, steps: Of the training.
+        frames: Of a small copy.
+        teachers: Names or configs; the first one is of poses.
+        note: Why this teacher of poses.
+        start: Path of the model or checkpoint that the training starts from; '' for none.
+        seconds, megabytes: Estimates for each step.
+        asked: Values of the options that the plan follows; None where none was given.
+    """
+
+    is_video: bool
+    count: int
+    epochs: int
+    warmup: int
+    steps: int
+    frames: int = 0
+    teachers: tuple[str, ...] = ()
+    note: str = ''
+    start: str = ''
+    seconds: dict[str, float] = field(default_factory=dict)
+    megabytes: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def recipe(self) -> Recipe:
+        """Config and network."""
+        return VIDEOS if self.is_video else SKELETONS
+
+    @property
+    def training_options(self) -> list[str]:
+        """Words of ``--cfg-options`` that set the length of the training."""
+        return [
+            f'train_cfg.max_epochs={self.epochs}',
+            f'param_scheduler.0.end={self.warmup}',
+            f'param_scheduler.1.begin={self.warmup}',
+            f'param_scheduler.1.end={self.epochs}',
+            f'default_hooks.checkpoint.interval={max(1, self.epochs // 5)}',
+        ]
+
+    def what(self, step: str) -> str:
+        """Description of a step."""
+        if step == 'prepare':
+            small = f'copies of {self.frames} frames, short side {SHORT_SIDE}'
+            return small if self.is_video else 'one file of all clips'
+        return {
+            'targets': f'of {", ".join(Path(name).stem for name in self.teachers)} ({self.note})',
+            'train': f'{self.recipe.name}: {self.epochs} epochs, {self.steps} steps',
+            'evaluate': 'linear and kNN, of the start and of the student',
+            'publish': 'a file with weights and card',
+            'gallery': 'a page of all clips, with the nearest ones',
+        }[step]
+
+    def write(self, path: Path) -> None:
+        """Write the plan as JSON."""
+        write_atomically(path, json.dumps(asdict(self), indent=1) + '\n')
+
+    @classmethod
+    def read(cls, path: Path) -> Plan:
+        """Read a plan of :meth:`write`."""
+        values = read_json(path, 'give another --out', dict)
+        try:
+            return cls(**{**values, 'teachers': tuple(values['teachers'])})
+        except (KeyError, TypeError) as error:
+            raise DataError(f'{path}: is not a plan of this version; give another --out') from error
+
+
+def cores() -> int:
+    """Number of cores for this process."""
+    return len(os.sched_getaffinity(0))
+
+
+def plan_videos(
+    source: Source,
+    folder: Path,
+    steps: int | None = None,
+    teachers: Sequence[str] = (),
+    options: Sequence[str] | None = None,
+) -> Plan:
+    """Measure copying, teachers and training on a few videos, and plan for all.
+
+    Args:
+        source: Of :func:`find_source`.
+        folder: Empty folder for what is measured with.
+        steps: Training steps; None: those of the recipe, at most :data:`VIDEO_STEPS`.
+        teachers: Names in ``configs/teachers/`` or configs; () to choose by what can be built.
+        options: Words of ``--cfg-options``.
+
+    Raises:
+        ConfigError: No teacher of poses can be built, or the teachers do not fit the recipe.
+        DataError: No video can be read.
+    """
+    keep_freed_memory()
+    threads = torch.get_num_threads()
+    names, copying = _copy_sample(source, folder)
+    note = 'as asked'
+    if not teachers:
+        pose, note = choose_pose_teacher(partial(_sample_frames, folder, names))
+        teachers = (pose, IMAGE_TEACHER)
+    count = len(source.files)
+    torch.set_num_threads(1)  # as in the processes of the extraction
+    looking, caches = measure_teachers(folder, names, teachers)
+    torch.set_num_threads(threads)
+    # The config counts the lines; the measured batches have the videos of the sample alone.
+    lines = [*names, *(f'other {number}.mp4' for number in range(count - len(names)))]
+    (folder / 'train.txt').write_text(''.join(f'{line}\n' for line in lines))
+    cfg = read_config(VIDEOS.config, options, str(folder))
+    batch = cfg.train_dataloader.batch_size
+    (folder / 'sample.txt').write_text(''.join(f'{name}\n' for name in names) * 2 * batch)
+    cfg.train_dataloader.dataset.ann_file = str(folder / 'sample.txt')
+    stepping, weights = measure_step(cfg)
+    plan = Plan(True, count, 0, 0, 0, FRAMES, tuple(teachers), note)
+    plan = with_steps(plan, cfg, steps, VIDEO_STEPS)
+    kept = sum((folder / name).stat().st_size for name in names) / len(names)
+    stored = sum(_folder_size(cache) for cache in caches) / len(names)
+    seconds = dict(
+        prepare=count * copying / cores(),
+        targets=count * looking / cores() + STARTING,
+        train=plan.steps * stepping + STARTING,
+        **_after(count, stepping / batch),
+    )
+    megabytes = dict(prepare=count * kept / 1e6, targets=count * stored / 1e6)
+    megabytes |= dict(train=4 * weights / 1e6, publish=weights / 3e6, gallery=count * THUMBNAIL)
+    return replace(plan, seconds=seconds, megabytes=megabytes)
+
+
+def plan_skeletons(
+    folder: Path,
+    preparing: float,
+    steps: int | None = None,
+    options: Sequence[str] | None = None,
+) -> Plan:
+    """Measure training steps on a prepared folder of skeletons, and plan the rest.
+
+    Args:
+        folder: The prepared folder.
+        preparing: Seconds in which the folder was prepared.
+        steps: Training steps; None: those of the recipe.
+        options: Words of ``--cfg-options``.
+    """
+    cfg = read_config(SKELETONS.config, options, str(folder))
+    stepping, weights = measure_step(cfg)
+    count = cfg.own_folder.num_train
+    plan = with_steps(Plan(False, count, 0, 0, 0), cfg, steps)
+    seconds = dict(
+        prepare=preparing,
+        train=plan.steps * stepping + STARTING,
+        **_after(count, stepping / cfg.train_dataloader.batch_size),
+    )
+    megabytes = dict(prepare=_folder_size(folder) / 1e6, train=4 * weights / 1e6)
+    megabytes |= dict(publish=weights / 3e6, gallery=count * THUMBNAIL)
+    return replace(plan, seconds=seconds, megabytes=megabytes)
+
+
+def _after(count: int, step_of_one: float) -> dict[str, float]:
+    """Seconds of the steps behind the training; features need no gradient, a third of a step."""
+    embedding = count * step_of_one / 3
+    return dict(
+        evaluate=2 * embedding + 2 * STARTING,
+        publish=STARTING / 3,
+        gallery=embedding + count * THUMBNAIL + STARTING,
+    )
+
+
+def with_steps(plan: Plan, cfg: Config, steps: int | None, most: int | None = None) -> Plan:
+    """Set the epochs of a plan: of the config, at most ``most`` steps, or ``steps``; whole ones."""
+    in_epoch = max(1, plan.count // cfg.train_dataloader.batch_size)
+    epochs = cfg.train_cfg.max_epochs
+    if most is not None:
+        epochs = min(epochs, round(most / in_epoch))
+    if steps is not None:
+        epochs = round(steps / in_epoch)
+    epochs = max(2, epochs)  # one to warm up, and one to fall
+    warmup = min(cfg.param_scheduler[0].end, max(1, epochs // 20))
+    return replace(plan, epochs=epochs, warmup=warmup, steps=epochs * in_epoch)
+
+
+def from_model(plan: Plan, start: str) -> Plan:
+    """Start a plan from a published model or a checkpoint.
+
+    Raises:
+        CheckpointError: There is no such file, or it is damaged.
+        ConfigError: It holds another network than the recipe's.
+    """
+    saved = SavedRun.read(find_checkpoint(start))
+    if saved.backbone_name != plan.recipe.network:
+        raise ConfigError(
+            f'--from {start}: holds the network {saved.backbone_name!r}, and this folder trains '
+            f'{plan.recipe.network!r}: give a model of that'
+        )
+    return replace(plan, start=os.path.abspath(saved.path))
+
+
+def within(plan: Plan, minutes: float) -> Plan:
+    """Shorten a plan to a budget, by fewer frames of the copies and fewer steps.
+
+    Raises:
+        ConfigError: The least plan needs more time.
+    """
+    total, wanted = sum(plan.seconds.values()), 60 * minutes
+    if total <= wanted:
+        return plan
+    elastic = {step: plan.seconds.get(step, 0) for step in ('targets', 'train')}
+    share = (wanted - total + sum(elastic.values())) / sum(elastic.values())
+    in_epoch = plan.steps // plan.epochs
+    epochs = max(int(share * plan.epochs), -(-min(LEAST_STEPS, plan.steps) // in_epoch), 2)
+    frames = max(int(share * plan.frames), min(LEAST_FRAMES, plan.frames))
+    parts = dict(targets=frames / max(plan.frames, 1), train=epochs / plan.epochs)
+    seconds = {step: value * parts.get(step, 1) for step, value in plan.seconds.items()}
+    if sum(seconds.values()) > 1.05 * wanted:
+        raise ConfigError(
+            f'--minutes {minutes:g}: this folder needs {sum(seconds.values()) / 60:.0f} minutes '
+            'here, with the fewest frames and steps of use: give that, or a smaller folder'
+        )
+    warmup = min(plan.warmup, max(1, epochs // 20))
+    plan = replace(plan, epochs=epochs, warmup=warmup, steps=epochs * in_epoch)
+    return replace(plan, frames=frames, seconds=seconds)
+
+
+def _copy_sample(source: Source, folder: Path) -> tuple[list[str], float]:
+    """Copy videos of middling size to a folder: their names, and seconds for one of mean size."""
+    files = sorted(source.files, key=lambda file: file.stat().st_size)
+    middle = len(files) // 2
+    near = sorted(range(len(files)), key=lambda place: abs(place - middle))
+    names: list[str] = []
+    reasons: list[str] = []
+    seconds = size = 0.0
+    for place in near:
+        name = f'{len(names)}.mp4'
+        start = time.perf_counter()
+        try:
+            copy_video(files[place], folder / name, FRAMES, SHORT_SIDE)
+        except BrokenSampleError as error:
+            reasons.append(str(error))
+            continue
+        seconds += time.perf_counter() - start
+        size += files[place].stat().st_size
+        names.append(name)
+        if len(names) == SAMPLE:
+            break
+    if not names:
+        raise DataError(f'{source.path}: none of {len(files)} videos can be read: {reasons[0]}')
+    return names, seconds * source.size / max(size, 1) / len(files)
+
+
+def _sample_frames(folder: Path, names: Sequence[str], count: int = 12) -> np.ndarray:
+    """Frames of the videos, uint8 ``(N, H, W, 3)``, of one size."""
+    frames: list[np.ndarray] = []
+    for name in names:
+        with VideoReader(folder / name) as reader:
+            chosen = np.linspace(0, reader.total_frames - 1, count).astype(int).tolist()
+            frames += reader.read(chosen).values()
+    return np.stack([frame for frame in frames if frame.shape == frames[0].shape])
+
+
+def measure_teachers(
+    folder: Path, names: Sequence[str], teachers: Sequence[str]
+) -> tuple[float, list[Path]]:
+    """Extract targets of some videos in this process: seconds for one, and the caches.
+
+    Raises:
+        ConfigError: The teachers are not one of poses and the recipe's one of images.
+    """
+    device = find_device()
+    built = [build_teacher(config_of(name)).to(device) for name in teachers]
+    if [teacher.kind for teacher in built] != ['pose', 'embedding']:
+        raise ConfigError(f'--teacher: give one teacher of poses; {IMAGE_TEACHER} is always there')
+    frames = torch.from_numpy(_sample_frames(folder, names, 4)).movedim(-1, 1)
+    for teacher in built:
+        teacher(frames)  # the first pass allocates memory
+    caches = [folder / 'targets' / f'{name}.lmdb' for name in ('pose', IMAGE_TEACHER)]
+    jobs = [
+        ExtractionJob(teacher, cache, config=config_of(name))
+        for teacher, cache, name in zip(built, caches, teachers)
+    ]
+    start = time.perf_counter()
+    extract_many(jobs, folder, names)
+    return (time.perf_counter() - start) / len(names), caches
+
+
+def measure_step(cfg: Config) -> tuple[float, float]:
+    """Seconds of a training step of a config, data included, and bytes of its weights."""
+    cfg.launcher = 'none'
+    device = find_device()
+    if device == 'cpu':
+        fit_to_cpu(cfg)
+    init_default_scope('mmact_ssl')
+    loader = build_dataloader({**cfg.train_dataloader, 'num_workers': 0}, seed=0)
+    model: Any = MODELS.build(cfg.model).to(device).train()
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
+    loading, training = [], []
+    start = time.perf_counter()
+    for batch in loader:
+        loading.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        model.train_step(batch, optimizer)
+        training.append(time.perf_counter() - start)
+        if len(training) == 3:
+            break
+        start = time.perf_counter()
+    # A worker loads while another core trains.
+    both = max if cores() > 1 and cfg.train_dataloader.num_workers else sum
+    seconds = float(both([min(loading), min(training)]))
+    weights = 4.0 * sum(value.numel() for value in model.parameters())
+    return seconds, weights
+
+
+def _folder_size(folder: Path) -> int:
+    return sum(file.stat().st_blocks * 512 for file in folder.rglob('*') if file.is_file())

@@ -1,0 +1,150 @@
+"""What a user's folder holds, and the preparation that reads it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.prepared_folder import describe_folder
+from mmact_ssl.datasets.skeleton_folder import META
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.files import read_arrays, reading
+from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below, require
+from mmact_ssl.preparation.ntu import LAST_SETUP_60, NAME
+from mmact_ssl.preparation.safe_pickle import load_plain_pickle
+
+PICKLES = ('.pkl', '.pickle')
+HOLDS = 'videos, one npz file, one pickle of pyskl or mmaction2, or .skeleton files of NTU RGB+D'
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder or file of a user.
+
+    Attributes:
+        path: Where it is.
+        is_video: True for videos, False for skeletons.
+        files: The files that are read.
+        words: Words of ``tools/prepare_data.py``, without ``--out``; () for a folder of skeletons
+            that is prepared already.
+    """
+
+    path: Path
+    is_video: bool
+    files: tuple[Path, ...]
+    words: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Size of all files in bytes."""
+        return sum(file.stat().st_size for file in self.files)
+
+    def state(self, labels: str | None) -> str:
+        """Hash of the names, sizes and times of all files, and of a table of labels."""
+        table = [Path(labels)] if labels and labels != 'folders' else []
+        digest = hashlib.sha256(str(labels).encode())
+        for file in (*self.files, *table):
+            stat = file.stat()
+            digest.update(f'{file}\n{stat.st_size} {stat.st_mtime_ns}\n'.encode(errors='replace'))
+        return digest.hexdigest()[:16]
+
+
+def find_source(path: Path, out: Path, labels: str | None, layout: str | None) -> Source:
+    """Look at a folder, and choose its preparation.
+
+    Args:
+        path: Folder of videos; or of skeletons, which may be prepared already; or a file of these.
+        out: Folder of the run, whose files are not counted.
+        labels: Of videos: a table, or ``'folders'`` if the first folder below ``path`` is the
+            class; None without labels. Files of skeletons hold their labels.
+        layout: Of skeletons; None: the one with as many joints.
+
+    Raises:
+        DataError: There is nothing to read.
+        ConfigError: There is more than one file of skeletons, or an option does not fit.
+    """
+    require(path, f'give a folder with {HOLDS}')
+    if labels is not None and labels != 'folders':
+        require(Path(labels), 'give a table video,label[,group], or the word folders')
+    if (path / META).is_file():
+        describe_folder(str(path))
+        return _skeletons(path, [path / META], (), labels)
+    if (path / 'left_out.txt').is_file() and (path / 'videos').is_dir():
+        raise ConfigError(f'{path} is prepared already: give the folder that it was made from')
+    unread: dict[Path, str] = {}  # the preparation reports these
+    below = [path] if path.is_file() else files_below(path, unread)
+    files = [file for file in below if out.resolve() not in file.absolute().parents]
+    videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+    if videos and path.is_dir():
+        if layout is not None:
+            raise ConfigError(f'--layout is for skeletons, and {path} holds videos: leave it out')
+        words = ['videos', '--source', str(path), '--placement', 'small']
+        if labels is not None:
+            words += ['--labels-from-folders'] if labels == 'folders' else ['--labels', labels]
+        return Source(path, True, tuple(videos), tuple(words))
+    tables = [file for file in files if file.suffix.lower() in ('.npz', *PICKLES)]
+    if len(tables) > 1:
+        raise ConfigError(f'{path} holds {len(tables)} files of skeletons: give one of them')
+    if tables:
+        return _skeletons(path, tables, _table_words(tables[0], layout), labels)
+    names = {file: NAME.fullmatch(file.stem) for file in files if file.suffix == '.skeleton'}
+    ntu = {file: name for file, name in names.items() if name}
+    if not ntu:
+        raise DataError(f'{path}: none of {len(files)} files is of use; give a folder with {HOLDS}')
+    later = any(int(n['setup']) > LAST_SETUP_60 or int(n['action']) > 60 for n in ntu.values())
+    words = ['ntu120' if later else 'ntu60', '--source', str(path)]
+    return _skeletons(path, [*ntu], words, labels)
+
+
+def _skeletons(
+    path: Path, files: Sequence[Path], words: Sequence[str], labels: str | None
+) -> Source:
+    if labels is not None:
+        raise ConfigError(
+            f'--labels is for videos: {path} holds skeletons, whose labels are in the file '
+            '(docs/start/own_skeletons.md): leave it out'
+        )
+    return Source(path, False, tuple(files), tuple(words))
+
+
+def _table_words(file: Path, layout: str | None) -> list[str]:
+    """Words of the preparation of an npz file or a pickle."""
+    if file.suffix.lower() in PICKLES:
+        command, fix = 'pose-pickle', 'give a pickle of pyskl or mmaction2'
+        with reading(file, fix):
+            content: Any = load_plain_pickle(file)
+            clips = content['annotations'] if isinstance(content, dict) else content
+            shape = np.shape(clips[0]['keypoint'])[-2:]
+    else:
+        command, fix = 'custom', 'docs/start/own_skeletons.md shows how to write it'
+        with reading(file, fix):
+            shape = read_arrays(file, fix, ['keypoints'])['keypoints'].shape[-2:]
+    if len(shape) < 2:
+        raise DataError(f'{file}: its key points have no axis of joints; {fix}')
+    if layout is None:
+        layout = next((name for name in LAYOUTS if _joints(name) == shape[0]), None)
+    if layout is None:
+        known = ', '.join(f'{name} has {_joints(name)}' for name in LAYOUTS)
+        raise ConfigError(
+            f'{file} has {shape[0]} joints, a number of no layout ({known}): add its layout to '
+            'mmact_ssl/datasets/layouts.py'
+        )
+    in_pixels = ['--unit', 'pixels'] if command == 'custom' and shape[1] == 2 else []
+    return [command, '--source', str(file), '--layout', layout, *in_pixels]
+
+
+def _joints(layout: str) -> int:
+    return LAYOUTS[layout].num_joints
+
+
+def short_name(path: Path) -> str:
+    """Name of a folder or file that a data set and a model can have."""
+    name = path.resolve().stem if path.is_file() else path.resolve().name
+    return re.sub(r'[^\w.+-]+', '_', name).strip('._+-')[:60] or 'mine'

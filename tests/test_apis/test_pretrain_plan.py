@@ -1,0 +1,56 @@
+"""Plans: their lengths, and how a budget shortens them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mmengine.config import Config
+
+from mmact_ssl.apis.pretrain_plan import LEAST_FRAMES, LEAST_STEPS, Plan, with_steps, within
+from mmact_ssl.errors import ConfigError, DataError
+
+CONFIG = Config(
+    dict(
+        train_cfg=dict(max_epochs=18),
+        param_scheduler=[dict(end=1), dict(begin=1, end=18)],
+        train_dataloader=dict(batch_size=8),
+    )
+)
+PLAN = Plan(
+    *(True, 150, 13, 1, 234, 48),
+    seconds=dict(prepare=40, targets=300, train=500, evaluate=60, publish=5, gallery=20),
+)
+
+
+@pytest.mark.parametrize(
+    'steps, most, expected', [(None, None, 18), (None, 240, 13), (90, 240, 5), (1, None, 2)]
+)
+def test_steps_are_whole_epochs(steps, most, expected):
+    plan = with_steps(Plan(True, 150, 0, 0, 0), CONFIG, steps, most)
+    assert (plan.epochs, plan.steps) == (expected, 18 * expected)
+    assert 1 <= plan.warmup < plan.epochs
+    assert f'param_scheduler.1.end={expected}' in plan.training_options
+
+
+@given(st.floats(0.1, 40))
+def test_a_budget_takes_frames_and_steps_away(minutes: float):
+    least = 60 * minutes < 40 + 60 + 5 + 20 + 300 / 2 + 500 * 108 / 234
+    try:
+        shorter = within(PLAN, minutes)
+    except ConfigError as error:
+        assert least and 'this folder needs 8 minutes' in str(error)
+        return
+    assert sum(shorter.seconds.values()) <= 1.05 * 60 * minutes
+    assert LEAST_FRAMES <= shorter.frames <= PLAN.frames
+    assert LEAST_STEPS <= shorter.steps <= PLAN.steps
+    assert shorter.steps == 18 * shorter.epochs
+    assert (shorter == PLAN) == (60 * minutes >= sum(PLAN.seconds.values()))
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path):
+    PLAN.write(tmp_path / 'plan.json')
+    assert Plan.read(tmp_path / 'plan.json') == PLAN
+    (tmp_path / 'plan.json').write_text('{"teachers": []}')
+    with pytest.raises(DataError, match='is not a plan of this version; give another --out'):
+        Plan.read(tmp_path / 'plan.json')

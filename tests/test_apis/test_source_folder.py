@@ -1,0 +1,66 @@
+"""What a user's folder holds."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmact_ssl.apis.source_folder import find_source, short_name
+from mmact_ssl.errors import ConfigError
+
+
+def test_the_layout_is_that_with_as_many_joints(tmp_path):
+    for joints, words in ((17, 'coco17 --unit pixels'), (25, 'ntu25 --unit pixels')):
+        arrays = dict(names=['a'], labels=[0], lengths=[4], keypoints=np.ones((4, joints, 2)))
+        np.savez(tmp_path / 'x.npz', **arrays)
+        source = find_source(tmp_path / 'x.npz', tmp_path / 'out', None, None)
+        text = ' '.join(source.words)
+        assert text.endswith(words) and text.startswith('custom --source')
+    assert short_name(Path('/a/my clips (2)')) == 'my_clips_2'
+
+
+def test_pickles_and_files_of_ntu(tmp_path):
+    clip = dict(frame_dir='a', label=0, keypoint=np.ones((1, 4, 17, 2)))
+    (tmp_path / 'x.pkl').write_bytes(pickle.dumps([clip]))
+    assert find_source(tmp_path, tmp_path / 'out', None, None).words == (
+        *('pose-pickle', '--source', str(tmp_path / 'x.pkl'), '--layout', 'coco17'),
+    )
+    clip['keypoint'] = np.ones((1, 4, 7, 2))
+    (tmp_path / 'x.pkl').write_bytes(pickle.dumps(dict(annotations=[clip])))
+    with pytest.raises(ConfigError, match='7 joints, a number of no layout'):
+        find_source(tmp_path, tmp_path / 'out', None, None)
+    folder = tmp_path / 'ntu'
+    folder.mkdir()
+    for name, command in (('S001C001P001R001A001', 'ntu60'), ('S018C001P001R001A061', 'ntu120')):
+        (folder / f'{name}.skeleton').touch()
+        words = find_source(folder, tmp_path / 'out', None, None).words
+        assert words == (command, '--source', str(folder))
+
+
+def test_a_change_of_files_or_labels_is_seen(tmp_path):
+    folder, table = tmp_path / 'in', tmp_path / 'labels.csv'
+    folder.mkdir()
+    (folder / 'a.mp4').write_bytes(b'1')
+    table.write_text('video,label\na.mp4,x\n')
+
+    def state(labels: str | None) -> str:
+        return find_source(folder, tmp_path / 'out', labels, None).state(labels)
+
+    states = [state(None), state('folders'), state(str(table))]
+    assert states == [state(None), state('folders'), state(str(table))]
+    table.write_text('video,label\na.mp4,other\n')
+    states.append(state(str(table)))
+    (folder / 'b.mp4').write_bytes(b'2')
+    states.append(state(None))
+    assert len(set(states)) == 5
+
+
+def test_files_of_the_run_itself_are_not_read(tmp_path):
+    out = tmp_path / 'out' / 'videos'
+    out.mkdir(parents=True)
+    for file in (tmp_path / 'a.mp4', out / 'a.mp4'):
+        file.write_bytes(b'1')
+    assert find_source(tmp_path, tmp_path / 'out', None, None).files == (tmp_path / 'a.mp4',)

@@ -1,0 +1,163 @@
+"""The command line of tools/pretrain.py, from files to a model, on made videos and skeletons."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmact_ssl.apis import embed
+from tests.test_tools.test_extract_targets import MODULE
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'pretrain.py'
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    spec = importlib.util.spec_from_file_location('pretrain', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def clips(tmp_path, make_video, monkeypatch):
+    """Eight videos of two classes and one that is broken; a teacher of poses is gray_pose.py."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'gray_teacher.py').write_text(MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, 'dont_write_bytecode', True)
+    monkeypatch.delitem(sys.modules, 'gray_teacher', raising=False)
+    Path('gray_pose.py').write_text(
+        "custom_imports = dict(imports=['gray_teacher'])\n"
+        "teacher = dict(type='GrayTeacher', kind='pose')\n"
+    )
+    folder = tmp_path / 'my clips'
+    for number in range(8):
+        place = folder / ('wave', 'jump high')[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        make_video(place / f'clip {number}.mp4', num_frames=10, width=64, height=48)
+    (folder / 'wave' / 'bad one.mp4').write_bytes(b'no video')
+    return folder
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob('*'))
+
+
+def run(tool, capsys, *words: str) -> str:
+    tool.main([str(word) for word in words])
+    return capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatch):
+    before = files_below(tmp_path)
+    command = [clips, '--teacher', 'gray_pose.py', '--steps', '4', '--out', tmp_path / 'out']
+    command += ['--cfg-options', 'train_dataloader.batch_size=4']
+    shown = run(tool, capsys, *command, '--dry-run')
+    assert 'gray_pose, efficientnet_lite0_imagenet' in shown and '2 epochs, 4 steps' in shown
+    assert 'evaluate' not in shown  # no labels
+    assert files_below(tmp_path) == before
+
+    # Killed when the training begins: the next call goes on there.
+    real = tool.load_tool
+
+    def killed(name: str):
+        if name == 'train':
+            raise KeyboardInterrupt
+        return real(name)
+
+    monkeypatch.setattr(tool, 'load_tool', killed)
+    with pytest.raises(KeyboardInterrupt):
+        tool.main([str(word) for word in command])
+    shown = capsys.readouterr().out
+    assert 'left out: wave/bad one.mp4: cannot be opened' in shown
+    assert '8 videos written, 0 were there' in shown
+    monkeypatch.setattr(tool, 'load_tool', real)
+    shown = run(tool, capsys, clips, '--out', tmp_path / 'out')
+    assert 'measuring' not in shown and 'videos written' not in shown
+    assert '[3/5] train' in shown and '[1/5]' not in shown and '[2/5]' not in shown
+    assert 'no labels, no table' in shown
+
+    (model,) = (tmp_path / 'out').glob('my_clips-*.safetensors')
+    assert str(model) in shown and str(tmp_path / 'out' / 'gallery' / 'index.html') in shown
+    assert embed(str(model), str(clips / 'wave' / 'clip 0.mp4')).shape == (2560,)
+    page = (tmp_path / 'out' / 'gallery' / 'gallery-data.js').read_text()
+    assert len(json.loads(page.removeprefix('const DATA = ').rstrip(';\n'))['clips']) == 8
+
+    shown = run(tool, capsys, clips, '--out', tmp_path / 'out')
+    assert '/5]' not in shown and shown.count('done') == 5
+
+    # Labels that come later are evaluated, with the student that is there.
+    shown = run(tool, capsys, clips, '--out', tmp_path / 'out', '--labels', 'folders')
+    assert '[1/6] prepare' in shown and '[4/6] evaluate' in shown
+    assert '[3/6]' not in shown and '[5/6]' not in shown
+    assert 'top-1 in % of 2 held-out clips (95 % interval)' in shown
+    assert 'start' in shown and 'student (dtg_tsm-lite0)' in shown
+    shown = run(tool, capsys, clips, '--out', tmp_path / 'out', '--labels', 'folders')
+    assert '/6]' not in shown and 'held-out clips' in shown
+
+    with pytest.raises(SystemExit) as end:
+        tool.main([str(clips), '--out', str(tmp_path / 'out'), '--steps', '3'])
+    assert end.value.code == 2
+    assert 'was begun with steps 4: leave the option out' in capsys.readouterr().err
+
+
+def write_skeletons(path: Path, count: int = 12) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(
+        path,
+        names=np.array([f'c{i}' for i in range(count)]),
+        labels=np.arange(count) % 2,
+        lengths=np.full(count, 20),
+        keypoints=rng.normal(size=(20 * count, 20, 3)).cumsum(0).astype(np.float32),
+        classes=np.array(['wave', 'jump']),
+    )
+
+
+def test_skeletons_from_a_file_to_a_model(tool, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_skeletons(tmp_path / 'moves.npz')
+    before = files_below(tmp_path)
+    shown = run(tool, capsys, 'moves.npz', '--steps', '2', '--dry-run')
+    assert 'ms2l-twoview_gru: 2 epochs, 2 steps' in shown and 'targets' not in shown
+    assert files_below(tmp_path) == before
+    shown = run(tool, capsys, 'moves.npz', '--steps', '2')
+    assert 'student (ms2l-twoview_gru)' in shown
+    (model,) = Path('work_dirs/pretrain_moves').glob('moves-*.safetensors')
+    clip = np.random.default_rng(1).normal(size=(1, 20, 20, 3)).astype(np.float32)
+    assert embed(str(model), clip).ndim == 1
+    # Another run starts from this model.
+    shown = run(tool, capsys, 'moves.npz', '--steps', '1', '--from', str(model), '--out', 'again')
+    assert len(list(Path('again').glob('moves-*.safetensors'))) == 1
+    with pytest.raises(SystemExit):
+        tool.main(['moves.npz', '--from', 'dtg_tsm-lite0_jhmdb', '--out', 'other', '--dry-run'])
+    assert "'tsm-lite0', and this folder trains 'gru-streams'" in capsys.readouterr().err
+
+
+def test_mistakes_are_one_line_with_the_fix(tool, tmp_path, clips, capsys):
+    def message(*words) -> str:
+        with pytest.raises(SystemExit) as end:
+            tool.main([str(word) for word in words])
+        return f'{end.value} {capsys.readouterr().err}'
+
+    assert 'no such folder; give a folder with videos, one npz' in message(tmp_path / 'nowhere')
+    empty = tmp_path / 'empty'
+    empty.mkdir()
+    assert 'none of 0 files is of use; give a folder with videos' in message(empty)
+    write_skeletons(empty / 'a.npz')
+    assert '--teacher is for videos, skeletons need none' in message(empty, '--teacher', 'x.py')
+    assert '--labels is for videos' in message(empty, '--labels', 'folders')
+    write_skeletons(empty / 'b.npz')
+    assert 'holds 2 files of skeletons: give one of them' in message(empty)
+    assert '--layout is for skeletons' in message(clips, '--layout', 'coco17')
+    assert 'no such file; give a table' in message(clips, '--labels', 'labels.csv')
+    needs = message(clips, '--teacher', 'gray_pose.py', '--minutes', '0.01', '--dry-run')
+    assert 'this folder needs' in needs and 'with the fewest frames and steps of use' in needs
+    wrong = message(clips, '--teacher', 'efficientnet_lite0_imagenet', '--dry-run')
+    assert '--teacher: give one teacher of poses' in wrong

@@ -1,0 +1,391 @@
+#!/usr/bin/env python
+"""Pre-train on a folder of your own, from the files to a model: ``tools/pretrain.py ~/my_clips``.
+
+It prepares the folder, runs teachers on the videos, trains, evaluates if there are labels,
+publishes the student and writes a gallery. A plan with the time of each step comes first. Call it
+again to go on after a stop: what is done is left out.
+
+    python tools/pretrain.py ~/my_clips --dry-run                  # the plan alone
+    python tools/pretrain.py ~/my_clips --labels labels.csv        # a table video,label
+    python tools/pretrain.py ~/my_clips --labels folders           # a folder for each class
+    python tools/pretrain.py mine.npz                              # skeletons
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from mmact_ssl_cli import load_tool
+
+if TYPE_CHECKING:
+    from mmact_ssl.apis.pretrain_plan import Plan
+    from mmact_ssl.apis.source_folder import Source
+    from mmact_ssl.evaluation.results import Result
+
+PROTOCOLS = ('linear', 'knn')
+PLAN = 'plan.json'
+# Options that make the plan.
+ASKED = ('minutes', 'steps', 'teacher', 'layout', 'start', 'cfg_options')
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'folder', type=Path, metavar='FOLDER', help='of videos or skeletons, or a skeleton file'
+    )
+    parser.add_argument(
+        '--labels',
+        metavar='TABLE',
+        help='table video,label[,group] of the videos that have a label; or the word folders, if '
+        'the first folder below FOLDER is the class',
+    )
+    parser.add_argument('--out', type=Path, help='folder of all results, work_dirs/pretrain_NAME')
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument('--minutes', type=float, help='that all may take, on this machine')
+    length.add_argument('--steps', type=int, help='of the training, in whole epochs')
+    parser.add_argument(
+        '--teacher', help='teacher of poses for videos: a name in configs/teachers/, or a config'
+    )
+    parser.add_argument('--layout', help='joint order of skeletons; by default by their number')
+    parser.add_argument(
+        '--from',
+        dest='start',
+        metavar='MODEL',
+        help='published model or checkpoint to start from, of the same network',
+    )
+    parser.add_argument('--dry-run', action='store_true', help='print the plan, write nothing')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE', help='of the training'
+    )
+    args = parser.parse_args(argv)
+    if (args.steps is not None and args.steps < 1) or (args.minutes or 1) <= 0:
+        parser.error('--steps, --minutes: give more than 0')
+    if any(option.startswith('train_cfg.') for option in args.cfg_options or ()):
+        parser.error('--cfg-options train_cfg...: give --steps')
+    return args
+
+
+class Run:
+    """One run: what is done of it, and its steps, each by its own tool.
+
+    Args:
+        args: Of the command line.
+        source: What the folder holds.
+        plan: See :class:`Plan`.
+        name: Of the prepared folder and of the model.
+    """
+
+    def __init__(self, args: argparse.Namespace, source: Source, plan: Plan, name: str) -> None:
+        self.args, self.source, self.plan, self.name = args, source, plan, name
+        self.out: Path = args.out
+        self.data = self.out / name if source.words else source.path
+        self.training = self.out / 'training'
+        self.page = self.out / 'gallery' / 'index.html'
+
+    @property
+    def model(self) -> Path | None:
+        """The published file, once it is written."""
+        return next(iter(sorted(self.out.glob(f'{self.name}-????????.safetensors'))), None)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last checkpoint of the training, once it is written."""
+        return self.training / f'epoch_{self.plan.epochs}.pth'
+
+    @property
+    def steps(self) -> list[str]:
+        """Names of the steps, in their order."""
+        videos = ['prepare', 'targets', 'train', *(['evaluate'] if self.args.labels else [])]
+        first = videos if self.source.is_video else ['prepare', 'train', 'evaluate']
+        return [*first, 'publish', 'gallery']
+
+    def is_done(self, step: str) -> bool:
+        """True if a step has nothing left to do."""
+        from mmact_ssl.targets.extraction import are_complete
+
+        if step == 'prepare':
+            return not self.source.words or self.known.get('source') == self.state
+        if step in ('targets', 'train') and self.model is not None:
+            return True
+        if step == 'targets':
+            caches = sorted((self.data / 'targets').glob('*.lmdb'))
+            is_whole = len(caches) == len(self.plan.teachers) and self.is_done('prepare')
+            return is_whole and are_complete(caches, self.listed()[0])
+        if step == 'train':
+            return self.checkpoint.is_file()
+        if step == 'evaluate':
+            return self.is_done('prepare') and bool(self.table or not self.has_labels())
+        return self.model is not None if step == 'publish' else self.page.is_file()
+
+    def listed(self) -> tuple[list[str], list[int]]:
+        """Names and labels in the training list."""
+        from mmact_ssl.datasets.prepared_folder import describe_folder
+        from mmact_ssl.files import read_annotation
+
+        return read_annotation(describe_folder(str(self.data))['train'], 'prepare the folder again')
+
+    def has_labels(self) -> bool:
+        """True if several classes have a label, one of them two or more."""
+        labels = [label for label in self.listed()[1] if label >= 0]
+        return 1 < len(set(labels)) < len(labels)
+
+    @property
+    def state(self) -> str:
+        """Hash of the files and labels that this call reads."""
+        return self.source.state(self.args.labels)
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What earlier calls have recorded."""
+        from mmact_ssl.files import read_json
+
+        path = self.out / 'state.json'
+        return read_json(path, 'give another --out', dict) if path.is_file() else {}
+
+    def record(self, **values: Any) -> None:
+        """Record something for later calls."""
+        from mmact_ssl.files import write_atomically
+
+        text = json.dumps({**self.known, **values}, indent=1)
+        write_atomically(self.out / 'state.json', f'{text}\n')
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """Rows of the evaluation with these labels; [] if there is none yet."""
+        kept = self.known.get('table', {})
+        return kept['rows'] if kept.get('source') == self.state else []
+
+    def prepare(self) -> None:
+        """List what can be read, and make the small copies of videos."""
+        frames = ['--frames', str(self.plan.frames)] if self.source.is_video else []
+        before = self.listed()[0] if 'source' in self.known else None
+        load_tool('prepare').main([*self.source.words, *frames, '--out', str(self.data)])
+        self.record(source=self.state)
+        if self.model is not None and before != self.listed()[0]:
+            print(
+                f'the videos or clips of {self.source.path} have changed since the training: '
+                'give another --out to train on all of them'
+            )
+
+    def targets(self) -> None:
+        """Run the teachers."""
+        from mmact_ssl.models.teachers.choice import config_of
+
+        configs = [config_of(name) for name in self.plan.teachers]
+        load_tool('extract').main([*configs, '--data', str(self.data)])
+
+    def train(self) -> None:
+        """Train, from the newest checkpoint if there is one."""
+        options = [*self.plan.training_options, *(self.plan.asked['cfg_options'] or ())]
+        if self.plan.start:
+            options += ['model.backbone.init_cfg.type=Pretrained']
+            options += [f'model.backbone.init_cfg.checkpoint={self.plan.start}']
+        words = [self.plan.recipe.config, '--data', str(self.data)]
+        words += ['--work-dir', str(self.training), '--cfg-options', *options]
+        resume = ['--resume'] if any(self.training.glob('*.pth')) else []
+        load_tool('train').main([*words, *resume])
+
+    def evaluate(self) -> None:
+        """Evaluate the start and the student by the same readouts."""
+        if not self.has_labels():
+            print('the folder has too few labels for an evaluation')
+            return
+        tool = load_tool('evaluate')
+        where = ['--data', str(self.data), '--cache-dir', str(self.out / 'features')]
+        where += ['--out', str(self.out / 'results')]
+        network = f'mmact_ssl::downstream/{self.plan.recipe.network}.py'
+        start = [self.plan.start] if self.plan.start else [network, '--random']
+        rows = []
+        for method, encoder in ('start', start), (self.plan.recipe.name, [str(self.checkpoint)]):
+            words = [','.join(PROTOCOLS), *encoder, *where, '--method', method]
+            rows += [row_of(result) for result in tool.run(tool.parse_args(words))]
+        self.record(table=dict(source=self.state, rows=rows))
+
+    def publish(self) -> None:
+        """Publish the student, with the figures of an evaluation if there was one."""
+        figures = ['--results', str(self.out / 'results')] if self.table else []
+        words = [str(self.checkpoint), str(self.out / self.name), *figures]
+        load_tool('publish').main(words)
+
+    def gallery(self) -> None:
+        """Write a page of all clips."""
+        clips = self.data / 'videos' if self.source.is_video else self.data
+        words = ['gallery', str(self.model), str(clips), '--out', str(self.page.parent)]
+        load_tool('visualize').main(words)
+
+
+def row_of(result: Result) -> dict[str, Any]:
+    """Top-1 accuracy of a result, and its 95 % interval (Wilson's) by the number of test clips."""
+    from scipy.stats import binomtest
+
+    share, count = result.metrics['top1'], int(result.metrics['n_test'])
+    low, high = binomtest(round(share * count), count).proportion_ci(method='wilson')
+    text = f'{100 * share:.1f} ({100 * low:.0f} to {100 * high:.0f})'
+    return dict(method=result.method, protocol=result.protocol, text=text, n_test=count)
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, or hours and minutes."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f'{minutes // 60} h {minutes % 60:02d} min' if minutes >= 60 else f'{minutes}:{rest:02d}'
+
+
+def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
+    """Measure in a temporary folder, and plan."""
+    from mmengine.logging import MMLogger
+
+    from mmact_ssl.apis import pretrain_plan
+    from mmact_ssl.errors import ConfigError
+
+    steps, options = args.steps, args.cfg_options
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('WARNING')  # what is measured reports itself when it runs
+    print('measuring the steps on this machine', flush=True)
+    if source.is_video:
+        teachers = (args.teacher, pretrain_plan.IMAGE_TEACHER) if args.teacher else ()
+        plan = pretrain_plan.plan_videos(source, scratch, steps, teachers, options)
+    elif args.teacher:
+        raise ConfigError('--teacher is for videos, skeletons need none: leave it out')
+    else:
+        start = time.perf_counter()
+        folder = scratch / 'data' if source.words else source.path
+        if source.words:
+            load_tool('prepare').main([*source.words, '--out', str(folder)])
+        took = time.perf_counter() - start
+        plan = pretrain_plan.plan_skeletons(folder, took, steps, options)
+    logger.setLevel(level)
+    plan = pretrain_plan.from_model(plan, args.start) if args.start else plan
+    return pretrain_plan.within(plan, args.minutes) if args.minutes else plan
+
+
+def find_plan(args: argparse.Namespace, source: Source) -> Plan:
+    """The plan of an earlier call, or a new one.
+
+    Raises:
+        ConfigError: An option asks for another plan than that of the earlier call.
+    """
+    from mmact_ssl.apis.pretrain_plan import Plan
+    from mmact_ssl.errors import ConfigError
+
+    asked = {name: getattr(args, name) for name in ASKED}
+    if (args.out / PLAN).is_file():
+        plan = Plan.read(args.out / PLAN)
+        for name, value in asked.items():
+            if value is not None and value != plan.asked.get(name):
+                raise ConfigError(
+                    f'{args.out} was begun with {name} {plan.asked.get(name)}: leave the option '
+                    'out to go on, or give another --out'
+                )
+        return plan
+    with TemporaryDirectory() as scratch:
+        plan = replace(make_plan(args, source, Path(scratch)), asked=asked)
+    if not args.dry_run:
+        args.out.mkdir(parents=True, exist_ok=True)
+        plan.write(args.out / PLAN)
+    return plan
+
+
+def show_plan(run: Run) -> None:
+    """Print the steps with their times, and the disk that they need.
+
+    Raises:
+        DataError: The disk has too little room.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from mmact_ssl.apis.pretrain_plan import cores
+    from mmact_ssl.errors import DataError
+
+    plan, left = run.plan, [step for step in run.steps if not run.is_done(step)]
+    what = 'videos' if run.source.is_video else 'clips'
+    table = Table('step', 'what', title=escape(f'{run.source.path}: {plan.count} {what}'))
+    for heading in ('time', 'MB'):
+        table.add_column(heading, justify='right')
+    for step in run.steps:
+        time_left = clock(plan.seconds.get(step, 0)) if step in left else 'done'
+        table.add_row(step, plan.what(step), time_left, f'{plan.megabytes.get(step, 0):.0f}')
+    Console().print(table)
+    parent = next(path for path in (run.out, *run.out.absolute().parents) if path.exists())
+    free = shutil.disk_usage(parent).free / 1e6
+    needed = sum(plan.megabytes.get(step, 0) for step in left)
+    total = sum(plan.seconds.get(step, 0) for step in left)
+    print(
+        f'about {clock(total)} on this machine ({cores()} cores); {needed:.0f} MB in {run.out}, '
+        f'where {free:.0f} MB are free'
+    )
+    if needed > free:
+        raise DataError(f'{parent}: {needed:.0f} MB are needed: make room or give another --out')
+
+
+def show_end(run: Run) -> None:
+    """Print where everything is, the table, and what to do next."""
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = run.table
+    if rows:
+        count = rows[0]['n_test']
+        title = f'top-1 in % of {count} held-out clips (95 % interval)'
+        table = Table('', *PROTOCOLS, title=title)
+        for name in dict.fromkeys(row['method'] for row in rows):
+            cells = [row['text'] for row in rows if row['method'] == name]
+            table.add_row('start' if name == 'start' else f'student ({name})', *cells)
+        Console().print(table)
+    elif run.source.is_video:
+        print('no labels, no table: give --labels, and the same command evaluates')
+    model, clip = shlex.quote(str(run.model)), 'a.mp4' if run.source.is_video else 'a.npy'
+    gallery, data = shlex.quote(str(run.page.parent)), shlex.quote(str(run.data))
+    print(f'model    {run.model}\ngallery  {run.page.absolute().as_uri()}\nnext:')
+    clips = f'{data}/videos' if run.source.is_video else data
+    print(f'  mmact-ssl visualize embedding {model} {clips} --out {gallery}')
+    if rows:
+        print(f'  mmact-ssl evaluate finetune --data {data} {shlex.quote(str(run.checkpoint))}')
+    else:
+        print(f'  mmact-ssl publish {shlex.quote(str(run.checkpoint))} {run.name} --format onnx')
+    print(
+        f'  python -c "from mmact_ssl.apis import embed; print(embed({model!r}, {clip!r}).shape)"'
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Plan, and run what is not done yet."""
+    args = parse_args(argv)
+    # After parsing, because --help does not need torch.
+    import mmact_ssl  # noqa: F401  (its fixes come before any import of mmaction2)
+    from mmact_ssl.apis.source_folder import find_source, short_name
+    from mmact_ssl.errors import one_line_errors
+
+    with one_line_errors():
+        name = short_name(args.folder)
+        args.out = args.out or Path('work_dirs', f'pretrain_{name}')
+        source = find_source(args.folder, args.out, args.labels, args.layout)
+        run = Run(args, source, find_plan(args, source), name)
+        show_plan(run)
+        if args.dry_run:
+            return
+        for number, step in enumerate(run.steps, 1):
+            if run.is_done(step):
+                continue
+            left = sum(run.plan.seconds.get(later, 0) for later in run.steps[number - 1 :])
+            what = f'{step}: {run.plan.what(step)}'
+            print(f'\n[{number}/{len(run.steps)}] {what}; about {clock(left)} left', flush=True)
+            getattr(run, step)()
+        show_end(run)
+
+
+if __name__ == '__main__':
+    main()
