@@ -54,11 +54,11 @@ train_dataloader = dict(batch_size=64, dataset=dict(several, datasets=sets))
 test_dataloader = dict(dataset=dict(several, datasets=tests))
 
 # A step means the same with one set more or less.
-steps = 600
+steps = 400
 train_cfg = dict(_delete_=True, type='StepsTrainLoop', max_iters=steps)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=60, by_epoch=False),
-    dict(type='CosineAnnealingLR', begin=60, end=steps, by_epoch=False),
+    dict(type='LinearLR', start_factor=0.1, begin=0, end=40, by_epoch=False),
+    dict(type='CosineAnnealingLR', begin=40, end=steps, by_epoch=False),
 ]
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
 default_hooks = dict(checkpoint=dict(interval=1))
