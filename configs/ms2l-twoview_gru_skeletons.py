@@ -1,5 +1,5 @@
-# MS2L's contrast of two views on five sets of skeletons at once, by the joints that all layouts have
-# (ToCommonJoints). Half of the views are pictures of a camera in any direction.
+# MS2L's contrast of two views, and the restoration of a clip, on five sets of skeletons at once, by
+# the joints that all layouts have (ToCommonJoints). Half of the views are pictures of a camera.
 _base_ = ['_base_/students/gru-streams.py', '_base_/methods/ms2l-twoview.py']
 
 from mmact_ssl.shipped_configs import read_set  # noqa: E402
@@ -24,8 +24,8 @@ model = dict(
     balancer=dict(type='FixedWeights', weights=dict(restoration=100.0)),
 )
 
-# Short clips and small batches, for more steps in the same time. The first view is the whole clip,
-# which its features restore.
+# Short clips and small batches, for more steps in the same time. The first view is the whole clip:
+# its features restore the clip.
 whole = dict(type='ResampleFrames', num_frames=16)
 crop = dict(_base_.crop, num_frames=16)
 move = [

@@ -1,5 +1,5 @@
-# The GRUs over streams on the joints that all layouts have: one network for every skeleton, in space
-# or in a picture. Clips of 16 frames; of several persons the first.
+# The GRUs over streams on the joints that all layouts have: one network for every skeleton, in
+# space or in a picture. Clips of 16 frames; of several persons the first.
 _base_ = 'gru-streams.py'
 
 backbone_name = 'gru-streams-common'

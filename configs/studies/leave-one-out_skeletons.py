@@ -1,5 +1,5 @@
-# Is a general model of skeletons worth it? Pre-training on all sets but one, tested on that one, with
-# few labels; against a random encoder and statistics of the poses, on the same joints.
+# Is a general model of skeletons worth it? Pre-training on all sets but one, tested on that one,
+# with few labels; against a random encoder and statistics of the poses, on the same joints.
 dataset = 'skeletons'
 seeds = (0,)
 labeled = ('nwucla', 'utdmhad-skeleton', 'msraction3d', 'utkinect')

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from mmact_ssl.apis import load_model
 from mmact_ssl.apis.clips import Clip, Input, find_clips
 from mmact_ssl.apis.feature_file import open_feature_file
 from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.apis.windows import check_cut, frames_shown, in_blocks, spans
 from mmact_ssl.datasets.layouts import COMMON
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError, reason_of
@@ -30,8 +30,6 @@ from mmact_ssl.parts import build_pipeline
 from mmact_ssl.targets.run_teachers import BLOCK_BYTES
 
 FIX = 'repair it or leave it out'
-UNITS = ('seconds', 'frames')
-MOMENT = 1e-6  # rounding of times, in seconds or frames
 
 
 @dataclass(frozen=True)
@@ -299,75 +297,6 @@ class FeatureInferencer(BaseInferencer):
         self.open_clip = build_pipeline(steps[:opened])
         self.sample = build_pipeline(steps[opened:decoded])
         self.finish = build_pipeline(steps[decoded:])
-
-
-def check_cut(window: float | None, stride: float | None, unit: str) -> None:
-    """Raise ConfigError for settings that do not cut windows."""
-    for name, value in dict(window=window, stride=stride).items():
-        if value is not None and not 0 < value < math.inf:
-            raise ConfigError(f'{name}={value}: give a length above 0')
-    if window is None and stride is not None:
-        raise ConfigError(f'stride={stride} is between windows: give window= too')
-    if unit not in UNITS:
-        raise ConfigError(f'unit={unit!r}: give one of {", ".join(UNITS)}')
-
-
-def spans(
-    length: float, window: float | None, stride: float | None, total: int
-) -> Iterator[tuple[float, float]]:
-    """Yield start and end of each window of a clip; the last window is flush with its end.
-
-    Args:
-        length: Length of the clip; a clip no longer than ``window`` is one window.
-        window, stride: In the unit of the length. ``window`` None: the whole clip; ``stride``
-            None: ``window``.
-        total: Number of frames of the clip.
-
-    Raises:
-        DataError: There are more than a thousand windows for each frame.
-    """
-    if window is None or window >= length:
-        yield 0, length
-        return
-    step = stride or window
-    last = round(length - window, 6)
-    count = math.ceil(round(last / step, 6))
-    if count > 1000 * total:
-        raise DataError(f'{count} windows of {total} frames: its time stamps are damaged')
-    for number in range(count):
-        start = round(number * step, 6)
-        yield start, round(start + window, 6)
-    yield last, length
-
-
-def frames_shown(times: np.ndarray, start: float, stop: float) -> tuple[int, int]:
-    """Range of the frames shown from ``start`` to ``stop``: the first, and the one after the last.
-
-    Args:
-        times: ``(T,)``, the time at which each frame appears; it stays until the next one.
-    """
-    first = max(int(np.searchsorted(times, start + MOMENT, 'right')) - 1, 0)
-    return first, max(int(np.searchsorted(times, stop - MOMENT)), first + 1)
-
-
-def in_blocks(
-    parts: Iterable[tuple[Any, dict[str, Any]]], limit: int
-) -> Iterator[tuple[list[tuple[Any, dict[str, Any]]], set[int]]]:
-    """Yield blocks of windows with at most ``limit`` frames together, and the frames' indices.
-
-    Each read decodes from the key frame before it: a read for each window would be slow.
-    """
-    block: list[tuple[Any, dict[str, Any]]] = []
-    indices: set[int] = set()
-    for span, part in parts:
-        chosen = set(part['frame_inds'].ravel().tolist())
-        if block and len(indices | chosen) > limit:
-            yield block, indices
-            block, indices = [], set()
-        block.append((span, part))
-        indices |= chosen
-    if block:
-        yield block, indices
 
 
 def mean_of(clip: Embedded) -> Embedded:

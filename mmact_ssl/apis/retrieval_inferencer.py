@@ -11,8 +11,9 @@ import numpy as np
 
 from mmact_ssl.apis.clips import Input
 from mmact_ssl.apis.feature_index import FeatureIndex, Window
-from mmact_ssl.apis.feature_inferencer import FeatureInferencer, check_cut, mean_of
+from mmact_ssl.apis.feature_inferencer import FeatureInferencer, mean_of
 from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.apis.windows import check_cut
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder

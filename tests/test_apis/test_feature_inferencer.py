@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from mmact_ssl.apis.card import card_from
-from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed, spans
+from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
@@ -169,26 +169,6 @@ def test_windows_of_a_skeleton_are_cut_from_it(skeleton_model):
     parts = embed(skeleton_model, [clip[:, :4], clip[:, 4:8], clip[:, 5:]])
     found = embed(skeleton_model, clip, window=4, unit='frames')
     np.testing.assert_allclose(found, parts.mean(axis=0), **TOLERANCE)
-
-
-@pytest.mark.parametrize(
-    ('length', 'window', 'stride', 'expected'),
-    [
-        (20, None, None, [(0, 20)]),
-        (20, 30, None, [(0, 20)]),
-        (20, 10, None, [(0, 10), (10, 20)]),
-        (21, 10, None, [(0, 10), (10, 20), (11, 21)]),
-        (4.0, 1, 2, [(0, 1), (2, 3), (3, 4)]),
-        (0.9, 0.3, None, [(0, 0.3), (0.3, 0.6), (0.6, 0.9)]),
-    ],
-)
-def test_spans_end_with_the_clip(length, window, stride, expected):
-    assert list(spans(length, window, stride, 100)) == expected
-
-
-def test_a_clip_whose_time_stamps_lie_years_apart_ends():
-    with pytest.raises(DataError, match='windows of 2 frames: its time stamps are damaged'):
-        next(spans(1e9, 1.0, None, 2))
 
 
 @pytest.mark.parametrize(

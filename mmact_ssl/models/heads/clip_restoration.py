@@ -63,6 +63,4 @@ class ClipRestorationHead(PretextHead):
         target = (clip - clip.mean(3, keepdim=True)).flatten(1)
         error = (self.projector(pooled) - target).square().mean(1)
         constant = (target.mean(0) - target).square().mean(1)
-        return dict(
-            loss=Term(error), error=Term(error.detach()), error_constant=Term(constant)
-        )
+        return dict(loss=Term(error), error=Term(error.detach()), error_constant=Term(constant))

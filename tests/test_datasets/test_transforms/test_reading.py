@@ -14,7 +14,7 @@ import pytest
 from mmengine.config import Config
 
 from mmact_ssl.apis.clips import find_clips
-from mmact_ssl.apis.feature_inferencer import FeatureInferencer, frames_shown
+from mmact_ssl.apis.feature_inferencer import FeatureInferencer
 from mmact_ssl.datasets.seeded_samples import build_pipeline as build_views
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.parts import build_pipeline
@@ -186,11 +186,3 @@ def test_a_long_video_is_opened_once_and_decoded_in_one_pass(tmp_path, monkeypat
     again = list(inferencer_of(SAMPLED)._samples(clip, 0.4, 0.1, 'seconds'))
     assert len(opened) == 2 and 2 < len(read) < 8, 'in blocks of 30 frames'
     assert [span for span, _ in again] == [span for span, _ in windows]
-
-
-@pytest.mark.parametrize(
-    ('start', 'stop', 'expected'),
-    [(0, 1, (0, 2)), (0.7, 1.5, (1, 3)), (1, 3, (2, 3)), (2, 4, (2, 4)), (9, 10, (3, 4))],
-)
-def test_a_frame_is_shown_until_the_next(start, stop, expected):
-    assert frames_shown(np.array([0, 0.5, 1, 3]), start, stop) == expected

@@ -129,13 +129,15 @@ class ProjectToCamera(BaseTransform):
     Source: our choice.
     """
 
-    def __init__(self, degrees: float | Sequence[float] = (15, 180, 15), ratio: float = 0.5) -> None:
+    def __init__(
+        self, degrees: float | Sequence[float] = (15, 180, 15), ratio: float = 0.5
+    ) -> None:
         self.rotate = RandomRotation(degrees)
         self.ratio = ratio
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         if _num_coordinates(results, self) != 3:
-            raise ConfigError('ProjectToCamera: the clip has 2 coordinates, it is a picture already')
+            raise ConfigError('ProjectToCamera: the clip has 2 coordinates: it is a picture')
         if np.random.rand() < self.ratio:
             results = self.rotate.transform(results)
             results['keypoint'][..., 2] = 0  # the rotated points are a new array
