@@ -17,6 +17,8 @@ DATA = {
     'utdmhad-skeleton': 'UTD-MHAD, skeletons',
     'nwucla': 'NW-UCLA, skeletons',
     'nwucla-unseen': 'NW-UCLA, skeletons',
+    'msraction3d': 'MSR-Action3D, skeletons',
+    'utkinect': 'UT-Kinect, skeletons',
 }
 USES = {'Fine-tuned': 'fine-tuned', 'LDA': 'frozen features'}
 STARTS = {'Random init': 'random', 'ImageNet start': 'ImageNet'}
