@@ -218,7 +218,7 @@ def test_a_camera_sees_the_rotated_clip_without_its_depth(make_sample):
     np.testing.assert_array_equal(sample['keypoint'], before)
     unseen = ProjectToCamera(ratio=0.0)({**sample})['keypoint']
     np.testing.assert_array_equal(unseen, before)
-    with pytest.raises(ConfigError, match='is a picture already'):
+    with pytest.raises(ConfigError, match='it is a picture'):
         ProjectToCamera()(make_sample(coordinates=2))
 
 
