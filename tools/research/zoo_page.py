@@ -93,13 +93,17 @@ def update_zoo(
     write: bool = True,
 ) -> list[Path]:
     """Renew the page and the index's ``Weights``, or only compare; return the files that differ."""
-    entries = read_index(Path(folder) / INDEX)
+    # By the training config, which a model's name need not be.
+    files = {
+        read_card(Path(folder) / entry.file).config: entry.file
+        for entry in read_index(Path(folder) / INDEX).values()
+    }
 
     def renew(match: re.Match) -> str:
         text = re.sub(r'^    Weights: .*\n', '', match.group(), flags=re.MULTILINE)
-        if match['name'] not in entries:
+        if match['name'] not in files:
             return text
-        weights = f'    Weights: zoo/{entries[match["name"]].file}\n'
+        weights = f'    Weights: zoo/{files[match["name"]]}\n'
         return re.sub(r'^(    In Collection: .*\n)', rf'\g<1>{weights}', text, flags=re.MULTILINE)
 
     changed = []
