@@ -52,7 +52,7 @@ VIDEOS = sorted(
     | {f'downstream/{name}.py@{one}' for one in VIDEO_SETS for name in ('r3d18', 'r3d18-small')}
 )
 SKELETONS = sorted(
-    {f'downstream/{path.name}@nwucla' for path in CONFIGS.glob('downstream/[ags]*.py')}
+    {f'downstream/{path.name}@nwucla' for path in CONFIGS.glob('downstream/[agps]*.py')}
     | {f'downstream/{n}.py@{one}' for one in SKELETON_SETS for n in ('gru', 'gru-streams', 'stgcn')}
 )
 DOWNSTREAM = [*VIDEOS, *SKELETONS]
