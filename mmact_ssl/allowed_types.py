@@ -17,6 +17,7 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
         'mmact_ssl.MaskedVisionTransformer',
         'mmact_ssl.SkeletonGRU',
         'mmact_ssl.SkeletonGraphNetwork',
+        'mmact_ssl.PoseStatistics',
         'mmact_ssl.SkeletonStreams',
         'mmact_ssl.SkeletonTransformer',
         'mmact_ssl.TemporalShiftNetwork',

@@ -96,6 +96,8 @@ def cut_down(config: Config, folder: Path) -> None:
     """One batch of two small samples; models, losses, optimizers and hooks stay as they are."""
     loader = config.train_dataloader
     loader.update(num_workers=0, persistent_workers=False, batch_size=len(LABELS))
+    if 'datasets' in loader.dataset:
+        loader.dataset.datasets = loader.dataset.datasets[:2]
     for number, dataset in enumerate(lists_in(loader.dataset)):
         make_set(dataset, config, folder / f'set{number}')
     for resize in steps(loader.dataset, 'Resize'):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.registry import DATASETS, MODELS
-from tests.shipped import SKELETONS, TOP_LEVEL, load, steps
+from tests.shipped import CONFIGS, SKELETONS, TOP_LEVEL, load, steps
 
 MIXES = ('c2vl', 'barlow', 'stt')
 MS2L = [n for n in TOP_LEVEL if n.startswith('ms2l') and not any(m in n for m in MIXES)]
+SEVERAL_SETS = [name for name in MS2L if '_skeletons' in name]
 TWO_VIEWS = [name for name in MS2L if 'twoview' in name or 'cameras' in name]
 GRAPHS = [name for name in MS2L if 'gcn' in name and 'momentum' not in name]
 MOMENTUM = [name for name in MS2L if 'momentum' in name]
@@ -96,8 +98,10 @@ def test_downstream_reads_what_pretraining_read(name: str):
     after = load(name)
     two_views = 'gru-streams' in name
     before = load(f'ms2l{"-twoview" if two_views else ""}_gru_nwucla.py')
+    if 'common' in name:
+        before = load('ms2l-twoview_gru_skeletons.py')
     read, known = (
-        list(steps(loader.dataset.pipeline, 'BonesAndMotion'))[:1]
+        list(steps(loader.dataset, 'BonesAndMotion'))[:1]
         for loader in (after.test_dataloader, before.train_dataloader)
     )
     assert [{**part, 'type': ''} for part in read] == [{**part, 'type': ''} for part in known]
@@ -110,7 +114,7 @@ def test_downstream_reads_what_pretraining_read(name: str):
     )
 
 
-@pytest.mark.parametrize('name', TWO_VIEWS)
+@pytest.mark.parametrize('name', [name for name in TWO_VIEWS if name not in SEVERAL_SETS])
 def test_the_two_views_train_on_what_was_cut_and_turned(name, on_made_set, train):
     config = on_made_set(name)
     flips = len(list(steps(config.train_dataloader, 'SkeletonFlip')))
@@ -154,3 +158,14 @@ def test_copies_are_read_as_clips_of_one_sample(on_made_set):
     torch.testing.assert_close(
         copies[2], DATASETS.build(config.test_dataloader.dataset)[0]['inputs'][0]
     )
+
+
+@pytest.mark.parametrize('name', SEVERAL_SETS)
+def test_a_config_of_several_sets_reads_the_training_clips_of_all_but_the_one_left_out(name):
+    left_out = name.removesuffix('.py').partition('-without-')[2]
+    expected = {'nwucla', 'utdmhad-skeleton', 'msraction3d', 'utkinect', 'bandai-namco'}
+    sets = [Config.fromfile(CONFIGS / f'_base_/sets/{one}.py') for one in expected - {left_out}]
+    datasets = load(name).train_dataloader.dataset.datasets
+    assert {part.ann_file for part in datasets} == {one.train_set.ann_file for one in sets}
+    known = [one.train_set.to_dict().items() for one in sets]
+    assert all(any(items <= part.to_dict().items() for items in known) for part in datasets)
