@@ -141,9 +141,7 @@ def test_of_encoders_that_are_written_at_the_same_time_one_is_kept(
 
     monkeypatch.setattr('mmact_ssl.evaluation.results.read_results', read_slowly)
     with ProcessPoolExecutor(4, mp_context=get_context('fork')) as pool:
-        runs = [
-            pool.submit(write_one, (make_result(backbone=f'b{n}'), tmp_path)) for n in range(4)
-        ]
+        runs = [pool.submit(write_one, (make_result(backbone=f'b{n}'), tmp_path)) for n in range(4)]
         errors = [str(run.exception()) for run in runs if run.exception()]
     assert len(errors) == 3 and all('give another --variant' in error for error in errors)
     assert len(read_results(tmp_path)) == 1
