@@ -51,6 +51,7 @@ NEEDS = {
     'methods/rivals.md': 'NW-UCLA, JHMDB, Kinetics-400, GPUs',
     'methods/rivals_masked.md': 'NW-UCLA, UTD-MHAD, Kinetics-400, GPUs',
     'research/benchmarks.md': 'the data sets measured, and hours',
+    'research/rivals.md': 'NW-UCLA, and an hour',
     'research/run_a_study.md': 'hours',
     'research/studies/c2vl.md': 'NW-UCLA, as the other studies',
     'research/studies/csvr.md': 'trained checkpoints',
