@@ -6,6 +6,7 @@ import json
 import os
 import tracemalloc
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -99,6 +100,17 @@ def test_features_of_skeletons_are_those_of_the_evaluation(
         embed(skeleton_model, 'a.mp4')
     with pytest.raises(DataError, match=r'not a skeleton of layout kinect20'):
         embed(skeleton_model, clips[0][:, :, :5])
+
+
+@pytest.mark.parametrize(
+    ('count', 'show', 'hidden'), [(1, True, True), (2, True, False), (2, False, True)]
+)
+def test_only_several_clips_have_a_bar(skeleton_model, monkeypatch, count, show, hidden):
+    shown = Mock(side_effect=lambda clips, *_, **settings: clips)
+    monkeypatch.setattr('mmact_ssl.apis.feature_inferencer.track', shown)
+    clips = [np.random.default_rng(0).normal(size=(1, 24, 20, 3)).astype('float32')] * count
+    FeatureInferencer(skeleton_model, show_progress=show)(clips)
+    assert shown.call_args.kwargs['disable'] == hidden
 
 
 def test_windows_are_clips_of_their_own(inferencer, video_model, labeled_world):
