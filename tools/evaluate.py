@@ -196,9 +196,9 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
 
 
 def run(args: argparse.Namespace) -> list[Result]:
-    """Evaluate as the command line asks; write each result immediately and print all at the end.
+    """Evaluate as the command line asks; write each result, and at the end print and draw all.
 
-    If a protocol stops with an error, the results before it are printed first.
+    If a protocol stops with an error, the results before it are printed and drawn first.
     """
     from mmact_ssl.apis.card import known_method
     from mmact_ssl.engine.device import find_device
@@ -209,6 +209,7 @@ def run(args: argparse.Namespace) -> list[Result]:
     from mmact_ssl.evaluation.result_table import print_results
     from mmact_ssl.evaluation.results import read_results, run_name, student_name
     from mmact_ssl.evaluation.student import start_hash
+    from mmact_ssl.visualization.confusion import write_pictures
 
     cfg, encoders = load_config(args)
     is_random = args.random and not start_hash(cfg)
@@ -259,6 +260,9 @@ def run(args: argparse.Namespace) -> list[Result]:
     finally:
         if results:
             print_results(results)
+        if results and args.pictures:
+            for file in write_pictures(results, args.pictures):
+                print(f'wrote {file}')
     return results
 
 
@@ -281,15 +285,11 @@ def main(argv: list[str] | None = None) -> None:
     # After parsing, because --help does not need torch.
     import mmact_ssl  # noqa: F401  (its fixes come before any import of mmaction2)
     from mmact_ssl.errors import one_line_errors
-    from mmact_ssl.visualization.confusion import write_pictures
 
     with one_line_errors():
         results = run(args)
         if args.compare:
             compare(args, results)
-        if args.pictures:
-            for file in write_pictures(results, args.pictures):
-                print(f'wrote {file}')
 
 
 if __name__ == '__main__':

@@ -64,7 +64,7 @@ class FeatureInferencer(BaseInferencer):
     Args:
         model: Name in the zoo, path of a published file, or a loaded model.
         device: Device of the network, by default a GPU if there is one. ONNX files run on the CPU.
-        show_progress: Show a bar over the clips.
+        show_progress: Show a bar over the clips, if there are several.
         layout: Layout of skeletons in arrays, for a model of the common joints; by default the one
             layout of so many joints.
 
@@ -189,9 +189,8 @@ class FeatureInferencer(BaseInferencer):
         unit: str = 'seconds',
     ) -> Iterator[list[Row]]:
         """Yield batches of windows that the pipeline has processed."""
-        shown = track(
-            inputs, 'features', disable=not self.show_progress, transient=True, total=len(inputs)
-        )
+        hidden = len(inputs) == 1 or not self.show_progress
+        shown = track(inputs, 'features', disable=hidden, transient=True, total=len(inputs))
         rows = (
             Row(number, span, sample)
             for number, clip in enumerate(shown)
@@ -327,8 +326,7 @@ def embed(
     is_one = isinstance(inputs, (np.ndarray, Clip)) or (
         isinstance(inputs, (str, os.PathLike)) and os.path.isfile(inputs)
     )
-    inferencer = FeatureInferencer(model, show_progress=not is_one, layout=layout)
-    result = inferencer(inputs, **options)
+    result = FeatureInferencer(model, layout=layout)(inputs, **options)
     if result['broken']:
         name, reason = next(iter(result['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')

@@ -35,7 +35,7 @@ from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 # A budget takes frames of the copies and training steps away, down to these.
 LEAST_FRAMES, LEAST_STEPS = 24, 100
 # Steps for videos: more gave no better features, see docs/research/studies/dtg.md.
-VIDEO_STEPS = 240
+VIDEO_STEPS = 200
 IMAGE_TEACHER = 'efficientnet_lite0_imagenet'  # read by the config of videos
 STARTING = 15.0  # seconds in which a program imports and builds what it needs
 THUMBNAIL = 0.05  # seconds for one in the gallery, and megabytes

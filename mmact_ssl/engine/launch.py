@@ -103,6 +103,11 @@ def read_config(
                 f'--set {dataset} does not go with {path} ({error}): a student of videos takes a '
                 'set of videos, one of skeletons a set of skeletons'
             ) from error
+        except ImportError as error:
+            raise ConfigError(
+                f'{path}: {error.__cause__ or error}: put the folder of the module in '
+                'PYTHONPATH, or install its package'
+            ) from error
     if (data is not None and 'own_folder' not in cfg) or (dataset is not None and names_a_set(cfg)):
         raise ConfigError(
             f'{path} names its own data set: leave --{"set" if data is None else "data"} out, or '

@@ -7,6 +7,7 @@ import json
 import os
 import tracemalloc
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -136,6 +137,17 @@ def test_other_models_read_one_layout(skeleton_model, video_model):
         embed(skeleton_model, np.zeros((1, 2, 17, 2)), layout='coco17')
     with pytest.raises(ConfigError, match="layout='coco17': .* reads videos"):
         embed(video_model, 'a.mp4', layout='coco17')
+
+
+@pytest.mark.parametrize(
+    ('count', 'show', 'hidden'), [(1, True, True), (2, True, False), (2, False, True)]
+)
+def test_only_several_clips_have_a_bar(skeleton_model, monkeypatch, count, show, hidden):
+    shown = Mock(side_effect=lambda clips, *_, **settings: clips)
+    monkeypatch.setattr('mmact_ssl.apis.feature_inferencer.track', shown)
+    clips = [np.random.default_rng(0).normal(size=(1, 24, 20, 3)).astype('float32')] * count
+    FeatureInferencer(skeleton_model, show_progress=show)(clips)
+    assert shown.call_args.kwargs['disable'] == hidden
 
 
 def test_windows_are_clips_of_their_own(inferencer, video_model, labeled_world):

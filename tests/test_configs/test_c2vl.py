@@ -199,7 +199,7 @@ def test_frames_are_a_second_prompt_beside_the_same_sentences(name: str, tmp_pat
 
 def test_the_demo_goes_without_frames_by_the_documented_options():
     page = (ROOT / 'docs/extend/sentences.md').read_text(encoding='utf-8')
-    options = re.search(r'Sentences alone: `--cfg-options (.*?)`', page).group(1).split()
+    options = re.findall(r'`--cfg-options (model\.heads\.frames.*?)`', page)
     assert set(build(load(DEMO, options)).heads) == {'prompts'}
 
 

@@ -103,3 +103,10 @@ def test_the_work_dir_of_a_folder_has_its_name(tmp_path):
     assert cfg.train_dataloader.dataset.ann_file == str(tmp_path / 'mine/train.txt')
     assert cfg.train_cfg.max_epochs == 4 * 675 // 2
     assert VARIABLE not in os.environ
+
+
+def test_a_module_that_is_not_found_is_named(tmp_path):
+    config = tmp_path / 'mine.py'
+    config.write_text("custom_imports = dict(imports=['arrow_of_time'])\n")
+    with pytest.raises(ConfigError, match=r'mine\.py: .*arrow_of_time: put .* in PYTHONPATH'):
+        read_config(str(config))

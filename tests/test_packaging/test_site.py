@@ -18,28 +18,26 @@ missing = [name for name in ('mkdocs', 'material', 'mkdocstrings') if find_spec(
 pytestmark = pytest.mark.skipif(bool(missing), reason=f'the extra docs lacks {missing}')
 
 
-def build(config: Path, out: Path) -> subprocess.CompletedProcess:
-    command = [
-        sys.executable,
-        '-m',
-        'mkdocs',
-        'build',
-        '--strict',
-        '-f',
-        str(config),
-        '-d',
-        str(out),
-    ]
-    environment = {**os.environ, 'NO_MKDOCS_2_WARNING': '1'}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+def build(out: Path, address: str) -> Path:
+    command = [sys.executable, '-m', 'mkdocs', 'build', '--strict', '-d', str(out)]
+    environment = {**os.environ, 'NO_MKDOCS_2_WARNING': '1', 'SITE_URL': address}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return out
 
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp('site')
-    done = build(ROOT / 'mkdocs.yml', out)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return out
+    return build(tmp_path_factory.mktemp('site'), '')
+
+
+def read_card(page: Path) -> dict[str, str]:
+    """Tags of the card that a chat shows for a link to a page."""
+    tags = re.findall(
+        r'<meta (?:property|name)="((?:og|twitter):\w+)" content="([^"]*)"', page.read_text()
+    )
+    assert len(dict(tags)) == len(tags)
+    return dict(tags)
 
 
 def test_every_page_is_in_it(site: Path):
@@ -79,3 +77,18 @@ def test_links_to_sources_lead_to_them(site: Path):
 def test_no_page_loads_anything_from_another_host(site: Path):
     for page in site.rglob('*.html'):
         assert not re.findall(r'(?:src|<link[^>]*href)="https?:[^"]*"', page.read_text()), page
+
+
+def test_a_link_has_a_card_where_the_address_of_the_site_is_known(site: Path, tmp_path: Path):
+    assert not any(read_card(page) for page in site.rglob('*.html'))
+    address = 'https://host.org/docs'
+    out = build(tmp_path, address)
+    for name, title in (('index.html', 'mmact_ssl'), ('start/faq.html', 'Questions')):
+        card = read_card(out / name)
+        assert card['og:title'] == card['twitter:title'] == title
+        description = 'Self-supervised pre-training for action recognition, on OpenMMLab'
+        assert card['og:description'] == card['twitter:description'] == description
+        assert card['og:url'] == f'{address}/{name}'
+        assert card['twitter:card'] == 'summary_large_image'
+        assert card['og:image'] == card['twitter:image']
+        assert (out / card['og:image'].removeprefix(f'{address}/')).is_file()

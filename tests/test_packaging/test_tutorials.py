@@ -51,10 +51,12 @@ NEEDS = {
     'methods/rivals.md': 'NW-UCLA, JHMDB, Kinetics-400, GPUs',
     'methods/rivals_masked.md': 'NW-UCLA, UTD-MHAD, Kinetics-400, GPUs',
     'research/benchmarks.md': 'the data sets measured, and hours',
+    'research/rivals.md': 'NW-UCLA, and an hour',
     'research/run_a_study.md': 'hours',
     'research/studies/c2vl.md': 'NW-UCLA, as the other studies',
     'research/studies/csvr.md': 'trained checkpoints',
     'research/studies/dtg.md': 'trained checkpoints',
+    'research/studies/few_labels.md': 'JHMDB',
     'research/studies/hcpg.md': 'trained checkpoints',
     'research/studies/ms2l.md': 'trained checkpoints',
     'start/faq.md': 'a trained checkpoint',
@@ -126,17 +128,18 @@ def test_few_labels(desk: Path, capsys: pytest.CaptureFixture[str]):
     np.savez('mine.npz', **table)
     lines = [
         words
-        for block in ('mine.npz', 'linear,lda,finetune')
+        for block in ('mine.npz', 'evaluate.py fewshot', 'linear,lda,finetune')
         for words in commands('start/few_labels.md', block)
     ]
-    assert len(lines) == 4
+    assert len(lines) == 6
     assert lines[0] in commands('start/own_skeletons.md', '--source mine.npz')
     for words in lines:
         run(words)
     shown = capsys.readouterr().out
     assert (desk / 'work_dirs/ms2l-twoview_gru_mine/epoch_1.pth').is_file()
-    assert shown.count(f'{len(rest)} of 18 samples have no label and are left out') == 2
-    assert shown.count('18 test clips') == 2
+    assert shown.count(f'{len(rest)} of 18 samples have no label and are left out') == 4
+    assert shown.count('18 test clips') == 4
+    assert 'minus Start on mine, paired by draw' in shown
 
 
 @pytest.mark.slow

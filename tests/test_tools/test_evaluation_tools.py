@@ -77,17 +77,19 @@ def test_evaluate_prints_and_writes(world, capsys):
     assert len(list(Path('work_dirs/feature_cache').glob('*.npz'))) == 2
 
 
-def test_results_before_an_error_are_printed_and_written(world, capsys, monkeypatch):
+def test_results_before_an_error_are_printed_written_and_drawn(world, capsys, monkeypatch):
     def fail(task, **settings):
         raise DataError('the disk is gone')
 
     knn = replace(PROTOCOLS['knn'], evaluate=fail)
     monkeypatch.setitem(PROTOCOLS, 'knn', knn)
+    argv = ['linear-adam,knn', *LINEAR, '--random', '--out', 'results', '--pictures', 'pictures']
     with pytest.raises(SystemExit, match='error: the disk is gone'):
-        evaluate.main(['retrieval,knn', *LINEAR, '--random', '--out', 'results', *CHEAP])
+        evaluate.main([*argv, *CHEAP])
     shown = capsys.readouterr().out
-    assert 'recall@20' in shown and 'knn' not in shown
-    assert [result.protocol for result in read_results('results')] == ['retrieval']
+    assert 'linear-adam' in shown and 'knn' not in shown
+    assert [result.protocol for result in read_results('results')] == ['linear-adam']
+    assert len(list(Path('pictures').glob('*.png'))) == 2
 
 
 def test_several_seeds_are_one_table_and_one_picture(world, capsys):
@@ -97,7 +99,7 @@ def test_several_seeds_are_one_table_and_one_picture(world, capsys):
     assert 'Random init full on jhmdb, seeds 0, 1' in shown
     assert '± deviation' in shown
     assert 'linear-adam, 50 %' in shown
-    names = sorted(path.relative_to('.').as_posix() for path in Path('results').rglob('*.*'))
+    names = sorted(path.as_posix() for path in Path('results').rglob('[!.]*.*'))
     assert names == [
         'results/jhmdb/random-init.jsonl',
         'results/labels/jhmdb_50pct_seed0.txt',

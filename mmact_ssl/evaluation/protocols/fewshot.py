@@ -28,8 +28,9 @@ def evaluate(
 ) -> Measured:
     """Classify the test split by each of :data:`READOUTS`, with a few labels of every class.
 
-    The mean of all training clips, which needs no label, is subtracted from the features, and they
-    are scaled to unit length. Draw i has the seed i, so that all encoders get the same labels
+    The mean of the training split is subtracted from the features, and they are scaled to unit
+    length: test clips take no part in it, and each is classified alone. Draw i has the seed i, so
+    that all encoders get the same labels
     (:func:`mmact_ssl.evaluation.draws.paired_differences`).
 
     Args:

@@ -59,6 +59,20 @@ def test_nearest_mean_against_loops(make_task):
     assert found.metrics['chance'] == pytest.approx(1 / 3)
 
 
+def test_a_test_clip_is_classified_alone(make_task):
+    """Other test clips change no answer: nothing is centered or fitted on them."""
+    train, test = blobs((9, 9, 9), 0), blobs((20, 20, 20), 1)
+    far = Features(test.values + np.float32(7), test.labels)
+    both = Features(np.concatenate([test.values, far.values]), np.tile(test.labels, 2))
+    near, away, joint = (
+        fewshot.evaluate(make_task(train, part, 3), labels=(2,), draws=4).details['draws']
+        for part in (test, far, both)
+    )
+    assert near != away, 'the clips should matter'
+    for metric, values in joint.items():
+        assert values == pytest.approx(np.mean([near[metric], away[metric]], axis=0))
+
+
 @pytest.mark.parametrize('channels', [5, 40])
 def test_the_discriminant_against_the_formula_in_all_channels(channels):
     """The fit in the directions of the samples is the fit in all directions."""
