@@ -10,8 +10,12 @@ import numpy as np
 from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
 from mmact_ssl.errors import DataError
 
-_MIDDLES = {'spine_base': ('mid_hip',), 'spine': ('neck',), 'shoulder_center': ('neck',)}
-_MEANS = {
+_MIDDLES: dict[str, tuple[str, ...]] = {
+    'spine_base': ('mid_hip',),
+    'spine': ('neck',),
+    'shoulder_center': ('neck',),
+}
+_MEANS: dict[str, tuple[str, ...]] = {
     'spine_base': ('left_hip', 'right_hip'),
     'spine': ('left_shoulder', 'right_shoulder'),
     'shoulder_center': ('left_shoulder', 'right_shoulder'),
