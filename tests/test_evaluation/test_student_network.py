@@ -201,6 +201,6 @@ def test_weights_that_fit_two_networks_are_those_of_the_recorded_one(
 @pytest.mark.parametrize('file', ZOO, ids=lambda path: path.stem)
 def test_every_published_model_loads_in_its_downstream_config(file: Path):
     card = read_card(file)
-    cfg = load(f'downstream/{card.backbone_name}.py@{card.config.rpartition("_")[2]}')
+    cfg = load(f'downstream/{card.backbone_name}.py@{card.results[0]["dataset"]}')
     saved = SavedRun.read(file)
     build_recognizer(with_saved_backbone(cfg, saved), 0, saved)

@@ -57,6 +57,7 @@ NEEDS = {
     'research/studies/csvr.md': 'trained checkpoints',
     'research/studies/dtg.md': 'trained checkpoints',
     'research/studies/few_labels.md': 'JHMDB',
+    'research/studies/general.md': 'the five data sets, and an hour',
     'research/studies/hcpg.md': 'trained checkpoints',
     'research/studies/ms2l.md': 'trained checkpoints',
     'start/faq.md': 'a trained checkpoint',
