@@ -51,6 +51,7 @@ install: $(INSTALLED)
 # Wheels of opencv need libGL, which a bare Debian does not have: the headless ones do without.
 define fill
 	@$(PYTHON) mmact_ssl/preflight.py --install $(1)
+	@echo 'pip downloads and installs for some minutes, and shows errors alone'
 	$(PYTHON) -m venv $(1)
 	$(1)/bin/pip install -q $(2) -e '.[lite,docs,tests]'
 	$(1)/bin/python tools/setup_environment.py openmmlab -q $(filter-out --upgrade,$(2))
@@ -58,6 +59,7 @@ define fill
 		|| $(1)/bin/pip install -q --no-deps --force-reinstall opencv-python-headless==$$( \
 			$(1)/bin/pip list --format=freeze | sed -n 's/^opencv-python==//p')
 	$(1)/bin/python -m mmact_ssl
+	@echo 'the installation is complete: . $(1)/bin/activate'
 endef
 
 $(INSTALLED): pyproject.toml setup.py tools/setup_environment.py $(CONSTRAINTS)

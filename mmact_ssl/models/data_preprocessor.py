@@ -53,8 +53,8 @@ class ViewsPreprocessor(BaseDataPreprocessor):
             packed = [f'{v}.{n}' for v, names in data.get('targets', {}).items() for n in names]
             raise DataError(
                 f'the batch has no {error}; it has the views {sorted(data["inputs"])} and the '
-                f'targets {sorted(packed)}: let PackInputs pack it, or take it out of '
-                'model.data_preprocessor'
+                f'targets {sorted(packed)}: let a transform of the pipeline make it and PackInputs '
+                'pack it, or take it out of model.data_preprocessor'
             ) from error
         return self.cast_data(
             dict(inputs=inputs, targets=targets, data_samples=data.get('data_samples'))
