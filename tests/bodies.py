@@ -16,17 +16,27 @@ STANDING = {
     'knee': (0.1, 0.5, 0.0),
     'ankle': (0.1, 0.1, 0.0),
     'foot': (0.1, 0.05, 0.1),
+    'heel': (0.1, 0.03, -0.04),
+    'foot_index': (0.1, 0.03, 0.15),
+    'big_toe': (0.08, 0.03, 0.15),
+    'small_toe': (0.13, 0.03, 0.14),
     'shoulder': (0.2, 1.4, 0.0),
     'elbow': (0.25, 1.15, 0.0),
     'wrist': (0.28, 0.9, 0.0),
     'hand': (0.28, 0.85, 0.0),
     'hand_tip': (0.28, 0.8, 0.0),
     'thumb': (0.26, 0.85, 0.05),
+    'pinky': (0.29, 0.84, -0.02),
+    'index': (0.28, 0.82, 0.02),
     'eye': (0.03, 1.65, 0.08),
+    'eye_inner': (0.02, 1.65, 0.09),
+    'eye_outer': (0.05, 1.65, 0.07),
+    'mouth': (0.02, 1.58, 0.09),
     'ear': (0.07, 1.62, 0.0),
 }
 SPINE = {
     'hip_center': 0.92,
+    'mid_hip': 0.92,
     'spine_base': 0.92,
     'belly': 0.92,
     'spine': 1.1,
@@ -38,7 +48,8 @@ SPINE = {
     'nose': 1.62,
     'face': 1.62,
 }
-ARM = ('elbow', 'wrist', 'hand', 'hand_tip', 'thumb')
+ARM = ('elbow', 'wrist', 'hand', 'hand_tip', 'thumb', 'pinky', 'index')
+FOOT = ('ankle', 'foot', 'heel', 'foot_index', 'big_toe', 'small_toe')
 
 
 def standing(layout: SkeletonLayout) -> np.ndarray:
@@ -81,8 +92,8 @@ def turned(body: np.ndarray, angles: np.ndarray, axes=(2, 0)) -> np.ndarray:
 def bent(layout: SkeletonLayout, angles: np.ndarray) -> np.ndarray:
     """A standing person who bows in the hips by these angles (T,), the arms with the trunk."""
     body = standing(layout)
-    legs = [f'{side}_{joint}' for side in ('left', 'right') for joint in ('knee', 'ankle', 'foot')]
-    legs += ['left_hip', 'right_hip', 'spine_base', 'hip_center', 'belly']
+    legs = [f'{side}_{joint}' for side in ('left', 'right') for joint in ('knee', *FOOT)]
+    legs += ['left_hip', 'right_hip', 'spine_base', 'hip_center', 'mid_hip', 'belly']
     upper = [joint for joint, name in enumerate(layout.names) if name not in legs]
     hips = np.float32([0, 0.92, 0])
     body[:, :, upper] = turned(body[:, :, upper] - hips, angles, axes=(1, 2)) + hips
