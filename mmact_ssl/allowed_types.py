@@ -15,9 +15,9 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
     'backbone': {
         'mmact_ssl.AdaptedBackbone',
         'mmact_ssl.MaskedVisionTransformer',
+        'mmact_ssl.PoseStatistics',
         'mmact_ssl.SkeletonGRU',
         'mmact_ssl.SkeletonGraphNetwork',
-        'mmact_ssl.PoseStatistics',
         'mmact_ssl.SkeletonStreams',
         'mmact_ssl.SkeletonTransformer',
         'mmact_ssl.TemporalShiftNetwork',

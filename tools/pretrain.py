@@ -147,7 +147,7 @@ class Run:
 
     @property
     def known(self) -> dict[str, Any]:
-        """What earlier calls have recorded."""
+        """The values that earlier calls recorded."""
         from mmact_ssl.files import read_json
 
         path = self.out / 'state.json'

@@ -1,19 +1,15 @@
 # Every family on NW-UCLA under one budget of 240 steps of 32 clips, against the random start, on
 # GRUs over streams and on the small transformer. The rates are those of two trials each, by
 # cross-validation on training clips (docs/research/rivals.md).
+_base_ = '../_base_/studies/rivals.py'
+
 dataset = 'nwucla'
 seeds = (0, 1, 2)
 
 steps, warm_up = 240, 20
 budget = [
-    'train_cfg._delete_=True',
-    'train_cfg.type=StepsTrainLoop',
+    *_base_.in_steps,
     f'train_cfg.max_iters={steps}',
-    *(
-        f'param_scheduler.{part}.{key}=False'
-        for part in (0, 1)
-        for key in ('by_epoch', 'convert_to_iter_based')
-    ),
     f'param_scheduler.0.end={warm_up}',
     f'param_scheduler.1.begin={warm_up}',
     f'param_scheduler.1.end={steps}',
@@ -51,18 +47,9 @@ def rival(method, config, student, rate):
 
 
 rates = dict(byol=3e-3, simsiam=1e-3, dino=1e-3, barlow=3e-3, vicreg=3e-3, speed=3e-3, order=1e-3)
-names = dict(
-    byol='BYOL',
-    simsiam='SimSiam',
-    dino='DINO',
-    barlow='Barlow Twins',
-    vicreg='VICReg',
-    speed='Speed',
-    order='Order',
-)
 gru = [
     rival('MS2L two views', 'ms2l-twoview_gru_nwucla', 'gru-streams', 1e-3),
-    *(rival(names[key], f'{key}_gru', 'gru-streams', rate) for key, rate in rates.items()),
+    *(rival(_base_.names[key], f'{key}_gru', 'gru-streams', rate) for key, rate in rates.items()),
 ]
 transformer = [
     rival('MS2L two views', 'ms2l-twoview_stt_nwucla', 'stt', 1e-3),

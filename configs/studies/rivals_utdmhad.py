@@ -1,19 +1,15 @@
 # Every family and the papers of video on UTD-MHAD (depth video) under one budget of 120 steps of 16
 # clips, against the random start, on the small R3D-18 and the small vision transformer, by the
 # configs' own rates.
+_base_ = '../_base_/studies/rivals.py'
+
 dataset = 'utdmhad'
 seeds = (0, 1, 2)
 
 steps, warm_up = 120, 10
 budget = [
-    'train_cfg._delete_=True',
-    'train_cfg.type=StepsTrainLoop',
+    *_base_.in_steps,
     f'train_cfg.max_iters={steps}',
-    *(
-        f'param_scheduler.{part}.{key}=False'
-        for part in (0, 1)
-        for key in ('by_epoch', 'convert_to_iter_based')
-    ),
     f'param_scheduler.0.end={warm_up}',
     f'param_scheduler.1.begin={warm_up}',
     f'param_scheduler.1.end={steps}',
@@ -46,17 +42,8 @@ def rival(method, config, student):
     )
 
 
-names = dict(
-    byol='BYOL',
-    simsiam='SimSiam',
-    dino='DINO',
-    barlow='Barlow Twins',
-    vicreg='VICReg',
-    speed='Speed',
-    order='Order',
-)
 convolutional = [
-    *(rival(name, f'{key}_r3d18-small', 'r3d18-small') for key, name in names.items()),
+    *(rival(name, f'{key}_r3d18-small', 'r3d18-small') for key, name in _base_.names.items()),
     *(
         rival(name, f'{name.lower().split("-")[0]}_r3d_{{dataset}}', 'r3d18-small')
         for name in ('CSVR', 'DTG-Net', 'HCPG')

@@ -311,7 +311,7 @@ def embed(
     layout: str = '',
     **options: Any,
 ) -> np.ndarray:
-    """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``; a bar shows how far a folder is.
+    """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``.
 
     Args:
         model, inputs, layout: As in :class:`FeatureInferencer`.
@@ -323,12 +323,12 @@ def embed(
     Raises:
         DataError: A clip cannot be read; a FeatureInferencer leaves it out.
     """
-    is_one = isinstance(inputs, (np.ndarray, Clip)) or (
-        isinstance(inputs, (str, os.PathLike)) and os.path.isfile(inputs)
-    )
     result = FeatureInferencer(model, layout=layout)(inputs, **options)
     if result['broken']:
         name, reason = next(iter(result['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')
     features = result['features']
+    is_one = isinstance(inputs, (np.ndarray, Clip)) or (
+        isinstance(inputs, (str, os.PathLike)) and os.path.isfile(inputs)
+    )
     return features[0] if is_one and len(features) == 1 else features

@@ -1,4 +1,4 @@
-"""What a user's folder holds, and the preparation that reads it."""
+"""Find the files in a user's folder, and the preparation that reads them."""
 
 from __future__ import annotations
 

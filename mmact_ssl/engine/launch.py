@@ -104,9 +104,12 @@ def read_config(
                 'set of videos, one of skeletons a set of skeletons'
             ) from error
         except ImportError as error:
+            first: BaseException = error  # mmengine's own two do not tell why
+            while first.__context__:
+                first = first.__context__
             raise ConfigError(
-                f'{path}: {error.__cause__ or error}: put the folder of the module in '
-                'PYTHONPATH, or install its package'
+                f'{path}: {first}: put the folder of the module in PYTHONPATH, or install what it '
+                'imports'
             ) from error
     if (data is not None and 'own_folder' not in cfg) or (dataset is not None and names_a_set(cfg)):
         raise ConfigError(

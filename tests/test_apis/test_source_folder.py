@@ -1,4 +1,4 @@
-"""What a user's folder holds."""
+"""Each kind of folder has its preparation; a folder without one is refused."""
 
 from __future__ import annotations
 

@@ -105,8 +105,12 @@ def test_the_work_dir_of_a_folder_has_its_name(tmp_path):
     assert VARIABLE not in os.environ
 
 
-def test_a_module_that_is_not_found_is_named(tmp_path):
+def test_an_import_of_the_config_that_fails_is_named(tmp_path, monkeypatch):
     config = tmp_path / 'mine.py'
     config.write_text("custom_imports = dict(imports=['arrow_of_time'])\n")
-    with pytest.raises(ConfigError, match=r'mine\.py: .*arrow_of_time: put .* in PYTHONPATH'):
+    with pytest.raises(ConfigError, match=r"mine\.py: No module named 'arrow_of_time': put"):
+        read_config(str(config))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'arrow_of_time.py').write_text('from json import arrows\n')
+    with pytest.raises(ConfigError, match=r"mine\.py: cannot import name 'arrows' from 'json'"):
         read_config(str(config))

@@ -23,7 +23,8 @@ class ClipRestorationHead(PretextHead):
 
     with ``s(view)`` the student's pooled features, ``p`` a projector and ``body`` the joints
     relative to their middle in each frame: steps through the room would outweigh all movements of
-    the arms. Denoising from features is old (Vincent et al. 2008); this form is our choice.
+    the arms. Every joint counts, and a missing one, of zeros, as if it lay there: the data must have
+    all joints. Denoising from features is old (Vincent et al. 2008); this form is our choice.
 
     Args:
         in_channels: Size of the pooled features.
@@ -52,7 +53,6 @@ class ClipRestorationHead(PretextHead):
     ) -> None:
         super().__init__(inputs, None, init_cfg, view=view, clip=clip)
         self.shape = (num_persons, find_layout(layout).num_joints, coordinates)
-        self.num_frames = num_frames
         size = num_frames * num_persons * self.shape[1] * coordinates
         self.projector = make_plain_projector(in_channels, hidden_dim, size)
 
