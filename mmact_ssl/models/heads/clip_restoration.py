@@ -23,7 +23,7 @@ class ClipRestorationHead(PretextHead):
 
     with ``s(view)`` the student's pooled features, ``p`` a projector and ``body`` the joints
     relative to their middle in each frame: steps through the room would outweigh all movements of
-    the arms. Every joint counts, and a missing one, of zeros, as if it lay there: the data must have
+    the arms. Every joint counts, and a missing one, of zeros, as if it lay there: data must have
     all joints. Denoising from features is old (Vincent et al. 2008); this form is our choice.
 
     Args:
