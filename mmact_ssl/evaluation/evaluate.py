@@ -7,12 +7,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.datasets.label_subset import label_subset
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.data import class_names, read_splits, save_labeled, share_labels
+from mmact_ssl.evaluation.data import (
+    Split,
+    class_names,
+    read_splits,
+    save_labeled,
+    share_labels,
+)
 from mmact_ssl.evaluation.features import teacher_features
 from mmact_ssl.evaluation.labels_read import (
     check_labels_read,
@@ -53,8 +60,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> Iterator[Result]:
     for student in request.students:
         check_training_list(student, cfg.dataset_name, train.names)
         warn_of_tests_read(student, train, test)
-    drawn = label_subset(train.names, train.labels, request.label_fraction, seed)
-    labeled = share_labels(train, drawn, cfg.get('shared_label_pattern'))
+    drawn, labeled = draw_labeled(request, train)
     task = Task(request, train, test, labeled, class_names(train, cfg.model.cls_head.num_classes))
     # The labels of a joint training may be unknown: then they are not written.
     known = 'joint' not in protocols or check_labels(task.student, request.label_fraction, seed)
@@ -110,11 +116,19 @@ def evaluate(request: Request, protocols: Sequence[str]) -> Iterator[Result]:
         )
 
 
+def draw_labeled(request: Request, train: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the drawn training samples, and of these with those that share their labels."""
+    drawn = label_subset(train.names, train.labels, request.label_fraction, request.seed)
+    return drawn, share_labels(train, drawn, request.cfg.get('shared_label_pattern'))
+
+
 def check_request(request: Request, protocols: Sequence[str]) -> None:
     """Check a request against the needs of its protocols, before any of them runs.
 
     Raises:
-        ConfigError: The config or the request does not fit a protocol.
+        ConfigError: The config or the request does not fit a protocol, or has too few
+            labels for it.
+        DataError: Data is missing.
     """
     cfg = request.cfg
     for name in protocols:
@@ -159,6 +173,10 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
             check_labels_read(student, cfg, request.label_fraction, request.seed)
     if 'joint' in protocols and request.checkpoint is not None:
         check_labels(request.checkpoint, request.label_fraction, request.seed)
+    if checks := [check for name in protocols if (check := PROTOCOLS[name].check_labels)]:
+        train, _ = read_splits(cfg)
+        for check in checks:
+            check(train.labels[draw_labeled(request, train)[1]])
 
 
 def hashed_config(cfg: Config, name: str, version: int) -> dict[str, Any]:

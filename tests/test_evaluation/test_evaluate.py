@@ -78,6 +78,14 @@ def seen(monkeypatch) -> list[list[int]]:
     return found
 
 
+def test_too_few_labels_are_refused_before_any_protocol_runs(linear_config, monkeypatch, run):
+    monkeypatch.setattr(features, 'forward_features', lambda *args: pytest.fail('extracts'))
+    for name, protocol in PROTOCOLS.items():
+        if protocol.check_labels is not None:
+            with pytest.raises(ConfigError, match=f'{name}: 3 labeled clips'):
+                run(linear_config, ['linear', name], label_fraction=0.25)
+
+
 def test_a_label_fraction_reduces_the_training_samples(linear_config, seen, tmp_path, run):
     options = dict(label_fraction=0.5, label_lists=str(tmp_path / 'labels'))
     result = run(linear_config, ['linear'], **options)[0]

@@ -24,7 +24,7 @@ PROTOCOLS: dict[str, Protocol] = {
     # 2: L-BFGS of our own in place of scikit-learn's, which stopped before its minimum.
     'linear': Protocol(linear.evaluate, frozen=True, version=2),
     'linear-adam': Protocol(linear_adam.evaluate, frozen=True, is_stochastic=True),
-    'lda': Protocol(lda.evaluate, frozen=True),
+    'lda': Protocol(lda.evaluate, frozen=True, check_labels=lda.check_labels),
     'knn': Protocol(knn.evaluate, frozen=True),
     'retrieval': Protocol(retrieval.evaluate, frozen=True, labels='none'),
     'fewshot': Protocol(fewshot.evaluate, frozen=True, labels='own draws'),

@@ -163,6 +163,8 @@ class Protocol:
             it also evaluates random encoders.
         texts_option: Option of ``tools/evaluate.py`` that names its text cache; '' for none.
         trains: True if it trains the recognizer by the schedule of the config.
+        check_labels: Raises ConfigError if the labels of the labeled samples, int64 ``(L,)``, are
+            too few; called before any protocol runs.
         version: Raised when the protocol gives other numbers on the same features.
     """
 
@@ -173,4 +175,5 @@ class Protocol:
     needs_checkpoint: str = ''
     texts_option: str = ''
     trains: bool = False
+    check_labels: Callable[[np.ndarray], None] | None = None
     version: int = 1

@@ -42,15 +42,10 @@ def fit_lda(train: Features) -> Pipeline:
         train: Labeled features, ``(N, D)``.
 
     Raises:
-        ConfigError: There is one class, or too few samples for a covariance: no class with three
-            and fewer than two classes with two.
+        ConfigError: See :func:`check_labels`.
     """
+    check_labels(train.labels)
     classes, places, sizes = np.unique(train.labels, return_inverse=True, return_counts=True)
-    if len(classes) < 2 or (sizes.max() < 3 and np.sum(sizes == 2) < 2):
-        raise ConfigError(
-            f'lda: {len(train.labels)} labeled clips of {len(classes)} classes are too few for '
-            'its covariance: take a larger --label-fraction, or leave lda out and take linear'
-        )
     scaler = StandardScaler()
     values = scaler.fit_transform(train.values.astype(np.float64))
     model = LinearDiscriminantAnalysis(solver='lsqr', shrinkage='auto')
@@ -64,6 +59,20 @@ def fit_lda(train: Features) -> Pipeline:
         # A class of one sample adds nothing to the covariance.
         warnings.filterwarnings('ignore', 'Only one sample available')
         return make_pipeline(scaler, model.fit(values, train.labels))
+
+
+def check_labels(labels: np.ndarray) -> None:
+    """Check that there are enough labels for a covariance.
+
+    Raises:
+        ConfigError: There is one class; or no class has three samples, and fewer than two have two.
+    """
+    _, sizes = np.unique(labels, return_counts=True)
+    if len(sizes) < 2 or (sizes.max() < 3 and np.sum(sizes == 2) < 2):
+        raise ConfigError(
+            f'lda: {len(labels)} labeled clips of {len(sizes)} classes are too few for its '
+            'covariance: take a larger --label-fraction, or leave lda out and take linear'
+        )
 
 
 def _same_for_all(around: np.ndarray) -> SimpleNamespace:
