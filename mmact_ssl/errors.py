@@ -60,11 +60,19 @@ class KindError(ConfigError):
 
 def reason_of(error: BaseException) -> str:
     """One-line message of any error, with its type unless the message is clear without it."""
+    if 'Original Traceback' in str(error):  # torch's, of an error in a data loader's worker
+        return shorten(last_line(error), 300)
     text = shorten(' '.join(str(error).split()), 300)
     if isinstance(error, KeyError):
         return text.strip('\'"') if ' ' in text else f'{text} is missing'
     is_plain = isinstance(error, (MMActSSLError, OSError, ValueError, ImportError))
     return text if text and is_plain else f'{type(error).__name__}: {text}'.rstrip(': ')
+
+
+def last_line(error: BaseException) -> str:
+    """Last line of a message: that of a data loader's worker has a traceback before it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return re.sub(r'^mmact_ssl(\.\w+)+: ', '', lines[-1]) if lines else type(error).__name__
 
 
 @contextmanager
@@ -81,10 +89,7 @@ def one_line_errors() -> Iterator[None]:
     except (MMActSSLError, OSError) as error:
         if os.environ.get('MMACT_SSL_TRACEBACK'):
             raise
-        # The error of a data loader's worker contains a traceback; its last line is the message.
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        last = re.sub(r'^mmact_ssl(\.\w+)+: ', '', lines[-1]) if lines else type(error).__name__
-        end = SystemExit(f'error: {last}')
+        end = SystemExit(f'error: {last_line(error)}')
         if isinstance(error, ConfigError):
             print(end, file=sys.stderr)
             end.code = 2

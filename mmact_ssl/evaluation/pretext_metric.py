@@ -25,6 +25,7 @@ TRIVIAL_SUFFIXES = ('_repeat_last', '_constant')
 ACCURACY, CHANCE = 'accuracy', 'chance'
 DEPENDS = ''
 NOT_BETTER = 'it is not better, so that the task has not been learned'
+MAYBE_BETTER = 'over {} clips it is not certain to be better, test more of them'
 INERT = 'it does not depend on the student, so that its loss does not teach the student'
 UNCERTAIN = 'over {} clips it is not certain to depend on the student, test more of them'
 
@@ -121,16 +122,17 @@ def trivial_answer(metric: str, known: Container[str]) -> str:
 
 
 def advantage(own: np.ndarray, trivial: np.ndarray, sign: int) -> str:
-    """:data:`NOT_BETTER` if a metric does not beat its trivial answer, else ''.
+    """Verdict on a metric beside its trivial answer: '', :data:`NOT_BETTER`, :data:`MAYBE_BETTER`.
 
-    It does if the mean of the clips' differences, times ``sign``, is more than :data:`MIN_ERRORS`
-    of its standard errors. A single clip gives no verdict.
+    It is better if the mean of the clips' differences, times ``sign``, is more than
+    :data:`MIN_ERRORS` of its standard errors, and may be if that mean is above 0. A single clip
+    gives no verdict.
     """
     gain = sign * (own - trivial)
     gain = gain[~np.isnan(gain)]
-    if len(gain) > 1 and gain.mean() <= MIN_ERRORS * gain.std(ddof=1) / len(gain) ** 0.5:
-        return NOT_BETTER
-    return ''
+    if len(gain) < 2 or gain.mean() > MIN_ERRORS * gain.std(ddof=1) / len(gain) ** 0.5:
+        return ''
+    return MAYBE_BETTER.format(len(gain)) if gain.mean() > 0 else NOT_BETTER
 
 
 def dependence(own: np.ndarray, other: np.ndarray) -> str:

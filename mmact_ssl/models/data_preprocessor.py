@@ -43,19 +43,24 @@ class ViewsPreprocessor(BaseDataPreprocessor):
         """
         targets: dict[str, dict[str, Tensor]] = {}
         inputs = {}
-        try:
-            for target in self.targets:
-                view, name = target.split('.', 1)
-                targets.setdefault(view, {})[name] = stack(data['targets'][view][name])
-            for view in self.views:
-                inputs[view] = self.batch(view, data['inputs'][view], targets.setdefault(view, {}))
-        except KeyError as error:
-            packed = [f'{v}.{n}' for v, names in data.get('targets', {}).items() for n in names]
-            raise DataError(
-                f'the batch has no {error}; it has the views {sorted(data["inputs"])} and the '
-                f'targets {sorted(packed)}: let a transform of the pipeline make it and PackInputs '
-                'pack it, or take it out of model.data_preprocessor'
-            ) from error
+        packed = {
+            f'{view}.{name}': samples
+            for view, own in data.get('targets', {}).items()
+            for name, samples in own.items()
+        }
+        wanted = dict(views=(self.views, data['inputs']), targets=(self.targets, packed))
+        for kind, (names, known) in wanted.items():
+            if missing := [name for name in names if name not in known]:
+                raise DataError(
+                    f'the batch has no {missing[0]!r} among its {kind} {sorted(known)}: let a '
+                    'transform of the pipeline make it and PackInputs pack it, or take it out of '
+                    f'model.data_preprocessor.{kind}'
+                )
+        for target in self.targets:
+            view, name = target.split('.', 1)
+            targets.setdefault(view, {})[name] = stack(packed[target])
+        for view in self.views:
+            inputs[view] = self.batch(view, data['inputs'][view], targets.setdefault(view, {}))
         return self.cast_data(
             dict(inputs=inputs, targets=targets, data_samples=data.get('data_samples'))
         )

@@ -16,7 +16,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 
 from mmact_ssl.datasets.loading import build_dataloader, collate
-from mmact_ssl.errors import one_line_errors
+from mmact_ssl.errors import DataError, one_line_errors, reason_of
 from tests.helpers.processes import Process
 
 
@@ -67,6 +67,18 @@ def equal(a, b):
     if isinstance(a, ActionDataSample):
         return a.metainfo == b.metainfo and torch.equal(a.gt_label, b.gt_label)
     return a == b
+
+
+@pytest.mark.parametrize('error', [TypeError('no number: 3'), DataError('a.mp4: is cut')])
+def test_the_error_of_a_worker_is_told_without_its_traceback(error):
+    class Broken(Samples):
+        def __getitem__(self, index):
+            raise error
+
+    with pytest.raises(type(error)) as found:
+        next(iter(loader(Broken(4), num_workers=1)))
+    expected = str(error) if isinstance(error, DataError) else 'TypeError: no number: 3'
+    assert reason_of(found.value) == expected
 
 
 @pytest.mark.parametrize('workers', [0, 1])

@@ -151,6 +151,27 @@ def test_when_a_task_is_better_than_its_trivial_answer(metric, trivial, own, ans
     assert bool(describe_doubts(values)) == warned
 
 
+def test_a_gain_that_a_few_clips_do_not_show_for_certain_is_not_called_a_loss():
+    own, answer = np.array([0.0, 0.0, 1.0]), np.full(3, 0.5)
+    for error, said in (
+        (own, 'over 3 clips it is not certain to be better'),
+        (own + 1, 'not been'),
+    ):
+        (line,) = describe_doubts({'task/error': error, 'task/error_constant': answer})
+        assert said in line
+
+
+def test_an_output_with_one_number_for_each_sample_is_not_a_metric():
+    class Guess(PretextHead):
+        def terms(self, clip):
+            return dict(error=Term(clip[:, 0]), guess=clip[:, 0])
+
+    found = Guess().predict(clip=torch.zeros(3, 1))
+    metric = PretextMetric()
+    metric.process(None, [{'task': {name: v[i] for name, v in found.items()}} for i in range(3)])
+    assert all(set(result) == {'task/error'} for result in metric.results)
+
+
 def test_the_name_of_a_task_does_not_tell_which_way_its_metrics_improve():
     values = {'mse/accuracy': np.full(3, 0.9), 'mse/chance': np.full(3, 0.1)}
     assert not describe_doubts(values)

@@ -179,7 +179,7 @@ def test_the_example_of_a_task_builds_with_its_own_loss(
     head = model.heads['change'].eval()
     clip, valid = torch.randn(3, 3, 4, 2, 2), torch.ones(3, 4, dtype=torch.bool)
     valid[1, 2:] = valid[2, 1:] = False
-    found = head.loss(feature_map=torch.zeros(3, 128, 1, 2, 2), clip=clip, valid=valid)
+    found = head.loss(pooled=torch.zeros(3, 128), clip=clip, valid=valid)
     losses = []
     for frames, moves in ((clip[0].double(), 3), (clip[1].double(), 1)):  # of the third none
         squares = [(frames[:, t + 1] - frames[:, t]).square().mean() for t in range(moves)]

@@ -12,7 +12,7 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmcv.transforms import BaseTransform
 
-from mmact_ssl.errors import BrokenSampleError
+from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
 
@@ -33,7 +33,8 @@ class PackInputs(BaseTransform):
       none), and the ``meta_keys`` as meta information.
 
     Raises BrokenSampleError if a view or target contains a value that is not finite. Such
-    coordinates of a joint with score 0 become 0 instead.
+    coordinates of a joint with score 0 become 0 instead. Raises ConfigError for a target that is
+    not an array or a number.
 
     Args:
         views: Names of the views to pack.
@@ -52,7 +53,8 @@ class PackInputs(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         check_views(self, self.views, results['views'])
-        inputs, targets = {}, {}
+        inputs: dict[str, torch.Tensor] = {}
+        targets: dict[str, dict[str, torch.Tensor]] = {}
         for view in self.views:
             frames = results['views'][view]
             is_video = isinstance(frames, list)
@@ -63,7 +65,15 @@ class PackInputs(BaseTransform):
                 pose = view_targets[name] / np.array([width, height, 1], np.float32)
                 # The coordinates of an unseen joint are unused, and may be NaN.
                 view_targets[name] = np.where((pose[..., 2:] == 0) & ~np.isfinite(pose), 0, pose)
-            targets[view] = {name: _to_tensor(value) for name, value in view_targets.items()}
+            targets[view] = {}
+            for name, value in view_targets.items():
+                try:
+                    targets[view][name] = _to_tensor(value)
+                except (TypeError, ValueError) as error:
+                    raise ConfigError(
+                        f'the target {view}.{name} is of type {type(value).__name__}, not an array '
+                        'or a number: correct the transform that makes it'
+                    ) from error
 
         by_name = {f'{v}.{n}': t for v, tensors in targets.items() for n, t in tensors.items()}
         for name, value in {**inputs, **by_name}.items():

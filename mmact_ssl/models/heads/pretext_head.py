@@ -109,11 +109,14 @@ class PretextHead(BaseModule):
 
     @torch.no_grad()
     def predict(self, **inputs: Any) -> dict[str, Tensor]:
-        """Compute metrics ``(B,)``, NaN for samples that do not count, and outputs ``(B, ...)``."""
+        """Compute metrics ``(B,)``, NaN for samples that do not count, and outputs ``(B, K, ...)``.
+
+        An output ``(B,)`` becomes ``(B, 1)``, because a number for each sample is a metric.
+        """
         outputs = {}
         for name, term in self.terms(**inputs).items():
             if not isinstance(term, Term):
-                outputs[name] = term
+                outputs[name] = term[:, None] if term.ndim == 1 else term
             elif term.value.ndim and 'loss' not in name:
                 value, weight = term
                 outputs[name] = value if weight is None else value.where(weight > 0, torch.nan)
