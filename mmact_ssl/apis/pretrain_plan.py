@@ -231,7 +231,9 @@ def _after(count: int, step_of_one: float) -> dict[str, float]:
 
 def with_steps(plan: Plan, cfg: Config, steps: int | None, most: int | None = None) -> Plan:
     """Set the epochs of a plan: of the config, at most ``most`` steps, or ``steps``; whole ones."""
-    in_epoch = max(1, plan.count // cfg.train_dataloader.batch_size)
+    loader = cfg.train_dataloader
+    whole, rest = divmod(plan.count, loader.batch_size)
+    in_epoch = max(1, whole + bool(rest and not loader.get('drop_last')))
     epochs = cfg.train_cfg.max_epochs
     if most is not None:
         epochs = min(epochs, round(most / in_epoch))

@@ -108,11 +108,17 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
     test = read_split(cfg.test_dataloader.dataset, fix)
     num_classes = cfg.model.cls_head.num_classes
     labels = np.unique(train.labels)
-    if len(labels) != num_classes or labels[-1] != num_classes - 1:
+    if labels[-1] >= num_classes:
         raise ConfigError(
-            f'{train.ann_file}: {len(labels)} classes up to {labels[-1]}, but the config sets '
-            f'model.cls_head.num_classes={num_classes}; set it to what the data has, and label a '
-            'training sample of each class'
+            f'{train.ann_file}: has the label {labels[-1]}, but the config has '
+            f'model.cls_head.num_classes={num_classes}: set it to the number of classes'
+        )
+    if missing := sorted(set(range(num_classes)) - set(labels.tolist())):
+        names = class_names(train, num_classes)
+        raise ConfigError(
+            f'{train.ann_file}: {len(missing)} of {num_classes} classes have no labeled training '
+            f'sample, e.g. {names[missing[0]]!r}: label one of each class, or leave the class out '
+            'of the data (and of model.cls_head.num_classes, if the config sets it)'
         )
     if test.labels.max() >= num_classes:
         raise ConfigError(

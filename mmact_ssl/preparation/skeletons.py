@@ -220,7 +220,10 @@ class SkeletonWriter:
             notes.append(f'{unlabeled} of {len(labels)} clips have no label')
         empty = [name for name, count in zip(self.classes, per_class) if not count]
         if empty and per_class.any():
-            notes.append(f'{len(empty)} of {len(self.classes)} classes have no clip: {empty[0]!r}')
+            some = ', '.join(map(repr, empty[:3])) + (', ...' if len(empty) > 3 else '')
+            notes.append(
+                f'{len(empty)} of {len(self.classes)} classes have no labeled clip: {some}'
+            )
         for note in notes:
             print(f'{self.dataset}: {note}')
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import Config
+from torch.utils.data import DataLoader
 
 from mmact_ssl.apis.pretrain_plan import LEAST_FRAMES, LEAST_STEPS, Plan, with_steps, within
 from mmact_ssl.errors import ConfigError, DataError
@@ -14,7 +15,7 @@ CONFIG = Config(
     dict(
         train_cfg=dict(max_epochs=18),
         param_scheduler=[dict(end=1), dict(begin=1, end=18)],
-        train_dataloader=dict(batch_size=8),
+        train_dataloader=dict(batch_size=8, drop_last=True),
     )
 )
 PLAN = Plan(
@@ -31,6 +32,15 @@ def test_steps_are_whole_epochs(steps, most, expected):
     assert (plan.epochs, plan.steps) == (expected, 18 * expected)
     assert 1 <= plan.warmup < plan.epochs
     assert f'param_scheduler.1.end={expected}' in plan.training_options
+
+
+@pytest.mark.parametrize('count', [5, 16, 100, 127])
+@pytest.mark.parametrize('drop_last', [True, False])
+def test_an_epoch_has_the_steps_of_the_data_loader(count, drop_last):
+    loader = DataLoader(list(range(count)), 16, drop_last=drop_last)
+    cfg = Config(dict(CONFIG, train_dataloader=dict(batch_size=16, drop_last=drop_last)))
+    plan = with_steps(Plan(False, count, 0, 0, 0), cfg, None)
+    assert plan.steps == 18 * max(len(loader), 1)
 
 
 @given(st.floats(0.1, 40))

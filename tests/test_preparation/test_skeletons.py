@@ -205,7 +205,7 @@ def test_a_clip_may_have_no_label(tmp_path, capsys):
     assert json.loads((tmp_path / 'summary.json').read_text())['clips_without_label'] == 1
     told = capsys.readouterr().out
     assert '1 of 2 clips have no label' in told
-    assert "1 of 2 classes have no clip: 'walk'" in told
+    assert "1 of 2 classes have no labeled clip: 'walk'" in told
 
 
 def test_an_interrupted_preparation_is_seen_as_one(tmp_path):
