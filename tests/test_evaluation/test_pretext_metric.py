@@ -161,17 +161,6 @@ def test_a_gain_that_a_few_clips_do_not_show_for_certain_is_not_called_a_loss():
         assert said in line
 
 
-def test_an_output_with_one_number_for_each_sample_is_not_a_metric():
-    class Guess(PretextHead):
-        def terms(self, clip):
-            return dict(error=Term(clip[:, 0]), guess=clip[:, 0])
-
-    found = Guess().predict(clip=torch.zeros(3, 1))
-    metric = PretextMetric()
-    metric.process(None, [{'task': {name: v[i] for name, v in found.items()}} for i in range(3)])
-    assert all(set(result) == {'task/error'} for result in metric.results)
-
-
 def test_the_name_of_a_task_does_not_tell_which_way_its_metrics_improve():
     values = {'mse/accuracy': np.full(3, 0.9), 'mse/chance': np.full(3, 0.1)}
     assert not describe_doubts(values)

@@ -80,8 +80,9 @@ class PretextHead(BaseModule):
 
         Returns:
             {name: value}. A :class:`Term` is a loss to minimize if its name contains ``loss``, else
-            a metric. A tensor is an output for :meth:`predict`, batch axis first. Balancers do not
-            read losses whose names contain ``generator`` or ``discriminator``.
+            a metric. A tensor is an output for :meth:`predict`, batch axis first; with one number a
+            sample, ``(B,)``, it is a metric of tests alone. Balancers do not read losses whose
+            names contain ``generator`` or ``discriminator``.
         """
 
     def loss(self, **inputs: Any) -> dict[str, Tensor]:
@@ -109,14 +110,11 @@ class PretextHead(BaseModule):
 
     @torch.no_grad()
     def predict(self, **inputs: Any) -> dict[str, Tensor]:
-        """Compute metrics ``(B,)``, NaN for samples that do not count, and outputs ``(B, K, ...)``.
-
-        An output ``(B,)`` becomes ``(B, 1)``, because a number for each sample is a metric.
-        """
+        """Compute metrics ``(B,)``, NaN for samples that do not count, and outputs ``(B, ...)``."""
         outputs = {}
         for name, term in self.terms(**inputs).items():
             if not isinstance(term, Term):
-                outputs[name] = term[:, None] if term.ndim == 1 else term
+                outputs[name] = term
             elif term.value.ndim and 'loss' not in name:
                 value, weight = term
                 outputs[name] = value if weight is None else value.where(weight > 0, torch.nan)
