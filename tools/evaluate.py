@@ -23,7 +23,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -198,7 +198,7 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
     return cfg, encoders
 
 
-def pair_features(path: str, device: str | None) -> Callable[[Split], np.ndarray]:
+def pair_features(path: str, args: argparse.Namespace) -> Callable[[Split], np.ndarray]:
     """Function that embeds the videos of a split by a published pair, each split once."""
     from mmact_ssl.apis import embed, load_model
     from mmact_ssl.files import video_path
@@ -207,12 +207,12 @@ def pair_features(path: str, device: str | None) -> Callable[[Split], np.ndarray
 
     @cache
     def features(root: str, *names: str) -> np.ndarray:
-        return embed(pair, [video_path(root, name) for name in names], device=device)
+        return embed(pair, [video_path(root, name) for name in names], device=args.device)
 
     return lambda split: features(split.root, *split.names)
 
 
-def run(args: argparse.Namespace) -> list[Result]:
+def run(args: argparse.Namespace, of_pair: Callable[..., Any] = pair_features) -> list[Result]:
     """Evaluate as the command line asks; write each result, and at the end print and draw all.
 
     If a protocol stops with an error, the results before it are printed and drawn first.
@@ -240,7 +240,7 @@ def run(args: argparse.Namespace) -> list[Result]:
         method = first.student and known_method(first.student)
     method = method or 'unnamed'
     pairs = {
-        path: pair_features(encoder.student.path, args.device)
+        path: of_pair(encoder.student.path, args)
         for path, encoder in encoders.items()
         if encoder.student and (encoder.student.card or {}).get('parts')
     }

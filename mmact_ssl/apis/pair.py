@@ -96,7 +96,8 @@ class Pair(PretrainedModel):
         """Samples of both models of the frames ``array`` of a window."""
         frames = np.stack([part['array'][index] for index in part['pose_inds']])  # (T, H, W, 3)
         poses = self.teacher(torch.from_numpy(frames).movedim(-1, 1)).numpy()
-        skeleton = self.pose_sample(poses, frames.shape[2], frames.shape[1], part['filename'])
+        name = part.get('filename', '')
+        skeleton = self.pose_sample(poses, frames.shape[2], frames.shape[1], name)
         return dict(video=self.video.stages[2](part), skeleton=skeleton)
 
     def pose_sample(self, poses: np.ndarray, width: int, height: int, name: str) -> Any:

@@ -8,9 +8,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from mmact_ssl.apis import embed, load_model
 from mmact_ssl.apis import pair as pair_module
@@ -24,28 +22,15 @@ from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.datasets import transforms
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
-from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.preparation.poses import in_pixels
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 from mmact_ssl.targets.values import spread
+from tests.helpers.poses import MadePoses
 
 TOLERANCE = dict(rtol=1e-5, atol=1e-6)
 TEACHER = 'movenet_thunder'
-
-
-class MadePoses(BaseTeacher):
-    """Poses from the means of 17 rows of the picture, dark rows unknown."""
-
-    layout = 'coco17'
-
-    def __init__(self) -> None:
-        super().__init__({}, {})
-
-    def predict(self, frames: Tensor) -> Tensor:
-        means = torch.nn.functional.adaptive_avg_pool2d(frames.float().mean(1), (17, 2)) / 255
-        return torch.cat([means, (means.sum(-1, keepdim=True) > 0.25).float()], dim=-1)
 
 
 @pytest.fixture
