@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -22,12 +24,16 @@ from mmact_ssl.checkpoint_file import CARD_KEY
 from mmact_ssl.datasets import transforms
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.evaluate import check_request, evaluate
+from mmact_ssl.evaluation.protocols.base import Encoder, Request
 from mmact_ssl.preparation.poses import in_pixels
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 from mmact_ssl.targets.values import spread
 from tests.helpers.poses import MadePoses
+from tools.evaluate import pair_features
 
 TOLERANCE = dict(rtol=1e-5, atol=1e-6)
 TEACHER = 'movenet_thunder'
@@ -120,6 +126,23 @@ def test_search_takes_a_pair(pair_file, labeled_world, names, tmp_path):
     search.add(labeled_world / 'videos')
     (hits,) = search(labeled_world / names[3], top=2)['hits']
     assert hits[0]['name'].endswith(names[3]) and hits[0]['similarity'] > 0.9999
+
+
+def test_the_evaluation_takes_a_pair(pair_file, linear_config, labeled_world):
+    saved = SavedRun.read(pair_file)
+    features = pair_features(str(pair_file), Namespace(device='cpu'))
+    encoder = Encoder(linear_config, saved)
+    request = Request((encoder,), device='cpu', cache_dir=None, embed=features)
+    check_request(request, ['linear', 'knn'])
+    linear, knn = evaluate(request, ['linear', 'knn'])
+    assert linear.checkpoint_hash == knn.checkpoint_hash == saved.sha256
+    train, test = read_splits(linear_config)
+    videos = [str(labeled_world / name) for name in test.names]
+    np.testing.assert_allclose(features(test), embed(load_model(pair_file), videos), **TOLERANCE)
+    assert features(train) is features(train) and len(features(train)) == 12
+    for refused in (request, replace(request, encoders=(encoder, encoder))):
+        with pytest.raises(ConfigError, match='a pair has frozen features alone'):
+            check_request(refused, ['finetune'])
 
 
 def test_a_pair_reads_videos_alone(pair_file, tmp_path):
