@@ -169,6 +169,7 @@ def pair_fields(video: str, skeleton: str, pose_teacher: str) -> dict[str, Any]:
         method=f'{of_video.method} beside {of_skeleton.method}',
         trained_on=f'{of_video.trained_on}; beside it {of_skeleton.trained_on}',
         licence=f'{of_video.licence}; {of_skeleton.name}: {of_skeleton.licence}',
+        labels_read=of_video.labels_read or of_skeleton.labels_read,
         feature_dim=sum(card.feature_dim for card in cards),
         parts=parts,
         pose_teacher=pose_teacher,
