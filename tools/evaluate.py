@@ -20,13 +20,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     from mmengine.config import Config
 
+    from mmact_ssl.evaluation.data import Split
     from mmact_ssl.evaluation.protocols.base import Encoder
     from mmact_ssl.evaluation.results import Result
 
@@ -195,7 +198,21 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
     return cfg, encoders
 
 
-def run(args: argparse.Namespace) -> list[Result]:
+def pair_features(path: str, args: argparse.Namespace) -> Callable[[Split], np.ndarray]:
+    """Function that embeds the videos of a split by a published pair, each split once."""
+    from mmact_ssl.apis import embed, load_model
+    from mmact_ssl.files import video_path
+
+    pair = load_model(path)
+
+    @cache
+    def features(root: str, *names: str) -> np.ndarray:
+        return embed(pair, [video_path(root, name) for name in names], device=args.device)
+
+    return lambda split: features(split.root, *split.names)
+
+
+def run(args: argparse.Namespace, of_pair: Callable[..., Any] = pair_features) -> list[Result]:
     """Evaluate as the command line asks; write each result, and at the end print and draw all.
 
     If a protocol stops with an error, the results before it are printed and drawn first.
@@ -222,6 +239,11 @@ def run(args: argparse.Namespace) -> list[Result]:
         first = encoders[args.checkpoint.replace(SEED, str(args.seeds[0]))]
         method = first.student and known_method(first.student)
     method = method or 'unnamed'
+    pairs = {
+        path: of_pair(encoder.student.path, args)
+        for path, encoder in encoders.items()
+        if encoder.student and (encoder.student.card or {}).get('parts')
+    }
     planned = []
     for seed, fraction, protocols in steps:
         paths = [path and path.replace(SEED, str(seed)) for path in (args.checkpoint, *args.join)]
@@ -239,6 +261,7 @@ def run(args: argparse.Namespace) -> list[Result]:
             pretrained_on=args.pretrained_on,
             prefix=args.prefix,
             teacher=args.teacher,
+            embed=next((pairs[path] for path in paths if path in pairs), None),
             device=find_device(args.device),
             work_dir=work_dir,
             cache_dir=args.cache_dir or None,

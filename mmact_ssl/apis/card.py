@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
+from mmact_ssl.allowed_types import POSE_TEACHERS
 from mmact_ssl.checkpoint_file import CHECKPOINT, ONNX, parse_card, read_safetensors
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import CONTROL, reading
@@ -51,6 +52,9 @@ class Card:
         text_encoder: Name of the config in ``configs/teachers/`` whose sentences the file's two
             projectors, ``heads.prompts.*``, compare with skeletons; '' for a bare backbone.
         text_fingerprint: Fingerprint of that teacher's config and weights; '' if not recorded.
+        parts: Of a pair, its video and its skeleton model, see :mod:`mmact_ssl.apis.pair`: dicts of
+            ``name`` and ``sha256``. Network and pipeline on the card are the video model's.
+        pose_teacher: Of a pair, the name of its teacher in ``configs/teachers/``.
         results: One dict a figure: ``name`` as in the tables, ``protocol``, ``metric``, ``value``
             in 0..1, ``label_fraction``, ``seed``, ``dataset``, ``synthetic``, ``config``,
             ``test_clips`` (0 if unknown), ``weights`` (those of the 'checkpoint' or of the 'file'
@@ -84,6 +88,8 @@ class Card:
     text_fingerprint: str = ''
     dataset_name: str = ''
     labels_read: dict[str, Any] | None = None
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    pose_teacher: str = ''
     results: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -164,6 +170,8 @@ def card_from(values: Any) -> Card:
     if card.pooling is not None:
         check_part(card.pooling, 'pooling', 'pooling')
     check_pipeline(card.pipeline)
+    if card.parts or card.pose_teacher:
+        _check_pair(card)
     return card
 
 
@@ -175,6 +183,22 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     'dict[str, Any] | None': (dict, type(None)),
     'list[dict[str, Any]]': (list,),
 }
+
+
+def _check_pair(card: Card) -> None:
+    if card.pose_teacher not in POSE_TEACHERS:
+        raise ValueError(
+            f'its card has the teacher of poses {card.pose_teacher[:60]!r}, refused: not one of '
+            f'{", ".join(sorted(POSE_TEACHERS))}'
+        )
+    are_parts = len(card.parts) == 2 and all(
+        part.keys() == {'name', 'sha256'}
+        and NAME.fullmatch(str(part['name']))
+        and re.fullmatch('[0-9a-f]{64}', str(part['sha256']))
+        for part in card.parts
+    )
+    if card.kind != 'video' or not are_parts:
+        raise ValueError('its card has parts that are not a video and a skeleton model')
 
 
 def known_method(student: SavedRun) -> str:

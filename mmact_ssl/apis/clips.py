@@ -148,7 +148,7 @@ def _from_video(path: Path) -> dict[str, Any]:
 
 
 def _from_folder(folder: SkeletonFolder, place: int) -> dict[str, Any]:
-    return _skeleton(folder.read(place), str(folder.names[place]), folder.layout)
+    return skeleton_sample(folder.read(place), str(folder.names[place]), folder.layout)
 
 
 def _from_table(
@@ -199,7 +199,7 @@ def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[st
     if any(dropped.values()):
         counts = ', '.join(f'{count} {reason}' for reason, count in dropped.items() if count)
         print_log(f'{name}: frames are dropped ({counts})', 'current', logging.WARNING)
-    return _skeleton(clip, name, layout)
+    return skeleton_sample(clip, name, layout)
 
 
 def _layout_by_joints(array: np.ndarray) -> str:
@@ -214,7 +214,7 @@ def _layout_by_joints(array: np.ndarray) -> str:
     return found[0]
 
 
-def _skeleton(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:
+def skeleton_sample(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:
     """Sample of a clip ``(M, T, V, C)``, as in SkeletonDataset."""
     # A copy, because transforms change it.
     keypoint = np.array(keypoint, np.float32, order='C')

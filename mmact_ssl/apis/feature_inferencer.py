@@ -26,7 +26,6 @@ from mmact_ssl.datasets.layouts import COMMON
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError, reason_of
 from mmact_ssl.files import CONTROL, reading, write_atomically
-from mmact_ssl.parts import build_pipeline
 from mmact_ssl.targets.run_teachers import BLOCK_BYTES
 
 FIX = 'repair it or leave it out'
@@ -288,14 +287,8 @@ class FeatureInferencer(BaseInferencer):
         return self.pretrained.to(device)
 
     def _init_pipeline(self, cfg: Any) -> None:
-        """Split the pipeline into opening a video, choosing frames, and decoding them."""
-        steps = self.pretrained.card.pipeline
-        names = [step['type'].rpartition('.')[2] for step in steps]
-        opened = 'ReadVideo' in names
-        decoded = names.index('DecodeFrames') if opened else 0
-        self.open_clip = build_pipeline(steps[:opened])
-        self.sample = build_pipeline(steps[opened:decoded])
-        self.finish = build_pipeline(steps[decoded:])
+        """The pipeline's parts, for mmengine's inferencer."""
+        self.open_clip, self.sample, self.finish = self.pretrained.stages
 
 
 def mean_of(clip: Embedded) -> Embedded:
@@ -309,12 +302,13 @@ def embed(
     model: str | PretrainedModel,
     inputs: Input | Sequence[Input],
     layout: str = '',
+    device: str | None = None,
     **options: Any,
 ) -> np.ndarray:
     """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``.
 
     Args:
-        model, inputs, layout: As in :class:`FeatureInferencer`.
+        model, inputs, layout, device: As in :class:`FeatureInferencer`.
         options: As in its call: ``batch_size``, ``window``, ``stride``, ``unit``.
 
     Returns:
@@ -323,7 +317,7 @@ def embed(
     Raises:
         DataError: A clip cannot be read; a FeatureInferencer leaves it out.
     """
-    result = FeatureInferencer(model, layout=layout)(inputs, **options)
+    result = FeatureInferencer(model, device, layout=layout)(inputs, **options)
     if result['broken']:
         name, reason = next(iter(result['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')

@@ -40,6 +40,16 @@ class PretrainedModel:
     path: str
 
     @cached_property
+    def stages(self) -> tuple[Any, Any, Any]:
+        """The pipeline in three parts: it opens a video, chooses frames, and makes a sample."""
+        steps = self.card.pipeline
+        names = [step['type'].rpartition('.')[2] for step in steps]
+        opened = 'ReadVideo' in names
+        decoded = names.index('DecodeFrames') if opened else 0
+        parts = steps[:opened], steps[opened:decoded], steps[decoded:]
+        return build_pipeline(parts[0]), build_pipeline(parts[1]), build_pipeline(parts[2])
+
+    @cached_property
     def transform(self) -> Any:
         """The pipeline, built: takes what a data set gives it, e.g. ``dict(filename='a.mp4',
         start_index=0, modality='RGB')``, and makes a sample."""

@@ -17,9 +17,10 @@ from mmact_ssl import __version__
 from mmact_ssl.apis.card import FIX, Card, card_from
 from mmact_ssl.apis.load import PREFIX, load_file
 from mmact_ssl.apis.onnx_export import export_onnx
+from mmact_ssl.apis.pair import pair_fields
 from mmact_ssl.apis.zoo import INDEX, add_to_index
 from mmact_ssl.checkpoint_file import CARD_KEY, MODEL
-from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.errors import CheckpointError, ConfigError, MMActSSLError
 from mmact_ssl.evaluation.downstream import find_downstream
 from mmact_ssl.evaluation.headings import COLUMNS
 from mmact_ssl.evaluation.results import Result, read_results
@@ -41,6 +42,8 @@ def publish(
     adapters: Sequence[str] = (),
     text_encoder: str | None = None,
     half: bool = False,
+    beside: str | None = None,
+    pose_teacher: str = '',
     **fields: str | None,
 ) -> Path:
     """Write a file with its card, check that it loads, and add it to its folder's index, if any.
@@ -54,6 +57,9 @@ def publish(
         adapters: Tasks whose adapters are included, see :func:`backbone_weights`.
         text_encoder: See :func:`text_part`; None leaves the projectors of sentences out.
         half: Store float16.
+        beside: Publish a pair, see :mod:`mmact_ssl.apis.pair`, of a published video model and this
+            skeleton model, a name in the zoo or a path.
+        pose_teacher: Name of the pair's teacher of poses in ``configs/teachers/``.
         fields: ``method``, ``licence`` and ``trained_on`` of the card; None or '' for the known
             ones.
 
@@ -62,7 +68,7 @@ def publish(
         CheckpointError: No result is of the file, it lacks weights, or what was written does not
             load; then nothing stays.
     """
-    weights, folder, name = backbone_weights(saved, adapters=adapters), output.parent, output.name
+    folder, name = output.parent, output.name
     given = {key: value for key, value in fields.items() if value}
     folders = list(map(str, results))
     known = [result for place in folders for result in read_results(place)]
@@ -78,8 +84,14 @@ def publish(
                 f'{saved.path}: is published, and keeps its weights and parts: give '
                 '--half, --downstream, --text-encoder and --adapters with its training checkpoint'
             )
+        if beside:  # the figures are those of the video model
+            fields_of_pair = pair_fields(saved.path, beside, pose_teacher)
+            saved, own = replace(saved, card={**(saved.card or {}), **fields_of_pair}), []
         path = renew_model(saved, folder, own, variant, name=name, **given)
     else:
+        if beside:
+            raise ConfigError(f'{saved.path}: is not published, and --beside takes published files')
+        weights = backbone_weights(saved, adapters=adapters)
         if adapters and not downstream:
             raise ConfigError('--adapters: give --downstream configs/downstream/r3d18-*adapted.py')
         if own:
@@ -98,7 +110,7 @@ def publish(
         path = write_model(weights, folder, card, known, half, variant)
     try:
         load_file(path)
-    except CheckpointError:
+    except MMActSSLError:
         path.unlink()
         raise
     if (folder / INDEX).is_file():
@@ -350,7 +362,8 @@ def renew_model(
     with reading(saved.path, FIX, CheckpointError):
         card = replace(card_from(saved.card), version=__version__, **changes)
     figures = figures_of(results, saved.sha256, card, variant)
-    return _write(_content(saved.weights, card, figures, 'file'), folder, card)
+    weights = {} if card.parts else saved.weights
+    return _write(_content(weights, card, figures, 'file'), folder, card)
 
 
 def _content(

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from mmengine.config import Config
 
-from mmact_ssl.apis import embed, list_models, load_model
+from mmact_ssl.allowed_types import POSE_TEACHERS
+from mmact_ssl.apis import embed, list_models, load_model, pair
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.zoo import INDEX, read_index
 from mmact_ssl.datasets.layouts import COMMON, LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.common import ToCommonJoints
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.shipped_configs import find_config
+from mmact_ssl.shipped_configs import CONFIGS, find_config
+from tests.helpers.poses import MadePoses
 from tools.research.zoo_page import update_zoo
 
 ROOT = Path(__file__).parents[2]
@@ -32,18 +35,29 @@ def test_the_folder_holds_what_its_index_says_and_is_small():
         assert entry.file == f'{name}-{entry.sha256[:8]}.safetensors'
 
 
+def test_a_pair_is_of_shipped_files_and_of_a_teacher_that_finds_poses():
+    cards = [read_card(ROOT / 'zoo' / entry.file) for entry in ENTRIES.values()]
+    shipped = {(name, entry.sha256) for name, entry in ENTRIES.items()}
+    parts = [(part['name'], part['sha256']) for card in cards for part in card.parts]
+    assert parts and set(parts) <= shipped
+    for name in POSE_TEACHERS:
+        assert 'Pose' in Config.fromfile(CONFIGS / 'teachers' / f'{name}.py').teacher.type
+
+
 def test_the_page_and_the_index_are_those_of_the_files():
     files = ROOT / 'docs/start/model_zoo.md', ROOT / 'model-index.yml'
     stale = update_zoo(ROOT / 'zoo', *files, write=False)
     assert stale == [], 'run python tools/research/make_tables.py'
     models = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Models']
     weights = {model['Name']: model['Weights'] for model in models if 'Weights' in model}
-    files = [entry.file for entry in ENTRIES.values()]
-    assert weights == {read_card(ROOT / 'zoo' / file).config: f'zoo/{file}' for file in files}
+    cards = {entry.file: read_card(ROOT / 'zoo' / entry.file) for entry in ENTRIES.values()}
+    trained = {file: card for file, card in cards.items() if not card.parts}
+    assert weights == {card.config: f'zoo/{file}' for file, card in trained.items()}
 
 
 @pytest.mark.parametrize('name', ENTRIES)
-def test_a_shipped_model_is_whole_and_says_where_it_comes_from(name: str):
+def test_a_shipped_model_is_whole_and_says_where_it_comes_from(name: str, monkeypatch):
+    monkeypatch.setattr(pair, 'build_teacher', lambda config: MadePoses())
     assert name in list_models()
     model = load_model(name)
     card = model.card

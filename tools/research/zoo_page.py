@@ -51,6 +51,10 @@ def _section(card: Card, entry: Entry) -> str:
         f'- {card.backbone_name}, {card.kind}{bodies}: {clip}; features of {card.feature_dim}\n'
         f'- `{entry.file}`, {card.precision}, sha256 `{entry.sha256}`\n'
     )
+    for part in card.parts:
+        text += f'- A part is {part["name"]}, sha256 `{part["sha256"]}`\n'
+    if card.pose_teacher:
+        text += f'- Finds poses by `configs/teachers/{card.pose_teacher}.py`\n'
     if card.text_encoder:
         text += f'- Found by sentences too, of `configs/teachers/{card.text_encoder}.py`\n'
     if card.results:
@@ -74,6 +78,7 @@ def _input(card: Card) -> str:
         return f'{card.layout} skeletons, {bodies}, {frames} frames'
     sizes = [step['crop_size'] for step in card.pipeline if 'crop_size' in step]
     pixels = f', {sizes[-1]} x {sizes[-1]} pixels' if sizes else ''
+    pixels += ', and poses' if card.parts else ''
     counts = [count for count in (card.clip.get('num_clips', 1), frames) if count > 1]
     return f'video, {" x ".join(map(str, counts)) or 1} frames{pixels}'
 
@@ -95,8 +100,9 @@ def update_zoo(
     """Renew the page and the index's ``Weights``, or only compare; return the files that differ."""
     # By the training config, which a model's name need not be.
     files = {
-        read_card(Path(folder) / entry.file).config: entry.file
+        card.config: entry.file
         for entry in read_index(Path(folder) / INDEX).values()
+        if not (card := read_card(Path(folder) / entry.file)).parts  # a pair has no training
     }
 
     def renew(match: re.Match) -> str:
