@@ -36,8 +36,8 @@ class Clip:
         path: Absolute path of its file, followed by the clip's name if the file holds several; ''
             for arrays in memory.
         version: Of its file, see :func:`mmact_ssl.files.file_version`; zeros if it cannot be read.
-        source: Absolute path of the folder, or of the file of several clips, whose clips are all
-            listed; '' for a clip that is named alone.
+        source: Absolute path of the folder or file of clips that are all listed; '' for a video
+            that is named alone, and for arrays.
     """
 
     name: str
@@ -159,7 +159,8 @@ def _from_file(path: Path, name: str, kind: str, layout: str) -> list[Clip]:
                 )
                 for number, clip in enumerate(names)
             ]
-    return [Clip(name, partial(_from_array_file, path, kind, layout), place, version)]
+    read = partial(_from_array_file, path, kind, layout)
+    return [Clip(name, read, place, version, place)]  # it may have held several clips before
 
 
 def _absolute(path: Path) -> str:

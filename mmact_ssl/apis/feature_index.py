@@ -180,7 +180,8 @@ class FeatureIndex:
         for number, (start, end) in enumerate(zip((0, *ends), ends)):
             if new := [row for row in range(start, end) if row not in self._dropped]:
                 rows += new
-                held.append(self._features(number)[np.array(new) - start])
+                features, is_whole = self._features(number), len(new) == end - start
+                held.append(features if is_whole else features[np.array(new) - start])
             if held and (len(rows) >= CHUNK or end == ends[-1]):
                 with reading(self.path, FIX):
                     features = np.concatenate(held)

@@ -179,6 +179,9 @@ def test_a_file_of_many_clips_and_a_prepared_folder_are_followed_too(
         folder, name = zip(*(os.path.split(window.name) for window in search.index.windows()))
         of_table = {n for f, n in zip(folder, name) if f == str(table)}
         assert of_table == {'abc'[row] for row in rows} and len(search.index) == 20
+    np.savez(table, keypoint=clips[0].transpose(1, 0, 2, 3))  # one clip in place of many
+    assert search.add(table) == dict(added=1, known=0, gone=2, broken={})
+    assert len(search.index) == 19
 
 
 def test_a_killed_indexing_goes_on(video_model, labeled_world, tmp_path, monkeypatch):
