@@ -176,6 +176,20 @@ def sha256_of_file(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+def expand(path: str | os.PathLike[str]) -> Path:
+    """Path that a user gives, with a leading ``~`` expanded."""
+    return Path(os.path.expanduser(path))
+
+
+def file_version(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Size of a file in bytes and time of its last change in nanoseconds; zeros if it is gone."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
 @contextmanager
 def writing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a hidden file beside ``path``, which replaces ``path`` at the end.

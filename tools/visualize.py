@@ -31,6 +31,7 @@ its name.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,12 +77,25 @@ def parse_text_gallery(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def existing_path(text: str) -> str:
+    """Path on the command line, checked before slow imports."""
+    path = os.path.expanduser(text)
+    if not os.path.exists(path):
+        raise argparse.ArgumentTypeError(f'{text}: there is no such file or folder')
+    return path
+
+
 def page_parser(name: str) -> argparse.ArgumentParser:
     """Make a parser with the arguments of all pages."""
     parser = argparse.ArgumentParser(prog=f'visualize.py {name}')
     parser.add_argument('model', help='name in the zoo, or path of a published file')
-    parser.add_argument('clips', nargs='+', help='videos or skeleton files, or folders of them')
-    parser.add_argument('--out', default='gallery', help='folder of the pages and of their index')
+    parser.add_argument(
+        'clips', nargs='+', type=existing_path, help='videos or skeleton files, or folders of them'
+    )
+    parser.add_argument(
+        '--out', type=os.path.expanduser, default='gallery', help='folder of the pages'
+    )
+    parser.add_argument('--index', help='of the clips, by default clips.index in that folder')
     parser.add_argument('--device', help='of the network; a GPU where there is one')
     parser.set_defaults(checkpoint=None, text_encoder=None)
     return parser
@@ -92,7 +106,9 @@ def parse_gallery(argv: list[str]) -> argparse.Namespace:
     parser = page_parser('gallery')
     parser.add_argument('--neighbors', type=int, default=12, help='shown of a clip')
     parser.add_argument('--text', nargs='+', default=(), help='sentences that search too')
-    parser.add_argument('--checkpoint', help='of --text: pre-training that the model comes from')
+    parser.add_argument(
+        '--checkpoint', type=existing_path, help='of --text: pre-training that the model comes from'
+    )
     parser.add_argument('--text-encoder', help='of --text: config, e.g. configs/teachers/minilm.py')
     return parser.parse_args(argv)
 
@@ -101,7 +117,7 @@ def parse_embedding(argv: list[str]) -> argparse.Namespace:
     """Read the command line of the command ``embedding``."""
     parser = page_parser('embedding')
     parser.add_argument('--method', choices=('tsne', 'umap'), default='tsne')
-    parser.add_argument('--ann', help='annotation file, whose labels are the colors')
+    parser.add_argument('--ann', type=existing_path, help='annotation file: colors by label')
     parser.add_argument(
         '--clusters', type=int, default=0, help='color by so many clusters, not by label or folder'
     )
@@ -195,8 +211,9 @@ def make_pages(args: argparse.Namespace) -> Any:
     from mmact_ssl.visualization.pages import ClipPages
 
     folder = Path(args.out)
+    index = args.index or folder / 'clips.index'
     texts = dict(checkpoint=args.checkpoint, text_encoder=args.text_encoder)
-    search = RetrievalInferencer(args.model, folder / 'clips.index', device=args.device, **texts)
+    search = RetrievalInferencer(args.model, index, device=args.device, **texts)
     pages = ClipPages(search, args.clips, folder)
     for name, reason in pages.broken.items():
         print(f'left out: {name}: {reason}')

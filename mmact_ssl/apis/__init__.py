@@ -45,3 +45,16 @@ def load_model(name: str | os.PathLike[str]) -> PretrainedModel:
     from mmact_ssl.apis.load import load_file
 
     return load_file(*find_model(name))
+
+
+def read_identity(model: str | os.PathLike[str] | PretrainedModel) -> tuple[str, str]:
+    """Name on a model's card and sha256 of its file, which builds no network."""
+    from mmact_ssl.apis.card import read_card
+    from mmact_ssl.apis.load import check_file
+    from mmact_ssl.apis.model import PretrainedModel
+
+    if isinstance(model, PretrainedModel):
+        return model.card.name, model.sha256
+    path, expected = find_model(model)
+    sha256 = check_file(path, expected)
+    return read_card(path).name, sha256

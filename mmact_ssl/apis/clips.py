@@ -6,7 +6,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Union, cast
@@ -15,14 +15,15 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.skeleton_folder import META, SkeletonFolder, open_skeleton_folder
+from mmact_ssl.datasets.skeleton_folder import META, SKELETONS, SkeletonFolder, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import open_archive, read_arrays, reading
+from mmact_ssl.files import expand, file_version, open_archive, read_arrays, reading
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, choose_files
 from mmact_ssl.preparation.skeletons import usable_clip
 
 ARRAY_SUFFIXES = ('.npz', '.npy')
 FIX = 'docs/start/search.md shows what is read'
+NOTHING = 'there is no such file or folder'
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,35 @@ class Clip:
         read: Reads the input of a pipeline; a damaged file may raise any error.
         path: Absolute path of its file, followed by the clip's name if the file holds several; ''
             for arrays in memory.
+        version: Of its file, see :func:`mmact_ssl.files.file_version`; zeros if it cannot be read.
+        source: Absolute path of the folder or file of clips that are all listed; '' for a video
+            that is named alone, and for arrays.
     """
 
     name: str
     read: Callable[[], dict[str, Any]]
     path: str = ''
+    version: tuple[int, int] = (0, 0)
+    source: str = ''
 
 
 Input = Union[str, os.PathLike, np.ndarray, Clip]
+
+
+def list_inputs(inputs: Input | Sequence[Input]) -> list[Input]:
+    """List one input or several, with a leading ``~`` of paths expanded."""
+    is_one = isinstance(inputs, (str, os.PathLike, np.ndarray, Clip))
+    return [
+        expand(item) if isinstance(item, (str, os.PathLike)) else item
+        for item in cast(Sequence[Input], [inputs] if is_one else inputs)
+    ]
+
+
+def require_paths(inputs: Input | Sequence[Input]) -> None:
+    """Raise DataError for a path that leads nowhere."""
+    for item in list_inputs(inputs):
+        if isinstance(item, Path) and not os.path.exists(item):
+            raise DataError(f'{item}: {NOTHING}')
 
 
 def find_clips(inputs: Input | Sequence[Input], kind: str, layout: str = '') -> list[Clip]:
@@ -58,29 +80,41 @@ def find_clips(inputs: Input | Sequence[Input], kind: str, layout: str = '') -> 
     Raises:
         DataError: An input cannot be a clip, or a folder holds none.
     """
-    is_one = isinstance(inputs, (str, os.PathLike, np.ndarray, Clip))
+    alone = isinstance(inputs, (str, os.PathLike))
+    if alone:
+        require_paths(inputs)
     clips: list[Clip] = []
-    for number, item in enumerate(cast(Sequence[Input], [inputs] if is_one else inputs)):
+    for number, item in enumerate(list_inputs(inputs)):
         if isinstance(item, Clip):
             clips.append(item)
         elif isinstance(item, np.ndarray):
             read = partial(_from_array, item, f'array {number}', kind, layout)
             clips.append(Clip(f'array {number}', read))
         else:
-            clips += _from_path(Path(os.fspath(item)), kind, layout, alone=is_one)
+            clips += _from_path(cast(Path, item), kind, layout, alone)
     return clips
 
 
 def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
+    if not os.path.exists(path):
+        return [Clip(path.as_posix(), partial(_fail, NOTHING), _absolute(path))]
     if not path.is_dir():
         return _from_file(path, path.as_posix(), kind, layout)
+    source = _absolute(path)
     before = '' if alone else f'{path.as_posix()}/'  # folders may share names
     if (path / META).is_file() and kind == 'skeleton':
         folder = open_skeleton_folder(path, FIX)
         if layout and folder.layout != layout:
             raise DataError(f'{path}: its layout is {folder.layout}, the model reads {layout}')
+        version = file_version(path / SKELETONS)
         return [
-            Clip(before + name, partial(_from_folder, folder, place), f'{_absolute(path)}/{name}')
+            Clip(
+                before + name,
+                partial(_from_folder, folder, place),
+                f'{source}/{name}',
+                version,
+                source,
+            )
             for place, name in enumerate(folder.names.tolist())
         ]
     suffixes = VIDEO_SUFFIXES if kind == 'video' else ARRAY_SUFFIXES
@@ -93,10 +127,11 @@ def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
     for file in sorted([*files, *unread]):
         name = before + file.relative_to(path).as_posix()
         if file in unread:
-            clips.append(Clip(name, partial(_fail, f'{_absolute(file)}: {unread[file]}')))
+            place = _absolute(file)
+            clips.append(Clip(name, partial(_fail, f'{place}: {unread[file]}'), place))
         else:
             clips += _from_file(file, name, kind, layout)
-    return clips
+    return [replace(clip, source=source) for clip in clips]
 
 
 def _fail(message: str) -> dict[str, Any]:
@@ -104,13 +139,12 @@ def _fail(message: str) -> dict[str, Any]:
 
 
 def _from_file(path: Path, name: str, kind: str, layout: str) -> list[Clip]:
+    place, version = _absolute(path), file_version(path)
     if path.suffix.lower() not in ARRAY_SUFFIXES:
         if kind == 'skeleton':
             raise ConfigError(f'{path}: the model reads skeletons, .npz or .npy, not videos')
-        return [Clip(name, partial(_from_video, path), _absolute(path))]
-    if path.suffix.lower() == '.npz' and path.is_file():
-        status = path.stat()
-        version = status.st_mtime_ns, status.st_size, status.st_ino
+        return [Clip(name, partial(_results, place, 'RGB'), place, version)]
+    if path.suffix.lower() == '.npz':
         names = _clip_names(path)
         if names is not None:
             if twice := [clip for clip, count in Counter(names).items() if count > 1]:
@@ -118,12 +152,15 @@ def _from_file(path: Path, name: str, kind: str, layout: str) -> list[Clip]:
             return [
                 Clip(
                     f'{name}/{clip}',
-                    partial(_from_table, str(path), version, number, kind, layout),
-                    f'{_absolute(path)}/{clip}',
+                    partial(_from_table, place, version, number, kind, layout),
+                    f'{place}/{clip}',
+                    version,
+                    place,
                 )
                 for number, clip in enumerate(names)
             ]
-    return [Clip(name, partial(_from_array_file, path, kind, layout), _absolute(path))]
+    read = partial(_from_array_file, path, kind, layout)
+    return [Clip(name, read, place, version, place)]  # it may have held several clips before
 
 
 def _absolute(path: Path) -> str:
@@ -141,10 +178,6 @@ def _clip_names(path: Path) -> list[str] | None:
             return names.astype(str).tolist() if len(names) == count else None
     except (DataError, OSError, ValueError, KeyError):
         return None
-
-
-def _from_video(path: Path) -> dict[str, Any]:
-    return _results(_absolute(path), 'RGB')
 
 
 def _from_folder(folder: SkeletonFolder, place: int) -> dict[str, Any]:

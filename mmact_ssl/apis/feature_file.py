@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.errors import ConfigError, import_extra
 from mmact_ssl.files import writing_whole
 
@@ -28,15 +29,16 @@ class FeatureWriter:
 
     Args:
         path: Ends in ``.npz``, whose rows stay in memory until the end, or in ``.parquet``.
-        model: Hash of the model's file, stored as an array or in the schema's metadata.
+        model: Its name and the hash of its file are stored as arrays or in the schema's metadata.
         windows: Also write ``starts`` and ``stops``.
 
     Raises:
         ConfigError: pyarrow is not installed.
     """
 
-    def __init__(self, path: Path, model: str, windows: bool) -> None:
-        self.path, self.model, self.windows = path, model, windows
+    def __init__(self, path: Path, model: PretrainedModel, windows: bool) -> None:
+        self.path, self.windows = path, windows
+        self.origin: dict[str, Any] = dict(model=model.sha256, model_name=model.card.name)
         self.held: list[tuple[str, np.ndarray, np.ndarray]] = []
         self.parquet: Any = None
         if path.suffix == '.parquet':
@@ -61,7 +63,7 @@ class FeatureWriter:
         columns = self._take_held()
         rows = columns['features']
         columns['features'] = self.arrow.FixedSizeListArray.from_arrays(rows.ravel(), rows.shape[1])
-        table = self.arrow.table(columns, metadata={'model': self.model})
+        table = self.arrow.table(columns, metadata=self.origin)
         if self.table_writer is None:
             self.table_writer = self.parquet.ParquetWriter(self.path, table.schema)
         self.table_writer.write_table(table)
@@ -69,7 +71,7 @@ class FeatureWriter:
     def finish(self) -> None:
         """Write the remaining rows."""
         if not self.parquet:
-            np.savez(self.path, model=np.array(self.model), **self._take_held())
+            np.savez(self.path, **self.origin, **self._take_held())
             return
         if self.held:
             self._write_group()
@@ -77,7 +79,7 @@ class FeatureWriter:
 
 
 @contextmanager
-def open_feature_file(path: Path, model: str, windows: bool) -> Iterator[FeatureWriter]:
+def open_feature_file(path: Path, model: PretrainedModel, windows: bool) -> Iterator[FeatureWriter]:
     """Open a ``.npz`` or ``.parquet`` file, which appears at its path when it is complete."""
     if path.suffix not in ('.npz', '.parquet'):
         raise ConfigError(f'{path}: features are written as .npz or .parquet')

@@ -6,7 +6,7 @@ import bisect
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,12 +16,13 @@ from mmact_ssl.apis.feature_file import feature_arrays
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
-from mmact_ssl.files import read_arrays, read_json, reading, write_atomically
+from mmact_ssl.files import CONTROL, expand, read_arrays, read_json, reading, write_atomically
 
-FORMAT = 2  # 1 was one SQLite file
+FORMAT = 3  # 1 was one SQLite file; 2 did not know when a file changed
 CHUNK = 4096  # rows searched at a time
-COLUMNS = 'names', 'starts', 'stops'
-FIX = 'delete it and add the clips again'
+COLUMNS = 'names', 'starts', 'stops', 'versions', 'dropped'
+FIX = 'delete the folder of this index and add the clips again'
+UNKNOWN = 0, 0  # version of a clip without a file of its own
 
 
 class Window(NamedTuple):
@@ -35,44 +36,55 @@ class Window(NamedTuple):
 class FeatureIndex:
     """A folder of numbered npz files, each with the float32 features of some clips.
 
-    Several processes may read and add at the same time. A clip is stored once: a complete file gets
-    the next number, and holds no clip of the files before it. Files are never unpickled.
+    Several processes may read and add at the same time. A complete file gets the next number and
+    never changes. It may drop clips of the files before it; a clip that is not dropped is stored
+    once. Files are never unpickled.
 
     Args:
         path: Folder; a missing one is made.
         meta: Settings of all rows, such as ``model``; an index with other values is refused.
 
     Raises:
-        DataError: The folder is damaged, not an index, or has another model or other windows.
+        DataError: The folder is damaged, not an index, of an earlier version, or has another model
+            or other windows.
     """
 
     def __init__(self, path: str | Path, meta: dict[str, Any]) -> None:
-        self.path = Path(path)
+        self.path = expand(path).absolute()
         if self.path.is_file():
             raise DataError(f'{self.path}: is a file, and an index is a folder: {FIX}')
         head, settings = self.path / 'index.json', {'format': FORMAT, **meta}
         if not head.is_file():
             write_atomically(head, json.dumps(settings))
         stored = read_json(head, FIX, dict)
+        if stored.get('format') != FORMAT:
+            raise DataError(f'{self.path}: is of another version of mmact_ssl: {FIX}')
         for key, value in settings.items():
             if stored.get(key) != value:
                 raise DataError(
-                    f'{self.path}: its {key} is {stored.get(key)}, now {value}: its features '
-                    'cannot be compared with others; give another folder'
+                    f'{self.path}: its {key} is {_shown(stored, key)}, not '
+                    f'{_shown(settings, key)}: give another folder, because features of both '
+                    'cannot be compared'
                 )
         self._ends: list[int] = []  # rows up to the end of each file
-        self._names: set[str] = set()
+        self._rows: dict[str, list[int]] = {}  # of each clip
+        self._versions: dict[str, tuple[int, ...]] = {}
+        self._dropped: set[int] = set()  # rows
 
     def _file(self, number: int) -> Path:
         return self.path / f'{number:06d}.npz'
 
-    def _windows(self, number: int) -> list[Window]:
+    def _read(self, number: int) -> tuple[list[Window], list[tuple[int, ...]], list[str]]:
+        """Windows and versions of a file's rows, and the names of the clips that it drops."""
         file = self._file(number)
         columns = read_arrays(file, FIX, COLUMNS)
         with reading(file, FIX):
-            return [
-                Window(*row) for row in zip(*(c.tolist() for c in columns.values()), strict=True)
+            *spans, versions, dropped = columns.values()
+            windows = [
+                Window(*row) for row in zip(*(c.ravel().tolist() for c in spans), strict=True)
             ]
+            pairs = versions.astype(np.int64).reshape(len(windows), 2).tolist()
+            return windows, [tuple(pair) for pair in pairs], dropped.astype(str).ravel().tolist()
 
     def _features(self, number: int) -> np.ndarray:
         """Features of a file, float32 ``(n, C)``."""
@@ -84,62 +96,105 @@ class FeatureIndex:
         return features
 
     def _refresh(self) -> None:
-        """Read the names in files that were added since the last call."""
+        """Read what files that were added since the last call add and drop."""
         while self._file(number := len(self._ends)).is_file():
-            windows = self._windows(number)
-            self._names |= {window.name for window in windows}
-            self._ends.append(len(windows) + (self._ends[-1] if self._ends else 0))
+            windows, versions, dropped = self._read(number)
+            for name in dropped:
+                self._dropped.update(self._rows.pop(name, ()))
+                self._versions.pop(name, None)
+            first = self._ends[-1] if self._ends else 0
+            for row, (window, version) in enumerate(zip(windows, versions), first):
+                self._rows.setdefault(window.name, []).append(row)
+                self._versions[window.name] = version
+            self._ends.append(first + len(windows))
 
     def __len__(self) -> int:
         self._refresh()
-        return self._ends[-1] if self._ends else 0
+        return (self._ends[-1] if self._ends else 0) - len(self._dropped)
 
-    def __contains__(self, name: str) -> bool:
+    def versions(self) -> dict[str, tuple[int, ...]]:
+        """Version of each clip, see :func:`mmact_ssl.files.file_version`."""
         self._refresh()
-        return name in self._names
+        return dict(self._versions)
 
-    def add(self, windows: Sequence[Window], features: np.ndarray) -> set[str]:
+    def add(
+        self,
+        windows: Sequence[Window],
+        features: np.ndarray,
+        versions: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> set[str]:
         """Append rows, float32 ``(N, C)``, all or none, and return the names of the added clips.
 
         Pass all rows of a clip in one call. Clips that another process has added are left out.
+        ``versions`` are those of the clips.
         """
-        while True:
-            self._refresh()
-            new = {window.name for window in windows} - self._names
-            if not new:
-                return new
+        while new := {window.name for window in windows} - self.versions().keys():
             rows = [row for row, window in enumerate(windows) if window.name in new]
             names, *spans = zip(*(windows[row] for row in rows))
-            arrays = feature_arrays(names, np.asarray(features)[rows], np.array(spans, float).T)
-            part = self.path / f'.{uuid.uuid4().hex}.npz'
-            try:
-                np.savez(part, **arrays)
-                os.link(part, self._file(len(self._ends)))
-                return new
-            except FileExistsError:  # another process was first
-                continue
-            finally:
-                part.unlink(missing_ok=True)
+            known = [(versions or {}).get(name, UNKNOWN) for name in names]
+            if self._append(names, np.asarray(features)[rows], np.array(spans, float).T, known):
+                break
+        return new
 
-    def chunks(self) -> Iterator[np.ndarray]:
-        """Yield all features, about CHUNK rows at a time, float32 ``(n, C)``."""
+    def drop(self, versions: Mapping[str, tuple[int, ...]]) -> int:
+        """Leave clips out of later searches, and return their number.
+
+        A clip that another process has replaced by one of another version stays.
+        """
+        while dropped := versions.items() & self.versions().items():
+            nothing = np.zeros((0, 2))
+            if self._append((), nothing, nothing, nothing, [name for name, _ in dropped]):
+                break
+        return len(dropped)
+
+    def _append(
+        self,
+        names: Sequence[str],
+        features: np.ndarray,
+        spans: np.ndarray,
+        versions: Sequence[tuple[int, ...]] | np.ndarray,
+        dropped: Sequence[str] = (),
+    ) -> bool:
+        """Write the next file; False if another process was first."""
+        arrays = feature_arrays(names, features, spans)
+        arrays.update(versions=np.array(versions, np.int64), dropped=np.array(dropped, str))
+        part = self.path / f'.{uuid.uuid4().hex}.npz'
+        try:
+            np.savez(part, **arrays)
+            os.link(part, self._file(len(self._ends)))
+        except FileExistsError:
+            return False
+        finally:
+            part.unlink(missing_ok=True)
+        return True
+
+    def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield all rows that are not dropped, about CHUNK at a time.
+
+        These are their numbers int64 ``(n,)``, and their features float32 ``(n, C)``.
+        """
+        self._refresh()
+        ends = tuple(self._ends)
+        rows: list[int] = []
         held: list[np.ndarray] = []
-        rows = len(self)
-        for number, end in enumerate(tuple(self._ends)):
-            held.append(self._features(number))
-            if sum(map(len, held)) >= CHUNK or end == rows:
+        for number, (start, end) in enumerate(zip((0, *ends), ends)):
+            if new := [row for row in range(start, end) if row not in self._dropped]:
+                rows += new
+                features, is_whole = self._features(number), len(new) == end - start
+                held.append(features if is_whole else features[np.array(new) - start])
+            if held and (len(rows) >= CHUNK or end == ends[-1]):
                 with reading(self.path, FIX):
                     features = np.concatenate(held)
-                yield features
-                held = []
+                yield np.array(rows), features
+                rows, held = [], []
 
     def windows(self, rows: Sequence[int] | None = None) -> list[Window]:
-        """Windows of the given rows; None: of all rows."""
+        """Windows of the given rows; None: of all that are not dropped."""
         self._refresh()
         if rows is None:
-            return [window for n in range(len(self._ends)) for window in self._windows(n)]
+            rows = sorted(row for numbers in self._rows.values() for row in numbers)
         numbers = [bisect.bisect_right(self._ends, row) for row in rows]
-        parts = {number: self._windows(number) for number in set(numbers)}
+        parts = {number: self._read(number)[0] for number in set(numbers)}
         return [parts[number][row - self._ends[number]] for number, row in zip(numbers, rows)]
 
     def search(
@@ -160,8 +215,7 @@ class FeatureIndex:
         """
         best = np.zeros((len(queries), 0))
         rows = np.zeros((len(queries), 0), np.int64)
-        first = 0
-        for features in self.chunks():
+        for numbers, features in self.chunks():
             if project is normalize and features.shape[1] != queries.shape[1]:
                 raise ConfigError(
                     f'{self.path}: its features have {features.shape[1]} values, the query has '
@@ -169,9 +223,16 @@ class FeatureIndex:
                 )
             similarity, place = nearest(queries, project(features), top)
             best = np.concatenate([best, similarity], axis=1)
-            rows = np.concatenate([rows, place + first], axis=1)
+            rows = np.concatenate([rows, numbers[place]], axis=1)
             order = np.argsort(-best, axis=1, kind='stable')[:, :top]
             best = np.take_along_axis(best, order, axis=1)
             rows = np.take_along_axis(rows, order, axis=1)
-            first += len(features)
         return best, rows
+
+
+def _shown(settings: Mapping[str, Any], key: str) -> str:
+    """A setting for an error message, a model by its name and 8 digits of its hash."""
+    value = settings.get(key)
+    if key == 'model':
+        value = f'{settings.get("model_name")} ({str(value)[:8]})'
+    return CONTROL.sub('?', str(value))[:200]

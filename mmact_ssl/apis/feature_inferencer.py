@@ -18,14 +18,14 @@ from mmengine.logging import print_log
 from rich.progress import track
 
 from mmact_ssl.apis import load_model
-from mmact_ssl.apis.clips import Clip, Input, find_clips
+from mmact_ssl.apis.clips import Clip, Input, find_clips, require_paths
 from mmact_ssl.apis.feature_file import open_feature_file
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.windows import check_cut, frames_shown, in_blocks, spans
 from mmact_ssl.datasets.layouts import COMMON
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError, reason_of
-from mmact_ssl.files import CONTROL, reading, write_atomically
+from mmact_ssl.files import CONTROL, expand, reading, write_atomically
 from mmact_ssl.targets.run_teachers import BLOCK_BYTES
 
 FIX = 'repair it or leave it out'
@@ -73,12 +73,12 @@ class FeatureInferencer(BaseInferencer):
 
     def __init__(
         self,
-        model: str | PretrainedModel,
+        model: str | os.PathLike[str] | PretrainedModel,
         device: str | None = None,
         show_progress: bool = True,
         layout: str = '',
     ) -> None:
-        self.pretrained = load_model(model) if isinstance(model, str) else model
+        self.pretrained = model if isinstance(model, PretrainedModel) else load_model(model)
         own = self.pretrained.card.layout
         if layout and own not in (layout, COMMON):
             reads = f'reads the layout {own}' if own else 'reads videos'
@@ -122,8 +122,8 @@ class FeatureInferencer(BaseInferencer):
         embedded = self.stream(inputs, batch_size, window, stride, unit)
         if out is None:
             return self.postprocess(list(embedded), None, return_windows=return_windows)
-        names = []
-        with open_feature_file(Path(out), self.pretrained.sha256, return_windows) as file:
+        out, names = expand(out), []
+        with open_feature_file(out, self.pretrained, return_windows) as file:
             for clip in embedded:
                 rows = clip if return_windows else mean_of(clip)
                 names += [clip.name] * len(rows.values)
@@ -299,7 +299,7 @@ def mean_of(clip: Embedded) -> Embedded:
 
 
 def embed(
-    model: str | PretrainedModel,
+    model: str | os.PathLike[str] | PretrainedModel,
     inputs: Input | Sequence[Input],
     layout: str = '',
     device: str | None = None,
@@ -312,17 +312,19 @@ def embed(
         options: As in its call: ``batch_size``, ``window``, ``stride``, ``unit``.
 
     Returns:
-        float32 ``(C,)`` for one video or array, else ``(N, C)`` in the order of the clips.
+        float32 ``(C,)`` for one video or array, else ``(N, C)`` in the order of the clips, those of
+        a folder sorted by their paths.
 
     Raises:
         DataError: A clip cannot be read; a FeatureInferencer leaves it out.
     """
+    require_paths(inputs)  # before the network is built
     result = FeatureInferencer(model, device, layout=layout)(inputs, **options)
     if result['broken']:
         name, reason = next(iter(result['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')
     features = result['features']
     is_one = isinstance(inputs, (np.ndarray, Clip)) or (
-        isinstance(inputs, (str, os.PathLike)) and os.path.isfile(inputs)
+        isinstance(inputs, (str, os.PathLike)) and expand(inputs).is_file()
     )
     return features[0] if is_one and len(features) == 1 else features

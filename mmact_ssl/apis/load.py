@@ -17,6 +17,15 @@ from mmact_ssl.weights import require_fit
 PREFIX = 'backbone.'
 
 
+def check_file(path: str, expected: str | None = None) -> str:
+    """Sha256 of a file; CheckpointError if it is missing, or another one is expected."""
+    with reading(path, FIX, CheckpointError):
+        sha256 = sha256_of_file(path)
+    if expected is not None and sha256 != expected:
+        raise CheckpointError(f'{path} has sha256 {sha256}, {expected} is expected: {FIX}')
+    return sha256
+
+
 def load_file(path: str | os.PathLike[str], expected: str | None = None) -> PretrainedModel:
     """Load a published file.
 
@@ -28,10 +37,7 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
         CheckpointError: The file is missing, damaged or another one, or a part of it is refused.
     """
     path = os.fspath(path)
-    with reading(path, FIX, CheckpointError):
-        sha256 = sha256_of_file(path)
-    if expected is not None and sha256 != expected:
-        raise CheckpointError(f'{path} has sha256 {sha256}, {expected} is expected: {FIX}')
+    sha256 = check_file(path, expected)
     if path.endswith(ONNX):
         return load_onnx(path)
     require_published(path)

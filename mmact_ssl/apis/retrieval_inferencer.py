@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
+from mmact_ssl.apis import read_identity
 from mmact_ssl.apis.clips import Input
 from mmact_ssl.apis.feature_index import FeatureIndex, Window
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, mean_of
@@ -17,6 +18,7 @@ from mmact_ssl.apis.windows import check_cut
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
+from mmact_ssl.files import expand
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import CONFIGS
 
@@ -42,7 +44,7 @@ class RetrievalInferencer(FeatureInferencer):
 
     def __init__(
         self,
-        model: str | PretrainedModel,
+        model: str | os.PathLike[str] | PretrainedModel,
         index: str | Path,
         window: float | None = None,
         stride: float | None = None,
@@ -53,32 +55,33 @@ class RetrievalInferencer(FeatureInferencer):
         show_progress: bool = True,
     ) -> None:
         check_cut(window, stride, unit)
-        super().__init__(model, device, show_progress)
         self.cut: dict[str, Any] = dict(window=window, stride=stride, unit=unit)
         # Equal cuts have one form.
         windows = None if window is None else [float(window), float(stride or window), unit]
-        meta = dict(model=self.pretrained.sha256, windows=windows)
-        if self.pretrained.card.kind == 'video':
-            meta['reader'] = 'VideoReader'  # earlier indexes hold features of decord's frames
-        self.index = FeatureIndex(index, meta)
+        name, sha256 = read_identity(model)
+        # Before the network is built: an index of another model is refused at once.
+        self.index = FeatureIndex(index, dict(model=sha256, model_name=name, windows=windows))
+        super().__init__(model, device, show_progress)
         self.checkpoint, self.text_encoder = checkpoint, text_encoder
         self._space: tuple[SharedSpace, Any] | None = None
 
     def add(self, inputs: Input | Sequence[Input], batch_size: int = 8) -> dict[str, Any]:
-        """Embed the clips that the index does not hold yet, and append them.
+        """Embed the clips that are new or have changed, and leave out those that are gone.
 
-        The path identifies a clip: a replaced file is not embedded again. A call continues where a
+        A path identifies a clip. Its file has changed if its size or its time of change has. A clip
+        is gone if it was below a folder among the inputs and no longer is. A call continues where a
         killed one ended, and several processes may add at the same time.
 
         Returns:
-            ``added`` and ``known``: counts of clips; ``broken``: reason by clip.
+            ``added``, ``known`` and ``gone``: counts of clips; ``broken``: reason by clip.
         """
+        held = self.index.versions()  # before the folders are listed: what another adds is not gone
         clips = self._inputs_to_list(inputs)
         if unnamed := [clip.name for clip in clips if not clip.path]:
             raise ConfigError(f'{unnamed[0]}: an index holds files: save it as .npy')
-        known = {clip.path for clip in clips if clip.path in self.index}
-        todo = list({clip.path: clip for clip in clips if clip.path not in known}.values())
-        self.broken = {}
+        listed = {clip.path: clip for clip in clips}
+        known = {path for path, clip in listed.items() if held.get(path) == clip.version}
+        todo = [clip for path, clip in listed.items() if path not in known]
         windows: list[Window] = []
         values: list[np.ndarray] = []
         added: set[str] = set()
@@ -86,19 +89,32 @@ class RetrievalInferencer(FeatureInferencer):
         if len(paths) < len(todo):
             twice = next(clip.name for clip in todo if clip.path != paths[clip.name])
             raise ConfigError(f'two clips are named {twice!r}: give each Clip its own name')
+        gone = paths_below({clip.source for clip in clips if clip.source}, held) - listed.keys()
+        # A folder that cannot be read may still hold its clips.
+        gone -= paths_below({clip.path for clip in clips if not any(clip.version)}, gone)
+        changed = held.keys() & paths.values()
+        self.index.drop({path: held[path] for path in gone | changed})
+        self.broken = {}
+        versions = {clip.path: clip.version for clip in todo}
         try:
             # Clips that were unreadable before are tried again.
             for clip in self.stream(todo, batch_size, **self.cut, required=not len(self.index)):
                 windows += [Window(paths[clip.name], *span) for span in clip.spans.tolist()]
                 values.append(clip.values)
                 if len(windows) >= PIECE:
-                    added |= self.index.add(windows, np.concatenate(values))
+                    added |= self.index.add(windows, np.concatenate(values), versions)
                     windows, values = [], []
         finally:
             if windows:
-                added |= self.index.add(windows, np.concatenate(values))
+                added |= self.index.add(windows, np.concatenate(values), versions)
         by_others = len(todo) - len(self.broken) - len(added)  # added by another process
-        return dict(added=len(added), known=len(known) + by_others, broken=dict(self.broken))
+        counts = dict(added=len(added), known=len(known) + by_others, gone=len(gone))
+        return dict(**counts, broken=dict(self.broken))
+
+    def remove(self, path: str | os.PathLike[str]) -> int:
+        """Leave a clip, or all clips below a folder, out of later searches; return their number."""
+        top, held = os.path.abspath(expand(path)), self.index.versions()
+        return self.index.drop({path: held[path] for path in paths_below({top}, held)})
 
     def __call__(  # type: ignore[override]
         self,
@@ -181,3 +197,9 @@ class RetrievalInferencer(FeatureInferencer):
                 check_encoder(saved, encoder.fingerprint(), encoder.source)
             self._space = SharedSpace(saved), encoder
         return self._space
+
+
+def paths_below(folders: Collection[str], paths: Iterable[str]) -> set[str]:
+    """Choose the paths that are one of the folders, or below one."""
+    tops = tuple(os.path.join(folder, '') for folder in folders)
+    return {path for path in paths if f'{path}/'.startswith(tops)}

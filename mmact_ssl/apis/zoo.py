@@ -118,7 +118,7 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
             a path, and so is an existing file, unless a model has its name.
         folder: Where a download goes; the user's cache by default.
     """
-    text = os.fspath(name)
+    text = os.path.expanduser(os.fspath(name))
     if text.endswith((MODEL, ONNX)) or os.path.sep in text:
         return text, None
     base = os.environ.get('MMACT_SSL_ZOO', '')

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,11 +52,12 @@ class ClipPages:
         self.search, self.folder = search, folder
         clips = search._inputs_to_list(inputs[0] if len(inputs) == 1 else list(inputs))
         self.broken = search.add(clips)['broken']
-        rows = {window.name: row for row, window in enumerate(search.index.windows())}
+        numbers, values = map(np.concatenate, zip(*search.index.chunks()))
+        windows = search.index.windows(numbers.tolist())
+        rows = {window.name: row for row, window in enumerate(windows)}
         self.clips = [clip for clip in clips if clip.path in rows]
         if not self.clips:
             raise DataError(f'{inputs[0]}: none of {len(clips)} clips can be read')
-        values = np.concatenate(list(search.index.chunks()))
         self.features = values[[rows[clip.path] for clip in self.clips]]
 
     def write_gallery(self, neighbors: int = 12, texts: Sequence[str] = ()) -> Path:
@@ -96,7 +98,7 @@ class ClipPages:
         points = project(normalize(self.features), method, seed)
         low, high = points.min(axis=0), points.max(axis=0)
         points = (points - low) / np.maximum(high - low, 1e-12)
-        names = sorted(set(groups))
+        names = sorted(set(groups), key=by_number)
         extra = [
             dict(group=names.index(group), x=round(float(x), 4), y=round(float(y), 4))
             for group, (x, y) in zip(groups, points)
@@ -122,7 +124,8 @@ class ClipPages:
 
     def _thumbnail(self, clip: Clip) -> str:
         """Path of a clip's picture below the folder, drawn if missing; '' for a broken clip."""
-        name = f'thumbs/{hashlib.sha256(clip.path.encode()).hexdigest()[:16]}.webp'
+        state = f'{clip.path} {clip.version}'  # a file that has changed has another picture
+        name = f'thumbs/{hashlib.sha256(state.encode()).hexdigest()[:16]}.webp'
         if not (self.folder / name).is_file():
             try:
                 write_atomically(self.folder / name, animate(clip_frames(clip)))
@@ -170,6 +173,12 @@ def project(features: np.ndarray, method: str, seed: int) -> np.ndarray:
         perplexity = min(30.0, (len(rows) - 1) / 3)
         points = TSNE(perplexity=perplexity, random_state=seed).fit_transform(rows)
     return points[place.reshape(-1)]
+
+
+def by_number(name: str) -> list[str | int]:
+    """Key that sorts 'cluster 2' before 'cluster 10'."""
+    parts = re.split('([0-9]+)', name)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def group_clips(

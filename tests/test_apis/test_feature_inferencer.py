@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import tracemalloc
 from pathlib import Path
 from unittest.mock import Mock
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmact_ssl.apis import load_model
 from mmact_ssl.apis.card import card_from
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
@@ -99,8 +101,9 @@ def test_features_of_skeletons_are_those_of_the_evaluation(
     np.savez(tmp_path / 'many.npz', keypoints=folder.open_coordinates(), **arrays)
     with pytest.raises(DataError, match=rf"many\.npz: two clips are named '{folder.names[0]}'"):
         inferencer(tmp_path / 'many.npz')
+    (tmp_path / 'a.mp4').touch()
     with pytest.raises(ConfigError, match='reads skeletons'):
-        embed(skeleton_model, 'a.mp4')
+        embed(skeleton_model, tmp_path / 'a.mp4')
     with pytest.raises(DataError, match=r'not a skeleton of layout kinect20'):
         embed(skeleton_model, clips[0][:, :, :5])
 
@@ -136,7 +139,7 @@ def test_other_models_read_one_layout(skeleton_model, video_model):
     with pytest.raises(ConfigError, match="layout='coco17': .* reads the layout kinect20"):
         embed(skeleton_model, np.zeros((1, 2, 17, 2)), layout='coco17')
     with pytest.raises(ConfigError, match="layout='coco17': .* reads videos"):
-        embed(video_model, 'a.mp4', layout='coco17')
+        embed(video_model, np.zeros((4, 8, 8, 3), np.uint8), layout='coco17')
 
 
 @pytest.mark.parametrize(
@@ -213,10 +216,10 @@ def test_what_is_broken_is_left_out_and_named(inferencer, video_model, labeled_w
     found = inferencer(inputs, batch_size=4)
     assert found['names'] == [str(good[0]), str(good[1])]
     assert list(found['broken']) == [str(torn), 'nowhere.mp4']
-    assert found['broken']['nowhere.mp4'] == 'cannot be opened (No such file or directory)'
+    assert found['broken']['nowhere.mp4'] == 'there is no such file or folder'
     np.testing.assert_allclose(found['features'][1], embed(video_model, good[1]), **TOLERANCE)
     with pytest.raises(DataError, match=r'torn one\.mp4: .*; a FeatureInferencer leaves out'):
-        embed(video_model, inputs)
+        embed(video_model, inputs[:2])
     with pytest.raises(DataError, match=r'2 of 2 clips are left out'):
         inferencer(inputs[1:3])
     (tmp_path / 'empty').mkdir()
@@ -227,6 +230,45 @@ def test_what_is_broken_is_left_out_and_named(inferencer, video_model, labeled_w
     assert (tmp_path / 'f.npz.broken.txt').read_text().splitlines()[1].startswith('nowhere.mp4: ')
     inferencer(good[0], out=out)
     assert not (tmp_path / 'f.npz.broken.txt').exists(), 'of the call before'
+
+
+def test_a_path_that_leads_nowhere_is_found_before_a_network_is_built(inferencer, monkeypatch):
+    monkeypatch.setattr('mmact_ssl.apis.find_model', Mock(side_effect=AssertionError))
+    for inputs in ('my/videos', ['my/videos']):
+        with pytest.raises(DataError, match='^my/videos: there is no such file or folder$'):
+            embed('csvr_r3d_demo', inputs)
+    with pytest.raises(DataError, match='^my/videos: there is no such file or folder$'):
+        inferencer('my/videos')
+
+
+def test_the_home_of_a_user_is_found_wherever_a_path_is_given(
+    skeleton_model, tmp_path, monkeypatch
+):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    clips = tmp_path / 'clips'
+    clips.mkdir()
+    for name in 'ab':
+        np.save(clips / f'{name}.npy', np.random.default_rng(0).normal(size=(1, 9, 20, 3)))
+    inferencer = FeatureInferencer(skeleton_model, show_progress=False)
+    found = inferencer('~/clips', out='~/new/f.npz')
+    assert found['names'] == ['a.npy', 'b.npy'] and (tmp_path / 'new' / 'f.npz').is_file()
+    assert embed(skeleton_model, '~/clips/a.npy').shape == (skeleton_model.card.feature_dim,)
+    search = RetrievalInferencer(skeleton_model, '~/an.index', show_progress=False)
+    assert search.add('~/clips')['added'] == 2 and (tmp_path / 'an.index').is_dir()
+    (hits,) = search('~/clips/a.npy', top=1)['hits']
+    assert hits[0]['name'] == str(clips / 'a.npy')
+    assert search.remove('~/clips') == 2
+    shutil.copy(skeleton_model.path, tmp_path / 'my.safetensors')
+    assert load_model('~/my.safetensors').sha256 == skeleton_model.sha256
+
+
+def test_a_folder_is_read_in_the_order_of_sorted_paths(skeleton_model, tmp_path):
+    for name in ('b.npy', 'a/2.npy', 'a/10.npy', 'a.npy', 'a-b/1.npy', 'B.npy'):
+        (tmp_path / 'in' / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / 'in' / name, np.random.default_rng(0).normal(size=(1, 9, 20, 3)))
+    found = FeatureInferencer(skeleton_model, show_progress=False)(tmp_path / 'in')
+    paths = sorted((tmp_path / 'in').rglob('*.npy'))  # as docs/start/search.md writes
+    assert found['names'] == [path.relative_to(tmp_path / 'in').as_posix() for path in paths]
 
 
 def test_a_text_in_the_place_of_a_video_is_named_and_not_printed(inferencer, tmp_path, capfd):
@@ -277,16 +319,16 @@ def test_a_file_holds_what_is_returned(inferencer, labeled_world, tmp_path, suff
     assert written == dict(names=expected['names'], broken={})
     if suffix == 'npz':
         stored = dict(np.load(out, allow_pickle=False))
-        model = str(stored['model'])
+        origin = str(stored['model']), str(stored['model_name'])
     else:
         from pyarrow.parquet import read_table
 
         table = read_table(out)
         stored = {name: np.array(table[name].to_pylist()) for name in table.column_names}
-        model = table.schema.metadata[b'model'].decode()
-    assert model == inferencer.pretrained.sha256
+        origin = tuple(table.schema.metadata[key].decode() for key in (b'model', b'model_name'))
+    assert origin == (inferencer.pretrained.sha256, inferencer.pretrained.card.name)
     keys = ['names', 'features', *(['starts', 'stops'] if windows else [])]
-    assert set(stored) - {'model'} == set(keys)
+    assert set(stored) - {'model', 'model_name'} == set(keys)
     for key in keys:
         np.testing.assert_array_equal(stored[key], np.array(expected[key]))
     assert [path.name for path in out.parent.iterdir()] == [out.name], 'no part is left'

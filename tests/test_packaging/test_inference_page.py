@@ -81,11 +81,13 @@ def test_each_example_runs(made_world, capsys):
     assert len(stored['names']) == 3 * 19, 'three windows of a clip of two seconds'
     printed = capsys.readouterr().out
     assert '1.00' in printed and 'my/videos/a.mp4' in printed and "'similarity':" in printed
-    commands = blocks('docs/start/search.md', 'bash', 'visualize.py')
+    commands = blocks('docs/start/search.md', 'bash', 'mmact-ssl visualize')
     lines = ''.join(commands).replace('\\\n', ' ').splitlines()
     assert len(lines) == 4
     for line in lines:
-        main(shlex.split(line)[2:])
+        program, tool, *words = shlex.split(line)
+        assert (program, tool) == ('mmact-ssl', 'visualize')
+        main(words)
     for page in ('gallery/index.html', 'gallery/embedding.html', 'moves/index.html'):
         assert Path(page).is_file()
     assert 'someone steps forward' in Path('moves/gallery-data.js').read_text()

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from PIL import Image
 from mmact_ssl.apis import load_model
 from mmact_ssl.apis.clips import find_clips
 from mmact_ssl.apis.feature_inferencer import embed
+from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
-from mmact_ssl.visualization.pages import FRAMES, SIDE, clip_frames, group_clips, project
+from mmact_ssl.visualization.pages import FRAMES, SIDE, by_number, clip_frames, group_clips, project
 from tests.helpers.processes import context
 from tools.visualize import main
 
@@ -136,6 +138,61 @@ def test_the_gallery_shows_each_clip_with_its_neighbors(model, clips, tmp_path, 
     assert seen['hits'] == [f'0.50 {names[2]}', f'0.25 {names[0]}']
     assert seen['none'] == 0 and seen['count'] == '6 of 18 clips'
     assert min(seen['size']) == SIDE
+
+
+def test_a_page_that_is_written_again_shows_the_files_as_they_are(model, clips, tmp_path, capsys):
+    out, index = tmp_path / 'page', tmp_path / 'mine.index'
+    words = ['gallery', model, str(clips), '--out', str(out), '--index', str(index)]
+    main(words)
+    before = read_data(out, 'gallery')
+    first, gone, *_ = sorted((clips / 'blue').iterdir())
+    shutil.copy(sorted((clips / 'green').glob('class*'))[0], first)
+    gone.unlink()
+    main(words)
+    after = read_data(out, 'gallery')
+    thumbs = [{c['name']: c['thumb'] for c in data['clips']} for data in (before, after)]
+    assert thumbs[0].keys() - thumbs[1].keys() == {f'blue/{gone.name}'}
+    changed = {name for name in thumbs[1] if thumbs[0][name] != thumbs[1][name]}
+    assert changed == {f'blue/{first.name}'}
+    names = [clip['name'] for clip in after['clips']]
+    row, cosine = after['neighbors'][names.index(f'blue/{first.name}')][0]
+    assert names[row].startswith('green/') and cosine == pytest.approx(1, abs=1e-4)
+    copies = [(out / thumbs[1][name]).read_bytes() for name in (names[row], f'blue/{first.name}')]
+    assert copies[0] == copies[1]
+    assert not (out / 'clips.index').exists()
+    search = RetrievalInferencer(model, index, show_progress=False)
+    assert search.add(clips)['known'] == 17, 'one index serves the page and a search'
+
+
+def test_a_path_that_leads_nowhere_is_found_before_anything_is_imported(tmp_path):
+    for words in (['gallery', 'm', 'my/videos'], ['embedding', 'm', '.', '--ann', 'my/videos']):
+        code = f"""
+import sys
+from tools.visualize import main
+try:
+    main({words})
+finally:
+    assert 'mmact_ssl' not in sys.modules and 'torch' not in sys.modules
+"""
+        done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+        assert done.returncode == 2
+        assert done.stderr.endswith(': my/videos: there is no such file or folder\n'), done.stderr
+
+
+def test_groups_with_numbers_are_in_their_order():
+    names = ['cluster 10', 'cluster 2', 'cluster 1', '10', '2', '?', 'b', 'a 3 of 10', 'a 3 of 9']
+    expected = [
+        '2',
+        '10',
+        '?',
+        'a 3 of 9',
+        'a 3 of 10',
+        'b',
+        'cluster 1',
+        'cluster 2',
+        'cluster 10',
+    ]
+    assert sorted(names, key=by_number) == expected
 
 
 def test_sentences_need_the_pretraining(model, clips, tmp_path):
