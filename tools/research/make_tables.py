@@ -53,9 +53,8 @@ def main(argv: list[str] | None = None) -> None:
             index = ROOT / 'model-index.yml'
             by_config = results_by_config(sorted(ROOT.glob('configs/studies/*.py')), results)
             stale += [index] if update_model_index(index, by_config, write=not args.check) else []
-            stale += update_zoo(
-                ROOT / 'zoo', ROOT / 'docs/start/model_zoo.md', index, not args.check
-            )
+            pages = [ROOT / 'docs/start/model_zoo.md', ROOT / 'docs/research/models.md']
+            stale += update_zoo(ROOT / 'zoo', pages, index, not args.check)
     if args.check and stale:
         raise SystemExit(
             f'error: {", ".join(map(str, stale))}: tables do not agree with {args.results}; run '

@@ -1,9 +1,10 @@
-"""The page of the published models, and their ``Weights`` in the model index."""
+"""The pages of the published models, and their ``Weights`` in the model index."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmact_ssl.apis.card import Card, read_card
@@ -12,7 +13,8 @@ from mmact_ssl.evaluation.protocols import version_of
 from tools.research.markers import renew_file
 from tools.research.tables import EARLIER, EARLIER_CAPTION
 
-BLOCK = re.compile(r'(?<=<!-- zoo -->\n).*(?=<!-- /zoo -->)', re.DOTALL)
+BLOCK = re.compile(r'<!-- (zoo|cards) -->\n.*<!-- /\1 -->', re.DOTALL)
+CARDS = '../research/models.md'
 TOP = (
     '\n| Model | Input | Data | Linear | kNN | Test clips | C | MB |\n'
     '| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n'
@@ -20,8 +22,8 @@ TOP = (
 ENTRY = re.compile(r'^  - Name: (?P<name>\S+)\n(?:    .*\n)*', re.MULTILINE)
 
 
-def zoo_block(folder: str | os.PathLike[str]) -> str:
-    """Write a table of a zoo's files, and a section with each card."""
+def zoo_blocks(folder: str | os.PathLike[str]) -> dict[str, str]:
+    """Write the table of a zoo's files, ``zoo``, and a section with each card, ``cards``."""
     rows, sections = [], []
     for name, entry in read_index(Path(folder) / INDEX).items():
         card = read_card(Path(folder) / entry.file)
@@ -32,12 +34,16 @@ def zoo_block(folder: str | os.PathLike[str]) -> str:
         linear, knn = (_percent(card, figure) for figure in shown)
         clips = next((figure['test_clips'] for figure in shown if figure), 0) or '-'
         rows.append(
-            f'| [{name}](#{name}) | {_input(card)} | {card.trained_on} | {linear} | {knn} '
+            f'| [{name}]({CARDS}#{name}) | {_input(card)} | {card.trained_on} | {linear} | {knn} '
             f'| {clips} | {card.feature_dim} | {entry.size / 1e6:.1f} |\n'
         )
         sections.append(_section(card, entry))
-    text = TOP + ''.join(rows) + ''.join(sections) + '\n'
-    return text + (f'{EARLIER_CAPTION}\n\n' if EARLIER in text else '')
+    texts = dict(zoo=TOP + ''.join(rows), cards=''.join(sections))
+    return {
+        name: f'<!-- {name} -->\n{text}\n{caption}<!-- /{name} -->'
+        for name, text in texts.items()
+        for caption in [f'{EARLIER_CAPTION}\n\n' if EARLIER in text else '']
+    }
 
 
 def _section(card: Card, entry: Entry) -> str:
@@ -45,7 +51,7 @@ def _section(card: Card, entry: Entry) -> str:
     bodies = f' of {card.num_persons} {card.layout} bodies' if card.num_persons else ''
     clip = ', '.join(f'{key} {value}' for key, value in card.clip.items()) or 'whole clips'
     text = (
-        f'\n### {card.name}\n\n'
+        f'\n## {card.name}\n\n'
         f'- Trained by `configs/{card.config}.py` ({card.method}) on {card.trained_on}\n'
         f'- Licence: {card.licence}\n'
         f'- {card.backbone_name}, {card.kind}{bodies}: {clip}; features of {card.feature_dim}\n'
@@ -93,11 +99,11 @@ def _percent(card: Card, figure: dict | None) -> str:
 
 def update_zoo(
     folder: str | os.PathLike[str],
-    page: str | os.PathLike[str],
+    pages: Sequence[str | os.PathLike[str]],
     index: str | os.PathLike[str],
     write: bool = True,
 ) -> list[Path]:
-    """Renew the page and the index's ``Weights``, or only compare; return the files that differ."""
+    """Renew pages and the index's ``Weights``, or only compare; return the files that differ."""
     # By the training config, which a model's name need not be.
     files = {
         card.config: entry.file
@@ -112,9 +118,12 @@ def update_zoo(
         weights = f'    Weights: zoo/{files[match["name"]]}\n'
         return re.sub(r'^(    In Collection: .*\n)', rf'\g<1>{weights}', text, flags=re.MULTILINE)
 
-    changed = []
-    if renew_file(page, lambda text: BLOCK.sub(lambda _: zoo_block(folder), text), write):
-        changed.append(Path(page))
+    blocks = zoo_blocks(folder)
+    changed = [
+        Path(page)
+        for page in pages
+        if renew_file(page, lambda text: BLOCK.sub(lambda match: blocks[match[1]], text), write)
+    ]
     if renew_file(index, lambda text: ENTRY.sub(renew, text), write):
         changed.append(Path(index))
     return changed

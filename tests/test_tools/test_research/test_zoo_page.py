@@ -10,7 +10,7 @@ from mmact_ssl.evaluation.protocols import version_of
 from mmact_ssl.evaluation.student import build_recognizer
 from tests.test_apis.conftest import KNOWN
 from tools.research.tables import EARLIER_CAPTION
-from tools.research.zoo_page import zoo_block
+from tools.research.zoo_page import zoo_blocks
 
 
 @pytest.mark.parametrize('names', [dict(dataset_name='demo', config='own'), {}])
@@ -33,7 +33,9 @@ def test_the_figures_of_the_table_are_of_the_set_that_was_trained_on(
     weights = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
     (tmp_path / INDEX).write_text('{}')
     add_to_index(write_model(weights, tmp_path, card, results), 'small')
-    (row,) = (line for line in zoo_block(tmp_path).splitlines() if line.startswith('| [small]'))
+    (row,) = (
+        line for line in zoo_blocks(tmp_path)['zoo'].splitlines() if line.startswith('| [small]')
+    )
     assert '| video, 3 x 8 frames, 64 x 64 pixels |' in row
     assert '| demo, 768 videos | 25.0 | - | 4 |' in row
 
@@ -48,7 +50,7 @@ def test_a_figure_of_an_earlier_version_is_marked_until_it_is_measured_again(
     def row(*results) -> str:
         (tmp_path / INDEX).write_text('{}')
         add_to_index(write_model(weights, tmp_path, card, results), 'small')
-        page = zoo_block(tmp_path)
+        page = zoo_blocks(tmp_path)['zoo']
         assert page.count(EARLIER_CAPTION) == ('25.0†' in page)
         return next(line for line in page.splitlines() if line.startswith('| [small]'))
 
