@@ -12,7 +12,7 @@ def on(name):
 
 runs = [
     dict(
-        method='DTG-Net TSM several sets',
+        method='DTG-Net TSM joined sets',
         variant=f'without-{name}',
         pretrain=f'configs/dtg_tsm-lite0_videos-without-{name}.py',
         evaluations=[on(name)],
