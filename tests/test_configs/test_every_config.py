@@ -330,6 +330,11 @@ CLIPS = {
         'v_ApplyLipstick_g08_c02.avi',
         'v_ApplyLipstick_g09_c01.avi',
     ),
+    'arid': (
+        'videos/train/Jump/Jump_11_1.mp4',
+        'videos/train/Run/Run_11_3.mp4',
+        'videos/train/Jump/Jump_8_1.mp4',
+    ),
     'utdmhad': ('videos/a1_s1_t1.mp4', 'videos/a2_s1_t4.mp4', 'videos/a1_s3_t1.mp4'),
     'utdmhad-skeleton': ('a1_s1_t1', 'a2_s1_t4', 'a1_s3_t1'),
     'utkinect': ('s01_e01_a01', 's01_e02_a03', 's02_e01_a01'),
