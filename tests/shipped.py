@@ -32,7 +32,7 @@ SKELETON_SETS = sorted(
 )
 SKELETON_SETS.remove('folder-skeleton')
 LARGE_SETS = [name for name in SKELETON_SETS if name.startswith(('ntu', 'pku'))]
-VIDEO_SETS = ['demo', 'hmdb51', 'jhmdb', 'sthv2', 'ucf101', 'utdmhad']
+VIDEO_SETS = ['arid', 'demo', 'hmdb51', 'jhmdb', 'sthv2', 'ucf101', 'utdmhad']
 # Students of the rivals' configs, which take a set, and sets.
 RIVALS_ON = [
     *(('gru', 'nwucla'), ('gru', 'utdmhad-skeleton'), ('stgcn', 'ntu60-xsub')),

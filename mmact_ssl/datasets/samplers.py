@@ -1,4 +1,4 @@
-"""Sampler for videos in tar shards."""
+"""Samplers for videos in tar shards, and for joined data sets of different sizes."""
 
 from __future__ import annotations
 
@@ -57,3 +57,59 @@ class ShardSampler(DefaultSampler):
         random = np.random.default_rng((*key, self.rank))
         for start in range(0, len(indices), self.buffer):
             yield from random.permutation(indices[start : start + self.buffer]).tolist()
+
+
+@DATA_SAMPLERS.register_module()
+class EvenSampler(DefaultSampler):
+    """Sampler that takes equally many samples of each of several joined data sets in an epoch.
+
+    It goes through each data set in a random order of its own, and draws a new order whenever it
+    has taken all samples. So an epoch may be shorter than the data sets, and a small data set comes
+    round more often. The order depends only on seed and epoch, so that a run can resume within an
+    epoch.
+
+    Args:
+        dataset: ``mmengine.ConcatDataset``.
+        samples: Number of samples of all data sets together in an epoch.
+        shuffle: True; False is refused.
+        seed: As for DefaultSampler.
+
+    Source: our choice.
+    """
+
+    def __init__(
+        self, dataset: Any, samples: int, shuffle: bool = True, seed: int | None = None
+    ) -> None:
+        super().__init__(dataset, shuffle, seed)
+        ends = getattr(dataset, 'cumulative_sizes', None)
+        if ends is None or not shuffle:
+            raise ConfigError(
+                f'EvenSampler: draws at random from a ConcatDataset, not from '
+                f'{type(dataset).__name__} with shuffle={shuffle}: use sampler=dict('
+                "type='DefaultSampler')"
+            )
+        if samples < 1:
+            raise ConfigError(f'EvenSampler: samples={samples}: give a number, 1 or more')
+        self.starts = [0, *ends[:-1]]
+        self.sizes = np.diff([0, *ends]).tolist()
+        self.samples = samples
+        self.num_samples = -(-samples // self.world_size)
+        self.total_size = self.num_samples * self.world_size
+
+    def __iter__(self) -> Iterator[int]:
+        """Indices of this process for the current epoch."""
+        key = self.seed % 2**64
+        taken = range(self.epoch * self.samples, (self.epoch + 1) * self.samples)
+        turns: dict[tuple[int, int], np.ndarray] = {}  # {(data set, how often before): order}
+        chosen = []
+        for place in taken:
+            count, part = divmod(place, len(self.sizes))
+            turn, position = divmod(count, self.sizes[part])
+            if (part, turn) not in turns:
+                random = np.random.default_rng((key, part, turn))
+                turns[part, turn] = random.permutation(self.sizes[part])
+            chosen.append(self.starts[part] + int(turns[part, turn][position]))
+        order = np.random.default_rng((key, self.epoch)).permutation(chosen)
+        # If the samples do not divide evenly, the last processes wrap around to the beginning.
+        own = np.arange(self.rank, self.total_size, self.world_size) % len(order)
+        yield from order[own].tolist()

@@ -35,7 +35,7 @@ from tests.shipped import (
 ONE_SET = [
     name
     for name in TOP_LEVEL
-    if 'own_folder' not in parsed(name) and parsed(name).dataset_name != 'skeletons'
+    if 'own_folder' not in parsed(name) and parsed(name).dataset_name not in ('skeletons', 'videos')
 ]
 READ_LABELS = re.compile('joint|moving')
 OWN_HOOKS = {
@@ -192,13 +192,16 @@ def test_your_own_videos_are_trained_as_the_measured_set(own: str, measured: str
 
 
 def test_sets_that_are_joined_read_caches_of_their_own():
-    datasets = load('dtg_tsm-lite0_jhmdb-arid.py').train_dataloader.dataset.datasets
-    roots = [Path(part.ann_file).parent for part in datasets]
-    assert [root.name for root in roots] == ['jhmdb', 'arid']
-    for part, root in zip(datasets, roots):
-        assert part.data_prefix.video == str(root)
-        caches = [Path(path) for _, path in caches_read_by(part)]
-        assert {path.parent for path in caches} == {root / 'targets'} and len(caches) == 2
+    names = ['jhmdb', 'utdmhad', 'arid', 'demo']
+    for left_out in ('', *names):
+        suffix = f'-without-{left_out}' if left_out else ''
+        datasets = load(f'dtg_tsm-lite0_videos{suffix}.py').train_dataloader.dataset.datasets
+        roots = [Path(part.ann_file).parent for part in datasets]
+        assert [root.name for root in roots] == [name for name in names if name != left_out]
+        for part, root in zip(datasets, roots):
+            assert part.data_prefix.video == str(root)
+            caches = [Path(path) for _, path in caches_read_by(part)]
+            assert {path.parent for path in caches} == {root / 'targets'} and len(caches) == 2
 
 
 @pytest.mark.parametrize(
@@ -326,6 +329,11 @@ CLIPS = {
         'v_ApplyLipstick_g08_c01.avi',
         'v_ApplyLipstick_g08_c02.avi',
         'v_ApplyLipstick_g09_c01.avi',
+    ),
+    'arid': (
+        'videos/train/Jump/Jump_11_1.mp4',
+        'videos/train/Run/Run_11_3.mp4',
+        'videos/train/Jump/Jump_8_1.mp4',
     ),
     'utdmhad': ('videos/a1_s1_t1.mp4', 'videos/a2_s1_t4.mp4', 'videos/a1_s3_t1.mp4'),
     'utdmhad-skeleton': ('a1_s1_t1', 'a2_s1_t4', 'a1_s3_t1'),

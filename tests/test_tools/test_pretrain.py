@@ -9,10 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mmact_ssl.apis import embed
+from mmact_ssl.apis.zoo import find_checkpoint
+from mmact_ssl.checkpoint_file import read_state_dict
 from tests.test_tools.test_extract_targets import MODULE
 
+GENERAL = 'dtg_tsm-lite0_jhmdb'
 TOOL = Path(__file__).parents[2] / 'tools' / 'pretrain.py'
 
 
@@ -106,6 +110,25 @@ def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatc
         tool.main([str(clips), '--out', str(tmp_path / 'out'), '--steps', '3'])
     assert end.value.code == 2
     assert 'was begun with steps 4: leave the option out' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_videos_start_from_a_published_model(tool, clips, tmp_path, capsys):
+    """A training that changes nothing ends with the weights of the model that it starts from."""
+    command = [clips, '--teacher', 'gray_pose.py', '--steps', '2', '--out', tmp_path / 'out']
+    command += ['--from', GENERAL, '--labels', 'folders']
+    command += ['--cfg-options', 'optim_wrapper.optimizer.lr=0']
+    shown = run(tool, capsys, *command)
+    state = read_state_dict(tmp_path / 'out' / 'training' / 'epoch_2.pth')
+    published = read_state_dict(find_checkpoint(GENERAL))
+    own = {name: value for name, value in state.items() if name.startswith('backbone.')}
+    assert own.keys() == published.keys()
+    assert all(torch.equal(own[name], value.to(own[name])) for name, value in published.items())
+    # The row of the start is that model, so both rows are equal.
+    rows = json.loads((tmp_path / 'out' / 'state.json').read_text())['table']['rows']
+    texts = [(row['protocol'], row['text']) for row in rows]
+    assert [row['method'] for row in rows] == ['start'] * 2 + ['dtg_tsm-lite0'] * 2
+    assert texts[:2] == texts[2:] and 'student (dtg_tsm-lite0)' in shown
 
 
 def write_skeletons(path: Path, count: int = 12) -> None:

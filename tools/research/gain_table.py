@@ -19,6 +19,8 @@ DATA = {
     'nwucla-unseen': 'NW-UCLA, skeletons',
     'msraction3d': 'MSR-Action3D, skeletons',
     'utkinect': 'UT-Kinect, skeletons',
+    'arid': 'ARID, dark videos',
+    'demo': 'Demo world, synthetic videos',
 }
 USES = {'Fine-tuned': 'fine-tuned', 'LDA': 'frozen features'}
 STARTS = {'Random init': 'random', 'ImageNet start': 'ImageNet'}

@@ -1,0 +1,22 @@
+# Is a general model of videos worth it? Pre-training on all sets but one, tested on that one, with
+# few labels; against the network that all trainings start from, trained on ImageNet.
+dataset = 'videos'
+seeds = (0,)
+labeled = ('jhmdb', 'utdmhad', 'arid', 'demo')
+config = 'configs/downstream/tsm-lite0.py'
+
+
+def on(name):
+    return dict(protocols='fewshot,knn', config=config, set=name, dataset=name)
+
+
+runs = [
+    dict(
+        method='DTG-Net TSM joined sets',
+        variant=f'without-{name}',
+        pretrain=f'configs/dtg_tsm-lite0_videos-without-{name}.py',
+        evaluations=[on(name)],
+    )
+    for name in labeled
+]
+runs += [dict(method='ImageNet start', evaluations=[on(name) for name in labeled])]

@@ -1,0 +1,58 @@
+"""ARID (Xu et al. 2020) as lists of its own split, from the lists that come with the videos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.files import path_inside, read_text, reading
+from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
+
+SETS = {'arid': 'ARID: real video in the dark'}
+# {our split: list and folder of its videos}
+SPLITS = {'train': ('train.txt', 'train'), 'test': ('validate.txt', 'val')}
+
+
+def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
+    """Copy the videos and write the lists of the set's own split.
+
+    Args:
+        source: Folder with ``train/``, ``val/``, the lists ``train.txt`` and ``validate.txt`` of
+            lines ``number<TAB>label<TAB>path``, and ``mapping_table_23.txt`` of lines
+            ``label<TAB>class``.
+        out: Folder to write ``videos/``, ``train.txt``, ``test.txt``, ``classes.txt`` to.
+        placement: 'copy' (byte-identical) or 'link'.
+    """
+    fix = 'point --source at a folder with train/, val/, their lists and mapping_table_23.txt'
+    require(source, fix)
+    classes = [name for _, name in _rows(source / 'mapping_table_23.txt', 2, fix)]
+    splits: dict[str, list[Video]] = {}
+    for split, (listing, folder) in SPLITS.items():
+        splits[split] = []
+        for _, label, name in _rows(source / listing, 3, fix):
+            path = path_inside(source / folder, name, source / listing)
+            require(path, f'it is listed in {listing}; fetch the data set again')
+            if not (label.isdigit() and int(label) < len(classes)):
+                raise DataError(
+                    f'{source / listing}: label {label!r} of {name} has no line in '
+                    'mapping_table_23.txt; fetch the data set again'
+                )
+            splits[split].append(Video(path, f'videos/{folder}/{name}', int(label)))
+    left_out = probe_videos(
+        [video.source for listed in splits.values() for video in listed], source
+    )
+    usable = {
+        split: [v for v in listed if v.source.relative_to(source).as_posix() not in left_out]
+        for split, listed in splits.items()
+    }
+    return write_videos(out, usable, classes, left_out, placement)
+
+
+def _rows(path: Path, count: int, fix: str) -> list[list[str]]:
+    """Rows of a table with tabs."""
+    with reading(path, fix):
+        rows = [line.split('\t') for line in read_text(path, fix).splitlines() if line.strip()]
+    for number, cells in enumerate(rows, start=1):
+        if len(cells) != count:
+            raise DataError(f'{path}:{number}: has {len(cells)} cells, not {count}; {fix}')
+    return rows
