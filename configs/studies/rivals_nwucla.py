@@ -56,6 +56,7 @@ transformer = [
     rival('MAMP', 'mamp_stt_nwucla', 'stt', 3e-3),
     rival('Latent prediction', 'latent_stt_nwucla', 'stt', 1e-3),
     rival('MS2L + MAMP', 'ms2l-masked_stt_nwucla', 'stt', 3e-3),
+    rival('VICReg + MAMP', 'vicreg-masked_stt_nwucla', 'stt', 1e-3),
 ]
 # The random GRUs are in ms2l_nwucla.py.
 start = dict(method='Random init', variant='stt', evaluations=evaluations('stt'))
