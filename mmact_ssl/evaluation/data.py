@@ -110,7 +110,7 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
     labels = np.unique(train.labels)
     if labels[-1] >= num_classes:
         raise ConfigError(
-            f'{train.ann_file}: has the label {labels[-1]}, but the config has '
+            f'{train.ann_file}: {len(labels)} classes up to label {labels[-1]}, but the config has '
             f'model.cls_head.num_classes={num_classes}: set it to the number of classes'
         )
     if missing := sorted(set(range(num_classes)) - set(labels.tolist())):
