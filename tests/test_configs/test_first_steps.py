@@ -38,11 +38,16 @@ def lists_in(part: Any) -> Iterator[Any]:
             yield from lists_in(value)
 
 
+def layout_of(target: Any) -> str:
+    """Layout of a target; if a config takes any layout of poses, one of them."""
+    return 'coco17' if target.get('layout', '') is None else target.get('layout', '')
+
+
 def shape_of(target: Any, config: Config) -> tuple[int, ...]:
     """Shape of a target of a video as the config's heads read it."""
     kind, heads = target.get('kind', target.target), [h for h in config.model.heads.values() if h]
     if kind == 'pose':
-        return FRAMES, LAYOUTS[target.layout].num_joints, 3
+        return FRAMES, LAYOUTS[layout_of(target)].num_joints, 3
     if kind == 'map':
         return FRAMES, len(PART_LAYOUTS[target.layout].names), 8, 8
     if kind == 'text':
@@ -81,9 +86,7 @@ def make_set(dataset: Any, config: Config, folder: Path) -> None:
         target.cache = Path(target.cache).name  # one is of another set
     paths = dict(caches_read_by(dataset))
     for target in steps(dataset.pipeline, 'LoadTargets'):
-        meta = TargetMeta(
-            target.get('kind', target.target), target.get('layout', ''), 'made', 'made'
-        )
+        meta = TargetMeta(target.get('kind', target.target), layout_of(target), 'made', 'made')
         with TargetWriter(paths[target.target], meta) as writer:
             for name in names:
                 values = random.uniform(0.1, 0.9, shape_of(target, config)).astype(np.float32)

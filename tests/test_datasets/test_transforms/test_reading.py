@@ -7,14 +7,18 @@ import re
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import av
 import numpy as np
 import pytest
 from mmengine.config import Config
+from torch import nn
 
+from mmact_ssl.apis.card import Card
 from mmact_ssl.apis.clips import find_clips
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer
+from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.datasets.seeded_samples import build_pipeline as build_views
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.parts import build_pipeline
@@ -49,8 +53,8 @@ def sample_of(path):
 
 def inferencer_of(*steps) -> FeatureInferencer:
     """An inferencer whose samples are the decoded frames."""
-    card = SimpleNamespace(kind='video', layout='', pipeline=[OPENED, *steps, DECODED])
-    model = SimpleNamespace(card=card, to=lambda device: model)
+    card = cast(Card, SimpleNamespace(kind='video', layout='', pipeline=[OPENED, *steps, DECODED]))
+    model = PretrainedModel(nn.Identity(), nn.Identity(), None, card, sha256='', path='')
     return FeatureInferencer(model, device='cpu', show_progress=False)
 
 
