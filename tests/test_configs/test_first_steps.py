@@ -101,6 +101,8 @@ def cut_down(config: Config, folder: Path) -> None:
     loader.update(num_workers=0, persistent_workers=False, batch_size=len(LABELS))
     if 'datasets' in loader.dataset:
         loader.dataset.datasets = loader.dataset.datasets[:2]
+    if 'samples' in loader.sampler:
+        loader.sampler.samples = len(LABELS)
     for number, dataset in enumerate(lists_in(loader.dataset)):
         make_set(dataset, config, folder / f'set{number}')
     for resize in steps(loader.dataset, 'Resize'):
