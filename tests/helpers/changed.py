@@ -47,8 +47,11 @@ def mirrored_tests(path: Path, root: Path = ROOT) -> list[Path]:
     elif top == 'configs':
         folder = tests / 'test_configs'
         found = [folder / 'test_every_config.py', *naming(name, folder.glob('test_*.py'))]
+        found.append(tests / 'test_packaging/test_model_index.py')
+    elif path.suffix == '.md':
+        found = [tests / 'test_packaging/test_docs.py']
     else:
-        found = [tests / 'test_packaging/test_docs.py'] if path.suffix == '.md' else []
+        found = naming(top, (tests / 'test_packaging').glob('test_*.py'))
     return [one.relative_to(root) for one in found]
 
 

@@ -22,7 +22,12 @@ from tests.helpers.changed import changed_files, mirrored_tests
         ('tests/helpers/changed.py', ['tests/test_helpers/test_changed.py']),
         ('tests/test_apis/conftest.py', ['tests/test_apis']),
         ('docs/extend/data.md', ['tests/test_packaging/test_docs.py']),
-        ('LICENSE', []),
+        (
+            'configs/a_new_one.py',
+            ['tests/test_configs/test_every_config.py', 'tests/test_packaging/test_model_index.py'],
+        ),
+        ('Makefile', ['tests/test_packaging/test_requirements.py']),
+        ('a_new_folder/a_file', []),
     ],
 )
 def test_a_file_has_the_tests_of_the_mirrored_tree(path: str, tests: list[str]):
