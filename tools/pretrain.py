@@ -121,7 +121,8 @@ class Run:
         if step == 'targets':
             caches = sorted((self.data / 'targets').glob('*.lmdb'))
             is_whole = len(caches) == len(self.plan.teachers) and self.is_done('prepare')
-            return is_whole and are_complete(caches, self.listed()[0])
+            is_whole = is_whole and are_complete(caches, self.listed()[0])
+            return is_whole and self.known.get('targets') == self.versions()
         if step == 'train':
             return self.checkpoint.is_file()
         if step == 'evaluate':
@@ -134,6 +135,12 @@ class Run:
         from mmact_ssl.files import read_annotation
 
         return read_annotation(describe_folder(str(self.data))['train'], 'prepare the folder again')
+
+    def versions(self) -> dict[str, list[int]]:
+        """Size and time of change of each copy in the training list."""
+        from mmact_ssl.files import file_version
+
+        return {name: [*file_version(self.data / name)] for name in self.listed()[0]}
 
     def has_labels(self) -> bool:
         """True if several classes have a label, one of them two or more."""
@@ -172,16 +179,23 @@ class Run:
         before = self.listed()[0] if 'source' in self.known else None
         load_tool('prepare').main([*self.source.words, *frames, '--out', str(self.data)])
         self.record(source=self.state)
-        if self.model is not None and before != self.listed()[0]:
+        if self.is_done('train') and before != self.listed()[0]:
             print(
                 f'the videos or clips of {self.source.path} have changed since the training: '
                 'give another --out to train on all of them'
             )
 
     def targets(self) -> None:
-        """Run the teachers."""
+        """Run the teachers, again on copies that have changed since the last call."""
         from mmact_ssl.models.teachers.choice import config_of
+        from mmact_ssl.targets.cache import TargetReader, TargetWriter
 
+        known, versions = self.known.get('targets', {}), self.versions()
+        changed = [name for name in versions if known.get(name, versions[name]) != versions[name]]
+        for cache in (self.data / 'targets').glob('*.lmdb'):
+            with TargetWriter(cache, TargetReader(cache).meta) as writer:
+                writer.remove(changed)
+        self.record(targets=versions)
         configs = [config_of(name) for name in self.plan.teachers]
         load_tool('extract').main([*configs, '--data', str(self.data)])
 

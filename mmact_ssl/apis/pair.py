@@ -25,7 +25,7 @@ from mmact_ssl.apis.zoo import find_checked_model, find_model
 from mmact_ssl.checkpoint_file import MODEL
 from mmact_ssl.datasets.layouts import COMMON
 from mmact_ssl.datasets.transforms.reading import read_frames
-from mmact_ssl.errors import CheckpointError
+from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.files import reading, sha256_of_file
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.models.teachers.choice import config_of
@@ -159,17 +159,26 @@ def pair_fields(video: str, skeleton: str, pose_teacher: str) -> dict[str, Any]:
         video: Path of a published video model.
         skeleton: Name or path of a published skeleton model.
         pose_teacher: Name of the teacher of poses in ``configs/teachers/``.
+
+    Raises:
+        ConfigError: Both were trained with labels, and not with the same ones.
     """
     cards, parts = [], []
     for path in (video, find_checked_model(skeleton)):
         cards.append(read_card(path))
         parts.append(dict(name=cards[-1].name, sha256=sha256_of_file(path)))
     of_video, of_skeleton = cards
+    read = [card.labels_read for card in cards if card.labels_read]
+    if any(labels != read[0] for labels in read):
+        raise ConfigError(
+            f'{of_video.name} and {of_skeleton.name} were trained with different labels, and a '
+            'card records one training: give a part that has read none'
+        )
     return dict(
         method=f'{of_video.method} beside {of_skeleton.method}',
         trained_on=f'{of_video.trained_on}; beside it {of_skeleton.trained_on}',
         licence=f'{of_video.licence}; {of_skeleton.name}: {of_skeleton.licence}',
-        labels_read=of_video.labels_read or of_skeleton.labels_read,
+        labels_read=read[0] if read else None,
         feature_dim=sum(card.feature_dim for card in cards),
         parts=parts,
         pose_teacher=pose_teacher,

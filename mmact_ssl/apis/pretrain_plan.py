@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -266,21 +267,25 @@ def within(plan: Plan, minutes: float) -> Plan:
     Raises:
         ConfigError: The least plan needs more time.
     """
-    total, wanted = sum(plan.seconds.values()), 60 * minutes
-    if total <= wanted:
-        return plan
-    elastic = {step: plan.seconds.get(step, 0) for step in ('targets', 'train')}
-    share = (wanted - total + sum(elastic.values())) / sum(elastic.values())
-    in_epoch = plan.steps // plan.epochs
-    epochs = max(int(share * plan.epochs), -(-min(LEAST_STEPS, plan.steps) // in_epoch), 2)
-    frames = max(int(share * plan.frames), min(LEAST_FRAMES, plan.frames))
-    parts = dict(targets=frames / max(plan.frames, 1), train=epochs / plan.epochs)
-    seconds = {step: value * parts.get(step, 1) for step, value in plan.seconds.items()}
+    seconds, wanted, in_epoch = dict(plan.seconds), 60 * minutes, plan.steps // plan.epochs
+    counts = dict(targets=plan.frames, train=plan.epochs)
+    least = dict(
+        targets=min(LEAST_FRAMES, plan.frames),
+        train=max(-(-min(LEAST_STEPS, plan.steps) // in_epoch), 2),
+    )
+    elastic = sorted(seconds.keys() & counts, key=lambda step: least[step] / counts[step])
+    while elastic and sum(seconds.values()) > wanted:
+        share = 1 + (wanted - sum(seconds.values())) / sum(seconds[step] for step in elastic)
+        step = elastic.pop()  # the one that reaches its least first leaves the rest to the other
+        kept = max(int(share * counts[step]), least[step])
+        seconds[step] *= kept / counts[step]
+        counts[step] = kept
     if sum(seconds.values()) > 1.05 * wanted:
         raise ConfigError(
-            f'--minutes {minutes:g}: this folder needs {sum(seconds.values()) / 60:.0f} minutes '
-            'here, with the fewest frames and steps of use: give that, or a smaller folder'
+            f'--minutes {minutes:g}: this folder needs {math.ceil(sum(seconds.values()) / 60)} '
+            'minutes here, with the fewest frames and steps of use: give that, or a smaller folder'
         )
+    frames, epochs = counts.values()
     warmup = min(plan.warmup, max(1, epochs // 20))
     plan = replace(plan, epochs=epochs, warmup=warmup, steps=epochs * in_epoch)
     return replace(plan, frames=frames, seconds=seconds)

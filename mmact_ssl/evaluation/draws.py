@@ -65,14 +65,20 @@ def paired_differences(first: Result, second: Result) -> dict[str, list[float]]:
     """Differences of two encoders, the second minus the first, by metric and draw.
 
     Raises:
-        ConfigError: The results are of other data or of other draws.
+        ConfigError: The results are of other data or other draws, or of other versions of the
+            measurement of one network.
     """
-    same = first.data_version == second.data_version
-    if not same or first.details.get('drawn') != second.details.get('drawn'):
-        what = 'draws of the labels' if same else 'data'
+    what = ''
+    if first.data_version != second.data_version:
+        what = 'on different data'
+    elif first.details.get('drawn') != second.details.get('drawn'):
+        what = 'on different draws of the labels'
+    elif first.backbone == second.backbone and first.version != second.version:
+        what = 'by different versions of the measurement'
+    if what:
         raise ConfigError(
-            f'{first.run} and {second.run} were measured on different {what}, so their draws are '
-            'no pairs: measure one again'
+            f'{first.run} and {second.run} were measured {what}, so their draws are no pairs: '
+            'measure one again'
         )
     draws, others = (result.details['draws'] for result in (first, second))
     return {

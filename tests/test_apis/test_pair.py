@@ -164,6 +164,23 @@ def test_the_file_names_its_parts_and_holds_no_weights(pair_file, video_model, c
     assert (card.method, card.trained_on) == ('made beside made', 'made; beside it made')
 
 
+def test_labels_that_a_part_has_read_are_on_the_card(video_model, common_model, tmp_path):
+    def fields(*labels) -> dict:
+        paths = []
+        for number, (model, read) in enumerate(zip((video_model, common_model), labels)):
+            paths.append(str(tmp_path / f'{number}.safetensors'))
+            card = replace(model.card, labels_read=read)
+            save_file({}, paths[-1], metadata={CARD_KEY: card.to_json()})
+        return pair_module.pair_fields(*paths, TEACHER)
+
+    first, second = (dict(dataset=name, fraction=1.0, seed=0) for name in 'ab')
+    for labels in ((first, None), (None, first), (first, first)):
+        assert fields(*labels)['labels_read'] == first
+    assert fields(None, None)['labels_read'] is None
+    with pytest.raises(ConfigError, match='made and made were trained with different labels'):
+        fields(first, second)
+
+
 @pytest.mark.parametrize(
     ('field', 'value', 'reason'),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,13 +51,26 @@ def test_a_budget_takes_frames_and_steps_away(minutes: float):
     try:
         shorter = within(PLAN, minutes)
     except ConfigError as error:
-        assert least and 'this folder needs 8 minutes' in str(error)
+        assert least and 'this folder needs 9 minutes' in str(error)
         return
     assert sum(shorter.seconds.values()) <= 1.05 * 60 * minutes
     assert LEAST_FRAMES <= shorter.frames <= PLAN.frames
     assert LEAST_STEPS <= shorter.steps <= PLAN.steps
     assert shorter.steps == 18 * shorter.epochs
     assert (shorter == PLAN) == (60 * minutes >= sum(PLAN.seconds.values()))
+
+
+def test_the_time_that_a_refusal_names_is_enough():
+    """The steps leave more time to spare than the frames."""
+    plan = replace(PLAN, epochs=130, steps=2340, seconds=dict(prepare=10, targets=1000, train=1000))
+    least = 10 + 1000 / 2 + 1000 * 6 / 130
+    with pytest.raises(ConfigError, match='this folder needs 10 minutes here') as refused:
+        within(plan, 5)
+    assert least < 600 and '--minutes 5:' in str(refused.value)
+    shorter = within(plan, 10)
+    assert shorter.frames == LEAST_FRAMES and 540 < sum(shorter.seconds.values()) <= 600
+    with pytest.raises(ConfigError, match='needs 2 minutes'):
+        within(Plan(False, 12, 2, 1, 4, seconds=dict(prepare=10, train=74)), 1)
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path):

@@ -52,11 +52,20 @@ def test_differences_of_pairs_do_not_spread_with_the_draws(made):
 
 @pytest.mark.parametrize(
     ('changes', 'what'),
-    [(dict(drawn='other'), 'draws of the labels'), (dict(data_version='other'), 'data')],
+    [
+        (dict(drawn='other'), 'on different draws of the labels'),
+        (dict(data_version='other'), 'on different data'),
+        (dict(version=2), 'by different versions of the measurement'),
+    ],
 )
 def test_results_that_are_no_pairs_are_refused(made, changes, what):
-    with pytest.raises(ConfigError, match=f'different {what}, so their draws are no pairs'):
+    with pytest.raises(ConfigError, match=f'{what}, so their draws are no pairs'):
         paired_differences(made([0.5]), made([0.5], **changes))
+
+
+def test_inputs_of_other_networks_have_versions_of_their_own(made):
+    teacher = made([0.5], version=2, backbone='teacher')
+    assert paired_differences(made([0.5]), teacher) == {'lda@2': [0.0]}
 
 
 def test_a_row_is_found_by_its_label_in_its_newest_version(made, make_result):

@@ -14,6 +14,7 @@ import torch
 from mmact_ssl.apis import embed
 from mmact_ssl.apis.zoo import find_checkpoint
 from mmact_ssl.checkpoint_file import read_state_dict
+from mmact_ssl.targets.cache import TargetReader
 from tests.test_tools.test_extract_targets import MODULE
 
 GENERAL = 'dtg_tsm-lite0_jhmdb'
@@ -110,6 +111,32 @@ def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatc
         tool.main([str(clips), '--out', str(tmp_path / 'out'), '--steps', '3'])
     assert end.value.code == 2
     assert 'was begun with steps 4: leave the option out' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_video_that_has_changed_gets_new_targets(tool, clips, make_video, capsys, monkeypatch):
+    def killed(self):
+        raise KeyboardInterrupt
+
+    def poses() -> list[float]:
+        reader = TargetReader('out/my_clips/targets/pose.lmdb')
+        names = 'videos/wave/clip_0.mp4', 'videos/wave/clip_2.mp4'
+        return [float(reader.get(name).mean()) for name in names]
+
+    monkeypatch.setattr(tool.Run, 'train', killed)
+    command = ['my clips', '--teacher', 'gray_pose.py', '--out', 'out']
+    with pytest.raises(KeyboardInterrupt):
+        tool.main(command)
+    before = poses()
+    make_video(clips / 'wave' / 'clip 0.mp4', 60, width=64, height=48, skip=range(50))
+    with pytest.raises(KeyboardInterrupt):
+        tool.main(command)
+    after = poses()
+    assert abs(after[0] - before[0]) > 0.01 and after[1] == before[1]
+    assert '1 videos written, 7 were there' in capsys.readouterr().out
+    with pytest.raises(KeyboardInterrupt):
+        tool.main(command)
+    assert '[2/5] targets' not in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -26,14 +26,16 @@ def make_fewshot_table(results: Sequence[Result], name: str) -> str:
     sets, _, chosen = name.partition('?')
     readouts = chosen.split(',') if chosen else []
     rows: list[list[str]] = []
-    counts: list[str] = []
+    groups = []
     for part in sets.replace('_', ' ').split(';'):
         dataset, *labels = part.split('/')
-        encoders = [_only(find_row(results, dataset, label), label) for label in labels]
+        groups.append([_only(find_row(results, dataset, label), label) for label in labels])
+    metrics_of_all = {m for group in groups for r in group for m in r.details['draws']}
+    counts = sorted({metric.partition('@')[2] for metric in metrics_of_all}, key=int)
+    for encoders in groups:
         first = encoders[0]
-        data = f'{DATA.get(dataset, dataset)} (chance {100 * first.metrics["chance"]:.1f})'
-        draws = first.details['draws']
-        counts = counts or sorted({metric.partition('@')[2] for metric in draws}, key=int)
+        data, chance = DATA.get(first.dataset, first.dataset), first.metrics['chance']
+        data += f' (chance {100 * chance:.1f})'
         shown = [readouts] if readouts else [[readout] * len(counts) for readout in READOUTS]
         for names in shown:
             if len(names) != len(counts):
@@ -42,8 +44,9 @@ def make_fewshot_table(results: Sequence[Result], name: str) -> str:
             heads = [data] if readouts else [data, names[0]]
             for encoder in encoders:
                 rows.append([*heads, encoder.label, *_cells(encoder.details['draws'], metrics)])
+                differences = paired_differences(first, encoder)  # also refuses what is no pair
                 if encoder is not first and not readouts:
-                    cells = _cells(paired_differences(first, encoder), metrics, '+')
+                    cells = _cells(differences, metrics, '+')
                     rows.append([*heads, f'{encoder.label} minus {first.label}', *cells])
     numbers = [f'{count} label{"" if count == "1" else "s"}' for count in counts]
     if readouts:

@@ -44,7 +44,7 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
         runs = [_runs(results, dataset, heading, label) for label in (start, student)]
         if not all(runs) or any(id(run) in early for cell in runs for run in cell):
             raise ConfigError(f'gain:{part}: no results of the newest version; measure them')
-        for run in runs[1]:
+        for run in (run for cell in runs for run in cell):
             check_comparable(f'gain:{part}', runs[0][0], run)
         metric = SETTINGS[heading][1]
         values = [[100 * run.metrics[metric] for run in cell] for cell in runs]

@@ -6,7 +6,8 @@
         --set jhmdb video_and_pose --out results
 
 After the cache come the arguments of tools/evaluate.py, which runs the teacher and gives the same
-figures (tests/test_apis/test_pair.py). A video of at most 61 frames needs each fourth frame alone.
+figures (tests/test_apis/test_pair.py). A video of at most 61 frames needs each fourth frame alone;
+for a longer one a cache of some frames is refused.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 if TYPE_CHECKING:
     from mmact_ssl.evaluation.data import Split
+    from mmact_ssl.targets.cache import TargetReader
 
 
 def features_from(cache: str) -> Callable[[str, argparse.Namespace], Callable]:
@@ -52,7 +54,7 @@ def features_from(cache: str) -> Callable[[str, argparse.Namespace], Callable]:
             with VideoReader(video_path(split.root, name)) as video:
                 total, (height, width) = video.total_frames, video.read([0])[0].shape[:2]
             window = with_pose_frames(dict(start_index=0, total_frames=total))
-            poses = reader.get_frames(name, np.array(window['pose_inds']), total)
+            poses = stored_poses(reader, name, np.array(window['pose_inds']), total)
             return pair.pose_sample(poses, width, height, name)
 
         def features(split: Split) -> np.ndarray:
@@ -70,6 +72,20 @@ def features_from(cache: str) -> Callable[[str, argparse.Namespace], Callable]:
         return features
 
     return of_pair
+
+
+def stored_poses(reader: TargetReader, name: str, frames: np.ndarray, total: int) -> np.ndarray:
+    """Read the poses of frames; DataError if the cache interpolates one of them."""
+    from mmact_ssl.errors import DataError
+    from mmact_ssl.targets.values import spread
+
+    every = reader.meta.every
+    if not np.isin(frames, spread(total, every)).all():
+        raise DataError(
+            f'{reader.path}: of each {every} frames of {name} it has one, and the pair sees others '
+            f'of its {total} frames: extract the poses without --every'
+        )
+    return reader.get_frames(name, frames, total)
 
 
 def main(argv: list[str]) -> None:

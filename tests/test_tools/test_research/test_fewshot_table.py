@@ -53,11 +53,29 @@ def test_chosen_readouts_alone(results):
     ]
 
 
+def test_a_set_with_more_labels_gives_the_columns(results, make_result):
+    small = make_result(
+        method='MS2L',
+        dataset='utkinect',
+        protocol='fewshot',
+        metrics={'chance': 0.1},
+        details=dict(draws={'lda@1': [0.5, 0.5]}, drawn='same'),
+    )
+    lines = filled([*results, small], 'utkinect/MS2L;jhmdb/DTG-Net')
+    assert lines[0] == '| Data | Readout | Encoder | 1 label | 10 labels |'
+    assert '| UT-Kinect, skeletons (chance 10.0) | lda | MS2L | 50.0 ± 0.0 | - |' in lines
+    assert '| JHMDB, videos (chance 5.0) | lda | DTG-Net | - | 85.0 ± 127.1 |' in lines
+
+
 def test_mistakes_are_named(results, make_result):
     with pytest.raises(ConfigError, match=r"give one readout for each of \['1', '10'\]"):
         filled(results, 'jhmdb/ImageNet_start?lda')
     with pytest.raises(ConfigError, match="no few-shot result of 'MS2L' on jhmdb"):
         filled(results, 'jhmdb/MS2L')
+    results[1].details['drawn'] = 'other'
+    for readouts in ('', '?lda,lda'):
+        with pytest.raises(ConfigError, match='different draws of the labels'):
+            filled(results, f'jhmdb/ImageNet_start/DTG-Net{readouts}')
     other = make_result(
         method='DTG-Net', dataset='jhmdb', protocol='fewshot', seed=1, version=results[1].version
     )

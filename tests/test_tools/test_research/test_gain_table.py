@@ -43,14 +43,18 @@ def test_missing_results_are_an_error(results):
 
 
 def test_results_on_other_data_are_not_compared(results, make_result):
-    other = make_result(
-        0.9,
-        method='ImageNet start',
-        dataset='jhmdb',
-        protocol='finetune',
-        label_fraction=0.1,
-        version=PROTOCOLS['finetune'].version,
-        data_version='others',
-    )
-    with pytest.raises(ConfigError, match='different data'):
-        fill(TEXT, [other, *results[2:]])
+    def other(seed):
+        return make_result(
+            0.9,
+            method='ImageNet start',
+            dataset='jhmdb',
+            protocol='finetune',
+            label_fraction=0.1,
+            version=PROTOCOLS['finetune'].version,
+            data_version='others',
+            seed=seed,
+        )
+
+    for seed in (0, 1):  # any of the start's results
+        with pytest.raises(ConfigError, match='different data'):
+            fill(TEXT, [*results[:seed], other(seed), *results[2:]])
