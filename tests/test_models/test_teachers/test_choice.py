@@ -38,5 +38,5 @@ def test_none_can_be_built(monkeypatch):
         raise ConfigError(f'{config}: fetch it to {"folder/" * 60}a.pth')
 
     monkeypatch.setattr(choice, 'build_teacher', build)
-    with pytest.raises(ConfigError, match=r'give another by --teacher: .*folder/a\.pth; movenet_lightning'):
+    with pytest.raises(ConfigError, match=r'by --teacher: .*folder/a\.pth; movenet_lightning'):
         choice.choose_pose_teacher(lambda: np.zeros((1, 8, 8, 3), np.uint8))
