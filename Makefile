@@ -139,11 +139,11 @@ $(DEMO_WORK)/.random: $(DEMO_DATA)/.prepared
 	@mv $@.part $@
 
 $(DEMO_WORK)/.student: $(DEMO_WORK)/.trained
-	$(DEMO_EVALUATE) --method CSVR "$$(cat $(DEMO_WORK)/last_checkpoint)" >$@.part
+	$(DEMO_EVALUATE) --method CSVR $(DEMO_WORK) >$@.part
 	@mv $@.part $@
 
 $(DEMO_WORK)/.drawn: $(DEMO_WORK)/.trained
-	$(BIN)/python tools/visualize.py $(DEMO_CONFIG) "$$(cat $(DEMO_WORK)/last_checkpoint)" >$@.part
+	$(BIN)/python tools/visualize.py $(DEMO_CONFIG) $(DEMO_WORK) >$@.part
 	@mv $@.part $@
 
 # MkDocs' theme prints an advertisement of its successor.

@@ -50,9 +50,10 @@ def main(argv: list[str] | None = None) -> None:
     name = argv[0] if argv else '--help'
     if name in ('--help', '-h'):
         print('usage: mmact-ssl COMMAND [options], mmact-ssl COMMAND --help\n')
+        width = max(map(len, tools)) + 2
         for name, path in sorted(tools.items()):
             lines = ast.get_docstring(ast.parse(path.read_text(encoding='utf-8'))) or ''
-            print(f'  {name:12}{lines.partition("``")[0].splitlines()[0].rstrip(": ")}')
+            print(f'  {name:{width}}{lines.partition("``")[0].splitlines()[0].rstrip(": .")}')
         print('\n`python -m mmact_ssl` prints what is installed; `mmact_ssl::NAME.py` is a config')
         print('that comes with the package, wherever a config is asked for')
         return

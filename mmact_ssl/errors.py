@@ -80,12 +80,17 @@ def one_line_errors() -> Iterator[None]:
     """End a command-line tool with one line on stderr for errors meant for users.
 
     These are :class:`MMActSSLError` and errors of the operating system, such as a missing file or a
-    full disk. The exit status is 2 for a mistake in the config or the options, else 1; 75 is for a
-    training that a signal has stopped, see :class:`StopSignalHook`. Any other error is a bug and
-    keeps its traceback; with ``MMACT_SSL_TRACEBACK`` set all errors keep it.
+    full disk. The exit status is 2 for a mistake in the config or the options, 130 after Ctrl-C,
+    else 1; 75 is for a training that a signal has stopped, see :class:`StopSignalHook`. Any other
+    error is a bug and keeps its traceback; with ``MMACT_SSL_TRACEBACK`` set all errors keep it.
     """
     try:
         yield
+    except KeyboardInterrupt:
+        if os.environ.get('MMACT_SSL_TRACEBACK'):
+            raise
+        print('interrupted', file=sys.stderr)
+        raise SystemExit(130) from None
     except (MMActSSLError, OSError) as error:
         if os.environ.get('MMACT_SSL_TRACEBACK'):
             raise

@@ -5,10 +5,10 @@ It prepares the folder, runs teachers on the videos, trains, evaluates if there 
 publishes the student and writes a gallery. A plan with the time of each step comes first. Call it
 again to go on after a stop: what is done is left out.
 
-    python tools/pretrain.py ~/my_clips --dry-run                  # the plan alone
-    python tools/pretrain.py ~/my_clips --labels labels.csv        # a table video,label
-    python tools/pretrain.py ~/my_clips --labels folders           # a folder for each class
-    python tools/pretrain.py mine.npz                              # skeletons
+    mmact-ssl pretrain ~/my_clips --dry-run                  # the plan alone
+    mmact-ssl pretrain ~/my_clips --labels labels.csv        # a table video,label
+    mmact-ssl pretrain ~/my_clips --labels folders           # a folder for each class
+    mmact-ssl pretrain mine.npz                              # skeletons
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def parse_predictions(argv: list[str]) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='config of the pre-training')
-    parser.add_argument('checkpoint', help='checkpoint of that training')
+    parser.add_argument('checkpoint', help='checkpoint or work dir of that training')
     parser.add_argument('--num-clips', type=int, default=4)
     parser.add_argument('--animate', action='store_true', help='animate poses and frames')
     parser.add_argument('--pool', type=int, default=64, help='videos to search for neighbors')
@@ -249,9 +249,11 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv[1:] if has_command else argv)
 
     import mmact_ssl  # noqa: F401  (its fixes come before any import of a model)
+    from mmact_ssl.checkpoint_file import newest_in
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():
+        args.checkpoint = args.checkpoint and newest_in(args.checkpoint)
         draw(args)
 
 

@@ -12,7 +12,7 @@ The student is trained without labels on the world's training clips; the picture
         --sentences data/demo/skeleton/sentences_kinematic.json \
         --out data/demo/skeleton/targets/prompts.lmdb
     python tools/train.py configs/c2vl_gru.py --data data/demo/skeleton
-    python tools/publish_model.py "$(cat work_dirs/c2vl_gru_skeleton/last_checkpoint)" c2vl_demo \
+    python tools/publish_model.py work_dirs/c2vl_gru_skeleton c2vl_demo \
         --text-encoder minilm
     python docs/pictures/draw_search.py data/demo c2vl_demo-*.safetensors
 """

@@ -170,10 +170,10 @@ class FeatureInferencer(BaseInferencer):
                 yield Embedded(name, np.array([row.span for row in windows], np.float64), values)
         if self.broken:
             shown = '; '.join(f'{n}: {reason}' for n, reason in list(self.broken.items())[:3])
-            left_out = f'{len(self.broken)} of {len(clips)} clips are left out: {shown}'
+            unread = f'{len(self.broken)} of {len(clips)} clips cannot be embedded: {shown}'
             if required and not read:
-                raise DataError(left_out)
-            print_log(left_out, logger='current', level=logging.WARNING)
+                raise DataError(unread)
+            print_log(unread, logger='current', level=logging.WARNING)
 
     def _inputs_to_list(self, inputs: Any) -> list[Clip]:
         """List the clips."""

@@ -283,7 +283,8 @@ def within(plan: Plan, minutes: float) -> Plan:
     if sum(seconds.values()) > 1.05 * wanted:
         raise ConfigError(
             f'--minutes {minutes:g}: this folder needs {math.ceil(sum(seconds.values()) / 60)} '
-            'minutes here, with the fewest frames and steps of use: give that, or a smaller folder'
+            'minutes here, with the fewest frames and steps of use: give that, a smaller folder, '
+            'or fewer steps by --steps'
         )
     frames, epochs = counts.values()
     warmup = min(plan.warmup, max(1, epochs // 20))

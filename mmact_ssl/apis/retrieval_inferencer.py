@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from mmengine.logging import print_log
 
 from mmact_ssl.apis import read_identity
-from mmact_ssl.apis.clips import Input
+from mmact_ssl.apis.clips import Clip, Input
 from mmact_ssl.apis.feature_index import FeatureIndex, Window
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, mean_of
 from mmact_ssl.apis.model import PretrainedModel
@@ -73,7 +75,8 @@ class RetrievalInferencer(FeatureInferencer):
         killed one ended, and several processes may add at the same time.
 
         Returns:
-            ``added``, ``known`` and ``gone``: counts of clips; ``broken``: reason by clip.
+            ``added``, ``changed``, ``known`` and ``gone``: counts of clips; ``broken``: reason by
+            clip.
         """
         held = self.index.versions()  # before the folders are listed: what another adds is not gone
         clips = self._inputs_to_list(inputs)
@@ -108,8 +111,13 @@ class RetrievalInferencer(FeatureInferencer):
             if windows:
                 added |= self.index.add(windows, np.concatenate(values), versions)
         by_others = len(todo) - len(self.broken) - len(added)  # added by another process
-        counts = dict(added=len(added), known=len(known) + by_others, gone=len(gone))
-        return dict(**counts, broken=dict(self.broken))
+        return dict(
+            added=len(added - changed),
+            changed=len(added & changed),
+            known=len(known) + by_others,
+            gone=len(gone),
+            broken=dict(self.broken),
+        )
 
     def remove(self, path: str | os.PathLike[str]) -> int:
         """Leave a clip, or all clips below a folder, out of later searches; return their number."""
@@ -155,7 +163,9 @@ class RetrievalInferencer(FeatureInferencer):
             queries = [f'feature {number}' for number in range(len(vectors))]
             similar = self.index.search(normalize(vectors), top)
         else:
-            clips = list(self.stream(cast(Input, inputs), batch_size, **self.cut))
+            listed = self._inputs_to_list(inputs)
+            self._check_versions(listed)
+            clips = list(self.stream(cast(Sequence[Input], listed), batch_size, **self.cut))
             queries = [clip.name for clip in clips]
             vectors = np.concatenate([mean_of(clip).values for clip in clips])
             similar = self.index.search(normalize(vectors), top)
@@ -164,6 +174,18 @@ class RetrievalInferencer(FeatureInferencer):
             pairs = zip(similarities.tolist(), self.index.windows(rows.tolist()))
             hits.append([dict(similarity=value, **window._asdict()) for value, window in pairs])
         return dict(queries=queries, hits=hits, broken=dict(self.broken))
+
+    def _check_versions(self, clips: Sequence[Clip]) -> None:
+        """Warn of clips whose files have changed since they were added."""
+        held = self.index.versions()
+        changed = [clip.path for clip in clips if held.get(clip.path, clip.version) != clip.version]
+        if changed:
+            print_log(
+                f'{self.index.path}: add the folder again: {len(changed)} of {len(clips)} clips '
+                f'have changed since they were added, such as {changed[0]}',
+                logger='current',
+                level=logging.WARNING,
+            )
 
     def _open_space(self) -> tuple[SharedSpace, Any]:
         """The projectors of the pre-training, and the encoder of sentences."""

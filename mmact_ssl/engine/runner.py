@@ -32,6 +32,16 @@ from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingEr
 from mmact_ssl.files import reading
 from mmact_ssl.models.encoding import keep_statistics_once
 
+# State of mmengine's schedules that training moves; the rest are their settings.
+MOVING = {
+    *('last_step', '_global_step', '_last_value', 'base_values', 'verbose'),
+    *('best', 'num_bad_epochs', 'cooldown_counter'),
+}
+KEPT = (
+    'mmengine restores those of the checkpoint; to change them begin another run, in another work '
+    'dir, with load_from'
+)
+
 
 class PretrainRunner(Runner):
     """mmengine's runner, with a quiet screen, exact resuming and errors that name their fix."""
@@ -154,9 +164,9 @@ class PretrainRunner(Runner):
         with reading(filename, fix, ConfigError):
             super().resume(filename, *args, **kwargs)
         if (resumed := self._initial_lrs()) != configured:
-            self.logger.warning(
-                f'{filename}: goes on with its own learning rates {resumed}, not the {configured} '
-                'of the config: begin another run with load_from to change them'
+            raise ConfigError(
+                f'{filename}: its learning rates are {resumed}, and those of the config '
+                f'{configured}: {KEPT}'
             )
 
     def _initial_lrs(self) -> list[float]:
@@ -164,6 +174,23 @@ class PretrainRunner(Runner):
         wrappers = unwrap_optimizers(self.build_optim_wrapper(self.optim_wrapper))
         groups = [group for wrapper in wrappers for group in wrapper.param_groups]
         return sorted({group.get('initial_lr', group['lr']) for group in groups})
+
+    def _check_schedules(self, filename: str, saved: Any) -> None:
+        """Raise ConfigError if the states of a checkpoint's schedules have other settings."""
+        own = self.param_schedulers or []
+        if isinstance(own, dict):
+            states = {name: [one.state_dict() for one in several] for name, several in own.items()}
+        else:
+            states = {'': [one.state_dict() for one in own]}
+            saved = {'': saved}
+        before, now = schedule_settings(saved), schedule_settings(states)
+        changed = [key for key in before | now if before.get(key) != now.get(key)]
+        if changed:  # an end is in the config, and what is derived from it is not
+            key = min(changed, key=lambda key: not key.endswith('end'))
+            raise ConfigError(
+                f'{filename}: param_scheduler.{key} was {before.get(key)}, and the config has '
+                f'{now.get(key)}: {KEPT}'
+            )
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
         """Load weights; on resume strictly, and with the state of a training.
@@ -189,6 +216,7 @@ class PretrainRunner(Runner):
                 f'{filename}: holds weights and no state of a training run: start a new run from '
                 'them with load_from, without --resume'
             )
+        self._check_schedules(filename, loaded.get('param_schedulers', []))
         return loaded
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
@@ -267,6 +295,17 @@ def only_training_in(folder: str) -> Iterator[None]:
     finally:
         if lock is not None:
             os.close(lock)  # releases it
+
+
+def schedule_settings(states: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Settings in the states of schedules, by keys such as ``0.end`` or ``adversary.0.end``."""
+    return {
+        f'{name and name + "."}{number}.{key}': value
+        for name, several in states.items()
+        for number, state in enumerate(several)
+        for key, value in state.items()
+        if key not in MOVING
+    }
 
 
 def end_process_group(patience: float = 30.0) -> None:

@@ -21,7 +21,7 @@ def features_of_another_clip(
     batch that is too small, a view keeps its own features.
 
     Targets and features of a momentum encoder do not move. ``targets.<view>.valid`` moves only if
-    the head reads nothing but features of this view, since it then marks their padding.
+    nothing of this view stays, since it then marks the padding of the student's features alone.
     ``targets.<view>.mask`` always moves, since it marks what the student saw. All of this is our
     choice.
 
@@ -34,10 +34,10 @@ def features_of_another_clip(
     shifts: dict[str, int] = {}
     for further, view in enumerate(dict.fromkeys(source.split('.')[0] for source in of_student)):
         moved = {source for source in of_student if source.split('.')[0] == view}
-        mask, valid = f'targets.{view}.mask', f'targets.{view}.valid'
-        others = {*sources.values()} - {mask, valid}
-        moved.add(mask)
-        if not any(source == view or source.startswith(f'targets.{view}.') for source in others):
+        moved.add(f'targets.{view}.mask')
+        valid = f'targets.{view}.valid'
+        stays = {*sources.values()} - moved - {valid}
+        if not any(source.removeprefix('targets.').split('.')[0] == view for source in stays):
             moved.add(valid)
         shifts |= dict.fromkeys(moved, further)
     return {

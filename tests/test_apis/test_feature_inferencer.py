@@ -220,7 +220,7 @@ def test_what_is_broken_is_left_out_and_named(inferencer, video_model, labeled_w
     np.testing.assert_allclose(found['features'][1], embed(video_model, good[1]), **TOLERANCE)
     with pytest.raises(DataError, match=r'torn one\.mp4: .*; a FeatureInferencer leaves out'):
         embed(video_model, inputs[:2])
-    with pytest.raises(DataError, match=r'2 of 2 clips are left out'):
+    with pytest.raises(DataError, match=r'2 of 2 clips cannot be embedded'):
         inferencer(inputs[1:3])
     (tmp_path / 'empty').mkdir()
     with pytest.raises(DataError, match=r'empty: no video clips in it'):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 from mmact_ssl.apis import load_model
 from mmact_ssl.apis.clips import Clip
@@ -64,7 +65,9 @@ def test_a_clip_is_added_once_and_a_broken_one_named(search, video_model, labele
     names = sorted(path.name for path in other.iterdir())
     (other / names[0]).write_bytes(b'torn')
     count = len(names)
-    assert search.add(labeled_world / 'videos') == dict(added=0, known=count, gone=0, broken={})
+    assert search.add(labeled_world / 'videos') == dict(
+        added=0, changed=0, known=count, gone=0, broken={}
+    )
     # The same names in another folder are other clips.
     again = RetrievalInferencer(video_model, search.index.path, show_progress=False)
     report = again.add([labeled_world / 'videos', other, other / names[1]])
@@ -93,7 +96,7 @@ def skeletons(skeleton_model, tmp_path) -> RetrievalInferencer:
     for number, name in enumerate(('a', 'b', 'sub/c', 'sub/d')):
         write_clip(tmp_path / 'in' / f'{name}.npy', number)
     search = RetrievalInferencer(skeleton_model, tmp_path / 's.index', show_progress=False)
-    counts = dict(added=4, known=0, gone=0, broken={})
+    counts = dict(added=4, changed=0, known=0, gone=0, broken={})
     assert search.add(tmp_path / 'in') == counts
     return search
 
@@ -111,8 +114,12 @@ def test_a_file_that_has_changed_is_embedded_again(skeletons, skeleton_model, tm
     clip = write_clip(tmp_path / 'in' / 'a.npy', 9, second=1)  # of the same size
     torn = tmp_path / 'in' / 'sub' / 'd.npy'
     torn.write_bytes(b'torn')
+    with patch.object(MMLogger.get_current_instance(), 'log') as log:
+        skeletons([tmp_path / 'in' / 'a.npy', tmp_path / 'in' / 'b.npy'])
+    assert '1 of 2 clips have changed since they were added' in str(log.call_args)
     report = skeletons.add(tmp_path / 'in')
-    assert (report['added'], report['known'], report['gone']) == (1, 2, 0)
+    counts = {key: report[key] for key in ('added', 'changed', 'known', 'gone')}
+    assert counts == dict(added=0, changed=1, known=2, gone=0)
     assert list(report['broken']) == ['sub/d.npy']
     again = RetrievalInferencer(skeleton_model, skeletons.index.path, show_progress=False)
     after = stored(again, tmp_path / 'in')
@@ -175,12 +182,13 @@ def test_a_file_of_many_clips_and_a_prepared_folder_are_followed_too(
         os.utime(table, (second, second))
         os.utime(prepared / 'skeletons.npy', (second, second))
         report = search.add([table, prepared])
-        assert report == dict(added=20, known=0, gone=second, broken={})
+        added, changed = (1, 19) if second else (20, 0)
+        assert report == dict(added=added, changed=changed, known=0, gone=second, broken={})
         folder, name = zip(*(os.path.split(window.name) for window in search.index.windows()))
         of_table = {n for f, n in zip(folder, name) if f == str(table)}
         assert of_table == {'abc'[row] for row in rows} and len(search.index) == 20
     np.savez(table, keypoint=clips[0].transpose(1, 0, 2, 3))  # one clip in place of many
-    assert search.add(table) == dict(added=1, known=0, gone=2, broken={})
+    assert search.add(table) == dict(added=1, changed=0, known=0, gone=2, broken={})
     assert len(search.index) == 19
 
 

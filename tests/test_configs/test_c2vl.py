@@ -251,7 +251,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped_and_has_no_picture(train, t
     assert all(torch.equal(one, other) for one, other in pairs)
     straight.cfg.dump(tmp_path / 'config.py')
     with pytest.raises(SystemExit, match=r'no picture of its tasks \(prompts\).*gallery'):
-        visualize.main([str(tmp_path / 'config.py'), str(tmp_path / 'epoch_2.pth')])
+        visualize.main([str(tmp_path / 'config.py'), str(tmp_path)])  # the newest
 
 
 def test_the_sentence_drawn_depends_on_seed_and_epoch_alone(on_made_set):

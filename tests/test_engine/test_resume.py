@@ -59,7 +59,7 @@ def test_a_work_dir_stands_for_its_newest_checkpoint(folder, tmp_path):
 
 
 @pytest.mark.parametrize('adversary', [None, dict(optimizer=dict(type='Adam', lr=0.02))])
-def test_a_learning_rate_that_resuming_does_not_change_is_said(make_runner, tmp_path, adversary):
+def test_another_learning_rate_is_refused(make_runner, tmp_path, adversary):
     """Of one optimizer, and of a student's beside its adversary's."""
     samples = [dict(inputs=torch.ones(4))] * 4
 
@@ -73,14 +73,38 @@ def test_a_learning_rate_that_resuming_does_not_change_is_said(make_runner, tmp_
         return make_runner(tmp_path, TwoSided(), samples, **options)
 
     make(0.01).train()
-    for lr, is_said in ((0.01, False), (0.001, True)):
-        resumed = make(lr, epochs=2, resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
-        with patch.object(resumed.logger, 'warning') as warning:
-            resumed.train()
-        assert resumed.iter == 4
-        told = ' '.join(str(call.args[0]) for call in warning.call_args_list)
-        kept = [0.01, 0.02] if adversary else [0.01]
-        assert (f'own learning rates {kept}, not the [0.001' in told) == is_said, told
+    kept = r'\[0.01, 0.02\]' if adversary else r'\[0.01\]'
+    with pytest.raises(ConfigError, match=rf'rates are {kept}, and those of the config \[0.001'):
+        make(0.001, epochs=2, resume=True, load_from=str(tmp_path / 'epoch_1.pth')).train()
+    resumed = make(0.01, epochs=2, resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
+    resumed.train()
+    assert resumed.iter == 4
+
+
+SCHEDULES = [
+    dict(type='LinearLR', start_factor=0.1, end=1, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', begin=1, end=4),
+    dict(type='MultiStepLR', milestones=[1, 3], end=4),
+    dict(type='PolyLR', power=0.9, end=4),
+    dict(type='ReduceOnPlateauLR', monitor='loss', patience=2, end=4),
+]
+
+
+@pytest.mark.parametrize('number', range(len(SCHEDULES)))
+def test_another_schedule_is_refused_and_the_same_one_goes_on(make, tmp_path, number):
+    """Such as an end that is moved with max_epochs: the checkpoint's own would hold."""
+    schedule = SCHEDULES[number]
+    key = next(key for key in ('milestones', 'patience', 'end') if key in schedule)
+    other = dict(schedule, **{key: [2] if key == 'milestones' else schedule[key] + 1})
+    constant = dict(type='ConstantLR', factor=1.0, end=1)
+    make(tmp_path, param_scheduler=[constant, schedule]).train()
+    with pytest.raises(ConfigError, match=rf'param_scheduler\.1\.{key} was .*load_from'):
+        make(tmp_path, epochs=3, param_scheduler=[constant, other], resume=True).train()
+    with pytest.raises(ConfigError, match=r'param_scheduler\.1\..* config has None'):
+        make(tmp_path, epochs=3, param_scheduler=[constant], resume=True).train()
+    resumed = make(tmp_path, epochs=3, param_scheduler=[constant, schedule], resume=True)
+    resumed.train()
+    assert resumed.iter == 6
 
 
 def test_a_run_without_last_checkpoint_goes_on(make, folder):

@@ -63,6 +63,8 @@ def test_a_mask_goes_with_the_features_unless_a_target_is_masked_by_it():
     assert moved(2, **reads, label='targets.sample.label')['valid'] == other
     assert moved(2, **reads, maps='targets.a.parts')['valid'] == own
     assert moved(2, **reads, frames='a')['valid'] == own
+    assert moved(2, **reads, target='a.momentum_feature_map')['valid'] == own
+    assert moved(2, **reads, target='b.momentum_feature_map')['valid'] == other
     assert moved(2, x='a.feature_map', valid='targets.b.valid')['valid'] == own
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -252,7 +252,8 @@ class TransformViews(BaseTransform):
 
     Views with poses or part maps refuse transforms of mmaction2 that would not move these: ``Flip``
     (use ``HorizontalFlip``), ``ImgAug``, ``PytorchVideoWrapper``, and ``TorchVisionWrapper`` unless
-    its ``op`` is one of COLOR_OPS.
+    its ``op`` is one of COLOR_OPS. Poses refuse a ``HorizontalFlip`` of another layout, even of as
+    many joints.
 
     Required keys: ``views``; optional: targets of the views whose ``target_meta`` is of kind
     'pose', (T, V, 3) in pixels, or 'map', float32 (T, C, h, w) over the whole frame. Modified keys:
@@ -301,7 +302,8 @@ class TransformViews(BaseTransform):
             for kind in ('pose', 'map')
         )
         if poses or maps:
-            self._check_targets_follow()
+            meta = results['target_meta']
+            self._check_targets_follow({meta[name].layout for _, name in poses})
         persons = []  # float (T, V, 3) each
         if poses:
             persons.append(np.concatenate([targets[view][name] for view, name in poses]))
@@ -335,8 +337,13 @@ class TransformViews(BaseTransform):
                 targets[view][name] = crop_maps(targets[view][name], box, layout, self.map_size)
         return results
 
-    def _check_targets_follow(self) -> None:
+    def _check_targets_follow(self, layouts: Set[str]) -> None:
         for transform in _flatten(self.transforms):
+            if isinstance(transform, HorizontalFlip) and layouts - {transform.layout}:
+                raise ConfigError(
+                    f'TransformViews: HorizontalFlip has layout={transform.layout!r}, and the '
+                    f'poses of {self.views} have {", ".join(sorted(layouts))}: give it their layout'
+                )
             name = type(transform).__name__
             operation = type(getattr(transform, 'trans', None)).__name__
             if name in FRAMES_ONLY and operation not in COLOR_OPS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from mmact_ssl.registry import MODELS
 
 from .classification import ClassificationHead
-from .terms import Terms
+from .terms import Term, Terms
 
 
 @MODELS.register_module()
@@ -47,10 +48,17 @@ class SpeedHead(ClassificationHead):
         self.register_buffer('strides', torch.tensor(strides), persistent=False)
 
     def terms(self, pooled: Tensor, label: Tensor, **views: Tensor) -> Terms:
-        """Compute cross-entropy, accuracy and its chance level over the clips without padding."""
+        """Compute cross-entropy and accuracy over the clips without padding.
+
+        ``chance`` is the accuracy of naming the smallest stride: it fits into the most clips, so
+        that it is the best answer that is the same for all.
+        """
         is_stride = label[:, None] == self.strides  # (B, strides)
         # Another stride is a class beyond the last one, which the loss refuses.
         number = is_stride.int().argmax(1).where(is_stride.any(1), is_stride.shape[1])
         valid = views['valid']
         shown = valid if valid.ndim == 2 else valid.any(1)  # (B, T)
-        return super().terms(pooled, number.where(shown.all(1), -1))
+        terms = super().terms(pooled, number.where(shown.all(1), -1))
+        hit, weight = cast(Term, terms['accuracy'])
+        terms['chance'] = Term((number == self.strides.argmin()).to(hit.dtype), weight)
+        return terms

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmact_ssl.errors import ConfigError, MMActSSLError, reason_of
+from mmact_ssl.errors import ConfigError, MMActSSLError
 from mmact_ssl.models.teachers import build_teacher
 
 # In the order of preference, for videos of one person.
@@ -46,8 +46,8 @@ def choose_pose_teacher(sample: Callable[[], np.ndarray]) -> tuple[str, str]:
         chosen = SEVERAL if crowded > SHARE * len(counts) else name
         return chosen, f'{crowded} of {len(counts)} frames show several persons'
     raise ConfigError(
-        'no teacher of poses can be built: run `mmact-ssl setup openmmlab`, or give one by '
-        f'--teacher ({"; ".join(reasons)})'
+        'no teacher of poses can be built; mend one, or give another by --teacher: '
+        f'{"; ".join(reasons)}'
     )
 
 
@@ -56,4 +56,4 @@ def _built(name: str) -> Any:
     try:
         return build_teacher(config_of(name))
     except (MMActSSLError, OSError, ImportError) as error:
-        return reason_of(error)
+        return str(error)  # whole: it may name the file to fetch

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms import views as views_module
 from mmact_ssl.datasets.transforms.views import DecodeViews, SampleViews, TransformViews
 from mmact_ssl.datasets.video_reader import VideoReader
@@ -350,3 +351,21 @@ def test_wrong_uses_are_named():
     results['views']['future'] = [frame[:50] for frame in results['views']['future']]
     with pytest.raises(ValueError, match='differ in size'):
         TransformViews(views=('clip', 'future'), transforms=[]).transform(results)
+
+
+@pytest.mark.parametrize(
+    ('layout', 'other'), [('openpose25', 'ntu25'), ('jhmdb15', 'common15'), ('coco17', 'jhmdb15')]
+)
+@pytest.mark.parametrize('flip_ratio', [0.0, 1.0])
+def test_a_flip_knows_the_layout_of_the_poses(layout, other, flip_ratio):
+    """Some layouts have equally many joints in another order."""
+    results = made_results()
+    joints = LAYOUTS[layout].num_joints
+    for targets in results['targets'].values():
+        targets['pose'] = np.ones((len(targets['pose']), joints, 3))
+    results['target_meta'] = {'pose': TargetMeta('pose', layout, 'f')}
+    flip = {'type': 'HorizontalFlip', 'flip_ratio': flip_ratio}
+    nested = {'type': 'RandomApply', 'transforms': [{**flip, 'layout': other}]}
+    with pytest.raises(ConfigError, match=f"layout='{other}', and the poses .* have {layout}:"):
+        TransformViews(views=('clip',), transforms=[nested]).transform(results)
+    TransformViews(views=('clip',), transforms=[{**flip, 'layout': layout}]).transform(results)
