@@ -282,7 +282,7 @@ def run(args: argparse.Namespace, of_pair: Callable[..., Any] = pair_features) -
                     print(f'wrote {result.run} to {result.write(args.out)}')
     finally:
         if results:
-            print_results(results)
+            print_results(results, len(args.seeds))
         if results and args.pictures:
             for file in write_pictures(results, args.pictures):
                 print(f'wrote {file}')

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import cache
 
 import numpy as np
-from mmengine.logging import MMLogger
+from mmengine.logging import MMLogger, print_log
 from mmengine.runner import LogProcessor, Runner
 
 from mmact_ssl.registry import LOG_PROCESSORS
@@ -24,6 +25,12 @@ def quiet_the_screen(logger: MMLogger) -> None:
     screen = logger.handlers[0]  # MMLogger adds the log file's handler after it
     screen.setFormatter(ScreenFormatter(datefmt='%H:%M:%S'))
     screen.addFilter(is_for_the_screen)
+
+
+@cache
+def log_once(message: str) -> None:
+    """Log a message, once in a process: not again for every seed."""
+    print_log(message, logger='current')
 
 
 class ScreenFormatter(logging.Formatter):

@@ -10,13 +10,19 @@ from rich.table import Table
 
 from mmact_ssl.evaluation.draws import format_interval, paired_differences
 from mmact_ssl.evaluation.headings import format_cell
+from mmact_ssl.evaluation.protocols import is_stochastic
 from mmact_ssl.evaluation.results import RANDOM, Result
 
 FEATURE_METRICS = ('feature_std', 'effective_rank')
 
 
-def print_results(results: Sequence[Result]) -> None:
-    """Print the metrics as a table, one row per protocol and metric, one column per seed."""
+def print_results(results: Sequence[Result], num_seeds: int = 1) -> None:
+    """Print the metrics as a table, one row per protocol and metric, one column per seed.
+
+    Args:
+        results: One or more.
+        num_seeds: Number of seeds that were asked for.
+    """
     first = results[0]
     seeds = sorted({result.seed for result in results})
     data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
@@ -55,8 +61,8 @@ def print_results(results: Sequence[Result]) -> None:
     Console().print(table)
     if 'fewshot' in groups:
         print(
-            'fewshot: READOUT@LABELS, with that many labels of every class; mean over draws of the '
-            'labels ± half of its 95 % interval, which covers the draws alone'
+            'fewshot: READOUT@LABELS, with that many labels of every class; '
+            f'{_explain_interval(groups["fewshot"][0])}'
         )
     encoders = {result.checkpoint_hash for result in results}
     if len(seeds) > 1 and len(encoders) == 1 and encoders != {RANDOM}:
@@ -64,6 +70,18 @@ def print_results(results: Sequence[Result]) -> None:
             'one checkpoint: the deviation is that of the drawn labels and of training on them; '
             'with {seed} in its path, each seed has its own'
         )
+    unseeded = [r for r in results if not is_stochastic(r.protocol, r.label_fraction)]
+    if num_seeds > 1 and len(encoders) == 1 and encoders != {RANDOM} and unseeded:
+        names = ', '.join(dict.fromkeys(result.protocol for result in unseeded))
+        print(f'measured once: {names}; with the same checkpoint and labels no seed changes them')
+
+
+def _explain_interval(result: Result) -> str:
+    """Explain ``mean ± half width`` of a few-shot result, and what it does not cover."""
+    text = 'mean over draws of the labels ± half of its 95 % interval, which covers the draws alone'
+    if clips := result.metrics.get('n_test'):
+        text += f': one of the {clips} test clips is {100 / clips:.1f} points'
+    return text
 
 
 def print_differences(first: Result, second: Result) -> None:
@@ -75,4 +93,4 @@ def print_differences(first: Result, second: Result) -> None:
         values = [format_interval(result.details['draws'][metric]) for result in (first, second)]
         table.add_row(metric, *values, format_interval(differences, sign='+'))
     Console().print(table)
-    print('in %, mean over the draws of the labels ± half of its 95 % interval')
+    print(f'in %, {_explain_interval(second)}')

@@ -18,6 +18,7 @@ from torch import nn
 
 from mmact_ssl.datasets.layouts import COMMON, LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
+from mmact_ssl.engine.terminal import log_once
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.files import reading, sha256_of_file
 from mmact_ssl.part_checks import plain_part, without_outside
@@ -192,7 +193,11 @@ def load_student(backbone: nn.Module, saved: SavedRun, prefix: str = 'backbone.'
             f'{prefixes or "nothing"}; pass --prefix'
         )
     load_strictly(backbone, student, saved.path, 'use the backbone config that it was trained with')
-    print_log(f'student from {saved.path}: {len(student)} of {len(state)} keys', logger='current')
+    others = len(state) - len(student)
+    log_once(
+        f'student from {saved.path}: all {len(student)} weights of the network'
+        + (f'; the other {others} are of the pretext tasks' if others else '')
+    )
 
 
 def build_recognizer(

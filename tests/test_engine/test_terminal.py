@@ -9,8 +9,9 @@ import torch
 from mmengine.dataset import BaseDataset
 from mmengine.model import BaseModel
 
+from mmact_ssl.engine import terminal
 from mmact_ssl.engine.runner import PretrainRunner
-from mmact_ssl.engine.terminal import ShortLogProcessor
+from mmact_ssl.engine.terminal import ShortLogProcessor, log_once
 
 
 class Samples(BaseDataset):
@@ -93,3 +94,11 @@ def test_the_time_left_is_never_negative():
     runner = SimpleNamespace(message_hub=hub, iter=12, max_iters=12)
     line = ShortLogProcessor(by_epoch=False)._training_line(runner, 0, {})
     assert line == 'step 13/12  left 0:00:00'
+
+
+def test_a_message_is_logged_once_in_a_process(monkeypatch):
+    lines = []
+    monkeypatch.setattr(terminal, 'print_log', lambda line, logger: lines.append(line))
+    for line in ('one', 'two', 'one'):
+        log_once(f'{line} of {id(lines)}')
+    assert [line[:3] for line in lines] == ['one', 'two']

@@ -7,13 +7,15 @@ import shutil
 from pathlib import Path
 
 import mmengine.visualization  # noqa: F401  (fills the registry)
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.registry import HOOKS, VISBACKENDS, init_default_scope
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.registry import MODELS
+from mmact_ssl.registry import MODELS, TRANSFORMS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('tools/**/*.md')])
@@ -63,7 +65,7 @@ def test_classes_that_are_named_exist(page: Path):
         'ConcatDataset',
         'DefaultSampler',
         'Pretrained',
-        *re.findall(r'^class (\w+)', text, re.MULTILINE),
+        *(name for p in PAGES for name in re.findall(r'^class (\w+)', p.read_text(), re.MULTILINE)),
     }
     known |= {*VISBACKENDS.module_dict, *HOOKS.module_dict}
     code = [*(ROOT / 'mmact_ssl').rglob('*.py'), *(ROOT / 'tools/research').glob('*.py')]
@@ -126,8 +128,9 @@ def test_the_page_of_parts_is_that_of_the_registries(monkeypatch):
 
 
 @pytest.fixture
-def written_configs(tmp_path: Path) -> dict[str, Path]:
-    """The configs that the pages tell to write, beside the shipped ones."""
+def written_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """The configs that the pages tell to write, beside the shipped ones; --set is jhmdb."""
+    monkeypatch.setenv('MMACT_SSL_SET', str(ROOT / 'configs/_base_/sets/jhmdb.py'))
     shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
     written = {}
     for page in PAGES:
@@ -165,16 +168,23 @@ def test_configs_that_pages_tell_to_write_have_whole_test_loops(written_configs:
             assert len({cfg.get(key) is None for key in keys}) == 1, (name, part)
 
 
-def test_the_example_of_a_task_builds_with_its_own_loss(
-    written_configs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-):
-    page = (ROOT / 'docs/extend/add_a_task.md').read_text()
-    example = re.search(r'```python\n(""".*?)```', page, re.DOTALL).group(1)
-    MODELS.import_from_location()  # before the copy, so that only the example is undone
-    monkeypatch.setattr(MODELS, '_module_dict', dict(MODELS._module_dict))
-    module = 'mmact_ssl.models.heads.change'
-    exec(example, dict(__name__=module, __package__=module.rpartition('.')[0]))
+@pytest.fixture
+def examples_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registers the head and the transform of the pages, until the test ends."""
+    for page, registry, module in (
+        ('add_a_task', MODELS, 'mmact_ssl.models.heads.change'),
+        ('inputs', TRANSFORMS, 'mmact_ssl.datasets.transforms.backward'),
+    ):
+        text = (ROOT / f'docs/extend/{page}.md').read_text()
+        example = re.search(r'```python\n(""".*?)```', text, re.DOTALL).group(1)
+        registry.import_from_location()  # before the copy, so that only the example is undone
+        monkeypatch.setattr(registry, '_module_dict', dict(registry._module_dict))
+        exec(example, dict(__name__=module, __package__=module.rpartition('.')[0]))
     init_default_scope('mmact_ssl')
+
+
+@pytest.mark.usefixtures('examples_of_parts')
+def test_the_example_of_a_task_builds_with_its_own_loss(written_configs: dict[str, Path]):
     model = MODELS.build(Config.fromfile(written_configs['configs/change_r3d_jhmdb.py']).model)
     head = model.heads['change'].eval()
     clip, valid = torch.randn(3, 3, 4, 2, 2), torch.ones(3, 4, dtype=torch.bool)
@@ -186,3 +196,32 @@ def test_the_example_of_a_task_builds_with_its_own_loss(
         error = head.regress.bias.detach().double()[0] - (sum(squares) / moves).sqrt()
         losses.append((error**2 + 0.05**2).sqrt() - 0.05)
     assert found['loss'].item() == pytest.approx(sum(losses).item() / 2, rel=1e-5)
+
+
+@pytest.mark.usefixtures('examples_of_parts')
+def test_the_example_of_two_tasks_beside_another_reads_what_its_transform_makes(
+    written_configs: dict[str, Path],
+):
+    cfg = Config.fromfile(written_configs['configs/speed-backward_r3d18-small.py'])
+    steps = cfg.train_dataloader.dataset.pipeline
+    assert [step.type for step in steps] == [
+        *('SampleViews', 'PlayBackward', 'DecodeViews', 'TransformViews', 'PackInputs')
+    ]
+    transform = TRANSFORMS.build(steps[1])
+    found = set()
+    for seed in range(8):
+        np.random.seed(seed)
+        inds, valid = np.array([3, 5, 7, 9, 9]), np.array([True] * 4 + [False])
+        results = dict(frame_inds=dict(clip=inds), targets=dict(clip=dict(valid=valid)))
+        results = transform(results)
+        backward = results['targets']['clip']['backward']
+        expected = [9, 7, 5, 3, 9] if backward else [3, 5, 7, 9, 9]
+        assert results['frame_inds']['clip'].tolist() == expected
+        found.add(backward)
+    assert found == {0, 1}
+    model = MODELS.build(cfg.model)
+    pooled, label = torch.randn(3, 128), torch.tensor([0, 1, 1])
+    loss = model.heads['backward'].loss(pooled=pooled, label=label)['loss']
+    logits = model.heads['backward'].classifier(pooled)
+    assert loss.item() == pytest.approx(F.cross_entropy(logits, label).item(), rel=1e-5)
+    assert set(model.heads) == {'speed', 'change', 'backward'}

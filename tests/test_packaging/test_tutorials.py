@@ -121,24 +121,33 @@ def test_few_labels(desk: Path, capsys: pytest.CaptureFixture[str]):
         np.save(desk / 'clips' / name, clip(number // 6 % 2, number))
     page = (ROOT / 'docs/start/own_skeletons.md').read_text()
     (example,) = re.findall(r'^```python\n(from pathlib.*?)^```', page, re.DOTALL | re.MULTILINE)
-    exec(example, {})
+    exec(example, names := {})
     table = dict(np.load('mine.npz'))
+    written = [
+        f'{n}.npy,{action},{int(person[1:])}' for n, (action, person) in names['rows'].items()
+    ]
+    Path('labels.csv').write_text('\n'.join(['file,action,person', *written]))
+    (variant,) = re.findall(r'^```python\n(import csv.*?)^```', page, re.DOTALL | re.MULTILINE)
+    exec(re.sub('^rows = .*\n', lambda line: variant, example, flags=re.MULTILINE), {})
+    assert {key: value.tolist() for key, value in np.load('mine.npz').items()} == {
+        key: value.tolist() for key, value in table.items()
+    }
     rest = np.flatnonzero(table['subjects'] == 1)[1:]
     table['labels'][rest] = -1
     np.savez('mine.npz', **table)
     lines = [
         words
-        for block in ('mine.npz', 'evaluate.py fewshot', 'linear,lda')
+        for block in ('mine.npz', '--compare Start', 'linear,lda')
         for words in commands('start/few_labels.md', block)
     ]
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert lines[0] in commands('start/own_skeletons.md', '--source mine.npz')
     for words in lines:
         run(words)
     shown = capsys.readouterr().out
     assert (desk / 'work_dirs/ms2l-twoview_gru_mine/epoch_1.pth').is_file()
-    assert shown.count(f'{len(rest)} of 18 samples have no label and are left out') == 5
-    assert shown.count('18 test clips') == 5
+    assert shown.count(f'{len(rest)} of 18 samples have no label and are left out') == 6
+    assert shown.count('18 test clips') == 6 + 4, 'and below four tables of fewshot'
     assert 'minus Start on mine, paired by draw' in shown
 
 

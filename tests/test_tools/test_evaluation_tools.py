@@ -130,6 +130,9 @@ def test_two_encoders_are_compared_on_the_same_draws(world, capsys):
         **{f'{readout}@2': 1 for readout in ('nearest-mean', 'lda', 'logistic')},
     }
     assert 'Random init minus Start on jhmdb, paired by draw' in shown
+    clips = second.metrics['n_test']
+    note = f'covers the draws alone: one of the {clips} test clips is {100 / clips:.1f} points'
+    assert shown.count(note) == 2, 'below the table, and below that of the differences'
     name = 'nearest-mean@1'
     difference = 100 * (second.metrics[name] - first.metrics[name])
     means = [f'{100 * result.metrics[name]:.1f} ± ' for result in (first, second)]
@@ -170,6 +173,9 @@ def test_the_table_has_a_column_for_each_seed(capsys, made_result):
     shown = capsys.readouterr().out
     assert 'one checkpoint' not in shown
     assert shown.count('effective_rank') == 1, 'both protocols read the same features'
+    finetune = [made_result(seed, protocol='finetune') for seed in (0, 1)]
+    print_results([knn, *finetune], num_seeds=2)
+    assert 'measured once: knn; with the same checkpoint and' in capsys.readouterr().out
 
 
 def test_only_what_changes_with_the_seed_is_measured_again():

@@ -83,16 +83,16 @@ def _plan(sizes: np.ndarray, labels: Sequence[int], draws: int) -> Iterator[tupl
     for count in sorted(set(labels)):
         if count >= sizes.max():
             print_log(
-                f'fewshot: no class has more than {sizes.max()} labeled clips: {count} labels a '
-                'class are all labels, in one draw, and larger numbers are left out',
+                f'fewshot: no class has more than {sizes.max()} labeled training clips: @{count} '
+                'takes all labels, in one draw, which has no interval; larger numbers are left out',
                 'current',
             )
             yield count, 1
             return
         if few := int((sizes < count).sum()):
             print_log(
-                f'fewshot: {few} of {len(sizes)} classes have fewer than {count} labeled clips '
-                'and give all that they have',
+                f'fewshot: {few} of {len(sizes)} classes have fewer than {count} labeled '
+                'training clips and give all that they have',
                 'current',
             )
         yield count, draws

@@ -11,6 +11,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mmact_ssl.engine.terminal import log_once
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.data import sample_groups
@@ -79,10 +80,9 @@ def fit_probe(
     candidates = sorted(penalties)
     if len(splits) < 2:
         inverse_strength = float(candidates[len(candidates) // 2])
-        print_log(
+        log_once(
             f'linear probe: {len(train.labels)} samples cannot be split to choose the penalty, '
-            f'C={inverse_strength:g} is taken',
-            logger='current',
+            f'C={inverse_strength:g} is taken'
         )
         splits = []
     else:

@@ -169,8 +169,8 @@ def test_what_the_classes_do_not_have(make_task, monkeypatch):
     assert counts['nearest-mean@5'] == 1, 'all labels can be drawn in one way alone'
     assert not any(name.endswith('@10') for name in counts)
     some, every = lines
-    assert '1 of 2 classes have fewer than 3 labeled clips' in some
-    assert 'no class has more than 4 labeled clips: 5 labels a class are all labels' in every
+    assert '1 of 2 classes have fewer than 3 labeled training clips' in some
+    assert 'no class has more than 4 labeled training clips: @5 takes all labels, in one' in every
 
 
 @pytest.mark.parametrize('options', [dict(labels=(0, 1)), dict(labels=()), dict(draws=1)])

@@ -231,6 +231,7 @@ def test_folds_that_cannot_choose_are_left_out(monkeypatch):
 def test_without_a_usable_fold_the_middle_penalty_is_taken(monkeypatch):
     said: list[str] = []
     monkeypatch.setattr(linear, 'print_log', lambda text, **options: said.append(text))
+    monkeypatch.setattr(linear, 'log_once', said.append)
     two = blobs(10, 0, classes=2)
     probe = fit_probe(two, groups=two.labels, penalties=(10.0, 1.0, 0.1))  # a class a group
     assert probe[1:] == (1.0, 0)
