@@ -98,4 +98,6 @@ def test_the_lines_of_the_readme_run(made_world, capsys):
     names: dict = {}
     exec(example, names)
     assert names['features'].shape == (19, 64)
-    assert 'a.mp4' in capsys.readouterr().out
+    assert "'similarity'" in capsys.readouterr().out
+    first = names['search']('my/videos/a.mp4', top=5)['hits'][0][0]
+    assert first['name'].endswith('my/videos/a.mp4'), 'the query itself'

@@ -101,8 +101,8 @@ def test_every_metric_of_a_task_stands_beside_its_trivial_answer(case):
         if answer:
             assert found[answer].isnan().equal(found[name].isnan()), 'over the same clips'
         if 'chance' in answer:
-            assert (found[answer].nan_to_num(0.5) > 0).all()
-            assert (found[answer].nan_to_num(0.5) < 1).all()
+            # Of one clip it may be a hit or a miss.
+            assert 0 < found[answer].nan_to_num(0.5).mean() < 1
 
 
 def test_a_loss_that_is_not_a_term_is_refused():
