@@ -177,13 +177,7 @@ class PretrainRunner(Runner):
 
     def _check_schedules(self, filename: str, saved: Any) -> None:
         """Raise ConfigError if the states of a checkpoint's schedules have other settings."""
-        own = self.param_schedulers or []
-        if isinstance(own, dict):
-            states = {name: [one.state_dict() for one in several] for name, several in own.items()}
-        else:
-            states = {'': [one.state_dict() for one in own]}
-            saved = {'': saved}
-        before, now = schedule_settings(saved), schedule_settings(states)
+        before, now = schedule_settings(saved), schedule_settings(self.param_schedulers or [])
         changed = [key for key in before | now if before.get(key) != now.get(key)]
         if changed:  # an end is in the config, and what is derived from it is not
             key = min(changed, key=lambda key: not key.endswith('end'))
@@ -297,13 +291,18 @@ def only_training_in(folder: str) -> Iterator[None]:
             os.close(lock)  # releases it
 
 
-def schedule_settings(states: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Settings in the states of schedules, by keys such as ``0.end`` or ``adversary.0.end``."""
+def schedule_settings(schedules: Any) -> dict[str, Any]:
+    """Settings of schedules by keys such as ``0.end`` or, of several optimizers, ``student.0.end``.
+
+    Args:
+        schedules: mmengine's, or their states: a list, or a list for each optimizer.
+    """
+    by_optimizer = schedules if isinstance(schedules, dict) else {'': schedules}
     return {
         f'{name and name + "."}{number}.{key}': value
-        for name, several in states.items()
-        for number, state in enumerate(several)
-        for key, value in state.items()
+        for name, several in by_optimizer.items()
+        for number, one in enumerate(several)
+        for key, value in (one if isinstance(one, dict) else one.state_dict()).items()
         if key not in MOVING
     }
 
