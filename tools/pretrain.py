@@ -3,12 +3,10 @@
 
 It prepares the folder, runs teachers on the videos, trains, evaluates if there are labels,
 publishes the student and writes a gallery. A plan with the time of each step comes first. Call it
-again to go on after a stop: what is done is left out.
+again after a stop: what is done is left out.
 
-    mmact-ssl pretrain ~/my_clips --dry-run                  # the plan alone
+    mmact-ssl pretrain mine.npz --dry-run                    # skeletons; the plan alone
     mmact-ssl pretrain ~/my_clips --labels labels.csv        # a table video,label
-    mmact-ssl pretrain ~/my_clips --labels folders           # a folder for each class
-    mmact-ssl pretrain mine.npz                              # skeletons
 """
 
 from __future__ import annotations
@@ -121,8 +119,8 @@ class Run:
         if step == 'targets':
             caches = sorted((self.data / 'targets').glob('*.lmdb'))
             is_whole = len(caches) == len(self.plan.teachers) and self.is_done('prepare')
-            is_whole = is_whole and are_complete(caches, self.listed()[0])
-            return is_whole and self.known.get('targets') == self.versions()
+            is_whole = is_whole and self.known.get('targets') == self.versions()
+            return is_whole and are_complete(caches, self.listed()[0])
         if step == 'train':
             return self.checkpoint.is_file()
         if step == 'evaluate':
@@ -164,8 +162,7 @@ class Run:
         """Record something for later calls."""
         from mmact_ssl.files import write_atomically
 
-        text = json.dumps({**self.known, **values}, indent=1)
-        write_atomically(self.out / 'state.json', f'{text}\n')
+        write_atomically(self.out / 'state.json', json.dumps({**self.known, **values}, indent=1))
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -196,8 +193,7 @@ class Run:
             with TargetWriter(cache, TargetReader(cache).meta) as writer:
                 writer.remove(changed)
         self.record(targets=versions)
-        configs = [config_of(name) for name in self.plan.teachers]
-        load_tool('extract').main([*configs, '--data', str(self.data)])
+        load_tool('extract').main([*map(config_of, self.plan.teachers), '--data', str(self.data)])
 
     def train(self) -> None:
         """Train, from the newest checkpoint if there is one."""
@@ -229,8 +225,7 @@ class Run:
     def publish(self) -> None:
         """Publish the student, with the figures of an evaluation if there was one."""
         figures = ['--results', str(self.out / 'results')] if self.table else []
-        words = [str(self.checkpoint), str(self.out / self.name), *figures]
-        load_tool('publish').main(words)
+        load_tool('publish').main([str(self.checkpoint), str(self.out / self.name), *figures])
 
     def gallery(self) -> None:
         """Write a page of all clips."""

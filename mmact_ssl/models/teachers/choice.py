@@ -46,8 +46,8 @@ def choose_pose_teacher(sample: Callable[[], np.ndarray]) -> tuple[str, str]:
         chosen = SEVERAL if crowded > SHARE * len(counts) else name
         return chosen, f'{crowded} of {len(counts)} frames show several persons'
     raise ConfigError(
-        'no teacher of poses can be built; mend one, or give another by --teacher: '
-        f'{"; ".join(reasons)}'
+        'no teacher of poses can be built: follow one of these errors, or give another teacher by '
+        f'--teacher: {"; ".join(reasons)}'
     )
 
 
