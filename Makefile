@@ -124,16 +124,17 @@ $(DEMO_DATA)/.prepared: | $(INSTALLED)
 	$(BIN)/python tools/prepare_data.py demo --out $(DEMO_DATA)
 	@touch $@
 
-# Poses between these frames are interpolated; the teacher's layers gain by two threads.
+# Poses between these frames are interpolated. It has a process a core.
 $(DEMO_DATA)/.targets: $(DEMO_DATA)/.prepared
-	OMP_NUM_THREADS=2 $(BIN)/python tools/extract_targets.py $(DEMO_TEACHER) --data $(DEMO_DATA) --every 4
+	$(BIN)/python tools/extract_targets.py $(DEMO_TEACHER) --data $(DEMO_DATA) --every 4
 	@touch $@
 
 $(DEMO_WORK)/.trained: $(DEMO_DATA)/.targets
 	$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO_WORK) --resume
 	@touch $@
 
-$(DEMO_WORK)/.random: $(DEMO_DATA)/.prepared
+# Beside the training, which leaves most of a core idle.
+$(DEMO_WORK)/.random: $(DEMO_DATA)/.targets
 	@mkdir -p $(DEMO_WORK)
 	$(DEMO_EVALUATE) --method Random --random >$@.part
 	@mv $@.part $@
