@@ -33,6 +33,7 @@ from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 from mmact_ssl.targets.values import spread
 from tests.helpers.poses import MadePoses
+from tests.helpers.students import write_student
 from tools.evaluate import pair_features
 
 TOLERANCE = dict(rtol=1e-5, atol=1e-6)
@@ -126,6 +127,21 @@ def test_search_takes_a_pair(pair_file, labeled_world, names, tmp_path):
     search.add(labeled_world / 'videos')
     (hits,) = search(labeled_world / names[3], top=2)['hits']
     assert hits[0]['name'].endswith(names[3]) and hits[0]['similarity'] > 0.9999
+
+
+def test_an_index_refuses_a_pair_of_other_weights(
+    pair_file, video_model, publish, skeleton_config, tmp_path
+):
+    """The file of a pair has no weights, but the hashes of both models."""
+    RetrievalInferencer(str(pair_file), tmp_path / 'index', show_progress=False)
+    student = write_student(tmp_path / 'other.pth', skeleton_config, seed=8)
+    beside = str(publish(skeleton_config, student, tmp_path))
+    out, video = tmp_path / 'made' / 'both', SavedRun.read(video_model.path)
+    other = publish_model(video, out, beside=beside, pose_teacher=TEACHER)
+    first, second = (json.loads(read_card(file).to_json()) for file in (pair_file, other))
+    assert {key for key in first if first[key] != second[key]} == {'parts'}
+    with pytest.raises(DataError, match=r'its model is both \(\w{8}\), not both \(\w{8}\)'):
+        RetrievalInferencer(str(other), tmp_path / 'index')
 
 
 def test_the_evaluation_takes_a_pair(pair_file, linear_config, labeled_world):
