@@ -75,14 +75,10 @@ class Pair(PretrainedModel):
         has zeros in place of the features of the poses.
         """
         videos = self.video.features([sample['video'] for sample in samples])
-        return self.join(videos, [sample['skeleton'] for sample in samples])
-
-    def join(self, videos: Tensor, skeletons: Sequence[Any]) -> Tensor:
-        """Features of a pair, of the video's ``(N, D)`` and N samples of :meth:`pose_sample`."""
         poses = videos.new_zeros(len(videos), self.skeleton.card.feature_dim)
-        seen = [row for row, sample in enumerate(skeletons) if sample is not None]
+        seen = [row for row, sample in enumerate(samples) if sample['skeleton'] is not None]
         if seen:
-            poses[seen] = self.skeleton.features([skeletons[row] for row in seen])
+            poses[seen] = self.skeleton.features([samples[row]['skeleton'] for row in seen])
         return torch.cat([functional.normalize(part, dim=1) for part in (videos, poses)], dim=1)
 
     def _read(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -93,25 +89,17 @@ class Pair(PretrainedModel):
         return finish(part)
 
     def _sample(self, part: dict[str, Any]) -> dict[str, Any]:
-        """Samples of both models of the frames ``array`` of a window."""
+        """Samples of both models of the frames ``array`` of a window.
+
+        That of the skeleton model is None if the teacher sees nobody.
+        """
         frames = np.stack([part['array'][index] for index in part['pose_inds']])  # (T, H, W, 3)
         poses = self.teacher(torch.from_numpy(frames).movedim(-1, 1)).numpy()
-        name = part.get('filename', '')
-        skeleton = self.pose_sample(poses, frames.shape[2], frames.shape[1], name)
-        return dict(video=self.video.stages[2](part), skeleton=skeleton)
-
-    def pose_sample(self, poses: np.ndarray, width: int, height: int, name: str) -> Any:
-        """Sample of the skeleton model; None if the poses ``(T, V, 3)`` show nobody.
-
-        Args:
-            poses: The teacher's poses of the frames of :func:`with_pose_frames`.
-            width, height: Of a frame in pixels.
-            name: Of the clip.
-        """
-        clip = in_pixels(poses, width, height)
+        clip = in_pixels(poses, frames.shape[2], frames.shape[1])
         clip = clip[:, clip.any(axis=(0, 2, 3))]  # without frames that show nobody
-        sample = skeleton_sample(clip, name, self.teacher.layout)
-        return self.skeleton.transform(sample) if clip.size else None
+        sample = skeleton_sample(clip, part.get('filename', ''), self.teacher.layout)
+        skeleton = self.skeleton.transform(sample) if clip.size else None
+        return dict(video=self.video.stages[2](part), skeleton=skeleton)
 
 
 def with_pose_frames(part: dict[str, Any]) -> dict[str, Any]:
