@@ -1,7 +1,8 @@
 """A published pair: a video model beside a skeleton model that reads the poses of the same frames.
 
 The file of a pair holds no weights. Its card is the video model's, with the names and hashes of
-both models and the name of the teacher of poses, a config in ``configs/teachers/``.
+both models, and the name and fingerprint of the teacher of poses, a config in
+``configs/teachers/``.
 """
 
 from __future__ import annotations
@@ -136,6 +137,8 @@ def _check_fit(card: Card, video: Any, skeleton: Any, teacher: BaseTeacher) -> N
         raise ValueError('its parts are not a video and a skeleton model')
     if skeleton.card.layout not in (teacher.layout, COMMON) or teacher.kind != 'pose':
         raise ValueError(f'{skeleton.card.name} does not read the poses of {card.pose_teacher}')
+    if card.pose_fingerprint not in ('', teacher.fingerprint()):
+        raise ValueError(f'it was published with other weights of {card.pose_teacher}')
     if card.feature_dim != video.card.feature_dim + skeleton.card.feature_dim:
         raise ValueError('its feature_dim is not the sum of those of its parts')
 
@@ -170,5 +173,6 @@ def pair_fields(video: str, skeleton: str, pose_teacher: str) -> dict[str, Any]:
         feature_dim=sum(card.feature_dim for card in cards),
         parts=parts,
         pose_teacher=pose_teacher,
+        pose_fingerprint=build_teacher(config_of(pose_teacher)).fingerprint(),
         results=[],
     )

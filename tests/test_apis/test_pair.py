@@ -177,10 +177,11 @@ def test_the_file_names_its_parts_and_holds_no_weights(pair_file, video_model, c
     parts = [(part['name'], part['sha256']) for part in card.parts]
     assert parts == [('made', video_model.sha256), ('made', common_model.sha256)]
     assert card.pose_teacher == TEACHER and pair_file.stat().st_size < 8000
+    assert card.pose_fingerprint == MadePoses().fingerprint()
     assert (card.method, card.trained_on) == ('made beside made', 'made; beside it made')
 
 
-def test_labels_that_a_part_has_read_are_on_the_card(video_model, common_model, tmp_path):
+def test_labels_that_a_part_has_read_are_on_the_card(teacher, video_model, common_model, tmp_path):
     def fields(*labels) -> dict:
         paths = []
         for number, (model, read) in enumerate(zip((video_model, common_model), labels)):
@@ -207,12 +208,13 @@ def test_labels_that_a_part_has_read_are_on_the_card(video_model, common_model, 
         ('parts', [dict(name='x', sha256='/etc/passwd')] * 2, 'has parts that are not'),
         ('parts', [dict(name='x', sha256='0' * 64)] * 2, "there is no model 'x'"),
         ('feature_dim', 7, 'its feature_dim is not the sum'),
+        ('pose_fingerprint', '0', 'with other weights of movenet_thunder'),
     ],
 )
 def test_a_forged_pair_is_refused_in_one_line(pair_file, tmp_path, field, value, reason):
     values = {**json.loads(read_card(pair_file).to_json()), field: value}
     # Beside the parts, so that these are found.
-    folder = pair_file.parent if field == 'feature_dim' else tmp_path
+    folder = pair_file.parent if field in ('feature_dim', 'pose_fingerprint') else tmp_path
     path = folder / 'a.safetensors'
     save_file({}, path, metadata={CARD_KEY: json.dumps(values)})
     with pytest.raises(CheckpointError, match=reason) as caught:
