@@ -161,11 +161,6 @@ def read_newest(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
     return newest
 
 
-def newest_in(where: str | os.PathLike[str]) -> str:
-    """Path of a checkpoint: a file's own, or the newest in a work dir."""
-    return read_newest(where)[0] if os.path.isdir(where) else os.fspath(where)
-
-
 @cache
 def allowed_objects() -> dict[str, Any]:
     """Objects that a checkpoint may hold beside tensors, as {name in the pickle: object}.

@@ -182,7 +182,11 @@ def expand(path: str | os.PathLike[str]) -> Path:
 
 
 def file_version(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Size of a file in bytes and time of its last change in nanoseconds; zeros if it is gone."""
+    """Size of a file in bytes and time of its last change in nanoseconds; zeros if it is gone.
+
+    It sees every change of a file in its place, and reads nothing. A copy may have another time:
+    for the content of a video see :func:`mmact_ssl.datasets.shards.video_hash`.
+    """
     try:
         status = os.stat(path)
     except OSError:

@@ -22,7 +22,12 @@ from mmengine.model import PretrainedInit
 from mmengine.runner.checkpoint import CheckpointLoader, get_torchvision_models
 from torch import Tensor, nn
 
-from mmact_ssl.checkpoint_file import MapLocation, load_checkpoint_safely, read_state_dict
+from mmact_ssl.checkpoint_file import (
+    MapLocation,
+    load_checkpoint_safely,
+    read_newest,
+    read_state_dict,
+)
 from mmact_ssl.download import check_hash, download
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, MMActSSLError
 from mmact_ssl.files import sha256_of_file
@@ -206,15 +211,23 @@ def load_strictly(module: nn.Module, state: Mapping[str, Any], checkpoint: str, 
     module.load_state_dict(state)
 
 
-def load_trained(model: nn.Module, checkpoint: str) -> dict[str, Any]:
-    """Load a training checkpoint into the model of its config, and return the checkpoint.
+def read_trained(where: str) -> tuple[str, dict[str, Any]]:
+    """Path and content of a checkpoint: a file, an address, or the newest in a work dir.
+
+    They are read once, because a training may write another one in the meantime.
+    """
+    if os.path.isdir(where):
+        return read_newest(where)
+    return where, CheckpointLoader.load_checkpoint(where, 'cpu')
+
+
+def load_trained(model: nn.Module, path: str, content: dict[str, Any]) -> None:
+    """Load a checkpoint of :func:`read_trained` into the model of its config.
 
     mmengine's own loading only logs missing weights, and would test random heads.
     """
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
     fix = 'give the config (and the --cfg-options) that it was trained with'
-    load_strictly(model, read_state_dict(checkpoint, loaded), checkpoint, fix)
-    return loaded
+    load_strictly(model, read_state_dict(path, content), path, fix)
 
 
 def load_by_name(network: nn.Module, state: Mapping[str, Tensor], path: str) -> None:

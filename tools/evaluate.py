@@ -23,7 +23,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -212,7 +212,7 @@ def pair_features(path: str, args: argparse.Namespace) -> Callable[[Split], np.n
     return lambda split: features(split.root, *split.names)
 
 
-def run(args: argparse.Namespace, of_pair: Callable[..., Any] = pair_features) -> list[Result]:
+def run(args: argparse.Namespace) -> list[Result]:
     """Evaluate as the command line asks; write each result, and at the end print and draw all.
 
     If a protocol stops with an error, the results before it are printed and drawn first.
@@ -240,7 +240,7 @@ def run(args: argparse.Namespace, of_pair: Callable[..., Any] = pair_features) -
         method = first.student and known_method(first.student)
     method = method or 'unnamed'
     pairs = {
-        path: of_pair(encoder.student.path, args)
+        path: pair_features(encoder.student.path, args)
         for path, encoder in encoders.items()
         if encoder.student and (encoder.student.card or {}).get('parts')
     }

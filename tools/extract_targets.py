@@ -9,6 +9,8 @@
     python tools/extract_targets.py import-npz data/utdmhad/poses.npz --data data/utdmhad
     python tools/extract_targets.py draw-parts data/jhmdb/targets/pose.lmdb --data data/jhmdb
     python tools/extract_targets.py inspect CACHE [--verify [--drop-damaged]]
+
+A call goes on where an earlier one ended, and extracts videos again whose files have changed since.
 """
 
 from __future__ import annotations
@@ -206,7 +208,7 @@ def run_extraction(args: argparse.Namespace) -> None:
         )
     if is_main_process():
         what, parts = ('videos', 'frames') if sentences is None else ('keys', 'sentences')
-        anew = f', {report.renewed} of them anew' if report.renewed else ''
+        anew = f' ({report.renewed} had changed)' if report.renewed else ''
         gone = f', {report.removed} removed that the file lacks' if report.removed else ''
         print(
             f'{report.written} {what} written{anew}, {report.skipped} were there{gone}, '

@@ -119,8 +119,7 @@ class Run:
         if step == 'targets':
             caches = sorted((self.data / 'targets').glob('*.lmdb'))
             is_whole = len(caches) == len(self.plan.teachers) and self.is_done('prepare')
-            is_whole = is_whole and self.known.get('targets') == self.versions()
-            return is_whole and are_complete(caches, self.listed()[0])
+            return is_whole and are_complete(caches, self.data, self.listed()[0])
         if step == 'train':
             return self.checkpoint.is_file()
         if step == 'evaluate':
@@ -133,12 +132,6 @@ class Run:
         from mmact_ssl.files import read_annotation
 
         return read_annotation(describe_folder(str(self.data))['train'], 'prepare the folder again')
-
-    def versions(self) -> dict[str, list[int]]:
-        """Size and time of change of each copy in the training list."""
-        from mmact_ssl.files import file_version
-
-        return {name: [*file_version(self.data / name)] for name in self.listed()[0]}
 
     def has_labels(self) -> bool:
         """True if several classes have a label, one of them two or more."""
@@ -175,6 +168,8 @@ class Run:
         frames = ['--frames', str(self.plan.frames)] if self.source.is_video else []
         before = self.listed()[0] if 'source' in self.known else None
         load_tool('prepare').main([*self.source.words, *frames, '--out', str(self.data)])
+        for listing in (self.data / 'targets').glob('*.broken.txt'):
+            listing.unlink()  # the videos may be others now
         self.record(source=self.state)
         if self.is_done('train') and before != self.listed()[0]:
             print(
@@ -183,16 +178,9 @@ class Run:
             )
 
     def targets(self) -> None:
-        """Run the teachers, again on copies that have changed since the last call."""
+        """Run the teachers on copies that are new or have changed."""
         from mmact_ssl.models.teachers.choice import config_of
-        from mmact_ssl.targets.cache import TargetReader, TargetWriter
 
-        known, versions = self.known.get('targets', {}), self.versions()
-        changed = [name for name in versions if known.get(name, versions[name]) != versions[name]]
-        for cache in (self.data / 'targets').glob('*.lmdb'):
-            with TargetWriter(cache, TargetReader(cache).meta) as writer:
-                writer.remove(changed)
-        self.record(targets=versions)
         load_tool('extract').main([*map(config_of, self.plan.teachers), '--data', str(self.data)])
 
     def train(self) -> None:

@@ -53,18 +53,13 @@ def load_config(args: argparse.Namespace) -> Config:
 
     Raises:
         ConfigError: There is no such config, or ``--dump`` is not a ``.pkl`` file.
-        CheckpointError: There is no such checkpoint.
     """
-    from mmact_ssl.checkpoint_file import newest_in
     from mmact_ssl.engine import launch
-    from mmact_ssl.errors import CheckpointError, ConfigError
+    from mmact_ssl.errors import ConfigError
 
     cfg = launch.load_config(args)
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f'{args.config}: has no test_dataloader, see docs/extend/add_a_task.md')
-    args.checkpoint = newest_in(args.checkpoint)
-    if '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
-        raise CheckpointError(f'{args.checkpoint}: no such checkpoint, check the path')
     if args.any_teacher:
         hook = dict(type='TargetCacheHook', any_teacher=True)
         cfg.merge_from_dict({'default_hooks.target_caches': hook})
@@ -92,26 +87,25 @@ def main(
     from mmact_ssl.engine.unwrap import unwrap_model
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.evaluation.pretext_result import make_pretext_result
-    from mmact_ssl.weights import load_trained
+    from mmact_ssl.weights import load_trained, read_trained
 
     with one_line_errors():
         cfg = load_config(args)
+        path, content = read_trained(args.checkpoint)
         check_config(cfg)
         with building(cfg):
             runner = PretrainRunner.from_cfg(cfg)
-        loaded = load_trained(unwrap_model(runner.model), args.checkpoint)
-        runner.call_hook('after_load_checkpoint', checkpoint=loaded)
+        load_trained(unwrap_model(runner.model), path, content)
+        runner.call_hook('after_load_checkpoint', checkpoint=content)
         metrics = runner.test()
         if not args.out:
             return
         # Compute all metrics before writing: a study would take half a result for a whole one.
         if more_metrics:
-            metrics |= more_metrics(runner, args.checkpoint)
+            metrics |= more_metrics(runner, path)
         if is_main_process():
             method = args.method or Path(args.config).stem
-            result = make_pretext_result(
-                cfg, metrics, args.checkpoint, method, args.variant, args.seed
-            )
+            result = make_pretext_result(cfg, metrics, path, method, args.variant, args.seed)
             print(f'wrote {result.write(args.out)}')
 
 

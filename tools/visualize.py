@@ -166,19 +166,20 @@ def draw_model(args: argparse.Namespace) -> None:
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.registry import MODELS
     from mmact_ssl.visualization.predictions import draw_predictions
-    from mmact_ssl.weights import load_trained
+    from mmact_ssl.weights import load_trained, read_trained
 
     config = read_config(args.config, args.cfg_options, args.data, args.set)
     if 'test_dataloader' not in config:
         raise ConfigError(f'{args.config}: has no test_dataloader to take unseen clips from')
+    args.checkpoint, content = read_trained(args.checkpoint)
     init_default_scope('mmact_ssl')
     model = MODELS.build(config.model).eval()
-    loaded = load_trained(model, args.checkpoint)
+    load_trained(model, args.checkpoint, content)
     figures, lines = draw_predictions(
         model, config, args.num_clips, args.pool, args.seed, args.animate
     )
     print(*lines, sep='\n', end='\n' if lines else '')
-    save(figures, args, config, loaded.get('meta', {}).get('iter', 0))
+    save(figures, args, config, content.get('meta', {}).get('iter', 0))
 
 
 def draw_text_gallery(args: argparse.Namespace) -> None:
@@ -191,6 +192,7 @@ def draw_text_gallery(args: argparse.Namespace) -> None:
 
     config = read_config(args.config, args.cfg_options, args.data, args.set)
     student = SavedRun.read(args.checkpoint)
+    args.checkpoint = student.path
     fit_lists(config, splits=may_hold_out(config, [student]))
     gallery = text_gallery(
         config,
@@ -249,11 +251,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv[1:] if has_command else argv)
 
     import mmact_ssl  # noqa: F401  (its fixes come before any import of a model)
-    from mmact_ssl.checkpoint_file import newest_in
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():
-        args.checkpoint = args.checkpoint and newest_in(args.checkpoint)
         draw(args)
 
 

@@ -55,6 +55,7 @@ class Card:
         parts: Of a pair, its video and its skeleton model, see :mod:`mmact_ssl.apis.pair`: dicts of
             ``name`` and ``sha256``. Network and pipeline on the card are the video model's.
         pose_teacher: Of a pair, the name of its teacher in ``configs/teachers/``.
+        pose_fingerprint: Fingerprint of that teacher's config and weights; '' in early cards.
         results: One dict a figure: ``name`` as in the tables, ``protocol``, ``metric``, ``value``
             in 0..1, ``label_fraction``, ``seed``, ``dataset``, ``synthetic``, ``config``,
             ``test_clips`` (0 if unknown), ``weights`` (those of the 'checkpoint' or of the 'file'
@@ -90,6 +91,7 @@ class Card:
     labels_read: dict[str, Any] | None = None
     parts: list[dict[str, Any]] = field(default_factory=list)
     pose_teacher: str = ''
+    pose_fingerprint: str = ''
     results: list[dict[str, Any]] = field(default_factory=list)
 
     @property

@@ -1,7 +1,8 @@
 """A published pair: a video model beside a skeleton model that reads the poses of the same frames.
 
 The file of a pair holds no weights. Its card is the video model's, with the names and hashes of
-both models and the name of the teacher of poses, a config in ``configs/teachers/``.
+both models, and the name and fingerprint of the teacher of poses, a config in
+``configs/teachers/``.
 """
 
 from __future__ import annotations
@@ -75,14 +76,10 @@ class Pair(PretrainedModel):
         has zeros in place of the features of the poses.
         """
         videos = self.video.features([sample['video'] for sample in samples])
-        return self.join(videos, [sample['skeleton'] for sample in samples])
-
-    def join(self, videos: Tensor, skeletons: Sequence[Any]) -> Tensor:
-        """Features of a pair, of the video's ``(N, D)`` and N samples of :meth:`pose_sample`."""
         poses = videos.new_zeros(len(videos), self.skeleton.card.feature_dim)
-        seen = [row for row, sample in enumerate(skeletons) if sample is not None]
+        seen = [row for row, sample in enumerate(samples) if sample['skeleton'] is not None]
         if seen:
-            poses[seen] = self.skeleton.features([skeletons[row] for row in seen])
+            poses[seen] = self.skeleton.features([samples[row]['skeleton'] for row in seen])
         return torch.cat([functional.normalize(part, dim=1) for part in (videos, poses)], dim=1)
 
     def _read(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -93,25 +90,17 @@ class Pair(PretrainedModel):
         return finish(part)
 
     def _sample(self, part: dict[str, Any]) -> dict[str, Any]:
-        """Samples of both models of the frames ``array`` of a window."""
+        """Samples of both models of the frames ``array`` of a window.
+
+        That of the skeleton model is None if the teacher sees nobody.
+        """
         frames = np.stack([part['array'][index] for index in part['pose_inds']])  # (T, H, W, 3)
         poses = self.teacher(torch.from_numpy(frames).movedim(-1, 1)).numpy()
-        name = part.get('filename', '')
-        skeleton = self.pose_sample(poses, frames.shape[2], frames.shape[1], name)
-        return dict(video=self.video.stages[2](part), skeleton=skeleton)
-
-    def pose_sample(self, poses: np.ndarray, width: int, height: int, name: str) -> Any:
-        """Sample of the skeleton model; None if the poses ``(T, V, 3)`` show nobody.
-
-        Args:
-            poses: The teacher's poses of the frames of :func:`with_pose_frames`.
-            width, height: Of a frame in pixels.
-            name: Of the clip.
-        """
-        clip = in_pixels(poses, width, height)
+        clip = in_pixels(poses, frames.shape[2], frames.shape[1])
         clip = clip[:, clip.any(axis=(0, 2, 3))]  # without frames that show nobody
-        sample = skeleton_sample(clip, name, self.teacher.layout)
-        return self.skeleton.transform(sample) if clip.size else None
+        sample = skeleton_sample(clip, part.get('filename', ''), self.teacher.layout)
+        skeleton = self.skeleton.transform(sample) if clip.size else None
+        return dict(video=self.video.stages[2](part), skeleton=skeleton)
 
 
 def with_pose_frames(part: dict[str, Any]) -> dict[str, Any]:
@@ -148,6 +137,8 @@ def _check_fit(card: Card, video: Any, skeleton: Any, teacher: BaseTeacher) -> N
         raise ValueError('its parts are not a video and a skeleton model')
     if skeleton.card.layout not in (teacher.layout, COMMON) or teacher.kind != 'pose':
         raise ValueError(f'{skeleton.card.name} does not read the poses of {card.pose_teacher}')
+    if card.pose_fingerprint not in ('', teacher.fingerprint()):
+        raise ValueError(f'it was published with other weights of {card.pose_teacher}')
     if card.feature_dim != video.card.feature_dim + skeleton.card.feature_dim:
         raise ValueError('its feature_dim is not the sum of those of its parts')
 
@@ -182,5 +173,6 @@ def pair_fields(video: str, skeleton: str, pose_teacher: str) -> dict[str, Any]:
         feature_dim=sum(card.feature_dim for card in cards),
         parts=parts,
         pose_teacher=pose_teacher,
+        pose_fingerprint=build_teacher(config_of(pose_teacher)).fingerprint(),
         results=[],
     )

@@ -15,7 +15,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prepared_folder import describe_folder
 from mmact_ssl.datasets.skeleton_folder import META
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import read_arrays, reading
+from mmact_ssl.files import file_version, read_arrays, reading
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below, require
 from mmact_ssl.preparation.ntu import LAST_SETUP_60, NAME
 from mmact_ssl.preparation.safe_pickle import load_plain_pickle
@@ -51,8 +51,8 @@ class Source:
         table = [Path(labels)] if labels and labels != 'folders' else []
         digest = hashlib.sha256(str(labels).encode())
         for file in (*self.files, *table):
-            stat = file.stat()
-            digest.update(f'{file}\n{stat.st_size} {stat.st_mtime_ns}\n'.encode(errors='replace'))
+            size, changed = file_version(file)
+            digest.update(f'{file}\n{size} {changed}\n'.encode(errors='replace'))
         return digest.hexdigest()[:16]
 
 

@@ -10,6 +10,7 @@ a video then reads one range.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -17,18 +18,22 @@ import posixpath
 import re
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import fsspec
+from tqdm import tqdm
 
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError, reason_of
-from mmact_ssl.files import is_remote
+from mmact_ssl.files import is_remote, video_path
 
 INDEX = '.json'  # after the name of the shard
 SHARDS_KNOWN = 64  # shards whose indexes a process keeps in memory, some 100 kB each
 ATTEMPTS = 3
+END_BYTES = 1 << 16  # of each end of a video that its hash reads
+HASHED_AT_ONCE = 16  # videos; a disk or file server answers several reads at once
 _MEMBER = re.compile(r'(.+?\.tar)/(.+)')
 
 Result = TypeVar('Result')
@@ -75,6 +80,39 @@ def read_video(path: str) -> bytes:
     except (DataError, ValueError, tarfile.TarError, OSError) as error:
         raise BrokenSampleError(path, f'cannot be read ({reason_of(error)})') from error
     return data[block:]
+
+
+def video_hash(path: str) -> str:
+    """Hash of a video's size and of its first and last 64 KiB; '' if these cannot be read.
+
+    It belongs to the content: a copy of another name, date or folder, or in a shard, has the same
+    hash. A re-encoded or re-cut video has another one, because it differs in its size, or in the
+    header, the table of frames or the last frames. Bytes changed in place between the two ends are
+    not seen. For arrays, which may be edited so, see :func:`mmact_ssl.files.file_version`. A video
+    on a server has no hash, which would take two requests.
+    """
+    shard, name = split_path(path) or ('', '')
+    if is_remote(path):
+        return ''
+    try:
+        place = members(shard)[posixpath.normpath(name)] if shard else (0, os.path.getsize(path))
+        start, size = place
+        digest = hashlib.sha256(str(size).encode())
+        with open(shard or path, 'rb') as file:
+            for offset in (0, max(0, size - END_BYTES)):
+                file.seek(start + offset)
+                digest.update(file.read(min(END_BYTES, size)))
+    except (KeyError, DataError, OSError):
+        return ''
+    return digest.hexdigest()[:32]
+
+
+def hash_videos(root: str | os.PathLike[str], names: Iterable[str]) -> dict[str, str]:
+    """Return {name: :func:`video_hash`} of the videos below ``root``."""
+    paths = {name: video_path(root, name) for name in names}
+    with ThreadPoolExecutor(HASHED_AT_ONCE) as pool:
+        hashes = pool.map(video_hash, paths.values())
+        return dict(zip(paths, tqdm(hashes, 'comparing', len(paths), unit='videos', delay=5)))
 
 
 @lru_cache(maxsize=SHARDS_KNOWN)

@@ -16,6 +16,7 @@ from mmengine.config import Config
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, read_groups
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import (
+    file_version,
     other_form,
     read_annotation,
     read_text,
@@ -52,8 +53,8 @@ class Split:
         """Hash the samples and their content; a video's is its size and time of change."""
         digest = hashlib.sha256(self.skeletons.encode())
         for name in [] if self.skeletons else self.names:
-            state = os.stat(video_path(self.root, name))
-            digest.update(f'{state.st_size} {state.st_mtime_ns}\n'.encode())
+            size, changed = file_version(video_path(self.root, name))
+            digest.update(f'{size} {changed}\n'.encode())
         digest.update(''.join(self.lines()).encode())
         return digest.hexdigest()
 

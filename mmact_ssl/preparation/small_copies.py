@@ -12,6 +12,7 @@ import av
 import numpy as np
 from rich.progress import track
 
+from mmact_ssl.datasets.shards import video_hash
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.files import writing_whole
@@ -52,7 +53,7 @@ def copy_video(source: Path, target: Path, frames: int, short_side: int) -> None
 
     Args:
         source: The video.
-        target: The copy, H.264 in an MP4 file, whatever its suffix. A copy of the same file with
+        target: The copy, H.264 in an MP4 file, whatever its suffix. A copy of the same content with
             the same settings stays.
         frames: Largest number of frames.
         short_side: Largest short side in pixels; an odd side loses a line.
@@ -60,11 +61,7 @@ def copy_video(source: Path, target: Path, frames: int, short_side: int) -> None
     Raises:
         BrokenSampleError: The video cannot be read, or has fewer than 2 frames.
     """
-    try:
-        state = source.stat()
-    except OSError as error:
-        raise BrokenSampleError(str(source), f'cannot be read ({error.strerror})') from error
-    origin = f'{frames} frames of {short_side} from {state.st_size} {state.st_mtime_ns}'
+    origin = f'{frames} frames of {short_side} from {video_hash(str(source))}'
     if not target.is_symlink() and target.is_file() and _comment(target) == origin:
         return
     with VideoReader(source) as reader:

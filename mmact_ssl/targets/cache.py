@@ -98,7 +98,8 @@ class TargetWriter:
         Args:
             key: Path of the video as in the annotation.
             array: An entry for each frame or clip along the first axis, see TargetMeta.
-            source_hash: Hash of the teacher's input, stored with the array.
+            source_hash: Hash of the video or sentences, stored with the array, see
+                :func:`is_current`.
 
         Raises:
             ValueError: The array does not fit the cache's kind.
@@ -253,7 +254,8 @@ class TargetReader:
             if num_targets != total:
                 raise TargetCacheError(
                     f'video {name!r} has {total} frames but {num_targets} targets in {self.path}: '
-                    f'the video has changed, make the cache again with `{self.command} --overwrite`'
+                    f'the video has changed, run `{self.command}`, for an older cache with '
+                    '--overwrite'
                 )
             return unpack(key, value, frames, poses=self.meta.kind == 'pose')
 

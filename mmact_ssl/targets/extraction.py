@@ -24,7 +24,7 @@ import torch
 from tqdm import tqdm
 
 from mmact_ssl.datasets.loading import end_with_parent
-from mmact_ssl.datasets.shards import members, split_path
+from mmact_ssl.datasets.shards import hash_videos, members, split_path
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import is_remote, read_annotation, video_path, why_missing, write_atomically
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
@@ -39,6 +39,7 @@ from mmact_ssl.targets.cache import (
 )
 from mmact_ssl.targets.rank_shards import make_shard, merge_shards, remove_shards
 from mmact_ssl.targets.run_teachers import run_teachers
+from mmact_ssl.targets.values import is_current
 
 VIDEOS_A_WORKER = 8  # at least, since a process takes seconds to start
 # Number of frames or sentences, and an array for each teacher.
@@ -80,8 +81,8 @@ class ExtractionJob:
 class ExtractionReport:
     """Counts of an extraction, in videos or in keys of sentences."""
 
-    written: int = 0  # missing in a cache, or with other sentences there
-    renewed: int = 0  # with other sentences in a cache
+    written: int = 0  # missing or outdated in a cache
+    renewed: int = 0  # of a video or sentences that have changed
     skipped: int = 0  # in every cache
     removed: int = 0  # no longer in the file of sentences
     frames: int = 0  # or sentences
@@ -107,7 +108,9 @@ def extract_many(
 ) -> ExtractionReport:
     """Fill the caches of several teachers; a video is decoded once for all teachers.
 
-    Videos that a cache contains are skipped, so that a killed run can be repeated. In a distributed
+    Videos that a cache contains are skipped, so that a killed run can be repeated. A video whose
+    file has changed since its extraction (see :func:`mmact_ssl.datasets.shards.video_hash`) is
+    extracted again; entries without a hash, of imports and earlier versions, stay. In a distributed
     run each rank takes every world-size-th video and writes its own shards (``<out>.rank<i>``,
     since LMDB's lock does not work across machines). Rank 0 merges them at the end; at the start it
     merges the shards that a killed run left.
@@ -141,8 +144,7 @@ def extract_many(
         if job.teacher.kind == 'text':
             raise ConfigError(f'{job.teacher.source} reads sentences: give --sentences FILE')
 
-    # Hashing a video costs as much as reading it: videos have no hash, only missing ones are made.
-    fill = partial(_fill, jobs, dict.fromkeys(names, ''), 'videos', overwrite, max_broken)
+    fill = partial(_fill, jobs, partial(hash_videos, root, names), 'videos', overwrite, max_broken)
     metas = [job.meta for job in jobs]
     teachers = [job.teacher for job in jobs]
     workers = min(workers, len(names) // VIDEOS_A_WORKER)
@@ -229,13 +231,15 @@ def extract_sentences(
         values = torch.as_tensor(embed(list(sentences[key]))).detach().cpu().numpy()
         return len(values), [job.meta.stored(key, values)]
 
-    hashes = {key: hash_sentences(lines) for key, lines in sentences.items()}
-    return _fill([job], hashes, 'keys', overwrite, 0.0, lambda key, todo: partial(embed_key, key))
+    def hash_all() -> dict[str, str]:
+        return {key: hash_sentences(lines) for key, lines in sentences.items()}
+
+    return _fill([job], hash_all, 'keys', overwrite, 0.0, lambda key, _: partial(embed_key, key))
 
 
 def _fill(
     jobs: Sequence[ExtractionJob],
-    source_hash: Mapping[str, str],
+    hash_sources: Callable[[], dict[str, str]],
     unit: str,
     overwrite: bool,
     max_broken: float,
@@ -244,19 +248,20 @@ def _fill(
 ) -> ExtractionReport:
     """Fill the caches with this rank's share of the missing and outdated keys, and merge.
 
+    ``hash_sources()`` returns {key: hash of its source}. Rank 0 calls it, so that all ranks agree,
+    and before any source is read: one that changes later is outdated at the next extraction.
     ``begin(key, jobs)`` starts the work on a key for some jobs and returns a function that waits
     for the result. It is called after ``ahead`` more keys have begun.
     """
     rank, world_size = dist.get_dist_info()
     shared: list[Any] = [None]
     if rank == 0:
-        shared = [[_prepare(job, source_hash, overwrite) for job in jobs]]
+        hashes = hash_sources()
+        shared = [(hashes, [_prepare(job, hashes, overwrite) for job in jobs])]
     dist.broadcast_object_list(shared)
-    caches, removed = zip(*shared[0])
-    todo = {
-        key: [i for i, cache in enumerate(caches) if cache.get(key) != source_hash[key]]
-        for key in source_hash
-    }
+    source_hash, prepared = shared[0]
+    current, outdated, removed = zip(*prepared)
+    todo = {key: [i for i, keys in enumerate(current) if key not in keys] for key in source_hash}
     missing = [key for key in todo if todo[key]]
     own_keys = missing[rank::world_size]
 
@@ -279,7 +284,7 @@ def _fill(
                 raise DataError(f'the teacher returned an invalid target: {error}') from error
             else:
                 report.written += 1
-                report.renewed += any(key in caches[i] for i in todo[key])
+                report.renewed += any(key in keys for keys in outdated)
                 report.frames += total
     report.seconds = time.perf_counter() - start
     return _finish(report, jobs, source_hash, max_broken)
@@ -297,10 +302,12 @@ def _begun_ahead(items: Iterable[Any], ahead: int) -> Iterator[Any]:
 
 def _prepare(
     job: ExtractionJob, source_hash: Mapping[str, str], overwrite: bool
-) -> tuple[dict[str, str], int]:
-    """Create a cache, or merge the shards that a killed run left.
+) -> tuple[set[str], set[str], int]:
+    """Create a cache, or merge the shards that a killed run left, and remove outdated entries.
 
-    Returns the stored hashes of the keys of ``source_hash``, and the number of removed keys.
+    Returns:
+        The keys of the entries that stay, those of outdated ones, and the number of keys removed
+        because ``source_hash`` lacks them.
     """
     if overwrite or not job.out.exists():
         broken_listing(job.out).unlink(missing_ok=True)  # list of a removed cache
@@ -310,20 +317,25 @@ def _prepare(
         remove_shards(job.out)
     merge_shards(job.out, job.meta)
     reader = TargetReader(job.out)
-    present = set(reader.keys())
-    names = {encode_key(key).decode(): key for key in source_hash}
-    if job.meta.kind != 'text':
-        # No value is read: a cache may have hundreds of thousands.
-        return {names[name]: '' for name in present & names.keys()}, 0
-    others = sorted(present - names.keys())
-    if others and len(others) == len(present):
-        raise DataError(
-            f'{job.out} holds {len(others)} keys, e.g. {others[0]!r}, and none of the file: give '
-            'another --out, join both files to keep both, or --overwrite to replace it'
-        )
+    stored = reader.source_hash(source_hash)
+    is_text, others = job.meta.kind == 'text', []
+    if is_text:
+        present = reader.keys()
+        others = sorted(set(present) - {encode_key(key).decode() for key in source_hash})
+        if others and len(others) == len(present):
+            raise DataError(
+                f'{job.out} holds {len(others)} keys, e.g. {others[0]!r}, and none of the file: '
+                'give another --out, join both files to keep both, or --overwrite to replace it'
+            )
+    outdated = {
+        key
+        for key, own in stored.items()
+        if not is_current(own, source_hash[key]) or (is_text and not own)
+    }
+    # First, so that a killed extraction leaves no entry of another video.
     with TargetWriter(job.out, job.meta) as writer:
-        writer.remove(others)
-    return reader.source_hash(source_hash), len(others)
+        writer.remove([*others, *outdated])
+    return stored.keys() - outdated, outdated, len(others)
 
 
 def _finish(
@@ -357,11 +369,14 @@ def _finish(
     return total
 
 
-def are_complete(caches: Iterable[Path], names: Collection[str]) -> bool:
-    """True if each cache has an entry of each video, or lists it as broken."""
+def are_complete(
+    caches: Iterable[Path], root: str | os.PathLike[str], names: Collection[str]
+) -> bool:
+    """True if each cache has a current entry of each video, or lists it as broken."""
+    hashes = hash_videos(root, names)
     for cache in caches:
-        reader, broken = TargetReader(cache), read_broken(cache)
-        if not all(name in reader or name in broken for name in names):
+        stored, broken = TargetReader(cache).source_hash(names), read_broken(cache)
+        if not all(n in broken or is_current(stored.get(n), hashes[n]) for n in names):
             return False
     return True
 

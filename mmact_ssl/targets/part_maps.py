@@ -21,6 +21,7 @@ from mmact_ssl.targets.cache import (
     read_broken,
 )
 from mmact_ssl.targets.extraction import list_broken
+from mmact_ssl.targets.values import is_current
 
 CHUNK = 64  # frames drawn at once, to limit the memory
 
@@ -36,7 +37,8 @@ def draw_parts(
     """Draw the parts of every video in a cache of poses, and skip videos that ``out`` contains.
 
     Maps and fingerprint equal those of a ``PosePartsTeacher`` with the teacher of the poses. Poses
-    of a sensor have no such teacher. Videos in the poses' list of broken videos go into the maps'
+    of a sensor have no such teacher. Maps of a video whose poses are of another file by now are
+    drawn again. Videos in the poses' list of broken videos go into the maps'
     list too: training replaces them.
 
     Args:
@@ -58,18 +60,21 @@ def draw_parts(
     meta = TargetMeta('map', PARTS, fingerprint, f'parts of {reader.meta.source}', dtype=dtype)
     written = 0
     is_new = overwrite or not os.path.exists(out)
-    with TargetWriter(out, meta, overwrite) as writer:
+    TargetWriter(out, meta, overwrite).close()  # LMDB opens a cache once: make it, read it, fill it
+    source_hash = reader.source_hash(reader.keys())
+    drawn = TargetReader(out).source_hash(source_hash)
+    with TargetWriter(out, meta) as writer:
         if is_new:
             broken_listing(out).unlink(missing_ok=True)  # list of a removed cache
-        for key in track(reader.keys(), 'drawing parts'):
-            if key in writer:
+        for key in track(source_hash, 'drawing parts'):
+            if is_current(drawn.get(key), source_hash[key]):
                 continue
             with VideoReader(video_path(root, key)) as video:
                 height, width = video.read([0])[0].shape[:2]
             chunks = torch.from_numpy(reader.get(key)).split(CHUNK)
             maps = [drawing(chunk, reader.meta.layout, width / height) for chunk in chunks]
             stored = [meta.stored(key, chunk.numpy()) for chunk in maps]
-            writer.put_stored(key, np.concatenate(stored))
+            writer.put_stored(key, np.concatenate(stored), source_hash[key])
             written += 1
     broken = read_broken(poses)
     list_broken(Path(out), broken, broken)

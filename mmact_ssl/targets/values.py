@@ -147,6 +147,17 @@ def _entries(header: Header, value: Buffer, indices: np.ndarray) -> np.ndarray:
     return out
 
 
+def is_current(stored: str | None, source_hash: str) -> bool:
+    """True if an entry is of this source, as far as is known.
+
+    Args:
+        stored: Hash in the entry; '' in an imported one, in one of an earlier version and of a
+            video on a server. None without an entry.
+        source_hash: Hash of the source as it is now; '' if it is not known.
+    """
+    return stored is not None and (stored == source_hash or '' in (stored, source_hash))
+
+
 class Header:
     """Header of a value, which precedes its chunks; ValueError if it is damaged.
 

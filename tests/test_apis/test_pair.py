@@ -33,6 +33,7 @@ from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 from mmact_ssl.targets.values import spread
 from tests.helpers.poses import MadePoses
+from tests.helpers.students import write_student
 from tools.evaluate import pair_features
 
 TOLERANCE = dict(rtol=1e-5, atol=1e-6)
@@ -128,6 +129,21 @@ def test_search_takes_a_pair(pair_file, labeled_world, names, tmp_path):
     assert hits[0]['name'].endswith(names[3]) and hits[0]['similarity'] > 0.9999
 
 
+def test_an_index_refuses_a_pair_of_other_weights(
+    pair_file, video_model, publish, skeleton_config, tmp_path
+):
+    """The file of a pair has no weights, but the hashes of both models."""
+    RetrievalInferencer(str(pair_file), tmp_path / 'index', show_progress=False)
+    student = write_student(tmp_path / 'other.pth', skeleton_config, seed=8)
+    beside = str(publish(skeleton_config, student, tmp_path))
+    out, video = tmp_path / 'made' / 'both', SavedRun.read(video_model.path)
+    other = publish_model(video, out, beside=beside, pose_teacher=TEACHER)
+    first, second = (json.loads(read_card(file).to_json()) for file in (pair_file, other))
+    assert {key for key in first if first[key] != second[key]} == {'parts'}
+    with pytest.raises(DataError, match=r'its model is both \(\w{8}\), not both \(\w{8}\)'):
+        RetrievalInferencer(str(other), tmp_path / 'index')
+
+
 def test_the_evaluation_takes_a_pair(pair_file, linear_config, labeled_world):
     saved = SavedRun.read(pair_file)
     features = pair_features(str(pair_file), Namespace(device='cpu'))
@@ -161,10 +177,11 @@ def test_the_file_names_its_parts_and_holds_no_weights(pair_file, video_model, c
     parts = [(part['name'], part['sha256']) for part in card.parts]
     assert parts == [('made', video_model.sha256), ('made', common_model.sha256)]
     assert card.pose_teacher == TEACHER and pair_file.stat().st_size < 8000
+    assert card.pose_fingerprint == MadePoses().fingerprint()
     assert (card.method, card.trained_on) == ('made beside made', 'made; beside it made')
 
 
-def test_labels_that_a_part_has_read_are_on_the_card(video_model, common_model, tmp_path):
+def test_labels_that_a_part_has_read_are_on_the_card(teacher, video_model, common_model, tmp_path):
     def fields(*labels) -> dict:
         paths = []
         for number, (model, read) in enumerate(zip((video_model, common_model), labels)):
@@ -191,12 +208,13 @@ def test_labels_that_a_part_has_read_are_on_the_card(video_model, common_model, 
         ('parts', [dict(name='x', sha256='/etc/passwd')] * 2, 'has parts that are not'),
         ('parts', [dict(name='x', sha256='0' * 64)] * 2, "there is no model 'x'"),
         ('feature_dim', 7, 'its feature_dim is not the sum'),
+        ('pose_fingerprint', '0', 'with other weights of movenet_thunder'),
     ],
 )
 def test_a_forged_pair_is_refused_in_one_line(pair_file, tmp_path, field, value, reason):
     values = {**json.loads(read_card(pair_file).to_json()), field: value}
     # Beside the parts, so that these are found.
-    folder = pair_file.parent if field == 'feature_dim' else tmp_path
+    folder = pair_file.parent if field in ('feature_dim', 'pose_fingerprint') else tmp_path
     path = folder / 'a.safetensors'
     save_file({}, path, metadata={CARD_KEY: json.dumps(values)})
     with pytest.raises(CheckpointError, match=reason) as caught:

@@ -16,10 +16,11 @@ import torch
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
-from mmact_ssl.checkpoint_file import newest_checkpoint, newest_in, read_state_dict
+from mmact_ssl.checkpoint_file import newest_checkpoint, read_state_dict
 from mmact_ssl.engine.loops import EpochTrainLoop
 from mmact_ssl.engine.runner import PretrainRunner, only_training_in
 from mmact_ssl.errors import CheckpointError, ConfigError, TrainingError
+from mmact_ssl.weights import load_trained, read_trained
 from tests.test_checkpoint_file import Constants, OneWeight
 from tests.test_engine.test_optimizers import TwoSided
 
@@ -52,10 +53,15 @@ def damage(path: Path, size: int = 8) -> None:
 
 
 def test_a_work_dir_stands_for_its_newest_checkpoint(folder, tmp_path):
-    assert newest_in(folder) == newest_in(folder / 'epoch_2.pth') == str(folder / 'epoch_2.pth')
+    path, content = read_trained(str(folder))
+    (folder / 'epoch_2.pth').unlink()  # a training may replace it
+    assert (path, content['meta']['epoch']) == (str(folder / 'epoch_2.pth'), 2)
+    load_trained(OneWeight(), path, content)
+    path = str(folder / 'epoch_1.pth')
+    assert read_trained(path)[0] == path
     (tmp_path / 'empty').mkdir()
     with pytest.raises(CheckpointError, match='empty: no checkpoint in this folder'):
-        newest_in(tmp_path / 'empty')
+        read_trained(str(tmp_path / 'empty'))
 
 
 @pytest.mark.parametrize('adversary', [None, dict(optimizer=dict(type='Adam', lr=0.02))])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from mmact_ssl.datasets.video_reader import VideoReader
@@ -32,8 +34,12 @@ def test_a_small_copy_has_frames_of_the_whole_video(tmp_path, make_video):
         error = np.abs(shown[place].astype(float) - same[index][:64, :106]).mean()
         assert error < 8, (place, index, error)
     written = copy.stat().st_mtime_ns
+    os.utime(tmp_path / 'long.mp4', (1, 1))
     copy_videos(out, frames=8, short_side=64)
-    assert copy.stat().st_mtime_ns == written
+    assert copy.stat().st_mtime_ns == written, 'of the same content'
+    make_video(tmp_path / 'long.mp4', num_frames=51, width=160, height=96)
+    copy_videos(out, frames=8, short_side=64)
+    assert copy.stat().st_mtime_ns != written
     copy_videos(out, frames=9, short_side=64)
     with VideoReader(copy) as video:
         assert video.total_frames == 9

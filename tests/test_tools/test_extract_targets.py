@@ -150,7 +150,7 @@ def test_sentences(tool, data, capsys):
     )
     tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
     out = capsys.readouterr().out
-    assert '3 keys written, 1 of them anew, 1 were there, 0 broken' in out
+    assert '3 keys written (1 had changed), 1 were there, 0 broken' in out
     np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [4]])
     (data / 's.json').write_text(json.dumps({'clap': ['x'], 'sit': ['y']}))
     tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])

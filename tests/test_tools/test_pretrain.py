@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from mmact_ssl.apis import embed
 from mmact_ssl.apis.zoo import find_checkpoint
 from mmact_ssl.checkpoint_file import read_state_dict
-from mmact_ssl.targets.cache import TargetReader
+from mmact_ssl.targets.cache import TargetReader, broken_listing
 from tests.test_tools.test_extract_targets import MODULE
 
 GENERAL = 'dtg_tsm-lite0_jhmdb'
@@ -129,11 +130,15 @@ def test_a_video_that_has_changed_gets_new_targets(tool, clips, make_video, caps
         tool.main(command)
     before = poses()
     make_video(clips / 'wave' / 'clip 0.mp4', 60, width=64, height=48, skip=range(50))
+    for cache in Path('out/my_clips/targets').glob('*.lmdb'):  # the other one was broken
+        broken_listing(cache).write_text('videos/wave/clip_0.mp4\tcannot be decoded\n')
     with pytest.raises(SystemExit, match='^130$'):
         tool.main(command)
     after = poses()
     assert abs(after[0] - before[0]) > 0.01 and after[1] == before[1]
-    assert '1 videos written, 7 were there' in capsys.readouterr().out
+    assert '1 videos written (1 had changed), 7 were there' in capsys.readouterr().out
+    for clip in clips.rglob('*.mp4'):
+        os.utime(clip, (1, 1))
     with pytest.raises(SystemExit, match='^130$'):
         tool.main(command)
     assert '[2/5] targets' not in capsys.readouterr().out

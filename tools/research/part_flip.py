@@ -30,7 +30,7 @@ from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_ov
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.registry import MODELS
 from mmact_ssl.visualization.predictions import Predictions, find_part_layout
-from mmact_ssl.weights import load_trained
+from mmact_ssl.weights import load_trained, read_trained
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def main(argv: list[str] | None = None) -> None:
         cfg = read_config(args.config)
         init_default_scope('mmact_ssl')
         model = MODELS.build(cfg.model).eval()
-        load_trained(model, args.checkpoint)
+        load_trained(model, *read_trained(args.checkpoint))
         clips = Predictions(model, cfg, args.num_clips, args.seed)
         for task, head in model.tasks.items():
             if isinstance(head, ParsingDistillationHead):

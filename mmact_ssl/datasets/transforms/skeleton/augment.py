@@ -118,7 +118,7 @@ class ProjectToCamera(BaseTransform):
     """Show a clip at random as a camera sees it: rotated like RandomRotation, and with a z of zero.
 
     The projection is orthographic, because a normalized clip does not tell its distance. Put it
-    before BonesAndMotion. A JointJitter before it leaves z at zero, one after it moves z too.
+    after JointJitter, whose noise would give the picture a depth again, and before BonesAndMotion.
 
     Required keys: ``keypoint``, with 3 coordinates. Modified keys: ``keypoint``.
 
