@@ -214,6 +214,22 @@ def write_videos(
     return {**counts, 'left_out': len(left_out)}
 
 
+def write_usable_videos(
+    source: Path,
+    out: Path,
+    splits: Mapping[str, Sequence[Video]],
+    classes: Sequence[str],
+    placement: str,
+) -> dict[str, int]:
+    """Write the videos below ``source`` that are usable, see :func:`write_videos`."""
+    left_out = probe_videos([v.source for listed in splits.values() for v in listed], source)
+    usable = {
+        split: [v for v in listed if v.source.relative_to(source).as_posix() not in left_out]
+        for split, listed in splits.items()
+    }
+    return write_videos(out, usable, classes, left_out, placement)
+
+
 def place_video(source: Path, target: Path, placement: str = 'copy') -> None:
     """Put ``source`` at ``target``: a byte-identical 'copy', or a symbolic 'link'."""
     target.parent.mkdir(parents=True, exist_ok=True)
