@@ -97,7 +97,7 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         'train': str(folder / train),
         'test': str(folder / test),
         'num_train': len(names),
-        'train_hash': hashlib.sha256('\n'.join(sorted(names)).encode()).hexdigest()[:16],
+        'train_hash': hash_names(names),
         'num_classes': max(labels) + 1,
         'groups': str(folder / GROUPS) if (folder / GROUPS).is_file() else None,
         'prepare_command': labeled,
@@ -111,6 +111,11 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         description['num_coordinates'] = clips.shape[3]
         description['num_frames'] = int(clips.lengths.max(initial=1))
     return description
+
+
+def hash_names(names: Iterable[str]) -> str:
+    """Hash (16 hexadecimal digits) of a list's samples, in any order."""
+    return hashlib.sha256('\n'.join(sorted(names)).encode()).hexdigest()[:16]
 
 
 def require_skeletons(folder: Mapping[str, Any]) -> Mapping[str, Any]:
