@@ -134,7 +134,11 @@ def fetch(
     """
     where, path = f'{base.rstrip("/")}/{name}', folder / name
     if base.startswith('hf://'):
-        path = _from_hub(base, name)
+        match = HUB.fullmatch(base.rstrip('/'))
+        if match is None:
+            raise CheckpointError(f'{base}: write hf://owner/repository[@revision][/folder]')
+        inside = f'{match["folder"]}/{name}' if match['folder'] else name
+        path = Path(from_hub(match['repo'], inside, match['revision']))
         accept(path, where)
     elif base.startswith(('http://', 'https://')):
         download(where, path, accept, limit)
@@ -145,14 +149,6 @@ def fetch(
                 shutil.copyfile(where, part)
             accept(part, where)
     return path
-
-
-def _from_hub(base: str, name: str) -> Path:
-    match = HUB.fullmatch(base.rstrip('/'))
-    if match is None:
-        raise CheckpointError(f'{base}: write hf://owner/repository[@revision][/folder]')
-    inside = f'{match["folder"]}/{name}' if match['folder'] else name
-    return Path(from_hub(match['repo'], inside, match['revision']))
 
 
 def from_hub(repository: str, name: str, revision: str | None = None) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, match_names, read_groups
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import (
     file_version,
@@ -72,7 +73,8 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
         raise DataError(f'{ann_file}: {unlabeled!r} has no label; {prepare_command}')
     if 'skeleton' in prefix:
         root, kind = prefix['skeleton'], 'skeleton clip'
-        known, skeletons = _read_skeletons(root, prepare_command)
+        folder = open_skeleton_folder(root, prepare_command)
+        known, skeletons = set(folder.names.tolist()), folder.content_hash
         missing = [name for name in names if name not in known]
         why = other_form(missing[0], known.__contains__) if missing else ''
     else:
@@ -85,15 +87,6 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
             f'{len(names)} in {ann_file} are missing); {prepare_command}'
         )
     return Split(ann_file, root, names, np.asarray(labels, dtype=np.int64), skeletons)
-
-
-def _read_skeletons(root: str, prepare_command: str) -> tuple[set[str], str]:
-    """Names of the clips of a prepared skeleton folder, and a hash of their content."""
-    # Not at the top: it imports mmaction2, which annotations of videos do not need.
-    from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
-
-    folder = open_skeleton_folder(root, prepare_command)
-    return set(folder.names.tolist()), folder.content_hash
 
 
 def read_splits(cfg: Config) -> tuple[Split, Split]:

@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmact_ssl.datasets.prepared_folder import hash_names
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import Split, read_splits
 from mmact_ssl.files import read_annotation
@@ -136,8 +137,6 @@ def _same_videos(root: str, names: Sequence[str], test: Split) -> list[str]:
 
 def _same_skeletons(root: str, names: Sequence[str], test: Split) -> list[str]:
     """Test clips with the length and the first, not empty frame of a clip in ``names``."""
-    # Not at the top: it imports mmaction2, which videos do not need.
-    from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 
     def by_frame(root: str, names: Sequence[str]) -> dict[Hashable, str]:
         folder = open_skeleton_folder(root, '')
