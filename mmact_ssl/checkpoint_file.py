@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import reading
 
-MapLocation = Optional[Union[str, torch.device, Callable, dict]]
+MapLocation = str | torch.device | Callable | dict | None
 
 # Suffixes of a training checkpoint, and of a published model for torch and for onnxruntime.
 CHECKPOINT, MODEL, ONNX = '.pth', '.safetensors', '.onnx'

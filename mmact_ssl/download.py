@@ -23,6 +23,7 @@ SECONDS = 30  # for the server to respond, on top of the time for the bytes
 SLOWEST = 1000  # bytes a second
 MEGABYTES = 16_384  # limit for a file of unknown size
 POLL = 0.1  # seconds
+REFUSED = 'refused; try again, and if it happens again tell the owner of this address'
 HUB = re.compile(r'hf://(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?:/(?P<folder>.+))?')
 
 
@@ -101,23 +102,19 @@ def _failed(address: str, path: str | os.PathLike[str], reason: str) -> Checkpoi
     )
 
 
-def check_hash(path: Path, where: str, expected: str) -> None:
-    """Check that the sha256 of a file begins with ``expected``.
+def check_hash(path: str | os.PathLike[str], where: str, expected: str, fix: str = REFUSED) -> str:
+    """Return the sha256 of a file; CheckpointError if it does not begin with ``expected``.
 
     Args:
         path: The file.
-        where: Address that the file came from, for the error.
+        where: Its path, or the address that it came from, for the error.
         expected: Hexadecimal digits.
-
-    Raises:
-        CheckpointError: It is another file.
+        fix: What the user can do, for the error.
     """
     sha256 = sha256_of_file(path)
     if not sha256.startswith(expected):
-        raise CheckpointError(
-            f'{where} is another file ({expected} is expected, {sha256} was found): refused; try '
-            'again, and if it happens again tell the owner of this address'
-        )
+        raise CheckpointError(f'{where} has sha256 {sha256}, {expected} is expected: {fix}')
+    return sha256
 
 
 def fetch(
@@ -137,7 +134,11 @@ def fetch(
     """
     where, path = f'{base.rstrip("/")}/{name}', folder / name
     if base.startswith('hf://'):
-        path = _from_hub(base, name)
+        match = HUB.fullmatch(base.rstrip('/'))
+        if match is None:
+            raise CheckpointError(f'{base}: write hf://owner/repository[@revision][/folder]')
+        inside = f'{match["folder"]}/{name}' if match['folder'] else name
+        path = Path(from_hub(match['repo'], inside, match['revision']))
         accept(path, where)
     elif base.startswith(('http://', 'https://')):
         download(where, path, accept, limit)
@@ -148,14 +149,6 @@ def fetch(
                 shutil.copyfile(where, part)
             accept(part, where)
     return path
-
-
-def _from_hub(base: str, name: str) -> Path:
-    match = HUB.fullmatch(base.rstrip('/'))
-    if match is None:
-        raise CheckpointError(f'{base}: write hf://owner/repository[@revision][/folder]')
-    inside = f'{match["folder"]}/{name}' if match['folder'] else name
-    return Path(from_hub(match['repo'], inside, match['revision']))
 
 
 def from_hub(repository: str, name: str, revision: str | None = None) -> str:

@@ -88,10 +88,6 @@ class SavedRun:
             CheckpointError: There is none, or it is damaged or refused.
         """
         path = os.fspath(where)
-        if not os.path.exists(path):
-            raise CheckpointError(
-                f'{path}: no such checkpoint; give the path that tools/train.py wrote'
-            )
         if path.endswith(MODEL):
             weights, metadata = read_safetensors(path)
             card = parse_card(metadata, path)

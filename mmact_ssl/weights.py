@@ -30,7 +30,6 @@ from mmact_ssl.checkpoint_file import (
 )
 from mmact_ssl.download import check_hash, download
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, MMActSSLError
-from mmact_ssl.files import sha256_of_file
 
 # Names of the classifier in a bare backbone's checkpoint (torchvision and timm).
 CLASSIFIERS = ('fc.', 'head.', 'heads.', 'classifier.')
@@ -107,11 +106,7 @@ def _download(address: str, what: str) -> str:
         )
     path = download_checkpoint(address, sha256=expected)
     require_file(path, what)  # another machine's rank 0 has downloaded it elsewhere
-    sha256 = sha256_of_file(path)
-    if not sha256.startswith(expected):
-        raise CheckpointError(
-            f'{path} has sha256 {sha256}, {expected} is expected ({what}): delete it and try again'
-        )
+    check_hash(path, f'{path} ({what})', expected, 'delete it and try again')
     return path
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Union, cast
+from typing import Any, cast
 
 import numpy as np
 from mmengine.logging import print_log
@@ -47,7 +47,7 @@ class Clip:
     source: str = ''
 
 
-Input = Union[str, os.PathLike, np.ndarray, Clip]
+Input = str | os.PathLike | np.ndarray | Clip
 
 
 def list_inputs(inputs: Input | Sequence[Input]) -> list[Input]:

@@ -8,8 +8,9 @@ from mmact_ssl.apis.card import FIX, card_from, require_published
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.onnx_model import load_onnx
 from mmact_ssl.checkpoint_file import ONNX
+from mmact_ssl.download import check_hash
 from mmact_ssl.errors import CheckpointError
-from mmact_ssl.files import reading, sha256_of_file
+from mmact_ssl.files import reading
 from mmact_ssl.parts import build_model, build_without_memory
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.weights import require_fit
@@ -20,10 +21,7 @@ PREFIX = 'backbone.'
 def check_file(path: str, expected: str | None = None) -> str:
     """Sha256 of a file; CheckpointError if it is missing, or another one is expected."""
     with reading(path, FIX, CheckpointError):
-        sha256 = sha256_of_file(path)
-    if expected is not None and sha256 != expected:
-        raise CheckpointError(f'{path} has sha256 {sha256}, {expected} is expected: {FIX}')
-    return sha256
+        return check_hash(path, path, expected or '', FIX)
 
 
 def load_file(path: str | os.PathLike[str], expected: str | None = None) -> PretrainedModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import sys
@@ -13,7 +12,6 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +29,7 @@ from mmact_ssl.onnx_file import check_graph
 from mmact_ssl.saved_run import find_value
 
 LAYOUT_KEY = 'mmact_ssl_layout'
-OPSET = 17  # the newest of torch 2.1
+OPSET = 17  # not the newest, so that older runtimes read the file
 TOLERANCE = 1e-4  # of features, times the largest of them if that is above 1
 SKELETON_FRAMES = 16  # length of the traced skeletons; other lengths are compared, too
 
@@ -146,10 +144,6 @@ def _trace(graph: FeatureGraph, inputs: Tensor, name: str) -> bytes:
     axes = {0: 'batch', 1: 'frames'} if inputs.ndim == 5 else {0: 'batch', 1: 'clips', 3: 'frames'}
     if getattr(graph.backbone, 'num_frames', None):
         del axes[3]
-    options: dict[str, Any] = dict(opset_version=OPSET)
-    if 'dynamo' in inspect.signature(torch.onnx.export).parameters:  # from torch 2.5 on
-        # The newer exporter cannot write a GRU for any number of frames.
-        options['dynamo'] = False
     try:
         # Its warnings about constants are covered by the comparison with torch.
         with TemporaryDirectory() as folder, torch.no_grad(), _quiet():
@@ -161,7 +155,8 @@ def _trace(graph: FeatureGraph, inputs: Tensor, name: str) -> bytes:
                 input_names=[INPUT],
                 output_names=[OUTPUT],
                 dynamic_axes={INPUT: axes, OUTPUT: {0: 'batch'}},
-                **options,
+                opset_version=OPSET,
+                dynamo=False,  # the newer exporter cannot write a GRU for any number of frames
             )
             return file.read_bytes()
     except Exception as error:  # the exporter's errors have no public base class

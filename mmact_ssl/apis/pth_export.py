@@ -15,6 +15,7 @@ from mmact_ssl.apis.publish import backbone_weights
 from mmact_ssl.checkpoint_file import CHECKPOINT
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols.joint import classifier_state
+from mmact_ssl.files import write_atomically
 from mmact_ssl.saved_run import LABELS_KEY, SavedRun
 
 
@@ -54,6 +55,5 @@ def export_backbone(
     content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()
     path = output.with_name(f'{output.name.removesuffix(CHECKPOINT)}-{digest[:8]}{CHECKPOINT}')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    write_atomically(path, content)
     return path

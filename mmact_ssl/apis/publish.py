@@ -30,7 +30,6 @@ from mmact_ssl.models.encoding import check_sampling, shift_length
 from mmact_ssl.part_checks import plain_part
 from mmact_ssl.parts import build_without_memory
 from mmact_ssl.saved_run import SavedRun, find_value
-from mmact_ssl.shipped_configs import CONFIGS
 
 
 def publish(
@@ -294,10 +293,7 @@ def text_part(saved: SavedRun, encoder: str) -> tuple[dict[str, Tensor], dict[st
     from mmact_ssl.models.teachers import build_teacher
 
     weights = projector_weights(saved)
-    config = CONFIGS / 'teachers' / f'{encoder}.py'
-    if not config.is_file():
-        raise ConfigError(f'{encoder}: no such config in {config.parent}')
-    teacher = build_teacher(config)
+    teacher = build_teacher(f'mmact_ssl::teachers/{encoder}.py')
     fingerprint = check_encoder(saved, teacher.fingerprint(), teacher.source)
     card = dict(text_encoder=encoder, text_fingerprint=fingerprint)
     return {f'heads.{PROMPTS}.{key}': value.contiguous() for key, value in weights.items()}, card

@@ -153,8 +153,8 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
 def find_checked_model(name: str | os.PathLike[str], folder: Path | None = None) -> str:
     """Path of a model's file, see :func:`find_model`, with its sha256 checked."""
     path, expected = find_model(name, folder)
-    if expected is not None and sha256_of_file(path) != expected:
-        raise CheckpointError(f'{path} is not the file {expected}: delete it and try again')
+    if expected is not None:
+        check_hash(path, path, expected, 'delete it and try again')
     return path
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from mmengine.dataset import pseudo_collate
@@ -110,7 +110,7 @@ def _split(joined: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
     return [part.view(shape) for part, shape in zip(parts, shapes)]
 
 
-def end_with_parent(parent: Optional[int] = None) -> None:
+def end_with_parent(parent: int | None = None) -> None:
     """Ask Linux to kill this process as soon as its parent has ended; elsewhere do nothing.
 
     torch's own check of the parent does not run in a worker that is blocked by a full pipe.
@@ -143,7 +143,7 @@ def obey_parent_alone(parent: int) -> None:
         threading.Thread(target=wait, daemon=True).start()
 
 
-def _start_worker(parent: int, init: Optional[Callable[[int], None]], worker: int) -> None:
+def _start_worker(parent: int, init: Callable[[int], None] | None, worker: int) -> None:
     end_with_parent(parent)
     obey_parent_alone(parent)
     if init is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,7 +97,7 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         'train': str(folder / train),
         'test': str(folder / test),
         'num_train': len(names),
-        'train_hash': hashlib.sha256('\n'.join(sorted(names)).encode()).hexdigest()[:16],
+        'train_hash': hash_names(names),
         'num_classes': max(labels) + 1,
         'groups': str(folder / GROUPS) if (folder / GROUPS).is_file() else None,
         'prepare_command': labeled,
@@ -110,6 +111,11 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         description['num_coordinates'] = clips.shape[3]
         description['num_frames'] = int(clips.lengths.max(initial=1))
     return description
+
+
+def hash_names(names: Iterable[str]) -> str:
+    """Hash (16 hexadecimal digits) of a list's samples, in any order."""
+    return hashlib.sha256('\n'.join(sorted(names)).encode()).hexdigest()[:16]
 
 
 def require_skeletons(folder: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -143,6 +149,24 @@ def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarra
         inside = shard[1] if shard else name
         sample_groups.append(str(groups.get(name, groups.get(inside, f'{name}\n'))))
     return np.asarray(sample_groups)
+
+
+def match_names(names: Sequence[str], pattern: str, setting: str) -> list[tuple[str, ...]]:
+    """Groups of a regular expression in each name; it must have a group and match all names."""
+    try:
+        has_group = re.compile(pattern).groups > 0
+    except (re.error, TypeError):  # a comma on a command line makes it a list
+        has_group = False
+    if not has_group:
+        raise ConfigError(
+            f'{setting} {pattern!r} is not a regular expression with a group; put what the names '
+            'have in common into parentheses'
+        )
+    matches = [re.search(pattern, name) for name in names]
+    if None in matches:
+        name = names[matches.index(None)]
+        raise ConfigError(f'{setting} {pattern!r} does not match {name!r}; fix it')
+    return [match.groups() for match in matches if match]
 
 
 def keep_labeled(folder: dict[str, Any], splits: Sequence[str] = ('train', 'test')) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from mmaction.datasets import BaseActionDataset
 
 from mmact_ssl.datasets.label_subset import drop_labels
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.prepared_folder import match_names
 from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
@@ -102,22 +102,13 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         """Add ``other_cameras`` to each clip, a list of the other clips of its performance."""
         if self.performance_pattern is None:
             return
-        if not re.compile(self.performance_pattern).groups:
-            raise ConfigError(
-                f'performance_pattern {self.performance_pattern!r} has no group; put what clips of '
-                'one performance have in common into parentheses'
-            )
+        names = [info['filename'] for info in data_list]
+        groups = match_names(names, self.performance_pattern, 'performance_pattern')
         performances: dict[tuple, list[dict]] = defaultdict(list)
-        for info in data_list:
-            match = re.search(self.performance_pattern, info['filename'])
-            if match is None:
-                raise ConfigError(
-                    f'performance_pattern {self.performance_pattern!r} does not match '
-                    f'{info["filename"]!r} of {self.ann_file}; fix it'
-                )
-            performances[match.groups()].append(info)
-        names = [{clip['filename'] for clip in clips} for clips in performances.values()]
-        if not self.test_mode and all(len(performance) == 1 for performance in names):
+        for info, group in zip(data_list, groups):
+            performances[group].append(info)
+        clip_names = [{clip['filename'] for clip in clips} for clips in performances.values()]
+        if not self.test_mode and all(len(performance) == 1 for performance in clip_names):
             raise ConfigError(
                 f'performance_pattern {self.performance_pattern!r} finds no two clips of one '
                 f'performance in {self.ann_file}: its groups must leave out the camera'

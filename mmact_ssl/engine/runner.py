@@ -16,17 +16,16 @@ from typing import Any
 import torch
 from mmengine.dist import broadcast_object_list, get_rank, is_main_process, master_only
 from mmengine.hooks import LoggerHook
-from mmengine.logging import MMLogger, print_log
-from mmengine.runner import BaseLoop, Runner
+from mmengine.logging import print_log
+from mmengine.runner import BaseLoop
 from torch import nn
 
 from mmact_ssl.checkpoint_file import STARTS, newest_checkpoint, saved_checkpoints
-from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.engine.hooks.exact_resume_hook import collect_process_states
 from mmact_ssl.engine.hooks.non_finite_hook import check_weights
 from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
 from mmact_ssl.engine.loops import StepsTrainLoop
-from mmact_ssl.engine.terminal import quiet_the_screen
+from mmact_ssl.engine.terminal import QuietRunner
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mmact_ssl.files import reading
@@ -43,15 +42,9 @@ KEPT = (
 )
 
 
-class PretrainRunner(Runner):
-    """mmengine's runner, with a quiet screen, exact resuming and errors that name their fix."""
+class PretrainRunner(QuietRunner):
+    """The quiet runner, with exact resuming and errors that name their fix."""
 
-    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        logger = super().build_logger(*args, **kwargs)
-        quiet_the_screen(logger)
-        return logger
-
-    build_dataloader = staticmethod(build_dataloader)
     _resume: bool | str
     _load_from: str | None
     process_states: list[dict[str, Any]]  # at the last save, see ExactResumeHook

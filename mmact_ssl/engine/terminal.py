@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 import numpy as np
 from mmengine.logging import MMLogger, print_log
 from mmengine.runner import LogProcessor, Runner
 
+from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.registry import LOG_PROCESSORS
 
 COLUMNS = 111  # without the time
@@ -25,6 +27,17 @@ def quiet_the_screen(logger: MMLogger) -> None:
     screen = logger.handlers[0]  # MMLogger adds the log file's handler after it
     screen.setFormatter(ScreenFormatter(datefmt='%H:%M:%S'))
     screen.addFilter(is_for_the_screen)
+
+
+class QuietRunner(Runner):
+    """mmengine's runner with this package's data loaders and a quiet screen."""
+
+    build_dataloader = staticmethod(build_dataloader)
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        logger = super().build_logger(*args, **kwargs)
+        quiet_the_screen(logger)
+        return logger
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, read_groups
+from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, match_names, read_groups
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import (
     file_version,
@@ -73,7 +73,8 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
         raise DataError(f'{ann_file}: {unlabeled!r} has no label; {prepare_command}')
     if 'skeleton' in prefix:
         root, kind = prefix['skeleton'], 'skeleton clip'
-        known, skeletons = _read_skeletons(root, prepare_command)
+        folder = open_skeleton_folder(root, prepare_command)
+        known, skeletons = set(folder.names.tolist()), folder.content_hash
         missing = [name for name in names if name not in known]
         why = other_form(missing[0], known.__contains__) if missing else ''
     else:
@@ -86,15 +87,6 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
             f'{len(names)} in {ann_file} are missing); {prepare_command}'
         )
     return Split(ann_file, root, names, np.asarray(labels, dtype=np.int64), skeletons)
-
-
-def _read_skeletons(root: str, prepare_command: str) -> tuple[set[str], str]:
-    """Names of the clips of a prepared skeleton folder, and a hash of their content."""
-    # Not at the top: it imports mmaction2, which annotations of videos do not need.
-    from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
-
-    folder = open_skeleton_folder(root, prepare_command)
-    return set(folder.names.tolist()), folder.content_hash
 
 
 def read_splits(cfg: Config) -> tuple[Split, Split]:
@@ -177,7 +169,7 @@ def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.n
     if pattern is None:
         return labeled
     members: dict[tuple, list[int]] = {}
-    for position, groups in enumerate(_match_all(train.names, pattern, 'shared_label_pattern')):
+    for position, groups in enumerate(match_names(train.names, pattern, 'shared_label_pattern')):
         members.setdefault(groups, []).append(position)
     drawn = set(labeled.tolist())
     extended: list[int] = []
@@ -191,24 +183,6 @@ def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.n
                 )
             extended += positions
     return np.sort(np.asarray(extended, dtype=np.int64))
-
-
-def _match_all(names: Sequence[str], pattern: str, setting: str) -> list[tuple[str, ...]]:
-    """Groups of a regular expression in each name; it must have a group and match all names."""
-    try:
-        has_group = re.compile(pattern).groups > 0
-    except (re.error, TypeError):  # a comma on a command line makes it a list
-        has_group = False
-    if not has_group:
-        raise ConfigError(
-            f'{setting} {pattern!r} is not a regular expression with a group; put what the names '
-            'have in common into one'
-        )
-    matches = [re.search(pattern, name) for name in names]
-    if None in matches:
-        name = names[matches.index(None)]
-        raise ConfigError(f'{setting} {pattern!r} does not match {name!r}; fix it')
-    return [match.groups() for match in matches if match]
 
 
 def class_names(split: Split, num_classes: int) -> list[str]:
@@ -246,7 +220,7 @@ def sample_groups(
         return read_groups(group_file, names)
     if group_pattern is None:
         return None
-    groups = _match_all(names, group_pattern, 'group_pattern')
+    groups = match_names(names, group_pattern, 'group_pattern')
     if len(groups[0]) == 1:
         return np.asarray([group for (group,) in groups])
     for name, (_, number, *_) in zip(names, groups):

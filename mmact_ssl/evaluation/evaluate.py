@@ -25,8 +25,8 @@ from mmact_ssl.evaluation.labels_read import (
     check_labels_read,
     check_training_list,
     has_read_labels,
+    warn_of_tests_read,
 )
-from mmact_ssl.evaluation.overlap import warn_of_tests_read
 from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels

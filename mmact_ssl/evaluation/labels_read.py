@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+import filecmp
+import logging
+import os
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
+import numpy as np
 from mmengine.config import Config
+from mmengine.logging import print_log
 
-from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.data import read_splits
-from mmact_ssl.saved_run import LABELS_KEY, LabelsRead, SavedRun
+from mmact_ssl.datasets.prepared_folder import hash_names
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation.data import Split, read_splits
+from mmact_ssl.files import read_annotation
+from mmact_ssl.saved_run import LABELS_KEY, LabelsRead, SavedRun, find_value
 
 
 def note_labels(cfg: Config, fraction: float, seed: int, names: Iterable[str]) -> None:
     """Record in a config which labels its training reads; checkpoints contain the config."""
     folder_hash = cfg.get('own_folder', {}).get('train_hash', '')
     shared = cfg.get('shared_label_pattern') or ''
-    read = LabelsRead(cfg.dataset_name, fraction, seed, _hash(names), folder_hash, shared)
+    read = LabelsRead(cfg.dataset_name, fraction, seed, hash_names(names), folder_hash, shared)
     cfg[LABELS_KEY] = asdict(read)
 
 
@@ -56,7 +65,7 @@ def has_read_labels(student: SavedRun, cfg: Config) -> bool:
     read = student.labels_read
     if read is None or read.dataset == cfg.dataset_name:
         return read is not None
-    return _hash(read_splits(cfg)[0].names) in (read.train_hash, read.folder_hash)
+    return hash_names(read_splits(cfg)[0].names) in (read.train_hash, read.folder_hash)
 
 
 def check_training_list(student: SavedRun, dataset: str, names: Iterable[str]) -> None:
@@ -71,12 +80,73 @@ def check_training_list(student: SavedRun, dataset: str, names: Iterable[str]) -
         ConfigError: The other list may have contained test clips.
     """
     read = student.labels_read
-    if read and read.dataset == dataset and read.train_hash not in ('', _hash(names)):
+    if read and read.dataset == dataset and read.train_hash not in ('', hash_names(names)):
         raise ConfigError(
             f'{student.path} was fine-tuned with another training list of {dataset}, which may '
             'have contained test clips: fine-tune again with the list of this config'
         )
 
 
-def _hash(names: Iterable[str]) -> str:
-    return hashlib.sha256('\n'.join(sorted(names)).encode()).hexdigest()[:16]
+def warn_of_tests_read(student: SavedRun, train: Split, test: Split) -> None:
+    """Warn if a student was trained with labels of test samples, under another data set's name.
+
+    The training list is that of the checkpoint's config. There is no warning for published files,
+    which have no list, or if the list is gone. Our choice.
+
+    Args:
+        train, test: Splits of the evaluation; there is no warning if the student was trained with
+            samples of ``train``.
+    """
+    if student.labels_read is None:
+        return
+    loader = student.config.get('train_dataloader')
+    ann_file, prefix = find_value(loader, 'ann_file'), find_value(loader, 'data_prefix')
+    with suppress(DataError, OSError, TypeError, KeyError):  # gone, or of the other kind
+        if not os.path.isfile(ann_file):  # the path is untrusted: a device or pipe never ends
+            return
+        names, labels = read_annotation(ann_file, '')
+        labeled = [name for name, label in zip(names, labels) if label >= 0]
+        if set(labeled) <= set(train.names):
+            return
+        root = prefix['skeleton' if test.skeletons else 'video']
+        find = _same_skeletons if test.skeletons else _same_videos
+        if shared := find(root, labeled, test):
+            print_log(
+                f'{student.path} was trained with labels of {ann_file}, which holds {len(shared)} '
+                f'of the {len(test.names)} test clips of {test.ann_file}, such as {min(shared)}: '
+                'the result is too high, evaluate a student that has not read them',
+                'current',
+                logging.WARNING,
+            )
+
+
+def _same_videos(root: str, names: Sequence[str], test: Split) -> list[str]:
+    """Test videos that have the file name, size and content of a video in ``names``."""
+    read: dict[tuple[str, int], list[Path]] = {}
+    for path in (Path(root, name) for name in names):
+        if path.is_file():
+            read.setdefault((path.name, path.stat().st_size), []).append(path)
+    shared = []
+    for name in test.names:
+        path = Path(test.root, name)
+        alike = read.get((path.name, path.stat().st_size), []) if path.is_file() else []
+        if any(filecmp.cmp(path, other, shallow=False) for other in alike):
+            shared.append(name)
+    return shared
+
+
+def _same_skeletons(root: str, names: Sequence[str], test: Split) -> list[str]:
+    """Test clips with the length and the first, not empty frame of a clip in ``names``."""
+
+    def by_frame(root: str, names: Sequence[str]) -> dict[Hashable, str]:
+        folder = open_skeleton_folder(root, '')
+        coordinates, selected = folder.open_coordinates(), set(names)
+        clips = zip(folder.names.tolist(), folder.starts.tolist(), folder.lengths.tolist())
+        return {
+            (length, coordinates[start].tobytes()): name
+            for name, start, length in clips
+            if name in selected and np.any(coordinates[start])
+        }
+
+    read, tests = by_frame(root, names), by_frame(test.root, test.names)
+    return [name for key, name in tests.items() if key in read]

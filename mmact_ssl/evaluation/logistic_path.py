@@ -31,17 +31,12 @@ def fit_path(
 
     Args:
         values: Standardized features ``(N, D)``.
-        labels: Classes ``(N,)``.
+        labels: Classes ``(N,)``, two or more.
         penalties: Inverse strengths, ascending, so that weights grow from fit to fit.
         max_iter: Largest number of steps of a fit; a fit that has not converged is logged.
         device: Device of the fits, which are in single precision.
-
-    Raises:
-        ValueError: There is one class.
     """
     names, places = np.unique(labels, return_inverse=True)
-    if len(names) < 2:
-        raise ValueError('logistic regression needs two classes or more')
     x = torch.as_tensor(values, dtype=torch.float32, device=device)
     y = torch.as_tensor(places, device=device)
     second_moment = (x.T @ x).double() / len(y)  # (D, D)

@@ -6,27 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from torch import nn
 
-from mmact_ssl.datasets.loading import build_dataloader
-from mmact_ssl.engine.terminal import quiet_the_screen
+from mmact_ssl.engine.terminal import QuietRunner
 from mmact_ssl.evaluation.accuracy import mean_class_accuracy
 from mmact_ssl.models.encoding import check_sampling, shift_length
 
 NON_FINITE = dict(type='mmact_ssl.NonFiniteHook')
-
-
-class RecognizerRunner(Runner):
-    """mmengine's runner with this package's data loaders and a quiet screen."""
-
-    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        logger = super().build_logger(*args, **kwargs)
-        quiet_the_screen(logger)
-        return logger
-
-    build_dataloader = staticmethod(build_dataloader)
 
 
 def make_runner(
@@ -39,7 +26,7 @@ def make_runner(
     several = isinstance(cfg.test_evaluator, (list, tuple))
     evaluators = list(cfg.test_evaluator) if several else [cfg.test_evaluator]
     training = ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler')
-    return RecognizerRunner(
+    return QuietRunner(
         model=recognizer,
         work_dir=work_dir,
         test_dataloader=cfg.test_dataloader,

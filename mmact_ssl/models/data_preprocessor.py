@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Any
 
 import torch
 from mmengine.model import BaseDataPreprocessor
@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from mmact_ssl.errors import DataError
 from mmact_ssl.registry import MODELS
 
-Samples = Union[Sequence[Tensor], Tensor]  # samples of a batch, a list or stacked (B, ...)
+Samples = Sequence[Tensor] | Tensor  # samples of a batch, a list or stacked (B, ...)
 
 
 class ViewsPreprocessor(BaseDataPreprocessor):

@@ -6,7 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, Union, cast
+from typing import Any, cast
 
 import torch
 from mmengine.logging import MessageHub
@@ -28,7 +28,7 @@ from mmact_ssl.registry import MODELS, build_named
 from mmact_ssl.weights import load_pretrained, take_pretrained
 
 # Takes the gradients of a step and the weights of its tasks.
-LossObserver = Callable[[SharedGradients, Mapping[str, Union[float, Tensor]]], None]
+LossObserver = Callable[[SharedGradients, Mapping[str, float | Tensor]], None]
 # Names of maps among the features of :meth:`MultiTaskPretrainer.features`.
 MAP = re.compile('feature_map|level[0-9]+')
 MONITOR_INTERVAL = 10  # steps between two logs of the features' std and effective rank

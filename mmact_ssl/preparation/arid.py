@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import path_inside, read_text, reading
-from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
+from mmact_ssl.preparation.files import Video, require, write_usable_videos
 
 SETS = {'arid': 'ARID: real video in the dark'}
 # {our split: list and folder of its videos}
@@ -38,14 +38,7 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
                     'mapping_table_23.txt; fetch the data set again'
                 )
             splits[split].append(Video(path, f'videos/{folder}/{name}', int(label)))
-    left_out = probe_videos(
-        [video.source for listed in splits.values() for video in listed], source
-    )
-    usable = {
-        split: [v for v in listed if v.source.relative_to(source).as_posix() not in left_out]
-        for split, listed in splits.items()
-    }
-    return write_videos(out, usable, classes, left_out, placement)
+    return write_usable_videos(source, out, splits, classes, placement)
 
 
 def _rows(path: Path, count: int, fix: str) -> list[list[str]]:

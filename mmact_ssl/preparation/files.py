@@ -19,7 +19,7 @@ from rich.progress import track
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
 from mmact_ssl.datasets.video_reader import open_video
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import CONTROL, open_archive, path_inside
+from mmact_ssl.files import CONTROL, open_archive, path_inside, write_atomically
 
 # Suffixes of video files that FFmpeg reads.
 _VIDEO_NAMES = """
@@ -171,14 +171,19 @@ def probe_video(path: Path | str) -> str:
     return ''
 
 
-def probe_videos(paths: Sequence[Path], source: Path) -> dict[str, str]:
-    """Return {path below source: reason} of the unusable videos."""
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        reasons = track(pool.map(probe_video, paths), 'checking videos', total=len(paths))
+def probe_videos(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return {path: reason} of the unusable videos."""
+    return find_failures(probe_video, paths, 'checking videos', workers=4)
+
+
+def find_failures(
+    work: Callable[[Path], str], paths: Sequence[Path], title: str, workers: int
+) -> dict[Path, str]:
+    """Do some work on each file in threads; return the reasons that it gives where it fails."""
+    with ThreadPoolExecutor(workers) as pool:
+        reasons = track(pool.map(work, paths), title, total=len(paths))
         # The bar is zip's first argument: zip asks it once more, which completes the bar.
-        return {
-            path.relative_to(source).as_posix(): why for why, path in zip(reasons, paths) if why
-        }
+        return {path: why for why, path in zip(reasons, paths) if why}
 
 
 class Video(NamedTuple):
@@ -190,16 +195,17 @@ class Video(NamedTuple):
 
 
 def write_videos(
+    source: Path,
     out: Path,
     splits: Mapping[str, Sequence[Video]],
     classes: Sequence[str],
-    left_out: Mapping[str, str],
+    left_out: Mapping[Path, str],
     placement: str,
 ) -> dict[str, int]:
     """Place videos and write ``SPLIT.txt``, ``classes.txt`` (if given) and ``left_out.txt``.
 
-    ``left_out`` is {path: reason}. Without a ``placement`` the videos lie there already. Returns
-    the number of videos per split and of those left out.
+    ``left_out`` is {path below source: reason}. Without a ``placement`` the videos lie there
+    already. Returns the number of videos per split and of those left out.
     """
     videos = [video for listed in splits.values() for video in listed]
     for video in track(videos, f'{placement} videos') if placement else ():
@@ -209,9 +215,25 @@ def write_videos(
     (out / CLASS_NAMES).unlink(missing_ok=True)
     if classes:
         write_lines(out / CLASS_NAMES, classes)
-    report_left_out(out, left_out)
+    report_left_out(out, {p.relative_to(source).as_posix(): why for p, why in left_out.items()})
     counts = {split: len(listed) for split, listed in splits.items()}
     return {**counts, 'left_out': len(left_out)}
+
+
+def write_usable_videos(
+    source: Path,
+    out: Path,
+    splits: Mapping[str, Sequence[Video]],
+    classes: Sequence[str],
+    placement: str,
+) -> dict[str, int]:
+    """Write the videos below ``source`` that are usable, see :func:`write_videos`."""
+    left_out = probe_videos([video.source for listed in splits.values() for video in listed])
+    usable = {
+        split: [video for video in listed if video.source not in left_out]
+        for split, listed in splits.items()
+    }
+    return write_videos(source, out, usable, classes, left_out, placement)
 
 
 def place_video(source: Path, target: Path, placement: str = 'copy') -> None:
@@ -236,9 +258,8 @@ def write_annotation(path: Path, entries: Iterable[tuple[str, int | None]]) -> N
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write ``lines``, each with a newline at its end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = ''.join(f'{line}\n' for line in lines)
-    path.write_text(text, encoding='utf-8', errors='backslashreplace')
+    write_atomically(path, text.encode(errors='backslashreplace'))
 
 
 def report_left_out(out: Path, left_out: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import path_inside, read_annotation, read_text
-from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
+from mmact_ssl.preparation.files import Video, require, write_usable_videos
 
 SETS = {'jhmdb': 'JHMDB: real video, 21 actions'}
 
@@ -34,14 +34,8 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
     both = {video.name for video in splits['train']} & {video.name for video in splits['test']}
     if both:
         raise DataError(f'{test_list}: {min(both)} is also in train.txt; remove one of the lines')
-    videos = splits['train'] + splits['test']
-    for path, name, label in videos:
+    for path, name, label in splits['train'] + splits['test']:
         require(path, 'it is listed in the annotation; fetch the data set again')
         if label is None or not 0 <= label < len(classes):
             raise DataError(f'{source}: label {label} of {name} has no line in classes.txt')
-    left_out = probe_videos([video.source for video in videos], source)
-    usable = {
-        split: [video for video in listed if video.name not in left_out]
-        for split, listed in splits.items()
-    }
-    return write_videos(out, usable, classes, left_out, placement)
+    return write_usable_videos(source, out, splits, classes, placement)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from rich.progress import track
 
 from mmact_ssl.datasets.shards import video_hash
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.files import writing_whole
+from mmact_ssl.preparation.files import find_failures
 
 FRAMES, SHORT_SIDE = 48, 256
 # Key frames alone: a student reads a few frames anywhere in a video.
@@ -34,18 +33,15 @@ def copy_videos(
         Reason for each video that cannot be read.
     """
 
-    def copy(pair: tuple[Path, Path]) -> str:
+    def copy(source: Path) -> str:
         try:
-            copy_video(*pair, frames, short_side)
+            copy_video(source, targets[source], frames, short_side)
         except BrokenSampleError as error:
             return error.reason
         return ''
 
     # Threads are enough: FFmpeg decodes, scales and encodes without Python's lock.
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        reasons = track(pool.map(copy, targets.items()), 'copying videos', total=len(targets))
-        # The bar is zip's first argument: zip asks it once more, which completes the bar.
-        return {source: why for why, source in zip(reasons, targets) if why}
+    return find_failures(copy, list(targets), 'copying videos', len(os.sched_getaffinity(0)))
 
 
 def copy_video(source: Path, target: Path, frames: int, short_side: int) -> None:

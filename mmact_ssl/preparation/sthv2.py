@@ -7,7 +7,7 @@ from typing import Any
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import path_inside, read_json, reading
-from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
+from mmact_ssl.preparation.files import Video, require, write_usable_videos
 
 SETS = {'sthv2': 'Something-Something v2: real video, 174 actions with objects'}
 # {our split: NAME of the file}, now distributed as labels/NAME.json, formerly as
@@ -43,13 +43,8 @@ def prepare(source: Path, out: Path, placement: str = 'link') -> dict[str, int]:
                 path = path_inside(folder, f'{entry["id"]}.webm', source)
                 require(path, 'it is listed; unpack all parts')
                 splits[split].append(Video(path, f'videos/{path.name}', numbers[name]))
-    paths = [video.source for listed in splits.values() for video in listed]
-    left_out = probe_videos(paths, source)
-    usable = {
-        split: [v for v in listed if v.source.relative_to(source).as_posix() not in left_out]
-        for split, listed in splits.items()
-    }
-    return write_videos(out, usable, sorted(numbers, key=numbers.__getitem__), left_out, placement)
+    classes = sorted(numbers, key=numbers.__getitem__)
+    return write_usable_videos(source, out, splits, classes, placement)
 
 
 def _read(source: Path, name: str, fix: str) -> Any:

@@ -59,16 +59,16 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
         require(path_inside(folder, f'{clip.name}.mp4', source), 'fetch the data set again')
         for clip in clips
     ]
-    left_out = probe_videos(paths, source)
+    left_out = probe_videos(paths)
 
     splits: dict[str, list[Video]] = {'train': [], 'test': []}
     poses = {}
     for path, clip in zip(paths, clips):
-        if path.relative_to(source).as_posix() not in left_out:
+        if path not in left_out:
             video = Video(path, f'videos/{path.name}', clip.label)
             splits['train' if clip.subject % 2 else 'test'].append(video)
             poses[video.name] = project_joints(clip.skeleton, FOCAL, CENTER, SIZE)
-    counts = write_videos(out, splits, CLASSES, left_out, placement)
+    counts = write_videos(source, out, splits, CLASSES, left_out, placement)
     if poses:
         write_poses(out / 'poses.npz', poses, layout='kinect20')
     return {**counts, 'skeletons': _write_skeletons(clips, out)}

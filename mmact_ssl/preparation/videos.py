@@ -90,26 +90,25 @@ def prepare(
     if others:
         print(others.encode(errors='backslashreplace').decode())
     known = read_labels(labels, videos, source) if labels else {}
-    left_out = {path.relative_to(source).as_posix(): unread[path] for path in unread_paths}
+    left_out = {path: unread[path] for path in unread_paths}
     is_small = placement == 'small'
     if not is_small:
-        left_out.update(probe_videos(videos, source))
+        left_out.update(probe_videos(videos))
     for path in videos:
         if not os.fsencode(path).isascii() and any('\ud800' <= c <= '\udfff' for c in str(path)):
-            left_out[path.relative_to(source).as_posix()] = 'its name is not UTF-8'
+            left_out[path] = 'its name is not UTF-8'
     if labels_from_folders:
         known = labels_of_folders(videos, source)
         for path in videos:
             if path not in known:
-                left_out.setdefault(path.name, 'lies in no class folder')
+                left_out.setdefault(path, 'lies in no class folder')
 
     def can_be_used() -> list[Path]:
-        return [path for path in videos if path.relative_to(source).as_posix() not in left_out]
+        return [path for path in videos if path not in left_out]
 
     if is_small:  # what cannot be copied cannot be used
         names = target_names(can_be_used(), source)
-        broken = copy_videos({path: out / name for path, name in names.items()}, frames)
-        left_out.update({path.relative_to(source).as_posix(): why for path, why in broken.items()})
+        left_out.update(copy_videos({path: out / name for path, name in names.items()}, frames))
     usable = can_be_used()
     if not usable:
         why = next(iter(left_out.values()))
@@ -147,7 +146,7 @@ def prepare(
         if left := len(entries) - len(tests) - len(train):
             print(f'{left} videos without a label are in no list: their groups are in test.txt')
         splits = {'train': train, 'test': [*tests.values()]}
-    return write_videos(out, splits, classes, left_out, '' if is_small else placement)
+    return write_videos(source, out, splits, classes, left_out, '' if is_small else placement)
 
 
 def read_labels(table: Path, videos: Sequence[Path], source: Path) -> dict[Path, tuple[str, str]]:

@@ -16,11 +16,10 @@ import json
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import Union
 
 import numpy as np
 
-Buffer = Union[bytes, memoryview]
+Buffer = bytes | memoryview
 
 # Approximate size of a chunk of frames. A frame of part maps is larger and is a chunk by itself:
 # reading 16 of 100 frames of 20 maps took 5 to 41 ms, in a single chunk 50 to 190 ms.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Union, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ from .gallery import draw_gallery, nearest_clips
 # Heads that project each view of a clip.
 VIEW_HEADS = (ContrastHead, RedundancyHead, SelfDistillationHead)
 # A figure, or one for each time step.
-Picture = Union[Figure, list[Figure]]
+Picture = Figure | list[Figure]
 
 
 class Predictions:

@@ -119,7 +119,7 @@ def test_a_published_model_is_evaluated_by_its_name(zoo, published, tmp_path):
     with pytest.raises(CheckpointError, match=r"no model 'smal': .*\(small\)"):
         find_checkpoint('smal')
     (zoo / published.name).write_bytes(published.read_bytes()[:-1] + b'x')
-    with pytest.raises(CheckpointError, match='is not the file'):
+    with pytest.raises(CheckpointError, match='is expected: delete it'):
         find_checkpoint('small')
 
 
@@ -147,7 +147,7 @@ def test_a_file_that_is_not_the_expected_one_is_refused(host, small, tmp_path, m
         monkeypatch.setenv('MMACT_SSL_ZOO', address)
         for wrong in (content[:-100], content + b'x', content[:-1] + b'x'):
             there.write_bytes(wrong)
-            with pytest.raises(CheckpointError, match='another file|bytes expected') as error:
+            with pytest.raises(CheckpointError, match='is expected|bytes expected') as error:
                 load_model('small')
             assert address in str(error.value)
             assert not any((tmp_path / 'cache').iterdir())
@@ -161,7 +161,7 @@ def test_a_bomb_under_the_name_of_a_model_does_not_go_off(host, small, tmp_path,
     monkeypatch.setenv('MMACT_SSL_ZOO', host.address)
     mark, there = tmp_path / 'exploded', host.folder / small.name
     there.write_bytes(pickle.dumps(Bomb(mark)).ljust(small.stat().st_size))
-    with pytest.raises(CheckpointError, match=f'{small.name} is another file'):
+    with pytest.raises(CheckpointError, match=f'{small.name} has sha256 .* is expected'):
         load_model('small')
     # Even where the host's own list names its hash.
     torch.save(dict(state_dict=Bomb(mark)), host.folder / 'bomb')
@@ -225,7 +225,7 @@ def test_a_folder_and_the_hub_are_addresses_too(zoo, small, tmp_path, monkeypatc
     path.write_bytes(b'another')
     monkeypatch.setattr(huggingface_hub, 'hf_hub_download', lambda *_, **__: str(path))
     shutil.rmtree(module.cache_folder(), ignore_errors=True)
-    with pytest.raises(CheckpointError, match='is another file'):
+    with pytest.raises(CheckpointError, match='is expected: refused'):
         load_model('small')
     monkeypatch.setenv('MMACT_SSL_ZOO', 'hf://lab')
     with pytest.raises(CheckpointError, match='write hf://owner/repository'):

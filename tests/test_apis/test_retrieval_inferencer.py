@@ -374,6 +374,12 @@ def test_a_backbone_alone_is_searched_by_the_encoder_of_its_training(
         search(text='they wave')
 
 
+def test_an_encoder_without_a_config_is_named(skeleton_config, tmp_path):
+    checkpoint = write_student(tmp_path / 'epoch.pth', skeleton_config, prompts=prompt_head())
+    with pytest.raises(ConfigError, match='teachers/no_such.py: no such config'):
+        text_part(SavedRun.read(checkpoint), 'no_such')
+
+
 def test_the_encoder_of_a_file_is_that_of_its_training(by_text, tmp_path):
     _, checkpoint, _ = by_text
     state = torch.load(checkpoint)
@@ -383,8 +389,6 @@ def test_the_encoder_of_a_file_is_that_of_its_training(by_text, tmp_path):
         ConfigError, match=r'learned from sentences of SentenceTeacher\(other\), an'
     ):
         text_part(SavedRun.read(tmp_path / 'told.pth'), 'minilm')
-    with pytest.raises(ConfigError, match='no_such: no such config in '):
-        text_part(SavedRun.read(checkpoint), 'no_such')
     torch.save(dict(state_dict={'backbone.a': torch.ones(2)}), tmp_path / 'bare.pth')
     with pytest.raises(CheckpointError, match='holds 0 heads that match sentences'):
         text_part(SavedRun.read(tmp_path / 'bare.pth'), 'minilm')

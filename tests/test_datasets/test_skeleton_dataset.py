@@ -208,7 +208,7 @@ def test_a_pattern_that_pairs_nothing_is_refused(cameras):
     folder, _ = cameras
     with pytest.raises(ConfigError, match=r"does not match 'e0_v0'"):
         build(folder, ['e0_v0'], performance_pattern=r'(a\d)')
-    with pytest.raises(ConfigError, match='has no group; put what clips of one performance'):
+    with pytest.raises(ConfigError, match='is not a regular expression with a group; put what'):
         build(folder, ['e0_v0', 'e0_v1'], performance_pattern=r'e\d')
     with pytest.raises(ConfigError, match=r'no two clips of one performance.*leave out the camera'):
         build(folder, ['e0_v0', 'e0_v1'], performance_pattern=r'(.+)')

@@ -232,12 +232,12 @@ def test_joined_students_stand_side_by_side(linear_config, student_checkpoint, t
     assert result.students == 2
     with pytest.raises(ConfigError, match='finetune: --join is for frozen features'):
         run(linear_config, ['finetune'], student_checkpoint, joined=(str(other),))
-    with pytest.raises(CheckpointError, match=r'none\.pth: no such checkpoint'):
+    with pytest.raises(CheckpointError, match=r'none\.pth is missing'):
         run(linear_config, ['knn'], student_checkpoint, joined=(str(tmp_path / 'none.pth'),))
 
 
 def test_mistakes_are_one_line(linear_config, tmp_path, run):
-    with pytest.raises(CheckpointError, match=r'none\.pth: no such checkpoint'):
+    with pytest.raises(CheckpointError, match=r'none\.pth is missing'):
         run(linear_config, ['knn'], tmp_path / 'none.pth')
     linear_config.optim_wrapper = None
     with pytest.raises(ConfigError, match='no training schedule'):

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from mmengine.registry import init_default_scope
+from torch import nn
 
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation import features as module
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import (
     Features,
+    cache_key,
     extract_features,
+    feature_dataloader,
     normalize,
     pool_features,
+    source_hash,
     teacher_features,
 )
 from mmact_ssl.evaluation.provenance import portable_path
@@ -100,6 +107,51 @@ def test_a_broken_file_of_the_cache_is_named(linear_config, tmp_path):
         file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(DataError, match=r'\.npz: .*: delete it, then the features are extracted'):
         extract(linear_config, cache_dir=str(tmp_path))
+
+
+def test_every_file_of_a_package_and_no_other_counts(tmp_path, monkeypatch):
+    package = tmp_path / 'pack'
+    for name in ('__init__.py', 'models/net.py', '.mim/configs/c.py', '../other.py'):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text('X = 1\n')
+    for name, file in (('pack', package / '__init__.py'), ('other', tmp_path / 'other.py')):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(__file__=str(file)))
+    versions = [source_hash(['pack', 'not_there'])]
+    for name in ('README.md', '.mim/configs/c.py', '../other.py'):
+        (package / name).write_text('X = 2\n')
+        assert source_hash(['pack']) == versions[0]
+    for name in ('__init__.py', 'models/net.py', 'models/new.py'):
+        (package / name).write_text('X = 2\n')
+        versions.append(source_hash(['pack']))
+    versions.append(source_hash(['pack', 'other']))
+    (tmp_path / 'other.py').write_text('X = 3\n')
+    versions.append(source_hash(['pack', 'other']))
+    assert len(set(versions)) == len(versions)
+
+
+@pytest.fixture
+def key(skeleton_config):
+    train, _ = read_splits(skeleton_config)
+    loader = feature_dataloader(skeleton_config, 'train')
+    return lambda: cache_key(skeleton_config, nn.Identity(), loader, train)
+
+
+def test_code_and_versions_of_packages_go_into_the_key(key, monkeypatch):
+    first = key()
+    assert key() == first
+    monkeypatch.setattr(module, 'source_hash', lambda names: 'of another transform')
+    second = key()
+    monkeypatch.setattr('mmact_ssl.evaluation.provenance.version', lambda package: '0')
+    assert len({first, second, key()}) == 3
+
+
+def test_what_a_config_imports_goes_into_the_key(key, skeleton_config, monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, 'source_hash', lambda names: asked.append(names) or '')
+    for imports in (None, dict(imports='one'), dict(imports=['one', 'two'])):
+        skeleton_config.custom_imports = imports
+        key()
+    assert asked == [['mmact_ssl'], ['mmact_ssl', 'one'], ['mmact_ssl', 'one', 'two']]
 
 
 def test_pooling_averages_positions_then_clips():

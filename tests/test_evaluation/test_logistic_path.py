@@ -127,8 +127,3 @@ def test_a_fit_that_does_not_converge_is_named(monkeypatch):
     assert said == []
     list(fit_path(values, labels, [1.0], max_iter=2))
     assert said == ['logistic regression, C=1: not converged after max_iter=2']
-
-
-def test_one_class_is_an_error():
-    with pytest.raises(ValueError, match='two classes'):
-        list(fit_path(np.ones((3, 2)), np.zeros(3, int), PENALTIES))

@@ -327,7 +327,7 @@ def test_every_step_is_checked_before_the_first_one(world, monkeypatch):
     torch.save({'state_dict': {}, 'meta': {'cfg': loader.pretty_text}}, 'x_0.pth')
     with pytest.raises(SystemExit, match='trained with 1 of the labels, not 0.1'):
         evaluate.main(['joint', *LINEAR, 'x_0.pth', *parts])
-    with pytest.raises(SystemExit, match=r'x_1\.pth: no such checkpoint'):
+    with pytest.raises(SystemExit, match=r'x_1\.pth is missing'):
         evaluate.main(['knn', *LINEAR, 'x_{seed}.pth', '--seeds', '0', '1'])
 
 
@@ -340,7 +340,7 @@ def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
         assert '\n' not in message
         return message
 
-    assert 'no such checkpoint' in error('knn', *LINEAR, 'none.pth')
+    assert 'none.pth is missing' in error('knn', *LINEAR, 'none.pth')
     assert 'none.py: no such config' in error('knn', 'none.py', '--random')
     off = ['--cfg-options', 'optim_wrapper=None']
     assert 'no training schedule' in error('finetune', *LINEAR, '--random', *off)

@@ -18,7 +18,7 @@ from tools.publish_model import main
 
 
 def test_a_wrong_path_is_one_line(tmp_path: Path):
-    with pytest.raises(SystemExit, match=r'^error: .*no\.pth: no such checkpoint'):
+    with pytest.raises(SystemExit, match=r'^error: .*no\.pth is missing'):
         main([str(tmp_path / 'no.pth'), str(tmp_path / 'y')])
 
 

@@ -35,7 +35,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmact_ssl.datasets.seeded_samples import tell_progress
-from mmact_ssl.engine.hooks.step_observer import StepObserver
+from mmact_ssl.engine.hooks.gradient_share_hook import GradientShareHook
 from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
@@ -49,7 +49,7 @@ from tools.research.conflict_picture import (
 )
 
 
-class GradientConflictHook(StepObserver):
+class GradientConflictHook(GradientShareHook):
     """Log cosines and norms of the tasks' gradients, every ``interval`` iterations.
 
     The gradients are those on ``model.shared_weights`` (by default the last weights of the

@@ -39,12 +39,8 @@ def fit_lda(train: Features) -> Pipeline:
     samples around the means of their classes.
 
     Args:
-        train: Labeled features, ``(N, D)``.
-
-    Raises:
-        ConfigError: See :func:`check_labels`.
+        train: Labeled features, ``(N, D)``, with labels that pass :func:`check_labels`.
     """
-    check_labels(train.labels)
     classes, places, sizes = np.unique(train.labels, return_inverse=True, return_counts=True)
     scaler = StandardScaler()
     values = scaler.fit_transform(train.values.astype(np.float64))

@@ -90,9 +90,8 @@ class ScheduledWeights(Balancer):
 
 def refuse_half_precision(balancer: Balancer, losses: ByTask) -> None:
     """Raise ConfigError in float16, where unscaled gradients of a task vanish."""
-    # The type of a product is the precision of the step; torch's own function is new in 2.4.
-    ones = torch.ones(1, 1, device=next(iter(losses.values())).device)
-    if (ones @ ones).dtype == torch.float16:
+    kind = next(iter(losses.values())).device.type
+    if torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16:
         raise ConfigError(
             f'model.balancer.type={type(balancer).__name__!r}: unscaled gradients vanish in '
             "float16, set optim_wrapper.dtype='bfloat16' or train without --amp"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ class Term(NamedTuple):
 
 
 # Values of a head's equation by name.
-Terms = dict[str, Union[Term, Tensor]]
+Terms = dict[str, Term | Tensor]
 
 
 def mean_term(values: Tensor, weight: Tensor) -> Term:

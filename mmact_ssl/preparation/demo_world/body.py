@@ -187,8 +187,3 @@ def body_joints(
 
 
 COCO_FROM_NTU = NTU25.index(*LAYOUTS['coco17'].names[5:])
-
-
-def coco_joints(joints: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Return COCO-17 points (T, 17, ...) of NTU-25 joints (T, 25, ...) and face (T, 5, ...)."""
-    return np.concatenate([face, joints[:, COCO_FROM_NTU]], axis=1)

@@ -8,10 +8,10 @@ import numpy as np
 
 from mmact_ssl.preparation.demo_world.actions import CLASSES, PROPS, SEATED, Style, perform
 from mmact_ssl.preparation.demo_world.body import (
+    COCO_FROM_NTU,
     NTU25,
     Morphology,
     body_joints,
-    coco_joints,
     rotation,
     unit,
 )
@@ -98,7 +98,7 @@ class Scene:
     @property
     def coco(self) -> np.ndarray:
         """float64 (T, V=17, 3) COCO-17 points in camera axes, meters."""
-        return coco_joints(self.joints, self.face)
+        return np.concatenate([self.face, self.joints[:, COCO_FROM_NTU]], axis=1)
 
 
 def _prop_ends(kind: str, joints: np.ndarray, side: int) -> np.ndarray:

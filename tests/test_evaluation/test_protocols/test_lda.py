@@ -116,4 +116,4 @@ def test_few_clips_of_classes_that_lie_apart(make_task, sizes):
 @pytest.mark.parametrize('sizes', [(5,), (1, 1, 1), (2, 1, 1)])
 def test_too_few_labels_are_refused(sizes):
     with pytest.raises(ConfigError, match='take linear'):
-        fit_lda(blobs(sizes, 0))
+        lda.check_labels(blobs(sizes, 0).labels)

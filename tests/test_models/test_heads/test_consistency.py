@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Optional
 
 import pytest
 import torch
@@ -26,7 +25,7 @@ def project(head: ConsistencyHead, features: Tensor) -> Tensor:
     return head.projector(features.flatten(2).mean(2))
 
 
-def batch(seed: int = 1, video: Optional[list[int]] = None) -> dict[str, Tensor]:
+def batch(seed: int = 1, video: list[int] | None = None) -> dict[str, Tensor]:
     """Two clips of eight videos, some of them padded; all arguments of both kinds."""
     generator = torch.Generator().manual_seed(seed)
     valid = torch.ones(2, BATCH, 4, dtype=torch.bool)
