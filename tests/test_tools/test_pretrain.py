@@ -20,6 +20,12 @@ from tests.test_tools.test_extract_targets import MODULE
 
 GENERAL = 'dtg_tsm-lite0_jhmdb'
 TOOL = Path(__file__).parents[2] / 'tools' / 'pretrain.py'
+# Images of 32x32 in place of 112x112, in each view; fewer videos a step.
+SMALL = [
+    '--cfg-options',
+    'train_dataloader.batch_size=4',
+    *(f'train_dataloader.dataset.pipeline.{n}.transforms.1.scale=(32,32)' for n in (4, 5)),
+]
 
 
 @pytest.fixture
@@ -64,7 +70,7 @@ def run(tool, capsys, *words: str) -> str:
 def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatch):
     before = files_below(tmp_path)
     command = [clips, '--teacher', 'gray_pose.py', '--steps', '4', '--out', tmp_path / 'out']
-    command += ['--cfg-options', 'train_dataloader.batch_size=4']
+    command += SMALL
     shown = run(tool, capsys, *command, '--dry-run')
     assert 'gray_pose, efficientnet_lite0_imagenet' in shown and '2 epochs, 4 steps' in shown
     assert 'evaluate' not in shown  # no labels
@@ -125,7 +131,7 @@ def test_a_video_that_has_changed_gets_new_targets(tool, clips, make_video, caps
         return [float(reader.get(name).mean()) for name in names]
 
     monkeypatch.setattr(tool.Run, 'train', killed)
-    command = ['my clips', '--teacher', 'gray_pose.py', '--out', 'out']
+    command = ['my clips', '--teacher', 'gray_pose.py', '--out', 'out', *SMALL]
     with pytest.raises(SystemExit, match='^130$'):
         tool.main(command)
     before = poses()
@@ -149,7 +155,7 @@ def test_videos_start_from_a_published_model(tool, clips, tmp_path, capsys):
     """A training that changes nothing ends with the weights of the model that it starts from."""
     command = [clips, '--teacher', 'gray_pose.py', '--steps', '2', '--out', tmp_path / 'out']
     command += ['--from', GENERAL, '--labels', 'folders']
-    command += ['--cfg-options', 'optim_wrapper.optimizer.lr=0']
+    command += [*SMALL, 'optim_wrapper.optimizer.lr=0']
     shown = run(tool, capsys, *command)
     state = read_state_dict(tmp_path / 'out' / 'training' / 'epoch_2.pth')
     published = read_state_dict(find_checkpoint(GENERAL))
@@ -212,7 +218,7 @@ def test_mistakes_are_one_line_with_the_fix(tool, tmp_path, clips, capsys):
     assert 'holds 2 files of skeletons: give one of them' in message(empty)
     assert '--layout is for skeletons' in message(clips, '--layout', 'coco17')
     assert 'no such file; give a table' in message(clips, '--labels', 'labels.csv')
-    needs = message(clips, '--teacher', 'gray_pose.py', '--minutes', '0.01', '--dry-run')
+    needs = message(clips, '--teacher', 'gray_pose.py', '--minutes', '0.01', '--dry-run', *SMALL)
     assert 'this folder needs' in needs and 'with the fewest frames and steps of use' in needs
     wrong = message(clips, '--teacher', 'efficientnet_lite0_imagenet', '--dry-run')
     assert '--teacher: give one teacher of poses' in wrong
