@@ -106,6 +106,7 @@ fixes = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(fixes)
 fixes.fix_torchvision_operators(), fixes.fix_missing_drn(), fixes.fix_missing_mmcv_operators()
 fixes.fix_multimodal_models()
+sys.modules.update(mmdet=None, mmpretrain=None)  # slow to import, and used by other networks alone
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmaction.registry import MODELS

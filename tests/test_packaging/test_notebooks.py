@@ -21,6 +21,8 @@ OPTIONS = {
     'train': [
         *('--cfg-options', 'train_dataloader.num_workers=0'),
         'train_dataloader.dataset.indices=8',
+        # Images of 32x32 in place of 112x112.
+        *(f'train_dataloader.dataset.pipeline.{n}.transforms.1.scale=(32,32)' for n in (4, 5)),
     ],
 }
 

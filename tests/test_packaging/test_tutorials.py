@@ -22,6 +22,13 @@ SMALL = {
     # More workers are started for minutes of work.
     'extract_targets': ['--workers', '1', '--every', '5'],
 }
+# Options of a training on few videos, on images of 32x32 in place of 112x112.
+FEW_VIDEOS = [
+    '--cfg-options',
+    'train_dataloader.batch_size=4',
+    'train_dataloader.num_workers=0',
+    *(f'train_dataloader.dataset.pipeline.{n}.transforms.1.scale=(32,32)' for n in (4, 5)),
+]
 # Run here, and pages whose commands need data sets or GPUs. test_inference_page.py runs search.md.
 RUN = {
     'extend/migrating.md',
@@ -176,9 +183,7 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
     run(prepare)
     # The teacher of the page downloads itself.
     run(['demo_pose_teacher'.join(w.split('rtmpose-t_coco')) for w in extract])
-    run(
-        [*train, '--cfg-options', 'train_dataloader.batch_size=4', 'train_dataloader.num_workers=0']
-    )
+    run([*train, *FEW_VIDEOS])
     run(publish)
     assert list(desk.glob('mine-*.pth'))
     videos = [p.relative_to(desk / 'my_videos').as_posix() for p in desk.glob('my_videos/*/*')]
@@ -204,9 +209,7 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
     Path('labels.csv').write_text('\n'.join(['video,label', *table[: 2 * len(table) // 3]]))
     prepare, train, evaluate = commands('start/few_labels.md', 'dtg-joint')
     run(prepare)
-    run(
-        [*train, '--cfg-options', 'train_dataloader.batch_size=4', 'train_dataloader.num_workers=0']
-    )
+    run([*train, *FEW_VIDEOS])
     run(evaluate)
     assert 'joint' in capsys.readouterr().out
 
