@@ -21,9 +21,13 @@ OPTIONS = {
     'train': [
         *('--cfg-options', 'train_dataloader.num_workers=0'),
         'train_dataloader.dataset.indices=8',
-        # Images of 32x32 in place of 112x112.
-        *(f'train_dataloader.dataset.pipeline.{n}.transforms.1.scale=(32,32)' for n in (4, 5)),
     ],
+}
+# Images of 32x32 in place of 112x112.
+SMALL_IMAGES = {
+    'mmact_ssl::dtg_tsm-lite0.py': [
+        f'train_dataloader.dataset.pipeline.{n}.transforms.1.scale=(32,32)' for n in (4, 5)
+    ]
 }
 
 
@@ -36,7 +40,8 @@ def run_cell(source: str, names: dict) -> None:
         for line in source.replace('\\\n', ' ').splitlines():
             words = shlex.split(re.sub(r'\{(\w+)\}', lambda match: str(names[match[1]]), line))
             assert words[0] == '!mmact-ssl'
-            mmact_ssl_cli.main([*words[1:], *OPTIONS.get(words[1], ())])
+            options = [*OPTIONS.get(words[1], ()), *SMALL_IMAGES.get(words[2], ())]
+            mmact_ssl_cli.main([*words[1:], *options])
     else:
         exec(source, names)
         names.update({key: value for key, value in SMALL.items() if key in names})
