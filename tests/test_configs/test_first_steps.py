@@ -27,6 +27,8 @@ FRAMES, SIZE = 100, 64  # of a made video
 CROP = (32, 32)  # each network strides by at most 32
 LENGTHS = ('TemporalCrop', 'ResampleFrames')
 LABELS = (0, 1)  # of the two samples
+PROJECTOR = ('hidden_dim', 'embedding_dim', 'predictor_dim')
+WIDTH = 1024  # of a projector at most; Barlow Twins' weights of 8,192 take seconds
 
 
 def lists_in(part: Any) -> Iterator[Any]:
@@ -96,13 +98,15 @@ def make_set(dataset: Any, config: Config, folder: Path) -> None:
 
 
 def cut_down(config: Config, folder: Path) -> None:
-    """One batch of two small samples; models, losses, optimizers and hooks stay as they are."""
+    """One batch of two small samples; all but the width of projectors stays as it is."""
     loader = config.train_dataloader
     loader.update(num_workers=0, persistent_workers=False, batch_size=len(LABELS))
     if 'datasets' in loader.dataset:
         loader.dataset.datasets = loader.dataset.datasets[:2]
     if 'samples' in loader.sampler:
         loader.sampler.samples = len(LABELS)
+    for head in filter(None, config.model.get('heads', {}).values()):
+        head.update({key: min(head[key], WIDTH) for key in PROJECTOR if key in head})
     for number, dataset in enumerate(lists_in(loader.dataset)):
         make_set(dataset, config, folder / f'set{number}')
     for resize in steps(loader.dataset, 'Resize'):
