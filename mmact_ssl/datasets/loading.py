@@ -64,6 +64,18 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
     return loader
 
 
+def end_workers(loader: Any) -> None:
+    """End the workers that live on between the epochs of a data loader.
+
+    When a loader is garbage, its queues may be closed before the workers are told: torch then waits
+    five seconds for them.
+    """
+    iterator = getattr(loader, '_iterator', None)
+    if iterator is not None:
+        iterator._shutdown_workers()
+        loader._iterator = None
+
+
 def _build_dataset(dataset: Any) -> Any:
     """Build a data set as mmengine's Runner does."""
     fix_video_lists()

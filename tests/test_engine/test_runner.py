@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
 import time
@@ -144,6 +145,21 @@ def random_settings(monkeypatch):
         monkeypatch.setattr(torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
     yield
     torch.use_deterministic_algorithms(False)
+
+
+def test_workers_end_with_the_training(make_runner, tmp_path):
+    """Not when the runner is garbage, which torch notices seconds later."""
+    runner = make_runner(
+        tmp_path,
+        OneWeight(),
+        [dict(inputs=torch.ones(1))] * 8,
+        runner_class=PretrainRunner,
+        epochs=2,
+        loader=dict(num_workers=1, persistent_workers=True),
+    )
+    before = {*multiprocessing.active_children()}
+    runner.train()
+    assert {*multiprocessing.active_children()} <= before
 
 
 def test_layers_without_deterministic_gradients_do_not_end_a_deterministic_run(
