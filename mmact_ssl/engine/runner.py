@@ -21,7 +21,6 @@ from mmengine.runner import BaseLoop
 from torch import nn
 
 from mmact_ssl.checkpoint_file import STARTS, newest_checkpoint, saved_checkpoints
-from mmact_ssl.datasets.loading import end_workers
 from mmact_ssl.engine.hooks.exact_resume_hook import collect_process_states
 from mmact_ssl.engine.hooks.non_finite_hook import check_weights
 from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
@@ -100,7 +99,6 @@ class PretrainRunner(QuietRunner):
             for hook in self.hooks:
                 if isinstance(hook, StopSignalHook):
                     hook.give_signals_back()
-            end_workers(getattr(self._train_loop, 'dataloader', None))
 
     def build_train_loop(self, loop: Any) -> BaseLoop:
         """Build the training loop, with :class:`EpochTrainLoop` in place of mmengine's."""

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from mmengine.logging import MMLogger, print_log
 from mmengine.runner import LogProcessor, Runner
+from torch import nn
 
-from mmact_ssl.datasets.loading import build_dataloader
+from mmact_ssl.datasets.loading import build_dataloader, end_workers
 from mmact_ssl.registry import LOG_PROCESSORS
 
 COLUMNS = 111  # without the time
@@ -38,6 +39,13 @@ class QuietRunner(Runner):
         logger = super().build_logger(*args, **kwargs)
         quiet_the_screen(logger)
         return logger
+
+    def train(self) -> nn.Module:
+        """Train, and end the workers."""
+        try:
+            return super().train()
+        finally:
+            end_workers(getattr(self._train_loop, 'dataloader', None))
 
 
 @cache
