@@ -106,7 +106,7 @@ def cut_down(config: Config, folder: Path) -> None:
     if 'samples' in loader.sampler:
         loader.sampler.samples = len(LABELS)
     for head in filter(None, config.model.get('heads', {}).values()):
-        head.update({key: min(head[key], WIDTH) for key in PROJECTOR if key in head})
+        head.update({key: min(head[key], WIDTH) for key in PROJECTOR if head.get(key)})
     for number, dataset in enumerate(lists_in(loader.dataset)):
         make_set(dataset, config, folder / f'set{number}')
     for resize in steps(loader.dataset, 'Resize'):
