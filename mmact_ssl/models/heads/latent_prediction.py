@@ -61,16 +61,17 @@ class LatentPredictionHead(PretextHead):
         self.decoder = MaskedDecoder(in_channels, in_channels, hidden_dim, depth, num_heads)
 
     def terms(self, feature_map: Tensor, target: Tensor, mask: Tensor, valid: Tensor) -> Terms:
-        """Compute the error at masked places, and that of the batch's mean feature there."""
+        """Compute the error at masked places, and that of the best constant, the median."""
         persons = mask.shape[1]  # 1 for videos
         target, weight = to_grid(target, counted_places(mask, valid), self.skeletons)
         target = resize_map(target, weight.shape[1:]).movedim(1, -1)  # (B, *grid, C)
         prediction = self.decoder(*to_grid(feature_map, mask, self.skeletons), persons)
         error = self.loss_module(prediction, target)  # (B, *grid)
         features = normalize_features(target)
-        share = (weight / weight.sum().clamp(min=1))[..., None]
-        mean = (features * share).flatten(0, -2).sum(0)
-        constant = self.loss_module(mean.expand_as(features), target)
+        # The mean would be a worse answer by the absolute distance.
+        counted = features.masked_fill(weight[..., None] == 0, float('nan')).flatten(0, -2)
+        median = counted.nanmedian(0).values.nan_to_num()  # 0 if no place counts
+        constant = self.loss_module(median.expand_as(features), target)
         return dict(
             loss=mean_term(error, weight),
             error=mean_term(error.detach(), weight),
