@@ -166,7 +166,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     from mmact_ssl.models.teachers import build_teacher
     from mmact_ssl.prompts.sentence_file import read_sentences
     from mmact_ssl.targets import extraction
-    from mmact_ssl.targets.cache import broken_listing
+    from mmact_ssl.targets.broken_videos import broken_listing
     from mmact_ssl.targets.inspection import doubtful_poses
     from mmact_ssl.weights import local_rank
 

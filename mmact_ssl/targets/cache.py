@@ -328,18 +328,6 @@ def _refuse_foreign(path: Path) -> None:
         raise TargetCacheError(f'{path} is the database of another program: give another --out')
 
 
-def broken_listing(path: str | os.PathLike[str]) -> Path:
-    """Path of the list beside a cache of the videos that could not be decoded."""
-    return Path(f'{os.fspath(path)}.broken.txt')
-
-
-def read_broken(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Return {video: reason} for the broken videos listed beside a cache."""
-    listing = broken_listing(path)
-    lines = listing.read_text('utf-8').splitlines() if listing.is_file() else []
-    return dict(line.split('\t', 1) for line in lines if '\t' in line)
-
-
 def encode_key(key: str) -> bytes:
     """Bytes of a key: its name, or the hash of a name over 511 bytes."""
     encoded = key.encode()

@@ -26,17 +26,11 @@ from tqdm import tqdm
 from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.datasets.shards import hash_videos, members, split_path
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.files import is_remote, read_annotation, video_path, why_missing, write_atomically
+from mmact_ssl.files import is_remote, read_annotation, video_path, why_missing
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.prompts.sentence_file import hash_sentences
-from mmact_ssl.targets.cache import (
-    TargetMeta,
-    TargetReader,
-    TargetWriter,
-    broken_listing,
-    encode_key,
-    read_broken,
-)
+from mmact_ssl.targets.broken_videos import broken_listing, list_broken, read_broken
+from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter, encode_key
 from mmact_ssl.targets.rank_shards import make_shard, merge_shards, remove_shards
 from mmact_ssl.targets.run_teachers import run_teachers
 from mmact_ssl.targets.values import is_current
@@ -110,7 +104,8 @@ def extract_many(
 
     Videos that a cache contains are skipped, so that a killed run can be repeated. A video whose
     file has changed since its extraction (see :func:`mmact_ssl.datasets.shards.video_hash`) is
-    extracted again; entries without a hash, of imports and earlier versions, stay. In a distributed
+    extracted again; its entry stays until the new one is ready, so that a wrong ``root`` costs no
+    more than has been written. Entries without a hash stay. In a distributed
     run each rank takes every world-size-th video and writes its own shards (``<out>.rank<i>``,
     since LMDB's lock does not work across machines). Rank 0 merges them at the end; at the start it
     merges the shards that a killed run left.
@@ -261,6 +256,13 @@ def _fill(
     dist.broadcast_object_list(shared)
     source_hash, prepared = shared[0]
     current, outdated, removed = zip(*prepared)
+    changed = set().union(*outdated)
+    if changed and rank == 0:
+        tqdm.write(
+            f'{len(changed)} of {len(source_hash)} {unit} have changed, such as {min(changed)}: '
+            'their targets are made again',
+            file=sys.stderr,
+        )
     todo = {key: [i for i, keys in enumerate(current) if key not in keys] for key in source_hash}
     missing = [key for key in todo if todo[key]]
     own_keys = missing[rank::world_size]
@@ -284,10 +286,10 @@ def _fill(
                 raise DataError(f'the teacher returned an invalid target: {error}') from error
             else:
                 report.written += 1
-                report.renewed += any(key in keys for keys in outdated)
+                report.renewed += key in changed
                 report.frames += total
     report.seconds = time.perf_counter() - start
-    return _finish(report, jobs, source_hash, max_broken)
+    return _finish(report, jobs, source_hash, outdated, max_broken)
 
 
 def _begun_ahead(items: Iterable[Any], ahead: int) -> Iterator[Any]:
@@ -303,11 +305,11 @@ def _begun_ahead(items: Iterable[Any], ahead: int) -> Iterator[Any]:
 def _prepare(
     job: ExtractionJob, source_hash: Mapping[str, str], overwrite: bool
 ) -> tuple[set[str], set[str], int]:
-    """Create a cache, or merge the shards that a killed run left, and remove outdated entries.
+    """Create a cache, or merge the shards that a killed run left.
 
     Returns:
-        The keys of the entries that stay, those of outdated ones, and the number of keys removed
-        because ``source_hash`` lacks them.
+        The keys of current entries, those of outdated ones, and the number of keys of sentences
+        removed because ``source_hash`` lacks them.
     """
     if overwrite or not job.out.exists():
         broken_listing(job.out).unlink(missing_ok=True)  # list of a removed cache
@@ -332,9 +334,8 @@ def _prepare(
         for key, own in stored.items()
         if not is_current(own, source_hash[key]) or (is_text and not own)
     }
-    # First, so that a killed extraction leaves no entry of another video.
     with TargetWriter(job.out, job.meta) as writer:
-        writer.remove([*others, *outdated])
+        writer.remove(others)
     return stored.keys() - outdated, outdated, len(others)
 
 
@@ -342,9 +343,10 @@ def _finish(
     report: ExtractionReport,
     jobs: Sequence[ExtractionJob],
     keys: Collection[str],
+    outdated: Sequence[set[str]],
     max_broken: float,
 ) -> ExtractionReport:
-    """Merge the ranks' reports and shards."""
+    """Merge the ranks' reports and shards, and remove entries whose video is broken now."""
     reports = dist.all_gather_object(report)
     total = ExtractionReport(
         written=sum(part.written for part in reports),
@@ -356,8 +358,10 @@ def _finish(
         broken={name: reason for part in reports for name, reason in part.broken.items()},
     )
     if dist.is_main_process():
-        for job in jobs:
+        for job, old in zip(jobs, outdated):
             merge_shards(job.out, job.meta)
+            with TargetWriter(job.out, job.meta) as writer:
+                writer.remove(sorted(old & total.broken.keys()))
             list_broken(job.out, keys, total.broken)
     dist.barrier()
     is_single = len(total.broken) == 1 < len(keys) and max_broken > 0
@@ -379,19 +383,3 @@ def are_complete(
         if not all(n in broken or is_current(stored.get(n), hashes[n]) for n in names):
             return False
     return True
-
-
-def list_broken(out: Path, keys: Collection[str], broken: Mapping[str, str]) -> None:
-    """Write the list of broken videos beside a cache.
-
-    It contains ``broken``, the broken videos among ``keys``. Earlier entries of other videos stay
-    as long as the cache lacks these.
-    """
-    others = {key: reason for key, reason in read_broken(out).items() if key not in keys}
-    present = TargetReader(out).source_hash(others)
-    listed = {key: others[key] for key in others if key not in present} | dict(broken)
-    if listed:
-        lines = ''.join(f'{key}\t{reason}\n' for key, reason in listed.items())
-        write_atomically(broken_listing(out), lines)
-    else:
-        broken_listing(out).unlink(missing_ok=True)

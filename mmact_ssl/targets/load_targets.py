@@ -17,7 +17,8 @@ from mmact_ssl.datasets.transforms.formatting import check_views
 from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import TRANSFORMS
 from mmact_ssl.shipped_configs import CONFIGS
-from mmact_ssl.targets.cache import TOOL, TargetReader, read_broken
+from mmact_ssl.targets.broken_videos import read_broken
+from mmact_ssl.targets.cache import TOOL, TargetReader
 from mmact_ssl.targets.meta import STORAGE, TargetCacheError
 
 # Teacher in the command that an error message suggests, if the config has no teacher.

@@ -13,14 +13,8 @@ from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import video_path
 from mmact_ssl.models.teachers.part_drawing import PARTS, PartDrawing
-from mmact_ssl.targets.cache import (
-    TargetMeta,
-    TargetReader,
-    TargetWriter,
-    broken_listing,
-    read_broken,
-)
-from mmact_ssl.targets.extraction import list_broken
+from mmact_ssl.targets.broken_videos import broken_listing, list_broken, read_broken
+from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.targets.values import is_current
 
 CHUNK = 64  # frames drawn at once, to limit the memory

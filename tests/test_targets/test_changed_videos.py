@@ -14,7 +14,8 @@ from mmact_ssl.datasets import shards
 from mmact_ssl.datasets.shards import hash_videos, video_hash
 from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.targets import extraction
-from mmact_ssl.targets.cache import TargetReader, TargetWriter, read_broken
+from mmact_ssl.targets.broken_videos import read_broken
+from mmact_ssl.targets.cache import TargetReader, TargetWriter
 from mmact_ssl.targets.extraction import ExtractionJob, are_complete, extract_many
 from mmact_ssl.targets.part_maps import draw_parts
 from mmact_ssl.targets.rank_shards import make_shard
@@ -101,9 +102,12 @@ def test_a_cache_without_records_stays(data, make_video):
     np.testing.assert_array_equal(TargetReader(data / CACHE).get(NAMES[0]), poses[NAMES[0]])
 
 
-def test_a_killed_extraction_leaves_no_outdated_entry_and_goes_on(data, make_video):
+def test_an_entry_stays_until_its_new_one_is_ready(data, make_video, capsys):
+    """A wrong folder, noticed in time, costs no more than has been written."""
     for name in NAMES[1:]:
         replace(make_video, data / name)
+    old = TargetReader(data / CACHE)
+    kept = {name: old.get(name) for name in NAMES[3:]}
     teacher = ColorTeacher()
 
     def killed_in_the_third(frames):
@@ -114,9 +118,12 @@ def test_a_killed_extraction_leaves_no_outdated_entry_and_goes_on(data, make_vid
     teacher.predict = killed_in_the_third
     with pytest.raises(KeyboardInterrupt):
         extract(data, NAMES, teacher)
-    assert TargetReader(data / CACHE).keys() == NAMES[:3]
+    assert '4 of 5 videos have changed, such as 1.mp4' in capsys.readouterr().err
     check(data, NAMES[:3])
-    assert counts(extract(data, NAMES)) == (2, 0, 3)
+    for name, value in kept.items():
+        np.testing.assert_array_equal(TargetReader(data / CACHE).get(name), value)
+    assert not are_complete([data / CACHE], data, NAMES)
+    assert counts(extract(data, NAMES)) == (2, 2, 3)
     check(data)
 
 

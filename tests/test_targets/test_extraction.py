@@ -11,7 +11,8 @@ from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.targets import extraction as module_of_extraction
 from mmact_ssl.targets import run_teachers as module
-from mmact_ssl.targets.cache import TargetCacheError, TargetReader, TargetWriter, read_broken
+from mmact_ssl.targets.broken_videos import read_broken
+from mmact_ssl.targets.cache import TargetCacheError, TargetReader, TargetWriter
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 from mmact_ssl.targets.run_teachers import iterate_frames, run_teachers
 from mmact_ssl.targets.values import spread

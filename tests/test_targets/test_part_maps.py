@@ -19,7 +19,8 @@ from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.preparation.poses import write_poses
 from mmact_ssl.registry import MODELS
 from mmact_ssl.targets import LoadTargets
-from mmact_ssl.targets.cache import TargetReader, TargetWriter, broken_listing, read_broken
+from mmact_ssl.targets.broken_videos import broken_listing, read_broken
+from mmact_ssl.targets.cache import TargetReader, TargetWriter
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 from mmact_ssl.targets.part_maps import draw_parts
 

@@ -15,7 +15,8 @@ import torch
 from mmact_ssl.apis import embed
 from mmact_ssl.apis.zoo import find_checkpoint
 from mmact_ssl.checkpoint_file import read_state_dict
-from mmact_ssl.targets.cache import TargetReader, broken_listing
+from mmact_ssl.targets.broken_videos import broken_listing
+from mmact_ssl.targets.cache import TargetReader
 from tests.test_tools.test_extract_targets import MODULE
 
 GENERAL = 'dtg_tsm-lite0_jhmdb'
