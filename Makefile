@@ -38,7 +38,7 @@ help:
 	@echo 'make check    lint, type check and the tests of what has changed since main: a minute'
 	@echo 'make test-python PYTHON=python3.13  the tests on another Python, in an environment of its own'
 	@echo 'make test-newest, make test-oldest  the tests with the newest and the oldest versions'
-	@echo 'make demo     pre-train on generated videos, evaluate, draw: six minutes on two cores'
+	@echo 'make demo     pre-train on generated videos, evaluate, draw: five to eight minutes on two cores'
 	@echo 'make lint     ruff alone'
 	@echo 'make docs     the site in build/site/; a warning is an error'
 	@echo 'make dist     wheel and sdist in dist/; ZOO_URL=ADDRESS of zoo/ for mim download'
