@@ -14,9 +14,7 @@ from typing import Any
 
 import torch
 from mmengine.dataset import pseudo_collate
-from mmengine.dist import get_world_size
 from mmengine.logging import print_log
-from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
@@ -53,13 +51,12 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
         config.pop('multiprocessing_context', None)
     if not torch.cuda.is_available():
         config.pop('pin_memory', None)
-    config['dataset'] = dataset = _build_dataset(config['dataset'])
-    if config.get('drop_last'):
-        share = -(-len(dataset) // get_world_size())  # of this process
-        if share < config['batch_size']:
-            print_log(f'{share} samples, fewer than a batch: an epoch is one step', 'current')
-            config['drop_last'] = False
+    fix_video_lists()
     loader = Runner.build_dataloader(config, *args, **kwargs)
+    if not len(loader) and loader.drop_last:
+        share = len(loader.sampler)  # of this process
+        print_log(f'{share} samples, fewer than a batch: an epoch is one step', 'current')
+        loader.batch_sampler.drop_last = False
     loader.worker_init_fn = partial(_start_worker, os.getpid(), loader.worker_init_fn)
     return loader
 
@@ -74,16 +71,6 @@ def end_workers(loader: Any) -> None:
     if iterator is not None:
         iterator._shutdown_workers()
         loader._iterator = None
-
-
-def _build_dataset(dataset: Any) -> Any:
-    """Build a data set as mmengine's Runner does."""
-    fix_video_lists()
-    if isinstance(dataset, Mapping):
-        dataset = DATASETS.build(dataset)
-        if hasattr(dataset, 'full_init'):
-            dataset.full_init()
-    return dataset
 
 
 def collate(samples: Sequence[Any]) -> Any:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
-from torch.utils.data import Dataset
+from torch.utils.data import ConcatDataset, Dataset
 
 from mmact_ssl.datasets.loading import build_dataloader, collate
 from mmact_ssl.errors import DataError, one_line_errors, reason_of
@@ -167,6 +167,15 @@ def is_alive(pid):
 def test_fewer_samples_than_a_batch_are_one(samples, steps):
     built = loader(Samples(samples), drop_last=True)
     assert [len(batch['name']) for batch in built] == [min(samples, 64)] * steps
+
+
+def test_a_sampler_that_takes_fewer_samples_than_a_batch_gives_one():
+    few = dict(type='mmact_ssl.EvenSampler', samples=10)
+    joined = ConcatDataset([Samples(90), Samples(70)])
+    built = build_dataloader(
+        dict(dataset=joined, batch_size=64, sampler=few, drop_last=True), seed=0
+    )
+    assert len(built) == 1 and [len(batch['name']) for batch in built] == [10]
 
 
 @pytest.mark.parametrize('workers', [0, 1])
