@@ -153,20 +153,31 @@ class PretrainRunner(QuietRunner):
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Continue from a checkpoint; ConfigError if it does not fit this config's training."""
         fix = 'resume from a checkpoint that training with this config has saved'
-        configured = self._initial_lrs()
+        configured = self._optimizer_settings()
         with reading(filename, fix, ConfigError):
             super().resume(filename, *args, **kwargs)
-        if (resumed := self._initial_lrs()) != configured:
+        if (resumed := self._optimizer_settings()) != configured:
+            before, now = (
+                ', '.join(sorted(one - other)) or 'none of these'
+                for one, other in ((resumed, configured), (configured, resumed))
+            )
             raise ConfigError(
-                f'{filename}: its learning rates are {resumed}, and those of the config '
-                f'{configured}: {KEPT}'
+                f'{filename}: its optimizer has {before}, and that of the config {now}: {KEPT}'
             )
 
-    def _initial_lrs(self) -> list[float]:
-        """Learning rates before any schedule, each once."""
-        wrappers = unwrap_optimizers(self.build_optim_wrapper(self.optim_wrapper))
-        groups = [group for wrapper in wrappers for group in wrapper.param_groups]
-        return sorted({group.get('initial_lr', group['lr']) for group in groups})
+    def _optimizer_settings(self) -> set[str]:
+        """Settings of all parameters, before any schedule moves them, each once."""
+        settings = set[str]()
+        for wrapper in unwrap_optimizers(self.build_optim_wrapper(self.optim_wrapper)):
+            for group in wrapper.param_groups:
+                # A schedule of the momentum moves the first of Adam's betas.
+                moved = {'params', 'betas'} if 'initial_momentum' in group else {'params'}
+                settings |= {
+                    f'{key}={group.get(f"initial_{key}", value)}'
+                    for key, value in group.items()
+                    if key not in moved and not key.startswith('initial_')
+                }
+        return settings
 
     def _check_schedules(self, filename: str, saved: Any) -> None:
         """Raise ConfigError if the states of a checkpoint's schedules have other settings."""

@@ -65,12 +65,12 @@ def test_a_work_dir_stands_for_its_newest_checkpoint(folder, tmp_path):
 
 
 @pytest.mark.parametrize('adversary', [None, dict(optimizer=dict(type='Adam', lr=0.02))])
-def test_another_learning_rate_is_refused(make_runner, tmp_path, adversary):
+def test_another_setting_of_the_optimizer_is_refused(make_runner, tmp_path, adversary):
     """Of one optimizer, and of a student's beside its adversary's."""
     samples = [dict(inputs=torch.ones(4))] * 4
 
-    def make(lr: float, **options):
-        optim_wrapper = dict(optimizer=dict(type='SGD', lr=lr))
+    def make(lr: float, decay: float = 0.0, **options):
+        optim_wrapper = dict(optimizer=dict(type='SGD', lr=lr, weight_decay=decay))
         if adversary:
             constructor = 'AdversarialOptimWrapperConstructor'
             optim_wrapper.update(constructor=constructor, adversary=adversary)
@@ -79,9 +79,12 @@ def test_another_learning_rate_is_refused(make_runner, tmp_path, adversary):
         return make_runner(tmp_path, TwoSided(), samples, **options)
 
     make(0.01).train()
-    kept = r'\[0.01, 0.02\]' if adversary else r'\[0.01\]'
-    with pytest.raises(ConfigError, match=rf'rates are {kept}, and those of the config \[0.001'):
-        make(0.001, epochs=2, resume=True, load_from=str(tmp_path / 'epoch_1.pth')).train()
+    for other, before, now in (
+        ((0.001,), 'lr=0.01', 'lr=0.001'),
+        ((0.01, 0.5), 'none of these' if adversary else 'weight_decay=0.0', 'weight_decay=0.5'),
+    ):
+        with pytest.raises(ConfigError, match=f'has {before}, and that of the config {now}: mm'):
+            make(*other, epochs=2, resume=True, load_from=str(tmp_path / 'epoch_1.pth')).train()
     resumed = make(0.01, epochs=2, resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
     resumed.train()
     assert resumed.iter == 4

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mmact_ssl.engine.unwrap import unwrap_model
+from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import HOOKS
 
@@ -30,7 +30,7 @@ class ExactResumeHook(Hook):
     - each process's own buffers, such as the running statistics of batch normalization, which
       momentum copies follow. :class:`PretrainRunner` collects them.
 
-    Another number of batches an epoch, or of processes, is refused. Our choice.
+    Other batches, or another number of them or of processes, are refused. Our choice.
 
     Raises:
         ConfigError: The checkpoint is of a run with another batch size, data or processes.
@@ -64,7 +64,7 @@ class ExactResumeHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint[KEY] = dict(
             seen=self._batches,
-            batches=len(runner.train_dataloader),
+            steps=count_steps(runner),
             processes=getattr(runner, 'process_states', []),
         )
 
@@ -72,14 +72,24 @@ class ExactResumeHook(Hook):
         if not runner._resume or KEY not in checkpoint:
             return
         self._loaded = checkpoint[KEY]  # the model is not loaded yet
-        before = self._loaded['batches'], len(self._loaded['processes']) or get_world_size()
-        now = len(runner.train_dataloader), get_world_size()
-        if before != now:
-            raise ConfigError(
-                f'this run had {before[0]} batches an epoch in each of {before[1]} processes, and '
-                f'now there are {now[0]} in each of {now[1]}: resume with the same data, batch '
-                'size and processes, or start another run with load_from'
-            )
+        before, now = self._loaded.get('steps', {}), count_steps(runner)
+        for name, number in before.items():
+            if now[name] != number:
+                raise ConfigError(
+                    f'this run had {name}={number}, and now it is {now[name]}: resume with the '
+                    'same data, batch size and processes, or start another run with load_from'
+                )
+
+
+def count_steps(runner: Runner) -> dict[str, int | None]:
+    """Numbers that must be the same for the same steps."""
+    loader, wrappers = runner.train_dataloader, unwrap_optimizers(runner.optim_wrapper)
+    return {
+        'batches an epoch': len(loader),
+        'train_dataloader.batch_size': loader.batch_size,
+        'optim_wrapper.accumulative_counts': wrappers[0]._accumulative_counts,
+        'processes': get_world_size(),
+    }
 
 
 def collect_process_states(model: nn.Module) -> list[dict[str, dict[str, Tensor]]]:

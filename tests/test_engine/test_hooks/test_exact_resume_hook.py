@@ -144,16 +144,21 @@ def test_killed_within_epochs_a_run_ends_the_same(train, variant: str, tmp_path:
 
 
 def test_another_batch_size_or_number_of_processes_is_refused(train, monkeypatch):
-    """Though two processes of half a batch have as many batches: their samples are others."""
+    """Though there may be as many batches: their samples are others."""
     with monkeypatch.context() as patch:
-        patch.setattr(exact_resume_hook, 'all_gather_object', lambda value: [value, value])
+        patch.setattr(exact_resume_hook, 'get_world_size', lambda: 2)
         train('two', kill_at=9)
-    with pytest.raises(ConfigError, match='had 7 batches an epoch in each of 2 processes'):
+    with pytest.raises(ConfigError, match='had processes=2, and now it is 1: resume with the same'):
         train('two', resume=True)
     train('one', kill_at=9)
-    with pytest.raises(ConfigError, match='now there are 4 in each of 1: resume with the same'):
+    with pytest.raises(ConfigError, match='had batches an epoch=7, and now it is 4'):
         train('one', resume=True, loader=dict(batch_size=4))
+    with pytest.raises(ConfigError, match=r'had optim_wrapper\.accumulative_counts=1, .* 2'):
+        train('one', resume=True, optim_wrapper=dict(accumulative_counts=2))
     train('one', resume=True)
+    train('large', kill_at=9, loader=dict(batch_size=7))
+    with pytest.raises(ConfigError, match=r'had train_dataloader\.batch_size=7, and now it is 8'):
+        train('large', resume=True, loader=dict(batch_size=8))
 
 
 def one_process(rank: int, folder: str, make_runner, sync: list[dict]) -> None:
