@@ -61,8 +61,8 @@ class ToCommonPoses(BaseTransform):
     """Convert the poses of a video to the layout ``common15``, for models of several data sets.
 
     As :class:`ToCommonJoints`. A joint that others stand for is their mean, weighted by their
-    scores, and its score is the mean of theirs. Put it behind the LoadTargets of the poses, with
-    ``layout=None`` there.
+    scores, and its score is the mean of theirs. The place of a joint of score 0 may be NaN. Put it
+    behind the LoadTargets of the poses, with ``layout=None`` there.
 
     Required keys: ``targets`` {view: {target: float (T, V, 3)}}, x, y, score; ``target_meta``
     {target: TargetMeta}. Modified keys: the same, (T, 15, 3), of the same dtype.
@@ -95,7 +95,8 @@ def _weighted_mean(poses: np.ndarray) -> np.ndarray:
         return poses[:, 0]
     score = poses[..., 2:]
     weight = np.maximum(score, 1e-6)  # if none is known, the mean of all
-    place = (weight * poses[..., :2]).sum(axis=1) / weight.sum(axis=1)
+    places = np.where((score == 0) & np.isnan(poses[..., :2]), 0, poses[..., :2])
+    place = (weight * places).sum(axis=1) / weight.sum(axis=1)
     return np.concatenate([place, score.mean(axis=1)], axis=1)
 
 

@@ -143,5 +143,8 @@ def test_a_joint_is_the_mean_of_others_by_their_scores():
     hip = out[0, NAMES.index('mid_hip')]
     np.testing.assert_allclose(hip, [(0.18 + 0.18) / 1.2, (0.45 + 0.09) / 1.2, 0.6])
     assert np.isfinite(out).all() and not out[0, NAMES.index('neck'), 2]
+    poses[0, right] = np.nan, np.nan, 0  # one of the two is unknown
+    out = ToCommonPoses()(of_video(poses, 'coco17'))['targets']['clip']['pose']
+    np.testing.assert_allclose(out[0, NAMES.index('mid_hip')], [0.2, 0.5, 0.45], rtol=1e-5)
     with pytest.raises(KeyError, match="ToCommonPoses: view 'clip_b' is not among"):
         ToCommonPoses(views=('clip', 'clip_b'))(of_video(poses, 'coco17'))
