@@ -26,8 +26,8 @@ class SpeedHead(ClassificationHead):
         in_channels: Size of the pooled feature.
         strides: The strides of the pipeline, in ascending order, in frames.
         hidden_dim: Size of a hidden layer with batch normalization; None: a linear classifier.
-        inputs: Names of ``pooled`` ``(B, D)``, ``label`` int64 ``(B,)``, the stride, and ``valid``
-            bool ``(B, T)`` or ``(B, M, T)``, False for padding.
+        inputs: Names of ``pooled`` ``(B, D)``, ``label`` int64 ``(B,)``, the stride, -1 = none, and
+            ``valid`` bool ``(B, T)`` or ``(B, M, T)``, False for padding.
 
     Raises:
         ConfigError: The pipeline took frames at another stride.
@@ -58,7 +58,7 @@ class SpeedHead(ClassificationHead):
         number = is_stride.int().argmax(1).where(is_stride.any(1), is_stride.shape[1])
         valid = views['valid']
         shown = valid if valid.ndim == 2 else valid.any(1)  # (B, T)
-        terms = super().terms(pooled, number.where(shown.all(1), -1))
+        terms = super().terms(pooled, number.where(shown.all(1) & (label != -1), -1))
         hit, weight = cast(Term, terms['accuracy'])
         terms['chance'] = Term((number == self.strides.argmin()).to(hit.dtype), weight)
         return terms

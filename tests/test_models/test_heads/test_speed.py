@@ -36,6 +36,17 @@ def test_the_loss_is_that_of_the_strides_class_over_clips_without_padding(axes):
     assert predicted['chance'][2].isnan()
 
 
+def test_a_clip_without_a_stride_counts_in_no_batch():
+    """A short clip of skeletons is padded only beside a longer one."""
+    head = make()
+    pooled, label = torch.randn(3, 5), torch.tensor([-1, 2, -1])
+    valid = torch.ones(3, 1, 4, dtype=torch.bool)
+    both = head.predict(pooled=pooled, label=label, valid=valid)
+    assert both['accuracy'].isnan().tolist() == both['chance'].isnan().tolist()
+    assert both['accuracy'].isnan().tolist() == [True, False, True]
+    assert head.loss(pooled=pooled[:1], label=label[:1], valid=valid[:1])['loss'] == 0
+
+
 @pytest.mark.parametrize('stride', [3, 8, 0])
 def test_a_stride_that_the_head_does_not_know_is_refused(stride):
     label = torch.tensor([1, stride])

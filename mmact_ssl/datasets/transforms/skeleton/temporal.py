@@ -88,11 +88,11 @@ class RandomStride(BaseTransform):
 
     The stride is uniform among those at which ``num_frames`` fit into the frames before the
     padding, and the start among the places where they fit. If none fits, every frame at the
-    smallest stride is taken, and the clip is shorter. Frames are never interpolated, which would
-    reveal the stride.
+    smallest stride is taken, and the clip, which is shorter, has no stride to recognize. Frames are
+    never interpolated, which would reveal the stride.
 
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
-    Added keys: ``targets['speed']``, int64, the stride in frames.
+    Added keys: ``targets['speed']``, int64, the stride in frames, -1 if none fits.
 
     Args:
         strides: In frames, ``>= 1``.
@@ -115,7 +115,7 @@ class RandomStride(BaseTransform):
         start = np.random.randint(max(frames - last * stride, 1))
         clip = results['keypoint'][:, start:frames:stride][:, : self.num_frames]
         set_frames(results, clip, clip.shape[1])
-        results.setdefault('targets', {})['speed'] = np.int64(stride)
+        results.setdefault('targets', {})['speed'] = np.int64(stride if fitting else -1)
         return results
 
 
