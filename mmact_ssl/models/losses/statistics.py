@@ -8,7 +8,7 @@ import torch
 from mmengine.dist import get_rank
 from torch import Tensor
 
-from .common import finds_own, gather, standardize, unit_rows
+from .common import finds_own, full_precision, gather, standardize, unit_rows
 
 
 def feature_std(features: Tensor) -> Tensor:
@@ -54,8 +54,10 @@ def match_views(first: Tensor, second: Tensor) -> dict[str, Tensor]:
     everyone = standardize(gather(pairs.to(torch.promote_types(pairs.dtype, torch.float32))))
     start = get_rank() * len(first)
     own, other = everyone[start : start + len(first)].unbind(1)
+    with full_precision(first):
+        similarity = unit_rows(own) @ unit_rows(everyone[:, 1]).T
     return dict(
-        accuracy=finds_own(unit_rows(own) @ unit_rows(everyone[:, 1]).T),
+        accuracy=finds_own(similarity),
         error=(own - other).square().mean(1),
         error_constant=other.square().mean(1),
     )

@@ -135,6 +135,10 @@ def test_views_that_match_and_views_that_do_not():
     assert float(apart['error'].mean()) == pytest.approx(2, abs=0.1)
     for found in (same, apart):
         assert float(found['error_constant'].mean()) == pytest.approx(1, abs=1e-3)
+    near, noise = one[:500, :2], 0.01 * torch.randn(500, 2, generator=generator)
+    with torch.autocast('cpu', torch.bfloat16):
+        mixed = match_views(near, near + noise)
+    assert mixed['accuracy'].equal(match_views(near, near + noise)['accuracy'])
     collapsed = match_views(torch.ones(8, 3), torch.ones(8, 3))
     assert float(collapsed['accuracy'].mean()) == 1 / 8
     assert math.isclose(float(collapsed['error'].sum()), 0)
