@@ -1,12 +1,12 @@
-# Every family and the papers of video on UTD-MHAD (depth video) under one budget of 120 steps of 16
-# clips, against the random start, on the small R3D-18 and the small vision transformer, by the
-# configs' own rates.
+# Every family and the papers of video on UTD-MHAD (depth video) under one budget of 780 steps of 16
+# clips, which is that of dtg_r3d_utdmhad.py, against the random start, on the small R3D-18 and the
+# small vision transformer, by the configs' own rates.
 _base_ = '../_base_/studies/rivals.py'
 
 dataset = 'utdmhad'
 seeds = (0, 1, 2)
 
-steps, warm_up = 120, 10
+steps, warm_up = 780, 26
 budget = [
     *_base_.in_steps,
     f'train_cfg.max_iters={steps}',

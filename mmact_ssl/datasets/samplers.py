@@ -65,8 +65,10 @@ class EvenSampler(DefaultSampler):
 
     It goes through each data set in a random order of its own, and draws a new order whenever it
     has taken all samples. So an epoch may be shorter than the data sets, and a small data set comes
-    round more often. No sample comes twice in an epoch, where its augmentations would be equal. The
-    order depends only on seed and epoch, so that a run can resume within an epoch.
+    round more often. No sample comes twice in an epoch, where its augmentations would be equal: an
+    order that begins within an epoch is rearranged for it, so that over many epochs the samples of
+    a data set come about equally often. The order depends only on seed and epoch, so that a run can
+    resume within an epoch.
 
     Args:
         dataset: ``mmengine.ConcatDataset``.
