@@ -55,7 +55,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--teacher', help='teacher of poses for videos: a name in configs/teachers/, or a config'
     )
-    parser.add_argument('--layout', help='joint order of skeletons; by default by their number')
+    parser.add_argument('--layout', help='joint order of skeletons, if several have their number')
     parser.add_argument(
         '--from',
         dest='start',

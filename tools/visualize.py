@@ -97,6 +97,7 @@ def page_parser(name: str) -> argparse.ArgumentParser:
     )
     parser.add_argument('--index', help='of the clips, by default clips.index in that folder')
     parser.add_argument('--device', help='of the network; a GPU where there is one')
+    parser.add_argument('--layout', default='', help='joint order of skeletons in arrays')
     parser.set_defaults(checkpoint=None, text_encoder=None)
     return parser
 
@@ -214,8 +215,8 @@ def make_pages(args: argparse.Namespace) -> Any:
 
     folder = Path(args.out)
     index = args.index or folder / 'clips.index'
-    texts = dict(checkpoint=args.checkpoint, text_encoder=args.text_encoder)
-    search = RetrievalInferencer(args.model, index, device=args.device, **texts)
+    options = dict(checkpoint=args.checkpoint, text_encoder=args.text_encoder, layout=args.layout)
+    search = RetrievalInferencer(args.model, index, device=args.device, **options)
     pages = ClipPages(search, args.clips, folder)
     for name, reason in pages.broken.items():
         print(f'left out: {name}: {reason}')

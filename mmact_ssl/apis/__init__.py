@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mmact_ssl.apis.zoo import find_model, list_models
 
 if TYPE_CHECKING:
+    from mmact_ssl.apis.card import Card
     from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed
     from mmact_ssl.apis.model import PretrainedModel
     from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
@@ -47,14 +48,14 @@ def load_model(name: str | os.PathLike[str]) -> PretrainedModel:
     return load_file(*find_model(name))
 
 
-def read_identity(model: str | os.PathLike[str] | PretrainedModel) -> tuple[str, str]:
-    """Name on a model's card and sha256 of its file, which builds no network."""
+def read_identity(model: str | os.PathLike[str] | PretrainedModel) -> tuple[Card, str]:
+    """Card of a model and sha256 of its file, which builds no network."""
     from mmact_ssl.apis.card import read_card
     from mmact_ssl.apis.load import check_file
     from mmact_ssl.apis.model import PretrainedModel
 
     if isinstance(model, PretrainedModel):
-        return model.card.name, model.sha256
+        return model.card, model.sha256
     path, expected = find_model(model)
     sha256 = check_file(path, expected)
-    return read_card(path).name, sha256
+    return read_card(path), sha256

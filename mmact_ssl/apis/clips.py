@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 from mmengine.logging import print_log
 
-from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.layouts import layout_of
 from mmact_ssl.datasets.skeleton_folder import META, SKELETONS, SkeletonFolder, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import expand, file_version, open_archive, read_arrays, reading
@@ -225,7 +225,7 @@ def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[st
             raise DataError(f'{name}: {array.dtype} {shape} are not frames, uint8 [T, H, W, 3] RGB')
         return {**_results(name, 'RGB'), 'array': array, 'total_frames': len(array)}
     try:
-        layout = layout or _layout_by_joints(array)
+        layout = layout or layout_of(shape)
         clip, dropped = usable_clip(array, layout)
     except ValueError as error:
         raise DataError(f'{name}: {error}') from None
@@ -233,18 +233,6 @@ def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[st
         counts = ', '.join(f'{count} {reason}' for reason, count in dropped.items() if count)
         print_log(f'{name}: frames are dropped ({counts})', 'current', logging.WARNING)
     return skeleton_sample(clip, name, layout)
-
-
-def _layout_by_joints(array: np.ndarray) -> str:
-    """Find the layout of a skeleton (M, T, V, C) by its joints; ValueError without one."""
-    joints = array.shape[2] if array.ndim == 4 else 0
-    found = [name for name, layout in LAYOUTS.items() if layout.num_joints == joints]
-    if len(found) != 1:
-        raise ValueError(
-            f'the layout of {array.dtype} {list(array.shape)} is not known: give layout=, one of '
-            f'{", ".join(found or LAYOUTS)}'
-        )
-    return found[0]
 
 
 def skeleton_sample(keypoint: np.ndarray, name: str, layout: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from mmengine.logging import print_log
 from rich.progress import track
 
 from mmact_ssl.apis import load_model
+from mmact_ssl.apis.card import Card
 from mmact_ssl.apis.clips import Clip, Input, find_clips, require_paths
 from mmact_ssl.apis.feature_file import open_feature_file
 from mmact_ssl.apis.model import PretrainedModel
@@ -79,11 +80,7 @@ class FeatureInferencer(BaseInferencer):
         layout: str = '',
     ) -> None:
         self.pretrained = model if isinstance(model, PretrainedModel) else load_model(model)
-        own = self.pretrained.card.layout
-        if layout and own not in (layout, COMMON):
-            reads = f'reads the layout {own}' if own else 'reads videos'
-            raise ConfigError(f'layout={layout!r}: {self.pretrained.card.name} {reads}')
-        self.layout = layout or ('' if own == COMMON else own)
+        self.layout = layout_of_arrays(self.pretrained.card, layout)
         self.broken: dict[str, str] = {}  # reason by clip, in the last call
         device = find_device(device or self.pretrained.default_device)
         super().__init__(ConfigDict(), device=device, scope='mmaction', show_progress=show_progress)
@@ -289,6 +286,15 @@ class FeatureInferencer(BaseInferencer):
     def _init_pipeline(self, cfg: Any) -> None:
         """The pipeline's parts, for mmengine's inferencer."""
         self.open_clip, self.sample, self.finish = self.pretrained.stages
+
+
+def layout_of_arrays(card: Card, layout: str) -> str:
+    """Layout of skeletons in arrays, as asked or as the model's; '' to find it by their joints."""
+    own = card.layout
+    if layout and own not in (layout, COMMON):
+        reads = f'reads the layout {own}' if own else 'reads videos'
+        raise ConfigError(f'layout={layout!r}: {card.name} {reads}')
+    return layout or ('' if own == COMMON else own)
 
 
 def mean_of(clip: Embedded) -> Embedded:

@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from mmact_ssl.apis import read_identity
 from mmact_ssl.apis.clips import Clip, Input
 from mmact_ssl.apis.feature_index import FeatureIndex, Window
-from mmact_ssl.apis.feature_inferencer import FeatureInferencer, mean_of
+from mmact_ssl.apis.feature_inferencer import FeatureInferencer, layout_of_arrays, mean_of
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.windows import check_cut
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
@@ -41,7 +41,7 @@ class RetrievalInferencer(FeatureInferencer):
             sentences; not needed if the published file has its projectors.
         text_encoder: Config of the teacher that embedded the sentences, e.g.
             ``configs/teachers/minilm.py``; by default the card's.
-        device, show_progress: See FeatureInferencer.
+        device, show_progress, layout: See FeatureInferencer. An index has one ``layout``.
     """
 
     def __init__(
@@ -55,15 +55,20 @@ class RetrievalInferencer(FeatureInferencer):
         text_encoder: str | None = None,
         device: str | None = None,
         show_progress: bool = True,
+        layout: str = '',
     ) -> None:
         check_cut(window, stride, unit)
         self.cut: dict[str, Any] = dict(window=window, stride=stride, unit=unit)
         # Equal cuts have one form.
         windows = None if window is None else [float(window), float(stride or window), unit]
-        name, sha256 = read_identity(model)
+        card, sha256 = read_identity(model)
+        own = layout_of_arrays(card, layout) in ('', card.layout)
         # Before the network is built: an index of another model is refused at once.
-        self.index = FeatureIndex(index, dict(model=sha256, model_name=name, windows=windows))
-        super().__init__(model, device, show_progress)
+        meta = dict(
+            model=sha256, model_name=card.name, windows=windows, layout=None if own else layout
+        )
+        self.index = FeatureIndex(index, meta)
+        super().__init__(model, device, show_progress, layout)
         self.checkpoint, self.text_encoder = checkpoint, text_encoder
         self._space: tuple[SharedSpace, Any] | None = None
 

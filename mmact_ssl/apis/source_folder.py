@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.layouts import layout_of
 from mmact_ssl.datasets.prepared_folder import describe_folder
 from mmact_ssl.datasets.skeleton_folder import META
 from mmact_ssl.errors import ConfigError, DataError
@@ -21,6 +21,7 @@ from mmact_ssl.preparation.ntu import LAST_SETUP_60, NAME
 from mmact_ssl.preparation.safe_pickle import load_plain_pickle
 
 PICKLES = ('.pkl', '.pickle')
+OWN = 'docs/start/own_skeletons.md shows how to write it'
 HOLDS = 'videos, one npz file, one pickle of pyskl or mmaction2, or .skeleton files of NTU RGB+D'
 
 
@@ -64,7 +65,7 @@ def find_source(path: Path, out: Path, labels: str | None, layout: str | None) -
         out: Folder of the run, whose files are not counted.
         labels: Of videos: a table, or ``'folders'`` if the first folder below ``path`` is the
             class; None without labels. Files of skeletons hold their labels.
-        layout: Of skeletons; None: the one with as many joints.
+        layout: Of skeletons in a table; None: the only one with as many joints.
 
     Raises:
         DataError: There is nothing to read.
@@ -75,7 +76,7 @@ def find_source(path: Path, out: Path, labels: str | None, layout: str | None) -
         require(Path(labels), 'give a table video,label[,group], or the word folders')
     if (path / META).is_file():
         describe_folder(str(path))
-        return _skeletons(path, [path / META], (), labels)
+        return _skeletons(path, [path / META], (), labels, layout)
     if (path / 'left_out.txt').is_file() and (path / 'videos').is_dir():
         raise ConfigError(f'{path} is prepared already: give the folder that it was made from')
     unread: dict[Path, str] = {}  # the preparation reports these
@@ -100,48 +101,41 @@ def find_source(path: Path, out: Path, labels: str | None, layout: str | None) -
         raise DataError(f'{path}: none of {len(files)} files is of use; give a folder with {HOLDS}')
     later = any(int(n['setup']) > LAST_SETUP_60 or int(n['action']) > 60 for n in ntu.values())
     words = ['ntu120' if later else 'ntu60', '--source', str(path)]
-    return _skeletons(path, [*ntu], words, labels)
+    return _skeletons(path, [*ntu], words, labels, layout)
 
 
 def _skeletons(
-    path: Path, files: Sequence[Path], words: Sequence[str], labels: str | None
+    path: Path,
+    files: Sequence[Path],
+    words: Sequence[str],
+    labels: str | None,
+    layout: str | None = None,
 ) -> Source:
     if labels is not None:
         raise ConfigError(
             f'--labels is for videos: {path} holds skeletons, whose labels are in the file '
             '(docs/start/own_skeletons.md): leave it out'
         )
+    if layout is not None:
+        raise ConfigError(f'--layout: the joints of {path} are known: leave it out')
     return Source(path, False, tuple(files), tuple(words))
 
 
 def _table_words(file: Path, layout: str | None) -> list[str]:
     """Words of the preparation of an npz file or a pickle."""
-    if file.suffix.lower() in PICKLES:
-        command, fix = 'pose-pickle', 'give a pickle of pyskl or mmaction2'
-        with reading(file, fix):
+    is_pickle = file.suffix.lower() in PICKLES
+    fix = 'give a pickle of pyskl or mmaction2' if is_pickle else OWN
+    with reading(file, fix):
+        if is_pickle:
             content: Any = load_plain_pickle(file)
             clips = content['annotations'] if isinstance(content, dict) else content
-            shape = np.shape(clips[0]['keypoint'])[-2:]
-    else:
-        command, fix = 'custom', 'docs/start/own_skeletons.md shows how to write it'
-        with reading(file, fix):
-            shape = read_arrays(file, fix, ['keypoints'])['keypoints'].shape[-2:]
-    if len(shape) < 2:
-        raise DataError(f'{file}: its key points have no axis of joints; {fix}')
-    if layout is None:
-        layout = next((name for name in LAYOUTS if _joints(name) == shape[0]), None)
-    if layout is None:
-        known = ', '.join(f'{name} has {_joints(name)}' for name in LAYOUTS)
-        raise ConfigError(
-            f'{file} has {shape[0]} joints, a number of no layout ({known}): add its layout to '
-            'mmact_ssl/datasets/layouts.py'
-        )
-    in_pixels = ['--unit', 'pixels'] if command == 'custom' and shape[1] == 2 else []
+            shape = np.shape(clips[0]['keypoint'])
+        else:
+            shape = read_arrays(file, fix, ['keypoints'])['keypoints'].shape
+        layout = layout or layout_of(shape)
+    in_pixels = ['--unit', 'pixels'] if not is_pickle and shape[-1:] == (2,) else []
+    command = 'pose-pickle' if is_pickle else 'custom'
     return [command, '--source', str(file), '--layout', layout, *in_pixels]
-
-
-def _joints(layout: str) -> int:
-    return LAYOUTS[layout].num_joints
 
 
 def short_name(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -198,6 +199,29 @@ LAYOUTS: dict[str, SkeletonLayout] = {
         ),
     )
 }
+
+
+def layout_of(shape: Sequence[int]) -> str:
+    """Name of the only layout with as many joints as key points ``(..., V, C)``.
+
+    Raises:
+        ValueError: No layout has so many joints, or several have.
+    """
+    joints = shape[-2] if len(shape) > 1 else 0
+    found = [name for name, layout in LAYOUTS.items() if layout.num_joints == joints]
+    if len(found) > 1:
+        raise ValueError(
+            f'{joints} joints are those of several layouts: give layout= (--layout), one of '
+            f'{", ".join(found)}'
+        )
+    if not found:
+        known = ', '.join(f'{name} has {layout.num_joints}' for name, layout in LAYOUTS.items())
+        raise ValueError(
+            f'{joints} joints, a number of no layout ({known}): add its layout to '
+            'mmact_ssl/datasets/layouts.py'
+        )
+    return found[0]
+
 
 PART_LAYOUTS: dict[str, PartLayout] = {
     name: PartLayout(name, tuple(parts.split()))

@@ -126,7 +126,7 @@ def test_a_model_of_the_common_joints_reads_all_layouts(common_model, skeleton_f
         if layout in ('coco17', 'kinect20', 'mediapipe33'):  # no other has so many joints
             np.testing.assert_allclose(embed(common_model, clip), expected, **TOLERANCE)
         else:
-            with pytest.raises(DataError, match=f'layout=, one of .*{layout}'):
+            with pytest.raises(DataError, match=f'layout=.* one of .*{layout}'):
                 embed(common_model, clip)
     folder = open_skeleton_folder(skeleton_folder, '')
     first = common(folder.read(0), folder.layout)

@@ -273,6 +273,25 @@ def test_one_cut_is_one_index(video_model, tmp_path):
         RetrievalInferencer(video_model, tmp_path / 'w.index', window=10, stride=5, unit='frames')
 
 
+def test_an_index_has_one_layout(common_model, tmp_path):
+    clip = np.random.default_rng(0).normal(size=(1, 6, 25, 3)).astype(np.float32)
+    np.save(tmp_path / 'a.npy', clip)
+    options = dict(layout='openpose25', show_progress=False)
+    search = RetrievalInferencer(common_model, tmp_path / 'o.index', **options)
+    assert search.add(tmp_path / 'a.npy')['added'] == 1
+    similarity = search(embed(common_model, clip, layout='openpose25'))['hits'][0][0]['similarity']
+    assert similarity == pytest.approx(1)
+    with pytest.raises(DataError, match='its layout is openpose25, not ntu25'):
+        RetrievalInferencer(common_model, tmp_path / 'o.index', layout='ntu25')
+
+
+def test_a_layout_of_another_model_makes_no_index(skeleton_model, tmp_path):
+    with pytest.raises(ConfigError, match='reads the layout kinect20'):
+        RetrievalInferencer(skeleton_model, tmp_path / 'k.index', layout='ntu25')
+    for layout in ('', 'kinect20'):
+        RetrievalInferencer(skeleton_model, tmp_path / 'k.index', layout=layout)
+
+
 @pytest.fixture
 def by_text(publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch):
     """A model with the pre-training that it comes from, and a text encoder of three words."""

@@ -8,18 +8,45 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmact_ssl.apis.clips import find_clips
 from mmact_ssl.apis.source_folder import find_source, short_name
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.errors import ConfigError, DataError
 
 
-def test_the_layout_is_that_with_as_many_joints(tmp_path):
-    for joints, words in ((17, 'coco17 --unit pixels'), (25, 'ntu25 --unit pixels')):
-        arrays = dict(names=['a'], labels=[0], lengths=[4], keypoints=np.ones((4, joints, 2)))
-        np.savez(tmp_path / 'x.npz', **arrays)
-        source = find_source(tmp_path / 'x.npz', tmp_path / 'out', None, None)
-        text = ' '.join(source.words)
+def test_the_layout_is_the_only_one_with_as_many_joints(tmp_path):
+    for joints, words in ((17, 'coco17 --unit pixels'), (20, 'kinect20 --unit pixels')):
+        text = ' '.join(find_source(table(tmp_path, joints), tmp_path / 'out', None, None).words)
         assert text.endswith(words) and text.startswith('custom --source')
     assert short_name(Path('/a/my clips (2)')) == 'my_clips_2'
+
+
+@pytest.mark.parametrize('joints', sorted({layout.num_joints for layout in LAYOUTS.values()}))
+def test_every_door_finds_the_same_layout(tmp_path, joints):
+    """A layout that is taken for another one mirrors the wrong joints."""
+    path, clip = table(tmp_path, joints), np.ones((1, 4, joints, 2))
+    names = [name for name, layout in LAYOUTS.items() if layout.num_joints == joints]
+
+    def of_table(layout: str | None) -> str:
+        words = find_source(path, tmp_path / 'out', None, layout).words
+        return words[words.index('--layout') + 1]
+
+    def of_array(layout: str | None) -> str:
+        return find_clips(clip, 'skeleton', layout or '')[0].read()['layout']
+
+    for find in (of_table, of_array):
+        assert [find(name) for name in names] == names
+        if len(names) == 1:
+            assert find(None) == names[0]
+        else:
+            with pytest.raises(DataError, match=f'layout=.* one of {", ".join(names)}'):
+                find(None)
+
+
+def table(folder: Path, joints: int) -> Path:
+    arrays = dict(names=['a'], labels=[0], lengths=[4], keypoints=np.ones((4, joints, 2)))
+    np.savez(folder / 'x.npz', **arrays)
+    return folder / 'x.npz'
 
 
 def test_pickles_and_files_of_ntu(tmp_path):
@@ -30,7 +57,7 @@ def test_pickles_and_files_of_ntu(tmp_path):
     )
     clip['keypoint'] = np.ones((1, 4, 7, 2))
     (tmp_path / 'x.pkl').write_bytes(pickle.dumps(dict(annotations=[clip])))
-    with pytest.raises(ConfigError, match='7 joints, a number of no layout'):
+    with pytest.raises(DataError, match='7 joints, a number of no layout'):
         find_source(tmp_path, tmp_path / 'out', None, None)
     folder = tmp_path / 'ntu'
     folder.mkdir()
@@ -38,6 +65,8 @@ def test_pickles_and_files_of_ntu(tmp_path):
         (folder / f'{name}.skeleton').touch()
         words = find_source(folder, tmp_path / 'out', None, None).words
         assert words == (command, '--source', str(folder))
+    with pytest.raises(ConfigError, match='--layout: the joints of .*ntu are known'):
+        find_source(folder, tmp_path / 'out', None, 'openpose25')
 
 
 def test_a_change_of_files_or_labels_is_seen(tmp_path):
