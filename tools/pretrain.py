@@ -188,7 +188,7 @@ class Run:
         options = [*self.plan.training_options, *(self.plan.asked['cfg_options'] or ())]
         if self.plan.start:
             options += ['model.backbone.init_cfg.type=Pretrained']
-            options += [f'model.backbone.init_cfg.checkpoint={self.plan.start}']
+            options += [f'model.backbone.init_cfg.checkpoint="{self.plan.start}"']
         words = [self.plan.recipe.config, '--data', str(self.data)]
         words += ['--work-dir', str(self.training), '--cfg-options', *options]
         resume = ['--resume'] if any(self.training.glob('*.pth')) else []

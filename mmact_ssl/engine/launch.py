@@ -150,10 +150,21 @@ def check_text(cfg: Config) -> None:
         ) from error
 
 
-def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:
-    """Read the words of ``--cfg-options``, ``['train_cfg.max_epochs=5', ...]``, as mmengine does.
+class _Options(DictAction):
+    @staticmethod
+    def _parse_iterable(val: str) -> Any:
+        if val[:1] in ('"', "'") and val[1:].endswith(val[0]):
+            return val[1:-1]
+        value = DictAction._parse_iterable(val)
+        return val if isinstance(value, str) else value  # mmengine takes blanks out of a text
 
-    Programs pass the words unparsed: importing DictAction takes seconds, too long for ``--help``.
+
+def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:
+    """Read the words of ``--cfg-options``, ``['train_cfg.max_epochs=5', ...]``.
+
+    Values are read as by mmengine, but a text keeps its blanks, and one in quotes also its commas
+    and brackets. Programs pass the words unparsed: importing DictAction takes seconds, too long for
+    ``--help``.
     """
     if not words:
         return {}
@@ -161,7 +172,7 @@ def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:
         if '=' not in word:
             raise ConfigError(f'--cfg-options {word}: write KEY=VALUE')
     parser = argparse.ArgumentParser()
-    parser.add_argument('options', nargs='*', action=DictAction)
+    parser.add_argument('options', nargs='*', action=_Options)
     return parser.parse_args(words).options
 
 

@@ -14,7 +14,7 @@ from mmengine.registry import VISUALIZERS, DefaultScope
 
 from mmact_ssl.datasets.prepared_folder import VARIABLE
 from mmact_ssl.engine.config_check import check_config
-from mmact_ssl.engine.launch import load_config, read_config
+from mmact_ssl.engine.launch import load_config, parse_cfg_options, read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.shipped_configs import CONFIGS
 from tests.helpers.processes import Process
@@ -69,6 +69,22 @@ def test_one_option_sends_curves_to_tensorboard(tmp_path):
     drawn.add_scalar('loss', 1.0, step=1)
     drawn.close()
     assert list(tmp_path.rglob('events.out.tfevents.*'))
+
+
+@pytest.mark.parametrize(
+    ('text', 'value'),
+    [
+        ('/my models/a.pth', '/my models/a.pth'),
+        ('"/a, b/(1)/x.pth"', '/a, b/(1)/x.pth'),
+        ('"5"', '5'),
+        ('5', 5),
+        ('None', None),
+        ('[a, (1, 2)]', ['a', (1, 2)]),
+        ('(.+)_v.', '(.+)_v.'),
+    ],
+)
+def test_a_text_on_the_command_line_stays_as_it_is(text, value):
+    assert parse_cfg_options([f'model.key={text}']) == {'model.key': value}
 
 
 @pytest.mark.parametrize('name', ['csvr_r3d_k400.py', 'ms2l-c2vl_gru_nwucla.py'])

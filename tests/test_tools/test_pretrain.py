@@ -194,7 +194,10 @@ def test_skeletons_from_a_file_to_a_model(tool, tmp_path, capsys, monkeypatch):
     (model,) = Path('work_dirs/pretrain_moves').glob('moves-*.safetensors')
     clip = np.random.default_rng(1).normal(size=(1, 20, 20, 3)).astype(np.float32)
     assert embed(str(model), clip).ndim == 1
-    # Another run starts from this model.
+    # Another run starts from this model, wherever it lies.
+    odd = Path('my, models [1]')
+    odd.mkdir()
+    model = model.rename(odd / model.name)
     shown = run(tool, capsys, 'moves.npz', '--steps', '1', '--from', str(model), '--out', 'again')
     assert len(list(Path('again').glob('moves-*.safetensors'))) == 1
     with pytest.raises(SystemExit):
