@@ -137,15 +137,17 @@ def split_names(
             'xsub_train': [name for name, subject in subjects if subject in train_subjects],
             'xsub_test': [name for name, subject in subjects if subject not in train_subjects],
         }
-    tests = 'val_names' if 'val_names' in table else 'test_names'
-    keys = [key for key in ('train_names', tests) if key in table]
+    keys = [key for key in ('train_names', 'test_names', 'val_names') if key in table]
     if not keys:
         return {'all': list(names)}
-    if len(keys) == 1:
-        raise DataError(f'{source}: the split has only {keys[0]}; add the other half')
+    if len(keys) != 2 or keys[0] != 'train_names':
+        raise DataError(
+            f'{source}: the split has {", ".join(keys)}; give train_names, and test_names or '
+            'val_names'
+        )
     train, test = (table[key].astype(str).tolist() for key in keys)
     if both := set(train) & set(test):
-        raise DataError(f'{source}: {min(both)} is in train_names and {tests}; keep one')
+        raise DataError(f'{source}: {min(both)} is in {keys[0]} and {keys[1]}; keep one')
     if unlisted := {*train, *test} - set(names):
         raise DataError(f'{source}: {min(unlisted)} of a split is not among the names')
     return {'train': train, 'test': test}

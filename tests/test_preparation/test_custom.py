@@ -153,7 +153,12 @@ def test_left_handed_coordinates_without_a_sign(tmp_path):
         (
             table(train_names=np.array(['a'])),
             {},
-            'the split has only train_names; add the other half',
+            'the split has train_names; give train_names, and test_names or val_names',
+        ),
+        (
+            table(**{f'{part}_names': np.array(['a']) for part in ('train', 'val', 'test')}),
+            {},
+            'the split has train_names, test_names, val_names; give train_names, and test_names',
         ),
     ],
 )
