@@ -16,7 +16,7 @@ from mmact_ssl.datasets.prepared_folder import describe_folder
 from mmact_ssl.datasets.skeleton_folder import META
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import file_version, read_arrays, reading
-from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below, require
+from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below, outside, require
 from mmact_ssl.preparation.ntu import LAST_SETUP_60, NAME
 from mmact_ssl.preparation.safe_pickle import load_plain_pickle
 
@@ -81,7 +81,9 @@ def find_source(path: Path, out: Path, labels: str | None, layout: str | None) -
         raise ConfigError(f'{path} is prepared already: give the folder that it was made from')
     unread: dict[Path, str] = {}  # the preparation reports these
     below = [path] if path.is_file() else files_below(path, unread)
-    files = [file for file in below if out.resolve() not in file.absolute().parents]
+    files = outside(below, out)
+    if below and not files:
+        raise ConfigError(f'{path} lies in --out {out}: give an --out beside it')
     videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
     if videos and path.is_dir():
         if layout is not None:

@@ -126,6 +126,14 @@ def _why_no_file(path: Path) -> str:
     return 'is not a file'
 
 
+def outside(paths: Collection[Path], folder: Path) -> list[Path]:
+    """Choose the paths that do not lie in a folder, whatever links lead there."""
+    target = folder.resolve()
+    parents = {path.parent for path in paths}
+    inside = {parent for parent in parents if parent.resolve().is_relative_to(target)}
+    return [path for path in paths if path.parent not in inside]
+
+
 def choose_files(
     folder: Path, suffixes: Collection[str]
 ) -> tuple[list[Path], dict[Path, str], str]:

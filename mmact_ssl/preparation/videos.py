@@ -17,6 +17,7 @@ from mmact_ssl.preparation.files import (
     VIDEO_SUFFIXES,
     Video,
     choose_files,
+    outside,
     probe_videos,
     require,
     write_videos,
@@ -73,11 +74,7 @@ def prepare(
     if labels and labels_from_folders:
         raise DataError('give --labels or --labels-from-folders, not both')
     videos_below, unread, others = choose_files(source, VIDEO_SUFFIXES)
-    target = out.resolve()
-    videos, unread_paths = (
-        [path for path in paths if target not in (path.parent.resolve() / 'x').parents]
-        for paths in (videos_below, unread)
-    )
+    videos, unread_paths = outside(videos_below, out), outside(unread, out)
     if videos_below and not videos:
         raise DataError(
             f'{source}: its {len(videos_below)} videos are left out, because they lie in --out '

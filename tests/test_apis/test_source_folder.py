@@ -88,8 +88,13 @@ def test_a_change_of_files_or_labels_is_seen(tmp_path):
 
 
 def test_files_of_the_run_itself_are_not_read(tmp_path):
-    out = tmp_path / 'out' / 'videos'
+    folder, link = tmp_path / 'in', tmp_path / 'link'
+    out = folder / 'out' / 'videos'
     out.mkdir(parents=True)
-    for file in (tmp_path / 'a.mp4', out / 'a.mp4'):
+    link.symlink_to(folder)
+    for file in (folder / 'a.mp4', out / 'a.mp4'):
         file.write_bytes(b'1')
-    assert find_source(tmp_path, tmp_path / 'out', None, None).files == (tmp_path / 'a.mp4',)
+    for path, run in ((folder, folder), (link, link), (link, folder), (folder, link)):
+        assert find_source(path, run / 'out', None, None).files == (path / 'a.mp4',)
+    with pytest.raises(ConfigError, match='in lies in --out .*: give an --out beside it'):
+        find_source(folder, tmp_path, None, None)
