@@ -22,6 +22,7 @@ from mmact_ssl.preparation.files import VIDEO_SUFFIXES, choose_files
 from mmact_ssl.preparation.skeletons import usable_clip
 
 ARRAY_SUFFIXES = ('.npz', '.npy')
+JOINED = {'keypoints', 'lengths'}  # arrays of a file of many clips
 FIX = 'docs/start/search.md shows what is read'
 NOTHING = 'there is no such file or folder'
 
@@ -171,7 +172,7 @@ def _clip_names(path: Path) -> list[str] | None:
     """Names in a file of many clips; None for a single clip or a damaged file."""
     try:
         with open_archive(path, FIX), np.load(path, allow_pickle=False) as table:
-            if not {'keypoints', 'lengths'} <= set(table.files):
+            if not JOINED <= set(table.files):
                 return None
             count = len(table['lengths'])
             names = table['names'] if 'names' in table.files else np.arange(count)
@@ -210,10 +211,13 @@ def _table(path: str, version: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]
 def _from_array_file(path: Path, kind: str, layout: str) -> dict[str, Any]:
     with reading(path, FIX):
         if path.suffix.lower() == '.npz':
-            arrays = [array for array in read_arrays(path, FIX).values() if array.ndim == 4]
-            if len(arrays) != 1:
-                raise ValueError(f'{len(arrays)} arrays of four axes, wanted one')
-            return _from_array(arrays[0], str(path), kind, layout)
+            arrays = read_arrays(path, FIX)
+            if JOINED <= arrays.keys():
+                raise ValueError('its clips have not as many names as lengths')
+            clips = [array for array in arrays.values() if array.ndim == 4]
+            if len(clips) != 1:
+                raise ValueError(f'{len(clips)} arrays of four axes, wanted one')
+            return _from_array(clips[0], str(path), kind, layout)
         return _from_array(np.load(path, allow_pickle=False), str(path), kind, layout)
 
 

@@ -40,6 +40,14 @@ def test_content_that_was_replaced_is_read_anew(tmp_path, name, write):
             np.testing.assert_array_equal(clip.read()['keypoint'], expected)
 
 
+def test_joined_clips_are_never_one_clip(tmp_path):
+    arrays = dict(keypoints=np.concatenate(CLIPS), lengths=[6, 6], names=['a', 'b', 'c'])
+    np.savez(tmp_path / 'clips.npz', **arrays)
+    (clip,) = find_clips(tmp_path / 'clips.npz', 'skeleton', 'kinect20')
+    with pytest.raises(DataError, match='not as many names as lengths'):
+        clip.read()
+
+
 def through(door: str, clip: np.ndarray, folder: Path) -> np.ndarray:
     """Pass a clip ``(M, T, V=17, C)`` through one of the doors."""
     if door == 'pickle':
