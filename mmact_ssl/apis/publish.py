@@ -96,13 +96,7 @@ def publish(
         if own:
             given.setdefault('method', own[0].method)
         card = card_of_checkpoint(saved, downstream, name, **given)
-        if own and not figures_of(own, saved.sha256, card, variant):
-            kinds = sorted({f'{r.label} ({r.backbone}, {r.protocol})' for r in own})
-            raise ConfigError(
-                f'{saved.path}: a card takes results of {card.backbone_name}, the variant '
-                f'{variant!r}, without transfer, and there are {", ".join(kinds)}: give --variant '
-                'or leave --results out'
-            )
+        require_figures(saved, own, card, variant)
         if text_encoder:
             projectors, encoder = text_part(saved, text_encoder)
             weights, card = {**weights, **projectors}, replace(card, **encoder)
@@ -283,6 +277,21 @@ def figures_of(
     return [*known.values()]
 
 
+def require_figures(
+    saved: SavedRun, results: Sequence[Result], card: Card, variant: str
+) -> list[dict[str, Any]]:
+    """Figures of a file; ConfigError if it has results and none is a figure of the card."""
+    figures = figures_of(results, saved.sha256, card, variant)
+    if results and not figures:
+        kinds = sorted({f'{r.label} ({r.backbone}, {r.protocol})' for r in results})
+        raise ConfigError(
+            f'{saved.path}: a card takes results of {card.backbone_name}, the variant '
+            f'{variant!r}, without transfer, and there are {", ".join(kinds)}: give --variant '
+            'or leave --results out'
+        )
+    return figures
+
+
 def text_part(saved: SavedRun, encoder: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Projectors of sentences by key, and their fields of the card.
 
@@ -342,7 +351,7 @@ def write_model(
 def renew_model(
     saved: SavedRun,
     folder: Path,
-    results: Iterable[Result] = (),
+    results: Sequence[Result] = (),
     variant: str = 'full',
     **changes: Any,
 ) -> Path:
@@ -351,13 +360,13 @@ def renew_model(
     Args:
         saved: The published file.
         folder: Where the new file goes.
-        results: Results with the file's hash replace the card's figures.
+        results: Results with the file's hash, whose figures replace the card's.
         variant: Variant of the results that become figures.
         changes: Other fields of the card, e.g. ``name``.
     """
     with reading(saved.path, FIX, CheckpointError):
         card = replace(card_from(saved.card), version=__version__, **changes)
-    figures = figures_of(results, saved.sha256, card, variant)
+    figures = require_figures(saved, results, card, variant)
     weights = {} if card.parts else saved.weights
     return _write(_content(weights, card, figures, 'file'), folder, card)
 

@@ -121,6 +121,9 @@ def test_a_published_file_is_written_anew_with_its_own_figures(
     with pytest.raises(SystemExit):
         main([*command, '--half'])
     assert 'is published, and keeps its weights and parts' in capsys.readouterr().err
+    # The figures of the old card are not taken for those that were asked for.
+    with pytest.raises(SystemExit, match="the variant 'x', without transfer, and there are CSVR"):
+        main([*command, '--results', str(tmp_path / 'results'), '--variant', 'x'])
 
 
 def test_a_card_takes_the_figures_of_one_variant(demo_checkpoint, make_result, tmp_path):
