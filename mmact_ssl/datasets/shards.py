@@ -34,7 +34,7 @@ SHARDS_KNOWN = 64  # shards whose indexes a process keeps in memory, some 100 kB
 ATTEMPTS = 3
 END_BYTES = 1 << 16  # of each end of a video that its hash reads
 HASHED_AT_ONCE = 16  # videos; a disk or file server answers several reads at once
-_MEMBER = re.compile(r'(.+?\.tar)/(.+)')
+_END = re.compile(r'(?<=.\.tar)/(?=.)')  # of a shard's path
 
 Result = TypeVar('Result')
 Members = dict[str, tuple[int, int]]  # offset and size of each file
@@ -42,10 +42,11 @@ Members = dict[str, tuple[int, int]]  # offset and size of each file
 
 def split_path(path: str) -> tuple[str, str] | None:
     """Split the path of a video in a shard: the shard's path, the video's name in the shard."""
-    match = _MEMBER.fullmatch(path)
-    if match is None or os.path.isdir(match[1]):  # a folder whose name ends with .tar
-        return None
-    return match[1], match[2]
+    for end in _END.finditer(path):
+        shard, name = path[: end.start()], path[end.end() :]
+        if not os.path.isdir(shard):  # a folder's name may end with .tar
+            return shard, name
+    return None
 
 
 def video_source(path: str | os.PathLike[str]) -> str | io.BytesIO:

@@ -264,6 +264,10 @@ def test_a_folder_may_have_the_name_of_a_shard(files, tmp_path):
     (tmp_path / 'train.txt').write_text('kinetics.tar/e.mp4\n')
     dataset = build(tmp_path / 'train.txt', tmp_path)
     assert dataset.shards is None and not dataset[0]['data_samples'].replaced
+    out = tmp_path / 'sets.tar' / 'small'  # shards in such a folder
+    prepare(files, out)
+    dataset = build(out / 'train.txt', out)
+    assert dataset.shards is not None and not dataset[0]['data_samples'].replaced
 
 
 def test_every_list_is_written_and_the_source_stays_as_it_is(files, tmp_path):
