@@ -172,7 +172,7 @@ def _clip_names(path: Path) -> list[str] | None:
     """Names in a file of many clips; None for a single clip or a damaged file."""
     try:
         with open_archive(path, FIX), np.load(path, allow_pickle=False) as table:
-            if not JOINED <= set(table.files):
+            if not JOINED.issubset(table.files):
                 return None
             count = len(table['lengths'])
             names = table['names'] if 'names' in table.files else np.arange(count)
@@ -212,7 +212,7 @@ def _from_array_file(path: Path, kind: str, layout: str) -> dict[str, Any]:
     with reading(path, FIX):
         if path.suffix.lower() == '.npz':
             arrays = read_arrays(path, FIX)
-            if JOINED <= arrays.keys():
+            if JOINED.issubset(arrays):
                 raise ValueError('its clips have not as many names as lengths')
             clips = [array for array in arrays.values() if array.ndim == 4]
             if len(clips) != 1:
