@@ -165,11 +165,11 @@ class FeatureInferencer(BaseInferencer):
             if name not in self.broken:
                 read += 1
                 yield Embedded(name, np.array([row.span for row in windows], np.float64), values)
+        shown = '; '.join(f'{n}: {reason}' for n, reason in list(self.broken.items())[:3])
+        unread = f'{len(self.broken)} of {len(clips)} clips cannot be embedded: {shown}'
+        if required and not read:
+            raise DataError(unread if clips else 'the list of clips is empty')
         if self.broken:
-            shown = '; '.join(f'{n}: {reason}' for n, reason in list(self.broken.items())[:3])
-            unread = f'{len(self.broken)} of {len(clips)} clips cannot be embedded: {shown}'
-            if required and not read:
-                raise DataError(unread)
             print_log(unread, logger='current', level=logging.WARNING)
 
     def _inputs_to_list(self, inputs: Any) -> list[Clip]:
@@ -214,11 +214,9 @@ class FeatureInferencer(BaseInferencer):
         """Concatenate the clips, see :meth:`__call__`."""
         rows = preds if return_windows else [mean_of(clip) for clip in preds]
         names = [clip.name for clip in rows for _ in clip.values]
-        values = [clip.values for clip in rows]
-        size = self.pretrained.card.feature_dim
-        features = np.concatenate(values) if values else np.zeros((0, size), np.float32)
+        features = np.concatenate([clip.values for clip in rows])
         result = dict(names=names, features=features, broken=dict(self.broken))
-        if return_windows and rows:
+        if return_windows:
             result['starts'], result['stops'] = np.concatenate([clip.spans for clip in rows]).T
         return result
 

@@ -142,6 +142,15 @@ def test_other_models_read_one_layout(skeleton_model, video_model):
         embed(video_model, np.zeros((4, 8, 8, 3), np.uint8), layout='coco17')
 
 
+@pytest.mark.parametrize('out', [None, 'f.npz', 'f.parquet'])
+def test_no_clip_is_an_error_whatever_is_written(skeleton_model, tmp_path, out):
+    if out == 'f.parquet':
+        pytest.importorskip('pyarrow', reason="pip install 'mmact_ssl[search]'")
+    with pytest.raises(DataError, match='the list of clips is empty'):
+        FeatureInferencer(skeleton_model)([], out=out and tmp_path / out)
+    assert out is None or not (tmp_path / out).exists()
+
+
 @pytest.mark.parametrize(
     ('count', 'show', 'hidden'), [(1, True, True), (2, True, False), (2, False, True)]
 )
