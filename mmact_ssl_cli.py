@@ -43,6 +43,11 @@ def load_tool(name: str) -> ModuleType:
     return module
 
 
+def full_path(text: str) -> Path:
+    """Absolute path, which no tool takes for an option, with a leading ``~`` expanded."""
+    return Path(text).expanduser().absolute()
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run a tool in this process, as if it had been called by its file."""
     argv = sys.argv[1:] if argv is None else argv

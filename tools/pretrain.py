@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from mmact_ssl_cli import load_tool
+from mmact_ssl_cli import full_path, load_tool
 
 if TYPE_CHECKING:
     from mmact_ssl.apis.pretrain_plan import Plan
@@ -40,7 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        'folder', type=Path, metavar='FOLDER', help='of videos or skeletons, or a skeleton file'
+        'folder', type=full_path, metavar='FOLDER', help='videos or skeletons, or a skeleton file'
     )
     parser.add_argument(
         '--labels',
@@ -48,7 +48,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='table video,label[,group] of the videos that have a label; or the word folders, if '
         'the first folder below FOLDER is the class',
     )
-    parser.add_argument('--out', type=Path, help='folder of all results, work_dirs/pretrain_NAME')
+    parser.add_argument('--out', type=full_path, help='of all results, work_dirs/pretrain_NAME')
     length = parser.add_mutually_exclusive_group()
     length.add_argument('--minutes', type=float, help='that all may take, on this machine')
     length.add_argument('--steps', type=int, help='of the training, in whole epochs')
@@ -67,7 +67,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE', help='of the training'
     )
     args = parser.parse_args(argv)
-    if (args.steps is not None and args.steps < 1) or (args.minutes or 1) <= 0:
+    if not all(value is None or value > 0 for value in (args.steps, args.minutes)):
         parser.error('--steps, --minutes: give more than 0')
     if any(option.startswith('train_cfg.') for option in args.cfg_options or ()):
         parser.error('--cfg-options train_cfg...: give --steps')
@@ -124,7 +124,8 @@ class Run:
             return self.checkpoint.is_file()
         if step == 'evaluate':
             return self.is_done('prepare') and bool(self.table or not self.has_labels())
-        return self.model is not None if step == 'publish' else self.page.is_file()
+        is_shown = self.page.is_file() and self.known.get('gallery') == self.source.state(None)
+        return self.model is not None if step == 'publish' else is_shown
 
     def listed(self) -> tuple[list[str], list[int]]:
         """Names and labels in the training list."""
@@ -166,16 +167,33 @@ class Run:
     def prepare(self) -> None:
         """List what can be read, and make the small copies of videos."""
         frames = ['--frames', str(self.plan.frames)] if self.source.is_video else []
-        before = self.listed()[0] if 'source' in self.known else None
         load_tool('prepare').main([*self.source.words, *frames, '--out', str(self.data)])
         for listing in (self.data / 'targets').glob('*.broken.txt'):
             listing.unlink()  # the videos may be others now
+        listed = {self.data / name for name in self.listed()[0]}
+        for path in (self.data / 'videos').rglob('*'):
+            if path not in listed and not path.is_dir():
+                path.unlink()  # the copy of a video that is gone or cannot be read any more
+        self.compare_with_training()
         self.record(source=self.state)
-        if self.is_done('train') and before != self.listed()[0]:
-            print(
-                f'the videos or clips of {self.source.path} have changed since the training: '
-                'give another --out to train on all of them'
-            )
+
+    def compare_with_training(self) -> None:
+        """Record the clips of a training; ConfigError if it would go on with others."""
+        from mmact_ssl.datasets.prepared_folder import hash_names
+        from mmact_ssl.errors import ConfigError
+
+        names, is_trained = hash_names(self.listed()[0]), self.is_done('train')
+        if not is_trained and not any(self.training.glob('*.pth')):
+            self.record(trained=names)
+        if self.known.get('trained', names) == names:
+            return
+        message = (
+            f'the videos or clips of {self.source.path} have changed since the training: give '
+            'another --out to train on all of them'
+        )
+        if not is_trained:
+            raise ConfigError(message)
+        print(message)
 
     def targets(self) -> None:
         """Run the teachers on copies that are new or have changed."""
@@ -185,6 +203,7 @@ class Run:
 
     def train(self) -> None:
         """Train, from the newest checkpoint if there is one."""
+        self.compare_with_training()
         options = [*self.plan.training_options, *(self.plan.asked['cfg_options'] or ())]
         if self.plan.start:
             options += ['model.backbone.init_cfg.type=Pretrained']
@@ -220,6 +239,7 @@ class Run:
         clips = self.data / 'videos' if self.source.is_video else self.data
         words = ['gallery', str(self.model), str(clips), '--out', str(self.page.parent)]
         load_tool('visualize').main(words)
+        self.record(gallery=self.source.state(None))
 
 
 def row_of(result: Result) -> dict[str, Any]:
@@ -230,12 +250,6 @@ def row_of(result: Result) -> dict[str, Any]:
     low, high = binomtest(round(share * count), count).proportion_ci(method='wilson')
     text = f'{100 * share:.1f} ({100 * low:.0f} to {100 * high:.0f})'
     return dict(method=result.method, protocol=result.protocol, text=text, n_test=count)
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, or hours and minutes."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f'{minutes // 60} h {minutes % 60:02d} min' if minutes >= 60 else f'{minutes}:{rest:02d}'
 
 
 def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
@@ -313,15 +327,14 @@ def show_plan(run: Run) -> None:
     for heading in ('time', 'MB'):
         table.add_column(heading, justify='right')
     for step in run.steps:
-        time_left = clock(plan.seconds.get(step, 0)) if step in left else 'done'
+        time_left = plan.time([step]) if step in left else 'done'
         table.add_row(step, plan.what(step), time_left, f'{plan.megabytes.get(step, 0):.0f}')
     Console().print(table)
-    parent = next(path for path in (run.out, *run.out.absolute().parents) if path.exists())
+    parent = next(path for path in (run.out, *run.out.parents) if path.exists())
     free = shutil.disk_usage(parent).free / 1e6
     needed = sum(plan.megabytes.get(step, 0) for step in left)
-    total = sum(plan.seconds.get(step, 0) for step in left)
     print(
-        f'about {clock(total)} on this machine ({cores()} cores); {needed:.0f} MB in {run.out}, '
+        f'about {plan.time(left)} on this machine ({cores()} cores); {needed:.0f} MB in {run.out}, '
         f'where {free:.0f} MB are free'
     )
     if needed > free:
@@ -346,7 +359,7 @@ def show_end(run: Run) -> None:
         print('no labels, no table: give --labels, and the same command evaluates')
     model, clip = shlex.quote(str(run.model)), 'a.mp4' if run.source.is_video else 'a.npy'
     gallery, data = shlex.quote(str(run.page.parent)), shlex.quote(str(run.data))
-    print(f'model    {run.model}\ngallery  {run.page.absolute().as_uri()}\nnext:')
+    print(f'model    {run.model}\ngallery  {run.page.as_uri()}\nnext:')
     clips = f'{data}/videos' if run.source.is_video else data
     print(f'  mmact-ssl visualize embedding {model} {clips} --out {gallery}')
     if rows:
@@ -368,7 +381,7 @@ def main(argv: list[str] | None = None) -> None:
 
     with one_line_errors():
         name = short_name(args.folder)
-        args.out = args.out or Path('work_dirs', f'pretrain_{name}')
+        args.out = args.out or full_path(f'work_dirs/pretrain_{name}')
         source = find_source(args.folder, args.out, args.labels, args.layout)
         run = Run(args, source, find_plan(args, source), name)
         show_plan(run)
@@ -377,9 +390,8 @@ def main(argv: list[str] | None = None) -> None:
         for number, step in enumerate(run.steps, 1):
             if run.is_done(step):
                 continue
-            left = sum(run.plan.seconds.get(later, 0) for later in run.steps[number - 1 :])
-            what = f'{step}: {run.plan.what(step)}'
-            print(f'\n[{number}/{len(run.steps)}] {what}; about {clock(left)} left', flush=True)
+            what, left = f'{step}: {run.plan.what(step)}', run.plan.time(run.steps[number - 1 :])
+            print(f'\n[{number}/{len(run.steps)}] {what}; about {left} left', flush=True)
             getattr(run, step)()
         show_end(run)
 

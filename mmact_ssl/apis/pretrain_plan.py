@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -118,6 +118,12 @@ class Plan:
             'publish': 'a file with weights and card',
             'gallery': 'a page of all clips, with the nearest ones',
         }[step]
+
+    def time(self, steps: Iterable[str]) -> str:
+        """Estimate for some steps: minutes and seconds, or hours and minutes."""
+        minutes, rest = divmod(round(sum(self.seconds.get(step, 0) for step in steps)), 60)
+        long = f'{minutes // 60} h {minutes % 60:02d} min'
+        return long if minutes >= 60 else f'{minutes}:{rest:02d}'
 
     def write(self, path: Path) -> None:
         """Write the plan as JSON."""

@@ -205,6 +205,32 @@ def test_skeletons_from_a_file_to_a_model(tool, tmp_path, capsys, monkeypatch):
     assert "'tsm-lite0', and this folder trains 'gru-streams'" in capsys.readouterr().err
 
 
+def test_a_training_does_not_go_on_with_other_clips(tool, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    folder, out = tmp_path / '-clips', tmp_path / 'out'
+    folder.mkdir()
+    write_skeletons(folder / 'moves.npz')
+    command = ['./-clips', '--steps', '2', '--out=~/out']  # a name like an option
+    run(tool, capsys, *command)
+    (model,) = out.glob('clips-*.safetensors')
+    page = out / 'gallery' / 'gallery-data.js'
+    assert '"c99"' not in page.read_text()
+    arrays = dict(np.load(folder / 'moves.npz'))
+    arrays['names'][0] = 'c99'
+    np.savez(folder / 'moves.npz', **arrays)
+    # After the training the clips are evaluated and shown, and that is told.
+    assert 'have changed since the training: give another --out' in run(tool, capsys, *command)
+    assert '"c99"' in page.read_text() and '"c0"' not in page.read_text()
+    # As if it had been stopped after one epoch.
+    model.unlink()
+    (out / 'training' / 'epoch_2.pth').unlink()
+    for _ in range(2):
+        with pytest.raises(SystemExit, match='have changed since the training: give another --out'):
+            tool.main(command)
+        (out / 'state.json').write_text((out / 'state.json').read_text().replace('"source"', '"x"'))
+
+
 def test_mistakes_are_one_line_with_the_fix(tool, tmp_path, clips, capsys):
     def message(*words) -> str:
         with pytest.raises(SystemExit) as end:
