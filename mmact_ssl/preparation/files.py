@@ -265,8 +265,8 @@ def write_annotation(path: Path, entries: Iterable[tuple[str, int | None]]) -> N
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write ``lines``, each with a newline at its end."""
-    text = ''.join(f'{line}\n' for line in lines)
+    """Write ``lines``, each with a newline at its end; breaks inside become blanks."""
+    text = ''.join(f'{" ".join(line.splitlines())}\n' for line in lines)
     write_atomically(path, text.encode(errors='backslashreplace'))
 
 

@@ -148,6 +148,15 @@ def test_classes_that_are_numbers_keep_their_order(tmp_path, make_video, by):
     assert lines(tmp_path / 'out/classes.txt') == [str(number) for number in range(12)]
 
 
+def test_a_class_is_one_line_whatever_its_folder_is_called(tmp_path):
+    names = ['a', 'b\nc', 'd\u2028e']
+    for name in names:
+        make_video(tmp_path / 'in' / name / 'clip.mp4')
+    prepare_videos(tmp_path / 'in', tmp_path / 'out', labels_from_folders=True)
+    assert lines(tmp_path / 'out' / 'classes.txt') == ['a', 'b c', 'd e']
+    assert [line[-1] for line in lines(tmp_path / 'out' / 'train.txt')] == ['0', '1', '2']
+
+
 def test_the_order_of_classes():
     assert class_order({'10', '9', '-1', '09'}) == ['-1', '09', '9', '10']
     assert class_order({'10', '9', 'jump'}) == ['10', '9', 'jump']
