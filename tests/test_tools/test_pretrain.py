@@ -6,13 +6,17 @@ import importlib.util
 import json
 import os
 import sys
+from argparse import Namespace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
 from mmact_ssl.apis import embed
+from mmact_ssl.apis.pretrain_plan import Plan
+from mmact_ssl.apis.source_folder import Source
 from mmact_ssl.apis.zoo import find_checkpoint
 from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.targets.broken_videos import broken_listing
@@ -149,6 +153,19 @@ def test_a_video_that_has_changed_gets_new_targets(tool, clips, make_video, caps
     with pytest.raises(SystemExit, match='^130$'):
         tool.main(command)
     assert '[2/5] targets' not in capsys.readouterr().out
+
+
+def test_copies_of_videos_that_are_gone_are_not_shown(tool, tmp_path, monkeypatch):
+    videos = tmp_path / 'out' / 'mine' / 'videos'
+    videos.mkdir(parents=True)
+    (videos / 'a.mp4').touch()
+    (videos / 'gone.mp4').symlink_to(tmp_path / 'gone.mp4')
+    (videos.parent / 'train.txt').write_text('videos/a.mp4\n')
+    monkeypatch.setattr(tool, 'load_tool', Mock())
+    args = Namespace(labels=None, out=tmp_path / 'out')
+    source = Source(tmp_path, True, (), ('videos', '--source', str(tmp_path)))
+    tool.Run(args, source, Plan(True, 1, 2, 1, 2), 'mine').prepare()
+    assert os.listdir(videos) == ['a.mp4']
 
 
 @pytest.mark.slow
