@@ -50,8 +50,8 @@ convolutional = [
     ),
 ]
 starts = [
-    dict(method='Random init', variant=student, evaluations=evaluations(student))
-    for student in ('r3d18-small', 'vit-tiny')
+    dict(method='Random init', evaluations=evaluations('r3d18-small')),
+    dict(method='Random init', variant='vit-tiny', evaluations=evaluations('vit-tiny')),
 ]
 transformer = [
     rival('VideoMAE', 'videomae_vit-tiny_{dataset}', 'vit-tiny'),
