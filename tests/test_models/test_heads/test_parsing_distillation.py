@@ -160,3 +160,16 @@ def test_the_picture_shows_probabilities(num_parts):
     else:
         expected = logits.exp() / logits.exp().sum(2, keepdim=True)
     torch.testing.assert_close(head.predict(**values)['maps'], expected)
+
+
+@pytest.mark.parametrize(('still', 'moving', 'best'), [(1, 0, 1.0), (1, 1, 0.5), (0, 1, 0.0)])
+def test_the_trivial_answer_is_one_map_for_all_frames(still, moving, best):
+    """It shows the pixel at which all frames have a part, and none that is always another."""
+    head, values = make(min_person=0), batch()
+    values['parts'] = parts = nobody(values['parts'])
+    values['valid'][1] = True
+    for b in range(B):
+        for t in range(T):
+            columns = [0] * still + [1 + (b + t) % (W - 1)] * moving
+            parts[b, t, :2, 0, columns] = torch.tensor([[0.0], [1.0]])
+    assert head.predict(**values)['mean_iou_constant'].tolist() == pytest.approx([best] * B)
