@@ -167,13 +167,13 @@ class Run:
     def prepare(self) -> None:
         """List what can be read, and make the small copies of videos."""
         frames = ['--frames', str(self.plan.frames)] if self.source.is_video else []
+        before = self.listed()[0] if 'source' in self.known else []
         load_tool('prepare').main([*self.source.words, *frames, '--out', str(self.data)])
         for listing in (self.data / 'targets').glob('*.broken.txt'):
             listing.unlink()  # the videos may be others now
-        listed = {self.data / name for name in self.listed()[0]}
-        for path in (self.data / 'videos').rglob('*'):
-            if path not in listed and not path.is_dir():
-                path.unlink()  # the copy of a video that is gone or cannot be read any more
+        for name in set(before) - set(self.listed()[0]) if self.source.is_video else ():
+            # The copy of a video that is gone or cannot be read any more, and no other file.
+            (self.data / name).unlink(missing_ok=True)
         self.compare_with_training()
         self.record(source=self.state)
 

@@ -155,17 +155,22 @@ def test_a_video_that_has_changed_gets_new_targets(tool, clips, make_video, caps
     assert '[2/5] targets' not in capsys.readouterr().out
 
 
-def test_copies_of_videos_that_are_gone_are_not_shown(tool, tmp_path, monkeypatch):
+def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tool, tmp_path, monkeypatch):
     videos = tmp_path / 'out' / 'mine' / 'videos'
     videos.mkdir(parents=True)
     (videos / 'a.mp4').touch()
     (videos / 'gone.mp4').symlink_to(tmp_path / 'gone.mp4')
-    (videos.parent / 'train.txt').write_text('videos/a.mp4\n')
-    monkeypatch.setattr(tool, 'load_tool', Mock())
+    (videos / "the user's.mp4").touch()
+    listing = videos.parent / 'train.txt'
+    listing.write_text('videos/a.mp4\nvideos/gone.mp4\n')
+    prepare = Mock(side_effect=lambda words: listing.write_text('videos/a.mp4\n'))
+    monkeypatch.setattr(tool, 'load_tool', lambda name: Mock(main=prepare))
     args = Namespace(labels=None, out=tmp_path / 'out')
     source = Source(tmp_path, True, (), ('videos', '--source', str(tmp_path)))
-    tool.Run(args, source, Plan(True, 1, 2, 1, 2), 'mine').prepare()
-    assert os.listdir(videos) == ['a.mp4']
+    run = tool.Run(args, source, Plan(True, 1, 2, 1, 2), 'mine')
+    run.record(source='as it was')
+    run.prepare()
+    assert sorted(os.listdir(videos)) == ['a.mp4', "the user's.mp4"]
 
 
 @pytest.mark.slow
