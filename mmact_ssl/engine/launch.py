@@ -150,15 +150,6 @@ def check_text(cfg: Config) -> None:
         ) from error
 
 
-class _Options(DictAction):
-    @staticmethod
-    def _parse_iterable(val: str) -> Any:
-        if val[:1] in ('"', "'") and val[1:].endswith(val[0]):
-            return val[1:-1]
-        value = DictAction._parse_iterable(val)
-        return val if isinstance(value, str) else value  # mmengine takes blanks out of a text
-
-
 def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:
     """Read the words of ``--cfg-options``, ``['train_cfg.max_epochs=5', ...]``.
 
@@ -166,14 +157,19 @@ def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:
     and brackets. Programs pass the words unparsed: importing DictAction takes seconds, too long for
     ``--help``.
     """
-    if not words:
-        return {}
-    for word in words:
-        if '=' not in word:
-            raise ConfigError(f'--cfg-options {word}: write KEY=VALUE')
     parser = argparse.ArgumentParser()
-    parser.add_argument('options', nargs='*', action=_Options)
-    return parser.parse_args(words).options
+    parser.add_argument('options', nargs='+', action=DictAction)
+    options: dict[str, Any] = {}
+    for word in words or ():
+        key, is_option, text = word.partition('=')
+        if not is_option:
+            raise ConfigError(f'--cfg-options {word}: write KEY=VALUE')
+        if text[:1] in ('"', "'") and text[1:].endswith(text[0]):
+            options[key] = text[1:-1]
+            continue
+        value = parser.parse_args(['--', word]).options[key]
+        options[key] = text if isinstance(value, str) else value  # mmengine takes out blanks
+    return options
 
 
 def enable_mixed_precision(cfg: Config) -> None:

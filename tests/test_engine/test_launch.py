@@ -81,6 +81,9 @@ def test_one_option_sends_curves_to_tensorboard(tmp_path):
         ('None', None),
         ('[a, (1, 2)]', ['a', (1, 2)]),
         ('(.+)_v.', '(.+)_v.'),
+        ("'a(,b'", 'a(,b'),
+        ('', ''),
+        ('a=b', 'a=b'),
     ],
 )
 def test_a_text_on_the_command_line_stays_as_it_is(text, value):

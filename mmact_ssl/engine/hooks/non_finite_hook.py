@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from mmengine.dist import all_gather_object, all_reduce
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 
 from mmact_ssl.engine.optimizers import makes_step
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
@@ -165,12 +167,8 @@ def _not_finite(losses: dict[str, Any]) -> list[str]:
 
 
 def _are_finite(tensors: list[Tensor]) -> bool:
-    """Check the norms, and the largest values if a sum of squares has overflowed."""
-    for order in (2, float('inf')):
-        norms = torch._foreach_norm(tensors, ord=order)
-        if torch.stack([norm.float() for norm in norms]).isfinite().all():
-            return True
-    return False
+    """Check the norm, and the largest value if a sum of squares has overflowed."""
+    return any(bool(get_total_norm(tensors, order).isfinite()) for order in (2.0, math.inf))
 
 
 def _names(data_batch: Any) -> list[str]:
