@@ -95,12 +95,12 @@ class FrameGenerationHead(PretextHead):
             side = fake.shape[-1]
             real = resize_frames(frames[:, :, positions], side)
             weight = valid[:, positions].to(real.dtype)  # (B, T_l)
+            seen = weight[:, None, :, None, None]
             distance = self.loss_module(fake, real) / len(levels)  # (B, T_l)
             terms[f'loss_{side}'] = mean_term(distance, weight)
             if self.adversarial is None or not self.needs_losses:
                 continue
             # Padded frames are blank in real and fake clips, so that they do not differ.
-            seen = weight[:, None, :, None, None]
             pair = (real * seen, fake * seen)
             discriminator = self.discriminators[str(side)]
             sides = self.adversarial(discriminator, *pair, iteration=self.iteration)
@@ -110,7 +110,8 @@ class FrameGenerationHead(PretextHead):
                 sides.discriminator / len(levels), has_frames
             )
             terms[f'{side}_accuracy'] = Term(sides.accuracy, has_frames)
-        answers = dict(mse=fake.detach(), mse_constant=0 * real)
+        color = (real * seen).sum((0, 2, 3, 4)) / (seen.sum() * side**2).clamp(min=1)  # the mean
+        answers = dict(mse=fake.detach(), mse_constant=color[:, None, None, None])
         if last is not None:
             answers['mse_repeat_last'] = resize_frames(last[:, :, None], side)
             answers['mse_blurred'] = blur(last, side)[:, :, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -131,6 +132,8 @@ def test_generated_frames_are_compared_with_the_frames_of_their_time(stride: int
     expected = sum((10 + p - 5) ** 2 for p in drawn) / max(len(drawn), 1)
     for answer in TRIVIAL:
         assert float(losses[answer]) == pytest.approx(expected)
+    # The other one shows the mean color of the frames that count.
+    assert float(losses['mse_constant']) == pytest.approx(np.var(drawn or [0]), abs=1e-5)
 
 
 def test_reconstruction_is_the_mean_over_resolutions_and_real_frames():
