@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from mmengine.dist import all_reduce_params
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel
 
 
@@ -42,7 +43,9 @@ class MomentumCopy(AveragedModel):
         self.started = False
 
     def _statistics(self) -> list[Tensor]:
-        return [buffer for buffer in self.module.buffers() if buffer.is_floating_point()]
+        layers = [layer for layer in self.module.modules() if isinstance(layer, _BatchNorm)]
+        buffers = [buffer for layer in layers for buffer in layer.buffers(recurse=False)]
+        return [buffer for buffer in buffers if buffer.is_floating_point()]
 
     @torch.no_grad()
     def _move(self, own: Sequence[Tensor], others: Sequence[Tensor], updates: Tensor | int) -> None:

@@ -25,7 +25,14 @@ def plain() -> nn.Sequential:
     return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
 
 
-@pytest.mark.parametrize('make', [network, plain])
+def coded() -> nn.Sequential:
+    """Without batch normalization, with a constant, as mmaction2's vision transformer."""
+    made = plain()
+    made.register_buffer('pos_embed', torch.ones(3))
+    return made
+
+
+@pytest.mark.parametrize('make', [network, plain, coded])
 @pytest.mark.parametrize('momentum', [0.0, 0.3, 0.9])
 def test_it_starts_as_the_source_and_then_follows_it_by_the_formula(momentum, make):
     source = make()
