@@ -30,6 +30,8 @@ PROMPTS = 'python tools/generate_prompts.py'
 class LoadTargets(BaseTransform):
     """Load the cached targets of the chosen frames.
 
+    Poses and maps must be loaded before DecodeViews, else ConfigError.
+
     Required keys: ``filename`` (a skeleton clip's name); for targets of frames also
     ``total_frames``, ``frame_inds`` {view: int (T,)}.
 
@@ -212,6 +214,11 @@ class LoadTargets(BaseTransform):
 
     def _of_frames(self, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
         name, total = self._name_of(results['filename']), results['total_frames']
+        if 'views' in results and self.reader.meta.kind in ('pose', 'map'):
+            raise ConfigError(
+                f'LoadTargets: {self.target!r} would not follow the frames, which are decoded '
+                'already: put LoadTargets before DecodeViews'
+            )
         check_views(self, self.views, results['frame_inds'])
         entries = [self._entries(results['frame_inds'], view, total) for view in self.views]
         values = self.reader.get_frames(name, np.concatenate(entries), total)

@@ -65,6 +65,12 @@ def test_poses_of_the_chosen_frames(cache):
     np.testing.assert_array_equal(again['targets']['clip']['pose'], POSE[[0, 2, 4]])
 
 
+def test_poses_behind_the_decoded_frames_are_an_error(cache):
+    """They would be fractions of the frame where pixels are meant, and follow no crop or flip."""
+    with pytest.raises(ConfigError, match="'pose' would not follow .* before DecodeViews"):
+        load(cache)(sample(views={'clip': []}))
+
+
 def test_caches_of_a_config_lie_beside_the_annotation_file():
     poses = dict(type='LoadTargets')
     parts = dict(type='mmact_ssl.LoadTargets', target='parts', cache='lip.lmdb')

@@ -10,6 +10,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.transforms.formatting import check_views
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
 
 
@@ -50,6 +51,9 @@ class ShuffleViewSegments(BaseTransform):
         views: Names of the views.
         segments: Number of segments.
 
+    Raises:
+        ConfigError: LoadTargets or DecodeViews comes before it.
+
     Source: the jigsaw of MS2L (arXiv 2010.05599) on the frames of a video, our choice; VCOP (Xu et
     al., CVPR 2019) orders clips that it encodes one by one.
     """
@@ -59,6 +63,11 @@ class ShuffleViewSegments(BaseTransform):
         self.segments = segments
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if 'views' in results or results.get('target_meta'):
+            raise ConfigError(
+                'ShuffleViewSegments: LoadTargets or DecodeViews has read the frames in their old '
+                'order: put ShuffleViewSegments before both'
+            )
         check_views(self, self.views, results['frame_inds'])
         for view in self.views:
             targets, inds = results['targets'][view], results['frame_inds'][view]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.transforms.segments import ShuffleViewSegments, shuffle_segments
+from mmact_ssl.errors import ConfigError
 
 
 def make(frames: int, padding: int, views=('clip', 'clip_b')) -> dict:
@@ -65,6 +66,13 @@ def test_fewer_frames_than_segments_do_not_move():
 def test_a_view_that_is_not_there_is_said():
     with pytest.raises(KeyError, match="view 'future' is not among"):
         ShuffleViewSegments(('future',))(make(4, 0))
+
+
+@pytest.mark.parametrize('read', [dict(views={}), dict(target_meta=dict(pose=None))])
+def test_frames_or_targets_that_are_read_already_are_an_error(read):
+    """They would keep the old order, beside a label of the new one."""
+    with pytest.raises(ConfigError, match='put ShuffleViewSegments before both'):
+        ShuffleViewSegments()({**make(6, 0), **read})
 
 
 def test_frames_and_targets_follow(tmp_path, make_video):
