@@ -76,10 +76,19 @@ class ConsistencyHead(PretextHead):
         copy = self.momentum_projector
         return [] if copy is None else [(copy, self.projector)]
 
-    def terms(self, query: Tensor, key: Tensor, video: Tensor, **motion: Tensor) -> Terms:
+    def terms(
+        self,
+        query: Tensor,
+        key: Tensor,
+        video: Tensor,
+        query_speed: Tensor | None = None,
+        query_valid: Tensor | None = None,
+        key_speed: Tensor | None = None,
+        key_valid: Tensor | None = None,
+    ) -> Terms:
         """Compute the contrast, its accuracy and chance level, and the projections."""
-        query_labels = clip_labels(video, motion.get('query_speed'), motion.get('query_valid'))
-        key_labels = clip_labels(video, motion.get('key_speed'), motion.get('key_valid'))
+        query_labels = clip_labels(video, query_speed, query_valid)
+        key_labels = clip_labels(video, key_speed, key_valid)
         query, key = (x if x.ndim == 2 else x.flatten(2).mean(2) for x in (query, key))
         projected = self.projector(query)
         if self.momentum_projector is None or self.queue is None:

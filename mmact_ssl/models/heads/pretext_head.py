@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -20,6 +21,20 @@ from .terms import Term, Terms, stack_terms
 def build_loss(config: dict) -> nn.Module:
     """Build a loss in this package's scope, unless its type has another scope."""
     return MODELS.build({'_scope_': SCOPE, **config})
+
+
+def replace_inputs(own: Mapping[str, str], inputs: Mapping[str, str] | None) -> dict[str, str]:
+    """Replace some of a head's own inputs, {argument: input}.
+
+    Raises:
+        ConfigError: The head has no such argument.
+    """
+    if unknown := sorted({*(inputs or {})} - {*own}):
+        raise ConfigError(
+            f'the head has no input {unknown[0]!r}, there are {", ".join(sorted(own))}: correct '
+            'its inputs'
+        )
+    return {**own, **(inputs or {})}
 
 
 class PretextHead(BaseModule):

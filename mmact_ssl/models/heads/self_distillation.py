@@ -14,7 +14,7 @@ from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.networks.projector import Prototypes, make_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead, build_loss
+from .pretext_head import PretextHead, build_loss, replace_inputs
 from .terms import Term, Terms
 
 
@@ -68,7 +68,7 @@ class SelfDistillationHead(PretextHead):
         own = {view: f'{view}.pooled' for view in views}
         if momentum is not None:
             own |= {f'{view}_target': f'{view}.momentum_pooled' for view in views}
-        super().__init__({**own, **(inputs or {})}, init_cfg=init_cfg)
+        super().__init__(replace_inputs(own, inputs), init_cfg=init_cfg)
         self.views = tuple(views)
         sizes = (in_channels // streams, hidden_dim, embedding_dim, final_bn, hidden_layers)
         size = prototypes or embedding_dim

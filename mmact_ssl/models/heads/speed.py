@@ -47,7 +47,9 @@ class SpeedHead(ClassificationHead):
         super().__init__(in_channels, len(strides), hidden_dim, loss, inputs, init_cfg)
         self.register_buffer('strides', torch.tensor(strides), persistent=False)
 
-    def terms(self, pooled: Tensor, label: Tensor, **views: Tensor) -> Terms:
+    def terms(  # type: ignore[override]  # a view of another stride has another label
+        self, pooled: Tensor, label: Tensor, valid: Tensor
+    ) -> Terms:
         """Compute cross-entropy and accuracy over the clips without padding.
 
         ``chance`` is the accuracy of naming the smallest stride: it fits into the most clips, so
@@ -56,7 +58,6 @@ class SpeedHead(ClassificationHead):
         is_stride = label[:, None] == self.strides  # (B, strides)
         # Another stride is a class beyond the last one, which the loss refuses.
         number = is_stride.int().argmax(1).where(is_stride.any(1), is_stride.shape[1])
-        valid = views['valid']
         shown = valid if valid.ndim == 2 else valid.any(1)  # (B, T)
         terms = super().terms(pooled, number.where(shown.all(1) & (label != -1), -1))
         hit, weight = cast(Term, terms['accuracy'])

@@ -14,7 +14,7 @@ from mmact_ssl.models.necks.target_pooling import PooledTarget
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead
+from .pretext_head import PretextHead, replace_inputs
 from .terms import Term, Terms
 
 
@@ -68,7 +68,7 @@ class TeacherGuidanceHead(PretextHead):
         own = {view: f'{view}.pooled' for view in views}
         for view in views:
             own |= {f'{view}_{name}': f'targets.{view}.{name}' for name in ('valid', *teachers)}
-        super().__init__({**own, **(inputs or {})}, loss, init_cfg)
+        super().__init__(replace_inputs(own, inputs), loss, init_cfg)
         self.views = tuple(views)
         self.contrast, self.agreement = contrast, agreement
         self.projectors = nn.ModuleDict()

@@ -8,6 +8,8 @@ import torch
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.pretext_metric import trivial_answer
 from mmact_ssl.models.heads import PretextHead, Term
+from mmact_ssl.models.heads.self_distillation import SelfDistillationHead
+from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
 from tests.test_models.cases import cases
 
 # What comes of the student, and inputs that a head encodes by itself.
@@ -69,6 +71,22 @@ def test_the_student_and_the_head_learn_and_targets_do_not(case):
     for name, parameter in head.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, name
         assert parameter.requires_grad != ('momentum' in name)
+
+
+@pytest.mark.parametrize('case', ['speed', 'appearance', 'consistent_motion', 'queue'])
+def test_an_input_that_a_head_does_not_have_is_no_argument_of_its_equation(case):
+    head, batch = cases()[case]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
+        head.loss(**batch, other=torch.zeros(len(batch[STUDENT[case][0]])))
+
+
+@pytest.mark.parametrize('head', [SelfDistillationHead, TeacherGuidanceHead])
+def test_an_input_that_a_head_of_any_views_does_not_have_is_refused(head):
+    teachers = dict(teachers=dict(image=dict(channels=3))) if head is TeacherGuidanceHead else {}
+    with pytest.raises(ConfigError, match="no input 'clip_imge', there are clip, clip_b, clip_"):
+        head(4, **teachers, inputs=dict(clip_imge='targets.clip.other'))
+    known = head(4, **teachers, inputs=dict(clip='clip.appearance')).inputs
+    assert known['clip'] == 'clip.appearance' and known['clip_b'] == 'clip_b.pooled'
 
 
 @pytest.mark.parametrize('case', NOTHING)
