@@ -1,5 +1,5 @@
-# CSVR on Something-Something v2: R3D-18, 16 frames and the 16 after them at stride 2 or, in videos
-# of fewer than 64 frames, 1; 112x112.
+# CSVR on Something-Something v2: R3D-18, 16 frames and the 16 after them at a random stride of 1 or
+# 2, in videos of fewer than 64 frames 1; 112x112.
 _base_ = ['_base_/sets/sthv2.py', '_base_/students/r3d18.py', '_base_/methods/csvr.py']
 
 model = dict(backbone=_base_.backbone)
