@@ -18,6 +18,7 @@ from scipy.spatial.transform import Rotation
 from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
     layout_of,
+    num_coordinates,
     transform_points,
 )
 from mmact_ssl.errors import ConfigError
@@ -41,7 +42,7 @@ class RandomRotation(BaseTransform):
         self.degrees = np.broadcast_to(degrees, 3)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        coordinates = _num_coordinates(results, self)
+        coordinates = num_coordinates(results, self)
         angles = np.random.uniform(-1, 1, 3) * self.degrees
         if coordinates == 2:
             angles[:2] = 0
@@ -66,7 +67,7 @@ class RandomShear(BaseTransform):
         self.amplitude = amplitude
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        coordinates = _num_coordinates(results, self)
+        coordinates = num_coordinates(results, self)
         matrix = np.random.uniform(-self.amplitude, self.amplitude, (coordinates, coordinates))
         np.fill_diagonal(matrix, 1)
         results['keypoint'] = transform_points(results['keypoint'], matrix.astype(np.float32))
@@ -84,7 +85,7 @@ class RandomScale(BaseTransform):
         self.amplitude = amplitude
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        _num_coordinates(results, self)
+        num_coordinates(results, self)
         factor = np.random.uniform(1 - self.amplitude, 1 + self.amplitude)
         results['keypoint'] = results['keypoint'] * np.float32(factor)
         return results
@@ -102,7 +103,7 @@ class SkeletonFlip(BaseTransform):
         self.flip_ratio = flip_ratio
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        _num_coordinates(results, self)
+        num_coordinates(results, self)
         layout = layout_of(results, 'SkeletonFlip')
         if np.random.rand() < self.flip_ratio:
             keypoint = results['keypoint'][:, :, layout.flip_indices]
@@ -136,7 +137,7 @@ class ProjectToCamera(BaseTransform):
         self.ratio = ratio
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        if _num_coordinates(results, self) != 3:
+        if num_coordinates(results, self) != 3:
             raise ConfigError('ProjectToCamera: the clip has 2 coordinates: it is a picture')
         if np.random.rand() < self.ratio:
             results = self.rotate.transform(results)
@@ -212,14 +213,3 @@ def _drawn_joints(joints: int, fraction: float) -> np.ndarray:
     """Draw a share of the joints, rounded down, without replacement: bool (V,)."""
     # The small term makes 0.3 of 10 joints 3, in spite of rounding.
     return np.random.permutation(joints) < int(joints * fraction + 1e-9)
-
-
-def _num_coordinates(results: dict[str, Any], transform: BaseTransform) -> int:
-    """Return the number of coordinates; raise ConfigError for streams such as bones."""
-    coordinates = results['keypoint'].shape[-1]
-    if coordinates not in (2, 3):
-        raise ConfigError(
-            f'{type(transform).__name__}: the clip has {coordinates} values per joint, not 2 or 3 '
-            'coordinates: put it before BonesAndMotion'
-        )
-    return coordinates

@@ -12,7 +12,7 @@ from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import COMMON, LAYOUTS, SkeletonLayout
 from mmact_ssl.datasets.transforms.formatting import check_views
-from mmact_ssl.datasets.transforms.skeleton.joints import known_joints, layout_of
+from mmact_ssl.datasets.transforms.skeleton.joints import known_joints, layout_of, num_coordinates
 from mmact_ssl.registry import TRANSFORMS
 
 # Joints that not all layouts have, and those whose mean they are; the first that a layout has.
@@ -41,16 +41,16 @@ class ToCommonJoints(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         sources = _sources(layout_of(results, 'ToCommonJoints'))
-        keypoint = results['keypoint']
+        keypoint, coordinates = results['keypoint'], num_coordinates(results, self)
         common = np.zeros((*keypoint.shape[:2], len(sources), 3), keypoint.dtype)
-        seen = common[..., : keypoint.shape[-1]]
+        seen = common[..., :coordinates]
         seen[:] = keypoint[:, :, [places[0] for places in sources]]
         known = known_joints(results)
         for joint, places in enumerate(sources):
             if len(places) > 1:
                 number = np.maximum(known[:, :, places].sum(axis=-1, keepdims=True), 1)
                 seen[:, :, joint] = keypoint[:, :, places].sum(axis=2) / number
-        if keypoint.shape[-1] == 2:
+        if coordinates == 2:
             common[..., 1] *= -1
         results.update(keypoint=common, layout=COMMON)
         return results

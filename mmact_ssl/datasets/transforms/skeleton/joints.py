@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
-from mmact_ssl.errors import DataError
+from mmact_ssl.errors import ConfigError, DataError
 
 _MIDDLES: dict[str, tuple[str, ...]] = {
     'spine_base': ('mid_hip',),
@@ -46,6 +47,26 @@ def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
             f'{LAYOUTS[name].num_joints}: prepare the data with the right --layout'
         )
     return LAYOUTS[name]
+
+
+def num_coordinates(results: Mapping[str, Any], transform: BaseTransform) -> int:
+    """Return the number of coordinates; raise ConfigError for streams such as bones."""
+    coordinates = results['keypoint'].shape[-1]
+    if coordinates not in (2, 3):
+        raise ConfigError(
+            f'{type(transform).__name__}: the clip has {coordinates} values per joint, not 2 or 3 '
+            'coordinates: put it before BonesAndMotion'
+        )
+    return coordinates
+
+
+def refuse_motion(results: Mapping[str, Any], transform: BaseTransform) -> None:
+    """Raise ConfigError if the clip has motion, for transforms whose choice it would reveal."""
+    if any('motion' in stream for stream in results.get('streams', ())):
+        raise ConfigError(
+            f'{type(transform).__name__}: the motion of the clip as it was would reveal what '
+            'the task must recognize: put it before BonesAndMotion'
+        )
 
 
 def part(layout: SkeletonLayout, name: str) -> list[int]:

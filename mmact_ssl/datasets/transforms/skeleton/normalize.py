@@ -12,6 +12,7 @@ from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
     layout_of,
     never_missing,
+    num_coordinates,
     part,
     transform_points,
 )
@@ -70,6 +71,7 @@ class NormalizeSkeleton(BaseTransform):
         self.torso = torso
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        num_coordinates(results, self)
         layout = layout_of(results, 'NormalizeSkeleton')
         keypoint = results['keypoint']
         known = known_joints(results)

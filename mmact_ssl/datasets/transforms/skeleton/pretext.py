@@ -10,7 +10,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.transforms.segments import shuffle_segments
-from mmact_ssl.datasets.transforms.skeleton.joints import num_valid_frames
+from mmact_ssl.datasets.transforms.skeleton.joints import num_valid_frames, refuse_motion
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
@@ -122,6 +122,8 @@ class ShuffleSegments(BaseTransform):
     See :func:`shuffle_segments`; padding stays at the end. (The published code divides a clip of
     fewer frames than segments with its padding; its random target cannot be predicted.)
 
+    BonesAndMotion comes after it: motion from the old order would reveal the new one.
+
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: ``keypoint``. Added keys:
     ``targets['permutation']``, int64, 0..segments! - 1.
 
@@ -132,6 +134,7 @@ class ShuffleSegments(BaseTransform):
         self.segments = segments
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        refuse_motion(results, self)
         clip, frames = results['keypoint'], num_valid_frames(results)
         places, permutation = shuffle_segments(frames, self.segments)
         results['keypoint'] = np.concatenate([clip[:, places], clip[:, frames:]], axis=1)

@@ -15,6 +15,7 @@ from mmcv.transforms import BaseTransform
 from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
     num_valid_frames,
+    refuse_motion,
     set_frames,
 )
 from mmact_ssl.registry import TRANSFORMS
@@ -89,7 +90,8 @@ class RandomStride(BaseTransform):
     The stride is uniform among those at which ``num_frames`` fit into the frames before the
     padding, and the start among the places where they fit. If none fits, every frame at the
     smallest stride is taken, and the clip, which is shorter, has no stride to recognize. Frames are
-    never interpolated, which would reveal the stride.
+    never interpolated, which would reveal the stride, and so would motion of single frames:
+    BonesAndMotion comes after it.
 
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
     Added keys: ``targets['speed']``, int64, the stride in frames, -1 if none fits.
@@ -107,6 +109,7 @@ class RandomStride(BaseTransform):
         self.num_frames = num_frames
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        refuse_motion(results, self)
         frames, last = num_valid_frames(results), self.num_frames - 1
         fitting = [stride for stride in self.strides if last * stride < frames]
         stride = min(self.strides)

@@ -18,7 +18,6 @@ from mmact_ssl.datasets.transforms.skeleton.augment import (
     SkeletonFlip,
 )
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
-from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.errors import ConfigError
 
 ALL = [
@@ -195,14 +194,6 @@ def test_mask(make_sample):
     assert joints.min() > 0.6 * joints.mean()  # none is spared
     same = JointMask((0.3, 0.3))
     assert {int((~same({**sample})['keypoint'].any((0, 1, 3))).sum()) for _ in range(9)} == {6}
-
-
-@pytest.mark.parametrize('kind', [RandomRotation, RandomShear, RandomScale, SkeletonFlip])
-def test_streams_are_refused(make_sample, kind):
-    """Only the first stream would change."""
-    streams = BonesAndMotion()(make_sample())
-    with pytest.raises(ConfigError, match=f'{kind.__name__}: .* 9 values.*before BonesAndMotion'):
-        kind()(streams)
 
 
 def test_a_camera_sees_the_rotated_clip_without_its_depth(make_sample):
