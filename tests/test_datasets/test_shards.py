@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import tarfile
 import threading
 from functools import partial
@@ -25,17 +26,14 @@ from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many, read_annotations
 
 NAMES = ['videos/a b.mp4', 'videos/é.mp4', f'videos/{"long" * 30}.mp4', 'c/d.mp4', 'e.mp4', 'f.mp4']
+CROP = [
+    {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.2, 1.0)},
+    {'type': 'mmaction.Resize', 'scale': (32, 32), 'keep_ratio': False},
+]
 PIPELINE = [
     {'type': 'SampleViews', 'clip': {'num_frames': 4, 'stride': 2}},
     {'type': 'DecodeViews', 'short_side': 48},
-    {
-        'type': 'TransformViews',
-        'views': ('clip',),
-        'transforms': [
-            {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.2, 1.0)},
-            {'type': 'mmaction.Resize', 'scale': (32, 32), 'keep_ratio': False},
-        ],
-    },
+    {'type': 'TransformViews', 'views': ('clip',), 'transforms': CROP},
     {'type': 'PackInputs', 'views': ('clip',)},
 ]
 
@@ -271,14 +269,12 @@ def test_a_folder_may_have_the_name_of_a_shard(files, tmp_path):
 
 
 def test_every_list_is_written_and_the_source_stays_as_it_is(files, tmp_path):
-    (tmp_path / 'source').symlink_to(files)
-    (files / 'val.txt').write_text('e.mp4 1\n')
-    try:
-        with pytest.raises(DataError, match='give another --out'):
-            prepare(tmp_path / 'source', files)
-        assert prepare(files, tmp_path / 'out') == {'train': 6, 'shards': 2, 'val': 1}
-    finally:
-        (files / 'val.txt').unlink()
+    source = shutil.copytree(files, tmp_path / 'source')
+    (source / 'val.txt').write_text('e.mp4 1\n')
+    (tmp_path / 'link').symlink_to(source)
+    with pytest.raises(DataError, match='give another --out'):
+        prepare(tmp_path / 'link', source)
+    assert prepare(source, tmp_path / 'out') == {'train': 6, 'shards': 2, 'val': 1}
     assert (tmp_path / 'out/val.txt').read_text() == 'shards/val-000000.tar/e.mp4 1\n'
     prepare(files, tmp_path / 'out')
     assert not (tmp_path / 'out/val.txt').exists(), 'a list of before'
@@ -286,11 +282,9 @@ def test_every_list_is_written_and_the_source_stays_as_it_is(files, tmp_path):
 
 def test_what_belongs_together_does_so_in_shards(files, tmp_path):
     groups = {name: f'subject {i // 3}' for i, name in enumerate(NAMES)}
-    (files / 'groups.json').write_text(json.dumps(groups))
-    try:
-        prepare(files, tmp_path / 'out')
-    finally:
-        (files / 'groups.json').unlink()
+    source = shutil.copytree(files, tmp_path / 'source')
+    (source / 'groups.json').write_text(json.dumps(groups))
+    prepare(source, tmp_path / 'out')
     names, _ = read_annotation(tmp_path / 'out/train.txt', '')
     found = read_groups(tmp_path / 'out/groups.json', names)
     assert found.tolist() == [f'subject {i // 3}' for i in range(6)]

@@ -12,6 +12,7 @@ from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.heads.context_matching import ContextMatchingHead
 from mmact_ssl.models.heads.contrast import ContrastHead
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
+from mmact_ssl.models.heads.frame_guidance import FrameGuidanceHead
 from mmact_ssl.models.heads.latent_prediction import LatentPredictionHead
 from mmact_ssl.models.heads.masked_motion import MaskedMotionHead
 from mmact_ssl.models.heads.masked_pixels import MaskedPixelHead
@@ -232,6 +233,14 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
                 frames=torch.randn(BATCH, 3, 3, 32, 32),
                 valid=few,
                 continued=torch.randn(BATCH, 3, 3, 32, 32),
+            ),
+        ),
+        frame_guidance=(
+            FrameGuidanceHead(4, channels=5),
+            dict(
+                feature_map=torch.randn(BATCH, 4, 2, 2, 2),
+                target=torch.randn(BATCH, 3, 5),
+                valid=few,
             ),
         ),
     )
