@@ -6,11 +6,16 @@ not wait for it.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import importlib.util
+import os
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 # Commands whose tools have longer names.
 SHORT = {
@@ -44,8 +49,36 @@ def load_tool(name: str) -> ModuleType:
 
 
 def full_path(text: str) -> Path:
-    """Absolute path, which no tool takes for an option, with a leading ``~`` expanded."""
-    return Path(text).expanduser().absolute()
+    """Absolute path, which no tool takes for an option."""
+    return Path(text).absolute()
+
+
+class Parser(argparse.ArgumentParser):
+    """Parser of a tool: ``~`` is the home folder in every word, also after a ``=``.
+
+    Shells expand ``--out ~/x`` and not ``--out=~/x``. A description is shown as it is written.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
+        super().__init__(**options)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse words, by default those of the command line."""
+        return super().parse_known_args(at_home(args), namespace)
+
+    def parse_known_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse words whose positional ones may come after options."""
+        return super().parse_known_intermixed_args(at_home(args), namespace)
+
+
+def at_home(words: Sequence[str] | None) -> list[str]:
+    """Expand ``~`` at the beginning of words, and of values such as ``--out=~/x``."""
+    home = os.path.expanduser('~')
+    return [
+        re.sub(r'^((?:[\w.-]+=)*)~(?=/|$)', lambda found: found[1] + home, word)
+        for word in (sys.argv[1:] if words is None else words)
+    ]
 
 
 def main(argv: list[str] | None = None) -> None:

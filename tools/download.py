@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 
+from mmact_ssl_cli import Parser
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument('names', nargs='*', metavar='NAME', help='or a pattern; none: list all')
     parser.add_argument('--dest', default='.', help='folder; the working folder by default')
     return parser.parse_args(argv)

@@ -25,6 +25,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmact_ssl_cli import Parser
+
 if TYPE_CHECKING:
     import numpy as np
     from mmengine.config import Config
@@ -38,9 +40,7 @@ SEED = '{seed}'
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument(
         'protocols',
         help='linear, linear-adam, lda, knn, fewshot (1, 2, 5 and 10 labels a class, means over 20 '

@@ -20,6 +20,8 @@ import os
 import sys
 from pathlib import Path
 
+from mmact_ssl_cli import Parser
+
 MODES = ('import-npz', 'draw-parts', 'inspect')
 # As in mmact_ssl.targets.meta, which --help does not import.
 MAP_DTYPES = ('float32', 'float16', 'uint8')
@@ -31,9 +33,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parse the command line; without a mode the first words are teacher configs."""
     if argv and argv[0] not in MODES and not argv[0].startswith('-'):
         argv = ['extract', *argv]
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     modes = parser.add_subparsers(dest='mode', required=True, metavar='CONFIG | MODE')
     extract = modes.add_parser('extract', help='run teachers (the word may be left out)')
     extract.add_argument(

@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmact_ssl_cli import Parser
+
 if TYPE_CHECKING:  # the package is imported after parsing, because --help does not need torch
     from mmact_ssl.datasets.skeleton_folder import SkeletonFolder
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     sources = parser.add_subparsers(dest='source', required=True, metavar='SOURCE')
     kinematic = sources.add_parser('kinematic', help="from the joints' motion, by rules")
     file = sources.add_parser('file', help='from a file, matched by clip name')

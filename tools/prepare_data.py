@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mmact_ssl_cli import Parser
+
 
 def preparation_folder() -> Path:
     """Find the folder of mmact_ssl.preparation without importing it."""
@@ -36,7 +38,7 @@ def find_sets() -> dict[str, tuple[str, str]]:
     return sets
 
 
-def add_options(parser: argparse.ArgumentParser, name: str, module: ModuleType) -> None:
+def add_options(parser: Parser, name: str, module: ModuleType) -> None:
     """Add an option for each argument of the set's ``prepare``, with its default."""
     from mmact_ssl.datasets.layouts import LAYOUTS
     from mmact_ssl.preparation.files import data_root
@@ -63,9 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     """Prepare the set that the command line names."""
     sets = find_sets()
     listed = ''.join(f'    {name:13}{line}\n' for name, (_, line) in sets.items())
-    parser = argparse.ArgumentParser(
-        description=f'{__doc__}\n{listed}', formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=f'{__doc__}\n{listed}')
     parser.add_argument('set', choices=tuple(sets), metavar='SET')
     parser.add_argument('options', nargs=argparse.REMAINDER, metavar='...')
     args = parser.parse_args(argv)
@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.files import reading
 
-    parser = argparse.ArgumentParser(prog=f'{parser.prog} {name}', description=line)
+    parser = Parser(prog=f'{parser.prog} {name}', description=line)
     add_options(parser, name, module)
     options = vars(parser.parse_args(args.options))
     if 'name' in inspect.signature(module.prepare).parameters:

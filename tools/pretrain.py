@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from mmact_ssl_cli import full_path, load_tool
+from mmact_ssl_cli import Parser, full_path, load_tool
 
 if TYPE_CHECKING:
     from mmact_ssl.apis.pretrain_plan import Plan
@@ -36,9 +36,7 @@ ASKED = ('minutes', 'steps', 'teacher', 'layout', 'start', 'cfg_options')
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument(
         'folder', type=full_path, metavar='FOLDER', help='videos or skeletons, or a skeleton file'
     )

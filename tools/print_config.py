@@ -14,15 +14,15 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from mmact_ssl_cli import Parser
+
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('--data', help='prepared folder, for a config that names no data set')
     parser.add_argument('--set', help='or a shipped set, for a config that takes one')

@@ -30,6 +30,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mmact_ssl_cli import Parser
+
 # Options of the card, which a .pth file does not have.
 CARD = (
     *('results', 'variant', 'licence', 'trained_on'),
@@ -40,9 +42,7 @@ CARD = (
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument(
         'checkpoint', type=Path, help='checkpoint of tools/train.py, or a published file'
     )

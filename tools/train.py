@@ -8,13 +8,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from mmact_ssl_cli import Parser
+
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description='Train a model', formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument('config', help='config file')

@@ -36,11 +36,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmact_ssl_cli import Parser
+
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+def add_common_arguments(parser: Parser) -> None:
     """Add the options of all pictures of a checkpoint."""
     parser.add_argument('--out', help='folder of the pictures, by default that of the checkpoint')
     parser.add_argument('--seed', type=int, default=0, help='which clips to draw')
@@ -51,9 +53,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 def parse_predictions(argv: list[str]) -> argparse.Namespace:
     """Read the command line without a command."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument('config', help='config of the pre-training')
     parser.add_argument('checkpoint', help='checkpoint or work dir of that training')
     parser.add_argument('--num-clips', type=int, default=4)
@@ -65,7 +65,7 @@ def parse_predictions(argv: list[str]) -> argparse.Namespace:
 
 def parse_text_gallery(argv: list[str]) -> argparse.Namespace:
     """Read the command line of the command ``text-gallery``."""
-    parser = argparse.ArgumentParser(prog='visualize.py text-gallery')
+    parser = Parser(prog='visualize.py text-gallery')
     parser.add_argument('config', help='downstream config of skeletons')
     parser.add_argument('checkpoint', help='of a pre-training with sentences')
     parser.add_argument('--clip-texts', required=True, metavar='CACHE', help='embedded sentences')
@@ -79,22 +79,19 @@ def parse_text_gallery(argv: list[str]) -> argparse.Namespace:
 
 def existing_path(text: str) -> str:
     """Path on the command line, checked before slow imports."""
-    path = os.path.expanduser(text)
-    if not os.path.exists(path):
+    if not os.path.exists(text):
         raise argparse.ArgumentTypeError(f'{text}: there is no such file or folder')
-    return path
+    return text
 
 
-def page_parser(name: str) -> argparse.ArgumentParser:
+def page_parser(name: str) -> Parser:
     """Make a parser with the arguments of all pages."""
-    parser = argparse.ArgumentParser(prog=f'visualize.py {name}')
+    parser = Parser(prog=f'visualize.py {name}')
     parser.add_argument('model', help='name in the zoo, or path of a published file')
     parser.add_argument(
         'clips', nargs='+', type=existing_path, help='videos or skeleton files, or folders of them'
     )
-    parser.add_argument(
-        '--out', type=os.path.expanduser, default='gallery', help='folder of the pages'
-    )
+    parser.add_argument('--out', default='gallery', help='folder of the pages')
     parser.add_argument('--index', help='of the clips, by default clips.index in that folder')
     parser.add_argument('--device', help='of the network; a GPU where there is one')
     parser.add_argument('--layout', default='', help='joint order of skeletons in arrays')

@@ -63,6 +63,28 @@ def test_arguments_reach_the_tool(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().err == 'error: xyzzyx.py: no such config, see configs/\n'
 
 
+@pytest.mark.parametrize('path', sorted(ROOT.glob('tools/**/*.py')), ids=lambda path: path.stem)
+def test_every_tool_has_the_parser_that_knows_the_home_folder(path: Path):
+    if path.stem != 'setup_environment':  # runs before the package is installed
+        assert 'ArgumentParser(' not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    'word',
+    ['--out=~/x', '--cfg-options=load_from=~/x', '~/x', '--cfg-options load_from=~/x', '--out ~'],
+)
+def test_the_home_folder_is_expanded_where_shells_do_not(monkeypatch, word):
+    monkeypatch.setenv('HOME', '/home/me')
+    tool = mmact_ssl_cli.load_tool('evaluate')  # has positional words after its options
+    monkeypatch.setattr('sys.argv', ['evaluate', 'knn', '--random', '--set', 'demo', 'c.py'])
+    assert tool.parse_args().config == 'c.py'
+    words = ['knn', *word.split(), '--set=a/~/b', *([] if word == '~/x' else ['m.pth'])]
+    args = tool.parse_args(words)
+    found = args.out or (args.cfg_options or [args.checkpoint])[0]
+    assert found.removeprefix('load_from=').startswith('/home/me')
+    assert args.set == 'a/~/b'
+
+
 def test_the_report_says_what_is_here():
     rows = dict(describe())
     assert rows['torch'] and rows['mmengine']

@@ -39,6 +39,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from mmact_ssl_cli import Parser
+
 MODES = {
     'data': 'data_speed',
     'skeletons': 'skeleton_speed',
@@ -57,9 +59,7 @@ sys.path[:0] = [str(Path(__file__).parent / 'benchmarks'), str(Path(__file__).re
 
 def main(argv: list[str] | None = None) -> None:
     """Run a benchmark, and write its figures, the machine and the versions."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument('mode', choices=list(MODES))
     parser.add_argument('options', nargs=argparse.REMAINDER, help='see benchmark.py MODE --help')
     args = parser.parse_args(argv)
@@ -73,11 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     from mmact_ssl.errors import one_line_errors
 
     benchmark = importlib.import_module(MODES[args.mode])
-    parser = argparse.ArgumentParser(
-        prog=f'benchmark.py {args.mode}',
-        description=benchmark.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog=f'benchmark.py {args.mode}', description=benchmark.__doc__)
     benchmark.add_arguments(parser)
     parser.add_argument('--json', type=Path, help='write the figures to this file')
     parser.add_argument(

@@ -7,10 +7,11 @@ changes nothing and exits with status 1 if a picture is out of date.
 
 from __future__ import annotations
 
-import argparse
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
+
+from mmact_ssl_cli import Parser
 
 FOLDER = Path(__file__).resolve().parents[2] / 'docs/methods/pictures'
 WIDTH = 340  # of the picture, in pixels
@@ -251,9 +252,7 @@ def _near(box: Box, x: int) -> int:
 
 def main(argv: list[str] | None = None) -> None:
     """Draw or check the pictures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument('--check', action='store_true', help='compare only')
     is_check = parser.parse_args(argv).check
     for name, flow in FLOWS.items():

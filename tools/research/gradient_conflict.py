@@ -16,7 +16,6 @@ tools.research.gradient_conflict.GradientConflictHook
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import math
@@ -40,6 +39,7 @@ from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+from mmact_ssl_cli import Parser
 from tools import test
 from tools.research.conflict_picture import (
     FILE_NAME,
@@ -204,9 +204,7 @@ def main(argv: list[str] | None = None) -> None:
                 figure.savefig(work_dir / 'conflict.png', dpi=130)
                 print(work_dir / 'conflict.png')
         return
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument('--batches', type=int, default=84, help='training batches of the mean')
     args, rest = parser.parse_known_args(argv)
     test.main(rest, lambda *run: conflict_metrics(*run, args.batches))

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections import defaultdict
 from pathlib import Path
+
+from mmact_ssl_cli import Parser
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / 'docs/extend/parts.md'
@@ -51,7 +52,7 @@ def make_page() -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Write or check the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('--check', action='store_true', help='compare only')
     if not parser.parse_args(argv).check:
         PAGE.write_text(make_page(), encoding='utf-8')

@@ -11,6 +11,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmact_ssl_cli import Parser
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 # Not docs/research/run_a_study.md, which explains the markers.
@@ -26,9 +28,7 @@ PAGES = (
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument('files', nargs='*', help='Markdown files, all by default')
     parser.add_argument('--results', default=str(ROOT / 'results'), help='folder of the results')
     parser.add_argument('--check', action='store_true', help='compare only')

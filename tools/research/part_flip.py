@@ -8,7 +8,6 @@ prints the overlap of its part maps of test clips with the teacher's, and with t
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.registry import MODELS
 from mmact_ssl.visualization.predictions import Predictions, find_part_layout
 from mmact_ssl.weights import load_trained, read_trained
+from mmact_ssl_cli import Parser
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,7 @@ def flip_agreement(maps: Tensor, of_mirrored: Tensor, layout: PartLayout) -> dic
 
 def main(argv: list[str] | None = None) -> None:
     """Print the comparison of each task that distills a parser."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument('config', help='config of the pre-training')
     parser.add_argument('checkpoint', help='checkpoint of that training')
     parser.add_argument('--num-clips', type=int, default=32)

@@ -8,7 +8,6 @@ FILE is JSON ``{clip: [sentence, ...]}``, as tools/generate_prompts.py writes it
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from mmact_ssl.errors import ConfigError, DataError, one_line_errors
 from mmact_ssl.prompts.sentence_file import read_sentences, write_sentences
 from mmact_ssl.targets.extraction import read_annotations
+from mmact_ssl_cli import Parser
 
 
 def shuffle_sentences(
@@ -53,9 +53,7 @@ def shuffle_sentences(
 
 def main(argv: list[str] | None = None) -> None:
     """Write the exchanged sentences."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__)
     parser.add_argument('file', help='JSON {clip: [sentence, ...]}, or a zip archive of it')
     parser.add_argument('--fraction', type=float, required=True, help='of the clips of --ann')
     parser.add_argument('--seed', type=int, default=0, help='of the drawn clips and their order')
