@@ -34,6 +34,7 @@ CONFIG_KEYS = (
     'dataset_name',
     'model',
     'train_dataloader',
+    'optim_wrapper',
     'own_folder',
     'format_bodies',
     'pad',

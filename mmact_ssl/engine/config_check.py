@@ -41,7 +41,7 @@ KNOWN = {
 }
 # All top-level keys that programs and parts of this package read after a config is loaded.
 READ = KNOWN | {
-    *('backbone_name', 'bodies', 'conflict_batches', 'dataset_name', 'joint', 'lda'),
+    *('backbone_name', 'bodies', 'dataset_name', 'joint', 'lda'),
     *('own_folder', 'prepare_command', 'synthetic', 'dataset', 'runs', 'seeds'),
 }
 # Usual name of a setting, often a variable of the config file -> key that is read.

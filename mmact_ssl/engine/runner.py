@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mmact_ssl.files import reading
 from mmact_ssl.models.encoding import keep_statistics_once
+from mmact_ssl.saved_run import SavedRun
 
 # State of mmengine's schedules that training moves; the rest are their settings.
 MOVING = {
@@ -190,6 +191,16 @@ class PretrainRunner(QuietRunner):
                 f'{now.get(key)}: {KEPT}'
             )
 
+    def _tell_changes(self, filename: str, loaded: dict) -> None:
+        """Warn of settings that a checkpoint's training had, and this one has not."""
+        before = SavedRun(filename, loaded).config
+        now = SavedRun('', {'meta': {'cfg': self.cfg.pretty_text}}).config
+        if before and (changed := list(differing(before, now))):
+            self.logger.warning(
+                f'{filename}: changed in the config since it was saved: {", ".join(changed)}: '
+                'training goes on with the new values'
+            )
+
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
         """Load weights; on resume strictly, and with the state of a training.
 
@@ -215,6 +226,7 @@ class PretrainRunner(QuietRunner):
                 'them with load_from, without --resume'
             )
         self._check_schedules(filename, loaded.get('param_schedulers', []))
+        self._tell_changes(filename, loaded)
         return loaded
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
@@ -309,6 +321,16 @@ def schedule_settings(schedules: Any) -> dict[str, Any]:
         for key, value in (one if isinstance(one, dict) else one.state_dict()).items()
         if key not in MOVING
     }
+
+
+def differing(before: Any, now: Any, path: str = '') -> Iterator[str]:
+    """Keys of two configs, such as ``model.heads.pose.hidden_dim``, whose values differ."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in {**before, **now}:
+            place = f'{path}.{key}' if path else key
+            yield from differing(before.get(key), now.get(key), place)
+    elif before != now:
+        yield path
 
 
 def end_process_group(patience: float = 30.0) -> None:

@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
@@ -114,6 +115,25 @@ def test_another_schedule_is_refused_and_the_same_one_goes_on(make, tmp_path, nu
     resumed = make(tmp_path, epochs=3, param_scheduler=[constant, schedule], resume=True)
     resumed.train()
     assert resumed.iter == 6
+
+
+def test_what_has_changed_in_the_config_is_told(make, tmp_path):
+    """Another loss or pipeline leaves weights and schedules as they are, and nothing else shows."""
+    steps = [dict(type='Crop', area=(0.5, 1.0))]
+    loader = dict(batch_size=2, dataset=dict(pipeline=steps))
+    saved = dict(model=dict(heads=dict(a=dict(weight=1.0))), train_dataloader=loader)
+    make(tmp_path, cfg=Config(saved)).train()
+    heads = dict(a=dict(weight=2.0), b=dict(weight=0.5), c=None)
+    other = dict(model=dict(heads=heads), train_dataloader=dict(batch_size=2))
+    told = []
+    for config in (saved, other):
+        runner = make(tmp_path, resume=True, cfg=Config(config))
+        with patch.object(runner.logger, 'warning') as warning:
+            runner.train()
+        told.append([str(call.args[0]) for call in warning.call_args_list])
+    assert [text for text in told[0] if 'changed' in text] == []
+    keys = 'model.heads.a.weight, model.heads.b, train_dataloader.dataset'
+    assert f'epoch_2.pth: changed in the config since it was saved: {keys}: ' in told[1][0]
 
 
 def test_a_run_without_last_checkpoint_goes_on(make, folder):
