@@ -75,8 +75,12 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.merge_from_dict({'randomness.deterministic': True})
     if args.amp:
         launch.enable_mixed_precision(cfg)
+    if 'auto_scale_lr' not in cfg:  # the rate is for the batch of the file, in one process
+        own = launch.read_config(args.config, data=args.data, dataset=args.set)
+        batch = (own.get('train_dataloader') or {}).get('batch_size')
+        cfg.auto_scale_lr = dict(base_batch_size=batch) if batch else {}
     if args.auto_scale_lr:
-        if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
+        if 'base_batch_size' not in (cfg.auto_scale_lr or {}):
             raise ConfigError(
                 f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...)'
             )

@@ -89,6 +89,17 @@ def test_scaling_the_learning_rate_needs_a_base(config: str):
     assert load(config, '--auto-scale-lr', *base).auto_scale_lr.enable is True
 
 
+def test_a_learning_rate_is_for_the_batch_of_its_file(config: str):
+    """Unless the config tells another size; an option changes the batch and not the rate."""
+    Path(config).write_text(f'{CONFIG}\ntrain_dataloader = dict(batch_size=32)\n')
+    option = ['--cfg-options', 'train_dataloader.batch_size=8']
+    assert load(config, *option).auto_scale_lr == dict(base_batch_size=32)
+    cfg = load(config, '--auto-scale-lr', *option)
+    assert cfg.auto_scale_lr == dict(base_batch_size=32, enable=True)
+    cfg = load(config, *option, 'auto_scale_lr.base_batch_size=64')
+    assert cfg.auto_scale_lr == dict(base_batch_size=64)
+
+
 def test_several_processes_on_cpu_use_gloo(config: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     monkeypatch.setenv('LOCAL_RANK', '0')
