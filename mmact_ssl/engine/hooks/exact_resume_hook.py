@@ -86,6 +86,7 @@ def count_steps(runner: Runner) -> dict[str, int | None]:
     loader, wrappers = runner.train_dataloader, unwrap_optimizers(runner.optim_wrapper)
     return {
         'batches an epoch': len(loader),
+        'samples': len(loader.dataset),
         'train_dataloader.batch_size': loader.batch_size,
         'optim_wrapper.accumulative_counts': wrappers[0]._accumulative_counts,
         'processes': get_world_size(),

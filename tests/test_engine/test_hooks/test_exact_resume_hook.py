@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,7 @@ def test_killed_within_epochs_a_run_ends_the_same(train, variant: str, tmp_path:
     assert equal(whole.state_dict(), model.state_dict())
 
 
-def test_another_batch_size_or_number_of_processes_is_refused(train, monkeypatch):
+def test_other_samples_batches_or_processes_are_refused(train, monkeypatch):
     """Though there may be as many batches: their samples are others."""
     with monkeypatch.context() as patch:
         patch.setattr(exact_resume_hook, 'get_world_size', lambda: 2)
@@ -155,6 +156,10 @@ def test_another_batch_size_or_number_of_processes_is_refused(train, monkeypatch
         train('one', resume=True, loader=dict(batch_size=4))
     with pytest.raises(ConfigError, match=r'had optim_wrapper\.accumulative_counts=1, .* 2'):
         train('one', resume=True, optim_wrapper=dict(accumulative_counts=2))
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules[__name__], 'SAMPLES', 14)
+        with pytest.raises(ConfigError, match='had samples=13, and now it is 14: resume with the'):
+            train('one', resume=True)
     train('one', resume=True)
     train('large', kill_at=9, loader=dict(batch_size=7))
     with pytest.raises(ConfigError, match=r'had train_dataloader\.batch_size=7, and now it is 8'):
