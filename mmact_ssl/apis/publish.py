@@ -22,7 +22,7 @@ from mmact_ssl.apis.zoo import INDEX, add_to_index
 from mmact_ssl.checkpoint_file import CARD_KEY, MODEL
 from mmact_ssl.errors import CheckpointError, ConfigError, MMActSSLError
 from mmact_ssl.evaluation.downstream import find_downstream
-from mmact_ssl.evaluation.headings import COLUMNS
+from mmact_ssl.evaluation.headings import COLUMNS, has_column
 from mmact_ssl.evaluation.results import Result, read_results
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
 from mmact_ssl.files import reading, write_atomically
@@ -236,12 +236,7 @@ def figures_of(
         ConfigError: Two results of a version give one figure different values.
     """
     results = sorted(results, key=lambda result: -result.version)
-    # A confusion matrix counts each clip of a test split once.
-    counted = {
-        (r.dataset, r.data_version): sum(map(sum, r.details['confusion']))
-        for r in results
-        if r.details.get('confusion')
-    }
+    counted = {(r.dataset, r.data_version): r.test_clips for r in results if r.test_clips}
     figures = [
         dict(
             name=heading,
@@ -256,11 +251,12 @@ def figures_of(
             test_clips=counted.get((result.dataset, result.data_version), 0),
             version=result.version,
         )
-        for heading, protocol, metric, fraction in COLUMNS
+        for column in COLUMNS
+        for heading, protocol, metric, fraction in [column]
         for result in results
         if (result.checkpoint_hash, result.prefix) == (sha256, 'backbone.')
         and (result.backbone, result.variant) == (card.backbone_name, variant)
-        and (result.protocol, result.label_fraction) == (protocol, fraction)
+        and has_column(result, column)
         and not result.transferred
     ]
     known: dict[tuple[Any, ...], dict[str, Any]] = {}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from mmact_ssl.evaluation.results import Result
+
 PARTS = (1, 5, 10, 20, 40)  # per cent of the labels
 # (heading, protocol, metric, label fraction), in the order of the tables.
-COLUMNS: tuple[tuple[str, str, str, float], ...] = (
+Column = tuple[str, str, str, float]
+COLUMNS: tuple[Column, ...] = (
     ('Linear', 'linear', 'top1', 1.0),
     *((f'Linear, {part} %', 'linear', 'top1', part / 100) for part in PARTS),
     ('Linear (Adam)', 'linear-adam', 'top1', 1.0),
@@ -22,6 +25,13 @@ COLUMNS: tuple[tuple[str, str, str, float], ...] = (
     ('Zero-shot', 'zeroshot', 'top1', 1.0),
     *((f'Text R@{k}', 'text-retrieval', f'recall@{k}', 1.0) for k in (1, 5, 10)),
 )
+
+
+def has_column(result: Result, column: Column) -> bool:
+    """True if a result has the number of a column; a small gallery has no ``recall@50``."""
+    _, protocol, metric, fraction = column
+    is_same = (result.protocol, result.label_fraction) == (protocol, fraction)
+    return is_same and metric in result.metrics
 
 
 def format_cell(values: Sequence[float], digits: int = 1) -> str:

@@ -28,7 +28,7 @@ def print_results(results: Sequence[Result], num_seeds: int = 1) -> None:
     data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
     source = f' from {first.pretrained_on}' if first.transferred else ''
     seed_text = f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
-    clips = f'\n{first.metrics["n_test"]} test clips' if 'n_test' in first.metrics else ''
+    clips = f'\n{first.test_clips} test clips' if first.test_clips else ''
     table = Table(title=f'{first.method} {first.variant}{source} on {data}, {seed_text}{clips}')
     for heading in ('protocol', 'metric'):
         table.add_column(heading)
@@ -79,7 +79,7 @@ def print_results(results: Sequence[Result], num_seeds: int = 1) -> None:
 def _explain_interval(result: Result) -> str:
     """Explain ``mean ± half width`` of a few-shot result, and what it does not cover."""
     text = 'mean over draws of the labels ± half of its 95 % interval, which covers the draws alone'
-    if clips := result.metrics.get('n_test'):
+    if clips := result.test_clips:
         text += f': one of the {clips} test clips is {100 / clips:.1f} points'
     return text
 

@@ -78,6 +78,13 @@ class Result:
         return 'synthetic data' if self.synthetic else 'real data'
 
     @property
+    def test_clips(self) -> int:
+        """Number of test clips; 0 if it is unknown."""
+        # Early results have a confusion matrix alone, which counts each clip once.
+        counted = sum(map(sum, self.details.get('confusion', ())))
+        return int(self.metrics.get('n_test', counted))
+
+    @property
     def label(self) -> str:
         """Name of the result's row in tables, and of its method in pictures."""
         name = self.method if self.variant == 'full' else f'{self.method}, {self.variant}'

@@ -94,6 +94,13 @@ def test_figures_are_those_of_the_very_weights(linear_config, make_result, tmp_p
     assert (figure['value'], figure['weights']) == (0.39, 'file')
 
 
+def test_figures_of_a_small_gallery_are_those_that_it_has(linear_config, make_result, tmp_path):
+    metrics = {'recall@1': 0.5, 'recall@5': 1.0, 'n_test': 6}
+    result = make_result(checkpoint_hash='0' * 64, protocol='retrieval', metrics=metrics)
+    figures = read_card(publish(linear_config, tmp_path, results=[result])).results
+    assert [(one['name'], one['test_clips']) for one in figures] == [('R@1', 6), ('R@5', 6)]
+
+
 def test_what_leads_out_of_the_file_is_not_published(linear_config):
     linear_config.model.backbone.pretrained = '/home/me/weights.pth'
     assert 'pretrained' not in make_card(linear_config, **KNOWN).backbone

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 
 from mmengine.config import Config
 
+from mmact_ssl.evaluation.headings import COLUMNS, has_column
 from mmact_ssl.evaluation.results import Result, result_file
 from tools.research.markers import renew_file
 from tools.research.study import runs_of
-from tools.research.tables import COLUMNS, newest_complete
+from tools.research.tables import newest_complete
 
 # Each model's second line is its config.
 MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)
@@ -48,13 +49,14 @@ def result_block(results: Sequence[Result]) -> str:
     '' if no column of the tables has a value.
     """
     metrics, counts = [], []
-    for heading, protocol, metric, fraction in COLUMNS:
-        column = [r for r in results if (r.protocol, r.label_fraction) == (protocol, fraction)]
-        if column:
-            column = newest_complete(column)
-            mean = 100 * statistics.mean(result.metrics[metric] for result in column)
+    for column in COLUMNS:
+        heading, _, metric, _ = column
+        measured = [result for result in results if has_column(result, column)]
+        if measured:
+            measured = newest_complete(measured)
+            mean = 100 * statistics.mean(result.metrics[metric] for result in measured)
             metrics.append(f'          {heading}: {mean:.1f}\n')
-            counts.append(len(column))
+            counts.append(len(measured))
     if not metrics:
         return ''
     first = results[0]

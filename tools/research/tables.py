@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.headings import COLUMNS, format_cell
+from mmact_ssl.evaluation.headings import COLUMNS, format_cell, has_column
 from mmact_ssl.evaluation.pretext_metric import CHANCE, TRIVIAL_SUFFIXES, trivial_answer
 from mmact_ssl.evaluation.protocols import PROTOCOLS, is_stochastic
 from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result
@@ -100,8 +100,9 @@ def make_table(results: Sequence[Result], name: str) -> str:
     cells: dict[Row, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
     shown: dict[str, list[Result]] = defaultdict(list)
     for result in chosen:
-        for heading, protocol, metric, fraction in COLUMNS:
-            if (result.protocol, result.label_fraction) == (protocol, fraction):
+        for column in COLUMNS:
+            heading, _, metric, _ = column
+            if has_column(result, column):
                 for other in shown[heading]:
                     if (other.dataset, other.version) == (result.dataset, result.version):
                         check_comparable(f'{name}, column {heading!r}', other, result)
