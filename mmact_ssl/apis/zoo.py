@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
-from mmact_ssl.checkpoint_file import MODEL, ONNX
+from mmact_ssl.checkpoint_file import CHECKPOINT, MODEL, ONNX
 from mmact_ssl.download import MEGABYTES, check_hash, fetch
 from mmact_ssl.errors import CheckpointError, MMActSSLError
 from mmact_ssl.files import read_json, sha256_of_file, write_atomically
@@ -161,7 +161,8 @@ def find_checked_model(name: str | os.PathLike[str], folder: Path | None = None)
 def find_checkpoint(where: str) -> str:
     """Path of a published model by its name; a path stays as it is."""
     path = Path(where)
-    is_name = path.name == where and not path.suffix and not path.exists()
+    is_file = path.suffix in (CHECKPOINT, MODEL, ONNX) or path.exists()
+    is_name = path.name == where and not is_file
     return find_checked_model(where) if is_name else where
 
 

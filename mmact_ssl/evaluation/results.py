@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmact_ssl.checkpoint_file import CHECKPOINT, MODEL
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_text, write_atomically
 
@@ -153,8 +154,7 @@ def student_name(checkpoint: str, prefix: str = 'backbone.') -> str:
 
     The name is the path behind the last folder ``work_dirs``, else its last two parts.
     """
-    path = Path(checkpoint)
-    parts = path.parts if path.is_dir() else (*path.parts[:-1], path.stem)
+    parts = Path(checkpoint.removesuffix(CHECKPOINT).removesuffix(MODEL)).parts
     after = len(parts) - parts[::-1].index('work_dirs') if 'work_dirs' in parts else -2
     name = '/'.join(part for part in parts[after:] if part not in ('/', '..'))
     return name if prefix == 'backbone.' else f'{name}-{prefix}'

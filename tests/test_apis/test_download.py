@@ -118,6 +118,10 @@ def test_a_published_model_is_evaluated_by_its_name(zoo, published, tmp_path):
         assert find_checkpoint(path) == path
     with pytest.raises(CheckpointError, match=r"no model 'smal': .*\(small\)"):
         find_checkpoint('smal')
+    dotted = f'small-1.5{published.name.removeprefix("small")}'
+    shutil.copy(published, zoo / dotted)
+    add_to_index(zoo / dotted, 'small-1.5')
+    assert find_checkpoint('small-1.5') == str(zoo / dotted)
     (zoo / published.name).write_bytes(published.read_bytes()[:-1] + b'x')
     with pytest.raises(CheckpointError, match='is expected: delete it'):
         find_checkpoint('small')

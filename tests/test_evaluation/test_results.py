@@ -13,7 +13,13 @@ import pytest
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.provenance import package_versions
-from mmact_ssl.evaluation.results import has_result, read_results, result_file, run_name
+from mmact_ssl.evaluation.results import (
+    has_result,
+    read_results,
+    result_file,
+    run_name,
+    student_name,
+)
 
 RESULTS = Path(__file__).parents[2] / 'results'
 DETAILS = {'confusion': [[3, 1], [0, 4]], 'classes': ['sit  down', 'a [b], c'], 'C': 0.1}
@@ -159,6 +165,18 @@ def test_names_tell_runs_apart(make_result):
     assert own.run == make_result().run == 'csvr_full_demo_linear_seed0'
     assert other.run == 'csvr_full_demo-from-nwucla_linear_seed0'
     assert (own.transferred, other.transferred) == (False, True)
+
+
+def test_a_student_is_named_by_its_path_with_its_dots():
+    assert student_name('work_dirs/x/epoch_4.pth') == 'x/epoch_4'
+    assert student_name('zoo/small-1.5.safetensors') == 'zoo/small-1.5'
+    assert student_name('small-1.5', 'momentum.') == 'small-1.5-momentum.'
+
+
+def test_the_test_clips_are_recorded_or_counted(make_result):
+    assert make_result().test_clips == 0
+    assert make_result(details={'confusion': [[3, 1], [0, 2]]}).test_clips == 6
+    assert make_result(metrics={'recall@1': 0.5, 'n_test': 4}).test_clips == 4
 
 
 def test_a_run_is_found_by_its_line(make_result, tmp_path):
