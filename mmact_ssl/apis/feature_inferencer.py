@@ -307,13 +307,16 @@ def embed(
     inputs: Input | Sequence[Input],
     layout: str = '',
     device: str | None = None,
-    **options: Any,
+    batch_size: int = 8,
+    window: float | None = None,
+    stride: float | None = None,
+    unit: str = 'seconds',
 ) -> np.ndarray:
     """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``.
 
     Args:
         model, inputs, layout, device: As in :class:`FeatureInferencer`.
-        options: As in its call: ``batch_size``, ``window``, ``stride``, ``unit``.
+        batch_size, window, stride, unit: As in its call.
 
     Returns:
         float32 ``(C,)`` for one video or array, else ``(N, C)`` in the order of the clips, those of
@@ -323,7 +326,8 @@ def embed(
         DataError: A clip cannot be read; a FeatureInferencer leaves it out.
     """
     require_paths(inputs)  # before the network is built
-    result = FeatureInferencer(model, device, layout=layout)(inputs, **options)
+    inferencer = FeatureInferencer(model, device, layout=layout)
+    result = inferencer(inputs, batch_size, window, stride, unit)
     if result['broken']:
         name, reason = next(iter(result['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')

@@ -250,6 +250,12 @@ def test_a_path_that_leads_nowhere_is_found_before_a_network_is_built(inferencer
         inferencer('my/videos')
 
 
+def test_an_argument_of_the_inferencer_alone_is_refused_by_name(skeleton_model, tmp_path):
+    for name in ('out', 'return_windows'):
+        with pytest.raises(TypeError, match=rf'embed\(\) got an unexpected .* {name!r}'):
+            embed(skeleton_model, tmp_path, **{name: tmp_path / 'f.npz'})
+
+
 def test_the_home_of_a_user_is_found_wherever_a_path_is_given(
     skeleton_model, tmp_path, monkeypatch
 ):
