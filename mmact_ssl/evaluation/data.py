@@ -13,7 +13,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, match_names, read_groups
-from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+from mmact_ssl.datasets.skeleton_folder import SKELETONS, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import (
     file_version,
@@ -50,9 +50,9 @@ class Split:
         return [f'{self.names[i]} {self.labels[i]}\n' for i in chosen]
 
     def fingerprint(self) -> str:
-        """Hash the samples and their content; a video's is its size and time of change."""
+        """Hash the samples and their content; a file's is its size and time of change."""
         digest = hashlib.sha256(self.skeletons.encode())
-        for name in [] if self.skeletons else self.names:
+        for name in [SKELETONS] if self.skeletons else self.names:
             size, changed = file_version(video_path(self.root, name))
             digest.update(f'{size} {changed}\n'.encode())
         digest.update(''.join(self.lines()).encode())
