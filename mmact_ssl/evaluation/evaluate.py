@@ -32,6 +32,7 @@ from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.protocols.joint import check_labels
 from mmact_ssl.evaluation.provenance import (
     config_hash,
+    config_name,
     data_version,
     package_versions,
     portable_path,
@@ -106,7 +107,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> Iterator[Result]:
             seed=seed,
             metrics=measured.metrics,
             label_fraction=request.label_fraction,
-            config=_relative(cfg.filename),
+            config=config_name(cfg.filename),
             config_hash=config_hash(hashed_config(cfg, name, version), train.lines(), test.lines()),
             checkpoint_hash=checkpoint_hash,
             data_version=data,
@@ -202,11 +203,3 @@ def hashed_config(cfg: Config, name: str, version: int) -> dict[str, Any]:
 def _config_key(name: str) -> str:
     """Key of a protocol's settings in a config."""
     return name.replace('-', '_')
-
-
-def _relative(path: str) -> str:
-    """Make a path inside the working folder relative to it."""
-    try:
-        return Path(path).resolve().relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return str(path)

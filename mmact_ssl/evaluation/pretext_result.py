@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from mmengine.config import Config
 
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.provenance import config_hash, package_versions, portable_path
+from mmact_ssl.evaluation.provenance import (
+    config_hash,
+    config_name,
+    package_versions,
+    portable_path,
+)
 from mmact_ssl.evaluation.results import PRETEXT, Result
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.targets.inspection import cache_version
@@ -55,7 +59,7 @@ def make_pretext_result(
         seed=seed,
         metrics=metrics,
         label_fraction=1.0,
-        config=os.path.relpath(cfg.filename),
+        config=config_name(cfg.filename),
         config_hash=config_hash(settings),
         checkpoint_hash=sha256_of_file(checkpoint),
         data_version=data.hexdigest(),

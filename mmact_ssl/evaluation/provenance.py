@@ -8,7 +8,10 @@ import os
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mmact_ssl.shipped_configs import CONFIGS
 
 if TYPE_CHECKING:
     from mmact_ssl.evaluation.data import Split
@@ -41,6 +44,16 @@ def portable_text(config: Any) -> str:
 def portable_path(path: str | os.PathLike) -> str:
     """Convert a path as :func:`portable_text` does."""
     return str(json.loads(portable_text(os.fspath(path))))
+
+
+def config_name(path: str | os.PathLike[str]) -> str:
+    """Name a config by its path: ``configs/...`` for the package's, else from the current folder.
+
+    A path elsewhere stays as it is.
+    """
+    place = Path(path).resolve()
+    roots = (root for root in (CONFIGS.resolve().parent, Path.cwd()) if root in place.parents)
+    return next((place.relative_to(root).as_posix() for root in roots), os.fspath(path))
 
 
 def data_version(train: Split, test: Split) -> str:

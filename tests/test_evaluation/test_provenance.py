@@ -7,7 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from mmact_ssl.evaluation.data import Split
-from mmact_ssl.evaluation.provenance import config_hash, data_version, portable_path
+from mmact_ssl.evaluation.provenance import (
+    config_hash,
+    config_name,
+    data_version,
+    portable_path,
+)
+from mmact_ssl.shipped_configs import CONFIGS
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 
@@ -36,6 +42,13 @@ def test_the_data_version_follows_annotations_and_skeletons_and_no_targets(tmp_p
     with TargetWriter(tmp_path / 'targets/pose.lmdb', TargetMeta('embedding', '', 'x')) as writer:
         writer.put('a', np.ones((1, 2), np.float32))
     assert data_version(train, test) == first
+
+
+def test_a_config_has_one_name_wherever_the_package_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert config_name(CONFIGS / 'downstream/gru.py') == 'configs/downstream/gru.py'
+    assert config_name(tmp_path / 'my/a.py') == config_name('my/a.py') == 'my/a.py'
+    assert config_name('/elsewhere/a.py') == '/elsewhere/a.py'
 
 
 def test_paths_are_the_same_wherever_the_data_lie(monkeypatch):
