@@ -87,9 +87,15 @@ def find_downstream(saved: SavedRun, path: str | None = None) -> Config:
     if path is None:
         path = str(_config_of(saved))
         # On a shipped set, a file without a record takes the config's network.
-        if saved.backbone or not (SETS / f'{saved.dataset_name}.py').is_file():
+        if saved.backbone or not _is_shipped(saved):
             require_backbone(saved)
     return with_saved_backbone(_read_for_card(path, saved), saved)
+
+
+def _is_shipped(saved: SavedRun) -> bool:
+    """True if the data set of a training is shipped; a user's folder may have the name of one."""
+    is_own = 'own_folder' in saved.config
+    return not is_own and (SETS / f'{saved.dataset_name}.py').is_file()
 
 
 def _read_for_card(path: str, saved: SavedRun) -> Config:
@@ -98,7 +104,7 @@ def _read_for_card(path: str, saved: SavedRun) -> Config:
     A user's own folder may be gone: then a shipped set of the same kind gives the pipeline, except
     for the steps that the checkpoint records.
     """
-    if (SETS / f'{saved.dataset_name}.py').is_file():
+    if _is_shipped(saved):
         with telling_data(None, saved.dataset_name):
             return read_config(path)
     try:

@@ -85,6 +85,18 @@ def test_a_published_file_says_its_network(folder: Path, checkpoint: str, tmp_pa
     assert of_checkpoint(file, folder).model.to_dict() == cfg.model.to_dict()
 
 
+def test_a_folder_with_the_name_of_a_shipped_set_is_not_that_set(checkpoint: str):
+    known = torch.load(checkpoint)
+    text = (
+        known['meta']['cfg'].replace("'mine'", "'nwucla'").replace('num_person=1', 'num_person=2')
+    )
+    known['meta']['cfg'] = text
+    torch.save(known, checkpoint)
+    saved = SavedRun.read(checkpoint)
+    assert saved.dataset_name == 'nwucla'
+    assert card_of_checkpoint(saved).num_persons == 2
+
+
 @pytest.fixture
 def unshifted(tmp_path: Path) -> str:
     """Checkpoint of a training on JHMDB without the shift that its configs have."""
