@@ -119,7 +119,10 @@ class SavedRun:
 
     @property
     def config_name(self) -> str:
-        """Name of the training config; '' if it is not recorded."""
+        """Name of the pre-training config; '' if it is not recorded, and for a recognizer."""
+        model = self.config.get('model')
+        if isinstance(model, Mapping) and 'cls_head' in model:  # its run is named by its folder
+            return ''
         return re.sub(r'_\d{8}_\d{6}$', '', str(self.meta.get('experiment_name', '')))
 
     @cached_property

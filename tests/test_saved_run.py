@@ -28,6 +28,12 @@ def test_a_name_that_leads_to_other_files_is_left_out(name: str, tmp_path: Path)
     assert saved.dataset_name == ''
 
 
+def test_a_recognizer_has_no_config_of_a_pre_training(tmp_path: Path):
+    meta = dict(cfg='model = dict(cls_head=dict())', experiment_name='finetune_x_1400')
+    torch.save(dict(state_dict={}, meta=meta), tmp_path / 'a.pth')
+    assert SavedRun.read(tmp_path / 'a.pth').config_name == ''
+
+
 def test_a_value_is_found_at_any_depth():
     assert find_value({'a': 1, 'b': {'c': {'layout': 'ntu25'}}}, 'layout') == 'ntu25'
     assert find_value({'a': [1, {'layout': 'ntu25'}]}, 'layout') == 'ntu25'

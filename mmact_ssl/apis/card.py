@@ -208,9 +208,7 @@ def known_method(student: SavedRun) -> str:
     if student.card is not None:
         with suppress(ValueError):
             return card_from(student.card).method
-    name = student.config_name
-    tuned = name.startswith('finetune_') or 'cls_head' in (student.config.get('model') or {})
-    return name if NAME.fullmatch(name) and not tuned else ''
+    return student.config_name if NAME.fullmatch(student.config_name) else ''
 
 
 def by_own_reader(step: Any) -> Any:

@@ -255,13 +255,14 @@ def test_the_method_is_that_of_the_checkpoint_unless_given(world, monkeypatch):
         'mmact_ssl.evaluation.evaluate.evaluate',
         lambda request, protocols: methods.append(request.method) or [],
     )
-    for name, experiment in (
-        ('plain', ''),
-        ('trained', 'ms2l-mine_gru_20250101_120000'),
-        ('tuned', 'finetune_x_140012_20250101_120000'),
-        ('odd', '[/b]'),
+    for name, experiment, cfg in (
+        ('plain', '', ''),
+        ('trained', 'ms2l-mine_gru_20250101_120000', 'model = dict(heads=dict())'),
+        ('tuned', 'finetune_x_140012_20250101_120000', 'model = dict(cls_head=dict())'),
+        ('odd', '[/b]', ''),
     ):
-        torch.save({'state_dict': {}, 'meta': {'experiment_name': experiment}}, f'{name}.pth')
+        meta = dict(experiment_name=experiment, cfg=cfg)
+        torch.save(dict(state_dict={}, meta=meta), f'{name}.pth')
     zoo = next((ROOT / 'zoo').glob('csvr_*.safetensors'))
     for argv in (
         ['trained.pth'],
