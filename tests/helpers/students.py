@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,19 @@ def prompt_head() -> nn.Module:
 
     torch.manual_seed(0)
     return PromptMatchingHead(16, 6, hidden_dim=8, embedding_dim=4)
+
+
+class Words:
+    """A text encoder of six numbers."""
+
+    kind = 'text'
+    source = 'Words'
+
+    def embed(self, sentences: Sequence[str]) -> torch.Tensor:
+        return torch.tensor([[s.count(letter) + 0.5 for letter in 'person'] for s in sentences])
+
+    def fingerprint(self) -> str:
+        return 'words'
 
 
 @pytest.fixture

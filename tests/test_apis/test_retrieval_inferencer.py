@@ -21,7 +21,7 @@ from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
 from mmact_ssl.saved_run import SavedRun
-from tests.helpers.students import prompt_head, write_student
+from tests.helpers.students import Words, prompt_head, write_student
 
 
 @pytest.fixture
@@ -294,20 +294,8 @@ def test_a_layout_of_another_model_makes_no_index(skeleton_model, tmp_path):
 
 @pytest.fixture
 def by_text(publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch):
-    """A model with the pre-training that it comes from, and a text encoder of three words."""
+    """A model with the pre-training that it comes from, and a text encoder."""
     checkpoint = write_student(tmp_path / 'epoch.pth', skeleton_config, prompts=prompt_head())
-
-    class Words:
-        kind = 'text'
-        source = 'Words'
-
-        def embed(self, sentences):
-            words = ('carry', 'sit', 'wave')
-            return torch.tensor([[s.count(w) + 0.1 for w in words] * 2 for s in sentences])
-
-        def fingerprint(self):
-            return 'words'
-
     monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
     model = load_model(str(publish(skeleton_config, checkpoint, tmp_path)))
     return model, str(checkpoint), Words()
@@ -391,29 +379,3 @@ def test_a_backbone_alone_is_searched_by_the_encoder_of_its_training(
     search.add(skeleton_folder)
     with pytest.raises(ConfigError, match='learned from sentences of other words, another teacher'):
         search(text='they wave')
-
-
-def test_an_encoder_without_a_config_is_named(skeleton_config, tmp_path):
-    checkpoint = write_student(tmp_path / 'epoch.pth', skeleton_config, prompts=prompt_head())
-    with pytest.raises(ConfigError, match='teachers/no_such.py: no such config'):
-        text_part(SavedRun.read(checkpoint), 'no_such')
-
-
-def test_the_encoder_of_a_file_is_that_of_its_training(by_text, tmp_path):
-    _, checkpoint, _ = by_text
-    state = torch.load(checkpoint)
-    record = {'train': {'prompt': {'f00': 'SentenceTeacher(other)'}}}
-    torch.save({**state, 'meta': {'target_caches': record}}, tmp_path / 'told.pth')
-    with pytest.raises(
-        ConfigError, match=r'learned from sentences of SentenceTeacher\(other\), an'
-    ):
-        text_part(SavedRun.read(tmp_path / 'told.pth'), 'minilm')
-    torch.save(dict(state_dict={'backbone.a': torch.ones(2)}), tmp_path / 'bare.pth')
-    with pytest.raises(CheckpointError, match='holds 0 heads that match sentences'):
-        text_part(SavedRun.read(tmp_path / 'bare.pth'), 'minilm')
-
-
-def test_projectors_that_are_none_are_an_error_of_the_file(tmp_path):
-    torch.save(dict(state_dict={'heads.x.prompt_projector.a': torch.ones(2)}), tmp_path / 'x.pth')
-    with pytest.raises(CheckpointError, match=r'x\.pth: .*publish it again'):
-        SharedSpace(SavedRun.read(tmp_path / 'x.pth'))

@@ -44,3 +44,9 @@ def test_streams_without_weights_take_no_memory(tmp_path: Path):
     save_file(weights, tmp_path / 'a.safetensors')
     with pytest.raises(CheckpointError, match=r'a\.safetensors'):
         SharedSpace(SavedRun.read(tmp_path / 'a.safetensors'))
+
+
+def test_projectors_that_are_none_are_an_error_of_the_file(tmp_path):
+    torch.save(dict(state_dict={'heads.x.prompt_projector.a': torch.ones(2)}), tmp_path / 'x.pth')
+    with pytest.raises(CheckpointError, match=r'x\.pth: .*publish it again'):
+        SharedSpace(SavedRun.read(tmp_path / 'x.pth'))

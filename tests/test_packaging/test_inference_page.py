@@ -9,28 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from mmact_ssl import apis
 from mmact_ssl.apis.publish import text_part
 from mmact_ssl.saved_run import SavedRun
-from tests.helpers.students import prompt_head, write_student
+from tests.helpers.students import Words, prompt_head, write_student
 from tools.visualize import main
 
 ROOT = Path(__file__).parents[2]
-
-
-class Words:
-    """A text encoder of six numbers."""
-
-    kind = 'text'
-    source = 'Words'
-
-    def embed(self, sentences):
-        return torch.tensor([[s.count(letter) + 0.5 for letter in 'person'] for s in sentences])
-
-    def fingerprint(self):
-        return 'words'
 
 
 @pytest.fixture
