@@ -27,6 +27,7 @@ from mmact_ssl.datasets.layouts import COMMON
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError, reason_of
 from mmact_ssl.files import CONTROL, expand, reading, write_atomically
+from mmact_ssl.preparation.skeletons import present_first
 from mmact_ssl.targets.run_teachers import BLOCK_BYTES
 
 FIX = 'repair it or leave it out'
@@ -274,7 +275,8 @@ class FeatureInferencer(BaseInferencer):
         """Choose the frames of a window, those from ``start`` to ``stop - 1``."""
         part = {**results, 'total_frames': stop - start, 'start_index': start}
         if 'keypoint' in results:
-            part.update(keypoint=results['keypoint'][:, start:stop].copy(), start_index=0)
+            shown = present_first(results['keypoint'][:, start:stop])
+            part.update(keypoint=shown, start_index=0)
         return self.sample(part)
 
     def _init_model(self, cfg: Any, weights: Any, device: str = 'cpu') -> PretrainedModel:

@@ -266,7 +266,12 @@ def usable_clip(keypoint: np.ndarray, layout: str) -> tuple[np.ndarray, dict[str
         reason = 'every frame with a person has a coordinate that is not finite'
         reason = 'nobody is seen in any frame' if empty.all() else reason
         raise ValueError(reason if len(finite) else 'no frames')
-    return clip[np.argsort(~clip.any(axis=(1, 2, 3)), kind='stable')], dropped
+    return present_first(clip), dropped
+
+
+def present_first(clip: np.ndarray) -> np.ndarray:
+    """Order the persons of a clip ``(M, T, V, C)``, those that are never seen last, in a copy."""
+    return clip[np.argsort(~clip.any(axis=(1, 2, 3)), kind='stable')]
 
 
 def numbered_classes(labels: Iterable[int], source: Path) -> list[str]:

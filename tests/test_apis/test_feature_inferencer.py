@@ -250,6 +250,14 @@ def test_a_path_that_leads_nowhere_is_found_before_a_network_is_built(inferencer
         inferencer('my/videos')
 
 
+def test_a_window_shows_the_person_that_is_in_it(skeleton_model):
+    clip = np.random.default_rng(0).normal(size=(2, 16, 20, 3)).astype(np.float32)
+    clip[0, 8:] = clip[1, :8] = 0  # the second person comes when the first one leaves
+    found = FeatureInferencer(skeleton_model)(clip, window=8, unit='frames', return_windows=True)
+    parts = embed(skeleton_model, [clip[:1, :8], clip[1:, 8:]])
+    np.testing.assert_allclose(found['features'], parts, **TOLERANCE)
+
+
 def test_an_argument_of_the_inferencer_alone_is_refused_by_name(skeleton_model, tmp_path):
     for name in ('out', 'return_windows'):
         with pytest.raises(TypeError, match=rf'embed\(\) got an unexpected .* {name!r}'):
