@@ -53,6 +53,13 @@ def full_path(text: str) -> Path:
     return Path(text).absolute()
 
 
+def existing_path(text: str) -> str:
+    """Path on the command line, checked before slow imports."""
+    if not os.path.exists(text):
+        raise argparse.ArgumentTypeError(f'{text}: there is no such file or folder')
+    return text
+
+
 class Parser(argparse.ArgumentParser):
     """Parser of a tool: ``~`` is the home folder in every word, also after a ``=``.
 

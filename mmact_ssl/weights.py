@@ -45,7 +45,7 @@ def require_file(path: str, what: str) -> None:
     if not Path(path).is_file():
         raise DataError(
             f'no file {path!r} ({what}), looked for it at {Path(path).expanduser().absolute()}: '
-            'download it or correct the teacher config, see docs/extend/teachers.md'
+            'download it or correct the teacher config, see docs/extend/teacher_entries.md'
         )
 
 

@@ -12,10 +12,13 @@ again after a stop: what is done is left out.
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import shlex
 import shutil
 import time
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,10 +29,10 @@ from mmact_ssl_cli import Parser, full_path, load_tool
 if TYPE_CHECKING:
     from mmact_ssl.apis.pretrain_plan import Plan
     from mmact_ssl.apis.source_folder import Source
-    from mmact_ssl.evaluation.results import Result
 
 PROTOCOLS = ('linear', 'knn')
 PLAN = 'plan.json'
+NO_LABELS = 'no labels, no table: give --labels, and the same command evaluates'
 # Options that make the plan.
 ASKED = ('minutes', 'steps', 'teacher', 'layout', 'start', 'cfg_options')
 
@@ -49,7 +52,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=full_path, help='of all results, work_dirs/pretrain_NAME')
     length = parser.add_mutually_exclusive_group()
     length.add_argument('--minutes', type=float, help='that all may take, on this machine')
-    length.add_argument('--steps', type=int, help='of the training, in whole epochs')
+    length.add_argument('--steps', type=int, help='of the training, in whole epochs, two or more')
     parser.add_argument(
         '--teacher', help='teacher of poses for videos: a name in configs/teachers/, or a config'
     )
@@ -216,6 +219,8 @@ class Run:
         if not self.has_labels():
             print('the folder has too few labels for an evaluation')
             return
+        from mmact_ssl.evaluation.result_table import accuracy_row
+
         tool = load_tool('evaluate')
         where = ['--data', str(self.data), '--cache-dir', str(self.out / 'features')]
         where += ['--out', str(self.out / 'results')]
@@ -224,7 +229,7 @@ class Run:
         rows = []
         for method, encoder in ('start', start), (self.plan.recipe.name, [str(self.checkpoint)]):
             words = [','.join(PROTOCOLS), *encoder, *where, '--method', method]
-            rows += [row_of(result) for result in tool.run(tool.parse_args(words))]
+            rows += [accuracy_row(result) for result in tool.run(tool.parse_args(words))]
         self.record(table=dict(source=self.state, rows=rows))
 
     def publish(self) -> None:
@@ -238,16 +243,6 @@ class Run:
         words = ['gallery', str(self.model), str(clips), '--out', str(self.page.parent)]
         load_tool('visualize').main(words)
         self.record(gallery=self.source.state(None))
-
-
-def row_of(result: Result) -> dict[str, Any]:
-    """Top-1 accuracy of a result, and its 95 % interval (Wilson's) by the number of test clips."""
-    from scipy.stats import binomtest
-
-    share, count = result.metrics['top1'], int(result.metrics['n_test'])
-    low, high = binomtest(round(share * count), count).proportion_ci(method='wilson')
-    text = f'{100 * share:.1f} ({100 * low:.0f} to {100 * high:.0f})'
-    return dict(method=result.method, protocol=result.protocol, text=text, n_test=count)
 
 
 def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
@@ -271,12 +266,16 @@ def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
         start = time.perf_counter()
         folder = scratch / 'data' if source.words else source.path
         if source.words:
-            load_tool('prepare').main([*source.words, '--out', str(folder)])
+            with redirect_stdout(io.StringIO()):  # it tells of a temporary folder
+                load_tool('prepare').main([*source.words, '--out', str(folder)])
         took = time.perf_counter() - start
         plan = pretrain_plan.plan_skeletons(folder, took, steps, options)
+        plan = replace(plan, note=' '.join(source.words[3:]))
     logger.setLevel(level)
     plan = pretrain_plan.from_model(plan, args.start) if args.start else plan
-    return pretrain_plan.within(plan, args.minutes) if args.minutes else plan
+    if args.minutes:
+        plan = pretrain_plan.within(plan, args.minutes, Run(args, source, plan, '').steps)
+    return plan
 
 
 def find_plan(args: argparse.Namespace, source: Source) -> Plan:
@@ -298,8 +297,9 @@ def find_plan(args: argparse.Namespace, source: Source) -> Plan:
                     'out to go on, or give another --out'
                 )
         return plan
+    load = os.getloadavg()[0]
     with TemporaryDirectory() as scratch:
-        plan = replace(make_plan(args, source, Path(scratch)), asked=asked)
+        plan = replace(make_plan(args, source, Path(scratch)), asked=asked, load=load)
     if not args.dry_run:
         args.out.mkdir(parents=True, exist_ok=True)
         plan.write(args.out / PLAN)
@@ -332,9 +332,11 @@ def show_plan(run: Run) -> None:
     free = shutil.disk_usage(parent).free / 1e6
     needed = sum(plan.megabytes.get(step, 0) for step in left)
     print(
-        f'about {plan.time(left)} on this machine ({cores()} cores); {needed:.0f} MB in {run.out}, '
-        f'where {free:.0f} MB are free'
+        f'about {plan.time(left)} on this machine ({cores()} cores, measured beside a load of '
+        f'{plan.load:.1f}); {needed:.0f} MB in {run.out}, where {free:.0f} MB are free'
     )
+    if 'evaluate' not in run.steps:
+        print(NO_LABELS)
     if needed > free:
         raise DataError(f'{parent}: {needed:.0f} MB are needed: make room or give another --out')
 
@@ -354,7 +356,7 @@ def show_end(run: Run) -> None:
             table.add_row('start' if name == 'start' else f'student ({name})', *cells)
         Console().print(table)
     elif run.source.is_video:
-        print('no labels, no table: give --labels, and the same command evaluates')
+        print(NO_LABELS)
     model, clip = shlex.quote(str(run.model)), 'a.mp4' if run.source.is_video else 'a.npy'
     gallery, data = shlex.quote(str(run.page.parent)), shlex.quote(str(run.data))
     print(f'model    {run.model}\ngallery  {run.page.as_uri()}\nnext:')

@@ -31,12 +31,11 @@ its name.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmact_ssl_cli import Parser
+from mmact_ssl_cli import Parser, existing_path
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -75,13 +74,6 @@ def parse_text_gallery(argv: list[str]) -> argparse.Namespace:
     parser.add_argument('--frames', type=int, default=5, help='of a clip')
     add_common_arguments(parser)
     return parser.parse_args(argv)
-
-
-def existing_path(text: str) -> str:
-    """Path on the command line, checked before slow imports."""
-    if not os.path.exists(text):
-        raise argparse.ArgumentTypeError(f'{text}: there is no such file or folder')
-    return text
 
 
 def page_parser(name: str) -> Parser:

@@ -71,7 +71,8 @@ class Plan:
         epochs, warmup, steps: Of the training.
         frames: Of a small copy.
         teachers: Names or configs; the first one is of poses.
-        note: Why this teacher of poses.
+        note: Why this teacher of poses; of skeletons in a table, how they are read.
+        load: Programs that ran when the times were measured, as the system counts them.
         start: Path of the model or checkpoint that the training starts from; '' for none.
         seconds, megabytes: Estimates for each step.
         asked: Values of the options that the plan follows; None where none was given.
@@ -85,6 +86,7 @@ class Plan:
     frames: int = 0
     teachers: tuple[str, ...] = ()
     note: str = ''
+    load: float = 0.0
     start: str = ''
     seconds: dict[str, float] = field(default_factory=dict)
     megabytes: dict[str, float] = field(default_factory=dict)
@@ -109,8 +111,10 @@ class Plan:
     def what(self, step: str) -> str:
         """Description of a step."""
         if step == 'prepare':
-            small = f'copies of {self.frames} frames, short side {SHORT_SIDE}'
-            return small if self.is_video else 'one file of all clips'
+            small = (
+                f'copies of {self.frames} frames, short side {SHORT_SIDE}; links to smaller ones'
+            )
+            return small if self.is_video else f'one file of all clips {self.note}'.rstrip()
         return {
             'targets': f'of {", ".join(Path(name).stem for name in self.teachers)} ({self.note})',
             'train': f'{self.recipe.name}: {self.epochs} epochs, {self.steps} steps',
@@ -267,13 +271,14 @@ def from_model(plan: Plan, start: str) -> Plan:
     return replace(plan, start=os.path.abspath(saved.path))
 
 
-def within(plan: Plan, minutes: float) -> Plan:
-    """Shorten a plan to a budget, by fewer frames of the copies and fewer steps.
+def within(plan: Plan, minutes: float, steps: Iterable[str]) -> Plan:
+    """Shorten a plan to a budget for some steps, by fewer frames of the copies and less training.
 
     Raises:
         ConfigError: The least plan needs more time.
     """
-    seconds, wanted, in_epoch = dict(plan.seconds), 60 * minutes, plan.steps // plan.epochs
+    wanted, in_epoch = 60 * minutes, plan.steps // plan.epochs
+    seconds = {step: plan.seconds[step] for step in steps}
     counts = dict(targets=plan.frames, train=plan.epochs)
     least = dict(
         targets=min(LEAST_FRAMES, plan.frames),
@@ -295,7 +300,7 @@ def within(plan: Plan, minutes: float) -> Plan:
     frames, epochs = counts.values()
     warmup = min(plan.warmup, max(1, epochs // 20))
     plan = replace(plan, epochs=epochs, warmup=warmup, steps=epochs * in_epoch)
-    return replace(plan, frames=frames, seconds=seconds)
+    return replace(plan, frames=frames, seconds={**plan.seconds, **seconds})
 
 
 def _copy_sample(source: Source, folder: Path) -> tuple[list[str], float]:

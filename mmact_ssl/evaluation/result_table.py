@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -94,3 +95,13 @@ def print_differences(first: Result, second: Result) -> None:
         table.add_row(metric, *values, format_interval(differences, sign='+'))
     Console().print(table)
     print(f'in %, {_explain_interval(second)}')
+
+
+def accuracy_row(result: Result) -> dict[str, Any]:
+    """Top-1 accuracy of a result, and its 95 % interval (Wilson's) by the number of test clips."""
+    from scipy.stats import binomtest
+
+    share, count = result.metrics['top1'], int(result.metrics['n_test'])
+    low, high = binomtest(round(share * count), count).proportion_ci(method='wilson')
+    text = f'{100 * share:.1f} ({100 * low:.0f} to {100 * high:.0f})'
+    return dict(method=result.method, protocol=result.protocol, text=text, n_test=count)

@@ -49,7 +49,7 @@ def test_an_epoch_has_the_steps_of_the_data_loader(count, drop_last):
 def test_a_budget_takes_frames_and_steps_away(minutes: float):
     least = 60 * minutes < 40 + 60 + 5 + 20 + 300 / 2 + 500 * 108 / 234
     try:
-        shorter = within(PLAN, minutes)
+        shorter = within(PLAN, minutes, PLAN.seconds)
     except ConfigError as error:
         assert least and 'this folder needs 9 minutes' in str(error)
         return
@@ -65,12 +65,23 @@ def test_the_time_that_a_refusal_names_is_enough():
     plan = replace(PLAN, epochs=130, steps=2340, seconds=dict(prepare=10, targets=1000, train=1000))
     least = 10 + 1000 / 2 + 1000 * 6 / 130
     with pytest.raises(ConfigError, match='this folder needs 10 minutes here') as refused:
-        within(plan, 5)
+        within(plan, 5, plan.seconds)
     assert least < 600 and '--minutes 5:' in str(refused.value)
-    shorter = within(plan, 10)
+    shorter = within(plan, 10, plan.seconds)
     assert shorter.frames == LEAST_FRAMES and 540 < sum(shorter.seconds.values()) <= 600
     with pytest.raises(ConfigError, match='needs 2 minutes'):
-        within(Plan(False, 12, 2, 1, 4, seconds=dict(prepare=10, train=74)), 1)
+        within(
+            Plan(False, 12, 2, 1, 4, seconds=dict(prepare=10, train=74)), 1, ('prepare', 'train')
+        )
+
+
+def test_a_step_that_does_not_run_takes_nothing_of_a_budget():
+    """Videos without labels are not evaluated; a later call with labels still tells its time."""
+    steps = PLAN.seconds.keys() - {'evaluate'}
+    budget = sum(PLAN.seconds[step] for step in steps) / 60
+    plan = replace(PLAN, seconds=PLAN.seconds | dict(evaluate=1000.0))
+    assert within(plan, budget + 1e-6, steps) == plan
+    assert within(plan, 10, steps).seconds['evaluate'] == 1000
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path):

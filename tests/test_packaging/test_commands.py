@@ -40,6 +40,7 @@ def test_help_lists_the_commands_and_waits_for_no_import():
         'prepare',
         'pretrain',
         'publish',
+        'search',
         'visualize',
     ):
         assert f'\n  {name} ' in shown

@@ -13,8 +13,8 @@ import pytest
 from mmact_ssl import apis
 from mmact_ssl.apis.publish import text_part
 from mmact_ssl.saved_run import SavedRun
+from mmact_ssl_cli import main
 from tests.helpers.students import Words, prompt_head, write_student
-from tools.visualize import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,12 +67,12 @@ def test_each_example_runs(made_world, capsys):
     assert len(stored['names']) == 3 * 19, 'three windows of a clip of two seconds'
     printed = capsys.readouterr().out
     assert '1.00' in printed and 'my/videos/a.mp4' in printed and "'similarity':" in printed
-    commands = blocks('docs/start/search.md', 'bash', 'mmact-ssl visualize')
+    commands = blocks('docs/start/search.md', 'bash', 'mmact-ssl')
     lines = ''.join(commands).replace('\\\n', ' ').splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 6
     for line in lines:
-        program, tool, *words = shlex.split(line)
-        assert (program, tool) == ('mmact-ssl', 'visualize')
+        program, *words = shlex.split(line)
+        assert program == 'mmact-ssl'
         main(words)
     for page in ('gallery/index.html', 'gallery/embedding.html', 'moves/index.html'):
         assert Path(page).is_file()

@@ -76,8 +76,8 @@ class StopSignalHook(Hook):
         barrier()  # or a launcher ends the main process, which saves, with the others
         name = signal.Signals(int(number)).name
         runner.logger.warning(
-            f'{name}: stopped after step {runner.iter + 1}, go on with --resume '
-            f'(exit status {EXIT_STATUS})'
+            f'{name}: stopped after step {runner.iter + 1} (exit status {EXIT_STATUS}): the same '
+            'command goes on, of train.py with --resume'
         )
         raise SystemExit(EXIT_STATUS)
 

@@ -33,21 +33,21 @@ def choose_pose_teacher(sample: Callable[[], np.ndarray]) -> tuple[str, str]:
     Raises:
         ConfigError: None can be built.
     """
-    reasons = []
+    reasons: dict[str, str] = {}
     for name in POSES:
         if isinstance(teacher := _built(name), str):
-            reasons.append(f'{name}: {teacher}')
+            reasons[name] = teacher
             continue
         several = _built(SEVERAL) if name == POSES[0] else 'MoveNet alone is installed'
         if isinstance(several, str):
-            return name, 'follows one person'
+            return name, ', '.join([*(f'no {other} here' for other in reasons), 'for one person'])
         counts = several.count_persons(torch.from_numpy(sample()).movedim(-1, 1))
         crowded = int((counts > 1).sum())
         chosen = SEVERAL if crowded > SHARE * len(counts) else name
         return chosen, f'{crowded} of {len(counts)} frames show several persons'
     raise ConfigError(
         'no teacher of poses can be built: follow one of these errors, or give another teacher by '
-        f'--teacher: {"; ".join(reasons)}'
+        f'--teacher: {"; ".join(f"{name}: {reason}" for name, reason in reasons.items())}'
     )
 
 

@@ -1,0 +1,77 @@
+"""Search from the command line: the index follows the folder, hits are those of the inferencer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
+from tools.search import main
+
+
+@pytest.fixture
+def model(publish, linear_config, student_checkpoint, tmp_path) -> str:
+    return str(publish(linear_config, student_checkpoint, tmp_path))
+
+
+@pytest.fixture
+def clips(labeled_world, tmp_path) -> Path:
+    """Videos and one broken file."""
+    folder = tmp_path / 'my clips'
+    shutil.copytree(labeled_world / 'videos', folder)
+    (folder / 'torn.mp4').write_bytes(b'torn')
+    return folder
+
+
+def test_hits_are_printed_below_their_queries(model, clips, tmp_path, capsys):
+    index = tmp_path / 'clips.index'
+    first, second, *_ = sorted(clips.glob('class*'))
+    words = [model, str(clips), '--index', str(index), '--top', '3']
+    main([*words, '--query', str(first), str(second)])
+    printed = capsys.readouterr()
+    number = len(list(clips.glob('class*')))
+    assert f'{number} added, 0 changed, 0 known, 0 gone' in printed.err
+    assert f'left out: {clips}/torn.mp4: ' in printed.err
+    query, *hits = printed.out.splitlines()
+    assert query == str(first) and hits[3] == str(second)
+    assert hits[0].split() == ['1.000', *str(first).split()], 'the query itself'
+    search = RetrievalInferencer(model, index, show_progress=False)
+    expected = search(str(first), top=3)['hits'][0]
+    assert [line.split(maxsplit=1)[1] for line in hits[:3]] == [hit['name'] for hit in expected]
+
+
+def test_an_index_is_brought_up_to_date_and_searched_as_it_is(model, clips, tmp_path, capsys):
+    index = str(tmp_path / 'clips.index')
+    main([model, str(clips), '--index', index, '--window', '1', '--json'])
+    assert json.loads(capsys.readouterr().out).keys() == {'index'}
+    query = min(clips.glob('class*'))
+    search = [model, '--index', index, '--query', str(query), '--window', '1', '--top', '2']
+    main([*search, '--json'])
+    report = json.loads(capsys.readouterr().out)
+    assert report.keys() == {'queries', 'hits', 'broken'}
+    assert {hit['stop'] - hit['start'] for hit in report['hits'][0]} == {1}
+    main(search)
+    assert ' to 1.00 s  ' in capsys.readouterr().out, 'hits are moments'
+
+
+def test_a_wrong_word_is_told_before_anything_is_imported():
+    for words, told in (
+        (['m', 'my/videos'], 'my/videos: there is no such file or folder'),
+        (['m'], 'name clips for the index, a --query or a --text'),
+    ):
+        code = f"""
+import sys
+from tools.search import main
+try:
+    main({words})
+finally:
+    assert 'mmact_ssl' not in sys.modules and 'torch' not in sys.modules
+"""
+        done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+        assert done.returncode == 2
+        assert done.stderr.endswith(f': {told}\n'), done.stderr

@@ -1,0 +1,97 @@
+#!/usr/bin/env python
+"""Find the clips most like a clip: ``python tools/search.py MODEL my/videos --query a.mp4``.
+
+MODEL is a name in the zoo or a published file. The index keeps the features of ``my/videos``, and
+follows that folder: the next search embeds only what is new or has changed. Without ``my/videos``
+the index is searched as it is, and without a query it is only brought up to date. A query may be a
+sentence, ``--text``, if the model reads sentences. A query that is in the index is its own first
+hit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from mmact_ssl_cli import Parser, existing_path
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = Parser(description=__doc__)
+    parser.add_argument('model', help='name in the zoo, or path of a published file')
+    parser.add_argument(
+        'clips', nargs='*', type=existing_path, help='videos or skeleton files, or folders of them'
+    )
+    queries = parser.add_mutually_exclusive_group()
+    queries.add_argument('--query', nargs='+', type=existing_path, metavar='CLIP')
+    queries.add_argument('--text', nargs='+', metavar='SENTENCE')
+    parser.add_argument('--top', type=int, default=5, help='hits of a query')
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    parser.add_argument('--index', default='clips.index', help='folder of the features')
+    parser.add_argument('--window', type=float, help='search moments, of so many seconds')
+    parser.add_argument('--stride', type=float, help='seconds between windows; --window by default')
+    parser.add_argument('--batch-size', type=int, default=8, help='windows at a time')
+    parser.add_argument('--device', help='of the network; a GPU where there is one')
+    parser.add_argument('--layout', default='', help='joint order of skeletons in arrays')
+    parser.add_argument(
+        '--checkpoint', type=existing_path, help='of --text: pre-training that the model comes from'
+    )
+    parser.add_argument('--text-encoder', help='of --text: config, e.g. configs/teachers/minilm.py')
+    args = parser.parse_args(argv)
+    if not (args.clips or args.query or args.text):
+        parser.error('name clips for the index, a --query or a --text')
+    return args
+
+
+def describe(found: dict[str, Any], has_windows: bool) -> str:
+    """Write the hits below their queries, most similar first."""
+    lines = []
+    for query, hits in zip(found['queries'], found['hits']):
+        lines.append(query)
+        for hit in hits:
+            span = f'{hit["start"]:7.2f} to {hit["stop"]:.2f} s' if has_windows else ''
+            lines.append(f'{hit["similarity"]:7.3f}{span}  {hit["name"]}')
+    return '\n'.join(lines)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Bring the index up to date, and search it."""
+    args = parse_args(argv)
+    # After parsing, because --help does not need torch.
+    from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
+    from mmact_ssl.errors import one_line_errors
+
+    with one_line_errors():
+        search = RetrievalInferencer(
+            args.model,
+            args.index,
+            window=args.window,
+            stride=args.stride,
+            device=args.device,
+            layout=args.layout,
+            checkpoint=args.checkpoint,
+            text_encoder=args.text_encoder,
+            show_progress=sys.stdout.isatty() and not args.json,  # the bar goes to stdout
+        )
+        report: dict[str, Any] = {}
+        if args.clips:
+            report['index'] = search.add(args.clips, args.batch_size)
+        if args.query or args.text:
+            report |= search(args.query, args.top, args.text, args.batch_size)
+    if args.json:
+        print(json.dumps(report))
+        return
+    for part in (report.get('index', {}), report):
+        for name, reason in part.pop('broken', {}).items():
+            print(f'left out: {name}: {reason}', file=sys.stderr)
+    if counts := report.get('index'):
+        print(', '.join(f'{number} {state}' for state, number in counts.items()), file=sys.stderr)
+    if 'hits' in report:
+        print(describe(report, args.window is not None))
+
+
+if __name__ == '__main__':
+    main()
