@@ -7,7 +7,7 @@ import re
 import pytest
 from mmengine.config import Config
 
-from mmact_ssl.engine.config_check import READ, check_options
+from mmact_ssl.engine.config_check import READ, check_config, check_options
 from mmact_ssl.engine.launch import parse_cfg_options
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import PROTOCOLS
@@ -53,6 +53,14 @@ def test_the_nearest_config_is_named(name, meant, monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(ConfigError, match=f'^{re.escape(f"{name}: no such config, {meant}")}'):
         find_config(name)
+
+
+def test_a_config_names_no_home_folder():
+    """Programs expand it in their own words alone."""
+    cfg = load('ms2l_gru_nwucla.py')
+    cfg.train_dataloader.dataset.ann_file = '~/train.txt'
+    with pytest.raises(ConfigError, match='dataset.ann_file=~/train.txt: ~ is not expanded'):
+        check_config(cfg)
 
 
 def test_settings_of_protocols_and_options_of_studies_are_read():
