@@ -22,20 +22,22 @@ DATA = {
     'arid': 'ARID, dark videos',
     'demo': 'Demo world, synthetic videos',
 }
-USES = {'Fine-tuned': 'fine-tuned', 'LDA': 'frozen features'}
+USES = {'Fine-tuned': 'fine-tuned', 'LDA': 'LDA of frozen features'}
 STARTS = {'Random init': 'random', 'ImageNet start': 'ImageNet'}
+WITHIN_NOISE = ' (within the noise)'
 
 
 def make_gain_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table of top-1 accuracies in percent: a start, a student and its gain.
 
-    Cells are means ± deviation over seeds, the gain is the difference of the means. ``name`` joins
-    rows ``DATASET/COLUMN/START/STUDENT`` by ``;``: a column of :func:`make_table` and the names of
-    two of its rows, with ``_`` for a blank.
+    Cells are means ± deviation over seeds, the gain is the difference of the means. A gain below
+    the sum of the two deviations is marked: it is within the noise. ``name`` joins rows
+    ``DATASET/COLUMN/START/STUDENT`` by ``;``: a column of :func:`make_table` and the names of two
+    of its rows, with ``_`` for a blank.
 
     Raises:
-        ConfigError: Results are missing, are of an earlier version of the measurement, or cannot be
-            compared.
+        ConfigError: Results are missing, are of one seed or of an earlier version of the
+            measurement, or cannot be compared.
     """
     rows = [['Real data', 'Start', 'After pre-training', 'Gain']]
     early = early_results(results)
@@ -46,9 +48,12 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
             raise ConfigError(f'gain:{part}: no results of the newest version; measure them')
         for run in (run for cell in runs for run in cell):
             check_comparable(f'gain:{part}', runs[0][0], run)
+        if min(map(len, runs)) < 2:
+            raise ConfigError(f'gain:{part}: one seed has no deviation; measure another seed')
         metric = SETTINGS[heading][1]
         values = [[100 * run.metrics[metric] for run in cell] for cell in runs]
         gain = statistics.mean(values[1]) - statistics.mean(values[0])
+        noise = sum(map(statistics.stdev, values))
         use, _, few = heading.partition(', ')
         rows.append(
             [
@@ -57,7 +62,7 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
                     f'{format_cell(cell)} ({STARTS.get(run[0].method, run[0].method)})'
                     for cell, run in zip(values, runs)
                 ),
-                f'{gain:+.1f}',
+                f'{gain:+.1f}{WITHIN_NOISE if abs(gain) < noise else ""}',
             ]
         )
     return markdown(rows)

@@ -37,6 +37,19 @@ def test_a_loss_is_shown_as_one(results):
     assert '| -20.0 |' in fill(TEXT.replace(ROW, swapped), results)
 
 
+@pytest.mark.parametrize(('above', 'mark'), [(0.15, ''), (0.14, ' (within the noise)')])
+@pytest.mark.parametrize('sign', [1, -1])
+def test_a_difference_below_the_sum_of_both_deviations_is_marked(results, above, mark, sign):
+    for run, start in zip(results[2:4], results[:2]):
+        run.metrics['top1'] = start.metrics['top1'] + sign * above  # each has a deviation of 0.071
+    assert f'| {sign * 100 * above:+.1f}{mark} |' in fill(TEXT, results)
+
+
+def test_one_seed_does_not_tell_a_gain(results):
+    with pytest.raises(ConfigError, match='one seed'):
+        fill(TEXT, results[1:])
+
+
 def test_missing_results_are_an_error(results):
     with pytest.raises(ConfigError, match='no results'):
         fill(TEXT, results[:2])
