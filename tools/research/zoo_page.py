@@ -25,7 +25,9 @@ ENTRY = re.compile(r'^  - Name: (?P<name>\S+)\n(?:    .*\n)*', re.MULTILINE)
 def zoo_blocks(folder: str | os.PathLike[str]) -> dict[str, str]:
     """Write the table of a zoo's files, ``zoo``, and a section with each card, ``cards``."""
     rows, sections = [], []
-    for name, entry in read_index(Path(folder) / INDEX).items():
+    entries = read_index(Path(folder) / INDEX)
+    sizes = {entry.sha256: entry.size for entry in entries.values()}
+    for name, entry in entries.items():
         card = read_card(Path(folder) / entry.file)
         # In early cards only the config's name ends in that of the data set.
         dataset = card.dataset_name or card.config.rpartition('_')[2]
@@ -33,9 +35,10 @@ def zoo_blocks(folder: str | os.PathLike[str]) -> dict[str, str]:
         shown = [figures.get(key) for key in ('Linear', 'kNN')]
         linear, knn = (_percent(card, figure) for figure in shown)
         clips = next((figure['test_clips'] for figure in shown if figure), 0) or '-'
+        size = entry.size + sum(sizes.get(part['sha256'], 0) for part in card.parts)
         rows.append(
             f'| [{name}]({CARDS}#{name}) | {_input(card)} | {card.trained_on} | {linear} | {knn} '
-            f'| {clips} | {card.feature_dim} | {entry.size / 1e6:.1f} |\n'
+            f'| {clips} | {card.feature_dim} | {size / 1e6:.1f} |\n'
         )
         sections.append(_section(card, entry))
     texts = dict(zoo=TOP + ''.join(rows), cards=''.join(sections))
