@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ('linear', 'knn')
 PLAN = 'plan.json'
-NO_LABELS = 'no labels, no table: give --labels, and the same command evaluates'
+NO_LABELS = 'no labels, no table: give --labels, and the same command compares start and student'
 # Options that make the plan.
 ASKED = ('minutes', 'steps', 'teacher', 'layout', 'start', 'cfg_options')
 

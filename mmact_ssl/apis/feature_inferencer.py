@@ -186,8 +186,8 @@ class FeatureInferencer(BaseInferencer):
         unit: str = 'seconds',
     ) -> Iterator[list[Row]]:
         """Yield batches of windows that the pipeline has processed."""
-        hidden = len(inputs) == 1 or not self.show_progress
-        shown = track(inputs, 'features', disable=hidden, transient=True, total=len(inputs))
+        is_shown = len(inputs) > 1 and self.show_progress  # an old rich prints a hidden bar's end
+        shown = track(inputs, 'features', transient=True) if is_shown else inputs
         rows = (
             Row(number, span, sample)
             for number, clip in enumerate(shown)

@@ -159,7 +159,7 @@ def test_only_several_clips_have_a_bar(skeleton_model, monkeypatch, count, show,
     monkeypatch.setattr('mmact_ssl.apis.feature_inferencer.track', shown)
     clips = [np.random.default_rng(0).normal(size=(1, 24, 20, 3)).astype('float32')] * count
     FeatureInferencer(skeleton_model, show_progress=show)(clips)
-    assert shown.call_args.kwargs['disable'] == hidden
+    assert shown.called != hidden
 
 
 def test_windows_are_clips_of_their_own(inferencer, video_model, labeled_world):

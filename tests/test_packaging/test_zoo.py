@@ -16,7 +16,7 @@ from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.zoo import INDEX, read_index
 from mmact_ssl.datasets.layouts import COMMON, LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.common import ToCommonJoints
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.shipped_configs import CONFIGS, find_config
 from tests.helpers.poses import MadePoses
 from tools.research.zoo_page import update_zoo
@@ -55,9 +55,17 @@ def test_the_page_and_the_index_are_those_of_the_files():
     assert weights == {card.config: f'zoo/{file}' for file, card in trained.items()}
 
 
+def test_a_shipped_pair_takes_the_poses_of_its_own_teacher_alone(monkeypatch):
+    monkeypatch.setattr(pair, 'build_teacher', lambda config: MadePoses())
+    with pytest.raises(CheckpointError, match='published with other weights of movenet_thunder'):
+        load_model('video_and_pose')
+
+
 @pytest.mark.parametrize('name', ENTRIES)
 def test_a_shipped_model_is_whole_and_says_where_it_comes_from(name: str, monkeypatch):
-    monkeypatch.setattr(pair, 'build_teacher', lambda config: MadePoses())
+    made, pinned = MadePoses(), read_card(ROOT / 'zoo' / ENTRIES[name].file).pose_fingerprint
+    monkeypatch.setattr(made, 'fingerprint', lambda: pinned)
+    monkeypatch.setattr(pair, 'build_teacher', lambda config: made)
     assert name in list_models()
     model = load_model(name)
     card = model.card
