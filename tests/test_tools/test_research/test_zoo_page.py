@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mmact_ssl.apis.publish import make_card, write_model
-from mmact_ssl.apis.zoo import INDEX, add_to_index
+from mmact_ssl.apis.zoo import INDEX, add_to_index, read_index
 from mmact_ssl.evaluation.protocols import version_of
 from mmact_ssl.evaluation.student import build_recognizer
+from tests.shipped import ROOT
 from tests.test_apis.conftest import KNOWN
 from tools.research.tables import EARLIER_CAPTION
 from tools.research.zoo_page import zoo_blocks
@@ -59,3 +60,12 @@ def test_a_figure_of_an_earlier_version_is_marked_until_it_is_measured_again(
     early, late = (make_result(v, version=n, **own) for v, n in ((0.25, now - 1), (0.35, now)))
     assert '| 25.0† |' in row(early)
     assert '| 35.0 |' in row(early, late) and '| 35.0 |' in row(late, early)
+
+
+def test_the_size_of_a_pair_is_that_of_its_parts_and_its_own():
+    entries = read_index(ROOT / 'zoo' / INDEX)
+    parts = ('video_and_pose', 'dtg_tsm-lite0-224_jhmdb', 'skeleton_general')
+    row = next(
+        line for line in zoo_blocks(ROOT / 'zoo')['zoo'].splitlines() if '[video_and_pose]' in line
+    )
+    assert row.endswith(f'| {sum(entries[name].size for name in parts) / 1e6:.1f} |')
