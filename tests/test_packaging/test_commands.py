@@ -23,9 +23,14 @@ finally:
 """
 
 
-def run(*words: str) -> str:
+def call(*words: str) -> subprocess.CompletedProcess[str]:
+    """Call a command in a program that must not import the package."""
     code = WATCHED.format(words=', '.join(map(repr, words)))
-    result = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
+
+
+def run(*words: str) -> str:
+    result = call(*words)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -55,6 +60,21 @@ def test_a_tool_is_called_by_its_command():
 def test_a_command_that_is_not_there():
     with pytest.raises(SystemExit, match="no command 'trian', there are download, "):
         mmact_ssl_cli.main(['trian'])
+
+
+@pytest.mark.parametrize(
+    ('words', 'told'),
+    [
+        ('search m my/videos', 'my/videos: there is no such file or folder'),
+        ('search m', 'name clips for the index, a --query or a --text'),
+        ('visualize gallery m my/videos', 'my/videos: there is no such file or folder'),
+        ('visualize embedding m . --ann my/videos', 'my/videos: there is no such file or folder'),
+    ],
+)
+def test_a_wrong_word_is_told_before_anything_is_imported(words, told):
+    result = call(*words.split())
+    assert result.returncode == 2
+    assert result.stderr.endswith(f': {told}\n'), result.stderr
 
 
 def test_arguments_reach_the_tool(capsys: pytest.CaptureFixture[str]):

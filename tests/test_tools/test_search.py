@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -57,21 +55,3 @@ def test_an_index_is_brought_up_to_date_and_searched_as_it_is(model, clips, tmp_
     assert {hit['stop'] - hit['start'] for hit in report['hits'][0]} == {1}
     main(search)
     assert ' to 1.00 s  ' in capsys.readouterr().out, 'hits are moments'
-
-
-def test_a_wrong_word_is_told_before_anything_is_imported():
-    for words, told in (
-        (['m', 'my/videos'], 'my/videos: there is no such file or folder'),
-        (['m'], 'name clips for the index, a --query or a --text'),
-    ):
-        code = f"""
-import sys
-from tools.search import main
-try:
-    main({words})
-finally:
-    assert 'mmact_ssl' not in sys.modules and 'torch' not in sys.modules
-"""
-        done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
-        assert done.returncode == 2
-        assert done.stderr.endswith(f': {told}\n'), done.stderr
