@@ -78,7 +78,8 @@ def load_config(args: argparse.Namespace) -> Config:
     if 'auto_scale_lr' not in cfg:  # the rate is for the batch of the file, in one process
         own = launch.read_config(args.config, data=args.data, dataset=args.set)
         batch = (own.get('train_dataloader') or {}).get('batch_size')
-        cfg.auto_scale_lr = dict(base_batch_size=batch) if batch else {}
+        counts = (own.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+        cfg.auto_scale_lr = dict(base_batch_size=counts * batch) if batch else {}
     if args.auto_scale_lr:
         if 'base_batch_size' not in (cfg.auto_scale_lr or {}):
             raise ConfigError(

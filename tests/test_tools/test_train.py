@@ -98,6 +98,11 @@ def test_a_learning_rate_is_for_the_batch_of_its_file(config: str):
     assert cfg.auto_scale_lr == dict(base_batch_size=32, enable=True)
     cfg = load(config, *option, 'auto_scale_lr.base_batch_size=64')
     assert cfg.auto_scale_lr == dict(base_batch_size=64)
+    Path(config).write_text(
+        f'{CONFIG}\ntrain_dataloader = dict(batch_size=32)\n'
+        'optim_wrapper = dict(accumulative_counts=4)\n'
+    )
+    assert load(config).auto_scale_lr == dict(base_batch_size=128), 'the batch of a step'
 
 
 def test_several_processes_on_cpu_use_gloo(config: str, monkeypatch: pytest.MonkeyPatch):
