@@ -46,9 +46,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     extract.add_argument(
         '--every',
         type=int,
-        default=1,
         metavar='N',
-        help='run the teachers on one of N frames; interpolate the others or take the nearest',
+        help='run the teachers on one of N frames, not on all; interpolate the others or take the '
+        'nearest',
     )
     extract.add_argument(
         '--workers', type=int, help='processes (default: all cores, at most 8 on a GPU)'
@@ -98,7 +98,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     inspect.add_argument('--verify', action='store_true', help='read and list damaged entries')
     inspect.add_argument('--drop-damaged', action='store_true', help='remove damaged entries')
     args = parser.parse_args(argv)
-    if args.mode == 'extract' and args.every < 1:
+    if args.mode == 'extract' and args.every is not None and args.every < 1:
         parser.error('--every: give 1 or more')
     if args.mode == 'inspect' and args.drop_damaged and not args.verify:
         parser.error('--drop-damaged needs --verify')
@@ -115,7 +115,8 @@ def fill_in_data(args: argparse.Namespace) -> None:
     from mmact_ssl.errors import ConfigError
 
     sentences = getattr(args, 'sentences', None)
-    ignored = [f'--{name}' for name in ('ann', 'videos') if getattr(args, name, None)]
+    for_videos = ('ann', 'videos', 'every', 'workers')
+    ignored = [f'--{name}' for name in for_videos if getattr(args, name, None) is not None]
     if sentences and ignored:
         raise ConfigError(
             f'{" and ".join(ignored)} cannot go with --sentences, which embeds its whole file: '
@@ -189,7 +190,7 @@ def run_extraction(args: argparse.Namespace) -> None:
     if sentences is None:
         report = extraction.extract_many(
             [
-                extraction.ExtractionJob(*job, args.every, config)
+                extraction.ExtractionJob(*job, args.every or 1, config)
                 for *job, config in zip(teachers, paths, stored, args.configs)
             ],
             args.videos or Path(args.ann[0]).parent,

@@ -18,7 +18,9 @@ from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.files import CONTROL, expand, read_arrays, read_json, reading, write_atomically
 
-FORMAT = 3  # 1 was one SQLite file; 2 did not know when a file changed
+# 1 was one SQLite file; 2 did not know when a file changed; 3 may hold windows of skeletons without
+# anybody in them.
+FORMAT = 4
 CHUNK = 4096  # rows searched at a time
 COLUMNS = 'names', 'starts', 'stops', 'versions', 'dropped'
 FIX = 'delete the folder of this index and add the clips again'

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -99,9 +101,19 @@ class SeededSamples(BaseDataset):
             return
         for transform in self.pipeline.transforms:
             if hasattr(transform, 'check_names'):
-                # The base class's method; a data set's own may read the sample.
-                infos = (BaseDataset.get_data_info(self, index) for index in range(len(self)))
-                transform.check_names(info['filename'] for info in infos)
+                transform.check_names(self._filenames())
+
+    def _filenames(self) -> Iterator[str]:
+        for index in range(len(self)):
+            # The base class's method; a data set's own may read the sample.
+            yield BaseDataset.get_data_info(self, index)['filename']
+
+    @cached_property
+    def names_hash(self) -> str:
+        """Hash of the samples' names in their order, independent of the videos' folder."""
+        folder = self.data_prefix.get('video') or ''
+        names = (name.removeprefix(folder).lstrip('/') for name in self._filenames())
+        return hashlib.sha256('\n'.join(names).encode()).hexdigest()[:16]
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
         """Make sample ``idx`` by the pipeline."""

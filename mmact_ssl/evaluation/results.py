@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from mmengine.logging import print_log
 
 from mmact_ssl.checkpoint_file import CHECKPOINT, MODEL
 from mmact_ssl.errors import DataError
@@ -121,14 +124,22 @@ class Result:
         return file
 
     def _compare_with(self, results: list[Result], file: Path) -> None:
-        for earlier in results:
-            for key in KEPT_KEYS if earlier.run == self.run else ():
+        for earlier in (result for result in results if result.run == self.run):
+            for key in KEPT_KEYS:
                 old, new = getattr(earlier, key), getattr(self, key)
                 if old != new:
                     raise DataError(
                         f'{file}: {self.run} is there with {key} {old!r}, and this result has '
                         f'{new!r}: give another --variant'
                     )
+            if earlier.version == self.version and earlier.data_version != self.data_version:
+                print_log(
+                    f'{file}: {self.run} takes the place of a result on other clips, of an earlier '
+                    f'{self.dataset} or another folder of that name: give another --out to keep '
+                    'both',
+                    'current',
+                    logging.WARNING,
+                )
 
 
 def run_name(

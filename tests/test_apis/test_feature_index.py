@@ -156,9 +156,10 @@ def test_what_was_dropped_is_found_no_more_and_can_come_again(index, features):
     assert index.search(normalize(features[:2]), top=9)[1].shape == (2, 0)
 
 
-def test_an_index_of_another_version_is_refused(index):
+@pytest.mark.parametrize('version', [2, 3])
+def test_an_index_of_another_version_is_refused(index, version):
     head = index.path / 'index.json'
-    head.write_text(json.dumps({**json.loads(head.read_text()), 'format': 2}))
+    head.write_text(json.dumps({**json.loads(head.read_text()), 'format': version}))
     with pytest.raises(DataError, match='of another version of mmact_ssl: delete the folder'):
         FeatureIndex(index.path, META)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 
 import numpy as np
 import pytest
@@ -155,6 +156,17 @@ def seed_worker(worker_id):
     # What mmengine's runner does in each worker, at the beginning of each epoch.
     torch.set_num_threads(1)
     worker_init_fn(worker_id, num_workers=2, rank=0, seed=0)
+
+
+def test_names_tell_the_samples_and_their_order_and_not_where_they_lie(folder, tmp_path):
+    other = tmp_path / 'elsewhere'
+    shutil.copytree(folder, other)
+    one = build(folder, ['a.mp4 0', 'b.mp4 1']).names_hash
+    moved = {'data_prefix': {'video': f'{other}/'}}
+    assert build(other, ['a.mp4', 'b.mp4'], **moved).names_hash == one
+    others = (['b.mp4 0', 'a.mp4 1'], ['a.mp4 0', 'c.mp4 1'], ['a.mp4 0'])
+    hashes = [build(folder, lines).names_hash for lines in others]
+    assert len({one, *hashes}) == 4
 
 
 @pytest.mark.parametrize('persistent', [False, True])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.errors import DataError
+from mmact_ssl.evaluation import results as results_module
 from mmact_ssl.evaluation.provenance import package_versions
 from mmact_ssl.evaluation.results import (
     has_result,
@@ -50,6 +51,18 @@ def test_of_a_run_the_last_line_counts(make_result, tmp_path):
     assert found == read_results(tmp_path, 'demo') and not read_results(tmp_path, 'nwucla')
     assert [result.seed for result in found] == [0, 1, 2]
     assert found[1].metrics == {'top1': 0.75} and found[1].details == {}, 'no confusion of before'
+
+
+def test_a_result_on_other_clips_is_replaced_aloud(make_result, tmp_path, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(results_module, 'print_log', lambda text, *level: said.append(text))
+    for version, data in ((1, 'one'), (1, 'one'), (2, 'two')):
+        make_result(version=version, data_version=data).write(tmp_path)
+    assert said == []
+    make_result(version=1, data_version='two').write(tmp_path)
+    (sentence,) = said
+    assert 'csvr_full_demo_linear_seed0 takes the place of a result on other clips' in sentence
+    assert 'give another --out to keep both' in sentence
 
 
 def test_every_confusion_that_is_shipped_gives_the_accuracy_of_its_result():

@@ -214,6 +214,11 @@ def test_inspect_and_fix(tool, data, capsys):
             ['--sentences', '{data}/s.json', '--out', 'x', '--ann', 'a', '--videos', 'b'],
             '--ann and --videos cannot go',
         ),
+        (
+            ['text'],
+            ['--sentences', '{data}/s.json', '--out', 'x', '--every', '4', '--workers', '1'],
+            '--every and --workers cannot go',
+        ),
         (['box'], ['--data', '{data}'], "kind 'box' cannot be stored"),
     ],
 )

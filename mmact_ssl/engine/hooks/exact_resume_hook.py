@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from mmact_ssl.datasets.seeded_samples import with_inner
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import HOOKS
@@ -30,7 +31,7 @@ class ExactResumeHook(Hook):
     - each process's own buffers, such as the running statistics of batch normalization, which
       momentum copies follow. :class:`PretrainRunner` collects them.
 
-    Other batches, or another number of them or of processes, are refused. Our choice.
+    Other samples or batches, or another number of processes, are refused. Our choice.
 
     Raises:
         ConfigError: The checkpoint is of a run with another batch size, data or processes.
@@ -81,12 +82,16 @@ class ExactResumeHook(Hook):
                 )
 
 
-def count_steps(runner: Runner) -> dict[str, int | None]:
-    """Numbers that must be the same for the same steps."""
+def count_steps(runner: Runner) -> dict[str, int | str]:
+    """What must be the same for the same steps."""
     loader, wrappers = runner.train_dataloader, unwrap_optimizers(runner.optim_wrapper)
+    parts = [part for part, _ in with_inner(loader.dataset)]
     return {
         'batches an epoch': len(loader),
         'samples': len(loader.dataset),
+        'names of the samples, as a hash': ' '.join(
+            part.names_hash for part in parts if hasattr(part, 'names_hash')
+        ),
         'train_dataloader.batch_size': loader.batch_size,
         'optim_wrapper.accumulative_counts': wrappers[0]._accumulative_counts,
         'processes': get_world_size(),

@@ -25,6 +25,7 @@ WRAPPER = dict(
     broadcast_buffers=False,
     find_unused_parameters=True,
 )
+NAMES = 'abc'  # a hash of the samples' names
 SAMPLES = 13  # in batches of two: seven an epoch, the last one of one
 
 
@@ -34,6 +35,7 @@ class Seen(Dataset):
     def __init__(self) -> None:
         self.read: list[int] = []
         self.epoch = torch.zeros(1, dtype=torch.int64)
+        self.names_hash = NAMES
         self.lengths = list(range(SAMPLES))
         self.shards = torch.arange(SAMPLES).numpy() // 3
 
@@ -159,6 +161,10 @@ def test_other_samples_batches_or_processes_are_refused(train, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(sys.modules[__name__], 'SAMPLES', 14)
         with pytest.raises(ConfigError, match='had samples=13, and now it is 14: resume with the'):
+            train('one', resume=True)
+    with monkeypatch.context() as patch:  # as many others
+        patch.setattr(sys.modules[__name__], 'NAMES', 'abd')
+        with pytest.raises(ConfigError, match='had names of the samples, as a hash=abc, and now'):
             train('one', resume=True)
     train('one', resume=True)
     train('large', kill_at=9, loader=dict(batch_size=7))
