@@ -32,8 +32,9 @@ class GradNorm(Balancer):
     Our choice: the descent is on ``log v_k``, which keeps weights positive. The sum is divided by
     ``mean(G)``, so that the rate does not depend on the size of the gradients. Each target is
     multiplied by the user's ``w_k`` divided by their mean (1 in the paper). Adversarial losses do
-    not count for ``r_k``. A task without a gradient in a step keeps its weight and is excluded from
-    the means. A task's first loss is the one at its first step with a gradient; it must be above 0.
+    not count for ``r_k``. A task without a gradient in a step, or with a loss or gradient that is
+    not finite, keeps its weight and is excluded from the means. A task's first loss is the one at
+    its first step with a gradient; it must be above 0.
     Not for training in float16.
 
     Args:
@@ -84,7 +85,8 @@ class GradNorm(Balancer):
         """Set the next weights from losses and gradient norms without weights, ``(K,)`` each."""
         sizes = sizes.float().clone()
         all_reduce(sizes, op='mean')
-        has_gradient = norms > 0  # norms are equal on all processes
+        has_gradient = (norms > 0) & norms.isfinite() & sizes.isfinite()  # equal on all processes
+        norms = norms.where(has_gradient, 0)
         states = [self.states[task] for task in self.tasks]
         first = torch.stack([state.first_loss for state in states])
         first = torch.where((first == 0) & has_gradient, sizes, first)

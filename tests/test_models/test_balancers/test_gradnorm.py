@@ -134,6 +134,24 @@ def test_a_step_without_some_tasks_is_that_of_the_others(count, seed, alpha):
     assert float(got.sum()) == pytest.approx(count)
 
 
+@pytest.mark.parametrize('bad', [float('inf'), float('nan')])
+@pytest.mark.parametrize('where', ['loss', 'gradient', 'first loss'])
+def test_a_task_that_is_not_finite_keeps_its_weight_and_the_others_go_on(bad, where):
+    whole, other = (GradNorm(alpha=0.5, rate=0.1, tasks=('a', 'b', 'c')) for _ in range(2))
+    if where != 'first loss':
+        assert step(whole, [4.0, 2.0, 3.0], [1.0, 2.0, 3.0]) == step(
+            other, [4.0, 2.0, 3.0], [1.0, 2.0, 3.0]
+        )
+    losses, norms = [3.0, bad, 1.0], [1.0, 2.0, 4.0]
+    if where == 'gradient':
+        losses, norms = [3.0, 1.0, 1.0], [1.0, bad, 4.0]
+    # As in a step in which it has no gradient.
+    assert step(whole, losses, norms) == step(other, [3.0, 1.0, 1.0], [1.0, 0.0, 4.0])
+    after = step(whole, [2.0, 1.0, 1.0], [1.0, 1.0, 1.0])
+    assert after == step(other, [2.0, 1.0, 1.0], [1.0, 1.0, 1.0])
+    assert min(after) > 0
+
+
 def test_the_first_loss_is_that_of_the_first_step_with_a_gradient():
     balancer = GradNorm(tasks=('a', 'b'))
     assert step(balancer, [4.0, 0.0], [1.0, 0.0]) == [1.0, 1.0]
