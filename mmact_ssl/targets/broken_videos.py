@@ -18,8 +18,10 @@ def broken_listing(path: str | os.PathLike[str]) -> Path:
 def read_broken(path: str | os.PathLike[str]) -> dict[str, str]:
     """Return {video: reason} for the broken videos listed beside a cache."""
     listing = broken_listing(path)
-    lines = listing.read_text('utf-8').splitlines() if listing.is_file() else []
-    return dict(line.split('\t', 1) for line in lines if '\t' in line)
+    text = listing.read_text('utf-8') if listing.is_file() else ''
+    # As in annotation files, only a line break ends a name.
+    rows = (line.rpartition('\t') for line in text.split('\n'))
+    return {key: reason for key, _, reason in rows if key}
 
 
 def list_broken(out: Path, keys: Collection[str], broken: Mapping[str, str]) -> None:

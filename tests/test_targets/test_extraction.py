@@ -11,7 +11,7 @@ from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.targets import extraction as module_of_extraction
 from mmact_ssl.targets import run_teachers as module
-from mmact_ssl.targets.broken_videos import read_broken
+from mmact_ssl.targets.broken_videos import list_broken, read_broken
 from mmact_ssl.targets.cache import TargetCacheError, TargetReader, TargetWriter
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 from mmact_ssl.targets.run_teachers import iterate_frames, run_teachers
@@ -251,6 +251,13 @@ def test_another_list_leaves_what_is_listed_as_broken(data, names):
     assert list(read_broken(data / 'pose.lmdb')) == [names[0], names[2]]
     extract(data, names[3:], overwrite=True)
     assert read_broken(data / 'pose.lmdb') == {}
+
+
+def test_a_broken_video_of_any_name_is_listed_by_that_name(tmp_path):
+    TargetWriter(tmp_path / 'x', ExtractionJob(ColorTeacher(), tmp_path).meta).close()
+    broken = dict.fromkeys(('a\u2028b.mp4', 'c\x85d.mp4', 'e\tf.mp4'), 'cannot be opened')
+    list_broken(tmp_path / 'x', [*broken], broken)
+    assert read_broken(tmp_path / 'x') == broken
 
 
 def test_teachers_see_some_frames_and_the_reader_fills_in_the_others(data, names):
