@@ -88,7 +88,8 @@ def import_npz(
             if key in writer:
                 continue
             try:
-                writer.put(key, from_storage(values[span]))
+                array = values[span]
+                writer.put(key, from_storage(array) if kind == 'map' else array)
             except ValueError as error:
                 raise DataError(f'{source}: {error}') from error
             written += 1

@@ -108,6 +108,9 @@ def test_npz_of_embeddings_and_maps(tmp_path):
     np.testing.assert_allclose(
         TargetReader(tmp_path / 'i').get('videos/b.mp4'), embeddings[3:], atol=0.5001 / 127
     )
+    table(tmp_path / 'u.npz', embeddings=maps[:, 0, 0], **other)  # only maps are 0..255 for 0..1
+    import_npz(tmp_path / 'u.npz', tmp_path / 'u')
+    np.testing.assert_array_equal(TargetReader(tmp_path / 'u').get('videos/b.mp4'), maps[3:, 0, 0])
     table(tmp_path / 'm.npz', maps=maps, keypoints=None, layout='person')
     assert import_npz(tmp_path / 'm.npz', tmp_path / 'm', dtypes={'map': 'uint8'}) == 2
     reader = TargetReader(tmp_path / 'm')
