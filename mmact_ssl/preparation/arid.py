@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import path_inside, read_text, reading
-from mmact_ssl.preparation.files import Video, require, write_usable_videos
+from mmact_ssl.preparation.files import Video, classes_by_number, require, write_usable_videos
 
 SETS = {'arid': 'ARID: real video in the dark'}
 # {our split: list and folder of its videos}
@@ -25,20 +25,18 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
     """
     fix = 'point --source at a folder with train/, val/, their lists and mapping_table_23.txt'
     require(source, fix)
-    classes = [name for _, name in _rows(source / 'mapping_table_23.txt', 2, fix)]
+    table = source / 'mapping_table_23.txt'
+    with reading(table, fix):
+        numbers = {name: int(label) for label, name in _rows(table, 2, fix)}
     splits: dict[str, list[Video]] = {}
     for split, (listing, folder) in SPLITS.items():
         splits[split] = []
-        for _, label, name in _rows(source / listing, 3, fix):
-            path = path_inside(source / folder, name, source / listing)
-            require(path, f'it is listed in {listing}; fetch the data set again')
-            if not (label.isdigit() and int(label) < len(classes)):
-                raise DataError(
-                    f'{source / listing}: label {label!r} of {name} has no line in '
-                    'mapping_table_23.txt; fetch the data set again'
-                )
-            splits[split].append(Video(path, f'videos/{folder}/{name}', int(label)))
-    return write_usable_videos(source, out, splits, classes, placement)
+        with reading(source / listing, fix):
+            for _, label, name in _rows(source / listing, 3, fix):
+                path = path_inside(source / folder, name, source / listing)
+                require(path, f'it is listed in {listing}; fetch the data set again')
+                splits[split].append(Video(path, f'videos/{folder}/{name}', int(label)))
+    return write_usable_videos(source, out, splits, classes_by_number(numbers, table), placement)
 
 
 def _rows(path: Path, count: int, fix: str) -> list[list[str]]:

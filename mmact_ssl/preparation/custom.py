@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -146,8 +147,8 @@ def split_names(
             'val_names'
         )
     train, test = (table[key].astype(str).tolist() for key in keys)
-    if both := set(train) & set(test):
-        raise DataError(f'{source}: {min(both)} is in {keys[0]} and {keys[1]}; keep one')
+    if twice := [name for name, count in Counter([*train, *test]).items() if count > 1]:
+        raise DataError(f'{source}: {twice[0]} comes twice in {keys[0]} and {keys[1]}; keep one')
     if unlisted := {*train, *test} - set(names):
         raise DataError(f'{source}: {min(unlisted)} of a split is not among the names')
     return {'train': train, 'test': test}

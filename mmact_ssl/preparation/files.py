@@ -235,13 +235,32 @@ def write_usable_videos(
     classes: Sequence[str],
     placement: str,
 ) -> dict[str, int]:
-    """Write the videos below ``source`` that are usable, see :func:`write_videos`."""
+    """Write the videos below ``source`` that are usable, see :func:`write_videos`.
+
+    Raises:
+        DataError: A video comes twice in the lists, or its label has no class.
+    """
+    listed_in: dict[str, str] = {}
+    for split, listed in splits.items():
+        for _, name, label in listed:
+            if first := listed_in.get(name):
+                raise DataError(f'{source}: {name} is in {first} and again in {split}; keep one')
+            listed_in[name] = split
+            if label is None or not 0 <= label < len(classes):
+                raise DataError(f'{source}: label {label} of {name} has no class; correct the list')
     left_out = probe_videos([video.source for listed in splits.values() for video in listed])
     usable = {
         split: [video for video in listed if video.source not in left_out]
         for split, listed in splits.items()
     }
     return write_videos(source, out, usable, classes, left_out, placement)
+
+
+def classes_by_number(numbers: Mapping[str, int], source: Path) -> list[str]:
+    """Sort the classes ``{name: label}`` by label; DataError unless these are 0, 1, ..."""
+    if sorted(numbers.values()) != list(range(len(numbers))):
+        raise DataError(f'{source}: its classes are not numbered 0, 1, ...; fetch it again')
+    return sorted(numbers, key=numbers.__getitem__)
 
 
 def place_video(source: Path, target: Path, placement: str = 'copy') -> None:

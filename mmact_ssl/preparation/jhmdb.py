@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmact_ssl.errors import DataError
 from mmact_ssl.files import path_inside, read_annotation, read_text
 from mmact_ssl.preparation.files import Video, require, write_usable_videos
 
@@ -31,11 +30,6 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
         ]
         for split, path in (('train', source / 'train.txt'), ('test', test_list))
     }
-    both = {video.name for video in splits['train']} & {video.name for video in splits['test']}
-    if both:
-        raise DataError(f'{test_list}: {min(both)} is also in train.txt; remove one of the lines')
-    for path, name, label in splits['train'] + splits['test']:
-        require(path, 'it is listed in the annotation; fetch the data set again')
-        if label is None or not 0 <= label < len(classes):
-            raise DataError(f'{source}: label {label} of {name} has no line in classes.txt')
+    for video in splits['train'] + splits['test']:
+        require(video.source, 'it is listed in the annotation; fetch the data set again')
     return write_usable_videos(source, out, splits, classes, placement)

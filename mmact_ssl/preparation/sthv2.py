@@ -7,7 +7,7 @@ from typing import Any
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import path_inside, read_json, reading
-from mmact_ssl.preparation.files import Video, require, write_usable_videos
+from mmact_ssl.preparation.files import Video, classes_by_number, require, write_usable_videos
 
 SETS = {'sthv2': 'Something-Something v2: real video, 174 actions with objects'}
 # {our split: NAME of the file}, now distributed as labels/NAME.json, formerly as
@@ -43,8 +43,7 @@ def prepare(source: Path, out: Path, placement: str = 'link') -> dict[str, int]:
                 path = path_inside(folder, f'{entry["id"]}.webm', source)
                 require(path, 'it is listed; unpack all parts')
                 splits[split].append(Video(path, f'videos/{path.name}', numbers[name]))
-    classes = sorted(numbers, key=numbers.__getitem__)
-    return write_usable_videos(source, out, splits, classes, placement)
+    return write_usable_videos(source, out, splits, classes_by_number(numbers, source), placement)
 
 
 def _read(source: Path, name: str, fix: str) -> Any:

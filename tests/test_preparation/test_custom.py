@@ -148,7 +148,12 @@ def test_left_handed_coordinates_without_a_sign(tmp_path):
         (
             table(train_names=np.array(['a']), val_names=np.array(['a'])),
             {},
-            'a is in train_names and val_names',
+            'a comes twice in train_names and val_names; keep one',
+        ),
+        (
+            table(train_names=np.array(['a', 'a']), test_names=np.array(['b'])),
+            {},
+            'a comes twice in train_names and test_names; keep one',
         ),
         (
             table(train_names=np.array(['a'])),

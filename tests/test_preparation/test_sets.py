@@ -57,7 +57,8 @@ def test_jhmdb_leaves_out_and_names_a_broken_video(jhmdb, tmp_path):
 @pytest.mark.parametrize(
     'file,text,message',
     [
-        ('val.txt', 'videos/clap_0.mp4 0\n', 'val.txt: videos/clap_0.mp4 is also in train.txt'),
+        ('val.txt', 'videos/clap_0.mp4 0\n', 'clap_0.mp4 is in train and again in test; keep one'),
+        ('val.txt', 2 * 'videos/clap_2.mp4 0\n', 'clap_2.mp4 is in test and again in test; keep'),
         ('classes.txt', None, 'classes.txt is missing: point --source at'),
     ],
 )
@@ -92,6 +93,9 @@ def test_arid_keeps_its_split(arid, tmp_path):
     assert lines(out / 'test.txt') == ['videos/val/24.mp4 1']
     assert lines(out / 'classes.txt') == ['Jump', 'Run']
     assert (out / 'videos/val/24.mp4').read_bytes() == (arid / 'val/24.mp4').read_bytes()
+    (arid / 'mapping_table_23.txt').write_text('1\tRun\n0\tJump\n')  # in any order
+    prepare_arid(arid, out)
+    assert lines(out / 'classes.txt') == ['Jump', 'Run']
     (arid / 'val/24.mp4').write_bytes(b'nothing')
     assert prepare_arid(arid, tmp_path / 'other') == {'train': 2, 'test': 0, 'left_out': 1}
     assert lines(tmp_path / 'other/left_out.txt')[0].startswith('val/24.mp4\tdoes not open: ')
@@ -100,7 +104,9 @@ def test_arid_keeps_its_split(arid, tmp_path):
 @pytest.mark.parametrize(
     'file,text,message',
     [
-        ('validate.txt', '0\t2\t24.mp4', "validate.txt: label '2' of 24.mp4 has no line in"),
+        ('validate.txt', '0\t2\t24.mp4', 'label 2 of videos/val/24.mp4 has no class'),
+        ('validate.txt', '0\tRun\t24.mp4', "validate.txt: invalid literal for int.*'Run'"),
+        ('mapping_table_23.txt', '0\tJump\n2\tRun\n', 'its classes are not numbered 0, 1, ...;'),
         ('validate.txt', '0 1 24.mp4', 'validate.txt:1: has 1 cells, not 3; point --source at'),
         ('validate.txt', '0\t1\t25.mp4', 'val/25.mp4: no such file; it is listed in validate'),
         ('validate.txt', '0\t1\t../../24.mp4', 'validate.txt'),
@@ -275,6 +281,12 @@ def test_sthv2_says_what_is_wrong(sthv2, tmp_path):
     for path in sthv2.rglob('*train.json'):
         path.write_text(json.dumps([dict(id='5', template='Turning [something] upside down')]))
     with pytest.raises(DataError, match=r'5\.webm: no such file; .*unpack all parts'):
+        prepare_sthv2(sthv2, tmp_path / 'out')
+    for path in sthv2.rglob('*train.json'):
+        path.write_text('[]')
+    for path in sthv2.rglob('*labels.json'):
+        path.write_text(json.dumps({'Turning something upside down': '1'}))
+    with pytest.raises(DataError, match='its classes are not numbered 0, 1, ...; fetch it again'):
         prepare_sthv2(sthv2, tmp_path / 'out')
     with pytest.raises(DataError, match='20bn-something-something-v2: no such folder'):
         prepare_sthv2(tmp_path, tmp_path / 'out')
