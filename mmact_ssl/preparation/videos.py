@@ -71,6 +71,8 @@ def prepare(
         raise DataError(
             '--test-fraction: give 0 to 1, together with --labels or --labels-from-folders'
         )
+    if frames < 2:
+        raise DataError(f'--frames {frames}: a small copy has 2 frames or more')
     if labels and labels_from_folders:
         raise DataError('give --labels or --labels-from-folders, not both')
     videos_below, unread, others = choose_files(source, VIDEO_SUFFIXES)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 
 import numpy as np
+import pytest
 
 from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.small_copies import copy_videos
 from mmact_ssl.preparation.videos import prepare
 
@@ -60,3 +62,5 @@ def test_a_folder_of_small_copies_names_what_cannot_be_read(tmp_path, make_video
     assert 'left out: cut.mp4' in capsys.readouterr().out
     with VideoReader(out / 'videos' / 'a_b.mp4') as video:
         assert video.total_frames == 4
+    with pytest.raises(DataError, match='--frames 1: a small copy has 2 frames or more'):
+        prepare(source, out, placement='small', frames=1)
