@@ -75,10 +75,8 @@ def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) ->
 
 
 def _color(layout: SkeletonLayout, start: int, end: int) -> tuple[int, int, int]:
-    for side in ('left', 'right'):
-        if layout.names[end].startswith(side) or layout.names[start].startswith(side):
-            return COLORS[side]
-    return COLORS['']
+    sides = {layout.names[joint].partition('_')[0] for joint in (start, end)} & {'left', 'right'}
+    return COLORS[sides.pop() if len(sides) == 1 else '']
 
 
 def _spread(total: int, frames: int) -> list[int]:

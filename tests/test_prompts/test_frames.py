@@ -7,7 +7,7 @@ import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.prompts.frames import COLORS, SIZE, frame_sheet
+from mmact_ssl.prompts.frames import COLORS, SIZE, draw_skeletons, frame_sheet
 
 LAYOUT = LAYOUTS['kinect20']
 
@@ -59,6 +59,14 @@ def test_a_person_who_faces_the_camera_has_the_left_at_the_pictures_right():
     clip[0, :, left, 0], clip[0, :, right, 0] = -1, 1
     for picture in tiles(frame_sheet('clip', clip, 'kinect20', 2)):
         assert np.nonzero((picture == COLORS['left']).all(-1))[1].mean() > SIZE / 2
+
+
+def test_a_line_between_left_and_right_is_of_the_middle():
+    layout = LAYOUTS['coco17']
+    clip = np.zeros((1, 1, layout.num_joints, 2))
+    clip[0, 0, layout.index('left_shoulder', 'right_shoulder')] = [(2, 1), (1, 1)]
+    (picture,) = draw_skeletons(clip, layout, 1)
+    assert picture.min() == COLORS[''][0], 'those of the sides are darker in a channel'
 
 
 def test_mistakes_are_named(tmp_path):
