@@ -75,8 +75,8 @@ def draw_skeletons(
     """Draw several rows a clip, such as predicted above real skeletons; columns are time.
 
     Args:
-        rows: Label -> coordinates ``(N, M, T, V, C)``, C >= 2, x to the right and y upwards; a
-            joint with NaN is not drawn.
+        rows: Label -> coordinates ``(N, M, T, V, C)``, x to the right; y points up with 3
+            coordinates, and down with 2 (a picture). A joint with NaN is not drawn.
         layout: Name of the skeleton layout.
         titles: A name for each clip.
         frames: A number for each of the T frames.
@@ -84,7 +84,9 @@ def draw_skeletons(
     count, time = len(titles), len(frames)
     size = (1.15 * time + 0.5, 1.35 * len(rows) * count + 0.4)
     figure, axes = make_grid(len(rows) * count, time, size)
-    whole = np.stack([*rows.values()])[..., :2]  # (rows, N, M, T, V, 2)
+    whole = np.stack([*rows.values()])  # (rows, N, M, T, V, C)
+    upwards = -1 if whole.shape[-1] == 2 else 1
+    whole = whole[..., :2]
     low, high = (bound(whole, axis=(0, 2, 3, 4)) for bound in (np.nanmin, np.nanmax))
     margin = 0.05 * (high - low)  # (N, 2)
     ends = np.stack([low - margin, high + margin], axis=2)
@@ -96,7 +98,7 @@ def draw_skeletons(
                     axis.plot(*points.T, '.', color=COLORS['predicted'], markersize=2)
                     for limb in LAYOUTS[layout].limbs:
                         axis.plot(*points[list(limb)].T, color=COLORS['teacher'], linewidth=1)
-                axis.set(xlim=ends[clip, 0], ylim=ends[clip, 1], aspect='equal')
+                axis.set(xlim=ends[clip, 0], ylim=ends[clip, 1, ::upwards], aspect='equal')
     for axis, frame in zip(axes[0], frames):
         axis.set_title(f'frame {frame}', fontsize=8)
     return figure
@@ -230,7 +232,7 @@ def draw_poses(
         layout: Name of the skeleton layout.
     """
     height, width = axis.get_images()[0].get_size()
-    axis.set(xlim=(0, width), ylim=(height, 0))
+    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     seen = teacher[:, 2] > 0
     for name, pose, shown in (
         ('last', last[:, :2], last[:, 2] > 0),
@@ -239,7 +241,7 @@ def draw_poses(
     ):
         for limb in map(list, LAYOUTS[layout].limbs):
             if shown[limb].all():
-                ends = pose[limb] * (width, height)
+                ends = pose[limb] * (width, height) - 0.5  # a pixel's middle is at a whole number
                 axis.plot(*ends.T, color=COLORS[name], linewidth=1.5, label=name)
 
 

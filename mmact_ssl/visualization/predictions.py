@@ -108,7 +108,7 @@ class Predictions:
         columns, poses = {'last frame seen': real['clip'][:, -1]}, {}
         length = real['future'].shape[1]
         for step in sorted({0, length // 2, length - 1}):
-            heading = f'frame {step + 1} after it'
+            heading = f'future {step + 1}'
             columns[heading] = real['future'][:, step]
             poses[heading] = teacher[:, step], predicted[:, step]
         for name, head in self.model.tasks.items():

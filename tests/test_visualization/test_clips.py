@@ -114,7 +114,8 @@ def test_all_limbs_are_drawn_at_their_pixels(poses):
                 drawn = lines(axes[row, step], name)
                 assert len(drawn) == len(LIMBS)
                 for ends, limb in zip(drawn, LIMBS):
-                    np.testing.assert_allclose(ends, pose[list(limb)] * (WIDTH, HEIGHT))
+                    # A picture's pixels have their middles at whole numbers.
+                    np.testing.assert_allclose(ends, pose[list(limb)] * (WIDTH, HEIGHT) - 0.5)
 
 
 def test_unseen_joints_are_not_drawn(poses):
@@ -142,7 +143,7 @@ def test_titles_and_legend_of_poses(poses):
     assert [row[0].get_ylabel() for row in axes] == ['walk', 'wave']
     (legend,) = figure.legends
     assert {text.get_text() for text in legend.get_texts()} == {'teacher', 'predicted', 'last'}
-    assert axes[0, 0].get_ylim() == (HEIGHT, 0), 'y points down, as in images'
+    assert axes[0, 0].get_ylim() == (HEIGHT - 0.5, -0.5), 'y points down, as in images'
 
 
 def test_each_skeleton_has_its_known_joints_and_the_limbs_between_them():
@@ -167,3 +168,6 @@ def test_each_skeleton_has_its_known_joints_and_the_limbs_between_them():
         (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
         x, y = points[clip, ..., 0], points[clip, ..., 1]
         assert left < x.min() and right > x.max() and bottom < y.min() and top > y.max()
+    figure = draw_skeletons(dict(real=points[..., :2]), 'kinect20', ['a', 'b'], [4, 8, 12])
+    bottom, top = figure.axes[0].get_ylim()
+    assert bottom > top, 'y points down in a picture'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -46,6 +47,21 @@ def test_views_find_each_other(task, data):
         }
         best = sorted(cosines, key=lambda title: -cosines[title])[: len(others)]
         assert [other.split()[1] for other in others] == best
+
+
+def test_frames_of_the_overview_are_counted_as_the_view_has_them():
+    """Not as the video has them: the view may have a stride."""
+    clips = object.__new__(Predictions)
+    clips.model = SimpleNamespace(tasks={})
+    clips.titles, clips.pipeline = ['walk'], []
+    clips.images = lambda frames: frames.permute(0, 2, 3, 4, 1).numpy()
+    frames, pose = torch.zeros(1, 3, 4, 8, 8, dtype=torch.uint8), torch.ones(1, 4, 17, 3)
+    valid = torch.ones(1, 4, dtype=torch.bool)
+    clips.inputs = dict(clip=frames, future=frames)
+    clips.targets = {view: dict(pose=pose, valid=valid) for view in ('clip', 'future')}
+    clips.samples = [dict(pose=dict(poses=pose[0, ..., :2]))]
+    titles = [axis.get_title() for axis in clips.overview('pose').axes]
+    assert titles == ['last frame seen', 'future 1', 'future 3', 'future 4']
 
 
 def test_skeletons_have_no_frames_to_show(data):
