@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import struct
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -64,7 +65,7 @@ class SkeletonWriter:
         self._joints, self._missing_joints = 0, 0
         out.mkdir(parents=True, exist_ok=True)
         (out / META).unlink(missing_ok=True)
-        self._part = out / f'{SKELETONS}.part'
+        self._part = out / f'.{uuid.uuid4().hex[:12]}.{SKELETONS}'  # of this process alone
         self._file = self._part.open('wb')
         self._file.write(_npy_header(0, self.frame_shape))
 
@@ -133,6 +134,7 @@ class SkeletonWriter:
         self._file.seek(0)
         self._file.write(_npy_header(int(lengths.sum()), self.frame_shape))
         self._file.close()
+        (self.out / META).unlink(missing_ok=True)  # of another process
         self._part.replace(self.out / SKELETONS)
         np.savez(
             self.out / CLIPS,

@@ -218,4 +218,18 @@ def test_an_interrupted_preparation_is_seen_as_one(tmp_path):
         raise ZeroDivisionError
     with pytest.raises(DataError, match=r'meta\.json is missing, the folder is incomplete'):
         open_skeleton_folder(tmp_path, 'prepare it again')
-    assert not list(tmp_path.glob('*.part'))
+    assert not list(tmp_path.glob('.*'))
+
+
+def test_another_preparation_of_the_folder_does_not_change_this_one(tmp_path):
+    clips = {name: np.float32(clip(frames=200, seed=i)) for i, name in enumerate('abc')}
+    with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk'], 1) as first:
+        first.add('a', 0, clips['a'])
+        first.add('b', 0, clips['b'])
+        with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk'], 1) as second:
+            second.add('a', 0, clips['a'])
+            first.add('c', 0, clips['c'])
+            first.finish({'all': [*clips]})
+    folder = open_skeleton_folder(tmp_path, 'prepare it again')
+    for place, keypoint in enumerate(clips.values()):
+        np.testing.assert_array_equal(folder.read(place), keypoint)
