@@ -49,6 +49,8 @@ def draw_parts(
     reader = TargetReader(poses)
     if reader.meta.kind != 'pose':
         raise DataError(f'{poses} holds {reader.meta.kind!r}: parts are drawn from poses')
+    if os.path.realpath(out) == os.path.realpath(poses):
+        raise DataError(f'{out} holds the poses: give another --out')
     drawing = PartDrawing((map_size, map_size))
     fingerprint = drawing.fingerprint(reader.meta.identity)
     meta = TargetMeta('map', PARTS, fingerprint, f'parts of {reader.meta.source}', dtype=dtype)

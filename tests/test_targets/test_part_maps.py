@@ -79,6 +79,8 @@ def test_drawn_from_the_cache_they_are_those_of_the_teacher(root: Path, tmp_path
     assert draw_parts(poses, out, root, 16, overwrite=True) == 2
     with pytest.raises(DataError, match="holds 'map': parts are drawn from poses"):
         draw_parts(out, tmp_path / 'more.lmdb', root)
+    with pytest.raises(DataError, match='holds the poses: give another --out'):
+        draw_parts(poses, f'{poses}/', root, overwrite=True)
 
 
 def test_videos_without_poses_are_listed_as_broken_beside_the_maps(root: Path, tmp_path: Path):
