@@ -42,10 +42,11 @@ class SampleViews(BaseTransform):
     returned in the order of the video.
 
     A start is uniform over all positions at which clip and future fit. If ``stride`` is a list, one
-    is drawn uniformly among the eligible strides. A stride is eligible if the video has at least
-    one more stride of frames after the clip and its future. If none is, the smallest is taken. In a
-    video too short for its stride the start is 0. Frames beyond the end repeat the last frame and
-    are not valid. Missing key frames repeat the last one and are not valid.
+    is drawn uniformly among the eligible strides. A stride is eligible if the video has as many
+    frames as clip and future span, each of their frames counted as a whole stride. If none is, the
+    smallest is taken. In a video too short for its stride the start is 0. Frames beyond the end
+    repeat the last frame and are not valid. Missing key frames repeat the last one and are not
+    valid.
 
     With segments, the future starts at random in the second half of its possible starts, and the
     segments divide the video before it. If a video has fewer frames than parts, several parts show
