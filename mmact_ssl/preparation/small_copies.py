@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from mmact_ssl.datasets.shards import video_hash
-from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.datasets.video_reader import VideoReader, spread_frames
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.files import writing_whole
 from mmact_ssl.preparation.files import find_failures
@@ -70,7 +70,7 @@ def copy_video(source: Path, target: Path, frames: int, short_side: int) -> None
             target.unlink(missing_ok=True)
             target.symlink_to(source.resolve())
             return
-        chosen = np.linspace(0, total - 1, min(total, frames)).round().astype(int).tolist()
+        chosen = spread_frames(total, min(total, frames))
         images = reader.read(chosen, min(side, short_side))
         times = (1000 * reader.seconds[chosen]).round().astype(int).tolist()
     height, width = (size // 2 * 2 for size in images[0].shape[:2])

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
+from mmact_ssl.datasets.video_reader import VideoReader, spread_frames
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES
 
@@ -63,7 +64,7 @@ def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) ->
     scale = 0.9 * SIZE / max(float((high - low).max()), 1e-6)
     pixels = (points - (low + high) / 2) * scale + SIZE / 2
     pictures = []
-    for t in _spread(keypoint.shape[1], frames):
+    for t in spread_frames(keypoint.shape[1], frames):
         picture = np.full((SIZE, SIZE, 3), 255, np.uint8)
         for person in range(len(keypoint)):
             for start, end in layout.limbs:
@@ -79,18 +80,12 @@ def _color(layout: SkeletonLayout, start: int, end: int) -> tuple[int, int, int]
     return COLORS[sides.pop() if len(sides) == 1 else '']
 
 
-def _spread(total: int, frames: int) -> list[int]:
-    return np.linspace(0, total - 1, frames).round().astype(int).tolist()
-
-
 def _read_video(folder: Path, name: str, frames: int) -> list[np.ndarray]:
     paths = [folder / f'{name}{suffix}' for suffix in ('', *VIDEO_SUFFIXES)]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise DataError(f'{folder} has no video of the clip {name!r}: correct --videos')
-    from mmact_ssl.datasets.video_reader import VideoReader
-
     with VideoReader(path) as reader:
-        chosen = _spread(reader.total_frames, frames)
+        chosen = spread_frames(reader.total_frames, frames)
         images = reader.read(chosen)
     return [cv2.resize(images[t], (SIZE, SIZE)) for t in chosen]

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PartLayout
+from mmact_ssl.datasets.video_reader import spread_frames
 
 OPACITY = 0.6
 FADED = 0.6  # opacity of a frame under poses
@@ -170,7 +171,7 @@ def draw_part_maps(
         titles: A name for each clip.
     """
     count, time, height, width = frames.shape[:4]
-    steps = np.linspace(0, time - 1, min(PART_COLUMNS, time)).round().astype(int)
+    steps = spread_frames(time, min(PART_COLUMNS, time))
     colors = part_colors(layout)
     table = np.array([(0.0, 0.0, 0.0, 0.0), *colors.values()])
     size = (1.6 * len(steps) + 0.6, 3.4 * count + 0.6)

@@ -23,7 +23,7 @@ from mmact_ssl.apis.clips import Clip
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
-from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.datasets.video_reader import VideoReader, spread_frames
 from mmact_ssl.errors import DataError, import_extra
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
@@ -141,9 +141,9 @@ def clip_frames(clip: Clip) -> list[np.ndarray]:
         drawn = draw_skeletons(results['keypoint'], LAYOUTS[results['layout']], FRAMES)
         return [cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for image in drawn]
     with VideoReader(results['filename']) as reader:
-        times = np.linspace(0, reader.total_frames - 1, FRAMES).round().astype(int).tolist()
+        times = spread_frames(reader.total_frames, min(FRAMES, reader.total_frames))
         frames = reader.read(times, short_side=SIDE)
-    return [frames[time] for time in dict.fromkeys(times)]
+    return [frames[time] for time in times]
 
 
 def animate(frames: Sequence[np.ndarray]) -> bytes:
