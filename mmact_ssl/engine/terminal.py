@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from mmengine.logging import MMLogger, print_log
+from mmengine.optim import ConstantParamScheduler, LinearParamScheduler
 from mmengine.runner import LogProcessor, Runner
 from torch import nn
 
@@ -31,7 +33,7 @@ def quiet_the_screen(logger: MMLogger) -> None:
 
 
 class QuietRunner(Runner):
-    """mmengine's runner with this package's data loaders and a quiet screen."""
+    """mmengine's runner with this package's data loaders, warm-ups that end, a quiet screen."""
 
     build_dataloader = staticmethod(build_dataloader)
 
@@ -39,6 +41,18 @@ class QuietRunner(Runner):
         logger = super().build_logger(*args, **kwargs)
         quiet_the_screen(logger)
         return logger
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        """Build the schedules. A warm-up of one step ends after that step.
+
+        mmengine's would keep its first value: a learning rate that never rises.
+        """
+        built = super().build_param_scheduler(scheduler)
+        for schedule in chain.from_iterable(built.values() if isinstance(built, dict) else [built]):
+            is_warm_up = isinstance(schedule, (ConstantParamScheduler, LinearParamScheduler))
+            if is_warm_up and schedule.total_iters == 0:
+                schedule.total_iters, schedule.end = 1, schedule.end + 1
+        return built
 
     def train(self) -> nn.Module:
         """Train, and end the workers."""

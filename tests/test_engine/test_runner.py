@@ -9,6 +9,7 @@ import time
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from torch import nn
 
@@ -122,6 +123,38 @@ def test_accumulated_batches_are_one_batch_of_the_learning_rate(make_runner, tmp
         assert is_told is (is_steps and accumulated > 1)
         runner.scale_lr(wrapper, dict(base_batch_size=base, enable=True))
         assert wrapper.get_lr()['lr'] == pytest.approx([rate])
+
+
+class Rates(Hook):
+    """The learning rate of each step."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        self.rates += runner.optim_wrapper.get_lr()['lr']
+
+
+@pytest.mark.parametrize('length', [1, 2])
+@pytest.mark.parametrize('is_ramp', [True, False])
+def test_a_warm_up_reaches_the_learning_rate(make_runner, tmp_path, length, is_ramp):
+    ramp, flat = dict(type='LinearLR', start_factor=0.01), dict(type='ConstantLR', factor=0.01)
+    found = Rates()
+    make_runner(
+        tmp_path,
+        OneWeight(),
+        [dict(inputs=torch.ones(1))] * 2,  # a step an epoch
+        hooks=[found],
+        epochs=8,
+        runner_class=PretrainRunner,
+        param_scheduler=[
+            dict(ramp if is_ramp else flat, begin=0, end=length, convert_to_iter_based=True),
+            dict(type='CosineAnnealingLR', begin=length, end=8, convert_to_iter_based=True),
+        ],
+    ).train()
+    assert found.rates[0] == pytest.approx(0.01 * 0.01)
+    assert found.rates[length] == pytest.approx(0.01)
+    assert found.rates[length:] == sorted(found.rates[length:], reverse=True)
 
 
 def test_a_worker_that_sends_nothing_ends_the_run_in_one_line(make_runner, tmp_path):
