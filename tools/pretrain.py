@@ -357,18 +357,20 @@ def show_end(run: Run) -> None:
         Console().print(table)
     elif run.source.is_video:
         print(NO_LABELS)
-    model, clip = shlex.quote(str(run.model)), 'a.mp4' if run.source.is_video else 'a.npy'
-    gallery, data = shlex.quote(str(run.page.parent)), shlex.quote(str(run.data))
+    folder = run.data / 'videos' if run.source.is_video else run.data
+    model, clips, gallery, data, checkpoint = (
+        shlex.quote(str(path))
+        for path in (run.model, folder, run.page.parent, run.data, run.checkpoint)
+    )
     print(f'model    {run.model}\ngallery  {run.page.as_uri()}\nnext:')
-    clips = f'{data}/videos' if run.source.is_video else data
     print(f'  mmact-ssl visualize embedding {model} {clips} --out {gallery}')
     if rows:
-        print(f'  mmact-ssl evaluate finetune --data {data} {shlex.quote(str(run.checkpoint))}')
+        print(f'  mmact-ssl evaluate finetune --data {data} {checkpoint}')
     else:
-        print(f'  mmact-ssl publish {shlex.quote(str(run.checkpoint))} {run.name} --format onnx')
-    print(
-        f'  python -c "from mmact_ssl.apis import embed; print(embed({model!r}, {clip!r}).shape)"'
-    )
+        print(f'  mmact-ssl publish {checkpoint} {run.name} --format onnx')
+    inputs = ', '.join(json.dumps(str(path), ensure_ascii=False) for path in (run.model, folder))
+    code = f'from mmact_ssl.apis import embed; print(embed({inputs}).shape)'
+    print(f'  python -c {shlex.quote(code)}')
 
 
 def main(argv: list[str] | None = None) -> None:

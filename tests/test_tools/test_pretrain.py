@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
+import shlex
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -171,6 +173,28 @@ def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tool, tmp_
     run.record(source='as it was')
     run.prepare()
     assert sorted(os.listdir(videos)) == ['a.mp4', "the user's.mp4"]
+
+
+@pytest.mark.parametrize('has_table', [True, False])
+@pytest.mark.parametrize('is_video', [True, False])
+def test_the_next_commands_can_be_pasted(tool, tmp_path, capsys, is_video, has_table):
+    out = tmp_path / """my "clips" & it's $HOME"""
+    source = Source(tmp_path, is_video, (), ('videos' if is_video else 'custom',))
+    run = tool.Run(Namespace(out=out, labels=None), source, Plan(is_video, 2, 2, 1, 2), 'mine')
+    for folder in run.data / 'videos', run.training, run.page.parent:
+        folder.mkdir(parents=True)
+    (out / 'mine-0123abcd.safetensors').touch()
+    run.checkpoint.touch()
+    rows = [dict(n_test=5, text='60.0', method='start') for _ in tool.PROTOCOLS]
+    run.record(table=dict(source=run.state, rows=rows if has_table else []))
+    tool.show_end(run)
+    commands = capsys.readouterr().out.partition('next:\n')[2].splitlines()
+    *calls, (*python, code) = map(shlex.split, commands)
+    assert len(calls) == 2 and python == ['python', '-c']
+    (shape,) = ast.parse(code).body[1].value.args
+    paths = [argument.value for argument in shape.value.args]
+    paths += [word for call in calls for word in call if '/' in word]
+    assert len(paths) == 7 - (not has_table) and all(map(os.path.exists, paths))
 
 
 @pytest.mark.slow
