@@ -40,7 +40,8 @@ def choose_pose_teacher(sample: Callable[[], np.ndarray]) -> tuple[str, str]:
             continue
         several = _built(SEVERAL) if name == POSES[0] else 'MoveNet alone is installed'
         if isinstance(several, str):
-            return name, ', '.join([*(f'no {other} here' for other in reasons), 'for one person'])
+            missing = [f'{other} cannot be loaded here' for other in reasons]
+            return name, '; '.join([*missing, 'for one person'])
         counts = several.count_persons(torch.from_numpy(sample()).movedim(-1, 1))
         crowded = int((counts > 1).sum())
         chosen = SEVERAL if crowded > SHARE * len(counts) else name

@@ -31,6 +31,7 @@ def test_the_first_that_can_be_built(monkeypatch, buildable, persons, expected):
     name, why = choice.choose_pose_teacher(lambda: np.zeros((4, 8, 8, 3), np.uint8))
     assert name == expected
     assert ('of 4 frames' in why) == bool(persons)
+    assert ('rtmpose-t_coco cannot be loaded here' in why) == (name == 'movenet_lightning')
 
 
 def test_none_can_be_built(monkeypatch):
