@@ -358,10 +358,8 @@ def show_end(run: Run) -> None:
     elif run.source.is_video:
         print(NO_LABELS)
     folder = run.data / 'videos' if run.source.is_video else run.data
-    model, clips, gallery, data, checkpoint = (
-        shlex.quote(str(path))
-        for path in (run.model, folder, run.page.parent, run.data, run.checkpoint)
-    )
+    paths = run.model, folder, run.page.parent, run.data, run.checkpoint
+    model, clips, gallery, data, checkpoint = (shlex.quote(str(path)) for path in paths)
     print(f'model    {run.model}\ngallery  {run.page.as_uri()}\nnext:')
     print(f'  mmact-ssl visualize embedding {model} {clips} --out {gallery}')
     if rows:

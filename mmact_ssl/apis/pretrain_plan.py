@@ -20,6 +20,7 @@ from mmengine.registry import init_default_scope
 
 from mmact_ssl.apis.source_folder import Source
 from mmact_ssl.apis.zoo import find_checkpoint
+from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.engine.device import find_device
@@ -334,8 +335,7 @@ def _sample_frames(folder: Path, names: Sequence[str], count: int = 12) -> np.nd
     frames: list[np.ndarray] = []
     for name in names:
         with VideoReader(folder / name) as reader:
-            chosen = np.linspace(0, reader.total_frames - 1, count).astype(int).tolist()
-            frames += reader.read(chosen).values()
+            frames += reader.read(spread_frames(reader.total_frames, count)).values()
     return np.stack([frame for frame in frames if frame.shape == frames[0].shape])
 
 

@@ -1,4 +1,4 @@
-"""Conversion of decoded frames to RGB arrays: scaled, turned and mirrored."""
+"""Frames of a video: an even spread of them, and their conversion to RGB arrays."""
 
 from __future__ import annotations
 
@@ -48,3 +48,8 @@ def _upright(array: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     if abs(b) > abs(a):  # lines become columns
         array, a, d = array.transpose(1, 0, 2), c, b
     return np.ascontiguousarray(array[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def spread_frames(total: int, count: int) -> list[int]:
+    """Choose ``count`` frames, evenly spread from the first to the last of ``total``."""
+    return np.linspace(0, total - 1, count).round().astype(int).tolist()

@@ -388,11 +388,6 @@ class VideoReader:
                 yield position, packet
 
 
-def spread_frames(total: int, count: int) -> list[int]:
-    """Choose ``count`` frames, evenly spread from the first to the last of ``total``."""
-    return np.linspace(0, total - 1, count).round().astype(int).tolist()
-
-
 def open_video(path: str | os.PathLike[str]) -> Any:
     """Open a video with PyAV, even if its title or other texts are not UTF-8."""
     options: dict[str, Any] = {'options': _OPEN_OPTIONS, 'container_options': _FILES_ALONE}

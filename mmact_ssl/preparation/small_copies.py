@@ -10,8 +10,9 @@ from pathlib import Path
 import av
 import numpy as np
 
+from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.shards import video_hash
-from mmact_ssl.datasets.video_reader import VideoReader, spread_frames
+from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.files import writing_whole
 from mmact_ssl.preparation.files import find_failures

@@ -7,8 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
-from mmact_ssl.datasets.video_reader import VideoReader, spread_frames
+from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES
 

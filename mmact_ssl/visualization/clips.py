@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.layouts import LAYOUTS, PartLayout
-from mmact_ssl.datasets.video_reader import spread_frames
 
 OPACITY = 0.6
 FADED = 0.6  # opacity of a frame under poses

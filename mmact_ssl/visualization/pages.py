@@ -21,9 +21,10 @@ from rich.progress import track
 
 from mmact_ssl.apis.clips import Clip
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
+from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
-from mmact_ssl.datasets.video_reader import VideoReader, spread_frames
+from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError, import_extra
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
