@@ -77,7 +77,8 @@ def _parts(content: Any, source: Path) -> tuple[list[dict], dict[str, list[str]]
     is_fit = isinstance(annotations, (list, tuple)) and isinstance(splits, dict)
     if not is_fit or not annotations or not all(isinstance(clip, dict) for clip in annotations):
         raise DataError(f'{source}: no list of annotations, alone or as annotations=[…]; {FIX}')
-    names = {str(split): [str(name) for name in listed] for split, listed in splits.items()}
+    # A split is a set: pyskl and mmaction2 read a clip once, however often it is listed.
+    names = {str(split): [*dict.fromkeys(map(str, listed))] for split, listed in splits.items()}
     return list(annotations), names
 
 

@@ -38,7 +38,7 @@ def test_2d_with_splits(tmp_path):
     clips[1]['keypoint'][1] = 100 + clips[1]['keypoint'][1] / 1000  # does not move
     source = write(
         tmp_path / 'hmdb51_hrnet.pkl',
-        {'split': {'train1': ['a', 'c'], 'test1': ['b', 'gone']}, 'annotations': clips},
+        {'split': {'train1': ['a', 'c', 'a'], 'test1': ['b', 'gone']}, 'annotations': clips},
     )
     out = tmp_path / 'out'
     counts = prepare_pose_pickle(source, out, 'coco17')
