@@ -98,8 +98,10 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     inspect.add_argument('--verify', action='store_true', help='read and list damaged entries')
     inspect.add_argument('--drop-damaged', action='store_true', help='remove damaged entries')
     args = parser.parse_args(argv)
-    if args.mode == 'extract' and args.every is not None and args.every < 1:
-        parser.error('--every: give 1 or more')
+    for option in ('every', 'batch_size') if args.mode == 'extract' else ():
+        value = getattr(args, option)
+        if value is not None and value < 1:
+            parser.error(f'--{option.replace("_", "-")}: give 1 or more')
     if args.mode == 'inspect' and args.drop_damaged and not args.verify:
         parser.error('--drop-damaged needs --verify')
     return args

@@ -124,9 +124,10 @@ def test_every_second_frame(tool, data, capsys):
     assert 'every            2 frames\n' in out and 'frames           13\n' in out
     with pytest.raises(SystemExit, match='stale: its every is 2, wanted 1'):
         tool([config(data, 'pose'), '--data', str(data)])
-    with pytest.raises(SystemExit):
-        tool([config(data, 'pose'), '--data', str(data), '--every', '0'])
-    assert '--every: give 1 or more' in capsys.readouterr().err
+    for option in ('--every', '--batch-size'):
+        with pytest.raises(SystemExit):
+            tool([config(data, 'pose'), '--data', str(data), option, '0'])
+        assert f'{option}: give 1 or more' in capsys.readouterr().err
 
 
 def test_two_pose_teachers_do_not_share_a_cache(tool, data):
