@@ -38,8 +38,9 @@ def import_npz(
     """Import a table of poses, embeddings or part maps of all frames of many videos.
 
     A name matches an annotated video path exactly, else without suffix (``videos/a1_s1``), else
-    without folders and suffix (``a1_s1`` for ``videos/a1_s1.mp4``). The annotated path becomes the
-    key. Two videos cannot share an entry. Videos that are in the cache are skipped.
+    without suffix if one of them has more folders before it (``a1_s1`` for ``videos/a1_s1.mp4``).
+    The annotated path becomes the key. Two videos cannot share an entry. Videos that are in the
+    cache are skipped.
 
     Args:
         source: Npz without pickles: ``names`` (N,) unicode, ``lengths`` (N,) integers, and one of
@@ -102,6 +103,12 @@ def _stem(path: str) -> str:
     return path if pure.suffix[1:].isdigit() else pure.with_suffix('').as_posix()
 
 
+def _is_one_the_end(one: str, other: str) -> bool:
+    """True if one of two paths is the other without its first folders."""
+    ends = zip(PurePosixPath(one).parts[::-1], PurePosixPath(other).parts[::-1])
+    return all(first == second for first, second in ends)
+
+
 def _match(
     source: Path, names: Sequence[str], lengths: np.ndarray, annotated: Sequence[str] | None
 ) -> dict[str, slice]:
@@ -114,23 +121,20 @@ def _match(
     if annotated is None:
         return spans
     exact = set(annotated) & set(spans)
-    # An entry with folder and name does not match a video of this name in another folder.
-    stems = {_stem(key) for key in set(annotated) - exact}
-    by_stem, by_name = defaultdict(list), defaultdict(list)
+    by_name = defaultdict(list)
     for name in spans.keys() - exact:
-        stem = _stem(name)
-        if stem in stems:
-            by_stem[stem].append(name)
-        else:
-            by_name[PurePosixPath(stem).name].append(name)
+        by_name[PurePosixPath(_stem(name)).name].append(name)
     matched: dict[str, slice] = {}
     videos: dict[str, str] = {}  # annotated video of each used entry
     for key in annotated:
         stem = _stem(key)
-        entries = [key] if key in exact else by_stem[stem] or by_name[PurePosixPath(stem).name]
+        same = [] if key in exact else by_name[PurePosixPath(stem).name]
+        entries = [key] if key in exact else [name for name in same if _stem(name) == stem]
+        entries = entries or [name for name in same if _is_one_the_end(stem, _stem(name))]
         if len(entries) != 1:
             what = f'several entries ({", ".join(sorted(entries)[:3])})' if entries else 'nothing'
-            raise DataError(f'{source} has {what} for the annotated video {key!r}')
+            fix = 'name its entries as annotated'
+            raise DataError(f'{source} has {what} for the annotated video {key!r}: {fix}')
         if (first := videos.setdefault(entries[0], key)) != key:
             raise DataError(
                 f'{source}: {entries[0]!r} is the only entry for two annotated videos, {first!r} '

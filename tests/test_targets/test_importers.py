@@ -52,6 +52,7 @@ def test_npz_is_cut_into_videos(tmp_path):
         ),  # an exact name leaves one for the other
         (('u/a.mp4', 'b'), ['u/b.mp4', 'u/b.mp4', 'u/a.mp4'], [3, 3, 0]),
         (('v/a', 'u/a'), ['u/a.mp4', 'v/a.mp4'], [3, 0]),  # folders tell them apart
+        (('/x/u/a', 'b'), ['w/u/b.mp4', 'u/a.mp4'], [3, 0]),  # more folders on either side
         (('a_10.30', 'a_10'), ['u/a_10.mp4', 'u/a_10.30.mp4'], [3, 0]),  # a time is no suffix
     ],
 )
@@ -72,6 +73,7 @@ def test_npz_names_without_suffix_become_the_annotated_paths(tmp_path, names, an
         (('u/a.mp4', 'b'), ['u/b.mp4', 'v/b.mp4'], "'b' is the only.*'u/b.mp4' and 'v/b.mp4'"),
         (('u/a', 'b'), ['u/a.mp4', 'v/a.mp4'], "nothing for the annotated video 'v/a.mp4'"),
         (('u/a.mp4', 'b'), ['u/a.mp4', 'v/a.mp4'], "nothing for the annotated video 'v/a.mp4'"),
+        (('train/a', 'b'), ['test/a.mp4'], "nothing for .*'test/a.mp4': name its entries as"),
     ],
 )
 def test_a_missing_or_ambiguous_entry_is_refused(tmp_path, names, annotated, message):
