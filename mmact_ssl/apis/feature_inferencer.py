@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from mmengine.config import ConfigDict
-from mmengine.infer import BaseInferencer
 from mmengine.logging import print_log
 from rich.progress import track
 
@@ -57,7 +55,7 @@ class Row(NamedTuple):
     content: Any
 
 
-class FeatureInferencer(BaseInferencer):
+class FeatureInferencer:
     """Embed videos, frames or skeletons with a pre-trained model.
 
     ``FeatureInferencer('csvr_r3d_demo')('my/videos')['features']`` is float32 ``(N, C)``.
@@ -82,9 +80,10 @@ class FeatureInferencer(BaseInferencer):
     ) -> None:
         self.pretrained = model if isinstance(model, PretrainedModel) else load_model(model)
         self.layout = layout_of_arrays(self.pretrained.card, layout)
+        self.show_progress = show_progress
         self.broken: dict[str, str] = {}  # reason by clip, in the last call
-        device = find_device(device or self.pretrained.default_device)
-        super().__init__(ConfigDict(), device=device, scope='mmaction', show_progress=show_progress)
+        self.pretrained.to(find_device(device or self.pretrained.default_device))
+        self.open_clip, self.sample, self.finish = self.pretrained.stages
 
     def __call__(
         self,
@@ -118,14 +117,20 @@ class FeatureInferencer(BaseInferencer):
             DataError: No clip can be read.
         """
         embedded = self.stream(inputs, batch_size, window, stride, unit)
+        rows = (clip if return_windows else mean_of(clip) for clip in embedded)
         if out is None:
-            return self.postprocess(list(embedded), None, return_windows=return_windows)
+            clips = list(rows)
+            names = [clip.name for clip in clips for _ in clip.values]
+            features = np.concatenate([clip.values for clip in clips])
+            result = dict(names=names, features=features, broken=dict(self.broken))
+            if return_windows:
+                result['starts'], result['stops'] = np.concatenate([clip.spans for clip in clips]).T
+            return result
         out, names = expand(out), []
         with open_feature_file(out, self.pretrained, return_windows) as file:
-            for clip in embedded:
-                rows = clip if return_windows else mean_of(clip)
-                names += [clip.name] * len(rows.values)
-                file.write(rows.name, rows.spans, rows.values)
+            for row in rows:
+                names += [row.name] * len(row.values)
+                file.write(row.name, row.spans, row.values)
         listed = Path(f'{out}.broken.txt')
         listed.unlink(missing_ok=True)  # of an earlier call
         if self.broken:
@@ -153,9 +158,15 @@ class FeatureInferencer(BaseInferencer):
             raise ConfigError(f'batch_size={batch_size}: give one window or more')
         check_cut(window, stride, unit)
         self.broken = {}
-        clips = self._inputs_to_list(inputs)
-        batches = self.preprocess(clips, batch_size, window, stride, unit)
-        rows = (row for batch in batches for row in self.forward(batch))
+        clips = self.find_clips(inputs)
+        is_shown = len(clips) > 1 and self.show_progress  # an old rich prints a hidden bar's end
+        tracked = track(clips, 'features', transient=True) if is_shown else clips
+        samples = (
+            Row(number, span, sample)
+            for number, clip in enumerate(tracked)
+            for span, sample in self._windows(clip, window, stride, unit)
+        )
+        rows = self._embed(samples, batch_size)
         read = 0
         for number, group in itertools.groupby(rows, key=lambda row: row.number):
             windows = list(group)  # before a check for broken windows of the clip
@@ -173,53 +184,15 @@ class FeatureInferencer(BaseInferencer):
         if self.broken:
             print_log(unread, logger='current', level=logging.WARNING)
 
-    def _inputs_to_list(self, inputs: Any) -> list[Clip]:
+    def find_clips(self, inputs: Any) -> list[Clip]:
         """List the clips."""
         return find_clips(inputs, self.pretrained.card.kind, self.layout)
 
-    def preprocess(
-        self,
-        inputs: list[Clip],
-        batch_size: int = 8,
-        window: float | None = None,
-        stride: float | None = None,
-        unit: str = 'seconds',
-    ) -> Iterator[list[Row]]:
-        """Yield batches of windows that the pipeline has processed."""
-        is_shown = len(inputs) > 1 and self.show_progress  # an old rich prints a hidden bar's end
-        shown = track(inputs, 'features', transient=True) if is_shown else inputs
-        rows = (
-            Row(number, span, sample)
-            for number, clip in enumerate(shown)
-            for span, sample in self._windows(clip, window, stride, unit)
-        )
-        while batch := list(itertools.islice(rows, batch_size)):
-            yield batch
-
-    def forward(self, inputs: list[Row], **kwargs: Any) -> list[Row]:
-        """Features of a batch of windows."""
-        values = self.pretrained.features([row.content for row in inputs]).float().cpu().numpy()
-        return [row._replace(content=value) for row, value in zip(inputs, values)]
-
-    def visualize(self, inputs: list, preds: Any, show: bool = False, **kwargs: Any) -> None:
-        """Draw nothing: see ``tools/visualize.py gallery``."""
-
-    def postprocess(
-        self,
-        preds: list[Embedded],
-        visualization: None = None,
-        return_datasample: bool = False,
-        return_windows: bool = False,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        """Concatenate the clips, see :meth:`__call__`."""
-        rows = preds if return_windows else [mean_of(clip) for clip in preds]
-        names = [clip.name for clip in rows for _ in clip.values]
-        features = np.concatenate([clip.values for clip in rows])
-        result = dict(names=names, features=features, broken=dict(self.broken))
-        if return_windows:
-            result['starts'], result['stops'] = np.concatenate([clip.spans for clip in rows]).T
-        return result
+    def _embed(self, samples: Iterator[Row], batch_size: int) -> Iterator[Row]:
+        """Replace the samples of windows by their features."""
+        while batch := list(itertools.islice(samples, batch_size)):
+            values = self.pretrained.features([row.content for row in batch]).float().cpu().numpy()
+            yield from (row._replace(content=value) for row, value in zip(batch, values))
 
     def _windows(
         self, clip: Clip, window: float | None, stride: float | None, unit: str
@@ -278,14 +251,6 @@ class FeatureInferencer(BaseInferencer):
             shown = present_first(results['keypoint'][:, start:stop])
             part.update(keypoint=shown, start_index=0)
         return self.sample(part)
-
-    def _init_model(self, cfg: Any, weights: Any, device: str = 'cpu') -> PretrainedModel:
-        """The loaded network, for mmengine's inferencer."""
-        return self.pretrained.to(device)
-
-    def _init_pipeline(self, cfg: Any) -> None:
-        """The pipeline's parts, for mmengine's inferencer."""
-        self.open_clip, self.sample, self.finish = self.pretrained.stages
 
 
 def layout_of_arrays(card: Card, layout: str) -> str:

@@ -84,7 +84,7 @@ class RetrievalInferencer(FeatureInferencer):
             clip.
         """
         held = self.index.versions()  # before the folders are listed: what another adds is not gone
-        clips = self._inputs_to_list(inputs)
+        clips = self.find_clips(inputs)
         if unnamed := [clip.name for clip in clips if not clip.path]:
             raise ConfigError(f'{unnamed[0]}: an index holds files: save it as .npy')
         listed = {clip.path: clip for clip in clips}
@@ -168,7 +168,7 @@ class RetrievalInferencer(FeatureInferencer):
             queries = [f'feature {number}' for number in range(len(vectors))]
             similar = self.index.search(normalize(vectors), top)
         else:
-            listed = self._inputs_to_list(inputs)
+            listed = self.find_clips(inputs)
             self._check_versions(listed)
             clips = list(self.stream(cast(Sequence[Input], listed), batch_size, **self.cut))
             queries = [clip.name for clip in clips]

@@ -51,7 +51,7 @@ class ClipPages:
 
     def __init__(self, search: RetrievalInferencer, inputs: Sequence[str], folder: Path) -> None:
         self.search, self.folder = search, folder
-        clips = search._inputs_to_list(inputs[0] if len(inputs) == 1 else list(inputs))
+        clips = search.find_clips(inputs[0] if len(inputs) == 1 else list(inputs))
         self.broken = search.add(clips)['broken']
         numbers, values = map(np.concatenate, zip(*search.index.chunks()))
         windows = search.index.windows(numbers.tolist())
