@@ -70,6 +70,22 @@ class Parser(argparse.ArgumentParser):
         options.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
         super().__init__(**options)
 
+    def add_config_options(self) -> None:
+        """Add the options of all tools that read a config: its data, and changes of it."""
+        self.add_argument('--data', help='prepared folder, for a config that names no data set')
+        self.add_argument(
+            '--set',
+            help='or a shipped data set, such as nwucla, or the path of a file as in '
+            'configs/_base_/sets/',
+        )
+        self.add_argument(
+            '--cfg-options',
+            nargs='+',
+            action='extend',
+            metavar='KEY=VALUE',
+            help='change the config, e.g. train_cfg.max_epochs=5 model.heads.pose=None',
+        )
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse words, by default those of the command line."""
         return super().parse_known_args(at_home(args), namespace)

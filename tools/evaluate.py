@@ -56,13 +56,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="downstream config, configs/downstream/*.py; by default that of the checkpoint's "
         'network',
     )
-    parser.add_argument('--data', help='prepared folder to evaluate on')
-    parser.add_argument(
-        '--set',
-        metavar='SET',
-        help='or a shipped data set, such as nwucla, or the path of a file as in '
-        'configs/_base_/sets/',
-    )
+    parser.add_config_options()
     parser.add_argument(
         'checkpoint',
         nargs='?',
@@ -134,9 +128,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='folder of frozen features, %(default)s by default; "" for none',
     )
     parser.add_argument('--device', help='of feature extraction; a GPU where there is one')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE', help='change the config'
-    )
     args = parser.parse_intermixed_args(argv)  # the checkpoint may come after the options
     if args.config is not None and args.checkpoint is None and not args.config.endswith('.py'):
         args.config, args.checkpoint = None, args.config

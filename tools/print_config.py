@@ -24,11 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--data', help='prepared folder, for a config that names no data set')
-    parser.add_argument('--set', help='or a shipped set, for a config that takes one')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE', help='change the config'
-    )
+    parser.add_config_options()
     return parser.parse_args(argv)
 
 

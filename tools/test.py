@@ -25,8 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='file, or a work dir for its newest checkpoint')
-    parser.add_argument('--data', help='prepared folder, for a config that names no data set')
-    parser.add_argument('--set', help='or a shipped set, for a config that takes one')
+    parser.add_config_options()
     parser.add_argument(
         '--work-dir', help='folder of logs and metrics, work_dirs/<config name> if not given'
     )
@@ -42,9 +41,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="test against targets of another teacher than the training's",
     )
     parser.add_argument('--dump', help='write all predictions to this .pkl file')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE', help='change the config'
-    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
     return parser.parse_args(argv)

@@ -20,8 +20,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description='Train a model', formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument('config', help='config file')
-    parser.add_argument('--data', help='prepared folder, for a config that names no data set')
-    parser.add_argument('--set', help='or a shipped set, for a config that takes one')
+    parser.add_config_options()
     parser.add_argument(
         '--work-dir', help='folder of logs and checkpoints, work_dirs/<config name> by default'
     )
@@ -44,13 +43,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="random seed in place of the config's; a resumed run keeps its seed",
     )
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        metavar='KEY=VALUE',
-        help='change the config, e.g. train_cfg.max_epochs=5 model.heads.pose=None',
-    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
     return parser.parse_args(argv)

@@ -45,9 +45,7 @@ def add_common_arguments(parser: Parser) -> None:
     """Add the options of all pictures of a checkpoint."""
     parser.add_argument('--out', help='folder of the pictures, by default that of the checkpoint')
     parser.add_argument('--seed', type=int, default=0, help='which clips to draw')
-    parser.add_argument('--data', help='prepared folder, for a config that names no data set')
-    parser.add_argument('--set', help='or a shipped set, for a config that takes one')
-    parser.add_argument('--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE')
+    parser.add_config_options()
 
 
 def parse_predictions(argv: list[str]) -> argparse.Namespace:

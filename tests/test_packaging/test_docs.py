@@ -18,6 +18,7 @@ import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.registry import MODELS, TRANSFORMS
 
 ROOT = Path(__file__).parents[2]
+CLI = ROOT / 'mmact_ssl_cli.py'
 PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('tools/**/*.md')])
 every_page = pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -90,6 +91,8 @@ def test_commands_have_the_options_that_are_used(page: Path):
         if tool == 'research/benchmark':
             folder = ROOT / 'tools/research/benchmarks'
             code += ''.join(p.read_text() for p in folder.glob('*.py'))
+        if 'add_config_options()' in code:
+            code += CLI.read_text()
         for option in re.findall(r'(?<!\S)--[a-z][a-z-]*', arguments):
             assert f"'{option}'" in code, f'{page.name}: {tool} {option}'
 
@@ -109,8 +112,8 @@ def test_every_page_is_in_the_index():
 
 
 def test_the_options_of_the_training_program_are_all_explained():
-    program = (ROOT / 'tools' / 'train.py').read_text()
-    options = set(re.findall(r"'(--[a-z-]+)'", program)) - {'--local-rank'}
+    program = (ROOT / 'tools' / 'train.py').read_text() + CLI.read_text()
+    options = set(re.findall(r"'(--[a-z-]+)'", program)) - {'--local-rank', '--help'}
     page = (ROOT / 'docs/start/train.md').read_text()
     assert {option for option in options if f'`{option}' not in page} == set()
 
