@@ -20,7 +20,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -214,7 +214,7 @@ def run(args: argparse.Namespace) -> list[Result]:
     from mmact_ssl.evaluation.evaluate import check_request, evaluate
     from mmact_ssl.evaluation.protocols import plan_steps
     from mmact_ssl.evaluation.protocols.base import Encoder, Request
-    from mmact_ssl.evaluation.result_table import print_results
+    from mmact_ssl.evaluation.result_table import print_differences, print_results
     from mmact_ssl.evaluation.results import read_results, run_name, student_name
     from mmact_ssl.evaluation.student import start_hash
     from mmact_ssl.visualization.confusion import write_pictures
@@ -260,8 +260,9 @@ def run(args: argparse.Namespace) -> list[Result]:
         )
         check_request(request, protocols)
         planned.append((request, protocols))
-    if args.compare:  # a missing row is an error before the evaluation
-        find_row(read_results(args.out), cfg.dataset_name, args.compare)
+    row: list[Result] = []
+    if args.compare:
+        row = find_row(read_results(args.out), cfg.dataset_name, args.compare)
     results: list[Result] = []
     try:
         for request, protocols in planned:
@@ -277,20 +278,11 @@ def run(args: argparse.Namespace) -> list[Result]:
         if results and args.pictures:
             for file in write_pictures(results, args.pictures):
                 print(f'wrote {file}')
-    return results
-
-
-def compare(args: argparse.Namespace, results: Sequence[Result]) -> None:
-    """Print the differences from the row of ``--compare``, at the same seed if it has that."""
-    from mmact_ssl.evaluation.draws import find_row
-    from mmact_ssl.evaluation.result_table import print_differences
-    from mmact_ssl.evaluation.results import read_results
-
-    row = find_row(read_results(args.out), results[0].dataset, args.compare)
-    by_seed = {result.seed: result for result in row}
-    for result in results:
+    by_seed = {earlier.seed: earlier for earlier in row}
+    for result in results if row else ():
         if result.protocol == 'fewshot':
             print_differences(by_seed.get(result.seed, row[0]), result)
+    return results
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -301,9 +293,7 @@ def main(argv: list[str] | None = None) -> None:
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():
-        results = run(args)
-        if args.compare:
-            compare(args, results)
+        run(args)
 
 
 if __name__ == '__main__':
