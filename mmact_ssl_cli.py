@@ -64,6 +64,7 @@ class Parser(argparse.ArgumentParser):
     """Parser of a tool: ``~`` is the home folder in every word, also after a ``=``.
 
     Shells expand ``--out ~/x`` and not ``--out=~/x``. A description is shown as it is written.
+    Tools parse first and import then: ``--help`` needs no torch.
     """
 
     def __init__(self, **options: Any) -> None:

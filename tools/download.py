@@ -13,7 +13,6 @@ from mmact_ssl_cli import Parser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = Parser(description=__doc__)
     parser.add_argument('names', nargs='*', metavar='NAME', help='or a pattern; none: list all')
     parser.add_argument('--dest', default='.', help='folder; the working folder by default')
@@ -21,9 +20,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Download, or list."""
     args = parse_args(argv)
-    # After parsing, because --help does not need torch.
     from mmact_ssl.apis.card import read_card
     from mmact_ssl.apis.zoo import download_model, list_models
     from mmact_ssl.errors import one_line_errors

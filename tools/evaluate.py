@@ -39,7 +39,6 @@ SEED = '{seed}'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = Parser(description=__doc__)
     parser.add_argument(
         'protocols',
@@ -288,8 +287,6 @@ def run(args: argparse.Namespace) -> list[Result]:
 def main(argv: list[str] | None = None) -> None:
     """Evaluate, print, write and draw."""
     args = parse_args(argv)
-    # After parsing, because --help does not need torch.
-    import mmact_ssl  # noqa: F401  (its fixes come before any import of mmaction2)
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():

@@ -279,7 +279,6 @@ def inspect(args: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the mode of the command line."""
     args = parse_args(sys.argv[1:] if argv is None else argv)
-    # After parsing, because --help does not need torch.
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():

@@ -38,7 +38,6 @@ ASKED = ('minutes', 'steps', 'teacher', 'layout', 'start', 'cfg_options')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = Parser(description=__doc__)
     parser.add_argument(
         'folder', type=full_path, metavar='FOLDER', help='videos or skeletons, or a skeleton file'
@@ -374,8 +373,6 @@ def show_end(run: Run) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Plan, and run what is not done yet."""
     args = parse_args(argv)
-    # After parsing, because --help does not need torch.
-    import mmact_ssl  # noqa: F401  (its fixes come before any import of mmaction2)
     from mmact_ssl.apis.source_folder import find_source, short_name
     from mmact_ssl.errors import one_line_errors
 

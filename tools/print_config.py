@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_config_options()
@@ -60,9 +59,7 @@ def origins(cfg: Config, data: str | None, dataset: str | None) -> dict[str, str
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Print the config."""
     args = parse_args(argv)
-    # After parsing, because --help does not need torch.
     from mmengine.logging import MMLogger
 
     from mmact_ssl.engine.config_check import READ

@@ -41,7 +41,6 @@ CARD = (
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = Parser(description=__doc__)
     parser.add_argument(
         'checkpoint', type=Path, help='checkpoint of tools/train.py, or a published file'
@@ -114,7 +113,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Publish, and print the path."""
     args = parse_args(argv)
-    # After parsing, because --help does not need torch.
     from mmact_ssl.apis.pth_export import export_backbone
     from mmact_ssl.apis.publish import publish, publish_onnx
     from mmact_ssl.errors import one_line_errors

@@ -71,7 +71,6 @@ def install_openmmlab(options: list[str]) -> None:
 
 
 def main() -> None:
-    """Install the packages."""
     lines = (__doc__ or '').splitlines()
     parser = argparse.ArgumentParser(
         description=lines[0],

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = Parser(
         description='Test a model', formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -77,7 +76,6 @@ def main(
 ) -> None:
     """Test, and write the result with ``more_metrics`` of the runner and checkpoint, if any."""
     args = parse_args(argv)
-    # After parsing, because --help does not need torch.
     from mmengine.dist import is_main_process
 
     from mmact_ssl.engine.config_check import building, check_config

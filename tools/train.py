@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = Parser(
         description='Train a model', formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -82,9 +81,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train."""
     args = parse_args(argv)
-    # After parsing, because --help does not need torch.
     from mmact_ssl.engine.config_check import building, check_config
     from mmact_ssl.engine.runner import PretrainRunner
     from mmact_ssl.errors import one_line_errors

@@ -238,7 +238,6 @@ def main(argv: list[str] | None = None) -> None:
     parse, draw = COMMANDS[argv[0]] if has_command else (parse_predictions, draw_model)
     args = parse(argv[1:] if has_command else argv)
 
-    import mmact_ssl  # noqa: F401  (its fixes come before any import of a model)
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():

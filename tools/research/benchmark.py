@@ -66,10 +66,8 @@ def main(argv: list[str] | None = None) -> None:
 
     # `step` runs in forked processes, where CUDA fails if this process has initialized it.
     os.environ.setdefault('PYTORCH_NVML_BASED_CUDA_CHECK', '1')
-    # After parsing, because --help does not need torch.
     import torch
 
-    import mmact_ssl  # noqa: F401  (its fixes come before any import of mmaction2)
     from mmact_ssl.errors import one_line_errors
 
     benchmark = importlib.import_module(MODES[args.mode])

@@ -51,7 +51,6 @@ def make_page() -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write or check the page."""
     parser = Parser(description=__doc__)
     parser.add_argument('--check', action='store_true', help='compare only')
     if not parser.parse_args(argv).check:

@@ -27,7 +27,6 @@ PAGES = (
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = Parser(description=__doc__)
     parser.add_argument('files', nargs='*', help='Markdown files, all by default')
     parser.add_argument('--results', default=str(ROOT / 'results'), help='folder of the results')
@@ -36,9 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Renew or check the tables."""
     args = parse_args(argv)
-    # After parsing, because --help does not need torch.
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.evaluation.results import read_results
     from tools.research.markers import update_files

@@ -22,7 +22,6 @@ sys.path.insert(0, str(ROOT))
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = Parser(description=__doc__)
     parser.add_argument('study', help='config, configs/studies/*.py')
     parser.add_argument('--jobs', type=int, default=1, help='runs at a time, one thread each')
@@ -83,10 +82,7 @@ def choose_seeds(runs: list[dict], study: Config, seeds: list[int]) -> list[dict
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the study."""
     args = parse_args(argv)
-    # After parsing, because --help does not need torch.
-    import mmact_ssl  # noqa: F401  (its fixes come before any import of mmaction2)
     from mmact_ssl.errors import one_line_errors
     from tools.research.steps import run_study
     from tools.research.study import plan_study

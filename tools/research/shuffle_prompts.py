@@ -52,7 +52,6 @@ def shuffle_sentences(
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the exchanged sentences."""
     parser = Parser(description=__doc__)
     parser.add_argument('file', help='JSON {clip: [sentence, ...]}, or a zip archive of it')
     parser.add_argument('--fraction', type=float, required=True, help='of the clips of --ann')

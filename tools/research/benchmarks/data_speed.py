@@ -56,7 +56,6 @@ MMACTION2 = [
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this benchmark."""
     parser.add_argument('--videos', nargs='+', type=Path, help='files to read; default: made ones')
     parser.add_argument('--samples', type=int, default=16, help='samples of each pipeline and size')
 

@@ -26,7 +26,6 @@ TARGET = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this benchmark."""
     shape = dict(type=int, nargs=3, metavar=('SAMPLES', 'CHANNELS', 'CLASSES'))
     parser.add_argument('--probe', default=[1000, 256, 10], help='20000 2048 400 is large', **shape)
     parser.add_argument('--tolerance', type=float, default=1e-6, help="of scikit-learn's probe")

@@ -35,7 +35,6 @@ SIZE_TARGET = 0.15  # of the videos' size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this benchmark."""
     parser.add_argument(
         '--teachers',
         nargs='+',

@@ -58,7 +58,6 @@ COLUMNS = '  {:<24} {:>8} {:>20} {:>6} {:>6} {:>7}'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this benchmark."""
     parser.add_argument('--recipes', nargs='+', default=list(RECIPES), help='files of configs/')
     parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS[:-1]))
     parser.add_argument('--clips', type=int, help='of a batch (default: as the config has it)')

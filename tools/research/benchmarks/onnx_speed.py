@@ -33,7 +33,6 @@ CLIPS, FRAMES = 8, 64  # of skeletons
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this benchmark."""
     parser.add_argument('--students', nargs='+', default=STUDENTS, help='of configs/downstream/')
     parser.add_argument('--rounds', type=int, default=5)
 

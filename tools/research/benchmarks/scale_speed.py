@@ -29,7 +29,6 @@ TARGET = 0.9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this benchmark."""
     parser.add_argument('--config', default=str(TOOLS.parent / 'configs' / 'dtg_r3d_jhmdb.py'))
     parser.add_argument('--batch-size', type=int, default=8, help='of each process')
     parser.add_argument('--steps', type=int, default=20, help='of each run')

@@ -45,7 +45,6 @@ MMACTION2 = [
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this benchmark."""
     parser.add_argument('--clips', type=int, default=64, help='of the set, one round')
     parser.add_argument('--rounds', type=int, default=5)
 

@@ -44,7 +44,6 @@ MMACTION2 = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this benchmark."""
     parser.add_argument('--methods', nargs='*', choices=list(METHODS), default=['csvr', 'dtg'])
     parser.add_argument('--runs', type=int, default=5, help='of each program')
     parser.add_argument('--batch-size', type=int, default=4)

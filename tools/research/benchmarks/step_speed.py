@@ -61,7 +61,6 @@ TARGETS = {'csvr': 1.35, 'dtg': 2.1, 'hcpg': 2.1, 'c2vl': 1.2, 'ms2l': 4.0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this benchmark."""
     parser.add_argument('--methods', nargs='+', choices=list(TARGETS), default=list(TARGETS))
     parser.add_argument('--size', choices=list(METHODS), default='small')
     parser.add_argument('--clips', type=int, default=8, help='of a batch of videos')

@@ -33,7 +33,6 @@ ONLINE_TARGET, WITHOUT_TARGET = 19.0, 1.05
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this benchmark."""
     parser.add_argument(
         '--config', default=str(CONFIGS / 'dtg_r3d_jhmdb.py'), help='pre-training config'
     )
