@@ -11,12 +11,16 @@ deviates around random class centers. ``agreement``: fraction of equal predictio
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 from interleave import compare
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.neighbors import knn_scores, nearest_samples
@@ -62,66 +66,43 @@ def mix(features: Features) -> Features:
     return Features(values, features.labels)
 
 
-def our_probe(train: Features, test: Features) -> Callable[[int], list[int]]:
+def our_probe(train: Features, test: Features, number: int) -> list[int]:
     """The probe of ``tools/evaluate.py linear``."""
-
-    def run(number: int) -> list[int]:
-        probe, _, _ = fit_probe(train)
-        return probe.predict(test.values.astype(np.float64)).tolist()
-
-    return run
+    return fit_probe(train)[0].predict(test.values.astype(np.float64)).tolist()
 
 
-def their_probe(train: Features, test: Features, tolerance: float) -> Callable[[int], list[int]]:
+def their_probe(train: Features, test: Features, tolerance: float, number: int) -> list[int]:
     """scikit-learn's grid search over the same penalties and folds."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GridSearchCV, StratifiedKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    def run(number: int) -> list[int]:
-        probe = make_pipeline(StandardScaler(), LogisticRegression(tol=tolerance, max_iter=9999))
-        grid = {'logisticregression__C': sorted(PENALTIES)}
-        search = GridSearchCV(probe, grid, cv=StratifiedKFold(5))
-        search.fit(train.values.astype(np.float64), train.labels)
-        return search.predict(test.values.astype(np.float64)).tolist()
-
-    return run
+    probe = make_pipeline(StandardScaler(), LogisticRegression(tol=tolerance, max_iter=9999))
+    grid = {'logisticregression__C': sorted(PENALTIES)}
+    search = GridSearchCV(probe, grid, cv=StratifiedKFold(5))
+    search.fit(train.values.astype(np.float64), train.labels)
+    return search.predict(test.values.astype(np.float64)).tolist()
 
 
-def our_neighbors(gallery: Features, queries: Features) -> Callable[[int], list]:
+def our_neighbors(gallery: Features, queries: Features, number: int) -> list:
     """Neighbors as ``tools/evaluate.py retrieval`` finds them."""
-    return lambda number: nearest_samples(gallery, queries.values, k=50)[1].tolist()
+    return nearest_samples(gallery, queries.values, k=50)[1].tolist()
 
 
-def their_neighbors(gallery: Features, queries: Features) -> Callable[[int], list]:
+def their_neighbors(gallery: Features, queries: Features, number: int) -> list:
     """scikit-learn's neighbors."""
-    from sklearn.neighbors import NearestNeighbors
-
-    def run(number: int) -> list:
-        search = NearestNeighbors(n_neighbors=50, algorithm='brute', metric='cosine')
-        search.fit(gallery.values)
-        return search.kneighbors(queries.values, return_distance=False).tolist()
-
-    return run
+    search = NearestNeighbors(n_neighbors=50, algorithm='brute', metric='cosine')
+    search.fit(gallery.values)
+    return search.kneighbors(queries.values, return_distance=False).tolist()
 
 
-def our_votes(gallery: Features, queries: Features, classes: int) -> Callable[[int], list[int]]:
+def our_votes(gallery: Features, queries: Features, classes: int, number: int) -> list[int]:
     """Classes as ``tools/evaluate.py knn`` predicts them."""
-    return lambda number: knn_scores(gallery, queries.values, classes, 20).argmax(1).tolist()
+    return knn_scores(gallery, queries.values, classes, 20).argmax(1).tolist()
 
 
-def their_votes(gallery: Features, queries: Features) -> Callable[[int], list[int]]:
+def their_votes(gallery: Features, queries: Features, number: int) -> list[int]:
     """scikit-learn's classifier with the same votes."""
-    from sklearn.neighbors import KNeighborsClassifier
-
-    def run(number: int) -> list[int]:
-        search = KNeighborsClassifier(
-            20, algorithm='brute', metric='cosine', weights=lambda d: np.exp(-d / 0.07)
-        )
-        return search.fit(gallery.values, gallery.labels).predict(queries.values).tolist()
-
-    return run
+    search = KNeighborsClassifier(
+        20, algorithm='brute', metric='cosine', weights=lambda d: np.exp(-d / 0.07)
+    )
+    return search.fit(gallery.values, gallery.labels).predict(queries.values).tolist()
 
 
 def run(args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -148,7 +129,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     }
     figures = []
     for title, (ours, theirs) in against.items():
-        ways = {'ours': ours, 'scikit-learn': theirs}
+        ways = {'ours': lambda way=ours: way, 'scikit-learn': lambda way=theirs: way}
         summary = compare(
             title, ways, 'scikit-learn', args.rounds, faster=True, target=TARGET, warm_ups=0
         )

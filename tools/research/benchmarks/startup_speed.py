@@ -21,6 +21,7 @@ from typing import Any
 from interleave import compare
 from made_data import make_videos, use_videos
 from mmengine.config import Config
+from step_speed import supervised_config
 
 TOOLS = Path(__file__).resolve().parents[2]
 METHODS = {'csvr': 'csvr_r3d_jhmdb.py', 'hcpg': 'hcpg_r3d_jhmdb.py', 'dtg': 'dtg_r3d_jhmdb.py'}
@@ -62,39 +63,20 @@ def mmaction2_config(cfg: Config, folder: Path) -> Config:
         dict(type='FormatShape', input_format='NCTHW'),
         dict(type='PackActionInputs'),
     ]
-    channels = 8 * cfg.model.backbone.base_channels
-    settings = dict(
-        default_scope='mmaction',
-        model=dict(
-            type='Recognizer3D',
-            backbone={**cfg.model.backbone, 'type': 'ResNet3d', 'out_indices': (3,)},
-            cls_head=dict(type='I3DHead', num_classes=60, in_channels=channels),
-            data_preprocessor=dict(
-                type='ActionDataPreprocessor',
-                mean=[123.675, 116.28, 103.53],
-                std=[58.395, 57.12, 57.375],
-                format_shape='NCTHW',
-            ),
+    supervised = supervised_config(cfg, folder / 'mmaction2')
+    supervised.log_level = 'INFO'
+    supervised.train_dataloader = dict(
+        batch_size=cfg.train_dataloader.batch_size,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=True),
+        dataset=dict(
+            type='VideoDataset',
+            ann_file=str(folder / 'train.txt'),
+            data_prefix=dict(video=str(folder)),
+            pipeline=pipeline,
         ),
-        train_dataloader=dict(
-            batch_size=cfg.train_dataloader.batch_size,
-            num_workers=0,
-            sampler=dict(type='DefaultSampler', shuffle=True),
-            dataset=dict(
-                type='VideoDataset',
-                ann_file=str(folder / 'train.txt'),
-                data_prefix=dict(video=str(folder)),
-                pipeline=pipeline,
-            ),
-        ),
-        train_cfg=dict(by_epoch=True, max_epochs=1),
-        optim_wrapper=dict(
-            optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4),
-            clip_grad=dict(max_norm=40),
-        ),
-        work_dir=str(folder / 'mmaction2'),
     )
-    return Config(settings)
+    return supervised
 
 
 def program(words: list[str], folder: Path = TOOLS) -> Callable[[int], None]:
