@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,26 +70,15 @@ class KNNMonitorHook(Hook):
         self.k = k
         self.temperature = temperature
         self.holdout_fraction = holdout_fraction
-        self.data: tuple[str | None, str | None] = None, None  # the run's folder and its set
         self.dataloader: Any = None
         self.data_preprocessor: Any = None
-
-    @cached_property
-    def cfg(self) -> Config:
-        """The downstream config, on the run's data if it has none of its own."""
-        with telling_data(*self.data):
-            return Config.fromfile(find_config(self.config))
-
-    @cached_property
-    def pooling(self) -> nn.Module | None:
-        """Pooling of a clip's feature map."""
-        return build_pooling(self.cfg)
 
     def before_run(self, runner: Runner) -> None:
         folder, name = runner.cfg.get('own_folder', {}).get('root'), runner.cfg.get('dataset_name')
         is_shipped = folder is None and (SETS / f'{name}.py').is_file()
-        self.data = folder, name if is_shipped else None
-        _ = self.pooling  # mistakes in the config end the run here
+        with telling_data(folder, name if is_shipped else None):
+            self.cfg = Config.fromfile(find_config(self.config))
+        self.pooling = build_pooling(self.cfg)
 
     def after_train_epoch(self, runner: Runner) -> None:
         if self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner):

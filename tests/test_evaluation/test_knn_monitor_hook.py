@@ -108,6 +108,13 @@ def labeled(tmp_path_factory) -> str:
     return str(root / 'downstream.py')
 
 
+def started(config: str, **settings) -> KNNMonitorHook:
+    """A hook of a run without data of its own."""
+    hook = KNNMonitorHook(config, **settings)
+    hook.before_run(SimpleNamespace(cfg=Config()))
+    return hook
+
+
 @pytest.fixture
 def train(tmp_path, make_runner):
     """Trains with hooks."""
@@ -139,7 +146,7 @@ def test_the_measure_against_the_twin(labeled):
 
     torch.manual_seed(0)
     model = Pretrainer()
-    found = KNNMonitorHook(labeled, holdout_fraction=0.4, k=2).measure(model)
+    found = started(labeled, holdout_fraction=0.4, k=2).measure(model)
     dataset = DATASETS.build(Config.fromfile(labeled).train_dataloader.dataset)
     values, labels = [], []
     for position in range(10):
@@ -171,7 +178,7 @@ def test_a_config_without_a_data_set_reads_the_folder_of_the_run(
 
 
 def test_recordings_stay_on_one_side_and_clips_without_label_are_left_out(labeled):
-    hook = KNNMonitorHook(labeled, holdout_fraction=0.5)
+    hook = started(labeled, holdout_fraction=0.5)
     ann_file = Path(hook.cfg.train_dataloader.dataset.ann_file).with_name('some.txt')
     labels = [0, 1, -1, 1, 0, -1, 0, 1]
     ann_file.write_text(
@@ -197,13 +204,13 @@ def test_the_first_of_two_processes_reads_all_clips_and_the_other_waits(labeled,
     in_two_processes(work, tmp_path)
 
     torch.manual_seed(0)
-    alone = KNNMonitorHook(labeled, k=1).measure(Pretrainer())
+    alone = started(labeled, k=1).measure(Pretrainer())
     assert json.loads((tmp_path / 'scalars.json').read_text()) == pytest.approx(alone, rel=1e-4)
 
 
 def work(rank: int, folder: Path) -> None:
     torch.manual_seed(0)
-    hook = KNNMonitorHook((folder / 'config.txt').read_text(), k=1)
+    hook = started((folder / 'config.txt').read_text(), k=1)
     logged = folder / 'scalars.json'
     runner = SimpleNamespace(
         model=Pretrainer(),

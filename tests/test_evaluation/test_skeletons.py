@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -115,6 +116,7 @@ def test_the_monitor_reads_a_skeleton_config(skeleton_config, tmp_path):
     path = tmp_path / 'downstream.py'
     skeleton_config.dump(path)
     hook = KNNMonitorHook(str(path), k=1, holdout_fraction=0.5)
+    hook.before_run(SimpleNamespace(cfg=skeleton_config))
     recognizer = build_recognizer(skeleton_config, 0)
     found = hook.measure(recognizer)
     features = extract(skeleton_config)['train']
