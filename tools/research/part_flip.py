@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,34 +32,10 @@ from mmact_ssl.weights import load_trained, read_trained
 from mmact_ssl_cli import Parser
 
 
-@dataclass(frozen=True)
-class PartComparison:
-    """Overlaps of a student's part maps of N clips, ``(N,)`` each, 0..1.
-
-    Attributes:
-        overlap: Overlap with the teacher's maps; NaN if both show nobody.
-        of_mirrored: The same for the mirrored clips.
-        flipped: See :func:`flip_agreement`.
-    """
-
-    overlap: Tensor
-    of_mirrored: Tensor
-    flipped: dict[str, Tensor]
-
-    def __str__(self) -> str:
-        means = {name: value.nanmean() for name, value in self.flipped.items()}
-        return (
-            f'mean IoU of {len(self.overlap)} clips: with the teacher '
-            f'{self.overlap.nanmean():.2f}, mirrored {self.of_mirrored.nanmean():.2f}; with the '
-            f'mirrored clip {means["exchanged"]:.2f}, or if left and right are not exchanged '
-            f'{means["not_exchanged"]:.2f}'
-        )
-
-
 @torch.no_grad()
 def compare_with_mirror(
     model: MultiTaskPretrainer, task: str, data: Mapping[str, Any], layout: PartLayout
-) -> PartComparison:
+) -> dict[str, Tensor]:
     """Predict the parts in clips and in their mirror images.
 
     Args:
@@ -69,6 +44,10 @@ def compare_with_mirror(
         data: Output of the model's preprocessor: ``inputs``, ``targets``, ``data_samples``. Cached
             maps of the teacher are mirrored with the clip; an online teacher runs again.
         layout: Layout of the parts, see :func:`find_part_layout`.
+
+    Returns:
+        Overlaps of N clips, ``(N,)`` each, 0..1: ``teacher``, with the teacher's maps, NaN if both
+        show nobody; ``mirrored``, the same for the mirrored clips; and :func:`flip_agreement`.
     """
     head = model.tasks[task]
     _, view, target = head.inputs['parts'].split('.')
@@ -84,10 +63,17 @@ def compare_with_mirror(
     if target in targets[view]:
         targets[view] = {**targets[view], target: mirror_part_maps(teacher, layout)}
     _, mirrored = predict(inputs, targets)
-    return PartComparison(
-        overlap=own['mean_iou'],
-        of_mirrored=mirrored['mean_iou'],
-        flipped=flip_agreement(own['maps'], mirrored['maps'], layout),
+    flipped = flip_agreement(own['maps'], mirrored['maps'], layout)
+    return dict(teacher=own['mean_iou'], mirrored=mirrored['mean_iou'], **flipped)
+
+
+def describe(overlaps: Mapping[str, Tensor]) -> str:
+    """Means over the clips of :func:`compare_with_mirror`."""
+    means = {name: f'{value.nanmean():.2f}' for name, value in overlaps.items()}
+    return (
+        f'mean IoU of {len(overlaps["teacher"])} clips: with the teacher {means["teacher"]}, '
+        f'mirrored {means["mirrored"]}; with the mirrored clip {means["exchanged"]}, or if left '
+        f'and right are not exchanged {means["not_exchanged"]}'
     )
 
 
@@ -138,7 +124,8 @@ def main(argv: list[str] | None = None) -> None:
         for task, head in model.tasks.items():
             if isinstance(head, ParsingDistillationHead):
                 layout = find_part_layout(model, task, clips.pipeline)
-                print(task, compare_with_mirror(model, task, clips.data, layout), sep=': ')
+                overlaps = compare_with_mirror(model, task, clips.data, layout)
+                print(f'{task}: {describe(overlaps)}')
 
 
 if __name__ == '__main__':

@@ -15,7 +15,12 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.visualization.predictions import find_part_layout
-from tools.research.part_flip import compare_with_mirror, flip_agreement, mirror_part_maps
+from tools.research.part_flip import (
+    compare_with_mirror,
+    describe,
+    flip_agreement,
+    mirror_part_maps,
+)
 
 LAYOUT = PART_LAYOUTS['demo_parts']
 FACE, LEFT, RIGHT = LAYOUT.index('face', 'left_arm', 'right_arm')
@@ -146,11 +151,11 @@ def people() -> dict:
 def test_an_exact_student_agrees_with_its_teacher_and_with_its_mirror_image():
     data = people()
     found = compare_with_mirror(student(ByTheFace()), 'parsing', data, LAYOUT)
-    assert found.overlap.tolist() == found.of_mirrored.tolist() == [1, 1]
-    assert found.flipped['exchanged'].tolist() == [1, 1]
+    assert found['teacher'].tolist() == found['mirrored'].tolist() == [1, 1]
+    assert found['exchanged'].tolist() == [1, 1]
     # The face alone is where it was, of three parts.
-    assert found.flipped['not_exchanged'].tolist() == pytest.approx([1 / 3] * 2)
-    assert str(found) == (
+    assert found['not_exchanged'].tolist() == pytest.approx([1 / 3] * 2)
+    assert describe(found) == (
         'mean IoU of 2 clips: with the teacher 1.00, mirrored 1.00; with the mirrored clip 1.00, '
         'or if left and right are not exchanged 0.33'
     )
@@ -160,10 +165,10 @@ def test_an_exact_student_agrees_with_its_teacher_and_with_its_mirror_image():
 
 def test_a_student_that_is_blind_to_sides_is_found_out():
     found = compare_with_mirror(student(ByThePatch()), 'parsing', people(), LAYOUT)
-    assert found.overlap.tolist() == [1, 1], 'which the clips alone do not show'
-    assert found.of_mirrored.tolist() == pytest.approx([1 / 3] * 2)
-    assert found.flipped['exchanged'].tolist() == pytest.approx([1 / 3] * 2)
-    assert found.flipped['not_exchanged'].tolist() == [1, 1]
+    assert found['teacher'].tolist() == [1, 1], 'which the clips alone do not show'
+    assert found['mirrored'].tolist() == pytest.approx([1 / 3] * 2)
+    assert found['exchanged'].tolist() == pytest.approx([1 / 3] * 2)
+    assert found['not_exchanged'].tolist() == [1, 1]
 
 
 class Parser(BaseTeacher):
@@ -185,7 +190,7 @@ def test_a_parser_that_works_online_is_asked_for_the_mirrored_clip():
     data = people()
     del data['targets']['clip']['parts']
     found = compare_with_mirror(model, 'parsing', data, find_part_layout(model, 'parsing', []))
-    assert found.of_mirrored.tolist() == [1, 1]
+    assert found['mirrored'].tolist() == [1, 1]
 
 
 def test_the_layout_is_that_of_the_cache_and_missed_by_name():
