@@ -41,75 +41,63 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 
-def add_common_arguments(parser: Parser) -> None:
-    """Add the options of all pictures of a checkpoint."""
-    parser.add_argument('--out', help='folder of the pictures, by default that of the checkpoint')
-    parser.add_argument('--seed', type=int, default=0, help='which clips to draw')
-    parser.add_config_options()
-
-
-def parse_predictions(argv: list[str]) -> argparse.Namespace:
-    """Read the command line without a command."""
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; without a command it is that of ``predictions``."""
+    if argv and argv[0] not in (*COMMANDS, '-h', '--help'):
+        argv = ['predictions', *argv]
     parser = Parser(description=__doc__)
-    parser.add_argument('config', help='config of the pre-training')
-    parser.add_argument('checkpoint', help='checkpoint or work dir of that training')
-    parser.add_argument('--num-clips', type=int, default=4)
-    parser.add_argument('--animate', action='store_true', help='animate poses and frames')
-    parser.add_argument('--pool', type=int, default=64, help='videos to search for neighbors')
-    add_common_arguments(parser)
-    return parser.parse_args(argv)
-
-
-def parse_text_gallery(argv: list[str]) -> argparse.Namespace:
-    """Read the command line of the command ``text-gallery``."""
-    parser = Parser(prog='visualize.py text-gallery')
-    parser.add_argument('config', help='downstream config of skeletons')
-    parser.add_argument('checkpoint', help='of a pre-training with sentences')
-    parser.add_argument('--clip-texts', required=True, metavar='CACHE', help='embedded sentences')
-    parser.add_argument('--sentences', required=True, metavar='FILE', help='JSON of that cache')
-    parser.add_argument('--queries', type=int, default=6, help='sentences')
-    parser.add_argument('--top', type=int, default=5, help='clips that each finds')
-    parser.add_argument('--frames', type=int, default=5, help='of a clip')
-    add_common_arguments(parser)
-    return parser.parse_args(argv)
-
-
-def page_parser(name: str) -> Parser:
-    """Make a parser with the arguments of all pages."""
-    parser = Parser(prog=f'visualize.py {name}')
-    parser.add_argument('model', help='name in the zoo, or path of a published file')
-    parser.add_argument(
-        'clips', nargs='+', type=existing_path, help='videos or skeleton files, or folders of them'
+    commands = parser.add_subparsers(dest='command', required=True, metavar='CONFIG | COMMAND')
+    predictions = commands.add_parser(
+        'predictions', help='of a pre-training (the word may be left out)'
     )
-    parser.add_argument('--out', default='gallery', help='folder of the pages')
-    parser.add_argument('--index', help='of the clips, by default clips.index in that folder')
-    parser.add_argument('--device', help='of the network; a GPU where there is one')
-    parser.add_argument('--layout', default='', help='joint order of skeletons in arrays')
-    parser.set_defaults(checkpoint=None, text_encoder=None)
-    return parser
-
-
-def parse_gallery(argv: list[str]) -> argparse.Namespace:
-    """Read the command line of the command ``gallery``."""
-    parser = page_parser('gallery')
-    parser.add_argument('--neighbors', type=int, default=12, help='shown of a clip')
-    parser.add_argument('--text', nargs='+', default=(), help='sentences that search too')
-    parser.add_argument(
+    predictions.add_argument('config', help='config of the pre-training')
+    predictions.add_argument('checkpoint', help='checkpoint or work dir of that training')
+    predictions.add_argument('--num-clips', type=int, default=4)
+    predictions.add_argument('--animate', action='store_true', help='animate poses and frames')
+    predictions.add_argument('--pool', type=int, default=64, help='videos to search for neighbors')
+    sentences = commands.add_parser('text-gallery', help='clips nearest to sentences')
+    sentences.add_argument('config', help='downstream config of skeletons')
+    sentences.add_argument('checkpoint', help='of a pre-training with sentences')
+    sentences.add_argument(
+        '--clip-texts', required=True, metavar='CACHE', help='embedded sentences'
+    )
+    sentences.add_argument('--sentences', required=True, metavar='FILE', help='JSON of that cache')
+    sentences.add_argument('--queries', type=int, default=6, help='sentences')
+    sentences.add_argument('--top', type=int, default=5, help='clips that each finds')
+    sentences.add_argument('--frames', type=int, default=5, help='of a clip')
+    for pictures in (predictions, sentences):
+        pictures.add_argument('--out', help='folder, by default that of the checkpoint')
+        pictures.add_argument('--seed', type=int, default=0, help='which clips to draw')
+        pictures.add_config_options()
+    gallery = commands.add_parser('gallery', help='page of your own clips, with the nearest ones')
+    embedding = commands.add_parser('embedding', help='page with a map of your own clips')
+    for page in (gallery, embedding):
+        page.add_argument('model', help='name in the zoo, or path of a published file')
+        page.add_argument(
+            'clips',
+            nargs='+',
+            type=existing_path,
+            help='videos or skeleton files, or folders of them',
+        )
+        page.add_argument('--out', default='gallery', help='folder of the pages')
+        page.add_argument('--index', help='of the clips, by default clips.index in that folder')
+        page.add_argument('--device', help='of the network; a GPU where there is one')
+        page.add_argument('--layout', default='', help='joint order of skeletons in arrays')
+        page.set_defaults(checkpoint=None, text_encoder=None)
+    gallery.add_argument('--neighbors', type=int, default=12, help='shown of a clip')
+    gallery.add_argument('--text', nargs='+', default=(), help='sentences that search too')
+    gallery.add_argument(
         '--checkpoint', type=existing_path, help='of --text: pre-training that the model comes from'
     )
-    parser.add_argument('--text-encoder', help='of --text: config, e.g. configs/teachers/minilm.py')
-    return parser.parse_args(argv)
-
-
-def parse_embedding(argv: list[str]) -> argparse.Namespace:
-    """Read the command line of the command ``embedding``."""
-    parser = page_parser('embedding')
-    parser.add_argument('--method', choices=('tsne', 'umap'), default='tsne')
-    parser.add_argument('--ann', type=existing_path, help='annotation file: colors by label')
-    parser.add_argument(
+    gallery.add_argument(
+        '--text-encoder', help='of --text: config, e.g. configs/teachers/minilm.py'
+    )
+    embedding.add_argument('--method', choices=('tsne', 'umap'), default='tsne')
+    embedding.add_argument('--ann', type=existing_path, help='annotation file: colors by label')
+    embedding.add_argument(
         '--clusters', type=int, default=0, help='color by so many clusters, not by label or folder'
     )
-    parser.add_argument('--seed', type=int, default=0, help='of layout and clusters')
+    embedding.add_argument('--seed', type=int, default=0, help='of layout and clusters')
     return parser.parse_args(argv)
 
 
@@ -225,23 +213,20 @@ def draw_embedding(args: argparse.Namespace) -> None:
 
 
 COMMANDS = {
-    'text-gallery': (parse_text_gallery, draw_text_gallery),
-    'gallery': (parse_gallery, draw_clip_gallery),
-    'embedding': (parse_embedding, draw_embedding),
+    'predictions': draw_model,
+    'text-gallery': draw_text_gallery,
+    'gallery': draw_clip_gallery,
+    'embedding': draw_embedding,
 }
 
 
 def main(argv: list[str] | None = None) -> None:
     """Draw what the command line asks for."""
-    argv = sys.argv[1:] if argv is None else argv
-    has_command = argv[:1] and argv[0] in COMMANDS
-    parse, draw = COMMANDS[argv[0]] if has_command else (parse_predictions, draw_model)
-    args = parse(argv[1:] if has_command else argv)
-
+    args = parse_args(sys.argv[1:] if argv is None else argv)
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():
-        draw(args)
+        COMMANDS[args.command](args)
 
 
 if __name__ == '__main__':
