@@ -67,7 +67,6 @@ def download(
     """Download a file to a temporary path, and move it to ``path`` if it is accepted.
 
     Args:
-        address: ``http://`` or ``https://`` address.
         path: Where the file goes; an earlier one is replaced.
         accept: Called with the temporary path of the complete file and the address; raises an
             error for a wrong file.
@@ -106,10 +105,8 @@ def check_hash(path: str | os.PathLike[str], where: str, expected: str, fix: str
     """Return the sha256 of a file; CheckpointError if it does not begin with ``expected``.
 
     Args:
-        path: The file.
         where: Its path, or the address that it came from, for the error.
         expected: Hexadecimal digits.
-        fix: What the user can do, for the error.
     """
     sha256 = sha256_of_file(path)
     if not sha256.startswith(expected):
@@ -124,7 +121,6 @@ def fetch(
 
     Args:
         base: ``http(s)://host/path``, ``hf://owner/repository[@revision][/folder]`` or a folder.
-        name: Name of the file.
         folder: Where the file goes; a file from the hub stays in the hub's own cache.
         accept: As in :func:`download`.
         limit: Bytes that a web server may send.

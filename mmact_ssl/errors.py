@@ -27,7 +27,6 @@ class BrokenSampleError(DataError):
     pipeline is a mistake of the configuration and stops the run.
 
     Args:
-        filename: The file at fault.
         reason: The fault, in a few words; '' if ``filename`` is the whole message.
     """
 

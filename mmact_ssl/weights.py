@@ -311,7 +311,6 @@ def load_pretrained(
         checkpoint: A path, or an address that mmengine knows.
         prefix: Prefix of the module's keys. None: ``'backbone.'``, or a bare backbone without its
             classifier if no key begins with that, see :func:`select_parts`.
-        map_location: Device to load the file to.
 
     Raises:
         CheckpointError: A weight is missing, unexpected or of another shape. Counts of batches

@@ -78,9 +78,6 @@ class Run:
     """One run: what is done of it, and its steps, each by its own tool.
 
     Args:
-        args: Of the command line.
-        source: What the folder holds.
-        plan: See :class:`Plan`.
         name: Of the prepared folder and of the model.
     """
 

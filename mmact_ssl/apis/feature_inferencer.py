@@ -36,7 +36,6 @@ class Embedded:
     """The features of one clip.
 
     Attributes:
-        name: Name of the clip.
         spans: float64 ``(W, 2)``, start and end of each window in the requested unit; in frames if
             the clip is not cut and its seconds are unknown.
         values: float32 ``(W, C)``.

@@ -35,11 +35,7 @@ SKELETON_FRAMES = 16  # length of the traced skeletons; other lengths are compar
 
 
 class FeatureGraph(nn.Module):
-    """Module from a normalized batch to its features, see :func:`encode`.
-
-    Args:
-        model: A published model, in evaluation mode.
-    """
+    """Module from a normalized batch to its features, see :func:`encode`."""
 
     def __init__(self, model: PretrainedModel) -> None:
         super().__init__()
@@ -68,7 +64,6 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
 
     Args:
         model: Loaded by :func:`mmact_ssl.apis.load_model` from a ``.safetensors`` file.
-        folder: Where the file goes.
 
     Raises:
         ConfigError: onnx or onnxruntime is not installed, torch cannot export the network, or the

@@ -163,7 +163,6 @@ def plan_videos(
         folder: Empty folder for what is measured with.
         steps: Training steps; None: those of the recipe, at most :data:`VIDEO_STEPS`.
         teachers: Names in ``configs/teachers/`` or configs; () to choose by what can be built.
-        options: Words of ``--cfg-options``.
 
     Raises:
         ConfigError: No teacher of poses can be built, or the teachers do not fit the recipe.
@@ -212,10 +211,8 @@ def plan_skeletons(
     """Measure training steps on a prepared folder of skeletons, and plan the rest.
 
     Args:
-        folder: The prepared folder.
         preparing: Seconds in which the folder was prepared.
         steps: Training steps; None: those of the recipe.
-        options: Words of ``--cfg-options``.
     """
     cfg = read_config(SKELETONS.config, options, str(folder))
     stepping, weights = measure_step(cfg)

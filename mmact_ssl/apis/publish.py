@@ -51,11 +51,9 @@ def publish(
         saved: A checkpoint of tools/train.py; or a published file, which keeps its weights.
         output: ``FOLDER/NAME``; hash and suffix are added.
         results: Folders of results. Those of the file become figures of the card.
-        variant: Variant of these results.
         downstream: Path of the downstream config; by default the one of the network.
         adapters: Tasks whose adapters are included, see :func:`backbone_weights`.
         text_encoder: See :func:`text_part`; None leaves the projectors of sentences out.
-        half: Store float16.
         beside: Publish a pair, see :mod:`mmact_ssl.apis.pair`, of a published video model and this
             skeleton model, a name in the zoo or a path.
         pose_teacher: Name of the pair's teacher of poses in ``configs/teachers/``.
@@ -227,9 +225,6 @@ def figures_of(
     """Figures of a file: the newest versions of the results with its hash and the card's backbone.
 
     Args:
-        results: All results.
-        sha256: Hash of the file.
-        card: Card of the file.
         variant: Variant of the results; others may evaluate the same file in another way.
 
     Raises:
@@ -318,12 +313,7 @@ def write_model(
     the file and call this again with these results, to write the file's own figures.
 
     Args:
-        weights: Weights of the backbone by name.
-        folder: Where the file goes.
         card: Card without figures.
-        results: Results to select figures from.
-        half: Store float16.
-        variant: Variant of the results that become figures.
 
     Raises:
         ConfigError: Two results give one figure different values.
@@ -354,10 +344,7 @@ def renew_model(
     """Write a published file again, with the same weights and a card of this version.
 
     Args:
-        saved: The published file.
-        folder: Where the new file goes.
         results: Results with the file's hash, whose figures replace the card's.
-        variant: Variant of the results that become figures.
         changes: Other fields of the card, e.g. ``name``.
     """
     with reading(saved.path, FIX, CheckpointError):

@@ -30,9 +30,7 @@ class Source:
     """A folder or file of a user.
 
     Attributes:
-        path: Where it is.
         is_video: True for videos, False for skeletons.
-        files: The files that are read.
         words: Words of ``tools/prepare_data.py``, without ``--out``; () for a folder of skeletons
             that is prepared already.
     """

@@ -32,7 +32,6 @@ class Entry:
 
     Attributes:
         file: Name in the folder of the index, ``NAME-<8 digits of its sha256>.safetensors``.
-        sha256: Hash of the file.
         size: Size in bytes.
     """
 

@@ -31,7 +31,6 @@ class Split:
     """One annotated split, in the order of its annotation file.
 
     Attributes:
-        ann_file: Path of the annotation file.
         root: Folder of the videos, or prepared folder of the skeletons.
         names: Video paths below the root, or names of skeleton clips, N of them.
         labels: int64 ``(N,)``, from 0.

@@ -155,7 +155,6 @@ def forward_features(
         backbone: Takes float ``(B*num_clips, C, T, H, W)``, or skeletons ``(..., M, T, V, C)``.
         data_preprocessor: Turns a collated batch into stacked, normalized ``inputs`` of
             ``(B, num_clips, ...)`` and ``data_samples`` with ``gt_label``.
-        batches: Batches of a dataloader.
         pooling: Pooling of skeletons: turns the backbone's map and the valid frames, bool
             ``(B*num_clips, M, T)``, into ``(B*num_clips, D)``. None: the mean over positions.
         deviation: See :func:`pool_features`.
@@ -224,10 +223,8 @@ def extract_features(
     """Extract the frozen features of each split, or read them from the cache.
 
     Args:
-        cfg: Downstream config.
         recognizer: Recognizer with the student as its backbone.
         splits: Splits by name, 'train' and 'test'.
-        device: Where the backbone runs.
         cache_dir: Folder of the cache, whose files are named by :func:`cache_key`.
     """
     import mmaction.datasets  # noqa: F401  (fills the registry)

@@ -33,11 +33,6 @@ def note_labels(cfg: Config, fraction: float, seed: int, names: Iterable[str]) -
 def check_labels_read(student: SavedRun, cfg: Config, fraction: float, seed: int) -> None:
     """Refuse a student that was trained with labels which an evaluation does not draw.
 
-    Args:
-        student: Record of its file.
-        cfg: Config of the evaluation.
-        fraction, seed: Fraction of the labels to draw, and the seed of the draw.
-
     Raises:
         ConfigError: The student was trained with labels that are not drawn.
     """
@@ -70,11 +65,6 @@ def has_read_labels(student: SavedRun, cfg: Config) -> bool:
 
 def check_training_list(student: SavedRun, dataset: str, names: Iterable[str]) -> None:
     """Refuse a network that was fine-tuned with another training list of the data set.
-
-    Args:
-        student: Record of its file.
-        dataset: Name of the evaluation's data set.
-        names: Names of the samples in its training list.
 
     Raises:
         ConfigError: The other list may have contained test clips.

@@ -29,7 +29,6 @@ def make_pretext_result(
     Args:
         cfg: Pre-training config with ``dataset_name``, ``backbone_name`` and ``test_dataloader``.
         metrics: ``'<task>/<name>'`` -> value.
-        checkpoint: The tested file.
         method, variant, seed: As in :class:`Result`, of the pre-training.
     """
     for key in ('dataset_name', 'backbone_name'):

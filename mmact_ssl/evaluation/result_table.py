@@ -21,7 +21,6 @@ def print_results(results: Sequence[Result], num_seeds: int = 1) -> None:
     """Print the metrics as a table, one row per protocol and metric, one column per seed.
 
     Args:
-        results: One or more.
         num_seeds: Number of seeds that were asked for.
     """
     first = results[0]

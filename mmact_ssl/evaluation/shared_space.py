@@ -50,7 +50,6 @@ def check_encoder(saved: SavedRun, fingerprint: str, source: str, fix: str = FIX
     Args:
         saved: The pre-training, or a file that was published with its projectors.
         fingerprint, source: Those of the encoder's teacher or cache.
-        fix: Ends the error.
 
     Returns:
         The fingerprint; '' if the file records no encoder.

@@ -121,8 +121,6 @@ def mean_gradient_conflict(
     agree. A copy of the model computes them as in training (batch statistics, augmentation).
 
     Args:
-        model: A pre-trained model.
-        batches: Batches of the training data.
         num_batches: Number of batches to read, 2 or more.
 
     Returns:

@@ -32,7 +32,6 @@ def shuffle_sentences(
     show the same action, as when captions are mixed up by chance.
 
     Args:
-        sentences: Sentences by clip.
         clips: Clips to draw from; all others, and those without a sentence, stay as they are.
         fraction: Fraction of the clips with sentences, 0 < fraction <= 1, rounded to whole clips.
         seed: Seed of the draw; the order of ``clips`` does not matter.

@@ -25,7 +25,6 @@ class Step:
     """One subprocess.
 
     Attributes:
-        name: Name for the display.
         command: Builds the arguments when the step starts; some depend on earlier steps.
         log: File for its output.
         results: File and run of each of its results; it is skipped if all exist.
@@ -86,7 +85,6 @@ def run_study(
     Args:
         chains: Chains of :func:`plan_study`.
         jobs: Number of chains at a time.
-        root: Folder to run in.
         report: Called with a line per started and finished step.
 
     Returns:

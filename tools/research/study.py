@@ -28,7 +28,6 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     Args:
         study: Config with ``dataset``, ``seeds`` and ``runs``, see docs/research/run_a_study.md.
         work_dir: Folder of pre-training and fine-tuning.
-        results: Folder of the results.
         root: Folder with ``tools/``.
 
     Returns:

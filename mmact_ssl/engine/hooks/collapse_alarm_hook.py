@@ -26,8 +26,6 @@ class CollapseAlarmHook(Hook):
         feature_std: Lowest deviation of the features, 1 where they are spread evenly.
         effective_rank: Lowest effective rank, see :func:`effective_rank`.
         share: Lowest share of the student's gradient, see :class:`GradientShareHook`.
-        patience: Epochs in a row before a warning.
-        window: Number of logged values.
 
     Source: our choice.
     """

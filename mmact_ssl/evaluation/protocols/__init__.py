@@ -107,7 +107,6 @@ def version_of(name: str, kind: str) -> int:
     """Version of a measurement, raised by each change that gives other numbers.
 
     Args:
-        name: Name of the protocol.
         kind: Kind of the encoder's inputs, see :data:`INPUT_VERSIONS`.
     """
     return PROTOCOLS[name].version + INPUT_VERSIONS.get(kind, 1) - 1

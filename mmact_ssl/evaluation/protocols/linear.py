@@ -59,12 +59,10 @@ def fit_probe(
     shuffled fold would reward remembering it.
 
     Args:
-        train: Labeled features.
         groups: ``(N,)``; samples of one group (a subject, a source video) stay together.
         penalties: Candidates for C, the inverse strength: the smallest is the strongest penalty.
         folds: Number of folds, limited by the smallest class and the number of groups.
         max_iter: Largest number of steps of L-BFGS.
-        device: Device of the fits.
         one_standard_error: Choose the strongest penalty whose mean accuracy over the folds is
             within one standard error of the best (Hastie et al., The Elements of Statistical
             Learning, 7.10), instead of the best: few folds make the best one a matter of chance.

@@ -51,10 +51,8 @@ def fit_linear_layer(
     standardized. A smaller last batch is used, too (our choice).
 
     Args:
-        train: Labeled features.
         seed: Seed of the initial weights and of the order of samples, new in each epoch.
         gamma: Factor of the learning rate in the second half.
-        round_steps: Steps of a round.
         min_fall: The first half ends when a round lowers the mean loss by less than this fraction.
         max_rounds: Largest number of rounds of the first half.
 

@@ -91,7 +91,6 @@ def compare(
     """Measure ways in turn, print the table, and return the figures.
 
     Args:
-        title: Title of the table.
         ways: Name -> function that builds the way.
         baseline: The way to compare the others with.
         faster: Ratios are the baseline's time over a way's (times faster), not the way's time over
