@@ -107,6 +107,10 @@ def parse_card(metadata: Mapping[str, str], path: str) -> Any:
         return json.loads(metadata.get(CARD_KEY, 'null'))
 
 
+def _saved_files(folder: str | os.PathLike[str]) -> list[str]:
+    return [str(path) for path in Path(folder).glob(f'*{CHECKPOINT}') if _SAVED.match(path.name)]
+
+
 def saved_checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, int, str]]:
     """List the readable checkpoints that training has saved in a folder, oldest first.
 
@@ -117,9 +121,7 @@ def saved_checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, int, st
         Starts, iterations and path of each checkpoint.
     """
     saved = []
-    for path in map(str, Path(folder).glob(f'*{CHECKPOINT}')):
-        if not _SAVED.match(os.path.basename(path)):
-            continue
+    for path in _saved_files(folder):
         try:
             with reading(path, 'it is damaged', CheckpointError):
                 meta = _load_as_data(path, 'cpu', mmap=True)['meta']
@@ -134,31 +136,22 @@ def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
 
     mmengine's ``last_checkpoint`` file holds an absolute path, and is missing after some kills.
     """
-    newest = _read_whole(folder)
-    return newest and newest[0]
+    return read_newest(folder)[0] if _saved_files(folder) else None
 
 
-def _read_whole(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]] | None:
+def read_newest(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+    """Path and content of the newest undamaged checkpoint in a work dir."""
     for _, _, path in reversed(saved_checkpoints(folder)):
         try:
             return path, load_checkpoint_safely(path)
         except CheckpointError as error:
             print_log(f'{error}: looking for an older one', 'current', logging.WARNING)
-    count = sum(bool(_SAVED.match(path.name)) for path in Path(folder).glob(f'*{CHECKPOINT}'))
-    if count:
+    if count := len(_saved_files(folder)):
         raise CheckpointError(
             f'{folder}: none of its {count} checkpoints is whole: give --resume another one, '
             'or delete them to train from the beginning'
         )
-    return None
-
-
-def read_newest(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
-    """Path and content of the newest checkpoint in a work dir."""
-    newest = _read_whole(folder)
-    if newest is None:
-        raise CheckpointError(f'{folder}: no checkpoint in this folder, give the path of one')
-    return newest
+    raise CheckpointError(f'{folder}: no checkpoint in this folder, give the path of one')
 
 
 @cache
