@@ -71,11 +71,8 @@ def install_openmmlab(options: list[str]) -> None:
 
 
 def main() -> None:
-    lines = (__doc__ or '').splitlines()
     parser = argparse.ArgumentParser(
-        description=lines[0],
-        epilog='\n'.join(lines[2:]),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('what', choices=['openmmlab'])
     parser.add_argument('-c', '--constraint', action='append', default=[], metavar='FILE')

@@ -142,7 +142,7 @@ def mean_gradient_conflict(
         measured.append((gradients.tasks, gradients.rows().double()))
 
     model.loss_observers = [collect]
-    halves: list[Tensor] = []
+    halves: list[Any] = [0, 0]
     tasks: list[str] = []
     count = 0
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -150,10 +150,7 @@ def mean_gradient_conflict(
         for count, batch in enumerate(islice(batches, num_batches), start=1):
             model(**model.data_preprocessor(batch, True), mode='loss')
             tasks, rows = measured.pop()
-            if len(halves) < 2:
-                halves.append(rows)
-            else:
-                halves[(count - 1) % 2] += rows
+            halves[count % 2] += rows
     if num_batches < 2 or count < num_batches:
         raise ConfigError(f'--batches {num_batches}: there are {count}; give 2 to that many')
     total = halves[0] + halves[1]
