@@ -16,7 +16,7 @@ version and the figures of ``--results`` that were measured with that file.
         --beside skeleton_general --pose-teacher movenet_thunder
 
 ``--format onnx`` writes the network with its pooling for onnxruntime, and the same card, and
-compares it with torch (docs/start/without_openmmlab.md). Give a checkpoint or a published file.
+compares it with torch (docs/start/without_openmmlab.md).
 
 ``--format pth`` writes the weights for stock mmaction2, which loads them without this package: as
 ``load_from`` of a config, or, with ``--strip-prefix``, as the ``pretrained`` of its backbone with
@@ -43,7 +43,7 @@ CARD = (
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument(
-        'checkpoint', type=Path, help='checkpoint of tools/train.py, or a published file'
+        'checkpoint', help='checkpoint of tools/train.py, or a published file or its name'
     )
     parser.add_argument('output', type=Path, help='FOLDER/NAME; hash and suffix are added')
     parser.add_argument(
@@ -115,11 +115,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from mmact_ssl.apis.pth_export import export_backbone
     from mmact_ssl.apis.publish import publish, publish_onnx
+    from mmact_ssl.apis.zoo import find_checkpoint
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.saved_run import SavedRun
 
     with one_line_errors():
-        saved = SavedRun.read(args.checkpoint)
+        saved = SavedRun.read(find_checkpoint(args.checkpoint))
         if args.format == 'pth':
             path = export_backbone(
                 saved, args.output, args.strip_prefix, args.classifier, args.adapters

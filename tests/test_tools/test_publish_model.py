@@ -22,6 +22,18 @@ def test_a_wrong_path_is_one_line(tmp_path: Path):
         main([str(tmp_path / 'no.pth'), str(tmp_path / 'y')])
 
 
+def test_a_published_model_has_a_name(tmp_path: Path):
+    main(['csvr_r3d_demo', str(tmp_path / 'y'), '--format=pth'])
+    (path,) = tmp_path.glob('y-*.pth')
+    model, state = load_model('csvr_r3d_demo'), torch.load(path)['state_dict']
+    assert all(
+        torch.equal(state[f'backbone.{name}'], value.to(state[f'backbone.{name}']))
+        for name, value in model.backbone.state_dict().items()
+    )
+    with pytest.raises(SystemExit, match="no model 'csvr_r3d_dmo': give a name"):
+        main(['csvr_r3d_dmo', str(tmp_path / 'y')])
+
+
 @pytest.mark.parametrize('option', ['--half', '--method=DTG-Net', '--variant=full'])
 def test_an_option_of_the_card_is_none_of_a_pth_file(option, capsys):
     with pytest.raises(SystemExit, match='2'):
