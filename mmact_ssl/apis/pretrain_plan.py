@@ -314,10 +314,13 @@ def _copy_sample(source: Source, folder: Path) -> tuple[list[str], float]:
         start = time.perf_counter()
         try:
             copy_video(files[place], folder / name, FRAMES, SHORT_SIDE)
+            took = time.perf_counter() - start
+            _sample_frames(folder, [name], FRAMES)  # the copy may be a link to a torn video
         except BrokenSampleError as error:
-            reasons.append(str(error))
+            (folder / name).unlink(missing_ok=True)
+            reasons.append(f'{files[place]}: {error.reason}')
             continue
-        seconds += time.perf_counter() - start
+        seconds += took
         size += files[place].stat().st_size
         names.append(name)
         if len(names) == SAMPLE:

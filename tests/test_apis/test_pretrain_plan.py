@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 from torch.utils.data import DataLoader
 
-from mmact_ssl.apis.pretrain_plan import LEAST_FRAMES, LEAST_STEPS, Plan, with_steps, within
+from mmact_ssl.apis.pretrain_plan import (
+    LEAST_FRAMES,
+    LEAST_STEPS,
+    Plan,
+    _copy_sample,
+    with_steps,
+    within,
+)
+from mmact_ssl.apis.source_folder import Source
 from mmact_ssl.errors import ConfigError, DataError
 
 CONFIG = Config(
@@ -73,6 +81,22 @@ def test_the_time_that_a_refusal_names_is_enough():
         within(
             Plan(False, 12, 2, 1, 4, seconds=dict(prepare=10, train=74)), 1, ('prepare', 'train')
         )
+
+
+def test_torn_videos_are_not_measured(tmp_path, make_video):
+    """A small one is a link, and only its first frame has been read."""
+    source, copies = tmp_path / 'in', tmp_path / 'copies'
+    source.mkdir(), copies.mkdir()
+    whole = make_video(source / 'whole.mp4', num_frames=40)
+    torn = source / 'torn.mp4'
+    content = bytearray(whole.read_bytes())
+    content[4_000:8_000] = bytes(4_000)
+    torn.write_bytes(content)
+    files = {'torn': (torn,), 'both': (torn, whole)}
+    with pytest.raises(DataError, match='none of 1 videos can be read: .*in/torn.mp4: cannot be'):
+        _copy_sample(Source(source, True, files['torn'], ()), copies)
+    names, _ = _copy_sample(Source(source, True, files['both'], ()), copies)
+    assert [(copies / name).resolve() for name in names] == [whole]
 
 
 def test_a_step_that_does_not_run_takes_nothing_of_a_budget():
