@@ -19,6 +19,7 @@ from mmact_ssl.files import file_version, read_arrays, reading
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below, outside, require
 from mmact_ssl.preparation.ntu import LAST_SETUP_60, NAME
 from mmact_ssl.preparation.safe_pickle import load_plain_pickle
+from mmact_ssl.preparation.videos import read_labels
 
 PICKLES = ('.pkl', '.pickle')
 OWN = 'docs/start/own_skeletons.md shows how to write it'
@@ -66,7 +67,7 @@ def find_source(path: Path, out: Path, labels: str | None, layout: str | None) -
         layout: Of skeletons in a table; None: the only one with as many joints.
 
     Raises:
-        DataError: There is nothing to read.
+        DataError: There is nothing to read, or the table of labels has a mistake.
         ConfigError: There is more than one file of skeletons, or an option does not fit.
     """
     require(path, f'give a folder with {HOLDS}')
@@ -87,6 +88,8 @@ def find_source(path: Path, out: Path, labels: str | None, layout: str | None) -
         if layout is not None:
             raise ConfigError(f'--layout is for skeletons, and {path} holds videos: leave it out')
         words = ['videos', '--source', str(path), '--placement', 'small']
+        if labels not in (None, 'folders'):
+            read_labels(Path(labels), videos, path)  # a mistake shows before the first step
         if labels is not None:
             words += ['--labels-from-folders'] if labels == 'folders' else ['--labels', labels]
         return Source(path, True, tuple(videos), tuple(words))

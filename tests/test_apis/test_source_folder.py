@@ -87,6 +87,18 @@ def test_a_change_of_files_or_labels_is_seen(tmp_path):
     assert len(set(states)) == 5
 
 
+def test_a_mistake_in_the_labels_shows_before_anything_is_measured(tmp_path):
+    (tmp_path / 'a.mp4').write_bytes(b'1')
+    table = tmp_path / 'labels.csv'
+    for text, answer in (
+        ('a.mp4,x\n', ':1: the columns'),
+        ('video,label\nb.mp4,x\n', ':2: no video'),
+    ):
+        table.write_text(text)
+        with pytest.raises(DataError, match=answer):
+            find_source(tmp_path, tmp_path / 'out', str(table), None)
+
+
 def test_files_of_the_run_itself_are_not_read(tmp_path):
     folder, link = tmp_path / 'in', tmp_path / 'link'
     out = folder / 'out' / 'videos'
