@@ -35,10 +35,10 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
         CheckpointError: The file is missing, damaged or another one, or a part of it is refused.
     """
     path = os.fspath(path)
+    require_published(path)
     sha256 = check_file(path, expected)
     if path.endswith(ONNX):
         return load_onnx(path)
-    require_published(path)
     saved = SavedRun.read(path)
     with reading(path, FIX, CheckpointError):
         card = card_from(saved.card)

@@ -183,6 +183,8 @@ def test_other_files_are_refused(published, tmp_path):
         load_model(damaged)
     with pytest.raises(CheckpointError, match='no.safetensors is missing'):
         load_model(tmp_path / 'no.safetensors')
+    with pytest.raises(CheckpointError, match='is not a published .safetensors or .onnx file'):
+        load_model(tmp_path)
 
 
 def test_a_file_in_the_current_folder_needs_no_slash(tmp_path, monkeypatch):
