@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; without a command it is that of ``predictions``."""
-    if argv and argv[0] not in (*COMMANDS, '-h', '--help'):
+    """Parse the command line; one that begins with a config or an option is of ``predictions``."""
+    first = argv[0] if argv else ''
+    if first.endswith('.py') or (first.startswith('-') and first not in ('-h', '--help')):
         argv = ['predictions', *argv]
     parser = Parser(description=__doc__)
     commands = parser.add_subparsers(dest='command', required=True, metavar='CONFIG | COMMAND')

@@ -20,6 +20,13 @@ def test_what_is_missing_is_said_in_one_line(tmp_path):
         main([str(config), 'nowhere.pth'])
 
 
+def test_a_misspelt_command_is_answered_with_the_commands(capsys):
+    with pytest.raises(SystemExit):
+        main(['galery', 'MODEL', 'my/videos', '--out', 'gallery'])
+    error = capsys.readouterr().err
+    assert "invalid choice: 'galery'" in error and 'text-gallery' in error
+
+
 @pytest.mark.parametrize('name', ['published.pth', 'published.safetensors'])
 def test_a_checkpoint_of_another_model_is_one_short_line(tmp_path, name):
     weights = {f'layer{i}.weight': torch.ones(2) for i in range(1000)}
