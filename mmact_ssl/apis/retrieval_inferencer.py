@@ -152,7 +152,7 @@ class RetrievalInferencer(FeatureInferencer):
         if (inputs is None) == (text is None):
             raise ConfigError('search by clips, by features or by text=, one of them')
         if not len(self.index):
-            raise DataError(f'{self.index.path}: holds no clip: add() some first')
+            raise DataError(f'{self.index.path}: holds no clip: first add a folder of clips')
         if top < 1:
             raise ConfigError(f'top={top}: ask for one hit or more')
         self.broken = {}
