@@ -25,16 +25,16 @@ def evaluations(student):
     ]
 
 
-def rival(method, config, student):
+def rival(method, config, student, without='', options=()):
     """A run of a config under the budget, with its pretext tasks, named by the budget."""
     where = {} if '{dataset}' in config else dict(set='{dataset}')
     config = f'configs/{config}.py'
     return dict(
         method=method,
-        variant=f'{steps}-steps',
+        variant=f'{steps}-steps{without}',
         pretrain=config,
         **where,
-        cfg_options=budget,
+        cfg_options=[*budget, *options],
         evaluations=[
             dict(protocols='pretext', config=config, **where),
             *evaluations(student),
@@ -57,4 +57,11 @@ transformer = [
     rival('VideoMAE', 'videomae_vit-tiny_{dataset}', 'vit-tiny'),
     rival('Latent prediction', 'latent_vit-tiny_{dataset}', 'vit-tiny'),
 ]
-runs = [*starts, *convolutional, *transformer]
+# Brightness is distance in depth video, and the jitter changes it.
+no_jitter = [
+    f'train_dataloader.dataset.pipeline.{view}.transforms.3.{change}=0'
+    for view in (2, 3)
+    for change in ('brightness', 'contrast', 'saturation', 'hue')
+]
+still = rival('VICReg', 'vicreg_r3d18-small', 'r3d18-small', '-no-jitter', no_jitter)
+runs = [*starts, *convolutional, still, *transformer]
