@@ -126,7 +126,10 @@ def _read_geometry(loaded: Config, config: str) -> dict[str, Any]:
             scale = step['scale']
             if not isinstance(scale, int) and -1 in scale:
                 short_side = max(scale)
-            elif not step.get('keep_ratio', loaded.get('default_scope') == 'mmaction'):
+            elif step.get('keep_ratio', loaded.get('default_scope') == 'mmaction'):
+                geometry = {}  # the short side depends on the frame's aspect
+                break
+            else:
                 stretched = pair(scale)[::-1]  # OpenMMLab writes (width, height)
                 geometry = {'size': stretched}
         elif name in ('CenterCrop', 'ThreeCrop', 'TenCrop', 'EfficientNetCenterCrop'):
@@ -141,7 +144,7 @@ def _read_geometry(loaded: Config, config: str) -> dict[str, Any]:
             geometry = {'size': pair(step['input_size'])[::-1], 'resize': 'letterbox'}
     if not geometry:
         raise ConfigError(
-            f'the test pipeline of {config} does not set the size of the input: set input_size '
-            'of the teacher'
+            f'the test pipeline of {config} does not set one size of the input for all frames: set '
+            'input_size of the teacher'
         )
     return geometry

@@ -148,7 +148,7 @@ def test_no_pretrained_weights_of_a_config_are_downloaded(small_model, tmp_path)
 
 def test_mistakes_are_named(small_model, tmp_path):
     files = {'config': str(tmp_path / 'x.py'), 'checkpoint': 'none.pth'}
-    with pytest.raises(ConfigError, match='does not set the size of the input: set input_size'):
+    with pytest.raises(ConfigError, match='does not set one size of the input for all frames'):
         MMLabTeacher(**small_model('mmseg').files)
     config = Config.fromfile(small_model('mmaction_3d').files['config'])
     config.test_dataloader.dataset.pipeline.pop(0)

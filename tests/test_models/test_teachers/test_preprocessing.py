@@ -115,6 +115,25 @@ def test_the_input_is_read_from_a_config(scope, steps, wanted, swaps):
     assert (given['size'], given['resize']) == ((20, 30), 'stretch')
 
 
+@pytest.mark.parametrize('keeps', [{}, {'keep_ratio': True}])
+def test_a_frame_that_is_scaled_into_a_box_needs_a_size(keeps):
+    """A frame of 320x240 becomes 340x255 and one of 320x180 340x191, before the center crop."""
+    steps = [
+        dict(type='Resize', scale=(340, 256), **keeps),
+        dict(type='CenterCrop', crop_size=224),
+    ]
+    loaded = Config(
+        {
+            'default_scope': 'mmaction',
+            'model': {'data_preprocessor': PREPROCESSOR},
+            'test_dataloader': {'dataset': {'pipeline': steps}},
+        }
+    )
+    with pytest.raises(ConfigError, match='x.py does not set one size of the input for all frame'):
+        read_input(loaded, 'x.py', None)
+    assert read_input(loaded, 'x.py', 224).size == (224, 224)
+
+
 def test_a_normalization_beside_the_model_is_found():
     loaded = Config({'data_preprocessor': {**PREPROCESSOR, 'to_rgb': True}, 'model': {}})
     assert read_input(loaded, 'x.py', 8).mean == (1, 2, 3)
