@@ -70,7 +70,7 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
 
 def _runs(results: Sequence[Result], dataset: str, heading: str, label: str) -> list[Result]:
     """Select the results of one cell of :func:`make_table`."""
-    protocol, _, fraction = SETTINGS[heading]
+    protocol, metric, fraction = SETTINGS[heading]
     of = (dataset, label, protocol, fraction)
     found = [r for r in results if (r.dataset, r.label, r.protocol, r.label_fraction) == of]
-    return newest_complete(found) if found else []
+    return newest_complete(found, metric) if found else []

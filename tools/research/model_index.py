@@ -53,7 +53,7 @@ def result_block(results: Sequence[Result]) -> str:
         heading, _, metric, _ = column
         measured = [result for result in results if has_column(result, column)]
         if measured:
-            measured = newest_complete(measured)
+            measured = newest_complete(measured, metric)
             mean = 100 * statistics.mean(result.metrics[metric] for result in measured)
             metrics.append(f'          {heading}: {mean:.1f}\n')
             counts.append(len(measured))

@@ -55,15 +55,21 @@ def _select_one(results: Iterable[Result], name: str) -> list[Result]:
     return [result for result in chosen if not backbones or result.backbone in backbones]
 
 
-def newest_complete(results: Sequence[Result]) -> list[Result]:
+def newest_complete(results: Iterable[Result], metric: str) -> list[Result]:
     """Select the results of the version with the most seeds, the newest of several.
 
-    ``results`` are those of one cell. Versions are never averaged, and a new version counts once it
-    has all seeds of the one before.
+    A value that does not depend on the seed counts once. Versions are never averaged, and a new
+    version counts once it has all seeds of the one before.
+
+    Args:
+        results: Those of one cell, one or more.
+        metric: The metric that the cell shows.
     """
     versions: dict[int, list[Result]] = defaultdict(list)
     for result in results:
-        versions[result.version].append(result)
+        known = versions[result.version]
+        if not any(_repeats(result, other, metric) for other in known):
+            known.append(result)
     return versions[max(versions, key=lambda version: (len(versions[version]), version))]
 
 
@@ -89,9 +95,9 @@ def make_table(results: Sequence[Result], name: str) -> str:
 
     Several data sets have a first column with their names, in the order of the marker. Students of
     different data sets or backbones have separate rows. The deviation is that of a sample (n - 1);
-    one seed has none, and a value that does not depend on the seed counts once. Empty columns are
-    left out. A cell has one version of a measurement (see :func:`newest_complete`); early versions
-    are marked. ``name`` selects results, see :func:`select`.
+    one seed has none. Empty columns are left out. A cell has one version of a measurement (see
+    :func:`newest_complete`); early versions are marked. ``name`` selects results, see
+    :func:`select`.
 
     Raises:
         ConfigError: Two results of one column or row cannot be compared.
@@ -101,21 +107,21 @@ def make_table(results: Sequence[Result], name: str) -> str:
     shown: dict[str, list[Result]] = defaultdict(list)
     for result in chosen:
         for column in COLUMNS:
-            heading, _, metric, _ = column
+            heading = column[0]
             if has_column(result, column):
                 for other in shown[heading]:
                     if (other.dataset, other.version) == (result.dataset, result.version):
                         check_comparable(f'{name}, column {heading!r}', other, result)
                 shown[heading].append(result)
-                cell = cells[_row_of(result)][heading]
-                if not any(_repeats(result, other, metric) for other in cell):
-                    cell.append(result)
+                cells[_row_of(result)][heading].append(result)
     if not cells:
         return NO_RESULTS
-    for row in cells.values():
-        row.update({heading: newest_complete(cell) for heading, cell in row.items()})
-    early = early_results(results)
     columns = [column for column in COLUMNS if column[0] in shown]
+    for row in cells.values():
+        for heading, _, metric, _ in columns:
+            if heading in row:
+                row[heading] = newest_complete(row[heading], metric)
+    early = early_results(results)
     backbones = sorted({backbone for *_, backbone in cells})
     datasets = list(dict.fromkeys(re.split('[/@?]', part)[0] for part in name.split(';')))
     labels = ['Data', 'Method'] if len(datasets) > 1 else ['Method']
@@ -211,7 +217,6 @@ def _repeats(first: Result, second: Result, metric: str) -> bool:
     """True if two results are the same measurement of one checkpoint, independent of the seed."""
     return (
         first.checkpoint_hash == second.checkpoint_hash != RANDOM
-        and first.version == second.version
         and first.metrics[metric] == second.metrics[metric]
         and not is_stochastic(first.protocol, first.label_fraction)
     )

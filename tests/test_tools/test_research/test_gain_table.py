@@ -71,3 +71,15 @@ def test_results_on_other_data_are_not_compared(results, make_result):
     for seed in (0, 1):  # any of the start's results
         with pytest.raises(ConfigError, match='different data'):
             fill(TEXT, [*results[:seed], other(seed), *results[2:]])
+
+
+def test_one_checkpoint_is_one_value_whatever_the_seeds(results, make_result):
+    """Its readout of all labels is the same for each seed, which is no deviation of 0."""
+    row = 'jhmdb/LDA/ImageNet_start/DTG-Net_TSM'
+    settings = dict(dataset='jhmdb', protocol='lda', version=PROTOCOLS['lda'].version)
+    start = dict(method='ImageNet start', checkpoint_hash='start', **settings)
+    runs = [make_result(0.3, seed=seed, **start) for seed in (0, 1)]
+    after = dict(method='DTG-Net TSM', **settings)
+    runs += [make_result(0.3 + seed / 100, seed=seed, **after) for seed in (0, 1)]
+    with pytest.raises(ConfigError, match='one seed'):
+        fill(TEXT.replace(ROW, row), runs)
