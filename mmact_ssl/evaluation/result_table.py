@@ -42,14 +42,17 @@ def print_results(results: Sequence[Result], num_seeds: int = 1) -> None:
         groups[result.protocol + part].append(result)
     shown = {'n_test'}
     for protocol, group in groups.items():
-        for metric in group[0].metrics:
+        known = dict.fromkeys(metric for result in group for metric in result.metrics)
+        for metric in known:
             if metric in shown:  # all protocols share the features and clips
                 continue
             plain = metric in FEATURE_METRICS
             scale, digits, unit = (1, 3, '') if plain else (100, 1, ' %')
-            values = {result.seed: scale * result.metrics[metric] for result in group}
+            # A seed that draws fewer samples may have fewer metrics.
+            measured = [result for result in group if metric in result.metrics]
+            values = {result.seed: scale * result.metrics[metric] for result in measured}
             texts = {seed: f'{value:.{digits}f}{unit}' for seed, value in values.items()}
-            for result in group:
+            for result in measured:
                 if metric in (draws := result.details.get('draws', {})):
                     texts[result.seed] = f'{format_interval(draws[metric])}{unit}'
             cells = [texts.get(seed, '') for seed in seeds]
@@ -57,7 +60,7 @@ def print_results(results: Sequence[Result], num_seeds: int = 1) -> None:
                 cells.append(f'{format_cell(list(values.values()), digits)}{unit}')
             table.add_row(protocol, metric, *cells)
         table.add_section()
-        shown |= set(FEATURE_METRICS) & set(group[0].metrics)
+        shown |= set(FEATURE_METRICS) & set(known)
     Console().print(table)
     if 'fewshot' in groups:
         print(

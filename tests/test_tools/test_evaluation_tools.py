@@ -178,6 +178,15 @@ def test_the_table_has_a_column_for_each_seed(capsys, made_result):
     assert 'measured once: knn; with the same checkpoint and' in capsys.readouterr().out
 
 
+def test_a_seed_may_lack_a_metric(capsys, made_result):
+    few, more = {'top1': 0.5}, {'top1': 0.5, 'top1@k=20': 0.3}
+    results = [made_result(seed, metrics=metrics) for seed, metrics in enumerate((few, more))]
+    for order in (1, -1):
+        print_results(results[::order])
+        shown = ' '.join(capsys.readouterr().out.split())
+        assert '│ linear │ top1@k=20 │ │ 30.0 % │ 30.0 % │' in shown
+
+
 def test_only_what_changes_with_the_seed_is_measured_again():
     first = (3, 1.0, ['linear', 'knn', 'finetune'])
     protocols = 'linear,knn,finetune'
