@@ -34,6 +34,11 @@ def test_against_the_twin(num_classes, count, seed):
     assert metrics['mean_class'] == pytest.approx(sum(shares) / len(shares))
 
 
+def test_equal_scores_rank_in_the_same_way_in_top1_and_top5():
+    metrics, _ = accuracy_metrics(np.array([0, 4, 5, 7]), np.zeros((4, 8)), 8)
+    assert (metrics['top1'], metrics['top5']) == (0.25, 0.5)
+
+
 def test_a_class_without_samples_has_no_accuracy():
     accuracy = class_accuracy(np.array([[3, 1, 0], [0, 0, 0], [2, 0, 2]]))
     np.testing.assert_array_equal(accuracy, [0.75, np.nan, 0.5])
