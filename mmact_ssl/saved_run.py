@@ -202,7 +202,8 @@ def drawn_labels(loader: Any) -> tuple[float, int]:
 def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:
     """Read the plain values, and calls of ``dict``, assigned to ``names`` in a dumped config.
 
-    Names such as ``inf`` and ``torch.bfloat16`` become text. Other values are left out.
+    Other values are left out; inside a dict or list, such as ``-inf`` or ``torch.bfloat16``, they
+    become text.
     """
     values = {}
     for node in ast.parse(text).body:
@@ -215,15 +216,20 @@ def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:
 
 def _value(node: ast.AST) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
-        return {str(keyword.arg): _value(keyword.value) for keyword in node.keywords}
+        return {str(keyword.arg): _value_or_text(keyword.value) for keyword in node.keywords}
     if isinstance(node, ast.Dict):
         keys = [_value(key) for key in node.keys if key is not None]
-        return dict(zip(keys, map(_value, node.values)))
+        return dict(zip(keys, map(_value_or_text, node.values)))
     if isinstance(node, (ast.List, ast.Tuple)):
-        return (list if isinstance(node, ast.List) else tuple)(map(_value, node.elts))
-    if isinstance(node, (ast.Name, ast.Attribute)):
-        return ast.unparse(node)
+        return (list if isinstance(node, ast.List) else tuple)(map(_value_or_text, node.elts))
     return ast.literal_eval(node)  # type: ignore[arg-type]
+
+
+def _value_or_text(node: ast.AST) -> Any:
+    try:
+        return _value(node)
+    except ValueError:
+        return ast.unparse(node)
 
 
 def find_value(part: Any, key: str) -> Any:

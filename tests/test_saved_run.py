@@ -14,8 +14,9 @@ def test_assignments_are_read_and_not_run():
     text = "a = dict(b=[1, (2, None)], c={'d': -1.5})\nraise SystemExit\nb = print(1)"
     assert read_assignments(text, ['a']) == {'a': {'b': [1, (2, None)], 'c': {'d': -1.5}}}
     assert read_assignments(text, ['b']) == {}, 'it is not plain'
-    names = 'c = [inf, torch.bfloat16]'
-    assert read_assignments(names, ['c']) == {'c': ['inf', 'torch.bfloat16']}
+    names = 'c = [inf, torch.bfloat16, -inf, (np.float64(0.5), 1)]'
+    values = ['inf', 'torch.bfloat16', '-inf', ('np.float64(0.5)', 1)]
+    assert read_assignments(names, ['c']) == {'c': values}, 'one of them does not drop the others'
 
 
 @pytest.mark.parametrize('name', ['../../etc/x', 'a*', '', 'a/b', '/a'])
