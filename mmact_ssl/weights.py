@@ -7,6 +7,7 @@ read files as data.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -134,14 +135,18 @@ def download_checkpoint(
     """Download a file once per machine, by its first process, and return its path.
 
     Args:
-        address: ``http://`` or ``https://`` address.
+        address: ``http://`` or ``https://`` address. Many have the last part ``model.pth``: a file
+            without a hash gets another name for each address.
         model_dir: Folder of downloads; torch hub's by default.
         sha256: Beginning of the file's hash, checked after the download.
     """
     from mmengine.dist import all_gather_object
 
     folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
-    path = os.path.join(folder, os.path.basename(urlparse(address).path))
+    name = os.path.basename(urlparse(address).path)
+    if not sha256:
+        name = f'{hashlib.sha256(address.encode()).hexdigest()[:8]}-{name}'
+    path = os.path.join(folder, name)
     problem = ''
     # Machines may have separate disks, so the first process of each downloads.
     if local_rank() == 0 and not os.path.exists(path):

@@ -13,6 +13,7 @@ from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.files import writing_whole
 from mmact_ssl.weights import (
+    download_checkpoint,
     find_weights,
     load_by_name,
     load_by_order,
@@ -59,6 +60,13 @@ def test_an_address_is_downloaded_once_and_compared_with_its_hash(hub, tmp_path,
         CheckpointError, match=r'\(weights\) has sha256 \w+, \w+ is expected: delete'
     ):
         find_weights(address, 'weights')
+
+
+def test_addresses_that_end_alike_are_different_files(hub):
+    address = 'https://zoo.org/{}/model.pth'
+    first, second = (download_checkpoint(address.format(name)) for name in 'ab')
+    assert first != second and download_checkpoint(address.format('a')) == first
+    assert hub == [address.format(name) for name in 'ab']
 
 
 def test_an_address_without_a_hash_or_with_another_is_refused(hub):
