@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import tarfile
@@ -57,6 +58,9 @@ def check(data: Path, names: list[str] = NAMES, out: str = CACHE) -> None:
 def test_a_replaced_video_gets_new_targets(data, make_video, monkeypatch, workers):
     monkeypatch.syspath_prepend(str(data))
     monkeypatch.setattr(extraction, 'VIDEOS_A_WORKER', 2)
+    # That fresh processes work is a test of tests/test_targets/test_extraction.py.
+    fork = multiprocessing.get_context('fork')
+    monkeypatch.setattr(multiprocessing, 'get_context', lambda method: fork)
     config, _ = write_configs(data)
     before = TargetReader(data / CACHE).get(NAMES[1])
     for name in NAMES[1:3]:
