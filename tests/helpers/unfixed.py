@@ -121,16 +121,22 @@ WITH_FIXES = f"""
     {NOISY}
 """
 
+# Those that embed sentences.
+TEXT_LIBRARIES = ('transformers', 'sentence_transformers', 'open_clip')
+
 # As if these were not installed.
-WITHOUT_PACKAGES = """
-    for name in ('mmpose', 'mmdet', 'mmpretrain', 'mmseg', 'pkg_resources'):
+WITHOUT_PACKAGES = f"""
+    TEXT_LIBRARIES = {TEXT_LIBRARIES}
+    for name in ('mmpose', 'mmdet', 'mmpretrain', 'mmseg', 'pkg_resources', *TEXT_LIBRARIES):
         sys.modules[name] = None
     import mmact_ssl
+    from mmaction.utils import dependency
+    dependency.WITH_MULTIMODAL = False
     from mmact_ssl.models.teachers import build_teacher
     from mmact_ssl.registry import import_submodules
     import_submodules('mmact_ssl', mmact_ssl.__path__)
     for teacher in ('rtmpose-t_coco', 'segformer-b0_ade20k_person'):
-        ask(teacher, f'build_teacher("mmact_ssl::teachers/{teacher}.py")')
+        ask(teacher, f'build_teacher("mmact_ssl::teachers/{{teacher}}.py")')
 
     from mmengine.config import Config
     from mmengine.hub import get_config
