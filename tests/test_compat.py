@@ -83,7 +83,7 @@ def test_every_package_imports_with_the_fixes_and_none_before_it_is_used():
 
 
 def test_only_their_teachers_need_the_other_packages_of_openmmlab():
-    """Every module imports without them, and a config that needs one gives the command."""
+    """Without them and without text libraries every module imports; a config gives the command."""
     answers, _ = fresh(WITHOUT_PACKAGES)
     for teacher, package in (('rtmpose-t_coco', 'mmpose'), ('segformer-b0_ade20k_person', 'mmseg')):
         missing = f'{package} is not installed: mmact-ssl setup openmmlab'
