@@ -78,6 +78,15 @@ def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def small_teacher_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the teachers of timm see images of 32x32, whatever their configs say."""
+    from mmact_ssl.models.teachers import timm
+
+    read = timm._read_input
+    monkeypatch.setattr(timm, '_read_input', lambda *args: read(*args[:2], 32, *args[3:]))
+
+
+@pytest.fixture
 def forked() -> None:
     """Of tests whose forked processes train, each on a GPU of its own where there are GPUs."""
     if torch.cuda.is_available():

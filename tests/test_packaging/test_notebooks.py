@@ -48,6 +48,7 @@ def run_cell(source: str, names: dict) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('small_teacher_images')
 @pytest.mark.parametrize('name', ['your_folder', 'pretext_task'])
 def test_a_notebook_runs(name, tmp_path, monkeypatch, capsys):
     notebook = json.loads((FOLDER / f'{name}.ipynb').read_text(encoding='utf-8'))
