@@ -64,6 +64,14 @@ def clips(tmp_path, make_video, monkeypatch):
     return folder
 
 
+@pytest.fixture
+def known_speeds(monkeypatch):
+    """Plan with speeds that are given; other tests measure them."""
+    planning = 'mmact_ssl.apis.pretrain_plan'
+    monkeypatch.setattr(f'{planning}.measure_teachers', lambda folder, names, teachers: (1.0, []))
+    monkeypatch.setattr(f'{planning}.measure_step', lambda cfg: (1.0, 1e6))
+
+
 def files_below(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob('*'))
 
@@ -128,6 +136,7 @@ def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatc
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('known_speeds', 'small_teacher_images')
 def test_a_video_that_has_changed_gets_new_targets(tool, clips, make_video, capsys, monkeypatch):
     def killed(self):
         raise KeyboardInterrupt
@@ -198,6 +207,7 @@ def test_the_next_commands_can_be_pasted(tool, tmp_path, capsys, is_video, has_t
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('known_speeds', 'small_teacher_images')
 def test_videos_start_from_a_published_model(tool, clips, tmp_path, capsys):
     """A training that changes nothing ends with the weights of the model that it starts from."""
     command = [clips, '--teacher', 'gray_pose.py', '--steps', '2', '--out', tmp_path / 'out']
