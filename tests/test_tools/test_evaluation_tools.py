@@ -13,7 +13,6 @@ from mmengine.config import Config
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.protocols import PROTOCOLS, plan_steps
-from mmact_ssl.evaluation.result_table import print_results
 from mmact_ssl.evaluation.results import Result, read_results
 from tools import evaluate
 from tools import test as test_tool
@@ -160,31 +159,6 @@ def made_result(make_result):
         return make_result(**{**values, 'seed': seed, 'synthetic': False, **changes})
 
     return make
-
-
-def test_the_table_has_a_column_for_each_seed(capsys, made_result):
-    print_results([made_result(0, 0.25), made_result(1, 0.75)])
-    shown = ' '.join(capsys.readouterr().out.split())
-    assert '│ 25.0 % │ 75.0 % │ 50.0 ± 35.4 % │' in shown
-    assert '│ 0.250 │ 0.750 │ 0.500 ± 0.354 │' in shown
-    assert 'one checkpoint: the deviation is that of the drawn labels' in shown
-    knn = made_result(0, protocol='knn')
-    print_results([made_result(0), made_result(1, checkpoint_hash='clip_b'), knn])
-    shown = capsys.readouterr().out
-    assert 'one checkpoint' not in shown
-    assert shown.count('effective_rank') == 1, 'both protocols read the same features'
-    finetune = [made_result(seed, protocol='finetune') for seed in (0, 1)]
-    print_results([knn, *finetune], num_seeds=2)
-    assert 'measured once: knn; with the same checkpoint and' in capsys.readouterr().out
-
-
-def test_a_seed_may_lack_a_metric(capsys, made_result):
-    few, more = {'top1': 0.5}, {'top1': 0.5, 'top1@k=20': 0.3}
-    results = [made_result(seed, metrics=metrics) for seed, metrics in enumerate((few, more))]
-    for order in (1, -1):
-        print_results(results[::order])
-        shown = ' '.join(capsys.readouterr().out.split())
-        assert '│ linear │ top1@k=20 │ │ 30.0 % │ 30.0 % │' in shown
 
 
 def test_only_what_changes_with_the_seed_is_measured_again():
