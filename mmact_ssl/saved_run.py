@@ -202,8 +202,8 @@ def drawn_labels(loader: Any) -> tuple[float, int]:
 def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:
     """Read the plain values, and calls of ``dict``, assigned to ``names`` in a dumped config.
 
-    Other values are left out; inside a dict or list, such as ``-inf`` or ``torch.bfloat16``, they
-    become text.
+    Inside a dict or list ``inf``, ``torch.bfloat16``, ``np.float64(0.5)`` and the like become text.
+    A value with anything else is left out as a whole.
     """
     values = {}
     for node in ast.parse(text).body:
@@ -226,10 +226,12 @@ def _value(node: ast.AST) -> Any:
 
 
 def _value_or_text(node: ast.AST) -> Any:
-    try:
-        return _value(node)
-    except ValueError:
-        return ast.unparse(node)
+    number = node.operand if isinstance(node, ast.UnaryOp) else node
+    if isinstance(number, ast.Call):  # of a function in a module, as numpy writes its numbers
+        is_text = isinstance(number.func, ast.Attribute)
+    else:
+        is_text = isinstance(number, (ast.Name, ast.Attribute))
+    return ast.unparse(node) if is_text else _value(node)
 
 
 def find_value(part: Any, key: str) -> Any:

@@ -17,6 +17,9 @@ def test_assignments_are_read_and_not_run():
     names = 'c = [inf, torch.bfloat16, -inf, (np.float64(0.5), 1)]'
     values = ['inf', 'torch.bfloat16', '-inf', ('np.float64(0.5)', 1)]
     assert read_assignments(names, ['c']) == {'c': values}, 'one of them does not drop the others'
+    for part in ('1 + x', 'f(x=1)', 'x[0]', '[i for i in x]'):
+        for value in (part, f'[1, {part}]', f'dict(a=dict(b={part}))'):
+            assert read_assignments(f'd = {value}', ['d']) == {}, 'a part of it is unknown'
 
 
 @pytest.mark.parametrize('name', ['../../etc/x', 'a*', '', 'a/b', '/a'])

@@ -70,7 +70,6 @@ NEEDS = {
     'start/first_hour.md': 'six minutes; `make demo` runs the same',
     'start/model_zoo.md': 'a trained checkpoint',
     'start/train.md': 'a config of yours; tests/test_tools/test_train.py runs its options',
-    'start/without_openmmlab.md': 'published models; test_without_openmmlab.py runs it',
 }
 
 
