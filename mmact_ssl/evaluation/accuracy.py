@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
+from mmact_ssl.errors import TrainingError
+
 
 def accuracy_metrics(
     labels: np.ndarray, scores: np.ndarray, num_classes: int
@@ -18,7 +20,15 @@ def accuracy_metrics(
     Returns:
         Metrics in 0..1: ``top1``, ``top5`` where there are more than 5 classes, ``mean_class``; and
         details: ``confusion``, counts, a row per true class, a column per predicted one.
+
+    Raises:
+        TrainingError: A score is NaN.
     """
+    if np.isnan(scores).any():
+        raise TrainingError(
+            'the classifier has diverged, its scores are NaN: train it again with a lower learning '
+            'rate'
+        )
     ranked = np.argsort(-scores, axis=1, kind='stable')  # classes, the best first
     confusion = confusion_matrix(labels, ranked[:, 0], labels=np.arange(num_classes))
     metrics = {'top1': float(np.diag(confusion).sum() / confusion.sum())}

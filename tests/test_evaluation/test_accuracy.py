@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmact_ssl.errors import TrainingError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics, class_accuracy
 from mmact_ssl.evaluation.recognizer_runner import recognition_metrics
 
@@ -37,6 +38,14 @@ def test_against_the_twin(num_classes, count, seed):
 def test_equal_scores_rank_in_the_same_way_in_top1_and_top5():
     metrics, _ = accuracy_metrics(np.array([0, 4, 5, 7]), np.zeros((4, 8)), 8)
     assert (metrics['top1'], metrics['top5']) == (0.25, 0.5)
+
+
+@pytest.mark.parametrize('num_classes', [3, 8])
+def test_a_classifier_that_has_diverged_has_no_accuracy(num_classes):
+    scores = np.zeros((2, num_classes))
+    scores[1, 2] = np.nan
+    with pytest.raises(TrainingError, match='the classifier has diverged'):
+        accuracy_metrics(np.array([0, 1]), scores, num_classes)
 
 
 def test_a_class_without_samples_has_no_accuracy():

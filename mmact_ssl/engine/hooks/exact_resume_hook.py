@@ -83,7 +83,7 @@ class ExactResumeHook(Hook):
 
 
 def count_steps(runner: Runner) -> dict[str, int | str]:
-    """What must be the same for the same steps."""
+    """Read what a resumed run must share with its checkpoint, to take the same steps."""
     loader, wrappers = runner.train_dataloader, unwrap_optimizers(runner.optim_wrapper)
     parts = [part for part, _ in with_inner(loader.dataset)]
     return {
