@@ -174,7 +174,8 @@ def check_meta(path: str | os.PathLike[str], meta: TargetMeta, expected: TargetM
         if old != new:
             raise TargetCacheError(
                 f'target cache {path} is stale: its {field} is {str(old)[:12]}, wanted '
-                f'{str(new)[:12]}. Make it again with --overwrite, or name another --out'
+                f'{str(new)[:12]}. Repeat the command with the options that made it, name another '
+                '--out, or make it again with --overwrite'
             )
 
 
