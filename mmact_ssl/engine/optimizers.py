@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
@@ -119,6 +120,19 @@ class AdversarialOptimWrapperConstructor:
 def makes_step(wrapper: OptimWrapper | OptimWrapperDict) -> bool:
     """True if the last iteration ended with a step, not with accumulated gradients."""
     return unwrap_optimizers(wrapper)[0].should_update()  # several step together
+
+
+def has_moved(optimizer: Optimizer) -> bool:
+    """False if a step that ends now moved nothing, for a hook after steps of the optimizer.
+
+    :class:`NonFiniteHook` removes the gradients; a fused optimizer steps by itself if a scaled
+    gradient overflows, and tests ``found_inf``.
+    """
+    overflows = getattr(optimizer, 'found_inf', None)
+    parameters = (p for group in optimizer.param_groups for p in group['params'])
+    return any(p.grad is not None for p in parameters) and not (
+        overflows is not None and bool(overflows)
+    )
 
 
 class _SubsetConstructor(DefaultOptimWrapperConstructor):

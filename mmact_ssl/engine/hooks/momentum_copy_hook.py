@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.optim import Optimizer
 
+from mmact_ssl.engine.optimizers import has_moved
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.registry import HOOKS
 
@@ -26,11 +27,11 @@ class MomentumCopyHook(Hook):
     """
 
     def __init__(self) -> None:
-        self._is_made = False  # True after an optimizer's step in the iteration
+        self._is_made = False  # True after a step of the student's optimizer in the iteration
 
     def before_train(self, runner: Runner) -> None:
-        for wrapper in unwrap_optimizers(runner.optim_wrapper):
-            wrapper.optimizer.register_step_post_hook(self._note_step)
+        student = unwrap_optimizers(runner.optim_wrapper)[0]
+        student.optimizer.register_step_post_hook(self._note_step)
         if not runner._resume:
             for module in runner.model.modules():
                 if hasattr(module, 'restart'):
@@ -39,9 +40,7 @@ class MomentumCopyHook(Hook):
             copy.start(source, anew=not runner._resume)
 
     def _note_step(self, optimizer: Optimizer, *_: Any) -> None:
-        # NonFiniteHook removes the gradients, and a step without gradients moves nothing.
-        parameters = (p for group in optimizer.param_groups for p in group['params'])
-        self._is_made |= any(parameter.grad is not None for parameter in parameters)
+        self._is_made = has_moved(optimizer)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None

@@ -11,8 +11,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
+from torch.optim import Optimizer
 
-from mmact_ssl.engine.optimizers import makes_step
+from mmact_ssl.engine.optimizers import has_moved, makes_step
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import TrainingError
 from mmact_ssl.registry import HOOKS
@@ -27,10 +28,11 @@ class NonFiniteHook(Hook):
     statistics, queues) get their values from before the step. A warning names the tasks at fault
     and the samples, and ``skipped_steps`` in the message hub counts them. All processes decide
     alike. A loss that is infinite with a finite gradient only causes a warning. In mixed precision
-    the loss scale handles the gradients: it skips the optimizer that overflows, and falls.
+    the loss scale handles the gradients: it skips the optimizer that overflows, and falls. If a
+    loss is not finite too, buffers follow the student's optimizer.
 
     The run stops after too many skipped steps in a row, at the end of an epoch with too many of
-    them, and in mixed precision if no optimizer has moved in ``SCALED_LIMIT`` steps. Our choice.
+    them, and in mixed precision if the student has not moved in ``SCALED_LIMIT`` steps. Our choice.
 
     Args:
         max_in_a_row: Skipped steps in a row.
@@ -58,12 +60,13 @@ class NonFiniteHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         wrappers = unwrap_optimizers(runner.optim_wrapper)
-        self._is_scaled = any(hasattr(wrapper, 'loss_scaler') for wrapper in wrappers)
+        scaler = getattr(wrappers[0], 'loss_scaler', None)  # that of all
+        self._is_scaled = scaler is not None and scaler.is_enabled()
         for optimizer in (wrapper.optimizer for wrapper in wrappers):
             self._parameters += [p for group in optimizer.param_groups for p in group['params']]
             if not self._is_scaled:
                 optimizer.register_step_pre_hook(self._check_gradients)
-            optimizer.register_step_post_hook(self._note_step)
+        wrappers[0].optimizer.register_step_post_hook(self._note_step)  # the student's
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         if not self._begins:
@@ -73,8 +76,8 @@ class NonFiniteHook(Hook):
         self._is_checked, self._is_skipped, self._is_made = False, False, False
         self._wrong, self._samples = [], []
 
-    def _note_step(self, *_: Any) -> None:
-        self._is_made = not self._is_skipped
+    def _note_step(self, optimizer: Optimizer, *_: Any) -> None:
+        self._is_made = has_moved(optimizer)
 
     def _check_gradients(self, *_: Any) -> None:
         """Remove gradients that are not finite before a step, which then changes nothing."""
@@ -103,8 +106,8 @@ class NonFiniteHook(Hook):
         self._without_step = 0 if self._is_made else self._without_step + 1
         if self._is_scaled and self._without_step > SCALED_LIMIT:
             raise TrainingError(
-                f'no optimizer has made any of the last {self._without_step} steps: gradients are '
-                f'not finite at any loss scale: {FIX}'
+                f'the student has made none of the last {self._without_step} steps: its gradients '
+                f'are not finite at any loss scale: {FIX}'
             )
         if not is_wrong:
             self._in_a_row = 0

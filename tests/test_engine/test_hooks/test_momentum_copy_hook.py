@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim import OptimWrapper
 from torch import nn
 
 from mmact_ssl.engine.hooks.momentum_copy_hook import MomentumCopyHook
+from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
 from mmact_ssl.models.balancers.teacher_weights import LearnedTeacherWeights
 from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.necks.target_pooling import RunningStandardizer
@@ -43,7 +44,8 @@ def trained() -> Model:
 
 
 def before_train(model: nn.Module, resumed: bool = False) -> None:
-    runner = SimpleNamespace(model=model, _resume=resumed, optim_wrapper=OptimWrapperDict())
+    wrapper = OptimWrapper(torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1))
+    runner = SimpleNamespace(model=model, _resume=resumed, optim_wrapper=wrapper)
     MomentumCopyHook().before_train(runner)
 
 
@@ -65,6 +67,23 @@ def test_a_copy_waits_for_an_optimizer_that_moves_something():
     wrapper.step()
     assert updates() == 2
     assert updates() == 2
+
+
+def test_a_copy_waits_while_the_adversary_alone_moves():
+    model, hook, adversary = trained(), MomentumCopyHook(), nn.Linear(2, 1)
+    ((copy, _),) = model.momentum_pairs()
+    sides = {
+        name: OptimWrapper(torch.optim.SGD(part.parameters(), lr=0.1))
+        for name, part in dict(student=model, adversary=adversary).items()
+    }
+    runner = SimpleNamespace(
+        model=model, _resume=True, optim_wrapper=AdversarialOptimWrapper(**sides)
+    )
+    hook.before_train(runner)
+    adversary(torch.ones(1, 2)).sum().backward()
+    sides['adversary'].step()
+    hook.after_train_iter(runner, 0)
+    assert copy.n_averaged == 1
 
 
 def test_weights_of_another_run_bring_neither_its_keys_nor_its_copy():
