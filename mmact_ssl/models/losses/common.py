@@ -15,8 +15,13 @@ def full_precision(values: Tensor) -> torch.autocast:
 
 
 def unit_rows(values: Tensor) -> Tensor:
-    """Rows of length 1, in float32 or better; ``(..., D) -> (..., D)``."""
-    return F.normalize(values.to(torch.promote_types(values.dtype, torch.float32)), dim=-1)
+    """Rows of length 1, in float32 or better; ``(..., D) -> (..., D)``.
+
+    A row of zeros has no direction: it stays zero and gets no gradient.
+    """
+    precise = values.to(torch.promote_types(values.dtype, torch.float32))
+    # torch divides a gradient by 1e-12 there, which overflows half precision.
+    return F.normalize(precise, dim=-1).where((precise != 0).any(-1, keepdim=True), 0.0)
 
 
 def gather_with_gradient(features: Tensor) -> tuple[Tensor, int]:

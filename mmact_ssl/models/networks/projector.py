@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses.common import unit_rows
+from mmact_ssl.models.losses.common import full_precision, unit_rows
 
 
 class RowNorm(nn.BatchNorm1d):
@@ -72,7 +72,8 @@ class Prototypes(nn.Linear):
         super().__init__(in_channels, out_channels, bias=False)
 
     def forward(self, rows: Tensor) -> Tensor:
-        return F.linear(F.normalize(rows, dim=1), F.normalize(self.weight, dim=1))
+        with full_precision(rows):
+            return F.linear(unit_rows(rows), unit_rows(self.weight))
 
 
 class StreamProjectors(nn.ModuleList):
@@ -103,7 +104,7 @@ class StreamProjectors(nn.ModuleList):
     def forward(self, values: Tensor) -> Tensor:
         """Project, stream after stream."""
         parts = values.chunk(len(self), dim=1) if self.split else [values] * len(self)
-        return torch.cat([F.normalize(own(part), dim=1) for own, part in zip(self, parts)], dim=1)
+        return torch.cat([unit_rows(own(part)) for own, part in zip(self, parts)], dim=1)
 
 
 def unit_sentence(prompt: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmact_ssl.models.losses.common import global_mean, of_another_sample
+from mmact_ssl.models.losses.common import global_mean, of_another_sample, unit_rows
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,11 @@ def test_rows_have_means_of_their_own():
         for row in zip(values.tolist(), weight.tolist())
     ]
     assert global_mean(values, weight).tolist() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_a_row_of_zeros_stays_zero_and_gets_no_gradient(dtype):
+    values = torch.tensor([[0.0, 0.0], [3.0, 4.0]], dtype=dtype, requires_grad=True)
+    unit_rows(values)[:, 0].sum().backward()
+    assert unit_rows(values).flatten().tolist() == pytest.approx([0, 0, 0.6, 0.8])
+    assert values.grad.flatten().tolist() == pytest.approx([0, 0, 0.128, -0.096], rel=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -28,6 +29,16 @@ def test_prototypes_are_directions():
             cosine = row @ weight / (row.norm() * weight.norm())
             torch.testing.assert_close(found[i, k], cosine)
     torch.testing.assert_close(layer(7 * rows), found)
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_cosines_with_prototypes_are_not_rounded_in_mixed_precision(dtype):
+    """DINO divides them by 0.04."""
+    torch.manual_seed(0)
+    layer, rows = Prototypes(64, 8), torch.randn(5, 64).to(dtype)
+    with torch.autocast('cpu', dtype):
+        found = layer(rows)
+    torch.testing.assert_close(found, layer(rows.float()))
 
 
 def test_hidden_layers_are_as_many_as_asked_for_and_one_by_default():
