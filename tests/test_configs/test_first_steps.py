@@ -29,6 +29,12 @@ LENGTHS = ('TemporalCrop', 'ResampleFrames')
 LABELS = (0, 1)  # of the two samples
 PROJECTOR = ('hidden_dim', 'embedding_dim', 'predictor_dim')
 WIDTH = 1024  # of a projector at most; Barlow Twins' weights of 8,192 take seconds
+CHANNELS = {
+    *('base_channels', 'stem_channels', 'in_channels', 'out_channels', 'channels'),
+    *('frame_channels', 'discriminator_channels'),
+}
+NARROWER = 4  # times, of R3D-18 and all that reads it; tests of every config build the full widths
+BLOCKS = 2  # of ViT-B, in the place of twelve equal ones
 
 
 def lists_in(part: Any) -> Iterator[Any]:
@@ -38,6 +44,27 @@ def lists_in(part: Any) -> Iterator[Any]:
     elif isinstance(part, (dict, list, tuple)):
         for value in part.values() if isinstance(part, dict) else part:
             yield from lists_in(value)
+
+
+def parts_of(part: Any) -> Iterator[Any]:
+    """Each dict in a model, without what a head tells of its teachers."""
+    if isinstance(part, dict):
+        yield part
+        for key, value in part.items():
+            if key != 'teachers':
+                yield from parts_of(value)
+
+
+def make_small(model: Any) -> None:
+    """Leave a large student its kind and its wiring, and few weights."""
+    parts = list(parts_of(model))
+    if any(part.get('base_channels') == 64 for part in parts):
+        for part in parts:
+            if part.get('type') == 'mmpretrain.ResNet':  # without the widths that it has by default
+                part.update(base_channels=64, stem_channels=64)
+            part.update({key: part[key] // NARROWER for key in CHANNELS & set(part)})
+    if 'VisionTransformer' in model.backbone.type and 'depth' not in model.backbone:
+        model.backbone.depth = BLOCKS
 
 
 def layout_of(target: Any) -> str:
@@ -98,7 +125,8 @@ def make_set(dataset: Any, config: Config, folder: Path) -> None:
 
 
 def cut_down(config: Config, folder: Path) -> None:
-    """One batch of two small samples; all but the width of projectors stays as it is."""
+    """One batch of two small samples; all but the size of large networks stays as it is."""
+    make_small(config.model)
     loader = config.train_dataloader
     loader.update(num_workers=0, persistent_workers=False, batch_size=len(LABELS))
     if 'datasets' in loader.dataset:
