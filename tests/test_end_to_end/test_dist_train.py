@@ -5,25 +5,29 @@ from __future__ import annotations
 import json
 import math
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed import run as torchrun
 
 from mmact_ssl.checkpoint_file import load_checkpoint_safely
-from tests.helpers.processes import PATIENCE, ROOT, free_port
+from tests.helpers.processes import PATIENCE, ROOT, Process, free_port
 
 CONFIG = 'configs/csvr_r3d_demo.py'
+# In the place of Python: writes down what a launcher starts.
+PYTHON = '#!/bin/sh\nprintf "%s\\0" "$@" >"$STARTED"\n'
 
 
 @pytest.mark.slow
-def test_two_processes_train_and_test(training_run):
+def test_two_processes_train_and_test(training_run, tmp_path):
     """Two iterations an epoch of 2 x 2 videos; the losses are finite and the weights move."""
     run = training_run('distributed')
     options = run.options(epochs=2, workers=0)
-    screen = launch(run, 'tools/dist_train.sh', CONFIG, '2', *options)
+    screen = launch(run, tmp_path, 'tools/dist_train.sh', CONFIG, '2', *options)
 
     losses = run.losses()
     assert sorted(losses) == [(1, 1), (1, 2), (2, 3), (2, 4)]
@@ -37,7 +41,7 @@ def test_two_processes_train_and_test(training_run):
     first, last = (load_checkpoint_safely(path)['state_dict'] for path in paths)
     assert any(not torch.equal(first[key], last[key]) for key in first if 'conv1' in key)
 
-    launch(run, 'tools/dist_test.sh', CONFIG, str(paths[1]), '2', *options)
+    launch(run, tmp_path, 'tools/dist_test.sh', CONFIG, str(paths[1]), '2', *options)
     (metrics,) = [
         json.loads(path.read_text())
         for path in run.work_dir.glob('*/*.json')
@@ -47,18 +51,29 @@ def test_two_processes_train_and_test(training_run):
     assert all(math.isfinite(value) for value in metrics.values())
 
 
-def launch(run, script: str, *arguments: str) -> str:
-    """Run a launcher on a free port until it ends; what it shows."""
-    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-    environment = {**os.environ, **run.environment, 'PATH': path, 'PORT': free_port()}
-    done = subprocess.run(
-        [script, *arguments],
-        cwd=ROOT,
-        env={**environment, 'CUDA_VISIBLE_DEVICES': ''},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
-    return done.stdout
+def launch(run, folder: Path, script: str, *arguments: str) -> str:
+    """What is shown by the program that a launcher starts on a free port."""
+    (folder / 'python').write_text(PYTHON)
+    (folder / 'python').chmod(0o755)
+    path = f'{folder}{os.pathsep}{os.environ["PATH"]}'
+    started = folder / 'started'
+    environment = {**os.environ, 'PATH': path, 'PORT': free_port(), 'STARTED': str(started)}
+    subprocess.run([script, *arguments], cwd=ROOT, env=environment, check=True, timeout=PATIENCE)
+    module, name, *words = started.read_text().split('\0')[:-1]
+    assert [module, name] == ['-m', torchrun.__name__]
+    done = Process(start_forks, words, **run.environment).wait()
+    return done.out + done.err
+
+
+def start_forks(words: list[str]) -> None:
+    """Be torch.distributed.run; its processes are forks, which have imported everything."""
+    os.chdir(ROOT)
+    config, _, (unbuffered, *program) = torchrun.config_from_args(torchrun.parse_args(words))
+    assert unbuffered == '-u'
+    config.start_method = 'fork'
+    torchrun.elastic_launch(config, be_program)(*program)
+
+
+def be_program(*words: str) -> None:
+    sys.argv = [*words]
+    runpy.run_path(words[0], run_name='__main__')
