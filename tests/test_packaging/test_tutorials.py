@@ -172,6 +172,7 @@ def test_from_pyskl(desk: Path, capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('small_teacher_images')
 def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.CaptureFixture[str]):
     for video in (labeled_world / 'videos').iterdir():
         to = desk / 'my_videos' / video.name.split('_')[0] / video.name

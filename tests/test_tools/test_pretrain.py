@@ -82,6 +82,7 @@ def run(tool, capsys, *words: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('small_teacher_images')
 def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatch):
     before = files_below(tmp_path)
     command = [clips, '--teacher', 'gray_pose.py', '--steps', '4', '--out', tmp_path / 'out']
