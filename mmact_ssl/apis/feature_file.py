@@ -28,7 +28,8 @@ class FeatureWriter:
     """Writes the features of clips to a file; ``finish`` completes it.
 
     Args:
-        path: Ends in ``.npz``, whose rows stay in memory until the end, or in ``.parquet``.
+        path: File to write.
+        suffix: ``'.npz'``, whose rows stay in memory until the end, or ``'.parquet'``.
         model: Its name and the hash of its file are stored as arrays or in the schema's metadata.
         windows: Also write ``starts`` and ``stops``.
 
@@ -36,12 +37,12 @@ class FeatureWriter:
         ConfigError: pyarrow is not installed.
     """
 
-    def __init__(self, path: Path, model: PretrainedModel, windows: bool) -> None:
+    def __init__(self, path: Path, suffix: str, model: PretrainedModel, windows: bool) -> None:
         self.path, self.windows = path, windows
         self.origin: dict[str, Any] = dict(model=model.sha256, model_name=model.card.name)
         self.held: list[tuple[str, np.ndarray, np.ndarray]] = []
         self.parquet: Any = None
-        if path.suffix == '.parquet':
+        if suffix == '.parquet':
             self.arrow = import_extra('pyarrow', 'a .parquet file', 'search')
             self.parquet = import_extra('pyarrow.parquet', 'a .parquet file', 'search')
             self.table_writer: Any = None
@@ -71,7 +72,8 @@ class FeatureWriter:
     def finish(self) -> None:
         """Write the remaining rows."""
         if not self.parquet:
-            np.savez(self.path, **self.origin, **self._take_held())
+            with open(self.path, 'wb') as file:  # to a name np.savez would add a suffix
+                np.savez(file, **self.origin, **self._take_held())
             return
         if self.held:
             self._write_group()
@@ -84,6 +86,6 @@ def open_feature_file(path: Path, model: PretrainedModel, windows: bool) -> Iter
     if path.suffix not in ('.npz', '.parquet'):
         raise ConfigError(f'{path}: features are written as .npz or .parquet')
     with writing_whole(path) as part:
-        writer = FeatureWriter(part, model, windows)
+        writer = FeatureWriter(part, path.suffix, model, windows)
         yield writer
         writer.finish()

@@ -21,6 +21,7 @@ from mmact_ssl.evaluation.results import (
     run_name,
     student_name,
 )
+from mmact_ssl.files import writing_whole
 
 RESULTS = Path(__file__).parents[2] / 'results'
 DETAILS = {'confusion': [[3, 1], [0, 4]], 'classes': ['sit  down', 'a [b], c'], 'C': 0.1}
@@ -39,6 +40,13 @@ def test_results_are_read_as_they_were_written(make_result, tmp_path):
     line = json.loads((tmp_path / 'demo/csvr.jsonl').read_text().splitlines()[-1])
     assert list(line) == sorted(line)
     assert line['run'] == written[0].run and line['details'] == DETAILS
+
+
+def test_a_file_that_is_being_written_is_not_read(make_result, tmp_path):
+    file = make_result().write(tmp_path)
+    with writing_whole(file) as part:
+        part.write_text(file.read_text() + '{"run": "half a li')
+        assert read_results(tmp_path) == [make_result()]
 
 
 def test_of_a_run_the_last_line_counts(make_result, tmp_path):
