@@ -148,12 +148,19 @@ class TargetWriter:
                 self._environment.set_mapsize(0)
             except lmdb.Error as error:
                 raise _unwritten(self.path, error) from error
-        # LMDB never writes pages that a transaction allocates last and frees again. Without them
-        # the file would look truncated to `reading`.
-        needed = needed_bytes(self._environment)
-        if write and data_bytes(self.path) < needed:
-            os.truncate(self.path / 'data.mdb', needed)
+        if write and data_bytes(self.path) < needed_bytes(self._environment):
+            self._transact(self._extend)
         return result
+
+    def _extend(self, _: lmdb.Transaction) -> None:
+        """Extend the file to its pages, in a transaction, which keeps other writers out.
+
+        LMDB never writes pages that a transaction allocates last and frees again. Without them the
+        file would look truncated to :func:`reading`.
+        """
+        needed = needed_bytes(self._environment)
+        if data_bytes(self.path) < needed:
+            os.truncate(self.path / 'data.mdb', needed)
 
 
 class TargetReader:

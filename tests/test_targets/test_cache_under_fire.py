@@ -155,3 +155,30 @@ def test_a_flipped_bit_never_gives_wrong_values(tmp_path, kind, seed):
     process.join(60)
     assert process.exitcode == 0 and len(errors) == flips
     assert sum(map(bool, errors)) > 5  # much of a small file is never read
+
+
+def test_a_file_that_is_extended_is_not_cut_behind_what_another_writes(tmp_path, monkeypatch):
+    path, measure, is_open = tmp_path / 'x.lmdb', cache_module.data_bytes, FORK.Event()
+
+    def write_then():
+        is_open.wait()
+        with TargetWriter(path, FIRE['embedding']) as writer:
+            for i in range(1, 20):
+                writer.put(f'{i}.mp4', fire_array('embedding', i))
+
+    other = FORK.Process(target=write_then)
+    other.start()  # before this process opens the cache, which a child could not open again
+
+    def measure_before_the_other(folder):
+        monkeypatch.setattr(cache_module, 'data_bytes', measure)
+        is_open.set()
+        other.join()
+        return 0  # as if the last pages were not written
+
+    with TargetWriter(path, FIRE['embedding']) as writer:
+        monkeypatch.setattr(cache_module, 'data_bytes', measure_before_the_other)
+        writer.put('0.mp4', fire_array('embedding', 0))
+    assert other.exitcode == 0
+    reader = TargetReader(path)
+    for i in range(20):
+        np.testing.assert_array_equal(reader.get(f'{i}.mp4'), fire_array('embedding', i))
