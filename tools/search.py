@@ -62,9 +62,10 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     # After parsing, because --help does not need torch.
     from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
+    from mmact_ssl.engine.terminal import messages_on_stderr
     from mmact_ssl.errors import one_line_errors
 
-    with one_line_errors():
+    with one_line_errors(), messages_on_stderr():
         search = RetrievalInferencer(
             args.model,
             args.index,
@@ -84,10 +85,8 @@ def main(argv: list[str] | None = None) -> None:
     if args.json:
         print(json.dumps(report))
         return
-    for part in (report.get('index', {}), report):
-        for name, reason in part.pop('broken', {}).items():
-            print(f'left out: {name}: {reason}', file=sys.stderr)
     if counts := report.get('index'):
+        del counts['broken']  # the inferencer has named them
         print(', '.join(f'{number} {state}' for state, number in counts.items()), file=sys.stderr)
     if 'hits' in report:
         print(describe(report, args.window is not None))

@@ -193,10 +193,7 @@ def make_pages(args: argparse.Namespace) -> Any:
     index = args.index or folder / 'clips.index'
     options = dict(checkpoint=args.checkpoint, text_encoder=args.text_encoder, layout=args.layout)
     search = RetrievalInferencer(args.model, index, device=args.device, **options)
-    pages = ClipPages(search, args.clips, folder)
-    for name, reason in pages.broken.items():
-        print(f'left out: {name}: {reason}')
-    return pages
+    return ClipPages(search, args.clips, folder)
 
 
 def draw_clip_gallery(args: argparse.Namespace) -> None:
@@ -224,9 +221,10 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> None:
     """Draw what the command line asks for."""
     args = parse_args(sys.argv[1:] if argv is None else argv)
+    from mmact_ssl.engine.terminal import messages_on_stderr
     from mmact_ssl.errors import one_line_errors
 
-    with one_line_errors():
+    with one_line_errors(), messages_on_stderr():
         COMMANDS[args.command](args)
 
 

@@ -176,12 +176,14 @@ class FeatureInferencer:
             if name not in self.broken:
                 read += 1
                 yield Embedded(name, np.array([row.span for row in windows], np.float64), values)
-        shown = '; '.join(f'{n}: {reason}' for n, reason in list(self.broken.items())[:3])
-        unread = f'{len(self.broken)} of {len(clips)} clips cannot be embedded: {shown}'
+        unread = f'{len(self.broken)} of {len(clips)} clips cannot be embedded'
+        reasons = [f'{name}: {reason}' for name, reason in self.broken.items()]
         if required and not read:
-            raise DataError(unread if clips else 'the list of clips is empty')
-        if self.broken:
-            print_log(unread, logger='current', level=logging.WARNING)
+            shown = '; '.join(reasons[:3])
+            raise DataError(f'{unread}: {shown}' if clips else 'the list of clips is empty')
+        if reasons:
+            lines = '\n'.join([f'{unread} and are left out:', *reasons])
+            print_log(lines, logger='current', level=logging.WARNING)
 
     def find_clips(self, inputs: Any) -> list[Clip]:
         """List the clips."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from itertools import chain
@@ -30,6 +33,19 @@ def quiet_the_screen(logger: MMLogger) -> None:
     screen = logger.handlers[0]  # MMLogger adds the log file's handler after it
     screen.setFormatter(ScreenFormatter(datefmt='%H:%M:%S'))
     screen.addFilter(is_for_the_screen)
+
+
+@contextmanager
+def messages_on_stderr() -> Iterator[None]:
+    """Show messages apart from the results of a program, which it prints to stdout."""
+    logger = MMLogger.get_current_instance()
+    quiet_the_screen(logger)
+    screen = logger.handlers[0]
+    stdout = screen.setStream(sys.stderr)
+    try:
+        yield
+    finally:
+        screen.setStream(stdout or sys.stderr)
 
 
 class QuietRunner(Runner):

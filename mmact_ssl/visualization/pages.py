@@ -46,13 +46,12 @@ class ClipPages:
     Attributes:
         clips: The N clips that can be read.
         features: float32 ``(N, C)``.
-        broken: Reason for each clip that cannot be read.
     """
 
     def __init__(self, search: RetrievalInferencer, inputs: Sequence[str], folder: Path) -> None:
         self.search, self.folder = search, folder
         clips = search.find_clips(inputs[0] if len(inputs) == 1 else list(inputs))
-        self.broken = search.add(clips)['broken']
+        search.add(clips)
         numbers, values = map(np.concatenate, zip(*search.index.chunks()))
         windows = search.index.windows(numbers.tolist())
         rows = {window.name: row for row, window in enumerate(windows)}
