@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmact_ssl import __version__
@@ -80,6 +81,7 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
         version=__version__,
     )
     first, *others = map(torch.from_numpy, example_inputs(model))
+    print_log(f'{card.name}: exporting to ONNX', 'current')
     written = onnx.load_model_from_string(_trace(FeatureGraph(model).eval(), first, card.name))
     metadata = {CARD_KEY: card.to_json()}
     if card.layout:
@@ -87,6 +89,7 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
         metadata[LAYOUT_KEY] = json.dumps(dict(names=skeleton.names, parents=skeleton.parents))
     onnx.helper.set_model_props(written, metadata)
     content = written.SerializeToString(deterministic=True)
+    print_log(f'{card.name}: comparing with torch, {1 + len(others)} batches', 'current')
     try:
         check_graph(written)
         for inputs in (first, *others):

@@ -81,7 +81,9 @@ def test_a_file_with_its_card_is_one_command(demo_checkpoint, make_result, tmp_p
     assert str(renewed) in capsys.readouterr().out
 
 
-def test_an_onnx_file_has_the_card_of_its_checkpoint(demo_checkpoint, make_result, tmp_path):
+def test_an_onnx_file_has_the_card_of_its_checkpoint(
+    demo_checkpoint, make_result, tmp_path, capsys
+):
     pytest.importorskip('onnx', reason="pip install 'mmact_ssl[onnx]'")
     pytest.importorskip('onnxruntime', reason="pip install 'mmact_ssl[onnx]'")
     zoo = tmp_path / 'zoo'
@@ -93,6 +95,8 @@ def test_an_onnx_file_has_the_card_of_its_checkpoint(demo_checkpoint, make_resul
     make_result(0.25, checkpoint_hash=sha256).write(tmp_path / 'results')
     options = ['--format=onnx', '--licence=ours', '--results', str(tmp_path / 'results')]
     main([str(demo_checkpoint), str(zoo / 'mine'), *options])
+    told = capsys.readouterr().err
+    assert 'mine: exporting to ONNX' in told and 'mine: comparing with torch' in told
     (written,) = {path.name for path in zoo.iterdir()} - set(others)
     assert {name: (zoo / name).read_text() for name in others} == others
     digest = hashlib.sha256((zoo / written).read_bytes()).hexdigest()
