@@ -7,20 +7,17 @@ Read files from outside within :func:`reading`, and make paths of the names in t
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import re
-import socket
 import unicodedata
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -198,58 +195,21 @@ def file_version(path: str | os.PathLike[str]) -> tuple[int, int]:
 
 
 @contextmanager
-def hidden_part(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield an empty hidden file beside ``path`` that no one else writes; what stays is removed.
+def writing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a hidden file beside ``path``, which replaces ``path`` at the end.
 
-    Its suffix is ``.part``, so that nothing reads it as a file like ``path``. A killed process
-    leaves it, and the next one uses it again: the file is locked, and a lock ends with its process.
-    Users and machines, which may share a folder without sharing locks, have names of their own.
-    A missing folder is made.
+    After an error ``path`` is unchanged. Readers never see a part of the file, and several
+    processes or machines may write it: the last one wins. A missing folder is made. The suffix is
+    ``.part``, so that what a killed process leaves is not read as a file like ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    owner = f'{socket.gethostname()} {uuid.getnode()} {os.getuid()}'
-    owner, has_locks = hashlib.sha256(owner.encode()).hexdigest()[:8], True
-    for number in count():
-        part = path.with_name(f'.{path.name}.{owner}-{number}.part')
-        with open(part, 'ab') as file:
-            try:
-                if has_locks:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:  # another process writes it
-                continue
-            except OSError:  # the file system has no locks
-                part.unlink(missing_ok=True)
-                owner, has_locks = uuid.uuid4().hex[:8], False
-                continue
-            if not _is_at(part, file):  # moved between open and lock
-                continue
-            file.truncate(0)
-            try:
-                yield part
-            finally:
-                if _is_at(part, file):  # once it is moved, the name may be another process's
-                    part.unlink()
-            return
-
-
-def _is_at(path: Path, file: IO[bytes]) -> bool:
+    part = path.with_name(f'.{path.name}.{uuid.uuid4().hex[:12]}.part')
     try:
-        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
-
-
-@contextmanager
-def writing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a file of :func:`hidden_part`, which replaces ``path`` at the end.
-
-    After an error ``path`` is unchanged. Readers never see a part of the file, and several
-    processes or machines may write it: the last one wins.
-    """
-    with hidden_part(path) as part:
         yield part
         part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
 import signal
@@ -12,7 +10,6 @@ import pytest
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import (
-    hidden_part,
     read_annotation,
     reading,
     sha256_of_file,
@@ -69,8 +66,8 @@ def test_two_writers_at_once_never_mix(tmp_path):
     assert os.listdir(tmp_path) == ['file']
 
 
-def killed_while_writing(path) -> list[str]:
-    """Files that a killed writer of ``path`` leaves beside it."""
+def test_what_a_killed_writer_leaves_is_no_file_like_it(tmp_path):
+    path = tmp_path / 'file.npz'
 
     def write():
         with writing_whole(path) as part:
@@ -81,35 +78,7 @@ def killed_while_writing(path) -> list[str]:
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    return sorted(set(os.listdir(path.parent)) - {path.name})
-
-
-def test_what_a_killed_writer_leaves_is_used_again(tmp_path):
-    path = tmp_path / 'file.npz'
-    left = killed_while_writing(path)
-    assert len(left) == 1 and killed_while_writing(path) == left
-    assert not list(tmp_path.glob('*.npz')), 'is taken for a file like it'
-    with writing_whole(path) as part:
-        assert part.read_bytes() == b'' and killed_while_writing(path) != left, 'is in use'
-        part.write_bytes(b'new')
-    assert path.read_bytes() == b'new'
-    with hidden_part(path) as part:
-        part.replace(path)
-        part.touch()  # by a process that has got the name meanwhile
-    assert part.exists()
-
-
-def test_files_are_written_whole_without_locks(tmp_path, monkeypatch):
-    def fail(*_):
-        raise OSError(errno.ENOLCK, 'No locks available')
-
-    monkeypatch.setattr(fcntl, 'flock', fail)
-    path = tmp_path / 'file'
-    with writing_whole(path) as part, writing_whole(path) as other:
-        assert part != other
-        part.write_text('first')
-        other.write_text('second')
-    assert path.read_text() == 'first' and os.listdir(tmp_path) == ['file']
+    assert len(os.listdir(tmp_path)) == 1 and not list(tmp_path.glob('*.npz'))
 
 
 def test_annotation_with_and_without_labels(tmp_path):

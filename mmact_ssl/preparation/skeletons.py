@@ -6,9 +6,9 @@ import hashlib
 import json
 import re
 import struct
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
 from mmact_ssl.datasets.skeleton_folder import CLIPS, FORMAT, META, SKELETONS
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import (
-    MAX_CLASSES,
-    hidden_part,
-    path_inside,
-    sha256_of_file,
-    write_atomically,
-)
+from mmact_ssl.files import MAX_CLASSES, path_inside, sha256_of_file, write_atomically
 from mmact_ssl.preparation.files import report_left_out, write_annotation, write_lines
 
 # Bytes of the npy header; the number of frames is written into it at the end. numpy's own header
@@ -71,8 +65,7 @@ class SkeletonWriter:
         self._joints, self._missing_joints = 0, 0
         out.mkdir(parents=True, exist_ok=True)
         (out / META).unlink(missing_ok=True)
-        self._exit = ExitStack()
-        self._part = self._exit.enter_context(hidden_part(out / SKELETONS))
+        self._part = out / f'.{SKELETONS}.{uuid.uuid4().hex[:12]}.part'  # of this process alone
         self._file = self._part.open('wb')
         self._file.write(_npy_header(0, self.frame_shape))
 
@@ -81,7 +74,7 @@ class SkeletonWriter:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
-        self._exit.close()
+        self._part.unlink(missing_ok=True)  # finish() has renamed it
 
     def add(self, name: str, label: int, keypoint: np.ndarray) -> None:
         """Write a clip, or enter the reason in ``left_out``.

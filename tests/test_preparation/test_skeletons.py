@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -222,21 +219,6 @@ def test_an_interrupted_preparation_is_seen_as_one(tmp_path):
     with pytest.raises(DataError, match=r'meta\.json is missing, the folder is incomplete'):
         open_skeleton_folder(tmp_path, 'prepare it again')
     assert not list(tmp_path.glob('.*'))
-
-
-def test_what_a_killed_preparation_leaves_goes_with_the_next_one(tmp_path):
-    def write_and_die():
-        with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk'], 1) as writer:
-            writer.add('a', 0, clip())
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    process = get_context('fork').Process(target=write_and_die)
-    process.start()
-    process.join()
-    assert len(os.listdir(tmp_path)) == 1
-    write(tmp_path, {'a': clip()})
-    assert not list(tmp_path.glob('.*'))
-    assert open_skeleton_folder(tmp_path, 'prepare it again').names.tolist() == ['a']
 
 
 def test_another_preparation_of_the_folder_does_not_change_this_one(tmp_path):
