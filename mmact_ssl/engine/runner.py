@@ -237,7 +237,7 @@ class PretrainRunner(QuietRunner):
         """
         model = unwrap_model(self.model)
         check_weights(model, self.epoch)
-        self.process_states = collect_process_states(model)
+        self.process_states = collect_process_states(model, self.hooks)
         self._save_whole(out_dir, filename, *args, **kwargs)
 
     @master_only

@@ -50,12 +50,11 @@ class NonFiniteHook(Hook):
         self.max_fraction = max_fraction
         self._in_a_row = 0
         self._steps, self._skipped_steps = 0, 0  # in the epoch
-        self._begins = True  # the next iteration is the first one of a step
+        # Of the step that has begun: buffers from before it, losses that are not finite, and the
+        # samples of their iterations. ExactResumeHook saves it.
+        self.open_step: dict[str, Any] | None = None
         self._is_checked, self._is_skipped, self._is_made = False, False, False  # of the step
-        self._wrong: list[str] = []  # losses of the step that are not finite
-        self._samples: list[str] = []  # samples of the iterations with such losses
         self._is_scaled, self._without_step = False, 0
-        self._buffers: list[tuple[Tensor, Tensor]] = []
         self._parameters: list[Tensor] = []
 
     def before_train(self, runner: Runner) -> None:
@@ -69,12 +68,12 @@ class NonFiniteHook(Hook):
         wrappers[0].optimizer.register_step_post_hook(self._note_step)  # the student's
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        if not self._begins:
+        if self.open_step is not None:
             return
         buffers = unwrap_model(runner.model).named_buffers()
-        self._buffers = [(b, b.clone()) for name, b in buffers if not name.startswith('teachers.')]
+        before = {name: b.clone() for name, b in buffers if not name.startswith('teachers.')}
+        self.open_step = dict(buffers=before, losses=[], samples=[])
         self._is_checked, self._is_skipped, self._is_made = False, False, False
-        self._wrong, self._samples = [], []
 
     def _note_step(self, optimizer: Optimizer, *_: Any) -> None:
         self._is_made = has_moved(optimizer)
@@ -93,14 +92,15 @@ class NonFiniteHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        wrong = _not_finite({n: v for n, v in (outputs or {}).items() if 'loss' in n})
-        if wrong:
-            self._wrong += wrong
-            self._samples += _names(data_batch)
-        self._begins = makes_step(runner.optim_wrapper)
-        if not self._begins:
+        step = self.open_step
+        assert step is not None, 'before_train_iter has opened it'
+        if wrong := _not_finite({n: v for n, v in (outputs or {}).items() if 'loss' in n}):
+            step['losses'] += wrong
+            step['samples'] += _names(data_batch)
+        if not makes_step(runner.optim_wrapper):
             return
-        is_wrong = torch.tensor(float(self._is_skipped or bool(self._wrong)))
+        self.open_step = None
+        is_wrong = torch.tensor(float(self._is_skipped or bool(step['losses'])))
         all_reduce(is_wrong, op='max')
         self._steps += 1
         self._without_step = 0 if self._is_made else self._without_step + 1
@@ -114,13 +114,13 @@ class NonFiniteHook(Hook):
             return
         if not self._is_made:
             with torch.no_grad():
-                for buffer, before in self._buffers:
-                    buffer.copy_(before)
+                for name, value in step['buffers'].items():
+                    unwrap_model(runner.model).get_buffer(name).copy_(value)
         self._in_a_row += 1
         self._skipped_steps += 1
         count = runner.message_hub.runtime_info.get('skipped_steps', 0) + 1
         runner.message_hub.update_info('skipped_steps', count)
-        message = f'step {runner.iter + 1}: {_describe(self._wrong, self._samples)}'
+        message = f'step {runner.iter + 1}: {_describe(step["losses"], step["samples"])}'
         what = 'its gradient is: the step is made' if self._is_made else 'the step is skipped'
         runner.logger.warning(f'{message}: {what}, {count} so far')
         if self._in_a_row > self.max_in_a_row:

@@ -72,12 +72,12 @@ OPTIMIZERS = {
 
 @pytest.fixture
 def train(make_runner, tmp_path):
-    def train(factors, epochs=1, optimizer='plain', hook=None, **options):
+    def train(factors, epochs=1, optimizer='plain', hook=None, folder='run', hooks=(), **options):
         runner = make_runner(
-            tmp_path / 'run',
+            tmp_path / folder,
             Model(),
             Factors(factors),
-            hooks=[hook or NonFiniteHook(), MomentumCopyHook()],
+            hooks=[hook or NonFiniteHook(), MomentumCopyHook(), *hooks],
             epochs=epochs,
             runner_class=PretrainRunner,
             loader=dict(batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False)),
@@ -299,3 +299,27 @@ def test_a_loss_that_is_not_finite_leaves_no_buffers_of_a_step_that_the_student_
     assert runner.model.seen == 2
     assert runner.messages == ['step 1: the loss not finite: the step is skipped, 1 so far']
     assert runner.step(hook, student=1.0, adversary=1.0) == {'student', 'adversary'}
+
+
+@pytest.mark.parametrize('kill_at', [5, 6], ids=['before the wrong loss', 'after it'])
+def test_a_run_resumed_within_a_step_that_is_skipped_ends_as_the_whole_one(
+    train, kill_at, monkeypatch, tmp_path
+):
+    monkeypatch.setitem(OPTIMIZERS, 'plain', {**OPTIMIZERS['plain'], 'accumulative_counts': 3})
+    factors = [1.0, 2.0, 3.0, 7.0, NAN, 8.0, 4.0, 5.0, 6.0]
+    good = state(train(factors))
+
+    class Killed(NonFiniteHook):
+        def before_train_iter(self, runner, *given, **named):
+            super().before_train_iter(runner, *given, **named)
+            if runner.iter + 1 == kill_at:
+                raise KeyboardInterrupt
+
+    saves = dict(checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=1))
+    options = dict(default_hooks=saves, folder='cut', hooks=[dict(type='ExactResumeHook')])
+    with pytest.raises(KeyboardInterrupt):
+        train(factors, hook=Killed(), **options)
+    assert (tmp_path / 'cut' / f'iter_{kill_at - 1}.pth').is_file()
+    runner = train(factors, resume=True, **options)
+    assert all(torch.equal(a, b) for a, b in zip(good, state(runner)))
+    assert runner.message_hub.runtime_info['skipped_steps'] == 1
