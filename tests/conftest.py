@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
@@ -95,12 +96,14 @@ def forked() -> None:
 
 @pytest.fixture(autouse=True)
 def no_globals():
-    """Forget the default scope and the visualizer that a runner of an earlier test has left.
+    """Forget the default scope, visualizer and logger that a runner of an earlier test has left.
 
-    One visualizer serves all runs of a name and second: a later one would draw into its folder.
+    One visualizer serves all runs of a name and second: a later one would draw into its folder. The
+    logger would have the level of that runner, and a screen that is closed.
     """
     DefaultScope._instance_dict.clear()
     Visualizer._instance_dict.clear()
+    MMLogger._instance_dict.clear()
 
 
 def write_labeled_video(path: Path, label: int, number: int, frames: int = 20) -> None:

@@ -41,11 +41,13 @@ def messages_on_stderr() -> Iterator[None]:
     logger = MMLogger.get_current_instance()
     quiet_the_screen(logger)
     screen = logger.handlers[0]
-    stdout = screen.setStream(sys.stderr)
+    assert isinstance(screen, logging.StreamHandler)
+    # setStream would flush the old one, which a program that captured it may have closed.
+    stdout, screen.stream = screen.stream, sys.stderr
     try:
         yield
     finally:
-        screen.setStream(stdout or sys.stderr)
+        screen.stream = stdout
 
 
 class QuietRunner(Runner):

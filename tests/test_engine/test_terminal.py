@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.dataset import BaseDataset
+from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 
 from mmact_ssl.engine import terminal
 from mmact_ssl.engine.runner import PretrainRunner
-from mmact_ssl.engine.terminal import ShortLogProcessor, log_once
+from mmact_ssl.engine.terminal import ShortLogProcessor, log_once, messages_on_stderr
 
 
 class Samples(BaseDataset):
@@ -102,3 +104,18 @@ def test_a_message_is_logged_once_in_a_process(monkeypatch):
     for line in ('one', 'two', 'one'):
         log_once(f'{line} of {id(lines)}')
     assert [line[:3] for line in lines] == ['one', 'two']
+
+
+def test_messages_go_to_stderr_also_if_the_screen_was_captured_and_closed(capsys):
+    logger = MMLogger.get_current_instance()
+    screen, closed = logger.handlers[0], io.StringIO()
+    before, screen.stream = screen.stream, closed
+    closed.close()
+    try:
+        with messages_on_stderr():
+            logger.warning('torn')
+        assert screen.stream is closed
+    finally:
+        screen.stream = before
+    printed = capsys.readouterr()
+    assert 'torn' in printed.err and not printed.out
