@@ -96,14 +96,23 @@ def forked() -> None:
 
 @pytest.fixture(autouse=True)
 def no_globals():
-    """Forget the default scope, visualizer and logger that a runner of an earlier test has left.
+    """Forget the default scope and the visualizer that a runner of an earlier test has left.
 
-    One visualizer serves all runs of a name and second: a later one would draw into its folder. The
-    logger would have the level of that runner, and a screen that is closed.
+    One visualizer serves all runs of a name and second: a later one would draw into its folder.
     """
     DefaultScope._instance_dict.clear()
     Visualizer._instance_dict.clear()
-    MMLogger._instance_dict.clear()
+
+
+@pytest.fixture
+def own_logger():
+    """A logger of this test. That of an earlier runner has its level, and a closed screen."""
+    loggers = MMLogger._instance_dict
+    before = dict(loggers)
+    loggers.clear()
+    yield
+    loggers.clear()
+    loggers.update(before)
 
 
 def write_labeled_video(path: Path, label: int, number: int, frames: int = 20) -> None:

@@ -106,6 +106,7 @@ def test_a_message_is_logged_once_in_a_process(monkeypatch):
     assert [line[:3] for line in lines] == ['one', 'two']
 
 
+@pytest.mark.usefixtures('own_logger')
 def test_messages_go_to_stderr_also_if_the_screen_was_captured_and_closed(capsys):
     logger = MMLogger.get_current_instance()
     screen, closed = logger.handlers[0], io.StringIO()

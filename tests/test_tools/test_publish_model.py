@@ -81,6 +81,7 @@ def test_a_file_with_its_card_is_one_command(demo_checkpoint, make_result, tmp_p
     assert str(renewed) in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures('own_logger')
 def test_an_onnx_file_has_the_card_of_its_checkpoint(
     demo_checkpoint, make_result, tmp_path, capsys
 ):

@@ -26,6 +26,7 @@ def clips(labeled_world, tmp_path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures('own_logger')
 def test_hits_are_printed_below_their_queries(model, clips, tmp_path, capsys):
     index = tmp_path / 'clips.index'
     first, second, *_ = sorted(clips.glob('class*'))
@@ -43,6 +44,7 @@ def test_hits_are_printed_below_their_queries(model, clips, tmp_path, capsys):
     assert [line.split(maxsplit=1)[1] for line in hits[:3]] == [hit['name'] for hit in expected]
 
 
+@pytest.mark.usefixtures('own_logger')
 def test_an_index_is_brought_up_to_date_and_searched_as_it_is(model, clips, tmp_path, capsys):
     index = str(tmp_path / 'clips.index')
     main([model, str(clips), '--index', index, '--window', '1', '--json'])
