@@ -128,11 +128,10 @@ def has_moved(optimizer: Optimizer) -> bool:
     :class:`NonFiniteHook` removes the gradients; a fused optimizer steps by itself if a scaled
     gradient overflows, and tests ``found_inf``.
     """
-    overflows = getattr(optimizer, 'found_inf', None)
+    if getattr(optimizer, 'found_inf', None):
+        return False
     parameters = (p for group in optimizer.param_groups for p in group['params'])
-    return any(p.grad is not None for p in parameters) and not (
-        overflows is not None and bool(overflows)
-    )
+    return any(parameter.grad is not None for parameter in parameters)
 
 
 class _SubsetConstructor(DefaultOptimWrapperConstructor):

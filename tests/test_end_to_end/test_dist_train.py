@@ -52,7 +52,7 @@ def test_two_processes_train_and_test(training_run, tmp_path):
 
 
 def launch(run, folder: Path, script: str, *arguments: str) -> str:
-    """What is shown by the program that a launcher starts on a free port."""
+    """Run a launcher on a free port, and return what the program that it starts prints."""
     (folder / 'python').write_text(PYTHON)
     (folder / 'python').chmod(0o755)
     path = f'{folder}{os.pathsep}{os.environ["PATH"]}'
