@@ -25,7 +25,7 @@ def evaluations(student):
     downstream = dict(config=f'configs/downstream/{student}.py', set=dataset)
     return [
         dict(protocols='linear,knn', **downstream),
-        dict(protocols='linear', **downstream, label_fraction=0.1),
+        dict(protocols='linear,finetune', **downstream, label_fraction=0.1),
     ]
 
 
