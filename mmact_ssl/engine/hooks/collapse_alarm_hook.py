@@ -15,12 +15,14 @@ from mmact_ssl.registry import HOOKS
 class CollapseAlarmHook(Hook):
     """Warn once of each sign that a pretext task teaches the student nothing.
 
-    After each epoch the hook reads the last ``window`` logged values. It warns if, for
-    ``patience`` epochs in a row (also across a resume):
+    The hook looks at the end of each epoch, and warns if, for ``patience`` epochs in a row (also
+    across a resume):
 
     - ``<view>.<feature>/feature_std`` or ``effective_rank`` is low: all clips have one feature;
-    - ``<task>/accuracy`` is no better than ``<task>/chance``;
-    - ``share/<task>`` is low: the task's gradient does not reach the student.
+    - ``share/<task>`` is low: the task's gradient does not reach the student;
+    - ``<task>/accuracy`` is no better than ``<task>/chance``, as means of the last ``window`` steps.
+
+    The first two are measured once in some steps, so that only their last value is of this epoch.
 
     Args:
         feature_std: Lowest deviation of the features, 1 where they are spread evenly.
@@ -64,12 +66,12 @@ class CollapseAlarmHook(Hook):
         """Messages of the current alarms, by the name of the logged number."""
         messages = {}
         scalars = runner.message_hub.log_scalars
-        means = {
-            key[len('train/') :]: float(np.nanmean(values))
-            for key, history in scalars.items()
-            if key.startswith('train/')
-            and np.isfinite(values := history.data[0][-self.window :]).any()
-        }
+        means = {}
+        for key, history in scalars.items():
+            steps = self.window if key.endswith(('/accuracy', '/chance')) else 1
+            values = history.data[0][-steps:]
+            if key.startswith('train/') and np.isfinite(values).any():
+                means[key[len('train/') :]] = float(np.nanmean(values))
         for name, value in means.items():
             what, _, kind = name.rpartition('/')
             if kind in self.limits and value < self.limits[kind]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from mmengine.logging import MessageHub
 
@@ -21,15 +22,16 @@ HEALTHY = {
 
 @pytest.fixture
 def run():
-    def run(epochs, is_stopped=False, **options):
+    def run(epochs, is_stopped=False, is_seen_often=True, **options):
         messages = []
         hub = MessageHub('test_collapse_alarm')
         runner = SimpleNamespace(message_hub=hub, logger=SimpleNamespace(warning=messages.append))
         hook = CollapseAlarmHook(**options)
         for changed in epochs:
             for name, value in {**HEALTHY, **changed}.items():
-                for _ in range(20):
-                    hub.update_scalar(f'train/{name}', value)
+                measured = (value,) if np.isscalar(value) else value
+                for one in measured * (20 // len(measured) if is_seen_often else 1):
+                    hub.update_scalar(f'train/{name}', one)
             hook.after_train_epoch(runner)
             if is_stopped:
                 checkpoint = {}
@@ -64,3 +66,10 @@ def test_each_alarm_comes_once_after_some_epochs(run, changed, message):
 
 def test_values_that_count_for_nothing_are_left_out(run):
     assert run([{'prompts/accuracy': float('nan')}] * 5) == []
+
+
+def test_features_that_collapse_at_once_are_told_also_in_a_short_run(run):
+    """They are measured every ten steps, so that older epochs must not hide the last one."""
+    early, later = ({'clip.pooled/feature_std': v} for v in ((0.6, 0.5, 0.08, 0.0), (0.0, 0.0)))
+    (found,) = run([early, later, later], is_seen_often=False)
+    assert found.startswith('clip.pooled has collapsed: its feature_std is 0')
