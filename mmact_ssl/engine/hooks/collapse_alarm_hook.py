@@ -20,7 +20,7 @@ class CollapseAlarmHook(Hook):
 
     - ``<view>.<feature>/feature_std`` or ``effective_rank`` is low: all clips have one feature;
     - ``share/<task>`` is low: the task's gradient does not reach the student;
-    - ``<task>/accuracy`` is no better than ``<task>/chance``, as means of the last ``window`` steps.
+    - ``<task>/accuracy`` is no better than ``<task>/chance``, as means of ``window`` last steps.
 
     The first two are measured once in some steps, so that only their last value is of this epoch.
 
