@@ -14,13 +14,12 @@ evaluations = [
 
 
 def rival(key):
-    """A run of a rival, whose config takes as many steps of twice as many videos."""
+    """A run of a rival's config, which has this budget."""
     config = dict(config=f'configs/{key}_tsm-lite0.py', set=dataset)
     return dict(
         method=f'{_base_.names[key]} TSM',
         pretrain=config['config'],
         set=dataset,
-        cfg_options=['train_dataloader.batch_size=8'],
         evaluations=[dict(protocols='pretext', **config), *evaluations],
     )
 

@@ -1,6 +1,6 @@
 # Every family on NW-UCLA under one budget of 240 steps of 32 clips, against the random start, on
 # GRUs over streams and on the small transformer. The rates are those of two trials each, by
-# cross-validation on training clips (docs/research/rivals.md).
+# cross-validation on training clips; MS2L + MAMP had six (docs/research/rivals.md).
 _base_ = '../_base_/studies/rivals.py'
 
 dataset = 'nwucla'
@@ -23,7 +23,7 @@ budget = [
 
 def evaluations(student):
     downstream = dict(config=f'configs/downstream/{student}.py', set=dataset)
-    # To fine-tune the transformer takes longer than to pre-train it here.
+    # Fine-tuning the transformer takes longer here than pre-training it.
     few_labels = 'linear,finetune' if student == 'gru-streams' else 'linear'
     return [
         dict(protocols='linear,knn', **downstream),

@@ -18,7 +18,7 @@ budget = [
 
 
 def evaluations(student):
-    downstream = dict(config=f'configs/downstream/{student}.py', set='{dataset}')
+    downstream = dict(config=f'configs/downstream/{student}.py', set=dataset)
     return [
         dict(protocols='linear,knn', **downstream),
         dict(protocols='linear', **downstream, label_fraction=0.1),
@@ -27,7 +27,7 @@ def evaluations(student):
 
 def rival(method, config, student):
     """A run of a config under the budget, with its pretext tasks, named by the budget."""
-    where = {} if '{dataset}' in config else dict(set='{dataset}')
+    where = {} if config.endswith(dataset) else dict(set=dataset)
     config = f'configs/{config}.py'
     return dict(
         method=method,
@@ -45,7 +45,7 @@ def rival(method, config, student):
 convolutional = [
     *(rival(name, f'{key}_r3d18-small', 'r3d18-small') for key, name in _base_.names.items()),
     *(
-        rival(name, f'{name.lower().split("-")[0]}_r3d_{{dataset}}', 'r3d18-small')
+        rival(name, f'{name.lower().split("-")[0]}_r3d_utdmhad', 'r3d18-small')
         for name in ('CSVR', 'DTG-Net', 'HCPG')
     ),
 ]
@@ -54,7 +54,7 @@ starts = [
     dict(method='Random init', variant='vit-tiny', evaluations=evaluations('vit-tiny')),
 ]
 transformer = [
-    rival('VideoMAE', 'videomae_vit-tiny_{dataset}', 'vit-tiny'),
-    rival('Latent prediction', 'latent_vit-tiny_{dataset}', 'vit-tiny'),
+    rival('VideoMAE', 'videomae_vit-tiny_utdmhad', 'vit-tiny'),
+    rival('Latent prediction', 'latent_vit-tiny_utdmhad', 'vit-tiny'),
 ]
 runs = [*starts, *convolutional, *transformer]

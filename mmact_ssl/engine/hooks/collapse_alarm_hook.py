@@ -22,7 +22,8 @@ class CollapseAlarmHook(Hook):
     - ``share/<task>`` is low: the task's gradient does not reach the student;
     - ``<task>/accuracy`` is no better than ``<task>/chance``, as means of ``window`` last steps.
 
-    The first two are measured once in some steps, so that only their last value is of this epoch.
+    The first two are measured once in some steps, so that their last ``patience`` values count: older
+    ones are of earlier epochs.
 
     Args:
         feature_std: Lowest deviation of the features, 1 where they are spread evenly.
@@ -68,8 +69,8 @@ class CollapseAlarmHook(Hook):
         scalars = runner.message_hub.log_scalars
         means = {}
         for key, history in scalars.items():
-            steps = self.window if key.endswith(('/accuracy', '/chance')) else 1
-            values = history.data[0][-steps:]
+            number = self.window if key.endswith(('/accuracy', '/chance')) else self.patience
+            values = history.data[0][-number:]
             if key.startswith('train/') and np.isfinite(values).any():
                 means[key[len('train/') :]] = float(np.nanmean(values))
         for name, value in means.items():
