@@ -22,8 +22,8 @@ class CollapseAlarmHook(Hook):
     - ``share/<task>`` is low: the task's gradient does not reach the student;
     - ``<task>/accuracy`` is no better than ``<task>/chance``, as means of ``window`` last steps.
 
-    The first two are measured once in some steps, so that their last ``patience`` values count: older
-    ones are of earlier epochs.
+    The first two are measured once in some steps, so that their last ``patience`` values count:
+    older ones are of earlier epochs.
 
     Args:
         feature_std: Lowest deviation of the features, 1 where they are spread evenly.

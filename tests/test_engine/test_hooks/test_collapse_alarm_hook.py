@@ -69,7 +69,7 @@ def test_values_that_count_for_nothing_are_left_out(run):
 
 
 def test_features_that_collapse_at_once_are_told_also_in_a_short_run(run):
-    """They are measured every ten steps, so that values of early epochs must not hide the others."""
+    """They are measured every ten steps: values of early epochs must not hide the others."""
     early, later = ({'clip.pooled/feature_std': v} for v in ((0.6, 0.5, 0.0, 0.0), (0.0, 0.0)))
     (found,) = run([early, later, later, later], is_seen_often=False)
     assert found.startswith('clip.pooled has collapsed: its feature_std is 0')
