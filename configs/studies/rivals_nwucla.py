@@ -53,11 +53,15 @@ gru = [
     rival('MS2L two views', 'ms2l-twoview_gru_nwucla', 'gru-streams', 1e-3),
     *(rival(_base_.names[key], f'{key}_gru', 'gru-streams', rate) for key, rate in rates.items()),
 ]
-transformer = [
+# Three seeds do not tell these two apart.
+closest = [
     rival('MS2L two views', 'ms2l-twoview_stt_nwucla', 'stt', 1e-3),
+    rival('MS2L + MAMP', 'ms2l-masked_stt_nwucla', 'stt', 1e-3),
+]
+transformer = [
+    *(dict(run, seeds=(0, 1, 2, 3, 4)) for run in closest),
     rival('MAMP', 'mamp_stt_nwucla', 'stt', 3e-3),
     rival('Latent prediction', 'latent_stt_nwucla', 'stt', 1e-3),
-    rival('MS2L + MAMP', 'ms2l-masked_stt_nwucla', 'stt', 1e-3),
     rival('VICReg + MAMP', 'vicreg-masked_stt_nwucla', 'stt', 1e-3),
 ]
 # The random GRUs are in ms2l_nwucla.py.
