@@ -23,7 +23,7 @@ budget = [
 
 def evaluations(student):
     downstream = dict(config=f'configs/downstream/{student}.py', set=dataset)
-    # Fine-tuning the transformer takes longer here than pre-training it.
+    # A step of the transformer takes five times as long.
     few_labels = 'linear,finetune' if student == 'gru-streams' else 'linear'
     return [
         dict(protocols='linear,knn', **downstream),
