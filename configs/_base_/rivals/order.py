@@ -9,7 +9,9 @@ order_model = dict(
 )
 order = dict(
     type='JigsawHead',
-    hidden_dim=512,
+    # Not MS2L's hidden layer: its batch normalization over few videos keeps the task at chance
+    # (docs/research/rivals.md).
+    hidden_dim=None,
     inputs=dict(pooled='clip.pooled', label='targets.clip.permutation'),
 )
 shuffle = dict(type='ShuffleViewSegments')

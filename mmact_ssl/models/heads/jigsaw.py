@@ -20,7 +20,7 @@ class JigsawHead(ClassificationHead):
     Args:
         in_channels: Size of the pooled feature.
         segments: Number of segments that the pipeline shuffles.
-        hidden_dim: Size of the hidden layer.
+        hidden_dim: Size of the hidden layer; None: a linear classifier (our choice).
         inputs: Names of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B,)``, 0..segments!-1.
     """
 
@@ -30,7 +30,7 @@ class JigsawHead(ClassificationHead):
         self,
         in_channels: int,
         segments: int = 3,
-        hidden_dim: int = 2048,
+        hidden_dim: int | None = 2048,
         loss: dict = dict(type='LabelLoss'),
         inputs: dict[str, str] | None = None,
         init_cfg: dict | None = None,
