@@ -95,18 +95,20 @@ def make_table(results: Sequence[Result], name: str) -> str:
 
     Several data sets have a first column with their names, in the order of the marker. Students of
     different data sets or backbones have separate rows. The deviation is that of a sample (n - 1);
-    one seed has none. Empty columns are left out. A cell has one version of a measurement (see
-    :func:`newest_complete`); early versions are marked. ``name`` selects results, see
-    :func:`select`.
+    one seed has none. Columns that the random encoder alone has are left out. A cell has one
+    version of a measurement (see :func:`newest_complete`); early versions are marked. ``name``
+    selects results, see :func:`select`.
 
     Raises:
         ConfigError: Two results of one column or row cannot be compared.
     """
     chosen = [result for result in select(results, name) if result.protocol != PRETEXT]
+    compared = [result for result in chosen if result.method != BASELINE] or chosen
+    columns = [column for column in COLUMNS if any(has_column(one, column) for one in compared)]
     cells: dict[Row, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
     shown: dict[str, list[Result]] = defaultdict(list)
     for result in chosen:
-        for column in COLUMNS:
+        for column in columns:
             heading = column[0]
             if has_column(result, column):
                 for other in shown[heading]:
@@ -116,7 +118,6 @@ def make_table(results: Sequence[Result], name: str) -> str:
                 cells[_row_of(result)][heading].append(result)
     if not cells:
         return NO_RESULTS
-    columns = [column for column in COLUMNS if column[0] in shown]
     for row in cells.values():
         for heading, _, metric, _ in columns:
             if heading in row:

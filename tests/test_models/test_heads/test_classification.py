@@ -62,3 +62,15 @@ def test_the_jigsaws_loss_equals_the_formula():
     torch.testing.assert_close(losses['loss'].double(), expected, rtol=1e-4, atol=0)
     hits = (logits.argmax(1) == label).double()
     assert float(losses['accuracy']) == pytest.approx(float(hits.mean()))
+
+
+def test_the_jigsaw_without_a_hidden_layer_treats_each_clip_alone():
+    torch.manual_seed(0)
+    head = JigsawHead(in_channels=4, hidden_dim=None)
+    pooled, label = torch.randn(5, 4), torch.tensor([0, 5, 2, 2, 1])
+    alone = [head.predict(pooled=pooled[i : i + 1], label=label[i : i + 1]) for i in range(5)]
+    logits = head.predict(pooled=pooled, label=label)['logits']
+    torch.testing.assert_close(torch.cat([one['logits'] for one in alone]), logits)
+    expected = F.cross_entropy(logits.double(), label)
+    loss = head.loss(pooled=pooled, label=label)['loss']
+    torch.testing.assert_close(loss.double(), expected, rtol=1e-5, atol=0)
