@@ -20,7 +20,8 @@ class CollapseAlarmHook(Hook):
 
     - ``<view>.<feature>/feature_std`` or ``effective_rank`` is low: all clips have one feature;
     - ``share/<task>`` is low: the task's gradient does not reach the student;
-    - ``<task>/accuracy`` is no better than ``<task>/chance``, as means of ``window`` last steps.
+    - ``<task>/accuracy`` is no better than ``<task>/chance``: over the ``window`` last steps it is
+      less than two standard errors above it. Half of all guesses are above it by noise.
 
     The first two are measured once in some steps, so that their last ``patience`` values count:
     older ones are of earlier epochs.
@@ -66,22 +67,32 @@ class CollapseAlarmHook(Hook):
     def alarms(self, runner: Runner) -> dict[str, str]:
         """Messages of the current alarms, by the name of the logged number."""
         messages = {}
-        scalars = runner.message_hub.log_scalars
-        means = {}
-        for key, history in scalars.items():
-            number = self.window if key.endswith(('/accuracy', '/chance')) else self.patience
-            values = history.data[0][-number:]
-            if key.startswith('train/') and np.isfinite(values).any():
-                means[key[len('train/') :]] = float(np.nanmean(values))
-        for name, value in means.items():
+        logged = {
+            key[len('train/') :]: history.data[0]
+            for key, history in runner.message_hub.log_scalars.items()
+            if key.startswith('train/')
+        }
+        for name, history in logged.items():
             what, _, kind = name.rpartition('/')
+            values = history[-(self.window if kind == 'accuracy' else self.patience) :]
+            if not np.isfinite(values).any():
+                continue
+            value = float(np.nanmean(values))
             if kind in self.limits and value < self.limits[kind]:
                 messages[name] = f'{what} has collapsed: its {kind} is {value:.3g}'
-            elif kind == 'accuracy' and value <= means.get(f'{what}/chance', -1.0):
-                messages[name] = f'the task {what!r} is no better than chance ({value:.3g})'
+            elif kind == 'accuracy' and f'{what}/chance' in logged:
+                if is_chance(values - logged[f'{what}/chance'][-self.window :]):
+                    messages[name] = f'the task {what!r} is no better than chance ({value:.3g})'
             elif what == 'share' and value < self.share:
                 messages[name] = (
                     f'the task {kind!r} does not teach the student: its share of the gradient is '
                     f'{value:.3g}'
                 )
         return messages
+
+
+def is_chance(gains: np.ndarray) -> bool:
+    """True if the mean of gains over chance is below two standard errors; NaN does not count."""
+    gains = gains[np.isfinite(gains)]
+    noise = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else 0.0
+    return bool(len(gains) and gains.mean() <= 2 * noise)

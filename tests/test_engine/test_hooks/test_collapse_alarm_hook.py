@@ -78,3 +78,12 @@ def test_features_that_collapse_at_once_are_told_also_in_a_short_run(run):
 def test_a_last_measure_that_is_not_a_number_hides_nothing(run):
     (found,) = run([{'share/prompts': (0.0, float('nan'))}] * 3, is_seen_often=False)
     assert found.startswith("the task 'prompts' does not teach the student")
+
+
+@pytest.mark.parametrize(('hit_rate', 'is_told'), [(1 / 6, True), (0.3, False)])
+@pytest.mark.parametrize('seed', range(10))
+def test_guesses_are_told_though_half_of_them_are_above_chance(run, hit_rate, is_told, seed):
+    """Ten epochs of 20 steps of 16 clips, each clip a guess among six."""
+    draws = np.random.default_rng(seed).binomial(16, hit_rate, size=(10, 20)) / 16
+    guesses = [{'prompts/accuracy': tuple(one), 'prompts/chance': 1 / 6} for one in draws]
+    assert bool(run(guesses)) is is_told
