@@ -3,7 +3,9 @@
 _base_ = ['_base_/rivals/r3d18-small.py', '_base_/rivals/order.py']
 
 segments = 3  # of four frames
-head = dict(**_base_.order, **_base_.student, segments=segments)
+# Not MS2L's hidden layer: its batch normalization over few clips keeps the task at chance
+# (docs/research/rivals.md).
+head = dict(_base_.order, **_base_.student, segments=segments, hidden_dim=None)
 model = dict(**_base_.order_model, heads=dict(order=head))
 sample_views = dict(type='SampleViews', clip=dict(_base_.clip, num_frames=12))
 steps = [sample_views, dict(_base_.shuffle, segments=segments)]

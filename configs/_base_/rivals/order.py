@@ -9,9 +9,7 @@ order_model = dict(
 )
 order = dict(
     type='JigsawHead',
-    # Not MS2L's hidden layer: its batch normalization over few videos keeps the task at chance
-    # (docs/research/rivals.md).
-    hidden_dim=None,
+    hidden_dim=512,
     inputs=dict(pooled='clip.pooled', label='targets.clip.permutation'),
 )
 shuffle = dict(type='ShuffleViewSegments')
