@@ -6,6 +6,8 @@
 #     clip = augment(frames[start::stride][:8])
 #     loss = cross_entropy(classify(student(clip)), stride)
 #     optimizer.step()
+#
+# With the paper's linear classifier the features from ImageNet shrink (docs/research/rivals.md).
 _base_ = '_base_/rivals/tsm-lite0.py'
 
 views = ('clip',)
@@ -13,7 +15,7 @@ strides = (1, 2, 4)
 model = dict(
     data_preprocessor=dict(views=views, targets=('clip.speed', 'clip.valid')),
     encode=views,
-    heads=dict(speed=dict(type='SpeedHead', in_channels=1280, strides=strides)),
+    heads=dict(speed=dict(type='SpeedHead', in_channels=1280, strides=strides, hidden_dim=512)),
 )
 sample_views = dict(type='SampleViews', clip=dict(num_frames=8, stride=strides, segments=None))
 pack = dict(type='PackInputs', views=views)
