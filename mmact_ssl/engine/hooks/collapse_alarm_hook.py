@@ -67,32 +67,25 @@ class CollapseAlarmHook(Hook):
     def alarms(self, runner: Runner) -> dict[str, str]:
         """Messages of the current alarms, by the name of the logged number."""
         messages = {}
-        logged = {
-            key[len('train/') :]: history.data[0]
-            for key, history in runner.message_hub.log_scalars.items()
-            if key.startswith('train/')
-        }
-        for name, history in logged.items():
+        scalars = runner.message_hub.log_scalars
+        means, noise = {}, {}
+        for key, history in scalars.items():
+            number = self.window if key.endswith(('/accuracy', '/chance')) else self.patience
+            values = history.data[0][-number:]
+            values = values[np.isfinite(values)]
+            if key.startswith('train/') and len(values):
+                name = key[len('train/') :]
+                means[name] = float(values.mean())
+                noise[name] = 2 * float(values.std()) / len(values) ** 0.5
+        for name, value in means.items():
             what, _, kind = name.rpartition('/')
-            values = history[-(self.window if kind == 'accuracy' else self.patience) :]
-            if not np.isfinite(values).any():
-                continue
-            value = float(np.nanmean(values))
             if kind in self.limits and value < self.limits[kind]:
                 messages[name] = f'{what} has collapsed: its {kind} is {value:.3g}'
-            elif kind == 'accuracy' and f'{what}/chance' in logged:
-                if is_chance(values - logged[f'{what}/chance'][-self.window :]):
-                    messages[name] = f'the task {what!r} is no better than chance ({value:.3g})'
+            elif kind == 'accuracy' and value - noise[name] <= means.get(f'{what}/chance', -np.inf):
+                messages[name] = f'the task {what!r} is no better than chance ({value:.3g})'
             elif what == 'share' and value < self.share:
                 messages[name] = (
                     f'the task {kind!r} does not teach the student: its share of the gradient is '
                     f'{value:.3g}'
                 )
         return messages
-
-
-def is_chance(gains: np.ndarray) -> bool:
-    """True if the mean of gains over chance is below two standard errors; NaN does not count."""
-    gains = gains[np.isfinite(gains)]
-    noise = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else 0.0
-    return bool(len(gains) and gains.mean() <= 2 * noise)
