@@ -134,7 +134,12 @@ class LoadTargets(BaseTransform):
             embed = f'{TOOL} configs/teachers/minilm.py --sentences {shlex.quote(str(file))}'
             return f'{make}{embed} --out {out}'
         if self.layout == 'pose_parts':
-            return f'{TOOL} draw-parts {shlex.quote(cache_path("pose.lmdb", root))} --data {data}'
+            poses = cache_path('pose.lmdb', root)
+            make = '' if os.path.exists(poses) else f'{LoadTargets()._command(poses, root)} && '
+            return f'{make}{TOOL} draw-parts {shlex.quote(poses)} --data {data}'
+        own_poses = folder / 'poses.npz'  # the set has them: a teacher's have other joints
+        if (self.kind, name) == ('pose', 'pose') and own_poses.is_file():
+            return f'{TOOL} import-npz {shlex.quote(str(own_poses))} --data {data}'
         if not isinstance(config, str):
             shipped = f'configs/teachers/{name}.py'
             config = shipped if (CONFIGS.parent / shipped).is_file() else 'CONFIG'

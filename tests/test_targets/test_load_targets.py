@@ -8,11 +8,14 @@ import pytest
 
 from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.preparation.poses import write_poses
 from mmact_ssl.registry import MODELS, TRANSFORMS
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import LoadTargets, caches_read_by
+from tools.extract_targets import main as extract_targets
 from tools.extract_targets import parse_args
 
+PARTS = dict(target='parts', kind='map', cache='pose_parts.lmdb', layout='pose_parts')
 POSE = np.random.default_rng(0).random((10, 17, 3), np.float32)
 
 
@@ -224,8 +227,11 @@ def test_maps_without_a_layout_must_be_said_to_have_no_sides(tmp_path):
             'extract_targets.py configs/teachers/resnet50_imagenet.py --data {data}',
         ),
         (
-            dict(target='parts', kind='map', cache='pose_parts.lmdb', layout='pose_parts'),
-            'extract_targets.py draw-parts {data}/targets/pose.lmdb --data {data}',
+            PARTS,
+            (
+                'extract_targets.py configs/teachers/rtmpose-t_coco.py --data {data} && '
+                'python tools/extract_targets.py draw-parts {data}/targets/pose.lmdb --data {data}'
+            ),
         ),
         (
             dict(target='prompt', kind='text', cache='prompts.lmdb'),
@@ -247,6 +253,24 @@ def test_a_missing_cache_is_named_with_the_command_that_makes_it(tmp_path, optio
         LoadTargets(**options).bind(tmp_path)
     shown = str(error.value).split('`')[1]
     assert shown.endswith(f'python tools/{command.format(data=tmp_path)}')
-    args = parse_args(shlex.split(shown.partition('extract_targets.py ')[2]))
-    for config in getattr(args, 'configs', []):
-        assert config == 'CONFIG' or Path(config).is_file()
+    for step in shown.split(' && '):
+        if 'extract_targets.py ' in step:
+            args = parse_args(shlex.split(step.partition('extract_targets.py ')[2]))
+            for config in getattr(args, 'configs', []):
+                assert config == 'CONFIG' or Path(config).is_file()
+
+
+def test_the_poses_that_a_set_has_are_imported_not_estimated(tmp_path):
+    """A teacher's poses have other joints than the set's config reads."""
+    names = ['a.mp4', 'b.mp4']
+    (tmp_path / 'train.txt').write_text('a.mp4 0\n')
+    (tmp_path / 'test.txt').write_text('b.mp4 0\n')
+    write_poses(tmp_path / 'poses.npz', dict.fromkeys(names, np.ones((3, 20, 3))), 'kinect20')
+    for options in (dict(layout='kinect20'), PARTS):
+        with pytest.raises(TargetCacheError) as error:
+            LoadTargets(**options).bind(tmp_path)
+        shown = str(error.value).split('`')[1]
+        step = f'extract_targets.py import-npz {tmp_path}/poses.npz --data {tmp_path}'
+        assert step in shown.split(' && ')[0]
+    extract_targets(shlex.split(step)[1:])
+    assert LoadTargets(layout='kinect20').bind(tmp_path).reader.keys() == names
