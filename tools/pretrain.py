@@ -90,8 +90,9 @@ class Run:
 
     @property
     def model(self) -> Path | None:
-        """The published file, once it is written."""
-        return next(iter(sorted(self.out.glob(f'{self.name}-????????.safetensors'))), None)
+        """The newest published file, once one is written; others have other figures."""
+        published = self.out.glob(f'{self.name}-????????.safetensors')
+        return max(published, key=lambda path: path.stat().st_mtime, default=None)
 
     @property
     def checkpoint(self) -> Path:
@@ -121,8 +122,10 @@ class Run:
             return self.checkpoint.is_file()
         if step == 'evaluate':
             return self.is_done('prepare') and bool(self.table or not self.has_labels())
-        is_shown = self.page.is_file() and self.known.get('gallery') == self.source.state(None)
-        return self.model is not None if step == 'publish' else is_shown
+        if step == 'publish':
+            has_figures = not self.table or self.known.get('published') == self.table
+            return self.model is not None and has_figures
+        return self.page.is_file() and self.known.get('gallery') == self.source.state(None)
 
     def listed(self) -> tuple[list[str], list[int]]:
         """Names and labels in the training list."""
@@ -232,6 +235,7 @@ class Run:
         """Publish the student, with the figures of an evaluation if there was one."""
         figures = ['--results', str(self.out / 'results')] if self.table else []
         load_tool('publish').main([str(self.checkpoint), str(self.out / self.name), *figures])
+        self.record(published=self.table)
 
     def gallery(self) -> None:
         """Write a page of all clips."""

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from mmact_ssl.apis import embed
+from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.pretrain_plan import Plan
 from mmact_ssl.apis.source_folder import Source
 from mmact_ssl.apis.zoo import find_checkpoint
@@ -121,10 +122,14 @@ def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatc
     shown = run(tool, capsys, clips, '--out', tmp_path / 'out')
     assert '/5]' not in shown and shown.count('done') == 5
 
-    # Labels that come later are evaluated, with the student that is there.
+    # Labels that come later are evaluated, with the student that is there, and stand on its card.
+    assert not read_card(model).results
     shown = run(tool, capsys, clips, '--out', tmp_path / 'out', '--labels', 'folders')
     assert '[1/6] prepare' in shown and '[4/6] evaluate' in shown
-    assert '[3/6]' not in shown and '[5/6]' not in shown
+    assert '[3/6]' not in shown and '[5/6] publish' in shown and '[6/6]' not in shown
+    (newer,) = {*(tmp_path / 'out').glob('my_clips-*.safetensors')} - {model}
+    assert f'model    {newer}' in shown
+    assert {figure['name'] for figure in read_card(newer).results} == {'Linear', 'kNN'}
     assert 'top-1 in % of 2 held-out clips (95 % interval)' in shown
     assert 'start' in shown and 'student (dtg_tsm-lite0)' in shown
     shown = run(tool, capsys, clips, '--out', tmp_path / 'out', '--labels', 'folders')
@@ -270,7 +275,6 @@ def test_a_training_does_not_go_on_with_other_clips(tool, tmp_path, capsys, monk
     write_skeletons(folder / 'moves.npz')
     command = ['./-clips', '--steps', '2', '--out=~/out']  # a name like an option
     run(tool, capsys, *command)
-    (model,) = out.glob('clips-*.safetensors')
     page = out / 'gallery' / 'gallery-data.js'
     assert '"c99"' not in page.read_text()
     arrays = dict(np.load(folder / 'moves.npz'))
@@ -280,7 +284,8 @@ def test_a_training_does_not_go_on_with_other_clips(tool, tmp_path, capsys, monk
     assert 'have changed since the training: give another --out' in run(tool, capsys, *command)
     assert '"c99"' in page.read_text() and '"c0"' not in page.read_text()
     # As if it had been stopped after one epoch.
-    model.unlink()
+    for model in out.glob('*.safetensors'):
+        model.unlink()
     (out / 'training' / 'epoch_2.pth').unlink()
     for _ in range(2):
         with pytest.raises(SystemExit, match='have changed since the training: give another --out'):
