@@ -137,13 +137,14 @@ class LoadTargets(BaseTransform):
             poses = cache_path('pose.lmdb', root)
             make = '' if os.path.exists(poses) else f'{LoadTargets()._command(poses, root)} && '
             return f'{make}{TOOL} draw-parts {shlex.quote(poses)} --data {data}'
-        own_poses = folder / 'poses.npz'  # the set has them: a teacher's have other joints
-        if (self.kind, name) == ('pose', 'pose') and own_poses.is_file():
+        is_pose = (self.kind, name) == ('pose', 'pose')
+        own_poses = folder / 'poses.npz'  # of the set itself; a teacher's have other joints
+        if is_pose and config is None and own_poses.is_file():
             return f'{TOOL} import-npz {shlex.quote(str(own_poses))} --data {data}'
         if not isinstance(config, str):
             shipped = f'configs/teachers/{name}.py'
             config = shipped if (CONFIGS.parent / shipped).is_file() else 'CONFIG'
-            config = POSE_TEACHER if (self.kind, name) == ('pose', 'pose') else config
+            config = POSE_TEACHER if is_pose else config
         lists = f'--data {data}' if (folder / 'train.txt').is_file() else '--ann LIST --videos DIR'
         in_folder = path == cache_path(f'{name}.lmdb', root) and '--data' in lists
         is_default = in_folder and name in ('pose', Path(config).stem)

@@ -272,5 +272,7 @@ def test_the_poses_that_a_set_has_are_imported_not_estimated(tmp_path):
         shown = str(error.value).split('`')[1]
         step = f'extract_targets.py import-npz {tmp_path}/poses.npz --data {tmp_path}'
         assert step in shown.split(' && ')[0]
+    with pytest.raises(TargetCacheError, match='py configs/teachers/rtmpose-t_coco.py --data'):
+        LoadTargets(teacher=dict(type='SizedTeacher', size=1)).bind(tmp_path)
     extract_targets(shlex.split(step)[1:])
     assert LoadTargets(layout='kinect20').bind(tmp_path).reader.keys() == names
