@@ -19,11 +19,12 @@ model = dict(
         ),
     ),
 )
-# A multiple of three frames: a remainder stays in its place.
-crop = dict(_base_.crop, num_frames=30)
-shuffle = dict(type='ShuffleSegments')
-augment = [crop, shuffle, *_base_.move, *_base_.flip, *_base_.change]
+# Normalized, resampled and warped in the new order: the old one would show in the origin of its
+# first frame, and in what is interpolated between two frames (docs/research/rivals.md).
+shuffled = [dict(_base_.crop, num_frames=None, warp=0.0), dict(type='ShuffleSegments')]
+crop = dict(_base_.crop, area=(1.0, 1.0))
+augment = [*shuffled, _base_.normalize, crop, *_base_.move, *_base_.flip, *_base_.change]
 make_views = dict(type='MakeSkeletonViews', views=dict(clip=augment))
-pipeline = [_base_.normalize, make_views, dict(type='PackInputs', views=views)]
+pipeline = [make_views, dict(type='PackInputs', views=views)]
 train_dataloader = dict(dataset=dict(pipeline=pipeline))
 test_dataloader = dict(dataset=dict(pipeline=pipeline))

@@ -16,8 +16,8 @@ model = dict(
 )
 # Half of NW-UCLA's clips have more than 31 frames, of which all strides take 10.
 take = dict(type='RandomStride', strides=strides, num_frames=10)
-augment = [take, *_base_.move, *_base_.flip, *_base_.change]
+augment = [take, _base_.normalize, *_base_.move, *_base_.flip, *_base_.change]
 make_views = dict(type='MakeSkeletonViews', views=dict(clip=augment))
-pipeline = [_base_.normalize, make_views, dict(type='PackInputs', views=views)]
+pipeline = [make_views, dict(type='PackInputs', views=views)]
 train_dataloader = dict(dataset=dict(pipeline=pipeline))
 test_dataloader = dict(dataset=dict(pipeline=pipeline))

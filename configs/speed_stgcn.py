@@ -11,8 +11,8 @@ model = dict(
 )
 # NTU's clips have 80 frames on average.
 take = dict(type='RandomStride', strides=strides, num_frames=24)
-augment = [take, *_base_.move, *_base_.flip]
+augment = [take, _base_.normalize, *_base_.move, *_base_.flip]
 make_views = dict(type='MakeSkeletonViews', views=dict(clip=augment))
-pipeline = [_base_.normalize, make_views, dict(type='PackInputs', views=views)]
+pipeline = [make_views, dict(type='PackInputs', views=views)]
 train_dataloader = dict(dataset=dict(pipeline=pipeline))
 test_dataloader = dict(dataset=dict(pipeline=pipeline))

@@ -140,7 +140,8 @@ def cut_down(config: Config, folder: Path) -> None:
     for resize in steps(loader.dataset, 'Resize'):
         resize.scale = CROP
     for change in steps(loader.dataset, *LENGTHS):
-        change.num_frames = min(change.num_frames, 16)
+        if change.get('num_frames') is not None:  # a run of frames as it is
+            change.num_frames = min(change.num_frames, 16)
     config.merge_from_dict(
         {
             'work_dir': str(folder / 'work'),

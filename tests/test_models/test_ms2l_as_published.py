@@ -128,7 +128,7 @@ def transcribed(model, views: dict[str, list[Tensor]]) -> dict[str, Tensor]:
 
 
 def batch(model, views: dict[str, list[Tensor]]) -> dict:
-    permutation = [torch.tensor(label) for label in LABELS]
+    permutation = [torch.tensor(ORDERS[label]) for label in LABELS]
     return model.data_preprocessor(
         dict(inputs=views, targets=dict(shuffled=dict(permutation=permutation)))
     )

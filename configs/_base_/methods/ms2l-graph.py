@@ -15,8 +15,15 @@ model = dict(
         contrast=dict(in_channels=256),
     ),
 )
-resample = dict(type='ResampleFrames', num_frames=64)
-pipeline = [_base_.normalize, resample, _base_.make_views, _base_.pack]
-train_dataloader = dict(batch_size=64, dataset=dict(pipeline=pipeline))
-test_dataloader = dict(dataset=dict(pipeline=pipeline))
+resampled = [_base_.normalize, dict(type='ResampleFrames', num_frames=64)]
+make_views = dict(
+    type='MakeSkeletonViews',
+    views=dict(
+        clip=resampled,
+        masked=[*resampled, dict(type='MaskFuture')],
+        shuffled=[dict(type='ShuffleSegments'), *resampled],
+    ),
+)
+train_dataloader = dict(batch_size=64, dataset=dict(pipeline=[make_views, _base_.pack]))
+test_dataloader = dict(dataset=dict(pipeline=[make_views, _base_.pack]))
 default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=1))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from itertools import permutations
 
+import torch
+from torch import Tensor
+
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 
 from .classification import ClassificationHead
+from .terms import Terms
 
 
 @MODELS.register_module()
@@ -21,7 +26,11 @@ class JigsawHead(ClassificationHead):
         in_channels: Size of the pooled feature.
         segments: Number of segments that the pipeline shuffles.
         hidden_dim: Size of the hidden layer; None: a linear classifier (our choice).
-        inputs: Names of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B,)``, 0..segments!-1.
+        inputs: Names of ``pooled`` ``(B, D)`` and ``label`` int64 ``(B, segments)``, the order; -1
+            for a clip that is not shuffled, which does not count.
+
+    Raises:
+        ConfigError: The pipeline shuffles another number of segments.
     """
 
     inputs = dict(pooled='shuffled.pooled', label='targets.shuffled.permutation')
@@ -35,5 +44,18 @@ class JigsawHead(ClassificationHead):
         inputs: dict[str, str] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        orders = math.factorial(segments)
-        super().__init__(in_channels, orders, hidden_dim, loss, inputs, init_cfg)
+        orders = torch.tensor(list(permutations(range(segments))))
+        super().__init__(in_channels, len(orders), hidden_dim, loss, inputs, init_cfg)
+        self.register_buffer('orders', orders, persistent=False)
+
+    def terms(  # type: ignore[override]  # each view has an order of its own
+        self, pooled: Tensor, label: Tensor
+    ) -> Terms:
+        """Compute cross-entropy, accuracy and chance over the shuffled clips."""
+        if label.shape[1] != self.orders.shape[1]:
+            raise ConfigError(
+                f'JigsawHead: the pipeline shuffles {label.shape[1]} segments, the head recognizes '
+                f'{self.orders.shape[1]}: set segments of both to one number'
+            )
+        is_order = (label[:, None] == self.orders).all(2)  # (B, orders)
+        return super().terms(pooled, is_order.int().argmax(1).where(is_order.any(1), -1))

@@ -107,7 +107,8 @@ def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
     for head in model_config.heads.values():
         head.in_channels = 16
     targets = dict(
-        shuffled=dict(permutation=torch.tensor([0, 3])), sample=dict(label=torch.tensor([1, -1]))
+        shuffled=dict(permutation=torch.tensor([[0, 1, 2], [1, 2, 0]])),
+        sample=dict(label=torch.tensor([1, -1])),
     )
     check_scores('gru.py@nwucla', model_config, targets, 3, tmp_path)
 

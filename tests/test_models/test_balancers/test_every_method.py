@@ -61,7 +61,7 @@ def hcpg() -> Batch:
 
 def ms2l() -> Batch:
     inputs, targets = skeletons(3, 'clip', 'masked', 'shuffled')
-    targets['shuffled']['permutation'] = torch.tensor([0, 3, 5, 1])
+    targets['shuffled']['permutation'] = torch.tensor([[0, 1, 2], [1, 2, 0], [2, 1, 0], [0, 2, 1]])
     return inputs, targets
 
 
@@ -76,6 +76,7 @@ def ms2l_masked() -> Batch:
     inputs = {view: torch.randn(BATCH, 1, 8, 20, 3) for view in ('one', 'two', 'masked')}
     targets = {view: dict(valid=torch.ones(BATCH, 1, 8).bool()) for view in inputs}
     targets['masked']['mask'] = joint_mask((BATCH, 1, 2, 20), 4)
+    targets['masked']['known'] = torch.ones(BATCH, 1, 2, 20, 1).bool()
     return inputs, targets
 
 

@@ -1,4 +1,4 @@
-"""The classifiers of actions and of the jigsaw: their networks, losses and scores."""
+"""The classifier of actions: its network, loss and scores."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmact_ssl.engine.launch import read_config
 from mmact_ssl.models.heads.classification import ClassificationHead
-from mmact_ssl.models.heads.jigsaw import JigsawHead
-from mmact_ssl.registry import MODELS
-from mmact_ssl.shipped_configs import CONFIGS
 
 
 def test_scores_are_those_of_a_linear_layer_and_only_labeled_samples_count():
@@ -50,29 +46,3 @@ def test_a_further_view_has_the_clips_label_and_counts_as_much():
     assert (gradient.abs().sum(1) > 0).tolist() == known.tolist()
     predicted = head.predict(pooled=own, label=label, other_camera=other)
     torch.testing.assert_close(predicted['logits'].double(), logits[0], rtol=1e-6, atol=1e-6)
-
-
-def test_the_jigsaws_loss_equals_the_formula():
-    torch.manual_seed(0)
-    head = JigsawHead(in_channels=4, hidden_dim=8)
-    pooled, label = torch.randn(5, 4, requires_grad=True), torch.tensor([0, 5, 2, 2, 1])
-    losses = head.loss(pooled=pooled, label=label)
-    first, _, _, last = head.classifier
-    hidden = pooled.detach().double() @ first.weight.T.double() + first.bias
-    hidden = (hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + 1e-5).sqrt()
-    logits = hidden.clamp(min=0) @ last.weight.T.double() + last.bias
-    expected = F.cross_entropy(logits, label)
-    torch.testing.assert_close(losses['loss'].double(), expected, rtol=1e-4, atol=0)
-    hits = (logits.argmax(1) == label).double()
-    assert float(losses['accuracy']) == pytest.approx(float(hits.mean()))
-
-
-def test_the_order_of_a_small_students_clip_is_told_from_this_clip_alone():
-    """Batch normalization over few clips keeps the task at chance (docs/research/rivals.md)."""
-    name = str(CONFIGS / 'order_r3d18-small.py')
-    config = read_config(name, dataset='utdmhad').model.heads.order
-    head = MODELS.build(config).train()
-    pooled, label = torch.randn(5, config.in_channels), torch.tensor([0, 5, 2, 2, 1])
-    alone = [head.predict(pooled=pooled[i : i + 1], label=label[i : i + 1]) for i in range(5)]
-    logits = head.predict(pooled=pooled, label=label)['logits']
-    torch.testing.assert_close(torch.cat([one['logits'] for one in alone]), logits)

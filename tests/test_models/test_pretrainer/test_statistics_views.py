@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 import torch
 from mmengine.registry import init_default_scope
@@ -33,7 +35,7 @@ def make_batch():
     masked[:, :, 5:] = 0
     inputs = dict(clip=clip, masked=masked, shuffled=clip.flip(2) + 5)
     targets = {view: dict(valid=torch.ones(6, 1, 8).bool()) for view in inputs}
-    targets['shuffled']['permutation'] = torch.arange(6)
+    targets['shuffled']['permutation'] = torch.tensor([*permutations(range(3))])
     return inputs, targets
 
 

@@ -60,12 +60,22 @@ def num_coordinates(results: Mapping[str, Any], transform: BaseTransform) -> int
     return coordinates
 
 
-def refuse_motion(results: Mapping[str, Any], transform: BaseTransform) -> None:
-    """Raise ConfigError if the clip has motion, for transforms whose choice it would reveal."""
-    if any('motion' in stream for stream in results.get('streams', ())):
+def leave_trace(results: dict[str, Any], transform: BaseTransform) -> None:
+    """Note that a transform leaves traces of the frames' places and speed, see refuse_traces."""
+    results['traces'] = (*results.get('traces', ()), type(transform).__name__)
+
+
+def refuse_traces(results: Mapping[str, Any], transform: BaseTransform) -> None:
+    """Raise ConfigError if the clip shows its frames' places, for transforms that change them.
+
+    An origin or axes of the first frame, interpolated frames and motion would reveal the old order
+    or speed, so that a task of recognizing it needs no movement.
+    """
+    name = type(transform).__name__
+    for earlier in results.get('traces', ()):
         raise ConfigError(
-            f'{type(transform).__name__}: the motion of the clip as it was would reveal what '
-            'the task must recognize: put it before BonesAndMotion'
+            f'{name}: what {earlier} has left in the clip reveals the old order and speed of the '
+            f'frames, which the task must recognize: put {earlier} behind {name}'
         )
 
 

@@ -11,6 +11,7 @@ from mmact_ssl.datasets.layouts import SkeletonLayout
 from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
     layout_of,
+    leave_trace,
     never_missing,
     num_coordinates,
     part,
@@ -72,6 +73,8 @@ class NormalizeSkeleton(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         num_coordinates(results, self)
+        if self.mode == 'first_frame':
+            leave_trace(results, self)
         layout = layout_of(results, 'NormalizeSkeleton')
         keypoint = results['keypoint']
         known = known_joints(results)

@@ -6,11 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.transforms.segments import shuffle_segments
-from mmact_ssl.datasets.transforms.skeleton.joints import num_valid_frames, refuse_motion
+from mmact_ssl.datasets.transforms.skeleton.joints import (
+    num_valid_frames,
+    refuse_traces,
+    set_frames,
+)
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
@@ -119,13 +122,15 @@ class MaskFuture(BaseTransform):
 class ShuffleSegments(BaseTransform):
     """Cut a clip into 2..6 equal segments and put them in a random order.
 
-    See :func:`shuffle_segments`; padding stays at the end. (The published code divides a clip of
+    See :func:`shuffle_segments`. Padding is dropped, and so are the frames behind the last segment,
+    which would show by their neighbor where they belong. (The published code divides a clip of
     fewer frames than segments with its padding; its random target cannot be predicted.)
 
-    BonesAndMotion comes after it: motion from the old order would reveal the new one.
+    What would reveal the old order comes after it, see :func:`refuse_traces`: the origin of a first
+    frame, interpolation, motion.
 
-    Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: ``keypoint``. Added keys:
-    ``targets['permutation']``, int64, 0..segments! - 1.
+    Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
+    Added keys: ``targets['permutation']``, int64 (segments,), see :func:`shuffle_segments`.
 
     Source: MS2L, jigsaw.
     """
@@ -134,9 +139,8 @@ class ShuffleSegments(BaseTransform):
         self.segments = segments
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        refuse_motion(results, self)
-        clip, frames = results['keypoint'], num_valid_frames(results)
-        places, permutation = shuffle_segments(frames, self.segments)
-        results['keypoint'] = np.concatenate([clip[:, places], clip[:, frames:]], axis=1)
+        refuse_traces(results, self)
+        places, permutation = shuffle_segments(num_valid_frames(results), self.segments)
+        set_frames(results, results['keypoint'][:, places], len(places))
         results.setdefault('targets', {})['permutation'] = permutation
         return results

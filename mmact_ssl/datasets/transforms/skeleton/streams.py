@@ -11,6 +11,7 @@ from mmcv.transforms import BaseTransform
 from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
     layout_of,
+    leave_trace,
     never_missing,
 )
 from mmact_ssl.registry import TRANSFORMS
@@ -61,6 +62,8 @@ class BonesAndMotion(BaseTransform):
         results['keypoint'] = np.concatenate([make[stream]() for stream in self.streams], axis=-1)
         results['never_missing'] = never_missing(known, layout)
         results['streams'] = self.streams
+        if {'motion', 'bone_motion'} & {*self.streams}:
+            leave_trace(results, self)
         return results
 
 

@@ -14,8 +14,9 @@ from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
+    leave_trace,
     num_valid_frames,
-    refuse_motion,
+    refuse_traces,
     set_frames,
 )
 from mmact_ssl.registry import TRANSFORMS
@@ -39,6 +40,7 @@ class ResampleFrames(BaseTransform):
         self.num_frames = num_frames
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        leave_trace(results, self)
         frames = num_valid_frames(results)
         clip, known = results['keypoint'][:, :frames], known_joints(results)[:, :frames]
         set_frames(results, _resample(clip, known, self.num_frames), self.num_frames)
@@ -72,6 +74,8 @@ class TemporalCrop(BaseTransform):
         self.warp = warp
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if self.num_frames is not None or self.warp:
+            leave_trace(results, self)
         frames = num_valid_frames(results)
         length = max(round(frames * np.random.uniform(self.smallest, self.largest)), 1)
         start = np.random.randint(frames - length + 1)
@@ -89,9 +93,9 @@ class RandomStride(BaseTransform):
 
     The stride is uniform among those at which ``num_frames`` fit into the frames before the
     padding, and the start among the places where they fit. If none fits, every frame at the
-    smallest stride is taken, and the clip, which is shorter, has no stride to recognize. Frames are
-    never interpolated, which would reveal the stride, and so would motion of single frames:
-    BonesAndMotion comes after it.
+    smallest stride is taken, and the clip, which is shorter, has no stride to recognize. What would
+    reveal the stride comes after it, see :func:`refuse_traces`: motion, interpolation, the origin
+    of a first frame.
 
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
     Added keys: ``targets['speed']``, int64, the stride in frames, -1 if none fits.
@@ -109,7 +113,7 @@ class RandomStride(BaseTransform):
         self.num_frames = num_frames
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        refuse_motion(results, self)
+        refuse_traces(results, self)
         frames, last = num_valid_frames(results), self.num_frames - 1
         fitting = [stride for stride in self.strides if last * stride < frames]
         stride = min(self.strides)
@@ -135,6 +139,7 @@ class PadFrames(BaseTransform):
         self.num_frames = num_frames
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        leave_trace(results, self)
         frames = num_valid_frames(results)
         clip = results['keypoint'][:, :frames]
         if frames > self.num_frames:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
+from collections import Counter
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 from mmact_ssl.datasets.transforms.skeleton.pretext import MaskFuture, ShuffleSegments
+from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
+from mmact_ssl.datasets.transforms.skeleton.temporal import (
+    PadFrames,
+    RandomStride,
+    ResampleFrames,
+    TemporalCrop,
+)
+from mmact_ssl.errors import ConfigError
 
 
 @settings(max_examples=40, deadline=None)
@@ -25,16 +35,6 @@ def test_mask(make_sample, frames, padding, tenths):
     np.testing.assert_array_equal(sample['keypoint'], before)
 
 
-def shuffle_twin(clip, frames, segments, choice):
-    """Frame by frame, out of segments made as lists."""
-    length = frames // segments
-    pieces = [[clip[:, s * length + i] for i in range(length)] for s in range(segments)]
-    order = list(itertools.permutations(range(segments)))[choice]
-    out = [frame for segment in order for frame in pieces[segment]]
-    out += [clip[:, t] for t in range(length * segments, clip.shape[1])]
-    return np.stack(out, axis=1)
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     frames=st.integers(1, 20),
@@ -43,15 +43,21 @@ def shuffle_twin(clip, frames, segments, choice):
     seed=st.integers(0, 999),
 )
 def test_shuffle(make_sample, frames, padding, segments, seed):
+    """Frame by frame, out of segments made as lists; nothing stays where it was in the clip."""
     sample = make_sample(frames=frames, padding=padding, persons=2)
     before = sample['keypoint'].copy()
     np.random.seed(seed)
     out = ShuffleSegments(segments)({**sample})
-    choice = out['targets']['permutation']
-    assert choice.dtype == np.int64
-    np.testing.assert_array_equal(
-        out['keypoint'], shuffle_twin(before, frames, segments, int(choice))
-    )
+    order, length = out['targets']['permutation'], frames // segments
+    if length == 0:
+        assert (order == -1).all()
+        np.testing.assert_array_equal(out['keypoint'], before[:, :frames])
+        return
+    pieces = [[before[:, s * length + i] for i in range(length)] for s in range(segments)]
+    expected = np.stack([frame for segment in order for frame in pieces[segment]], axis=1)
+    np.testing.assert_array_equal(out['keypoint'], expected)
+    assert out['valid_frames'] == out['total_frames'] == length * segments
+    assert sorted(order) == list(range(segments)) and order.dtype == np.int64
     np.testing.assert_array_equal(sample['keypoint'], before)
 
 
@@ -59,17 +65,35 @@ def test_all_permutations_come_alike(make_sample):
     sample = make_sample(frames=7)
     np.random.seed(0)
     shuffle = ShuffleSegments(3)
-    targets = [
-        int(shuffle({**sample, 'targets': {}})['targets']['permutation']) for _ in range(1200)
-    ]
-    counts = np.bincount(targets, minlength=6)
-    assert len(counts) == 6 and abs(counts - 200).max() < 50
+    counts = Counter(
+        tuple(shuffle({**sample, 'targets': {}})['targets']['permutation']) for _ in range(1200)
+    )
+    assert len(counts) == 6 and all(abs(count - 200) < 50 for count in counts.values())
 
 
-def test_fewer_frames_than_segments_show_and_say_the_identity(make_sample):
-    sample = make_sample(frames=2, padding=5)
-    for seed in range(10):
-        np.random.seed(seed)
-        out = ShuffleSegments(3)({**sample})
-        assert out['targets']['permutation'] == 0
-        np.testing.assert_array_equal(out['keypoint'], sample['keypoint'])
+@pytest.mark.parametrize('choose', [ShuffleSegments(), RandomStride((1, 2), 4)])
+@pytest.mark.parametrize(
+    ('earlier', 'is_refused'),
+    [
+        (NormalizeSkeleton('first_frame'), True),
+        (NormalizeSkeleton('body_axes'), False),  # each frame by itself
+        (ResampleFrames(30), True),
+        (TemporalCrop(num_frames=30), True),
+        (TemporalCrop(warp=0.3), True),
+        (TemporalCrop(), False),
+        (PadFrames(30), True),
+        (BonesAndMotion(('joint', 'bone')), False),
+        (BonesAndMotion(('bone_motion',)), True),
+    ],
+)
+def test_what_would_reveal_the_places_of_frames_comes_later(
+    make_sample, choose, earlier, is_refused
+):
+    sample = earlier(make_sample(frames=24))
+    name = type(earlier).__name__
+    if is_refused:
+        with pytest.raises(ConfigError, match=f'put {name} behind {type(choose).__name__}'):
+            choose(sample)
+    else:
+        assert choose(sample)['targets']
+    earlier(choose(make_sample(frames=24)))
