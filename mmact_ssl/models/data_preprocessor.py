@@ -121,11 +121,17 @@ class SkeletonDataPreprocessor(ViewsPreprocessor):
 
     Views, float32 ``(M, T_i, V, C)`` a sample, become float ``(B, M, T, V, C)`` with zeros after
     each clip's end. A target ``'<view>.valid'``, bool ``(B, M, T)``, is True for frames within the
-    clip of persons in the clip. In a clip without persons the first person counts as present.
+    clip of persons in the clip. In a clip without persons the first person counts as present. With
+    a target ``'<view>.mask'`` comes ``'<view>.known'``, which MaskJointSegments makes as well.
 
     Raises:
         DataError: Clips of a batch differ in persons, joints or coordinates.
     """
+
+    def __init__(self, views: Sequence[str], targets: Sequence[str] = ()) -> None:
+        masked = [target.removesuffix('.mask') for target in targets if target.endswith('.mask')]
+        known = [f'{view}.known' for view in masked]
+        super().__init__(views, tuple(dict.fromkeys((*targets, *known))))
 
     @property
     def made_targets(self) -> tuple[str, ...]:

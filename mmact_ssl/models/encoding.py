@@ -1,10 +1,10 @@
-"""Encoding of a view by a backbone, and its batch statistics."""
+"""Encoding of views by a backbone, and its batch statistics."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -15,6 +15,9 @@ from torch.nn.modules.conv import _ConvNd
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.masks import hide_masked
 from mmact_ssl.saved_run import find_value
+
+# View -> name -> (B, ...).
+Targets = Mapping[str, Mapping[str, Tensor]]
 
 
 def shift_length(backbone: nn.Module) -> int:
@@ -48,6 +51,12 @@ def check_sampling(num_segments: int, part: Any, where: str) -> None:
     counts = [find_value(part, key) for key in ('clip_len', 'num_clips')]
     if any(counts):
         check_whole_clips(num_segments, math.prod(count or 1 for count in counts), where)
+
+
+def join_targets(targets: Targets, name: str, *views: str) -> Tensor | None:
+    """Join a target of some views, such as ``valid`` or ``mask``, to one batch; None: none."""
+    found = [targets[view][name] for view in views if name in targets.get(view, {})]
+    return torch.cat(found) if found else None
 
 
 def encode_view(
@@ -99,6 +108,75 @@ def encode_view(
         if valid is not None:
             maps = [fill_with_mean(level, valid) for level in maps]
     return maps
+
+
+def encode_views(
+    backbone: nn.Module,
+    views: Mapping[str, Tensor],
+    targets: Targets,
+    frame_wise: bool = False,
+    together: bool = False,
+    statistics_views: Collection[str] | None = None,
+) -> dict[str, list[Tensor]]:
+    """Compute the maps of a backbone for each view, {view: maps}, see :func:`encode_view`.
+
+    Args:
+        views: Name -> ``(B, C, T, H, W)`` or ``(B, M, T, V, C)``.
+        targets: Those named ``valid`` and ``mask`` are read.
+        frame_wise: See :func:`encode_view`.
+        together: Encode views of equal shape as one batch.
+        statistics_views: See :func:`counted_views`.
+    """
+    counted = counted_views(backbone, views, targets, statistics_views)
+    groups: dict[Any, list[str]] = {}
+    for view, batch in views.items():
+        shapes = batch.shape, 'mask' in targets.get(view, {})
+        groups.setdefault((shapes if together else view, view in counted), []).append(view)
+    maps: dict[str, list[Tensor]] = {}
+    for (_, updates), names in groups.items():
+        batch = torch.cat([views[name] for name in names]) if names[1:] else views[names[0]]
+        valid, mask = (join_targets(targets, name, *names) for name in ('valid', 'mask'))
+        with nullcontext() if updates else frozen_statistics(backbone):
+            joint = encode_view(backbone, batch, valid, frame_wise, mask)
+        # `chunk` makes a separate node of the graph for the adapters of an earlier map: the
+        # gradient there comes from the tasks only, not from later maps.
+        by_view = zip(*(level.chunk(len(names)) for level in joint))
+        maps.update(zip(names, map(list, by_view)))
+    return maps
+
+
+def counted_views(
+    backbone: nn.Module,
+    views: Collection[str],
+    targets: Targets,
+    chosen: Collection[str] | None = None,
+) -> Collection[str]:
+    """Views whose batch statistics update the running statistics of a backbone.
+
+    These are the ``chosen`` views. None: all views without a mask, because evaluation uses the
+    statistics on whole clips, while a backbone that cannot leave masked places out reads zeros
+    there. If every view has a mask, all of them.
+
+    Args:
+        views: Names of the encoded views.
+        targets: A view with a target ``mask`` is masked.
+
+    Raises:
+        ConfigError: No view is chosen or whole, and the running statistics would be those of zeros.
+    """
+    if chosen is not None:
+        return chosen
+    if whole := [view for view in views if 'mask' not in targets.get(view, {})]:
+        return whole
+    layers = [layer for layer in backbone.modules() if isinstance(layer, _BatchNorm)]
+    updates = any(layer.training and layer.track_running_stats for layer in layers)
+    if updates and not getattr(backbone, 'reads_mask', False):
+        raise ConfigError(
+            f'model.encode={list(views)} has only masked views, in which the student reads zeros, '
+            'so that its batch normalization would not fit whole clips: add a whole view to '
+            'model.encode, or take a student without batch normalization or with norm_eval=True'
+        )
+    return views
 
 
 def fill_with_mean(feature_map: Tensor, valid: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from mmact_ssl.errors import ConfigError
 if TYPE_CHECKING:
     from mmact_ssl.models.heads import PretextHead
 
+MOMENTUM_ENCODER = 'momentum encoder'  # a maker of inputs
+
 
 def available_inputs(
     pipeline: Sequence[str],
@@ -59,11 +61,11 @@ def available_inputs(
                 f'{list(encode)}: name views of model.encode'
             )
     features = ('feature_map', 'pooled', *adapter_of)
-    momentum = 'momentum encoder'
     makers = dict.fromkeys(pipeline, 'pipeline')
     makers.update({f'targets.{target}': 'pipeline' for target in targets})
     makers.update({f'{view}.{f}': 'student' for view in encode for f in features})
-    makers.update({f'{view}.momentum_{f}': momentum for view in momentum_views for f in features})
+    copied = [f'{view}.momentum_{f}' for view in momentum_views for f in features]
+    makers.update(dict.fromkeys(copied, MOMENTUM_ENCODER))
     for name, views in teacher_views.items():
         for target in (f'targets.{view}.{name}' for view in views):
             if target in makers:
@@ -98,6 +100,28 @@ def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str])
     ]
     table = '\n'.join([f'{"task":<14} {"input":<32} made by', *lines])
     print_log(f'Inputs of the tasks:\n{table}', 'current')
+
+
+def check_momentum(
+    heads: Mapping[str, PretextHead], available: Mapping[str, str], momentum: float
+) -> None:
+    """Raise ConfigError if a head reads the momentum encoder and copies at another momentum.
+
+    The copy of its projector would then be older or newer than the features that it projects.
+
+    Args:
+        available: {name of an input: maker}.
+        momentum: That of the momentum encoder.
+    """
+    for task, head in heads.items():
+        makers = {available[name] for name in head.inputs.values()}
+        own = {copy.momentum for copy, _ in head.momentum_pairs()}
+        if MOMENTUM_ENCODER in makers and own - {momentum}:
+            raise ConfigError(
+                f'model.heads.{task}.momentum={max(own - {momentum})} differs from '
+                f'model.momentum_encoder.momentum={momentum}, whose features the head projects: '
+                'give both the same number'
+            )
 
 
 def check_last_map(

@@ -7,6 +7,8 @@ Each size divides that of the view.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -32,17 +34,29 @@ def hide_masked(view: Tensor, mask: Tensor) -> Tensor:
     return view.masked_fill(mask, 0)
 
 
+def check_grid(places: Sequence[int], tokens: Sequence[int], fix: str) -> None:
+    """Raise ConfigError unless a mask has the grid of a student's tokens.
+
+    An equal number of places is not enough: 4 x 8 x 8 patches are not 1 x 16 x 16.
+
+    Args:
+        places: Sizes of the mask's grid, ``(T', H', W')`` or ``(M, S, V)``.
+        tokens: Sizes of the student's grid.
+        fix: What to change in the config.
+    """
+    if tuple(places) != tuple(tokens):
+        raise ConfigError(
+            f'the mask has a grid of {tuple(places)} places, the student one of {tuple(tokens)} '
+            f'tokens: {fix}'
+        )
+
+
 def visible_tokens(tokens: Tensor, mask: Tensor) -> Tensor:
     """Leave the masked tokens out, ``(N, L, D)`` with mask ``(N, L)`` to ``(N, K, D)``.
 
     Raises:
-        ConfigError: Samples have different numbers of visible tokens, or the mask has not L places.
+        ConfigError: Samples have different numbers of visible tokens.
     """
-    if mask.shape != tokens.shape[:2]:
-        raise ConfigError(
-            f'a mask of {tuple(mask.shape)} places does not fit {tuple(tokens.shape[:2])} tokens: '
-            "give its transform the student's patch or segment"
-        )
     counts = (~mask).sum(1).unique().tolist()
     if len(counts) > 1:
         raise ConfigError(f'samples of a batch have {counts} visible tokens: mask equally many')

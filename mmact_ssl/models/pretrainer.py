@@ -6,7 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, cast
+from typing import cast
 
 import torch
 from mmengine.logging import MessageHub
@@ -18,9 +18,14 @@ from mmact_ssl.models.balancers.balancer import Balancer
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
-from mmact_ssl.models.encoding import encode_view, frozen_statistics, lay_out
+from mmact_ssl.models.encoding import Targets, encode_view, encode_views, join_targets, lay_out
 from mmact_ssl.models.heads import PretextHead
-from mmact_ssl.models.inputs import available_inputs, check_inputs, check_last_map
+from mmact_ssl.models.inputs import (
+    available_inputs,
+    check_inputs,
+    check_last_map,
+    check_momentum,
+)
 from mmact_ssl.models.losses.statistics import collapse_statistics
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.teachers.base import BaseTeacher
@@ -32,8 +37,6 @@ LossObserver = Callable[[SharedGradients, Mapping[str, float | Tensor]], None]
 # Names of maps among the features of :meth:`MultiTaskPretrainer.features`.
 MAP = re.compile('feature_map|level[0-9]+')
 MONITOR_INTERVAL = 10  # steps between two logs of the features' std and effective rank
-# View -> name -> (B, ...).
-Targets = Mapping[str, Mapping[str, Tensor]]
 
 
 @MODELS.register_module()
@@ -48,7 +51,8 @@ class MultiTaskPretrainer(BaseModel):
         encode_together: Encode views of equal shape as one batch. Faster, but batch normalization
             then mixes their statistics.
         statistics_views: Encoded views whose batch statistics update the running statistics. Other
-            views are normalized by their own statistics only. None: all views, one after the other.
+            views are normalized by their own statistics only. None: all views without a mask, one
+            after the other.
         frame_wise: The student is a 2D network, which reads frames ``(N, C, H, W)``. Padded frames
             of its maps are replaced by the mean of the clip's valid ones.
         adapters: Name -> module on a map of every encoded view: on the feature map, or on the
@@ -69,8 +73,8 @@ class MultiTaskPretrainer(BaseModel):
             (docs/research/benchmarks.md).
 
     Raises:
-        ConfigError: Nothing makes an input of a head, no task trains the last map, or the backbone
-            has no such parameter.
+        ConfigError: Nothing makes an input of a head, no task trains the last map, a head has
+            another momentum than the momentum encoder, or the backbone has no such parameter.
     """
 
     def __init__(
@@ -138,6 +142,8 @@ class MultiTaskPretrainer(BaseModel):
             self.teacher_views,
         )
         check_inputs(self.tasks, available)
+        if self.momentum_encoder is not None:
+            check_momentum(self.tasks, available, self.momentum_encoder.momentum)
         self.student_inputs = {name for name, maker in available.items() if maker == 'student'}
         num_maps = len(getattr(self.backbone, 'out_indices', None) or (0,))
         levels = {n: getattr(self.adapters[a], 'level', -1) for n, a in self.adapter_of.items()}
@@ -187,23 +193,14 @@ class MultiTaskPretrainer(BaseModel):
 
     def encode(self, inputs: Mapping[str, Tensor], targets: Targets) -> dict[str, list[Tensor]]:
         """Encode each view once: the student's maps of each view, ``(B, C', T', H', W')``."""
-        groups: dict[Any, list[str]] = OrderedDict()
-        for view in self.encode_names:
-            updates = self.statistics_views is None or view in self.statistics_views
-            shapes = inputs[view].shape, _join(targets, 'mask', view) is None
-            group = shapes if self.encode_together else view
-            groups.setdefault((group, updates), []).append(view)
-        maps: dict[str, list[Tensor]] = {}
-        for (_, updates), views in groups.items():
-            batch = torch.cat([inputs[view] for view in views]) if views[1:] else inputs[views[0]]
-            valid, mask = (_join(targets, name, *views) for name in ('valid', 'mask'))
-            with nullcontext() if updates else frozen_statistics(self.backbone):
-                joint = encode_view(self.backbone, batch, valid, self.frame_wise, mask)
-            # `chunk` makes a separate node of the graph for the adapters of an earlier map: the
-            # gradient there comes from the tasks only, not from later maps.
-            by_view = zip(*(level.chunk(len(views)) for level in joint))
-            maps.update(zip(views, map(list, by_view)))
-        return maps
+        return encode_views(
+            self.backbone,
+            {view: inputs[view] for view in self.encode_names},
+            targets,
+            self.frame_wise,
+            self.encode_together,
+            self.statistics_views,
+        )
 
     def features(
         self, maps: Sequence[Tensor], valid: Tensor | None, adapters: nn.ModuleDict
@@ -245,7 +242,7 @@ class MultiTaskPretrainer(BaseModel):
         for view, by_name in targets.items():
             available.update({f'targets.{view}.{name}': value for name, value in by_name.items()})
         for view, maps in self.encode(inputs, targets).items():
-            features = self.features(maps, _join(targets, 'valid', view), self.adapters)
+            features = self.features(maps, join_targets(targets, 'valid', view), self.adapters)
             available.update({f'{view}.{name}': value for name, value in features.items()})
         used = {name for head in self.tasks.values() for name in head.inputs.values()}
         for name, views in self.teacher_views.items():
@@ -256,7 +253,8 @@ class MultiTaskPretrainer(BaseModel):
                     available[f'targets.{view}.{name}'] = target
         for view in self.momentum_views:
             if any(name.startswith(f'{view}.momentum_') for name in used):
-                features = self._momentum_features(inputs[view], _join(targets, 'valid', view))
+                valid = join_targets(targets, 'valid', view)
+                features = self._momentum_features(inputs[view], valid)
                 available.update({f'{view}.momentum_{name}': v for name, v in features.items()})
         return available
 
@@ -392,9 +390,3 @@ class MultiTaskPretrainer(BaseModel):
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the balanced loss and the values to log; mmengine would sum all "loss" names."""
         return losses['loss'], OrderedDict(losses)
-
-
-def _join(targets: Targets, name: str, *views: str) -> Tensor | None:
-    """Join a target of some views, such as ``valid`` or ``mask``, to one batch; None: none."""
-    found = [targets[view][name] for view in views if name in targets.get(view, {})]
-    return torch.cat(found) if found else None

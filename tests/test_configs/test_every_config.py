@@ -59,8 +59,9 @@ def targets_made(pipeline: list) -> set[str]:
         view = masked.get('view', 'clip')
         made |= {f'{view}.mask', f'{view}.valid'}
     for views in steps(pipeline, 'MakeSkeletonViews'):
-        kinds = dict(ShuffleSegments='permutation', RandomStride='speed', MaskJointSegments='mask')
-        for kind, name in kinds.items():
+        kinds = dict(permutation='ShuffleSegments', speed='RandomStride')
+        kinds |= dict.fromkeys(('mask', 'known'), 'MaskJointSegments')
+        for name, kind in kinds.items():
             made |= {f'{v}.{name}' for v, t in views['views'].items() if list(steps(t, kind))}
     for shuffled in steps(pipeline, 'ShuffleViewSegments'):
         made |= {f'{view}.permutation' for view in shuffled.get('views', ('clip',))}

@@ -165,6 +165,7 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
                 feature_map=torch.randn(BATCH, 2, 4, 3, 5),
                 clip=torch.randn(BATCH, 2, 6, 5, 2),
                 mask=joint_mask((BATCH, 2, 3, 5), 4),
+                known=torch.ones(BATCH, 2, 3, 5, 1, dtype=torch.bool),
                 # Nobody in two clips of the first half.
                 valid=few.any(1)[:, None, None].repeat(1, 2, 6),
             ),

@@ -135,6 +135,18 @@ def test_a_masked_view_keeps_its_length_and_its_targets():
     assert preprocessor.made_targets == ('masked.permutation', 'clip.valid', 'masked.valid')
 
 
+def test_with_a_mask_of_joints_comes_where_their_motion_is_known():
+    preprocessor = SkeletonDataPreprocessor(('clip', 'seen'), ['seen.mask', 'seen.other'])
+    assert preprocessor.targets == ('seen.mask', 'seen.other', 'seen.known')
+    assert SkeletonDataPreprocessor(('seen',), preprocessor.targets).targets == preprocessor.targets
+    marks = torch.arange(4).view(2, 1, 2, 1, 1) < 2
+    data = dict(
+        inputs={view: skeletons([6, 6]) for view in ('clip', 'seen')},
+        targets=dict(seen={name: [*marks] for name in ('mask', 'other', 'known')}),
+    )
+    assert torch.equal(preprocessor(data)['targets']['seen']['known'], marks)
+
+
 @pytest.mark.parametrize(
     ('views', 'targets', 'missing'),
     [

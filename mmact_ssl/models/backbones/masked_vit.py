@@ -9,7 +9,7 @@ from mmaction.models.backbones.vit_mae import VisionTransformer
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.masks import spread_tokens, visible_tokens
+from mmact_ssl.models.masks import check_grid, spread_tokens, visible_tokens
 from mmact_ssl.registry import MODELS
 
 
@@ -41,6 +41,7 @@ class MaskedVisionTransformer(VisionTransformer):
             use_mean_pooling=use_mean_pooling, return_feat_map=return_feat_map, **kwargs
         )
         self.num_frames = kwargs.get('num_frames', 16)
+        self.tubelet_size = kwargs.get('tubelet_size', 2)
         if return_feat_map and self.fc_norm is not None:
             self.fc_norm.requires_grad_(False)
 
@@ -49,6 +50,9 @@ class MaskedVisionTransformer(VisionTransformer):
 
         Args:
             mask: bool ``(B, 1, T', H', W')``, True for masked patches; None: none.
+
+        Raises:
+            ConfigError: A clip has another number of frames, or the mask has another grid.
         """
         if x.shape[2] != self.num_frames:
             raise ConfigError(
@@ -57,8 +61,10 @@ class MaskedVisionTransformer(VisionTransformer):
             )
         if mask is None:
             return super().forward(x)
-        batch, height, width = len(x), *(side // self.patch_size for side in x.shape[3:])
-        tokens = self.patch_embed(x)[0] + self._positions(height, width)
+        patch = (self.tubelet_size, self.patch_size, self.patch_size)
+        grid = tuple(size // side for size, side in zip(x.shape[2:], patch))
+        check_grid(mask.shape[2:], grid, f'give MaskTubes patch={patch}')
+        tokens = self.patch_embed(x)[0] + self._positions(*grid[1:])
         places = mask.flatten(1)
         tokens = self.pos_drop(visible_tokens(tokens, places))
         for block in self.blocks:
@@ -66,7 +72,7 @@ class MaskedVisionTransformer(VisionTransformer):
         tokens = self.norm(tokens)
         if self.return_feat_map:
             whole = spread_tokens(tokens, places).transpose(1, 2)
-            return whole.reshape(batch, -1, places.shape[1] // (height * width), height, width)
+            return whole.unflatten(2, grid)
         return tokens[:, 0] if self.fc_norm is None else self.fc_norm(tokens.mean(1))
 
     def _positions(self, height: int, width: int) -> Tensor:

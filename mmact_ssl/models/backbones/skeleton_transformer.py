@@ -8,7 +8,7 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.masks import spread_tokens, visible_tokens
+from mmact_ssl.models.masks import check_grid, spread_tokens, visible_tokens
 from mmact_ssl.models.skeletons import find_layout
 from mmact_ssl.registry import MODELS
 
@@ -69,7 +69,8 @@ class SkeletonTransformer(BaseModule):
             mask: bool ``(B, M, S, V, 1)``, True for masked tokens; None: none.
 
         Raises:
-            ConfigError: The clips have other joints or coordinates, or no whole number of segments.
+            ConfigError: The clips have other joints or coordinates, or no whole number of segments,
+                or the mask has another grid.
         """
         batch, persons, frames, joints, channels = x.shape
         segments = frames // self.segment
@@ -84,6 +85,9 @@ class SkeletonTransformer(BaseModule):
                 f'TemporalCrop a num_frames that is a multiple of segment={self.segment} and at '
                 f'most {len(self.time_codes) * self.segment}'
             )
+        if mask is not None:
+            fix = f'give MaskJointSegments segment={self.segment}'
+            check_grid(mask.shape[1:4], (persons, segments, joints), fix)
         split = x.reshape(batch * persons, segments, self.segment, joints, channels)
         tokens = self.embed(split.transpose(2, 3).flatten(3))  # (B*M, S, V, D)
         tokens = (tokens + self.joint_codes + self.time_codes[:segments]).flatten(1, 2)

@@ -29,7 +29,9 @@ class MaskedMotionHead(PretextHead):
 
     As published (MAMP, Mao et al., arXiv 2308.07092, and its released code). It works with any
     student (our choice): one that reads whole views sees zeros at masked joints. Absent persons do
-    not count (our choice).
+    not count, nor does a place whose joint is missing in one of its frames or in the frame after
+    it: the jump from or to zero is no motion (our choice). The transform tells which joints are
+    missing, because in the clip they look like a joint at the origin.
 
     Args:
         in_channels: Channels of the map.
@@ -39,14 +41,15 @@ class MaskedMotionHead(PretextHead):
         hidden_dim, depth, num_heads: Size of the decoder; as published 256, 3 or 5, and 8.
         loss: A PatchLoss of predicted and real motions.
         inputs: Names of ``feature_map`` ``(B, M', C', T', V')``, of the whole ``clip``
-            ``(B, M, T, V, C)``, of ``mask`` bool ``(B, M, S, V, 1)``, and of ``valid`` bool
-            ``(B, M, T)``.
+            ``(B, M, T, V, C)``, of ``mask`` and ``known`` bool ``(B, M, S, V, 1)``, and of
+            ``valid`` bool ``(B, M, T)``.
     """
 
     inputs = dict(
         feature_map='{view}.feature_map',
         clip='{view}',
         mask='targets.{view}.mask',
+        known='targets.{view}.known',
         valid='targets.{view}.valid',
     )
 
@@ -69,7 +72,9 @@ class MaskedMotionHead(PretextHead):
         values = segment * coordinates
         self.decoder = MaskedDecoder(in_channels, values, hidden_dim, depth, num_heads)
 
-    def terms(self, feature_map: Tensor, clip: Tensor, mask: Tensor, valid: Tensor) -> Terms:
+    def terms(
+        self, feature_map: Tensor, clip: Tensor, mask: Tensor, known: Tensor, valid: Tensor
+    ) -> Terms:
         """Compute the error of masked places, and that of a constant motion of each.
 
         Without gradients also ``coordinates`` ``(B, M, T, V, C)``: at masked places, the joint's
@@ -86,7 +91,7 @@ class MaskedMotionHead(PretextHead):
         places = self._split(motion).flatten(4)[..., None]  # (B, M, S, V, segment * C, 1)
         persons = clip.shape[1]
         prediction = self.decoder(*to_grid(feature_map, mask, True), persons)[..., None]
-        weight = counted_places(mask, valid)[..., 0]  # (B, M, S, V)
+        weight = counted_places(mask & known, valid)[..., 0]  # (B, M, S, V)
         error = self.loss_module(prediction, places)
         constant = self.loss_module(torch.zeros_like(places), places)
         terms: Terms = dict(

@@ -131,6 +131,22 @@ def test_clips_of_another_length_are_refused():
         make()(torch.zeros(1, 3, 6, 32, 32))
 
 
+@pytest.mark.parametrize('patch', [(4, 8, 4), (4, 4, 8), (2, 16, 4), (2, 8, 4)])
+def test_a_mask_of_another_grid_is_refused_with_the_patch_to_give(patch):
+    """Also if it has as many places."""
+    grid = tuple(size // side for size, side in zip((4, 32, 32), patch))
+    match = (
+        rf'a grid of \({grid[0]}, {grid[1]}, {grid[2]}\) places, the student one of \(2, 4, 4\) '
+    )
+    with pytest.raises(ConfigError, match=match + r'.*MaskTubes patch=\(2, 8, 8\)'):
+        make()(torch.zeros(2, 3, 4, 32, 32), tube_mask(grid, visible=2))
+
+
+def test_a_mask_of_the_transform_with_the_students_patch_fits_other_tubes_too():
+    vit = make(tubelet_size=4)
+    assert vit(torch.zeros(2, 3, 4, 32, 32), tube_mask((1, 4, 4), 2)).shape == (2, 24, 1, 4, 4)
+
+
 @pytest.mark.parametrize('name', ['videomae_vit-tiny_jhmdb.py', 'latent_vit-tiny_jhmdb.py'])
 def test_a_masked_step_computes_less_than_half_of_a_whole_one(name):
     """Forwards and backwards, at 90 %; the decoder's part is below a fifth."""

@@ -70,3 +70,8 @@ def test_a_shorter_clip_has_the_first_segments():
 def test_other_clips_are_refused(clips, message):
     with pytest.raises(ConfigError, match=message):
         make()(clips)
+
+
+def test_a_mask_of_another_grid_is_refused_even_with_as_many_places():
+    with pytest.raises(ConfigError, match=r'\(2, 2, 30\) places.*\(2, 4, 15\).*segment=3'):
+        make()(CLIPS, joint_mask((3, 2, 2, 30), 6))

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmact_ssl.datasets.transforms.skeleton.pretext import MakeSkeletonViews
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.data_preprocessor import SkeletonDataPreprocessor
 from mmact_ssl.models.heads.masked_motion import MaskedMotionHead
 from tests.helpers.masks import joint_mask
 
@@ -26,17 +28,45 @@ def make_inputs(axes: tuple[int, ...] = (2, 6, 4, 5)) -> dict[str, Tensor]:
         feature_map=torch.randn(3, *axes, generator=generator),
         clip=torch.randn(3, 2, 12, 5, 4, generator=generator),
         mask=joint_mask((3, 2, 4, 5), 4),
+        known=torch.ones(3, 2, 4, 5, 1, dtype=torch.bool),
         valid=valid,
     )
 
 
-def test_the_loss_against_a_slow_formula():
-    head, inputs = make_head(), make_inputs()
+def make_batch(head: MaskedMotionHead, *clips: np.ndarray) -> dict[str, Tensor]:
+    """The head's inputs for clips ``(M, T, V, C)``, as pipeline and data preprocessor make them.
+
+    The first joint is never missing.
+    """
+    np.random.seed(0)
+    steps = [dict(type='MaskJointSegments', segment=3, ratio=0.8)]
+    always = np.array([True, False, False, False, False])
+    made = [
+        MakeSkeletonViews(dict(clip=steps))(dict(keypoint=clip, never_missing=always))
+        for clip in clips
+    ]
+    marks = [sample['targets']['clip'] for sample in made]
+    batch = SkeletonDataPreprocessor(('clip',), ('clip.mask',))(
+        dict(
+            inputs=dict(clip=[torch.tensor(sample['views']['clip']) for sample in made]),
+            targets=dict(
+                clip={name: [torch.tensor(own[name]) for own in marks] for name in marks[0]}
+            ),
+        )
+    )
+    targets = {f'targets.clip.{name}': value for name, value in batch['targets']['clip'].items()}
+    feature_map = torch.from_numpy(np.random.RandomState(1).randn(len(clips), 2, 6, 4, 5))
+    available = {'clip': batch['inputs']['clip'].double(), 'clip.feature_map': feature_map}
+    available |= targets
+    return {argument: available[name] for argument, name in head.inputs.items()}
+
+
+def slow_errors(head: MaskedMotionHead, inputs: dict[str, Tensor]) -> dict[tuple[int, ...], Tensor]:
+    """{(clip, person, segment, joint): error} of the masked places."""
     predicted = head.decoder(inputs['feature_map'].movedim(2, 1), inputs['mask'][..., 0], 2)
-    errors = []
-    for clip, person, segment, joint in np.ndindex(3, 2, 4, 5):
-        if not inputs['mask'][clip, person, segment, joint] or (clip, person) == (1, 1):
-            continue
+    errors = {}
+    for place in map(tuple, inputs['mask'][..., 0].nonzero().tolist()):
+        clip, person, segment, joint = place
         points = inputs['clip'][clip, person, :, joint, :2].double()
         motion = [
             points[t + 1] - points[t] if t + 1 < 12 else torch.zeros(2).double()
@@ -44,11 +74,38 @@ def test_the_loss_against_a_slow_formula():
         ]
         motion = torch.cat(motion)
         target = (motion - motion.mean()) / (motion.var() + 1e-6).sqrt()
-        errors.append((predicted[clip, person, segment, joint].double() - target).square().mean())
+        errors[place] = (predicted[place].double() - target).square().mean()
+    return errors
+
+
+def test_the_loss_against_a_slow_formula():
+    head, inputs = make_head(), make_inputs()
+    slow = slow_errors(head, inputs)
+    errors = [error for place, error in slow.items() if place[:2] != (1, 1)]
     found = head.loss(**inputs)
     assert len(errors) == 5 * 16
     assert float(found['loss']) == pytest.approx(float(torch.stack(errors).mean()), rel=1e-5)
     assert float(found['mse_constant']) == pytest.approx(5 / 6, rel=1e-3)
+
+
+def test_places_with_a_missing_joint_do_not_count():
+    """Nor those whose motion reads the first frame of a gap; but a joint at the origin counts."""
+    head = make_head().double()
+    clips = np.random.RandomState(0).randn(2, 2, 12, 5, 2).astype(np.float32)
+    clips[:, 0, 4, 0] = 0  # the origin, by normalization
+    assert make_batch(head, *clips)['known'].all()
+    clips[0, 1, 6, 3] = 0  # missing in the first frame of the third segment
+    clips[1, 0, :5] = 0  # the person comes in the second segment
+    inputs = make_batch(head, *clips)
+    slow = slow_errors(head, inputs)
+    out = {(0, 1, 1, 3), (0, 1, 2, 3)}
+    out |= {(1, 0, segment, joint) for segment in range(2) for joint in range(5)}
+    kept = torch.stack([error for place, error in slow.items() if place not in out]).mean()
+    found = head.loss(**inputs)
+    for name in ('loss', 'mse'):
+        torch.testing.assert_close(found[name], kept, rtol=1e-12, atol=0)
+    assert {(0, 1, 1, 3), (0, 1, 2, 3), (0, 0, 1, 0)} <= {*slow}, 'all are masked'
+    assert (torch.stack([*slow.values()]).mean() - kept).abs() > 0.01
 
 
 def test_visible_places_alone_are_read_and_absent_persons_move_nothing():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from tests.helpers.masks import tube_mask
@@ -25,6 +28,24 @@ class Backbone(nn.Module):
         return view * self.scale
 
 
+class Normalizing(nn.Module):
+    """Batch normalization alone, perhaps frozen; or of the visible places."""
+
+    def __init__(self, reads_mask: bool = False, norm_eval: bool = False) -> None:
+        super().__init__()
+        self.reads_mask = reads_mask
+        self.norm_eval = norm_eval
+        self.norm = nn.BatchNorm3d(3)
+
+    def train(self, mode: bool = True) -> Normalizing:
+        super().train(mode)
+        self.norm.train(mode and not self.norm_eval)
+        return self
+
+    def forward(self, view: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.norm(view)
+
+
 class Keeping(PretextHead):
     """Keeps its inputs; the first one has a loss."""
 
@@ -33,7 +54,7 @@ class Keeping(PretextHead):
         return dict(loss=Term(inputs['feature_map'].square().flatten(1).mean(1)))
 
 
-def make(reads_mask: bool, together: bool = False) -> MultiTaskPretrainer:
+def make(reads_mask: bool, together: bool = False, **changes) -> MultiTaskPretrainer:
     views = ('clip', 'masked')
     whole = dict(feature_map='clip.feature_map')
     hidden = dict(
@@ -42,7 +63,7 @@ def make(reads_mask: bool, together: bool = False) -> MultiTaskPretrainer:
         view='masked',
         mask='targets.masked.mask',
     )
-    return MultiTaskPretrainer(
+    config = dict(
         backbone=dict(type=Backbone, reads_mask=reads_mask),
         heads=dict(
             whole=dict(type=Keeping, inputs=whole), hidden=dict(type=Keeping, inputs=hidden)
@@ -57,7 +78,8 @@ def make(reads_mask: bool, together: bool = False) -> MultiTaskPretrainer:
         encode=views,
         encode_together=together,
         momentum_encoder=dict(views=('masked',)),
-    ).eval()
+    )
+    return MultiTaskPretrainer(**(config | changes)).eval()
 
 
 @pytest.mark.parametrize('together', [False, True])
@@ -93,3 +115,53 @@ def test_masked_views_of_one_shape_are_encoded_as_one_batch():
     ((batch, mask),) = model.backbone.calls
     assert torch.equal(batch, torch.cat([*views.values()]))
     assert torch.equal(mask, torch.cat([one['mask'] for one in masks.values()]))
+
+
+def make_normalizing(**changes) -> MultiTaskPretrainer:
+    model = make(False, **{'backbone': dict(type=Normalizing), **changes}).train()
+    for follower, source in model.momentum_pairs():
+        follower.start(source)
+    return model
+
+
+def make_batch() -> tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]:
+    clip, masked = torch.randn(2, 2, 3, 4, 4, 4, generator=torch.Generator().manual_seed(0)) + 5
+    return dict(clip=clip, masked=masked), dict(masked=dict(mask=tube_mask((2, 2, 2), 1)))
+
+
+@pytest.mark.parametrize('together', [False, True])
+def test_batch_normalization_keeps_the_statistics_of_whole_views(together):
+    """Evaluation and the momentum copy normalize whole clips by them."""
+    model, (inputs, targets) = make_normalizing(encode_together=together), make_batch()
+    alone = copy.deepcopy(model.backbone)
+    model(inputs, targets, mode='loss')
+    alone(inputs['clip'])
+    assert torch.equal(model.backbone.norm.running_mean, alone.norm.running_mean)
+    assert torch.equal(model.backbone.norm.running_var, alone.norm.running_var)
+    chosen = make_normalizing(statistics_views=('masked',))
+    chosen(inputs, targets, mode='loss')
+    assert (chosen.backbone.norm.running_mean < alone.norm.running_mean / 2).all()
+
+
+MASKED = dict(
+    encode=('masked',),
+    heads=dict(hidden=dict(type=Keeping, inputs=dict(feature_map='masked.feature_map'))),
+)
+
+
+def test_masked_views_alone_are_no_statistics_of_a_student_that_reads_zeros():
+    inputs, targets = make_batch()
+    with pytest.raises(
+        ConfigError, match=r"encode=\['masked'\] has only .*: add a whole view to mo"
+    ):
+        make_normalizing(**MASKED)(inputs, targets, mode='loss')
+    make_normalizing(**MASKED).eval()(inputs, targets, mode='loss')
+    chosen = make_normalizing(**MASKED, statistics_views=('masked',))
+    for model in (
+        make_normalizing(**MASKED, backbone=dict(type=Normalizing, norm_eval=True)),
+        make_normalizing(**MASKED, backbone=dict(type=Normalizing, reads_mask=True)),
+        make_normalizing(**MASKED, backbone=dict(type=Backbone, reads_mask=False)),
+        chosen,
+    ):
+        assert model(inputs, targets, mode='loss')['loss'].isfinite()
+    assert chosen.backbone.norm.running_mean.all()

@@ -39,10 +39,10 @@ class NormalizingBackbone(BaseModule):
 class DistanceHead(PretextHead):
     """Squared distance of two maps; keeps what it was given."""
 
-    def __init__(self, query: str, key: str, follower: bool = False) -> None:
+    def __init__(self, query: str, key: str, momentum: float | None = None) -> None:
         super().__init__(dict(query=query, key=key))
         self.layer = nn.Linear(2, 2)
-        self.follower = MomentumCopy(self.layer, 0.5) if follower else None
+        self.follower = None if momentum is None else MomentumCopy(self.layer, momentum)
         self.given: dict[str, Tensor] = {}
 
     def momentum_pairs(self):
@@ -61,7 +61,7 @@ def make(**changes) -> MultiTaskPretrainer:
         backbone=dict(type=NormalizingBackbone),
         heads=dict(
             one=dict(
-                type=DistanceHead, query='clip.first', key='clip_b.momentum_first', follower=True
+                type=DistanceHead, query='clip.first', key='clip_b.momentum_first', momentum=0.9
             ),
             two=dict(type=DistanceHead, query='clip.second', key='clip_b.momentum_second'),
         ),
@@ -252,3 +252,13 @@ def test_keys_in_bfloat16_are_those_of_single_precision_within_its_rounding(oute
 def test_an_unknown_type_of_keys_is_refused_by_name():
     with pytest.raises(ConfigError, match=r"momentum_encoder.dtype='half': give 'bfloat16'"):
         make(momentum_encoder=dict(views=('clip_b',), dtype='half'))
+
+
+def test_a_copy_that_is_older_or_newer_than_the_features_it_projects_is_refused():
+    with pytest.raises(
+        ConfigError,
+        match=r'heads.one.momentum=0.9 differs from model.momentum_encoder.momentum=0.5, .*: give',
+    ):
+        make(momentum_encoder=dict(views=('clip_b',), momentum=0.5))
+    own = dict(type=DistanceHead, query='clip.first', key='clip.second', momentum=0.5)
+    make(heads=dict(one=own))  # it copies for itself, and does not read the momentum encoder
