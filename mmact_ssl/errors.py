@@ -57,6 +57,10 @@ class KindError(ConfigError):
     """A config for videos is given a folder of skeletons, or the other way round."""
 
 
+# End of a message about a mistake in the user's own code, whose place it does not tell.
+SHOW_PLACE = 'MMACT_SSL_TRACEBACK=1 shows the line'
+
+
 def reason_of(error: BaseException) -> str:
     """One-line message of any error, with its type unless the message is clear without it."""
     if 'Original Traceback' in str(error):  # torch's, of an error in a data loader's worker

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from mmact_ssl import registry
 from mmact_ssl.engine.unwrap import unwrap_model
-from mmact_ssl.errors import ConfigError, MMActSSLError, reason_of
+from mmact_ssl.errors import SHOW_PLACE, ConfigError, MMActSSLError, reason_of
 
 REGISTRIES = [
     value
@@ -187,7 +187,10 @@ def _arguments(path: str, kind: str, keys: set[str], scope: str) -> dict[str, An
         if '.' in kind:  # of another package, or the path of a class
             return None
         names = {name for registered in REGISTRIES for name in registered.module_dict}
-        raise ConfigError(f'{path}.type={kind!r}: nothing has this name, {nearest(kind, names)}')
+        raise ConfigError(
+            f'{path}.type={kind!r}: nothing has this name, {nearest(kind, names)}, or name the '
+            'module of a part of yours in custom_imports'
+        )
     candidates = [accepted for part in parts if (accepted := _accepted(part)) is not None]
     if len(candidates) < len(parts):
         return None
@@ -284,7 +287,9 @@ def building(cfg: Config) -> Iterator[SimpleNamespace]:
             where = _path_of(cfg, at.part)
         elif task := getattr(unwrap_model(getattr(at.runner, 'model', None)), 'current_task', None):
             where = f'model.heads.{task} does not fit its inputs or targets'
-        raise ConfigError(f'{where}: {reason_of(error)}: correct the config') from error
+        raise ConfigError(
+            f'{where}: {reason_of(error)}: correct the config, or the part of yours; {SHOW_PLACE}'
+        ) from error
     finally:
         Registry.build = build
 

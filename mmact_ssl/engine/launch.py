@@ -20,7 +20,7 @@ from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.datasets.prepared_folder import telling_data
 from mmact_ssl.engine.config_check import check_options, checked_merging
 from mmact_ssl.engine.terminal import quiet_the_screen
-from mmact_ssl.errors import ConfigError, KindError
+from mmact_ssl.errors import SHOW_PLACE, ConfigError, KindError, reason_of
 from mmact_ssl.shipped_configs import SET_VARIABLE, find_config
 
 # Variable that a launcher sets for its processes, and the program that starts it.
@@ -98,10 +98,10 @@ def read_config(
             cfg = Config.fromfile(path)
         except AttributeError as error:
             if dataset is None:
-                raise
+                raise _mistake(path, error) from error
             raise KindError(
                 f'--set {dataset} does not go with {path} ({error}): a student of videos takes a '
-                'set of videos, one of skeletons a set of skeletons'
+                'set of videos, one of skeletons a set of skeletons; or the name is misspelt'
             ) from error
         except ImportError as error:
             first: BaseException = error  # mmengine's own two do not tell why
@@ -111,6 +111,8 @@ def read_config(
                 f'{path}: {first}: put the folder of the module in PYTHONPATH, or install what it '
                 'imports'
             ) from error
+        except (NameError, LookupError, TypeError, ValueError) as error:
+            raise _mistake(path, error) from error
     if (data is not None and 'own_folder' not in cfg) or (dataset is not None and names_a_set(cfg)):
         raise ConfigError(
             f'{path} names its own data set: leave --{"set" if data is None else "data"} out, or '
@@ -131,6 +133,13 @@ def read_config(
     # fromfile drops mmengine's own argument against it.
     object.__setattr__(cfg, '_format_python_code', False)
     return cfg
+
+
+def _mistake(path: str, error: Exception) -> ConfigError:
+    """The error of a config file that fails while it is read."""
+    return ConfigError(
+        f'{path}: {reason_of(error)}: correct it, or the file that it inherits; {SHOW_PLACE}'
+    )
 
 
 def names_a_set(cfg: Config) -> bool:

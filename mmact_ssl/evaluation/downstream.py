@@ -110,7 +110,7 @@ def _read_for_card(path: str, saved: SavedRun) -> Config:
     try:
         with telling_data(None, 'demo'):
             cfg = read_config(path)
-    except AttributeError:  # a set of videos has no bodies
+    except ConfigError:  # a set of videos has no bodies
         with telling_data(None, 'nwucla'):
             cfg = read_config(path)
     if not names_a_set(cfg):

@@ -88,10 +88,16 @@ def check_inputs(heads: Mapping[str, PretextHead], available: Mapping[str, str])
     for task, head in heads.items():
         for argument, name in head.inputs.items():
             if name not in available:
+                fix = (
+                    'add the view or target to the pipeline and model.data_preprocessor, or the '
+                    'adapter to model.adapters'
+                )
+                view = name.partition('.')[0]
+                if view in available and f'{view}.pooled' not in available:
+                    fix = f'add {view!r} to model.encode'
                 raise ConfigError(
                     f'the head {task!r} reads {name!r} (model.heads.{task}.inputs.{argument}), '
-                    f'which nothing makes; there are {sorted(available)}: add the view or target '
-                    'to the pipeline and model.data_preprocessor, or the adapter to model.adapters'
+                    f'which nothing makes; there are {sorted(available)}: {fix}'
                 )
     lines = [
         f'{task:<14} {name:<32} {available[name]}'

@@ -296,7 +296,8 @@ def draw_predictions(
             figures['neighbors'] = videos.view_neighbors(task, num_clips)
     if not figures:
         raise ConfigError(
-            f'{cfg.filename}: no picture of its tasks ({", ".join(model.tasks)}); sentences are '
-            'drawn by `visualize.py text-gallery`'
+            f'{cfg.filename}: no picture of its tasks ({", ".join(model.tasks)}): publish the '
+            'student, and see its nearest clips by `visualize.py gallery`; sentences are drawn by '
+            '`visualize.py text-gallery`'
         )
     return figures, lines

@@ -133,3 +133,20 @@ def test_an_import_of_the_config_that_fails_is_named(tmp_path, monkeypatch):
     (tmp_path / 'arrow_of_time.py').write_text('from json import arrows\n')
     with pytest.raises(ConfigError, match=r"mine\.py: cannot import name 'arrows' from 'json'"):
         read_config(str(config))
+
+
+@pytest.mark.parametrize(
+    ('line', 'message'),
+    [
+        ('x = _base_.augmnet', r"AttributeError: 'ConfigDict' object has no attribute 'augmnet'"),
+        ("x = _base_.warmup['ennd']", "'ennd' is missing"),
+        ('x = wrmup', "NameError: name 'wrmup' is not defined"),
+        ('x = [1][2]', 'IndexError: list index out of range'),
+    ],
+)
+def test_a_config_that_fails_while_it_is_read_is_named(tmp_path, line, message):
+    """Each would be a traceback otherwise, as if it were a bug of the package."""
+    config = tmp_path / 'mine.py'
+    config.write_text(f"_base_ = '{CONFIGS}/_base_/schedules/pretrain_adamw.py'\n{line}\n")
+    with pytest.raises(ConfigError, match=rf'mine\.py: {message}: correct it, .*_TRACEBACK=1'):
+        read_config(str(config))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+STUDY_KEYS = ('dataset', 'seeds', 'runs')  # of a study's config
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
@@ -31,7 +33,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--methods', nargs='*', help='only these, e.g. CSVR')
     parser.add_argument('--seeds', nargs='+', type=int, help="only these of the study's")
     parser.add_argument('--dry-run', action='store_true', help='print the steps to do')
-    parser.add_argument('--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        metavar='KEY=VALUE',
+        help="of the study: dataset, seeds or runs; a training's stand in cfg_options of its run",
+    )
     return parser.parse_args(argv)
 
 
@@ -40,6 +48,13 @@ def load_study(args: argparse.Namespace) -> Config:
     from mmact_ssl.engine.launch import read_config
     from mmact_ssl.errors import ConfigError
 
+    for option in args.cfg_options or ():
+        key = option.partition('=')[0]
+        if key.partition('.')[0] not in STUDY_KEYS:
+            raise ConfigError(
+                f'--cfg-options {key}: a study reads {", ".join(STUDY_KEYS)}; options of a '
+                'training stand in cfg_options of a run'
+            )
     study = read_config(args.study, args.cfg_options)
     if 'runs' not in study:
         raise ConfigError(f'{args.study}: not a study, it lists no `runs`; see configs/studies/')
@@ -81,6 +96,20 @@ def choose_seeds(runs: list[dict], study: Config, seeds: list[int]) -> list[dict
     return left
 
 
+def table_of(study: Config, results: Path) -> str:
+    """The study's rows in a folder of results, beside the random start, as on the pages."""
+    from mmact_ssl.evaluation.results import read_results
+    from tools.research.tables import make_table
+
+    parts = [run for run in study.runs for run in (run, *run['evaluations'])]
+    methods, variants = (
+        ','.join(dict.fromkeys(part.get(key, default) for part in parts if key in part or default))
+        for key, default in (('method', ''), ('variant', 'full'))
+    )
+    marker = f'{study.dataset}/{methods.replace(" ", "_")}@{variants}'
+    return make_table(read_results(results), marker)
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from mmact_ssl.errors import one_line_errors
@@ -99,6 +128,7 @@ def main(argv: list[str] | None = None) -> None:
                     print(f'{"to do" if step in todo else "done "}  {step.name}')
             return
         failed = run_study(chains, args.jobs, str(ROOT), lambda line: print(line, flush=True))
+        print(table_of(study, results))
     if failed:
         raise SystemExit(f'error: {len(failed)} of {len(chains)} runs failed, see the logs above')
 

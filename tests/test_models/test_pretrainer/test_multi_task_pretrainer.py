@@ -334,6 +334,12 @@ def test_an_input_that_nothing_makes_is_named(argument, source):
         make(heads=dict(motion=make_head_config(**{argument: source})))
 
 
+def test_a_view_that_is_not_encoded_is_named_with_the_fix():
+    config = make_head_config(map='keyframes.pooled')
+    with pytest.raises(ConfigError, match=r"'keyframes.pooled'.*: add 'keyframes' to model\.enc"):
+        make(heads=dict(motion=config))
+
+
 def light(**settings) -> dict:
     return dict(teacher=dict(type=BrightnessTeacher), **settings)
 

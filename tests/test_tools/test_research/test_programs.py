@@ -37,6 +37,31 @@ def test_a_study_can_be_cut_down(capsys):
         run_study.main([str(ROOT / 'configs/csvr_r3d_demo.py'), '--dry-run'])
 
 
+def test_options_that_a_study_does_not_read_are_refused(capsys):
+    """A training's, which would change nothing."""
+    study = str(ROOT / 'configs/studies/rivals_nwucla.py')
+    for option in ('train_cfg.max_iters=4', 'steps=4'):
+        with pytest.raises(SystemExit):
+            run_study.main([study, '--dry-run', '--cfg-options', option])
+        line = f'--cfg-options {option[:-2]}: a study reads dataset, seeds, runs; options of a trai'
+        assert line in capsys.readouterr().err
+    run_study.main([study, '--dry-run', '--methods', 'Order', '--cfg-options', 'seeds=(7,)'])
+    assert 'Order 240-steps seed 7: pre-training' in capsys.readouterr().out
+
+
+def test_a_study_ends_with_its_rows(tmp_path, make_result, monkeypatch, capsys):
+    names = dict(backbone='gru-streams', dataset='nwucla', synthetic=False)
+    make_result(0.25, method='Order', variant='240-steps', **names).write(tmp_path)
+    make_result(0.5, method='Random init', variant='streams', **names).write(tmp_path)
+    make_result(0.75, method='Speed', variant='240-steps', **names).write(tmp_path)
+    monkeypatch.setattr('tools.research.steps.run_study', lambda *given: [])
+    study = str(ROOT / 'configs/studies/rivals_nwucla.py')
+    run_study.main([study, '--methods', 'Order', '--results', str(tmp_path)])
+    shown = capsys.readouterr().out
+    assert '| Order, 240-steps | 25.0 |' in shown and '| Random init, streams | 50.0 |' in shown
+    assert 'Speed' not in shown
+
+
 def test_tables_are_written_and_checked(tmp_path, make_result):
     make_result(0.25).write(tmp_path / 'results')
     page = tmp_path / 'page.md'
