@@ -28,7 +28,7 @@ model = dict(
             in_channels=96,
             consistency='appearance',
             inputs=dict(query='one.pooled', key='two.momentum_pooled'),
-            queue_size=4096,
+            queue_size=512,  # half of the clips: more would hold a clip's other camera twice
             momentum=momentum,
             hidden_dim=256,
             embedding_dim=128,

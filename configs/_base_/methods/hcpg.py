@@ -6,7 +6,7 @@
 #         a[task], b[task] = adapter_task(f), adapter_task(f_b)
 #     appearance = contrast(a, b, positives=same video, negatives=other videos)
 #     motion     = contrast(a, b, positives=same speed, negatives=other speeds)
-#     parsing    = cross_entropy(decode(a), part maps of the teacher)
+#     parsing    = kl(decode(a), part maps of the teacher), both softened
 #     loss       = weighted sum of the three
 #     optimizer.step()
 #
