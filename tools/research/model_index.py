@@ -13,10 +13,11 @@ from mmact_ssl.evaluation.headings import COLUMNS, has_column
 from mmact_ssl.evaluation.results import Result, result_file
 from tools.research.markers import renew_file
 from tools.research.study import runs_of
-from tools.research.tables import newest_complete
+from tools.research.tables import is_early, newest_complete
 
 # Each model's second line is its config.
 MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)
+EARLIER_VERSION = ' (earlier version)'
 RESULTS = re.compile(r'^    Results:\n(?:      .*\n)*', re.MULTILINE)
 
 
@@ -46,7 +47,8 @@ def results_by_config(
 def result_block(results: Sequence[Result]) -> str:
     """Format one model's results as YAML: means over seeds in percent, by the tables' headings.
 
-    '' if no column of the tables has a value.
+    The name of a metric tells that its value is of an earlier version of the measurement. '' if no
+    column of the tables has a value.
     """
     metrics, counts = [], []
     for column in COLUMNS:
@@ -55,7 +57,8 @@ def result_block(results: Sequence[Result]) -> str:
         if measured:
             measured = newest_complete(measured, metric)
             mean = 100 * statistics.mean(result.metrics[metric] for result in measured)
-            metrics.append(f'          {heading}: {mean:.1f}\n')
+            mark = EARLIER_VERSION if any(map(is_early, measured)) else ''
+            metrics.append(f'          {heading}{mark}: {mean:.1f}\n')
             counts.append(len(measured))
     if not metrics:
         return ''

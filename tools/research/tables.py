@@ -6,13 +6,16 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.headings import COLUMNS, format_cell, has_column
 from mmact_ssl.evaluation.pretext_metric import CHANCE, TRIVIAL_SUFFIXES, trivial_answer
-from mmact_ssl.evaluation.protocols import PROTOCOLS, is_stochastic
+from mmact_ssl.evaluation.protocols import is_stochastic, version_of
 from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result
 from mmact_ssl.models.dependence import OTHER_CLIP
+from mmact_ssl.shipped_configs import CONFIGS, SETS, read_set
 
 # A row: data set, method, variant, data set of pre-training if it is another, backbone.
 Row = tuple[str, str, str, str, str]
@@ -73,21 +76,37 @@ def newest_complete(results: Iterable[Result], metric: str) -> list[Result]:
     return versions[max(versions, key=lambda version: (len(versions[version]), version))]
 
 
-def early_results(results: Iterable[Result]) -> set[int]:
-    """Ids of results with an earlier version than others of their data set, backbone and protocol.
+def is_early(result: Result) -> bool:
+    """True if a result was measured by an earlier version than today's."""
+    return result.protocol != PRETEXT and result.version < version_of(
+        result.protocol, input_kind(result)
+    )
 
-    The protocol's own version counts, too.
+
+def input_kind(result: Result) -> str:
+    """Kind of the encoder's inputs, see :data:`mmact_ssl.evaluation.protocols.INPUT_VERSIONS`.
+
+    It is the layout of the data set's skeletons, ``video``, or ``embedding`` for a teacher's cache.
+    It is '' for a data set that is not shipped: then the protocol's version alone counts.
     """
-    groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
-    for result in results:
-        if result.protocol != PRETEXT:
-            groups[result.dataset, result.backbone, result.protocol].append(result)
-    return {
-        id(result)
-        for (*_, protocol), group in groups.items()
-        for result in group
-        if result.version < max(PROTOCOLS[protocol].version, *(other.version for other in group))
-    }
+    # A teacher's results have the name of its cache as the backbone; early ones record no cache.
+    names = {Path(path).stem for path in result.caches}
+    if result.backbone in names or (CONFIGS / 'teachers' / f'{result.backbone}.py').is_file():
+        return 'embedding'
+    return _kind_of_set(result.dataset)
+
+
+@cache
+def _kind_of_set(dataset: str) -> str:
+    # folder.py and folder-skeleton.py read the folder of --data.
+    if dataset.startswith('folder') or not (SETS / f'{dataset}.py').is_file():
+        return ''
+    return read_set(dataset).get('bodies', {}).get('layout', 'video')
+
+
+def is_one_pretraining(cell: Sequence[Result]) -> bool:
+    """True if several results have one checkpoint: no deviation over pre-trainings."""
+    return len(cell) > 1 and len({result.checkpoint_hash for result in cell} - {RANDOM}) == 1
 
 
 def make_table(results: Sequence[Result], name: str) -> str:
@@ -122,7 +141,6 @@ def make_table(results: Sequence[Result], name: str) -> str:
         for heading, _, metric, _ in columns:
             if heading in row:
                 row[heading] = newest_complete(row[heading], metric)
-    early = early_results(results)
     backbones = sorted({backbone for *_, backbone in cells})
     datasets = list(dict.fromkeys(re.split('[/@?]', part)[0] for part in name.split(';')))
     labels = ['Data', 'Method'] if len(datasets) > 1 else ['Method']
@@ -132,7 +150,7 @@ def make_table(results: Sequence[Result], name: str) -> str:
         label += f' ({key[-1]})' if len(backbones) > 1 else ''
         texts = [
             format_cell([100 * result.metrics[metric] for result in cells[key][heading]])
-            + (EARLIER if any(id(result) in early for result in cells[key][heading]) else '')
+            + (EARLIER if any(map(is_early, cells[key][heading])) else '')
             for heading, _, metric, _ in columns
         ]
         rows.append([*[key[0], label][-len(labels) :], *texts])
@@ -299,11 +317,7 @@ def _caption(
         if any(len(files) > 1 for files in weights.values()):
             mixed.add(result.label)
         several = {heading: cell for heading, cell in row.items() if len(cell) > 1}
-        alone = [
-            heading
-            for heading, cell in several.items()
-            if len({result.checkpoint_hash for result in cell} - {RANDOM}) == 1
-        ]
+        alone = [heading for heading, cell in several.items() if is_one_pretraining(cell)]
         if alone:
             where = f'column{"s" if len(alone) > 1 else ""} *{_listed(alone, "*")}*'
             where = 'all columns' if len(alone) == len(several) else where

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.publish import make_card, write_model
 from mmact_ssl.apis.zoo import INDEX, add_to_index, read_index
-from mmact_ssl.evaluation.protocols import version_of
+from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
+from mmact_ssl.evaluation.results import read_results
 from mmact_ssl.evaluation.student import build_recognizer
 from tests.shipped import ROOT
 from tests.test_apis.conftest import KNOWN
-from tools.research.tables import EARLIER_CAPTION
+from tools.research.tables import EARLIER_CAPTION, is_early
 from tools.research.zoo_page import zoo_blocks
 
 
@@ -69,3 +71,17 @@ def test_the_size_of_a_pair_is_that_of_its_parts_and_its_own():
         line for line in zoo_blocks(ROOT / 'zoo')['zoo'].splitlines() if '[video_and_pose]' in line
     )
     assert row.endswith(f'| {sum(entries[name].size for name in parts) / 1e6:.1f} |')
+
+
+def test_cards_and_tables_agree_which_version_is_of_today():
+    """A card knows its layout, a result the data set."""
+    results = read_results(ROOT / 'results')
+    compared = 0
+    for entry in read_index(ROOT / 'zoo' / INDEX).values():
+        card = read_card(ROOT / 'zoo' / entry.file)
+        for one in results:
+            if one.checkpoint_hash == card.source_sha256 and one.protocol in PROTOCOLS:
+                today = version_of(one.protocol, card.layout or 'video')
+                assert is_early(one) == (one.version < today), one.run
+                compared += 1
+    assert compared
