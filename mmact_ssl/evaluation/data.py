@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,12 @@ import numpy as np
 from mmengine.config import Config
 
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, match_names, read_groups
-from mmact_ssl.datasets.skeleton_folder import SKELETONS, open_skeleton_folder
+from mmact_ssl.datasets.skeleton_folder import (
+    CLIPS,
+    SKELETONS,
+    SkeletonFolder,
+    open_skeleton_folder,
+)
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import (
     file_version,
@@ -64,18 +70,24 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
     Args:
         dataset: Config with ``ann_file`` and ``data_prefix``, of ``video`` or ``skeleton``.
         prepare_command: Quoted in every error as the fix.
+
+    Raises:
+        DataError: A sample is missing, has no label or stands twice, or the label of a skeleton
+            clip is not the folder's.
     """
     ann_file, prefix = dataset['ann_file'], dataset.get('data_prefix') or {}
     names, labels = read_annotation(ann_file, prepare_command)
     if -1 in labels:
         unlabeled = names[labels.index(-1)]
         raise DataError(f'{ann_file}: {unlabeled!r} has no label; {prepare_command}')
+    _check_repeats(ann_file, names, prepare_command)
     if 'skeleton' in prefix:
         root, kind = prefix['skeleton'], 'skeleton clip'
         folder = open_skeleton_folder(root, prepare_command)
         known, skeletons = set(folder.names.tolist()), folder.content_hash
         missing = [name for name in names if name not in known]
         why = other_form(missing[0], known.__contains__) if missing else ''
+        _check_folder_labels(ann_file, dict(zip(names, labels)), folder, prepare_command)
     else:
         root, kind, skeletons = prefix.get('video') or '', 'video', ''
         missing = [name for name in names if not os.path.isfile(video_path(root, name))]
@@ -88,16 +100,60 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
     return Split(ann_file, root, names, np.asarray(labels, dtype=np.int64), skeletons)
 
 
+def _check_repeats(ann_file: str, names: Sequence[str], prepare_command: str) -> None:
+    """Refuse a list that names a sample twice: it would count twice, and be drawn twice."""
+    paths = [os.path.normpath(name) for name in names]
+    counts = Counter(paths)
+    if len(counts) < len(names):
+        repeated = next(name for name, path in zip(names, paths) if counts[path] > 1)
+        raise DataError(
+            f'{ann_file}: {repeated!r} stands in {counts[os.path.normpath(repeated)]} lines '
+            f'({len(names)} lines name {len(counts)} samples): leave one line for each sample; '
+            f'{prepare_command}'
+        )
+
+
+def _check_folder_labels(
+    ann_file: str, labels: dict[str, int], folder: SkeletonFolder, prepare_command: str
+) -> None:
+    """Refuse labels that are not those of the prepared folder, where the folder has one."""
+    own = dict(zip(folder.names.tolist(), folder.labels.tolist()))
+    wrong = [name for name, label in labels.items() if own.get(name, -1) not in (-1, label)]
+    if wrong:
+        raise DataError(
+            f'{ann_file}: {wrong[0]!r} has the label {labels[wrong[0]]}, and '
+            f'{own[wrong[0]]} in {folder.path / CLIPS} ({len(wrong)} of {len(labels)} labels '
+            "differ): write the folder's labels into the list, or prepare a folder with the "
+            f"list's labels; {prepare_command}"
+        )
+
+
+def _check_same_classes(train: Split, test: Split, prepare_command: str) -> None:
+    """Refuse two lists whose ``classes.txt`` differ; a missing file is not compared."""
+    paths = [Path(split.ann_file).with_name(CLASS_NAMES) for split in (train, test)]
+    if not all(path.is_file() for path in paths):
+        return
+    names = [read_text(path, prepare_command).splitlines() for path in paths]
+    for number, (own, other) in enumerate(itertools.zip_longest(*names), start=1):
+        if own != other:
+            raise ConfigError(
+                f'{paths[1]}: line {number} is {other!r}, and {own!r} in {paths[0]}: give both '
+                f'lists the same classes in the same order; {prepare_command}'
+            )
+
+
 def read_splits(cfg: Config) -> tuple[Split, Split]:
     """Read the training and the test split of a downstream config.
 
     Raises:
-        ConfigError: They share a sample, or their labels disagree with ``num_classes``.
-        DataError: A sample is missing or has no label.
+        ConfigError: They share a sample, or their labels disagree with ``num_classes`` or with the
+            names of the classes.
+        DataError: See :func:`read_split`.
     """
     fix = cfg.get('prepare_command', 'see docs/extend/data.md')
     train = read_split(cfg.train_dataloader.dataset, fix)
     test = read_split(cfg.test_dataloader.dataset, fix)
+    _check_same_classes(train, test, fix)
     num_classes = cfg.model.cls_head.num_classes
     labels = np.unique(train.labels)
     if labels[-1] >= num_classes:

@@ -30,7 +30,7 @@ from mmact_ssl.models.losses.statistics import effective_rank, feature_std
 from mmact_ssl.targets.cache import TargetReader
 
 EXTRACTION_PACKAGES = (
-    *('mmaction2', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'numpy', 'timm', 'av'),
+    *('mmaction2', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'torchvision', 'numpy', 'timm', 'av'),
     *('opencv-python', 'opencv-python-headless'),
 )
 
@@ -175,28 +175,56 @@ def forward_features(
 
 
 def source_hash(modules: Sequence[str]) -> str:
-    """Hash the source of imported modules, and all files of packages.
+    """Hash the source of imported modules with that of the code beside them.
 
-    A needless extraction takes minutes; a wrong number stays in the results.
+    Of a module in a package, all files of the package count. Of a single file, the loaded modules
+    in its folder count, because it may import them. A needless extraction takes minutes; a wrong
+    number stays in the results.
     """
     digest = hashlib.sha256()
-    for module in modules:
-        origin = getattr(sys.modules.get(module), '__file__', None)
-        if origin is None:  # compiled in, or an import that was allowed to fail
-            continue
-        file = Path(origin)
-        files = sorted(file.parent.rglob('*.py')) if file.name == '__init__.py' else [file]
-        # Without configs, which an installed package holds in .mim: the key includes what is used.
-        for part in (part for part in files if '.mim' not in part.parts):
-            name = part.relative_to(file.parent).as_posix()
-            digest.update(f'{module} {name}\n'.encode() + part.read_bytes())
+    for module in dict.fromkeys(module.partition('.')[0] for module in modules):
+        loaded = sys.modules.get(module)
+        origin = getattr(loaded, '__file__', None)
+        if origin is None:  # without __init__.py, compiled in, or an import that failed
+            files = _files_below(getattr(loaded, '__path__', ()))
+        elif Path(origin).name == '__init__.py':
+            files = _files_below([Path(origin).parent])
+        else:
+            files = _loaded_beside(Path(origin))
+        for name, file in sorted(files.items()):
+            digest.update(f'{module} {name}\n'.encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def cache_key(cfg: Config, backbone: nn.Module, loader: dict, split: Split) -> str:
-    """Hash the weights, code, configs, annotation and content that the features depend on.
+def _files_below(folders: Iterable[str | Path]) -> dict[str, Path]:
+    """Python files of a package's folders, by their path in it."""
+    files = {f.relative_to(d).as_posix(): f for d in map(Path, folders) for f in d.rglob('*.py')}
+    # Without configs, which an installed package holds in .mim: the key includes what is used.
+    return {name: file for name, file in files.items() if '.mim' not in Path(name).parts}
 
-    ``loader`` is the config of the dataloader that reads the split.
+
+def _loaded_beside(origin: Path) -> dict[str, Path]:
+    """A module's file and the loaded modules below its folder, by their path in the folder.
+
+    Installed packages do not count, and neither does the program that runs.
+    """
+    files = {origin.name: origin}
+    if 'site-packages' in origin.parts:
+        return files
+    for name, module in list(sys.modules.items()):
+        file = Path(getattr(module, '__file__', None) or '')
+        if name != '__main__' and file.suffix == '.py' and file.is_relative_to(origin.parent):
+            beside = file.relative_to(origin.parent)
+            if 'site-packages' not in beside.parts and file.is_file():
+                files[beside.as_posix()] = file
+    return files
+
+
+def cache_key(cfg: Config, backbone: nn.Module, loader: dict, split: Split, device: str) -> str:
+    """Hash the weights, code, configs, annotation, content and type of device of the features.
+
+    ``loader`` is the config of the dataloader that reads the split. A GPU computes other numbers
+    than a CPU, by TF32 for example.
     """
     imports = (cfg.get('custom_imports') or {}).get('imports') or ()
     modules = ['mmact_ssl', *([imports] if isinstance(imports, str) else imports)]
@@ -208,6 +236,7 @@ def cache_key(cfg: Config, backbone: nn.Module, loader: dict, split: Split) -> s
         package_versions(EXTRACTION_PACKAGES),
         parts,
         split.fingerprint(),
+        torch.device(device).type,
     ]
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -240,7 +269,7 @@ def extract_features(
         loader = feature_dataloader(cfg, name)
         path = None
         if cache_dir is not None:
-            path = Path(cache_dir) / f'{cache_key(cfg, backbone, loader, split)}.npz'
+            path = Path(cache_dir) / f'{cache_key(cfg, backbone, loader, split, device)}.npz'
             if path.is_file():
                 stored = read_arrays(path, 'delete it, then the features are extracted again')
                 result[name] = Features(stored['values'], stored['labels'])

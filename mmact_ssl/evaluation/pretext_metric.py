@@ -19,7 +19,8 @@ SMALLER_IS_BETTER = ('error', 'mse')
 # A metric depends on the student if its mean moves by more than both (our choice).
 MIN_CHANGE = 0.01  # of the mean
 MIN_ERRORS = 2.0  # standard errors over clips
-MIN_KNOWN = 0.5  # of the clips: with fewer, a mean gets a warning (our choice)
+MIN_KNOWN = 0.5  # of the clips with a target: with fewer, a mean gets a warning (our choice)
+KNOWN_FRACTION = '_known_fraction'  # suffix: fraction of the clips in a mean, where it is below 1
 # Suffixes of a metric's trivial answers: repeating the last input, and one answer for all clips.
 TRIVIAL_SUFFIXES = ('_repeat_last', '_constant')
 ACCURACY, CHANCE = 'accuracy', 'chance'
@@ -34,10 +35,13 @@ UNCERTAIN = 'over {} clips it is not certain to depend on the student, test more
 class PretextMetric(BaseMetric):
     """Means of the metrics that the heads' ``predict`` returns for each sample.
 
-    A mean leaves out samples whose metric is NaN. Metrics are named ``'<task>/<name>'``, and with
-    the features of another clip ``'<task>/<name>_other_clip'``, see
-    :meth:`MultiTaskPretrainer.predict`. There is a warning if a task's metric is the same with
-    another clip's features, is no better than its trivial answer, or is NaN for most samples.
+    Metrics are named ``'<task>/<name>'``, and with the features of another clip
+    ``'<task>/<name>_other_clip'``, see :meth:`MultiTaskPretrainer.predict`. A mean leaves out
+    samples whose metric is NaN. A metric, its trivial answer and its ``_other_clip`` are means over
+    the same samples. If these are not all, ``'<task>/<name>_known_fraction'`` is their fraction.
+
+    There is a warning if a task's metric is the same with another clip's features, is no better
+    than its trivial answer, or is NaN for most samples that have a target.
     """
 
     # The tasks' names are prefix enough; None would make mmengine warn.
@@ -58,9 +62,11 @@ class PretextMetric(BaseMetric):
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
         """Mean of each metric over the samples for which it is defined, in one process."""
         values = {name: np.array([r[name] for r in results]) for name in results[0]}
-        for warning in [*describe_doubts(values), *describe_unknown(values)]:
+        common = on_common_clips(values)
+        for warning in [*describe_doubts(common), *describe_unknown(values)]:
             print_log(warning, 'current', logging.WARNING)
-        return {name: mean_of_known(value) for name, value in values.items()}
+        means = {name: mean_of_known(value) for name, value in common.items()}
+        return means | known_fractions(common)
 
 
 def mean_of_known(values: np.ndarray) -> float:
@@ -69,14 +75,45 @@ def mean_of_known(values: np.ndarray) -> float:
     return float(known.mean()) if len(known) else float('nan')
 
 
+def on_common_clips(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Set a metric, its trivial answer and its ``_other_clip`` to NaN where one of them is NaN.
+
+    One that is NaN for all clips does not count, such as ``_other_clip`` in batches of one clip.
+    """
+    common = dict(values)
+    for name in own_metrics(values):
+        names = (name, trivial_answer(name, values), name + OTHER_CLIP)
+        group = [n for n in names if n in values and not np.isnan(values[n]).all()]
+        unknown = np.any([np.isnan(values[n]) for n in group], axis=0)
+        common |= {n: np.where(unknown, np.nan, values[n]) for n in group}
+    return common
+
+
+def own_metrics(values: Mapping[str, np.ndarray]) -> list[str]:
+    """Names of the metrics that are neither a trivial answer nor of another clip's features."""
+    answers = {trivial_answer(name, values) for name in values}
+    return [name for name in values if name not in answers and not name.endswith(OTHER_CLIP)]
+
+
+def known_fractions(values: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Fraction of the clips on which each metric is not NaN, for metrics with a NaN."""
+    unknown = {name: float(np.isnan(values[name]).mean()) for name in own_metrics(values)}
+    return {name + KNOWN_FRACTION: 1 - part for name, part in unknown.items() if part}
+
+
 def describe_unknown(values: Mapping[str, np.ndarray]) -> list[str]:
-    """Warning about metrics that are NaN for most clips, if there are any."""
-    shares = {
-        name: 1 - float(np.isnan(value).mean())
-        for name, value in values.items()
-        if not name.endswith(OTHER_CLIP)
-    }
-    few = [f'{name} ({share:.0%})' for name, share in shares.items() if share < MIN_KNOWN]
+    """Warning about metrics that are NaN for most clips with a target, if there are any.
+
+    A clip has no target if the trivial answer is NaN, too. Without a trivial answer, or if it is
+    always NaN, all clips count.
+    """
+    few = []
+    for name in own_metrics(values):
+        known, answer = ~np.isnan(values[name]), values.get(trivial_answer(name, values))
+        if answer is not None and not np.isnan(answer).all():
+            known = known[~np.isnan(answer)]
+        if known.mean() < MIN_KNOWN:
+            few.append(f'{name} ({known.mean():.0%})')
     warning = (
         f'known for fewer than half of the clips: {", ".join(few)}; the means leave out the '
         'others, whose targets are missing or on which the head has diverged'

@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.pretext_metric import KNOWN_FRACTION
 from mmact_ssl.evaluation.provenance import (
     config_hash,
     config_name,
@@ -28,7 +29,8 @@ def make_pretext_result(
 
     Args:
         cfg: Pre-training config with ``dataset_name``, ``backbone_name`` and ``test_dataloader``.
-        metrics: ``'<task>/<name>'`` -> value.
+        metrics: ``'<task>/<name>'`` -> value. ``'<task>/<name>_known_fraction'`` is not a metric of
+            the result: ``known_fraction`` in its details has it by ``'<task>/<name>'``.
         method, variant, seed: As in :class:`Result`, of the pre-training.
     """
     for key in ('dataset_name', 'backbone_name'):
@@ -48,6 +50,11 @@ def make_pretext_result(
             caches[portable_path(skeletons)] = folder.content_hash
     for path in sorted({path for _, path in caches_read_by(loaders)}):
         caches[portable_path(path)] = cache_version(path)
+    fractions = {
+        name.removesuffix(KNOWN_FRACTION): value
+        for name, value in metrics.items()
+        if name.endswith(KNOWN_FRACTION)
+    }
     settings = {key: cfg.get(key) for key in ('model', 'test_dataloader', 'test_evaluator')}
     return Result(
         method=method,
@@ -56,13 +63,14 @@ def make_pretext_result(
         protocol=PRETEXT,
         backbone=cfg.backbone_name,
         seed=seed,
-        metrics=metrics,
+        metrics={k: value for k, value in metrics.items() if not k.endswith(KNOWN_FRACTION)},
         label_fraction=1.0,
         config=config_name(cfg.filename),
         config_hash=config_hash(settings),
         checkpoint_hash=sha256_of_file(checkpoint),
         data_version=data.hexdigest(),
         synthetic=cfg.get('synthetic', False),
+        details={'known_fraction': fractions} if fractions else {},
         versions=package_versions(),
         caches=caches,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ def test_splits_are_read_in_order(linear_config):
     [
         ('', 'is empty: do this'),
         ('a.mp4\n', "'a.mp4' has no label; do this"),
+        ('a.mp4 0\nb.mp4 1\n./a.mp4 0\n', "'a.mp4' stands in 2 lines .3 lines name 2 .*do this"),
         ('a.mp4 0\nb.mp4 1\n', r'b\.mp4: no such video \(1 of 2 .*do this'),
         ('gone.mp4 0\n', r'gone\.mp4: links to /gone, which is gone: .* \(1 of 1 .*do this'),
         ('\xe9.mp4 0\n', r'\xe9\.mp4: exists .* Unicode form NFD: .* \(1 of 1 .*do this'),
@@ -115,6 +117,34 @@ def test_skeletons_need_no_file_a_clip(skeleton_folder):
     (skeleton_folder / 'clips.npz').write_bytes(b'PK')
     with pytest.raises(DataError, match='do this'):
         read_split(dataset, 'do this')
+
+
+def test_labels_that_are_not_those_of_the_skeleton_folder_are_refused(skeleton_config):
+    path = Path(skeleton_config.test_dataloader.dataset.ann_file)
+    names = [line.split()[0] for line in path.read_text().splitlines()]
+    path.write_text(''.join(f'{name} {2 - int(name[2])}\n' for name in names))
+    message = r"'a00_v3_0' has the label 2, and 0 in .*clips\.npz \(4 of 6 labels differ\): write"
+    with pytest.raises(DataError, match=message):
+        read_splits(skeleton_config)
+    # A clip without a label in the folder may have one in the list.
+    clips = path.with_name('clips.npz')
+    with np.load(clips) as table:
+        np.savez(clips, **{**table, 'labels': np.full_like(table['labels'], -1)})
+    assert read_splits(skeleton_config)[1].labels.tolist() == [2, 2, 1, 1, 0, 0]
+
+
+def test_lists_with_other_classes_are_refused(linear_config, tmp_path):
+    for split, classes in (('train', 'run\nsit\nwave\n'), ('test', 'run\nwave\nsit\n')):
+        dataset = linear_config[f'{split}_dataloader'].dataset
+        text = Path(dataset.ann_file).read_text()
+        (tmp_path / split).mkdir()
+        dataset.ann_file = str(tmp_path / split / 'list.txt')
+        Path(dataset.ann_file).write_text(text)
+        (tmp_path / split / 'classes.txt').write_text(classes)
+    with pytest.raises(ConfigError, match=r"test/classes\.txt: line 2 is 'wave', and 'sit' in "):
+        read_splits(linear_config)
+    (tmp_path / 'train/classes.txt').unlink()
+    read_splits(linear_config)
 
 
 def test_the_fingerprint_follows_the_content(skeleton_folder):

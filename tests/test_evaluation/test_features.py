@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import SimpleNamespace
 
@@ -129,16 +130,38 @@ def test_every_file_of_a_package_and_no_other_counts(tmp_path, monkeypatch):
     assert len(set(versions)) == len(versions)
 
 
+@pytest.mark.parametrize('init', [True, False], ids=['package', 'without __init__.py'])
+def test_the_helpers_of_an_imported_module_count(init, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    files = {'mine/nets.py': 'import mine.layers', 'mine/layers.py': 'X = 1'}
+    files |= {'alone.py': 'import beside', 'beside.py': 'X = 1', 'unused.py': 'X = 1'}
+    (tmp_path / 'mine').mkdir()
+    for name, text in {**files, **({'mine/__init__.py': ''} if init else {})}.items():
+        (tmp_path / name).write_text(text)
+    names = ('mine', 'mine.nets', 'mine.layers', 'alone', 'beside')
+    for name in names:  # to be forgotten after the test
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace())
+        del sys.modules[name]
+    for imported, helper in (('mine.nets', 'mine/layers.py'), ('alone', 'beside.py')):
+        importlib.import_module(imported)
+        before = source_hash([imported])
+        (tmp_path / 'unused.py').write_text('X = 3')
+        assert source_hash([imported]) == before
+        (tmp_path / helper).write_text('X = 2')
+        assert source_hash([imported]) != before
+
+
 @pytest.fixture
 def key(skeleton_config):
     train, _ = read_splits(skeleton_config)
     loader = feature_dataloader(skeleton_config, 'train')
-    return lambda: cache_key(skeleton_config, nn.Identity(), loader, train)
+    return lambda device='cpu': cache_key(skeleton_config, nn.Identity(), loader, train, device)
 
 
 def test_code_and_versions_of_packages_go_into_the_key(key, monkeypatch):
     first = key()
     assert key() == first
+    assert key('cuda') != first and key('cuda') == key('cuda:1')
     monkeypatch.setattr(module, 'source_hash', lambda names: 'of another transform')
     second = key()
     monkeypatch.setattr('mmact_ssl.evaluation.provenance.version', lambda package: '0')

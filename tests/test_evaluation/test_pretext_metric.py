@@ -32,6 +32,8 @@ def test_means_over_samples_of_all_batches_leave_out_what_is_not_defined():
     assert metric.evaluate(size=3) == {
         'pose/error': pytest.approx(2.5),
         'context/accuracy': pytest.approx(0.5),
+        'pose/error_known_fraction': pytest.approx(2 / 3),
+        'context/accuracy_known_fraction': pytest.approx(2 / 3),
     }
 
 
@@ -51,6 +53,55 @@ def test_metrics_that_most_samples_leave_out_are_warned_about(monkeypatch):
     assert metric.evaluate(size=10)['pose/error'] == pytest.approx(0.1)
     (line,) = lines
     assert line.startswith('known for fewer than half of the clips: pose/error (10%); the means')
+
+
+def test_a_metric_is_compared_on_the_same_clips():
+    """Its trivial answer and another clip's features have other clips without a value."""
+    numbers = (
+        dict(error=1.0, error_other_clip=4.0, error_constant=math.nan),
+        dict(error=2.0, error_other_clip=math.nan, error_constant=8.0),
+        dict(error=math.nan, error_other_clip=6.0, error_constant=9.0),
+        dict(error=4.0, error_other_clip=7.0, error_constant=10.0),
+        dict(error=6.0, error_other_clip=9.0, error_constant=14.0),
+    )
+    metric = PretextMetric()
+    metric.process(None, [dict(a={k: torch.tensor(v) for k, v in n.items()}) for n in numbers])
+    assert metric.evaluate(size=5) == {
+        'a/error': 5.0,
+        'a/error_other_clip': 8.0,
+        'a/error_constant': 12.0,
+        'a/error_known_fraction': pytest.approx(0.4),
+    }
+
+
+def test_features_of_another_clip_that_no_batch_has_leave_the_metric_as_it_is():
+    metric = PretextMetric()
+    for error in (1.0, 2.0):
+        numbers = dict(error=torch.tensor(error), error_other_clip=torch.tensor(math.nan))
+        metric.process(None, [dict(a=numbers)])
+    found = metric.evaluate(size=2)
+    assert found.pop('a/error') == 1.5
+    assert list(found) == ['a/error_other_clip'] and math.isnan(found['a/error_other_clip'])
+
+
+def test_clips_without_a_target_are_not_taken_for_divergence(monkeypatch):
+    """The trivial answer tells them apart: it needs the target alone."""
+    lines: list[str] = []
+    monkeypatch.setattr(pretext_metric, 'print_log', lambda text, *_: lines.append(text))
+    for hits, fraction in (([1.0, 1.0], 0.2), ([1.0, math.nan], 0.1)):
+        metric = PretextMetric()
+        for hit, chance in zip(hits + [math.nan] * 8, [0.5] * 2 + [math.nan] * 8):
+            numbers = dict(accuracy=torch.tensor(hit), chance=torch.tensor(chance))
+            metric.process(None, [dict(order=numbers)])
+        assert metric.evaluate(size=10)['order/accuracy_known_fraction'] == pytest.approx(fraction)
+        assert not lines
+    metric = PretextMetric()
+    for hit in [1.0, math.nan, math.nan]:
+        numbers = dict(accuracy=torch.tensor(hit), chance=torch.tensor(0.5))
+        metric.process(None, [dict(order=numbers)])
+    metric.evaluate(size=3)
+    (line,) = lines
+    assert line.startswith('known for fewer than half of the clips: order/accuracy (33%);')
 
 
 def measure(lines: list[str], monkeypatch, **heads: type) -> dict[str, float]:

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation import PretextMetric
 from mmact_ssl.evaluation.pretext_result import make_pretext_result
 from mmact_ssl.evaluation.results import Result, read_results
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
@@ -51,6 +53,16 @@ def test_a_result_says_what_was_measured_on_what(cfg, tmp_path):
     result.write(tmp_path / 'results')
     assert read_results(tmp_path / 'results') == [result]
     assert result.run == 'csvr_full_made_pretext_seed1'
+
+
+def test_the_fraction_of_known_clips_is_a_detail_and_not_a_metric(cfg, tmp_path):
+    metric = PretextMetric()
+    for value in [float('nan')] * 4 + [0.1] * 6:
+        metric.process(None, [dict(a=dict(b=torch.tensor(value), c=torch.tensor(1.0)))])
+    result = make(cfg, tmp_path, **metric.evaluate(size=10))
+    assert result.metrics == {'a/b': pytest.approx(0.1), 'a/c': 1.0}
+    assert result.details == {'known_fraction': {'a/b': pytest.approx(0.6)}}
+    assert make(cfg, tmp_path).details == {}
 
 
 def test_hashes_follow_weights_settings_and_data(cfg, tmp_path):
