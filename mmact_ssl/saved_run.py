@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,10 +21,12 @@ from mmact_ssl.checkpoint_file import (
     read_safetensors,
     read_state_dict,
 )
-from mmact_ssl.errors import CheckpointError
-from mmact_ssl.files import reading, sha256_of_file
+from mmact_ssl.datasets.prepared_folder import hash_names
+from mmact_ssl.errors import CheckpointError, DataError
+from mmact_ssl.files import read_annotation, reading, sha256_of_file
+from mmact_ssl.weights import pretrained_files
 
-# Key in the config of a fine-tuned recognizer, the meta of an exported file, and a published card.
+# Key in the config of a training, the meta of an exported file, and a published card.
 LABELS_KEY = 'labels_read'
 # Key in the meta of a checkpoint: {split: {target: {fingerprint of its teacher: source}}}.
 CACHES_KEY = 'target_caches'
@@ -50,10 +52,11 @@ class LabelsRead:
     Attributes:
         dataset: Name of the data set.
         fraction, seed: Fraction of the labels and seed of their draw, see :func:`label_subset`.
-        train_hash: Hash of the names in the training list; '' if unknown.
+        train_hash: Hash of the labeled names in the training list; '' if unknown.
         folder_hash: Hash of the training list of a prepared folder (``--data``), as
             :func:`describe_folder` computes it; '' without one.
         shared: Pattern of names whose clips share one label; '' for none.
+        earlier: Labels that the starting weights have read; () in early files.
     """
 
     dataset: str
@@ -62,6 +65,32 @@ class LabelsRead:
     train_hash: str = ''
     folder_hash: str = ''
     shared: str = ''
+    earlier: tuple[LabelsRead, ...] = ()
+
+    @property
+    def records(self) -> tuple[LabelsRead, ...]:
+        """This record and the earlier ones, each without earlier ones."""
+        return replace(self, earlier=()), *self.earlier
+
+    @classmethod
+    def join(cls, several: Iterable[LabelsRead | None]) -> LabelsRead | None:
+        """Join records to one: the first, with the others as earlier ones; None without any."""
+        records = list(dict.fromkeys(one for read in several if read for one in read.records))
+        return replace(records[0], earlier=tuple(records[1:])) if records else None
+
+    @classmethod
+    def parse(cls, table: Mapping[str, Any]) -> LabelsRead:
+        """Read the record that ``asdict`` has written; TypeError or ValueError if it is none."""
+        read = cls(**{**table, 'earlier': ()})
+        return cls(
+            str(read.dataset),
+            float(read.fraction),
+            int(read.seed),
+            str(read.train_hash),
+            str(read.folder_hash),
+            str(read.shared),
+            tuple(cls.parse({**one, 'earlier': ()}) for one in table.get('earlier', ())),
+        )
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -120,8 +149,7 @@ class SavedRun:
     @property
     def config_name(self) -> str:
         """Name of the pre-training config; '' if it is not recorded, and for a recognizer."""
-        model = self.config.get('model')
-        if isinstance(model, Mapping) and 'cls_head' in model:  # its run is named by its folder
+        if self.is_recognizer:  # its run is named by its folder
             return ''
         return re.sub(r'_\d{8}_\d{6}$', '', str(self.meta.get('experiment_name', '')))
 
@@ -153,9 +181,20 @@ class SavedRun:
         backbone = part.get('backbone') if isinstance(part, Mapping) else None
         return dict(backbone) if isinstance(backbone, Mapping) else {}
 
+    @property
+    def is_joint(self) -> bool:
+        """True for a joint training, which has labels among its targets."""
+        return joint_labels(self.config) is not None
+
+    @property
+    def is_recognizer(self) -> bool:
+        """True for a fine-tuned recognizer."""
+        model = self.config.get('model')
+        return isinstance(model, Mapping) and 'cls_head' in model
+
     @cached_property
     def labels_read(self) -> LabelsRead | None:
-        """Labels read in training; None if none are recorded.
+        """Labels read in training, by the starting weights too; None if none are recorded.
 
         Raises:
             CheckpointError: The record is damaged.
@@ -164,25 +203,12 @@ class SavedRun:
             return self._labels_in(self.card)
         if LABELS_KEY in self.meta:  # an exported file
             return self._labels_in(self.meta)
-        targets = find_value(find_value(self.config.get('model'), 'data_preprocessor'), 'targets')
-        # A joint training has labels among its targets; fine-tuning records them under LABELS_KEY.
-        if 'sample.label' not in str(targets):
-            return self._labels_in(self.config)
-        loader = self.config.get('train_dataloader')
-        return LabelsRead(
-            str(self.config.get('dataset_name')),
-            *drawn_labels(loader),
-            folder_hash=find_value(self.config.get('own_folder'), 'train_hash') or '',
-            # Other cameras' clips of a performance share its label.
-            shared=find_value(loader, 'performance_pattern') or '',
-        )
+        # A joint training of an early version has no record.
+        return self._labels_in(self.config) or joint_labels(self.config)
 
     def _labels_in(self, table: Mapping[str, Any]) -> LabelsRead | None:
         with reading(self.path, 'download it again, or train it again', CheckpointError):
-            if not table.get(LABELS_KEY):
-                return None
-            read = LabelsRead(**table[LABELS_KEY])
-            return replace(read, fraction=float(read.fraction), seed=int(read.seed))
+            return LabelsRead.parse(table[LABELS_KEY]) if table.get(LABELS_KEY) else None
 
     @property
     def sentence_encoders(self) -> dict[str, str]:
@@ -197,6 +223,53 @@ def drawn_labels(loader: Any) -> tuple[float, int]:
     """Fraction of the labels, and seed of their draw, in a joint training's data loader."""
     fraction = find_value(loader, 'label_fraction')
     return 1.0 if fraction is None else fraction, find_value(loader, 'label_seed') or 0
+
+
+def joint_labels(config: Any) -> LabelsRead | None:
+    """Labels that a joint training reads by its config; None for any other config.
+
+    The hash of the training list is that of the file as it is now.
+    """
+    targets = find_value(find_value(config.get('model'), 'data_preprocessor'), 'targets')
+    if 'sample.label' not in str(targets):
+        return None
+    loader = config.get('train_dataloader')
+    return LabelsRead(
+        str(config.get('dataset_name')),
+        *drawn_labels(loader),
+        train_hash=hash_labeled(find_value(loader, 'ann_file')),
+        folder_hash=find_value(config.get('own_folder'), 'train_hash') or '',
+        # Other cameras' clips of a performance share its label.
+        shared=find_value(loader, 'performance_pattern') or '',
+    )
+
+
+def hash_labeled(ann_file: Any) -> str:
+    """Hash of the labeled names in an annotation file; '' if there is none, or no such file."""
+    # The path is untrusted: a device or pipe never ends.
+    if isinstance(ann_file, str) and os.path.isfile(ann_file):
+        with suppress(DataError, OSError):
+            names = [name for name, label in zip(*read_annotation(ann_file, '')) if label >= 0]
+            return hash_names(names) if names else ''
+    return ''
+
+
+def labels_of_starts(files: Iterable[Any], model: Any) -> list[LabelsRead | None]:
+    """Labels that starting weights have read.
+
+    Args:
+        files: Paths of weights; anything else is left out.
+        model: Config of a model, which may name others in an ``init_cfg`` or a backbone's
+            ``pretrained`` or ``checkpoint``.
+
+    Raises:
+        CheckpointError: A file is damaged or refused.
+    """
+    backbone = find_value(model, 'backbone')
+    named = [find_value(backbone, key) for key in ('pretrained', 'checkpoint')]
+    paths = [file for file in (*files, *pretrained_files(model), *named) if isinstance(file, str)]
+    local = dict.fromkeys(map(os.path.expanduser, paths))
+    return [SavedRun.read(path).labels_read for path in local if os.path.isfile(path)]
 
 
 def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:

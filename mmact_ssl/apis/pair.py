@@ -8,7 +8,7 @@ both models, and the name and fingerprint of the teacher of poses, a config in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,12 @@ from mmact_ssl.apis.zoo import find_checked_model, find_model
 from mmact_ssl.checkpoint_file import MODEL
 from mmact_ssl.datasets.layouts import COMMON
 from mmact_ssl.datasets.transforms.reading import read_frames
-from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import reading, sha256_of_file
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.models.teachers.choice import config_of
 from mmact_ssl.preparation.poses import in_pixels
+from mmact_ssl.saved_run import LabelsRead
 from mmact_ssl.targets.values import spread
 
 # The teacher sees one of so many frames of a window, and no more than so many.
@@ -151,25 +152,18 @@ def pair_fields(video: str, skeleton: str, pose_teacher: str) -> dict[str, Any]:
         skeleton: Name or path of a published skeleton model.
         pose_teacher: Name of the teacher of poses in ``configs/teachers/``.
 
-    Raises:
-        ConfigError: Both were trained with labels, and not with the same ones.
     """
     cards, parts = [], []
     for path in (video, find_checked_model(skeleton)):
         cards.append(read_card(path))
         parts.append(dict(name=cards[-1].name, sha256=sha256_of_file(path)))
     of_video, of_skeleton = cards
-    read = [card.labels_read for card in cards if card.labels_read]
-    if any(labels != read[0] for labels in read):
-        raise ConfigError(
-            f'{of_video.name} and {of_skeleton.name} were trained with different labels, and a '
-            'card records one training: give a part that has read none'
-        )
+    read = LabelsRead.join(LabelsRead.parse(c.labels_read) for c in cards if c.labels_read)
     return dict(
         method=f'{of_video.method} beside {of_skeleton.method}',
         trained_on=f'{of_video.trained_on}; beside it {of_skeleton.trained_on}',
         licence=f'{of_video.licence}; {of_skeleton.name}: {of_skeleton.licence}',
-        labels_read=read[0] if read else None,
+        labels_read=asdict(read) if read else None,
         feature_dim=sum(card.feature_dim for card in cards),
         parts=parts,
         pose_teacher=pose_teacher,

@@ -169,10 +169,13 @@ def may_hold_out(cfg: Config, students: Iterable[SavedRun]) -> bool:
             contained test clips.
     """
     folder, may = cfg.get('own_folder'), True
-    for student in students if folder else ():
-        read = student.labels_read
-        if read is None:
-            continue
+    records = [
+        (student, read)
+        for student in students
+        if folder and student.labels_read
+        for read in student.labels_read.records
+    ]
+    for student, read in records:
         is_same = read.dataset == folder.name
         if read.folder_hash == folder.train_hash or (is_same and not read.folder_hash):
             may = False

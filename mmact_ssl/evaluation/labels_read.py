@@ -20,14 +20,28 @@ from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import Split, read_splits
 from mmact_ssl.files import read_annotation
 from mmact_ssl.saved_run import LABELS_KEY, LabelsRead, SavedRun, find_value
+from mmact_ssl.shipped_configs import SETS, read_set
 
 
-def note_labels(cfg: Config, fraction: float, seed: int, names: Iterable[str]) -> None:
-    """Record in a config which labels its training reads; checkpoints contain the config."""
+def note_labels(
+    cfg: Config,
+    fraction: float,
+    seed: int,
+    names: Iterable[str],
+    starts: Iterable[LabelsRead | None] = (),
+) -> None:
+    """Record in a config which labels its training reads; checkpoints contain the config.
+
+    Args:
+        fraction, seed: Of the labels and of their draw.
+        names: Labeled samples of the training list.
+        starts: Labels that the starting weights have read.
+    """
     folder_hash = cfg.get('own_folder', {}).get('train_hash', '')
     shared = cfg.get('shared_label_pattern') or ''
     read = LabelsRead(cfg.dataset_name, fraction, seed, hash_names(names), folder_hash, shared)
-    cfg[LABELS_KEY] = asdict(read)
+    joined = LabelsRead.join((read, *starts))
+    cfg[LABELS_KEY] = asdict(joined or read)
 
 
 def check_labels_read(student: SavedRun, cfg: Config, fraction: float, seed: int) -> None:
@@ -36,11 +50,10 @@ def check_labels_read(student: SavedRun, cfg: Config, fraction: float, seed: int
     Raises:
         ConfigError: The student was trained with labels that are not drawn.
     """
-    read = student.labels_read
-    if read is None or fraction == 1 or not has_read_labels(student, cfg):
-        return
-    is_shared = read.shared not in ('', cfg.get('shared_label_pattern'))
-    if seed != read.seed or fraction < read.fraction or is_shared:
+    for read in records_of(student, cfg) if fraction < 1 else ():
+        is_shared = read.shared not in ('', cfg.get('shared_label_pattern'))
+        if seed == read.seed and fraction >= read.fraction and not is_shared:
+            continue
         draw = '' if read.fraction == 1 else f' --seed {read.seed}'
         if draw and is_shared:
             draw += f" --cfg-options 'shared_label_pattern={read.shared}'"
@@ -52,28 +65,48 @@ def check_labels_read(student: SavedRun, cfg: Config, fraction: float, seed: int
 
 
 def has_read_labels(student: SavedRun, cfg: Config) -> bool:
-    """True if a student was trained with labels of a config's data set.
+    """True if a student was trained with labels of a config's data set, see :func:`records_of`."""
+    return bool(records_of(student, cfg))
 
-    The data set is that of the student if it has the same name or the same training list (a joint
-    training records the list of a user's folder only).
+
+def records_of(student: SavedRun, cfg: Config) -> list[LabelsRead]:
+    """Labels of a config's data set that a student was trained with.
+
+    A record is of the data set if the name or the training list is the same.
     """
-    read = student.labels_read
-    if read is None or read.dataset == cfg.dataset_name:
-        return read is not None
-    return hash_names(read_splits(cfg)[0].names) in (read.train_hash, read.folder_hash)
+    of_set: list[LabelsRead] = []
+    others: list[LabelsRead] = []
+    for read in student.labels_read.records if student.labels_read else ():
+        is_same = read.dataset == cfg.dataset_name or _has_shipped_list(read, cfg)
+        (of_set if is_same else others).append(read)
+    if others:
+        own = hash_names(read_splits(cfg)[0].names)
+        of_set += [read for read in others if own in (read.train_hash, read.folder_hash)]
+    return of_set
+
+
+def _has_shipped_list(read: LabelsRead, cfg: Config) -> bool:
+    """True if a record without a hash is of a shipped set with the training list of a config."""
+    shipped = {path.stem for path in SETS.glob('*.py') if not path.stem.startswith('folder')}
+    if read.train_hash or read.folder_hash or read.dataset not in shipped:
+        return False
+    ann_file = read_set(read.dataset)['train_set']['ann_file']
+    own = find_value(cfg.get('train_dataloader'), 'ann_file')
+    return isinstance(own, str) and os.path.abspath(own) == os.path.abspath(ann_file)
 
 
 def check_training_list(student: SavedRun, dataset: str, names: Iterable[str]) -> None:
-    """Refuse a network that was fine-tuned with another training list of the data set.
+    """Refuse a network that was trained with labels of another list of the data set.
 
     Raises:
         ConfigError: The other list may have contained test clips.
     """
-    read = student.labels_read
-    if read and read.dataset == dataset and read.train_hash not in ('', hash_names(names)):
+    records = student.labels_read.records if student.labels_read else ()
+    hashes = {read.train_hash for read in records if read.dataset == dataset}
+    if hashes and not hashes <= {'', hash_names(names)}:
         raise ConfigError(
-            f'{student.path} was fine-tuned with another training list of {dataset}, which may '
-            'have contained test clips: fine-tune again with the list of this config'
+            f'{student.path} was trained with labels of another training list of {dataset}, which '
+            'may have contained test clips: train again with the list of this config'
         )
 
 
@@ -87,7 +120,7 @@ def warn_of_tests_read(student: SavedRun, train: Split, test: Split) -> None:
         train, test: Splits of the evaluation; there is no warning if the student was trained with
             samples of ``train``.
     """
-    if student.labels_read is None:
+    if student.labels_read is None or not (student.is_joint or student.is_recognizer):
         return
     loader = student.config.get('train_dataloader')
     ann_file, prefix = find_value(loader, 'ann_file'), find_value(loader, 'data_prefix')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from mmact_ssl.evaluation.results import read_results
 from mmact_ssl.evaluation.student import with_saved_backbone
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
-from mmact_ssl.saved_run import SavedRun
+from mmact_ssl.saved_run import LabelsRead, SavedRun
 from tests.shipped import CONFIGS, load
 from tools import evaluate, publish_model, visualize
 
@@ -337,6 +338,10 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
     assert may_hold_out(cfg, [SavedRun.read(plain)]) and SavedRun.read(plain).labels_read is None
     # A config that names its data set itself tells no list.
     assert not may_hold_out(cfg, [SavedRun.read(joint('named.pth', ("train_hash='", "was='")))])
+    # Labels that its starting weights had read count, too.
+    before = LabelsRead('x', 1.0, 0, folder_hash=train_hash)
+    moved_on = SimpleNamespace(path='b.pth', labels_read=LabelsRead('y', 1.0, 0, earlier=(before,)))
+    assert not may_hold_out(cfg, [moved_on])
 
 
 def test_another_training_list_may_have_held_the_test_clips(folder, joint):

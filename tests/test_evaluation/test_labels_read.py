@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,13 @@ from mmact_ssl.evaluation.evaluate import check_request
 from mmact_ssl.evaluation.labels_read import (
     check_labels_read,
     check_training_list,
+    has_read_labels,
     note_labels,
     warn_of_tests_read,
 )
 from mmact_ssl.evaluation.protocols.base import Encoder, Request
 from mmact_ssl.saved_run import LabelsRead, SavedRun
+from mmact_ssl.shipped_configs import SETS, read_set
 from tools import publish_model
 
 JOINT = """
@@ -130,6 +133,34 @@ def test_a_training_list_is_known_under_another_name_of_the_data_set(linear_conf
         check_labels_read(joint, linear_config, 0.1, 3)
 
 
+def test_a_joint_training_of_another_set_with_the_same_training_list(tmp_path, monkeypatch):
+    """Its record has no list, and the data are not there: NW-UCLA's unseen clips among others."""
+    monkeypatch.setenv('MMACT_SSL_DATA', str(tmp_path))
+    names = (path.stem for path in SETS.glob('*.py') if not path.stem.startswith('folder'))
+    sets = [read_set(name) for name in names]
+    lists = {table['dataset_name']: table['train_set']['ann_file'] for table in sets}
+    pairs = [pair for pair in permutations(lists, 2) if lists[pair[0]] == lists[pair[1]]]
+    assert ('nwucla', 'nwucla-unseen') in pairs
+    for trained, evaluated in pairs:
+        joint = save(tmp_path / 'joint.pth', JOINT.replace('mine', trained))
+        loader = dict(dataset=dict(ann_file=lists[evaluated]))
+        cfg = Config(dict(dataset_name=evaluated, train_dataloader=loader))
+        assert has_read_labels(joint, cfg)
+        with pytest.raises(ConfigError, match=f'labels of {trained} that are not drawn here'):
+            check_labels_read(joint, cfg, 0.1, 3)
+        check_labels_read(joint, cfg, 0.2, 3)
+
+
+def test_a_joint_training_is_known_by_the_list_of_its_config(linear_config, tmp_path):
+    """As of early checkpoints. Samples without a label teach none."""
+    lines = read_splits(linear_config)[0].lines()
+    ann_file = tmp_path / 'list.txt'
+    config = JOINT.replace('label_seed=3', f'label_seed=3, ann_file={str(ann_file)!r}')
+    for content, known in ((lines, True), ([*lines, 'more.mp4\n'], True), (lines[1:], False)):
+        ann_file.write_text(''.join(content))
+        assert has_read_labels(save(tmp_path / 'joint.pth', config), linear_config) == known
+
+
 def test_labels_that_counted_for_other_clips_are_drawn_the_same_way(tmp_path):
     pattern = r'(.+)_v\d+$'
     tuned = Config(dict(dataset_name='mine', shared_label_pattern=pattern))
@@ -151,6 +182,8 @@ def test_a_published_network_knows_its_labels_too(
 ):
     finetune_config.train_cfg.max_epochs = 1
     finetune_config.finetune.min_iters_per_epoch = 0
+    weights = torch.load(student_checkpoint)['state_dict']
+    torch.save(dict(state_dict=weights, meta=dict(cfg=JOINT)), student_checkpoint)
     run(finetune_config, ['finetune'], student_checkpoint, work_dir=str(tmp_path / 'run'))
     downstream = tmp_path / 'downstream.py'
     linear_config.dump(str(downstream))
@@ -162,6 +195,13 @@ def test_a_published_network_knows_its_labels_too(
         assert SavedRun.read(published).labels_read == SavedRun.read(tuned).labels_read is not None
         with pytest.raises(ConfigError, match='labels of made that are not drawn here'):
             run(linear_config, ['knn'], published, label_fraction=0.5)
+        of_start = Config({**linear_config.to_dict(), 'dataset_name': 'mine'})
+        with pytest.raises(ConfigError, match='labels of (made|mine) that are not drawn here'):
+            check_labels_read(SavedRun.read(published), of_start, 0.1, 3)
+        assert [read.dataset for read in SavedRun.read(published).labels_read.records] == [
+            'made',
+            'mine',
+        ]
 
 
 @pytest.mark.parametrize('note', ['dict(share=1)', "dict(dataset='a', fraction='most', seed=0)"])
@@ -297,6 +337,21 @@ def test_a_fine_tuned_network_is_looked_at_in_an_evaluation(
         Path(dataset.ann_file).write_text(''.join(lines))
     run(linear_config, ['lda'], tuned)
     assert len(warned) == 1 and 'labeled_samples.txt, which holds 3 of the 3' in warned[0]
+
+
+def test_a_list_that_was_read_without_its_labels(linear_config, tmp_path, warned):
+    """Only the starting weights have read labels, of another list."""
+    train, test = read_splits(linear_config)
+    shutil.copytree(test.root, tmp_path / 'other')
+    path = joint(tmp_path / 'other', test.names).path
+    content = torch.load(path)
+    note = asdict(LabelsRead('elsewhere', 1.0, 0))
+    unlabeled = content['meta']['cfg'].replace('sample.label', 'x')
+    content['meta']['cfg'] = f'{unlabeled}\nlabels_read = {note!r}'
+    torch.save(content, path)
+    assert SavedRun.read(path).labels_read == LabelsRead('elsewhere', 1.0, 0)
+    warn_of_tests_read(SavedRun.read(path), train, test)
+    assert warned == []
 
 
 def test_a_list_that_is_not_a_file_is_not_opened(linear_config, tmp_path, warned):
