@@ -14,7 +14,7 @@ import re
 import unicodedata
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -255,3 +255,8 @@ def read_annotation(path: str | os.PathLike[str], fix: str) -> tuple[list[str], 
         names.append(name)
         labels.append(label)
     return names, labels
+
+
+def hash_names(names: Iterable[str]) -> str:
+    """Hash (16 hexadecimal digits) of a list's samples, in any order."""
+    return hashlib.sha256('\n'.join(sorted(names)).encode()).hexdigest()[:16]

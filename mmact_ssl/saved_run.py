@@ -21,9 +21,8 @@ from mmact_ssl.checkpoint_file import (
     read_safetensors,
     read_state_dict,
 )
-from mmact_ssl.datasets.prepared_folder import hash_names
 from mmact_ssl.errors import CheckpointError, DataError
-from mmact_ssl.files import read_annotation, reading, sha256_of_file
+from mmact_ssl.files import hash_names, read_annotation, reading, sha256_of_file
 from mmact_ssl.weights import pretrained_files
 
 # Key in the config of a training, the meta of an exported file, and a published card.

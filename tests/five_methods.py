@@ -61,6 +61,8 @@ METHODS: dict[str, tuple[str, list[str]]] = {
             'model.encode=[clip]',
             'model.momentum_encoder.views=[clip_b]',
             'model.momentum_encoder.momentum=0.9',
+            'model.heads.appearance.momentum=0.9',
+            'model.heads.motion.momentum=0.9',
             'model.heads.appearance.queue_size=5',
             'model.heads.motion.queue_size=5',
         ],

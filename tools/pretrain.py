@@ -179,8 +179,8 @@ class Run:
 
     def compare_with_training(self) -> None:
         """Record the clips of a training; ConfigError if it would go on with others."""
-        from mmact_ssl.datasets.prepared_folder import hash_names
         from mmact_ssl.errors import ConfigError
+        from mmact_ssl.files import hash_names
 
         names, is_trained = hash_names(self.listed()[0]), self.is_done('train')
         if not is_trained and not any(self.training.glob('*.pth')):

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -20,7 +19,7 @@ import numpy as np
 from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError, KindError
-from mmact_ssl.files import read_annotation, read_json, write_atomically
+from mmact_ssl.files import hash_names, read_annotation, read_json, write_atomically
 from mmact_ssl.shipped_configs import SET_VARIABLE, environment, find_set
 
 VARIABLE = 'MMACT_SSL_FOLDER'
@@ -111,11 +110,6 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         description['num_coordinates'] = clips.shape[3]
         description['num_frames'] = int(clips.lengths.max(initial=1))
     return description
-
-
-def hash_names(names: Iterable[str]) -> str:
-    """Hash (16 hexadecimal digits) of a list's samples, in any order."""
-    return hashlib.sha256('\n'.join(sorted(names)).encode()).hexdigest()[:16]
 
 
 def require_skeletons(folder: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,11 +14,10 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmact_ssl.datasets.prepared_folder import hash_names
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import Split, read_splits
-from mmact_ssl.files import read_annotation
+from mmact_ssl.files import hash_names, read_annotation
 from mmact_ssl.saved_run import LABELS_KEY, LabelsRead, SavedRun, find_value
 from mmact_ssl.shipped_configs import SETS, read_set
 

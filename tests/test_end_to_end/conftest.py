@@ -112,6 +112,8 @@ def hcpg_config(tmp_path: Path, make_video, monkeypatch) -> Config:
             'model.backbone.base_channels': 4,
             'model.encode': ['clip'],
             'model.momentum_encoder': {'views': ['clip_b'], 'momentum': 0.9},
+            'model.heads.appearance.momentum': 0.9,
+            'model.heads.motion.momentum': 0.9,
             'model.heads.appearance.queue_size': 5,
             'model.heads.motion.queue_size': 5,
             'train_dataloader.batch_size': 2,

@@ -11,11 +11,11 @@ from mmengine.config import Config
 from safetensors.torch import save_file
 
 from mmact_ssl.checkpoint_file import CARD_KEY
-from mmact_ssl.datasets.prepared_folder import hash_names
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.evaluate import check_request
 from mmact_ssl.evaluation.protocols.base import Encoder, Request
+from mmact_ssl.files import hash_names
 from mmact_ssl.saved_run import LabelsRead, SavedRun
 from tests.test_checkpoint_file import Constants, OneWeight
 from tests.test_evaluation.test_labels_read import JOINT
