@@ -134,11 +134,11 @@ class FrameLoss(nn.Module):
 def centered(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     """Center coordinates to -1..1 and compute weights, ``(B, T, V, 2)`` and ``(B, T, V)``.
 
-    The weight is the visibility, but 0 for padding, for scores below :data:`MIN_SCORE`, which are
-    guesses, and for joints outside the view, which a crop has cut away (our choice). The
-    coordinates of joints without weight may be NaN and become 0, because 0 * nan is nan.
+    The weight is the visibility, but 0 for padding and for scores below :data:`MIN_SCORE`, which
+    are guesses (our choice). A joint outside the view, which a crop has cut away, keeps its weight:
+    the body that is in the view tells where it may be (our choice). The coordinates of joints
+    without weight may be NaN and become 0, because 0 * nan is nan.
     """
-    places, score = pose[..., :2], pose[..., 2]
-    is_seen = (score >= MIN_SCORE) & ((places >= 0) & (places <= 1)).all(-1)
-    weight = score.where(valid[..., None] & is_seen, 0.0)
-    return (places * 2 - 1).where(weight[..., None] > 0, 0.0), weight
+    score = pose[..., 2]
+    weight = score.where(valid[..., None] & (score >= MIN_SCORE), 0.0)
+    return (pose[..., :2] * 2 - 1).where(weight[..., None] > 0, 0.0), weight
