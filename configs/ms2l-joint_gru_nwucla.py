@@ -9,6 +9,6 @@ model = dict(
 # Labels need fewer steps (our choice).
 train_cfg = dict(max_iters=2000)
 param_scheduler = [dict(type='MultiStepLR', by_epoch=False, milestones=[1000], gamma=0.1)]
-pipeline = [*_base_.steps, dict(_base_.pack, label=True)]
+pipeline = [_base_.make_views, dict(_base_.pack, label=True)]
 train_dataloader = dict(dataset=dict(pipeline=pipeline))
 test_dataloader = dict(dataset=dict(pipeline=pipeline))

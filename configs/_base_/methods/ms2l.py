@@ -40,19 +40,17 @@ model = dict(
 # begin at the origin, and no other. The normalization was chosen by cross-validation between the
 # training views of NW-UCLA (docs/research/studies/ms2l.md). The paper's own choice is
 # mode='body_axes'; the released run does not normalize coordinates, and does not shuffle.
-normalized = [_base_.normalize]
 make_views = dict(
     type='MakeSkeletonViews',
     views=dict(
-        clip=normalized,
-        masked=[*normalized, dict(type='MaskFuture')],
-        shuffled=[dict(type='ShuffleSegments'), *normalized],
+        clip=[_base_.normalize],
+        masked=[_base_.normalize, dict(type='MaskFuture')],
+        shuffled=[dict(type='ShuffleSegments'), _base_.normalize],
     ),
 )
 pack = dict(type='PackInputs', views=views)
-steps = [make_views]
-train_dataloader = dict(batch_size=256, dataset=dict(pipeline=[*steps, pack]))
-test_dataloader = dict(dataset=dict(pipeline=[*steps, pack]))
+train_dataloader = dict(batch_size=256, dataset=dict(pipeline=[make_views, pack]))
+test_dataloader = dict(dataset=dict(pipeline=[make_views, pack]))
 default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=1))
 
 # As published, in steps: Adam, learning rate 1e-3, a tenth of it after half of the training. The
