@@ -31,7 +31,7 @@ from mmact_ssl.files import reading, sha256_of_file
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.models.teachers.choice import config_of
 from mmact_ssl.preparation.poses import in_pixels
-from mmact_ssl.saved_run import LabelsRead
+from mmact_ssl.saved_run import LabelsRead, SavedRun
 from mmact_ssl.targets.values import spread
 
 # The teacher sees one of so many frames of a window, and no more than so many.
@@ -151,14 +151,14 @@ def pair_fields(video: str, skeleton: str, pose_teacher: str) -> dict[str, Any]:
         video: Path of a published video model.
         skeleton: Name or path of a published skeleton model.
         pose_teacher: Name of the teacher of poses in ``configs/teachers/``.
-
     """
-    cards, parts = [], []
+    cards, parts, labels = [], [], []
     for path in (video, find_checked_model(skeleton)):
         cards.append(read_card(path))
         parts.append(dict(name=cards[-1].name, sha256=sha256_of_file(path)))
+        labels.append(SavedRun.read(path).labels_read)
     of_video, of_skeleton = cards
-    read = LabelsRead.join(LabelsRead.parse(c.labels_read) for c in cards if c.labels_read)
+    read = LabelsRead.join(labels)
     return dict(
         method=f'{of_video.method} beside {of_skeleton.method}',
         trained_on=f'{of_video.trained_on}; beside it {of_skeleton.trained_on}',

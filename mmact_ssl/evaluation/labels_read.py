@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +39,8 @@ def note_labels(
     folder_hash = cfg.get('own_folder', {}).get('train_hash', '')
     shared = cfg.get('shared_label_pattern') or ''
     read = LabelsRead(cfg.dataset_name, fraction, seed, hash_names(names), folder_hash, shared)
-    joined = LabelsRead.join((read, *starts))
-    cfg[LABELS_KEY] = asdict(joined or read)
+    earlier = LabelsRead.join(starts)
+    cfg[LABELS_KEY] = asdict(replace(read, earlier=earlier.records if earlier else ()))
 
 
 def check_labels_read(student: SavedRun, cfg: Config, fraction: float, seed: int) -> None:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-STUDY_KEYS = ('dataset', 'seeds', 'runs')  # of a study's config
-
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
@@ -47,6 +45,7 @@ def load_study(args: argparse.Namespace) -> Config:
     """Read the study, and select the runs of the command line."""
     from mmact_ssl.engine.launch import read_config
     from mmact_ssl.errors import ConfigError
+    from tools.research.study import STUDY_KEYS
 
     for option in args.cfg_options or ():
         key = option.partition('=')[0]

@@ -15,6 +15,7 @@ from mmact_ssl.evaluation.provenance import config_hash
 from mmact_ssl.evaluation.results import PRETEXT, result_file, run_name
 from tools.research.steps import POINTER, Chain, Step
 
+STUDY_KEYS = ('dataset', 'seeds', 'runs')
 RUN_KEYS = {'method', 'variant', 'pretrain', 'set', 'cfg_options', 'hooks', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'method'}
 EVALUATION_KEYS |= {'variant', 'finetuned', 'beside_start', 'program', 'set'}
@@ -33,7 +34,7 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     Returns:
         One chain per run and seed, seed by seed: a stopped study then has complete rows.
     """
-    for key in ('dataset', 'seeds', 'runs'):
+    for key in STUDY_KEYS:
         if key not in study:
             raise ConfigError(
                 f'{study.filename}: a study needs {key}; see docs/research/run_a_study.md'

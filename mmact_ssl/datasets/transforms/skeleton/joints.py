@@ -71,8 +71,8 @@ def refuse_traces(results: Mapping[str, Any], transform: BaseTransform) -> None:
     An origin or axes of the first frame, interpolated frames and motion would reveal the old order
     or speed, so that a task of recognizing it needs no movement.
     """
-    name = type(transform).__name__
-    for earlier in results.get('traces', ()):
+    if results.get('traces'):
+        name, earlier = type(transform).__name__, results['traces'][0]
         raise ConfigError(
             f'{name}: what {earlier} has left in the clip reveals the old order and speed of the '
             f'frames, which the task must recognize: put {earlier} behind {name}'
