@@ -55,7 +55,7 @@ def test_differences_of_pairs_do_not_spread_with_the_draws(made):
     [
         (dict(drawn='other'), 'on different draws of the labels'),
         (dict(data_version='other'), 'on different data'),
-        (dict(version=2), 'by different versions of the measurement'),
+        (dict(version=1), 'by different versions of the measurement'),
     ],
 )
 def test_results_that_are_no_pairs_are_refused(made, changes, what):
@@ -64,7 +64,7 @@ def test_results_that_are_no_pairs_are_refused(made, changes, what):
 
 
 def test_inputs_of_other_networks_have_versions_of_their_own(made):
-    teacher = made([0.5], version=2, backbone='teacher')
+    teacher = made([0.5], version=1, backbone='teacher')
     assert paired_differences(made([0.5]), teacher) == {'lda@2': [0.0]}
 
 

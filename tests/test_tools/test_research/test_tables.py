@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
 import pytest
 
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.evaluation.accuracy import mean_class_accuracy
 from mmact_ssl.evaluation.headings import format_cell
 from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
-from mmact_ssl.evaluation.results import PRETEXT, read_results
-from tests.shipped import ROOT
+from mmact_ssl.evaluation.results import read_results
 from tools.research.markers import fill, update_files
 from tools.research.tables import (
     EARLIER_CAPTION,
-    input_kind,
-    is_early,
     make_dependence_table,
     make_pretext_table,
     make_table,
@@ -392,53 +387,3 @@ def test_versions_of_a_measurement_are_not_mixed(make_result):
     # What other results have does not matter.
     later = rows(now + 1, 0.6, method='MS2L')
     assert EARLIER_CAPTION not in make_table(rows(now, 0.5) + later, 'demo')
-
-
-@pytest.mark.parametrize(
-    ('changes', 'kind'),
-    [
-        (dict(), 'video'),
-        (dict(dataset='demo-skeleton', backbone='stgcn'), 'ntu25'),
-        (dict(dataset='nwucla', backbone='gru'), 'kinect20'),
-        (dict(backbone='efficientnet_lite0_imagenet'), 'embedding'),
-        (dict(backbone='every8', caches={'data/demo/every8.lmdb': '0'}), 'embedding'),
-        (dict(dataset='mine'), ''),
-        (dict(dataset='folder'), ''),
-    ],
-)
-def test_the_version_of_today_is_that_of_protocol_and_inputs(result, changes, kind):
-    """A result alone of its kind is early, too, if its inputs have changed since."""
-    for protocol in set(PROTOCOLS) - {'fewshot'}:
-        now = version_of(protocol, kind)
-        metrics = {'top1': 0.25, **RECALLS}
-        for version in range(1, now + 2):
-            one = result(protocol=protocol, version=version, metrics=metrics, **changes)
-            assert input_kind(one) == kind
-            assert ('25.0†' in make_table([one], one.dataset)) == (version < now)
-
-
-def test_all_stored_results_are_marked_if_and_only_if_they_are_early():
-    stored = [result for result in read_results(ROOT / 'results') if result.protocol != PRETEXT]
-    teachers = [r for r in stored if r.method.startswith('Teacher at')]
-    assert {input_kind(r) for r in teachers} == {'embedding'}
-    kinds = {
-        **dict.fromkeys(('arid', 'demo', 'jhmdb', 'utdmhad'), 'video'),
-        **dict.fromkeys(('nwucla', 'nwucla-unseen', 'utdmhad-skeleton'), 'kinect20'),
-        **dict.fromkeys(('msraction3d', 'utkinect'), 'kinect20'),
-        'demo-skeleton': 'ntu25',
-    }
-    for one in stored:
-        kind = 'embedding' if one in teachers else kinds[one.dataset]
-        assert is_early(one) == (one.version < version_of(one.protocol, kind)), one.run
-
-
-def test_the_accuracies_of_all_stored_results_are_those_of_their_confusion_matrices():
-    stored = [r for r in read_results(ROOT / 'results') if 'confusion' in r.details]
-    assert stored
-    for one in stored:
-        confusion = np.array(one.details['confusion'])
-        top1 = np.trace(confusion) / confusion.sum()
-        assert one.metrics['top1'] == pytest.approx(top1), one.run
-        if 'mean_class' in one.metrics:
-            mean = mean_class_accuracy(confusion)
-            assert one.metrics['mean_class'] == pytest.approx(mean), one.run
