@@ -10,12 +10,13 @@ from mmact_ssl.evaluation.headings import COLUMNS, format_cell
 from mmact_ssl.evaluation.results import Result
 from tools.research.tables import (
     EARLIER,
-    EARLIER_CAPTION,
+    captions,
     check_comparable,
     is_early,
     is_one_pretraining,
     markdown,
     newest_complete,
+    recipe_mark,
 )
 
 SETTINGS = {heading: tuple(setting) for heading, *setting in COLUMNS}
@@ -41,9 +42,9 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
 
     Cells are means ± deviation over seeds, the gain is the difference of the means. A gain below
     the sum of the two deviations is marked: it is within the noise. A student's cell is marked if
-    its deviation is that of one pre-training. Early versions are marked. ``name`` joins rows
-    ``DATASET/COLUMN/START/STUDENT`` by ``;``: a column of :func:`make_table` and the names of two
-    of its rows, with ``_`` for a blank.
+    its deviation is that of one pre-training. Early versions and recipes are marked. ``name`` joins
+    rows ``DATASET/COLUMN/START/STUDENT`` by ``;``: a column of :func:`make_table` and the names of
+    two of its rows, with ``_`` for a blank.
 
     Raises:
         ConfigError: Results are missing, are of one seed, or cannot be compared: the two sides of a
@@ -78,7 +79,7 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
             ]
         )
     table = markdown(rows)
-    return table + (f'\n{EARLIER_CAPTION}\n' if EARLIER in table else '')
+    return table + ''.join(f'\n{caption}\n' for caption in captions(table))
 
 
 def _cell(values: Sequence[float], runs: Sequence[Result]) -> str:
@@ -86,7 +87,7 @@ def _cell(values: Sequence[float], runs: Sequence[Result]) -> str:
     mark = EARLIER if any(map(is_early, runs)) else ''
     method = runs[0].method
     once = ONE_PRETRAINING if method not in STARTS and is_one_pretraining(runs) else ''
-    return f'{format_cell(values)}{mark} ({STARTS.get(method, method)}{once})'
+    return f'{format_cell(values)}{mark} ({STARTS.get(method, method)}{recipe_mark(runs)}{once})'
 
 
 def _runs(results: Sequence[Result], dataset: str, heading: str, label: str) -> list[Result]:

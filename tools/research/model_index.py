@@ -13,7 +13,7 @@ from mmact_ssl.evaluation.headings import COLUMNS, has_column
 from mmact_ssl.evaluation.results import Result, result_file
 from tools.research.markers import renew_file
 from tools.research.study import runs_of
-from tools.research.tables import is_early, newest_complete
+from tools.research.tables import earlier_recipes, is_early, newest_complete
 
 # Each model's second line is its config.
 MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)
@@ -47,8 +47,8 @@ def results_by_config(
 def result_block(results: Sequence[Result]) -> str:
     """Format one model's results as YAML: means over seeds in percent, by the tables' headings.
 
-    The name of a metric tells that its value is of an earlier version of the measurement. '' if no
-    column of the tables has a value.
+    The name of a metric tells that its value is of an earlier version of the measurement, and
+    ``Recipe`` how an earlier recipe differs. '' if no column of the tables has a value.
     """
     metrics, counts = [], []
     for column in COLUMNS:
@@ -63,6 +63,8 @@ def result_block(results: Sequence[Result]) -> str:
     if not metrics:
         return ''
     first = results[0]
+    known = earlier_recipes()
+    recipes = sorted({known[r.checkpoint_hash] for r in results if r.checkpoint_hash in known})
     source = result_file('results', first.dataset, first.method).as_posix()
     return (
         '    Results:\n'
@@ -71,6 +73,7 @@ def result_block(results: Sequence[Result]) -> str:
         f'        Metrics:\n{"".join(metrics)}'
         f'        Seeds: {" to ".join(map(str, sorted({min(counts), max(counts)})))}\n'
         f'        Source: {source}\n'
+        + (f'        Earlier recipe: {"; ".join(recipes)}\n' if recipes else '')
     )
 
 

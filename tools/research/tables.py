@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import defaultdict
@@ -23,7 +24,13 @@ Row = tuple[str, str, str, str, str]
 BASELINE = 'Random init'
 # Marks a value of an earlier version of its measurement.
 EARLIER = '†'
-EARLIER_CAPTION = f'{EARLIER} By an earlier version of the measurement (docs/extend/evaluation.md).'
+# Marks a student whose recipe has changed since it was trained.
+EARLIER_RECIPE = '‡'
+RECIPES = Path(__file__).resolve().parents[2] / 'results' / 'earlier_recipes.json'
+CAPTIONS = {
+    EARLIER: f'{EARLIER} By an earlier version of the measurement (docs/extend/evaluation.md).',
+    EARLIER_RECIPE: f'{EARLIER_RECIPE} Trained by an earlier recipe (docs/extend/evaluation.md).',
+}
 NO_RESULTS = '*No results yet.*\n'
 
 
@@ -83,6 +90,24 @@ def is_early(result: Result) -> bool:
     )
 
 
+@cache
+def earlier_recipes() -> dict[str, str]:
+    """Return {hash of a checkpoint or published file: how its recipe differs from today's}."""
+    lists = json.loads(RECIPES.read_text())
+    return {hash_: entry['recipe'] for entry in lists for hash_ in entry['checkpoints']}
+
+
+def recipe_mark(results: Iterable[Result]) -> str:
+    """Return EARLIER_RECIPE if a student among them was trained by an earlier recipe, or ''."""
+    is_earlier = any(result.checkpoint_hash in earlier_recipes() for result in results)
+    return EARLIER_RECIPE if is_earlier else ''
+
+
+def captions(table: str) -> list[str]:
+    """Explain the marks that are in a table."""
+    return [caption for mark, caption in CAPTIONS.items() if mark in table]
+
+
 def input_kind(result: Result) -> str:
     """Kind of the encoder's inputs, see :data:`mmact_ssl.evaluation.protocols.INPUT_VERSIONS`.
 
@@ -115,8 +140,8 @@ def make_table(results: Sequence[Result], name: str) -> str:
     Several data sets have a first column with their names, in the order of the marker. Students of
     different data sets or backbones have separate rows. The deviation is that of a sample (n - 1);
     one seed has none. Columns that the random encoder alone has are left out. A cell has one
-    version of a measurement (see :func:`newest_complete`); early versions are marked. ``name``
-    selects results, see :func:`select`.
+    version of a measurement (see :func:`newest_complete`); early versions and earlier recipes are
+    marked. ``name`` selects results, see :func:`select`.
 
     Raises:
         ConfigError: Two results of one column or row cannot be compared.
@@ -147,6 +172,7 @@ def make_table(results: Sequence[Result], name: str) -> str:
     rows = [[*labels, *(heading for heading, *_ in columns)]]
     for key in sorted(cells, key=lambda key: (datasets.index(key[0]), _order(key))):
         label = next(iter(cells[key].values()))[0].label
+        label += recipe_mark(result for cell in cells[key].values() for result in cell)
         label += f' ({key[-1]})' if len(backbones) > 1 else ''
         texts = [
             format_cell([100 * result.metrics[metric] for result in cells[key][heading]])
@@ -155,9 +181,7 @@ def make_table(results: Sequence[Result], name: str) -> str:
         ]
         rows.append([*[key[0], label][-len(labels) :], *texts])
     table, caption = markdown(rows, len(labels)), _caption(chosen, backbones, cells.values())
-    if EARLIER in table:
-        caption += f' {EARLIER_CAPTION}'
-    return f'{caption}\n\n{table}'
+    return f'{" ".join([caption, *captions(table)])}\n\n{table}'
 
 
 def make_pretext_table(results: Sequence[Result], name: str) -> str:
@@ -188,8 +212,11 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
         shown = [*((group, metric) for group in groups), (groups[0], trivial)]
         rows.append([metric, *(_metric_cell(group, key) for group, key in shown)])
     first, counts = chosen[0], [len(group) for group in groups]
-    caption = f'{first.method} on the test split of {first.dataset} ({first.kind})'
-    return f'{caption}, {_seeds(counts)}.\n\n{markdown(rows)}'
+    caption = (
+        f'{first.method}{recipe_mark(chosen)} on the test split of {first.dataset} ({first.kind}), '
+        f'{_seeds(counts)}.'
+    )
+    return f'{" ".join([caption, *captions(caption)])}\n\n{markdown(rows)}'
 
 
 def make_dependence_table(results: Sequence[Result], name: str) -> str:
@@ -209,6 +236,7 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
         data, method, variant, _, backbone = row
         if sets.count(data) > 1:
             data = f'{data}, {method}, {variant} ({backbone})'
+        data += recipe_mark(group)
         for result in group:
             check_comparable(f'{name}, dependence', group[0], result)
         metrics = dict.fromkeys(metric for result in group for metric in result.metrics)
@@ -220,8 +248,9 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
     if not groups:
         return ''
     seeds = _seeds([len(group) for group in groups.values()])
-    caption = 'Metrics on test clips with the features of the clip and of another one'
-    return f'{caption}, {seeds}.\n\n{markdown(rows, 3)}'
+    table = markdown(rows, 3)
+    caption = f'Metrics on test clips with the features of the clip and of another one, {seeds}.'
+    return f'{" ".join([caption, *captions(table)])}\n\n{table}'
 
 
 def _metric_cell(group: Sequence[Result], metric: str) -> str:

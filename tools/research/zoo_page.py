@@ -11,7 +11,7 @@ from mmact_ssl.apis.card import Card, read_card
 from mmact_ssl.apis.zoo import INDEX, Entry, read_index
 from mmact_ssl.evaluation.protocols import version_of
 from tools.research.markers import renew_file
-from tools.research.tables import EARLIER, EARLIER_CAPTION
+from tools.research.tables import EARLIER, EARLIER_RECIPE, captions, earlier_recipes
 
 BLOCK = re.compile(r'<!-- (zoo|cards) -->\n.*<!-- /\1 -->', re.DOTALL)
 CARDS = '../research/models.md'
@@ -27,8 +27,12 @@ def zoo_blocks(folder: str | os.PathLike[str]) -> dict[str, str]:
     rows, sections = [], []
     entries = read_index(Path(folder) / INDEX)
     sizes = {entry.sha256: entry.size for entry in entries.values()}
+    cards = {entry.sha256: read_card(Path(folder) / entry.file) for entry in entries.values()}
+    earlier = {key for key, card in cards.items() if card.source_sha256 in earlier_recipes()}
     for name, entry in entries.items():
-        card = read_card(Path(folder) / entry.file)
+        card = cards[entry.sha256]
+        files = {entry.sha256, *(part['sha256'] for part in card.parts)}
+        mark = EARLIER_RECIPE if files & earlier else ''
         # In early cards only the config's name ends in that of the data set.
         dataset = card.dataset_name or card.config.rpartition('_')[2]
         figures = {f['name']: f for f in card.results if f['dataset'] == dataset}
@@ -37,25 +41,27 @@ def zoo_blocks(folder: str | os.PathLike[str]) -> dict[str, str]:
         clips = next((figure['test_clips'] for figure in shown if figure), 0) or '-'
         size = entry.size + sum(sizes.get(part['sha256'], 0) for part in card.parts)
         rows.append(
-            f'| [{name}]({CARDS}#{name}) | {_input(card)} | {card.trained_on} | {linear} | {knn} '
+            f'| [{name}]({CARDS}#{name}){mark} | {_input(card)} '
+            f'| {card.trained_on} | {linear} | {knn} '
             f'| {clips} | {card.feature_dim} | {size / 1e6:.1f} |\n'
         )
-        sections.append(_section(card, entry))
+        sections.append(_section(card, entry, mark))
     texts = dict(zoo=TOP + ''.join(rows), cards=''.join(sections))
     return {
         name: f'<!-- {name} -->\n{text}\n{caption}<!-- /{name} -->'
         for name, text in texts.items()
-        for caption in [f'{EARLIER_CAPTION}\n\n' if EARLIER in text else '']
+        for caption in [''.join(f'{line}\n\n' for line in captions(text))]
     }
 
 
-def _section(card: Card, entry: Entry) -> str:
+def _section(card: Card, entry: Entry, mark: str) -> str:
     """Format one model's card as Markdown."""
     bodies = f' of {card.num_persons} {card.layout} bodies' if card.num_persons else ''
     clip = ', '.join(f'{key} {value}' for key, value in card.clip.items()) or 'whole clips'
     text = (
         f'\n## {card.name}\n\n'
-        f'- Trained by `configs/{card.config}.py` ({card.method}) on {card.trained_on}\n'
+        f'- Trained by `configs/{card.config}.py` ({card.method}) on {card.trained_on}'
+        f'{mark}\n'
         f'- Licence: {card.licence}\n'
         f'- {card.backbone_name}, {card.kind}{bodies}: {clip}; features of {card.feature_dim}\n'
         f'- `{entry.file}`, {card.precision}, sha256 `{entry.sha256}`\n'

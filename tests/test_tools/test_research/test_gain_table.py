@@ -7,7 +7,7 @@ import pytest
 from mmact_ssl.errors import ConfigError
 from tools.research.gain_table import DATA
 from tools.research.markers import fill
-from tools.research.tables import EARLIER_CAPTION
+from tools.research.tables import CAPTIONS
 
 ROW = 'jhmdb/Fine-tuned,_10_%/ImageNet_start/DTG-Net_TSM'
 TEXT = f'<!-- gain:{ROW} -->\n<!-- /gain:{ROW} -->'
@@ -64,7 +64,7 @@ def test_both_sides_of_an_earlier_version_are_marked(results):
         run.version -= 1
     text = fill(TEXT, results)
     assert '| 25.0 ± 7.1† (ImageNet) | 45.0 ± 7.1† (DTG-Net TSM) | +20.0 |' in text
-    assert text.count(EARLIER_CAPTION) == 1
+    assert text.count(CAPTIONS['†']) == 1
 
 
 @pytest.mark.parametrize('early', [slice(0, 2), slice(2, 4)])

@@ -9,8 +9,15 @@ import pytest
 
 from mmact_ssl.evaluation.accuracy import mean_class_accuracy
 from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
-from mmact_ssl.evaluation.results import PRETEXT, read_results
-from tools.research.tables import input_kind, is_early, make_table
+from mmact_ssl.evaluation.results import PRETEXT, RANDOM, read_results
+from tools.research.model_index import result_block
+from tools.research.tables import (
+    earlier_recipes,
+    input_kind,
+    is_early,
+    make_pretext_table,
+    make_table,
+)
 
 ROOT = Path(__file__).parents[3]
 RECALLS = {f'recall@{k}': 0.25 for k in (1, 5, 10, 20, 50)}
@@ -51,7 +58,9 @@ def test_all_stored_results_are_marked_if_and_only_if_they_are_early():
     }
     for one in stored:
         kind = 'embedding' if one in teachers else kinds[one.dataset]
-        assert is_early(one) == (one.version < version_of(one.protocol, kind)), one.run
+        newest = version_of(one.protocol, kind)
+        assert one.version <= newest, one.run
+        assert is_early(one) == (one.version < newest), one.run
 
 
 def test_the_accuracies_of_all_stored_results_are_those_of_their_confusion_matrices():
@@ -64,3 +73,18 @@ def test_the_accuracies_of_all_stored_results_are_those_of_their_confusion_matri
         if 'mean_class' in one.metrics:
             mean = mean_class_accuracy(confusion)
             assert one.metrics['mean_class'] == pytest.approx(mean), one.run
+
+
+def test_all_students_of_an_earlier_recipe_are_marked_in_each_table():
+    stored = read_results(ROOT / 'results')
+    known = earlier_recipes()
+    assert known and set(known) <= {r.checkpoint_hash for r in stored} - {RANDOM}
+    for one in (r for r in stored if r.protocol not in ('fewshot', 'lda')):
+        table = make_table if one.protocol != PRETEXT else make_pretext_table
+        name = f'{one.dataset}/{one.method.replace(" ", "_")}'
+        text = table([one], name)
+        is_earlier = one.checkpoint_hash in known
+        assert (f'{one.method}‡' in text or f'{one.label}‡' in text) == is_earlier, one.run
+        assert ('‡ Trained by' in text) == is_earlier
+        index = result_block([one])
+        assert (known.get(one.checkpoint_hash, '?') in index) == (is_earlier and index != '')

@@ -12,7 +12,7 @@ from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from mmact_ssl.evaluation.results import read_results
 from tools.research.markers import fill, update_files
 from tools.research.tables import (
-    EARLIER_CAPTION,
+    CAPTIONS,
     make_dependence_table,
     make_pretext_table,
     make_table,
@@ -377,13 +377,13 @@ def test_versions_of_a_measurement_are_not_mixed(make_result):
     )
     table = make_table(old, 'demo')
     assert '| CSVR | 60.0 ± 14.1† |' in table and '| MS2L | 20.0 ± 0.0† |' in table
-    assert table.count(EARLIER_CAPTION) == 1
+    assert table.count(CAPTIONS['†']) == 1
     table = make_table(old + rows(now, 0.9), 'demo')
     assert '| CSVR | 60.0 ± 14.1† |' in table, 'one of two seeds is not the whole cell'
     table = make_table(old + rows(now, 0.9, 0.9), 'demo')
     assert '| CSVR | 90.0 ± 0.0 |' in table and '| MS2L | 20.0 ± 0.0† |' in table
     table = make_table(rows(now, 0.9, 0.9), 'demo')
-    assert EARLIER_CAPTION not in table
+    assert CAPTIONS['†'] not in table
     # What other results have does not matter.
     later = rows(now + 1, 0.6, method='MS2L')
-    assert EARLIER_CAPTION not in make_table(rows(now, 0.5) + later, 'demo')
+    assert CAPTIONS['†'] not in make_table(rows(now, 0.5) + later, 'demo')

@@ -12,7 +12,7 @@ from mmact_ssl.evaluation.results import read_results
 from mmact_ssl.evaluation.student import build_recognizer
 from tests.shipped import ROOT
 from tests.test_apis.conftest import KNOWN
-from tools.research.tables import EARLIER_CAPTION, is_early
+from tools.research.tables import CAPTIONS, is_early
 from tools.research.zoo_page import zoo_blocks
 
 
@@ -54,7 +54,7 @@ def test_a_figure_of_an_earlier_version_is_marked_until_it_is_measured_again(
         (tmp_path / INDEX).write_text('{}')
         add_to_index(write_model(weights, tmp_path, card, results), 'small')
         page = zoo_blocks(tmp_path)['zoo']
-        assert page.count(EARLIER_CAPTION) == ('25.0†' in page)
+        assert page.count(CAPTIONS['†']) == ('25.0†' in page)
         return next(line for line in page.splitlines() if line.startswith('| [small]'))
 
     now = version_of('linear', 'video')
