@@ -41,6 +41,7 @@ class Split:
         names: Video paths below the root, or names of skeleton clips, N of them.
         labels: int64 ``(N,)``, from 0.
         skeletons: Hash of the prepared folder's coordinates and clips; '' for videos.
+        layout: Layout of the prepared folder's skeletons; '' for videos.
     """
 
     ann_file: str
@@ -48,6 +49,7 @@ class Split:
     names: list[str]
     labels: np.ndarray
     skeletons: str = ''
+    layout: str = ''
 
     def lines(self, indices: Iterable[int] | None = None) -> list[str]:
         """Lines of an annotation file, of all samples or those at ``indices``."""
@@ -76,20 +78,21 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
             clip is not the folder's.
     """
     ann_file, prefix = dataset['ann_file'], dataset.get('data_prefix') or {}
-    names, labels = read_annotation(ann_file, prepare_command)
+    names, labels = read_samples(ann_file, prepare_command)
     if -1 in labels:
         unlabeled = names[labels.index(-1)]
         raise DataError(f'{ann_file}: {unlabeled!r} has no label; {prepare_command}')
-    _check_repeats(ann_file, names, prepare_command)
     if 'skeleton' in prefix:
         root, kind = prefix['skeleton'], 'skeleton clip'
         folder = open_skeleton_folder(root, prepare_command)
-        known, skeletons = set(folder.names.tolist()), folder.content_hash
+        known = set(folder.names.tolist())
+        skeletons, layout = folder.content_hash, folder.layout
         missing = [name for name in names if name not in known]
         why = other_form(missing[0], known.__contains__) if missing else ''
         _check_folder_labels(ann_file, dict(zip(names, labels)), folder, prepare_command)
     else:
-        root, kind, skeletons = prefix.get('video') or '', 'video', ''
+        root, kind = prefix.get('video') or '', 'video'
+        skeletons = layout = ''
         missing = [name for name in names if not os.path.isfile(video_path(root, name))]
         why = why_missing(root, missing[0]) if missing else ''
     if missing:
@@ -97,11 +100,19 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
             f'{os.path.join(root, missing[0])}: {why or f"no such {kind}"} ({len(missing)} of '
             f'{len(names)} in {ann_file} are missing); {prepare_command}'
         )
-    return Split(ann_file, root, names, np.asarray(labels, dtype=np.int64), skeletons)
+    return Split(ann_file, root, names, np.asarray(labels, dtype=np.int64), skeletons, layout)
 
 
-def _check_repeats(ann_file: str, names: Sequence[str], prepare_command: str) -> None:
-    """Refuse a list that names a sample twice: it would count twice, and be drawn twice."""
+def read_samples(ann_file: str, prepare_command: str) -> tuple[list[str], list[int]]:
+    """Read an annotation file with one line for each sample.
+
+    Returns:
+        As :func:`mmact_ssl.files.read_annotation`.
+
+    Raises:
+        DataError: A sample stands twice: it would count twice, and could vote for itself.
+    """
+    names, labels = read_annotation(ann_file, prepare_command)
     paths = [os.path.normpath(name) for name in names]
     counts = Counter(paths)
     if len(counts) < len(names):
@@ -111,6 +122,7 @@ def _check_repeats(ann_file: str, names: Sequence[str], prepare_command: str) ->
             f'({len(names)} lines name {len(counts)} samples): leave one line for each sample; '
             f'{prepare_command}'
         )
+    return names, labels
 
 
 def _check_folder_labels(

@@ -39,7 +39,6 @@ from mmact_ssl.evaluation.provenance import (
 )
 from mmact_ssl.evaluation.results import RANDOM, Result
 from mmact_ssl.evaluation.student import start_hash
-from mmact_ssl.saved_run import find_value
 from mmact_ssl.targets.inspection import cache_version
 
 
@@ -86,9 +85,7 @@ def evaluate(request: Request, protocols: Sequence[str]) -> Iterator[Result]:
         hashes = [student.sha256 for student in request.students] or [start_hash(cfg) or RANDOM]
         joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
         checkpoint_hash = joined if len(hashes) > 1 else hashes[0]
-    kind = find_value(cfg.model.backbone, 'layout') or 'video'
-    if request.teacher is not None:
-        kind = 'embedding'
+    kind = 'embedding' if request.teacher is not None else train.layout or 'video'
     data = data_version(train, test)
     for name in protocols:
         version = version_of(name, kind)

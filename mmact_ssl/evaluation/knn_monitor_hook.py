@@ -19,7 +19,7 @@ from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.datasets.prepared_folder import hold_out, telling_data
 from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.data import sample_groups
+from mmact_ssl.evaluation.data import read_samples, sample_groups
 from mmact_ssl.evaluation.features import (
     Features,
     build_pooling,
@@ -27,7 +27,6 @@ from mmact_ssl.evaluation.features import (
     forward_features,
 )
 from mmact_ssl.evaluation.neighbors import knn_scores
-from mmact_ssl.files import read_annotation
 from mmact_ssl.registry import HOOKS
 from mmact_ssl.shipped_configs import SETS, find_config
 
@@ -130,7 +129,7 @@ class KNNMonitorHook(Hook):
     def _hold_out(self, features: Features) -> tuple[Features, Features]:
         """Split features into gallery and queries, the same way every time."""
         ann_file = self.cfg.train_dataloader.dataset.ann_file
-        names, labels = read_annotation(ann_file, self.cfg.get('prepare_command', 'prepare it'))
+        names, labels = read_samples(ann_file, self.cfg.get('prepare_command', 'prepare it'))
         if labels != features.labels.tolist():
             raise ConfigError(f'KNNMonitorHook: the data set gives other samples than {ann_file}')
         settings = self.cfg.get('linear', {})

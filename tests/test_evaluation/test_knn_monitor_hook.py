@@ -195,6 +195,9 @@ def test_recordings_stay_on_one_side_and_clips_without_label_are_left_out(labele
     ann_file.write_text('0_0.mp4 0\n0_1.mp4 1\n1_0.mp4\n')
     with pytest.raises(ConfigError, match='no class of .*some.txt has two labeled clips'):
         hook._hold_out(Features(features.values[:3], np.array([0, 1, -1])))
+    ann_file.write_text('0_0.mp4 0\n0_1.mp4 1\n./0_0.mp4 0\n')
+    with pytest.raises(DataError, match="some.txt: '0_0.mp4' stands in 2 lines"):
+        hook._hold_out(Features(features.values[:3], np.array([0, 1, 0])))
     with pytest.raises(ConfigError, match='holdout_fraction=0'):
         KNNMonitorHook(labeled, holdout_fraction=0)
 
