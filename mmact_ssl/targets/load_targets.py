@@ -35,8 +35,9 @@ class LoadTargets(BaseTransform):
     Required keys: ``filename`` (a skeleton clip's name); for targets of frames also
     ``total_frames``, ``frame_inds`` {view: int (T,)}.
 
-    Added keys: ``target_meta`` {target: TargetMeta} and ``targets`` {view: {target: float32}}, by
-    the kind of the cache:
+    Added keys: ``sided_views``, the names of the views with sentences that may name left and right;
+    ``target_meta`` {target: TargetMeta} and ``targets`` {view: {target: float32}}, by the kind of
+    the cache:
 
     - pose (T, V, 3), x and y as fractions of the full frame, score 0..1; TransformViews moves them
       with the frames;
@@ -57,6 +58,8 @@ class LoadTargets(BaseTransform):
         layout: Layout of joints or parts that the cache must have. 'default': 'coco17' for poses,
             any for maps. None: any. '': no part of the maps is left or right. Without '' more than
             two maps without a layout are refused, because a flip would not exchange their sides.
+            For sentences '' declares that none names left or right. PackInputs refuses others of a
+            view that SkeletonFlip mirrors.
         teacher: Config file with a dict ``teacher``, or that dict. If given, a cache of another
             teacher is refused.
         kind: Kind that the cache must have. None: the target's name if that is a kind, else any.
@@ -181,6 +184,8 @@ class LoadTargets(BaseTransform):
         is_of_video = meta.kind == 'text' or self.whole
         values = self._of_video(results) if is_of_video else self._of_frames(results)
         results.setdefault('target_meta', {})[self.target] = meta
+        if meta.kind == 'text' and self.layout != '':
+            results['sided_views'] = (*results.get('sided_views', ()), *self.views)
         for view, entries in values.items():
             targets = results.setdefault('targets', {}).setdefault(view, {})
             if self.target in targets:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mmact_ssl.datasets.transforms.formatting import PackInputs
+from mmact_ssl.datasets.transforms.skeleton.augment import SkeletonFlip
 from mmact_ssl.datasets.transforms.skeleton.pretext import MakeSkeletonViews
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
@@ -77,6 +78,27 @@ def test_a_clip_without_a_sentence_is_marked_and_not_given_one(tmp_path):
     ):
         packed(path, 'b', missing='error')
     assert 'prompt_valid' not in packed(path, 'a', missing='error')['one']
+
+
+def test_sentences_with_sides_are_refused_beside_a_mirrored_view(tmp_path):
+    """At the first sample, whatever is drawn and wherever flip and sentences stand."""
+    path, flip = write(tmp_path / 't'), dict(type='SkeletonFlip', flip_ratio=1e-9)
+    make, pack_one = MakeSkeletonViews(dict(one=[flip], two=[])), PackInputs(views=('one', 'two'))
+
+    def sample():
+        return dict(clip('a'), layout='kinect20')
+
+    message = "SkeletonFlip mirrors the view 'one', whose sentences may name left and right: "
+    with pytest.raises(ConfigError, match=message):
+        pack_one(make(load(path)(sample())))
+    with pytest.raises(ConfigError, match=message):
+        pack_one(load(path)(make(sample())))
+    with pytest.raises(ConfigError, match=message):
+        pack(load(path)(SkeletonFlip(1.0)(sample())))
+    for fitting in (dict(views=('two',)), dict(layout='')):  # not mirrored; without sides
+        assert 'prompt' in pack_one(make(load(path, **fitting)(sample())))['targets']['two']
+    pack(load(path)(SkeletonFlip(0.0)(sample())))
+    PackInputs(views=('two',))(make(load(path)(sample())))
 
 
 @pytest.mark.parametrize('missing', ['mask', 'error'])

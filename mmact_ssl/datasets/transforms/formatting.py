@@ -34,7 +34,7 @@ class PackInputs(BaseTransform):
 
     Raises BrokenSampleError if a view or target contains a value that is not finite. Such
     coordinates of a joint with score 0 become 0 instead. Raises ConfigError for a target that is
-    not an array or a number.
+    not an array or a number, and for a mirrored view with sentences that may name left and right.
 
     Args:
         views: Names of the views to pack.
@@ -53,6 +53,7 @@ class PackInputs(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         check_views(self, self.views, results['views'])
+        _check_sides(self.views, results)
         inputs: dict[str, torch.Tensor] = {}
         targets: dict[str, dict[str, torch.Tensor]] = {}
         for view in self.views:
@@ -102,6 +103,18 @@ def check_views(transform: BaseTransform, views: Iterable[str], known: Collectio
             raise KeyError(
                 f'{type(transform).__name__}: view {view!r} is not among {sorted(known)}; sample '
                 'it, or take it out of views'
+            )
+
+
+def _check_sides(views: Iterable[str], results: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a mirrored view with sentences that may name left and right."""
+    mirrored, sided = results.get('mirrored_views', ()), results.get('sided_views', ())
+    for view in views:
+        if view in mirrored and view in sided:
+            raise ConfigError(
+                f'SkeletonFlip mirrors the view {view!r}, whose sentences may name left and right: '
+                'leave the flip out, give the sentences another view, or make them with --no-sides '
+                "and set layout='' in LoadTargets"
             )
 
 

@@ -96,7 +96,8 @@ class SkeletonFlip(BaseTransform):
     """Mirror a clip at random: x becomes -x, and left and right joints change places.
 
     Required keys: ``keypoint``, ``layout``. Modified keys: ``keypoint``, and ``never_missing`` if
-    present.
+    present. Added keys: ``mirrored`` True, also for a clip that the draw leaves as it is, unless
+    ``flip_ratio`` is 0.
     """
 
     def __init__(self, flip_ratio: float = 0.5) -> None:
@@ -105,6 +106,8 @@ class SkeletonFlip(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         num_coordinates(results, self)
         layout = layout_of(results, 'SkeletonFlip')
+        if self.flip_ratio:
+            results['mirrored'] = True
         if np.random.rand() < self.flip_ratio:
             keypoint = results['keypoint'][:, :, layout.flip_indices]
             keypoint[..., 0] *= -1

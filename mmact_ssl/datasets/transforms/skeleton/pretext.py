@@ -29,7 +29,8 @@ class MakeSkeletonViews(BaseTransform):
     Required keys: ``keypoint``, the keys that the transforms need, and for views in
     ``other_camera`` the key ``other_camera`` of SkeletonDataset. Added keys: ``views`` {view:
     float32 (M, T', V, C')}; ``targets`` {view: targets of the view's transforms, such as
-    ``permutation``, and those of LoadTargets}.
+    ``permutation``, and those of LoadTargets}; ``mirrored_views``, the names of the views that
+    SkeletonFlip may mirror.
 
     Args:
         views: Name of each view and configs of its transforms; with an empty list the view is the
@@ -64,7 +65,7 @@ class MakeSkeletonViews(BaseTransform):
                 'the data set has no performance_pattern that finds it'
             )
         other = results.get('other_camera') or results
-        views = {}
+        views, mirrored = {}, []
         targets = results.setdefault('targets', {})
         for view, transforms in self.views.items():
             clip = other if view in self.other_camera else results
@@ -74,7 +75,9 @@ class MakeSkeletonViews(BaseTransform):
             _check_mask(view, view_results)
             views[view] = view_results['keypoint'][:, : num_valid_frames(view_results)]
             targets.setdefault(view, {}).update(view_results['targets'])
-        results['views'] = views
+            if view_results.get('mirrored'):
+                mirrored.append(view)
+        results.update(views=views, mirrored_views=mirrored)
         return results
 
 
