@@ -59,7 +59,7 @@ class LoadTargets(BaseTransform):
             any for maps. None: any. '': no part of the maps is left or right. Without '' more than
             two maps without a layout are refused, because a flip would not exchange their sides.
             For sentences '' declares that none names left or right. PackInputs refuses others of a
-            view that SkeletonFlip mirrors.
+            view that a flip mirrors.
         teacher: Config file with a dict ``teacher``, or that dict. If given, a cache of another
             teacher is refused.
         kind: Kind that the cache must have. None: the target's name if that is a kind, else any.

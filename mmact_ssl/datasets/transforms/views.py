@@ -258,7 +258,8 @@ class TransformViews(BaseTransform):
 
     Required keys: ``views``; optional: targets of the views whose ``target_meta`` is of kind
     'pose', (T, V, 3) in pixels, or 'map', float32 (T, C, h, w) over the whole frame. Modified keys:
-    the same; maps then cover the whole view.
+    the same; maps then cover the whole view. Added keys: ``mirrored_views``, as of
+    MakeSkeletonViews.
 
     Args:
         views: Names of the views to join.
@@ -277,10 +278,13 @@ class TransformViews(BaseTransform):
         self.views = tuple(views)
         self.map_size = None if map_size is None else tuple(map_size)
         self.transforms = [TRANSFORMS.build({'_scope_': SCOPE, **config}) for config in transforms]
+        mirrors = any(getattr(one, 'flip_ratio', 0) for one in _flatten(self.transforms))
+        self.mirrored = self.views if mirrors else ()
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         frames = results['views']
         check_views(self, self.views, frames)
+        results['mirrored_views'] = (*results.get('mirrored_views', ()), *self.mirrored)
         imgs = [frame for view in self.views for frame in frames[view]]
         shapes = {img.shape[:2] for img in imgs}
         if len(shapes) > 1:
