@@ -16,7 +16,7 @@ import tempfile
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 14)
 
 # Architectures with wheels of torch.
-MACHINES = ('x86_64', 'aarch64', 'arm64')
+MACHINES = ('x86_64', 'aarch64')
 
 # GB of an installation with the CPU build of torch, and with its CUDA build.
 CPU_SIZE, CUDA_SIZE = 3, 9
@@ -34,11 +34,16 @@ SAME_MODULES = {
 
 
 def check_machine() -> None:
-    """Check Python's version and the machine's architecture.
+    """Check the system, Python's version and the machine's architecture.
 
     Raises:
         ImportError: Nothing of this package can work here.
     """
+    if sys.platform != 'linux':
+        raise ImportError(
+            f'mmact_ssl needs Linux, this is {platform.platform(terse=True)}: take a machine with '
+            'Linux, or on Windows its Linux (WSL 2)'
+        )
     oldest, newest = ('.'.join(map(str, v)) for v in (OLDEST_PYTHON, NEWEST_PYTHON))
     if not OLDEST_PYTHON <= sys.version_info[:2] <= NEWEST_PYTHON:
         raise ImportError(
@@ -51,9 +56,7 @@ def check_machine() -> None:
             f'mmact_ssl needs torch, which has no build for {platform.machine()} and {bits} bits: '
             f'take a 64-bit machine and Python, of {" or ".join(MACHINES)}'
         )
-    if sys.platform == 'win32':
-        raise ImportError('mmact_ssl does not run on Windows: use its Linux (WSL 2)')
-    if sys.platform == 'linux' and platform.libc_ver()[0] != 'glibc':
+    if platform.libc_ver()[0] != 'glibc':
         raise ImportError(
             'mmact_ssl needs torch, which has no build for a Linux without glibc, such as Alpine: '
             'take Debian, Ubuntu or Fedora'

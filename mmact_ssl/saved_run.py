@@ -245,12 +245,18 @@ def joint_labels(config: Any) -> LabelsRead | None:
 
 def hash_labeled(ann_file: Any) -> str:
     """Hash of the labeled names in an annotation file; '' if there is none, or no such file."""
-    # The path is untrusted: a device or pipe never ends.
-    if isinstance(ann_file, str) and os.path.isfile(ann_file):
-        with suppress(DataError, OSError):
-            names = [name for name, label in zip(*read_annotation(ann_file, '')) if label >= 0]
-            return hash_names(names) if names else ''
+    with suppress(DataError, OSError):
+        names = labeled_names(ann_file)
+        return hash_names(names) if names else ''
     return ''
+
+
+def labeled_names(ann_file: Any) -> list[str]:
+    """Labeled names in an annotation file; [] if there is no such file."""
+    # The path is untrusted: a device or pipe never ends.
+    if not isinstance(ann_file, str) or not os.path.isfile(ann_file):
+        return []
+    return [name for name, label in zip(*read_annotation(ann_file, '')) if label >= 0]
 
 
 def labels_of_starts(files: Iterable[Any], model: Any) -> list[LabelsRead | None]:

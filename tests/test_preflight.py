@@ -52,8 +52,15 @@ def test_a_machine_without_torch_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(platform, 'machine', lambda: 'x86_64')
     monkeypatch.setattr(platform, 'libc_ver', lambda: ('', ''))
     assert 'without glibc' in error_of(preflight.check_machine)
-    monkeypatch.setattr(sys, 'platform', 'win32')
-    assert 'Windows' in error_of(preflight.check_machine)
+
+
+@pytest.mark.parametrize(('system', 'name'), [('win32', 'Windows-10'), ('darwin', 'macOS-14.5')])
+def test_another_system_than_linux_is_named(monkeypatch: pytest.MonkeyPatch, system, name):
+    monkeypatch.setattr(sys, 'platform', system)
+    monkeypatch.setattr(platform, 'platform', lambda terse: name)
+    monkeypatch.setattr(platform, 'machine', lambda: 'AMD64')  # as Windows names it
+    error = error_of(preflight.check_machine)
+    assert f'needs Linux, this is {name}: ' in error and 'WSL 2' in error
 
 
 @pytest.mark.parametrize(('free', 'fits'), [(1e9, False), (5e9, True), (50e9, True)])

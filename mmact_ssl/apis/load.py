@@ -38,7 +38,7 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
     require_published(path)
     sha256 = check_file(path, expected)
     if path.endswith(ONNX):
-        return load_onnx(path)
+        return load_onnx(path, sha256)
     saved = SavedRun.read(path)
     with reading(path, FIX, CheckpointError):
         card = card_from(saved.card)

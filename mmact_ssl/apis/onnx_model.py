@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import ClassVar
 
 import torch
@@ -73,20 +72,19 @@ class OnnxModel(PretrainedModel):
         return self.backbone(inputs)
 
 
-def load_onnx(path: str) -> OnnxModel:
-    """Load a published ONNX file, see :func:`mmact_ssl.apis.load.load_file`.
+def load_onnx(path: str, sha256: str) -> OnnxModel:
+    """Load a published ONNX file of this sha256, see :func:`mmact_ssl.apis.load.load_file`.
 
     Raises:
         CheckpointError: The file is missing, damaged or refused.
         ConfigError: onnx or onnxruntime is not installed.
     """
     content, metadata = read_onnx(path)
-    digest = sha256(content).hexdigest()
     with reading(path, FIX, CheckpointError):
         card = card_from(parse_card(metadata, path))
         backbone = OnnxNetwork(content, card.feature_dim, path)
         preprocessor = build_model(card.preprocessor, 'preprocessor', 'preprocessor')
-        model = OnnxModel(backbone, preprocessor, None, card, digest, path)
+        model = OnnxModel(backbone, preprocessor, None, card, sha256, path)
         model.transform  # noqa: B018  (build it here, where errors name the file)
     preprocessor.eval()
     return model

@@ -6,7 +6,6 @@ import ctypes
 import os
 import pickle
 import signal
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -110,36 +109,34 @@ def _split(joined: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
 
 
 def end_with_parent(parent: int | None = None) -> None:
-    """Ask Linux to kill this process as soon as its parent has ended; elsewhere do nothing.
+    """Ask Linux to kill this process as soon as its parent has ended.
 
     torch's own check of the parent does not run in a worker that is blocked by a full pipe.
 
     Args:
         parent: Id of the parent process, which may have ended already.
     """
-    if sys.platform == 'linux':
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if parent is not None and os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if parent is not None and os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def obey_parent_alone(parent: int) -> None:
-    """End this process on SIGTERM from its parent only, and never on SIGUSR1; Linux only.
+    """End this process on SIGTERM from its parent only, and never on SIGUSR1.
 
     Slurm also sends its signals to workers, while the training process still needs their batches to
-    finish a step. Other systems do not tell who sent a signal.
+    finish a step.
     """
-    if sys.platform == 'linux':
-        signals = {signal.SIGTERM, signal.SIGUSR1}
-        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    signals = {signal.SIGTERM, signal.SIGUSR1}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 
-        def wait() -> None:
-            while True:
-                received = signal.sigwaitinfo(signals)
-                if received.si_signo == signal.SIGTERM and received.si_pid == parent:
-                    os._exit(0)
+    def wait() -> None:
+        while True:
+            received = signal.sigwaitinfo(signals)
+            if received.si_signo == signal.SIGTERM and received.si_pid == parent:
+                os._exit(0)
 
-        threading.Thread(target=wait, daemon=True).start()
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _start_worker(parent: int, init: Callable[[int], None] | None, worker: int) -> None:

@@ -7,7 +7,6 @@ import ast
 import ctypes
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -196,14 +195,11 @@ def keep_freed_memory() -> None:
     """Make glibc keep freed memory instead of returning it to the system.
 
     A step on a CPU frees its activations and allocates as much again; each returned page costs a
-    page fault. Without glibc nothing changes.
+    page fault.
     """
-    if sys.platform != 'linux':
-        return
-    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
-    if mallopt is not None:  # glibc; other C libraries have none
-        mallopt(MMAP_MAX, 0)
-        mallopt(TRIM_THRESHOLD, 2**31 - 1)
+    glibc = ctypes.CDLL(None)
+    glibc.mallopt(MMAP_MAX, 0)
+    glibc.mallopt(TRIM_THRESHOLD, 2**31 - 1)
 
 
 def fit_to_cpu(cfg: Config) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import gc
 import logging
 import os
@@ -294,8 +295,6 @@ def only_training_in(folder: str) -> Iterator[None]:
     Raises:
         TrainingError: Another training holds the lock.
     """
-    import fcntl  # Unix only
-
     problem: list[str | None] = [None]
     lock = None
     if is_main_process():

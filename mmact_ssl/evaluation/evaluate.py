@@ -24,7 +24,7 @@ from mmact_ssl.evaluation.features import Features, teacher_features
 from mmact_ssl.evaluation.labels_read import (
     check_labels_read,
     check_training_list,
-    has_read_labels,
+    records_of,
     warn_of_tests_read,
 )
 from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
@@ -162,7 +162,7 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
                 f'--cfg-options {name}.labels=1,3'
             )
         for student in request.students if protocol.labels == 'own draws' else ():
-            if has_read_labels(student, cfg):
+            if records_of(student, cfg):
                 raise ConfigError(
                     f'{name}: {student.path} was trained with labels of {cfg.dataset_name}, so its '
                     'features know more than the few labels drawn: take linear or lda'

@@ -323,10 +323,6 @@ def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarra
     unit = values.astype(np.float64)
     if center is not None:
         unit -= center
-    unit /= np.maximum(lengths(unit), 1e-12)[:, None]
+    lengths = np.sqrt(np.einsum('nd,nd->n', unit, unit))  # linalg.norm would copy the array
+    unit /= np.maximum(lengths, 1e-12)[:, None]
     return unit
-
-
-def lengths(values: np.ndarray) -> np.ndarray:
-    """Lengths of the rows of ``(N, D)`` in float64, without a copy of the array."""
-    return np.sqrt(np.einsum('nd,nd->n', values, values, dtype=np.float64))

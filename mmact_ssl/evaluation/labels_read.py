@@ -17,8 +17,8 @@ from mmengine.logging import print_log
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import Split, read_splits
-from mmact_ssl.files import hash_names, read_annotation
-from mmact_ssl.saved_run import LABELS_KEY, LabelsRead, SavedRun, find_value
+from mmact_ssl.files import hash_names
+from mmact_ssl.saved_run import LABELS_KEY, LabelsRead, SavedRun, find_value, labeled_names
 from mmact_ssl.shipped_configs import SETS, read_set
 
 
@@ -61,11 +61,6 @@ def check_labels_read(student: SavedRun, cfg: Config, fraction: float, seed: int
             f'its features know more labels than a fraction of {fraction:g} with seed {seed}: '
             f'give --label-fraction {read.fraction:g}{draw}, or a student that has not read them'
         )
-
-
-def has_read_labels(student: SavedRun, cfg: Config) -> bool:
-    """True if a student was trained with labels of a config's data set, see :func:`records_of`."""
-    return bool(records_of(student, cfg))
 
 
 def records_of(student: SavedRun, cfg: Config) -> list[LabelsRead]:
@@ -124,10 +119,7 @@ def warn_of_tests_read(student: SavedRun, train: Split, test: Split) -> None:
     loader = student.config.get('train_dataloader')
     ann_file, prefix = find_value(loader, 'ann_file'), find_value(loader, 'data_prefix')
     with suppress(DataError, OSError, TypeError, KeyError):  # gone, or of the other kind
-        if not os.path.isfile(ann_file):  # the path is untrusted: a device or pipe never ends
-            return
-        names, labels = read_annotation(ann_file, '')
-        labeled = [name for name, label in zip(names, labels) if label >= 0]
+        labeled = labeled_names(ann_file)
         if set(labeled) <= set(train.names):
             return
         root = prefix['skeleton' if test.skeletons else 'video']

@@ -7,10 +7,10 @@ import json
 import os
 import platform
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmact_ssl.preflight import version_of
 from mmact_ssl.shipped_configs import CONFIGS
 
 if TYPE_CHECKING:
@@ -64,10 +64,5 @@ def data_version(train: Split, test: Split) -> str:
 
 def package_versions(packages: Iterable[str] = REPORTED_PACKAGES) -> dict[str, str]:
     """Versions of Python and of the installed packages among ``packages``."""
-    versions = {'python': platform.python_version()}
-    for package in packages:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
+    installed = {package: version for package in packages if (version := version_of(package))}
+    return {'python': platform.python_version(), **installed}

@@ -72,8 +72,7 @@ class TargetWriter:
         try:
             # LMDB writes to this file through a map: on a full disk that would end the process.
             with open(self.path / 'lock.mdb', 'ab') as lock:
-                if hasattr(os, 'posix_fallocate'):
-                    os.posix_fallocate(lock.fileno(), 0, 2 * mmap.PAGESIZE)
+                os.posix_fallocate(lock.fileno(), 0, 2 * mmap.PAGESIZE)
             self._environment = lmdb.open(str(self.path), map_size=map_bytes)
         except (lmdb.Error, OSError) as error:
             raise _unwritten(self.path, error) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -139,7 +138,6 @@ time.sleep(60)
 """
 
 
-@pytest.mark.skipif(sys.platform != 'linux', reason='asks the kernel of Linux')
 @pytest.mark.parametrize('end', [signal.SIGKILL, signal.SIGTERM])
 def test_workers_end_with_their_parent(end):
     parent = Process.program('-c', PARENT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import ctypes
 import os
 from argparse import Namespace
 
@@ -48,7 +47,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), 'mallopt'), reason='the C library is not glibc')
 def test_a_step_finds_the_memory_that_the_last_one_freed():
     """Without it every page of every step comes from the system anew."""
     plain, kept = (

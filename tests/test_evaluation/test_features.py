@@ -164,7 +164,7 @@ def test_code_and_versions_of_packages_go_into_the_key(key, monkeypatch):
     assert key('cuda') != first and key('cuda') == key('cuda:1')
     monkeypatch.setattr(module, 'source_hash', lambda names: 'of another transform')
     second = key()
-    monkeypatch.setattr('mmact_ssl.evaluation.provenance.version', lambda package: '0')
+    monkeypatch.setattr('mmact_ssl.evaluation.provenance.version_of', lambda package: '0')
     assert len({first, second, key()}) == 3
 
 

@@ -23,8 +23,8 @@ from mmact_ssl.evaluation.evaluate import check_request
 from mmact_ssl.evaluation.labels_read import (
     check_labels_read,
     check_training_list,
-    has_read_labels,
     note_labels,
+    records_of,
     warn_of_tests_read,
 )
 from mmact_ssl.evaluation.protocols.base import Encoder, Request
@@ -145,7 +145,7 @@ def test_a_joint_training_of_another_set_with_the_same_training_list(tmp_path, m
         joint = save(tmp_path / 'joint.pth', JOINT.replace('mine', trained))
         loader = dict(dataset=dict(ann_file=lists[evaluated]))
         cfg = Config(dict(dataset_name=evaluated, train_dataloader=loader))
-        assert has_read_labels(joint, cfg)
+        assert records_of(joint, cfg)
         with pytest.raises(ConfigError, match=f'labels of {trained} that are not drawn here'):
             check_labels_read(joint, cfg, 0.1, 3)
         check_labels_read(joint, cfg, 0.2, 3)
@@ -158,7 +158,7 @@ def test_a_joint_training_is_known_by_the_list_of_its_config(linear_config, tmp_
     config = JOINT.replace('label_seed=3', f'label_seed=3, ann_file={str(ann_file)!r}')
     for content, known in ((lines, True), ([*lines, 'more.mp4\n'], True), (lines[1:], False)):
         ann_file.write_text(''.join(content))
-        assert has_read_labels(save(tmp_path / 'joint.pth', config), linear_config) == known
+        assert bool(records_of(save(tmp_path / 'joint.pth', config), linear_config)) == known
 
 
 def test_labels_that_counted_for_other_clips_are_drawn_the_same_way(tmp_path):

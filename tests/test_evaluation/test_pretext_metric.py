@@ -10,12 +10,12 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmact_ssl.evaluation import PretextMetric, pretext_metric
 from mmact_ssl.evaluation.pretext_metric import DEPENDS, INERT, dependence, describe_doubts
 from mmact_ssl.models.heads import PretextHead, Term
-from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+from tests.helpers.heads import one_view_pretrainer
 
 
 def sample(error: float, accuracy: float) -> dict:
@@ -108,17 +108,7 @@ def measure(lines: list[str], monkeypatch, **heads: type) -> dict[str, float]:
     """Metrics of heads over 40 clips in batches of 8, and one that is alone."""
     monkeypatch.setattr(pretext_metric, 'print_log', lambda text, *_: lines.append(text))
     torch.manual_seed(0)
-    model = MultiTaskPretrainer(
-        backbone=dict(type=nn.Identity),
-        heads={task: dict(type=head) for task, head in heads.items()},
-        data_preprocessor=dict(
-            type='mmact_ssl.PretextDataPreprocessor',
-            mean=[0.0] * 3,
-            std=[1.0] * 3,
-            views=('clip',),
-            targets=('clip.aim',),
-        ),
-    ).eval()
+    model = one_view_pretrainer(**heads)
     metric = PretextMetric()
     for count in (8, 8, 8, 8, 8, 1):
         clips = torch.rand(count, 3, 2, 2, 2)

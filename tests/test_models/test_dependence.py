@@ -10,7 +10,7 @@ from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.heads.contrast import ContrastHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
-from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+from tests.helpers.heads import one_view_pretrainer
 from tests.test_models.test_balancers.test_every_method import METHODS, make
 
 STUDENT = {f'{view}.{name}' for view in ('a', 'b') for name in ('feature_map', 'pooled')}
@@ -75,11 +75,6 @@ def test_what_the_student_saw_goes_with_its_features():
     assert found == dict(x=[1, 0], frames=[0, 1], other=[0, 1], mask=[1, 0], valid=[0, 1])
 
 
-class Mean(nn.Module):
-    def forward(self, frames: Tensor) -> Tensor:
-        return frames
-
-
 class NoisyHead(PretextHead):
     """Distance of the feature, moved by noise, to a target; beside doing nothing, and noise."""
 
@@ -98,17 +93,7 @@ class NoisyHead(PretextHead):
 
 def predict(count: int) -> tuple[list[dict], Tensor, Tensor]:
     """Predictions for clips of a constant, and what the formula reads."""
-    model = MultiTaskPretrainer(
-        backbone=dict(type=Mean),
-        heads=dict(task=dict(type=NoisyHead)),
-        data_preprocessor=dict(
-            type='mmact_ssl.PretextDataPreprocessor',
-            mean=[0.0] * 3,
-            std=[1.0] * 3,
-            views=('clip',),
-            targets=('clip.aim',),
-        ),
-    ).eval()
+    model = one_view_pretrainer(task=NoisyHead)
     values, aims = torch.arange(1.0, count + 1), 10 * torch.arange(1.0, count + 1)
     clips = values[:, None, None, None, None].expand(count, 3, 2, 1, 1)
     torch.manual_seed(3)

@@ -10,38 +10,17 @@
 #     optimizer.step(), then the averages follow
 #
 # C2VL on a graph network of 256 channels: one view of a clip against a sentence about it.
-_base_ = ['skeleton.py', '../schedules/skeleton_adamw.py']
+_base_ = ['skeleton.py', '../schedules/skeleton_adamw.py', 'prompts.py']
 
 momentum = 0.999
 model = dict(
     data_preprocessor=dict(views=('clip',), targets=('clip.prompt', 'clip.prompt_valid')),
     encode=('clip',),
     momentum_encoder=dict(views=('clip',), momentum=momentum),
-    heads=dict(
-        prompts=dict(
-            type='PromptMatchingHead',
-            in_channels=256,
-            prompt_channels=384,  # MiniLM
-            # Targets move from hard to half soft.
-            alpha_max=0.5,
-            cross_consistency=True,
-            momentum=momentum,
-        ),
-    ),
+    heads=dict(prompts=dict(_base_.prompt_head, in_channels=256, momentum=momentum)),
 )
 
 # The view is one of ms2l-twoview.py, but never mirrored, because sentences name left and right.
-# Each step draws one of a clip's sentences, tests read their mean; the loss leaves out clips
-# without one.
-load_prompt = dict(
-    type='LoadTargets',
-    target='prompt',
-    cache='prompts.lmdb',
-    kind='text',
-    views=('clip',),
-    missing='mask',
-)
-load_mean_prompt = dict(load_prompt, sentences='mean')
 move = [
     dict(type='RandomRotation', degrees=(30, 180, 30)),
     dict(type='RandomShear', amplitude=0.3),
@@ -57,5 +36,5 @@ steps = [
     dict(type='MakeSkeletonViews', views=dict(clip=[crop, *move, mask])),
     pack,
 ]
-train_dataloader = dict(batch_size=64, dataset=dict(pipeline=[load_prompt, *steps]))
-test_dataloader = dict(dataset=dict(pipeline=[load_mean_prompt, *steps]))
+train_dataloader = dict(batch_size=64, dataset=dict(pipeline=[_base_.load_prompt, *steps]))
+test_dataloader = dict(dataset=dict(pipeline=[_base_.load_mean_prompt, *steps]))

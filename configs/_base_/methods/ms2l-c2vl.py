@@ -1,6 +1,6 @@
 # MS2L's contrast between two augmented views and C2VL's matching with sentences, together. The two
 # views may be mirrored. A third, never mirrored, meets the sentences, which name left and right.
-_base_ = 'ms2l-twoview.py'
+_base_ = ['ms2l-twoview.py', 'prompts.py']
 
 views = ('one', 'two', 'clip')
 momentum = 0.99  # as in c2vl-streams.py
@@ -8,26 +8,8 @@ model = dict(
     data_preprocessor=dict(views=views, targets=('clip.prompt', 'clip.prompt_valid')),
     encode=views,
     momentum_encoder=dict(views=('clip',), momentum=momentum),
-    heads=dict(
-        prompts=dict(
-            type='PromptMatchingHead',
-            in_channels=768,
-            prompt_channels=384,  # MiniLM
-            alpha_max=0.5,
-            cross_consistency=True,
-            momentum=momentum,
-        ),
-    ),
+    heads=dict(prompts=dict(_base_.prompt_head, in_channels=768, momentum=momentum)),
 )
-load_prompt = dict(
-    type='LoadTargets',
-    target='prompt',
-    cache='prompts.lmdb',
-    kind='text',
-    views=('clip',),
-    missing='mask',
-)
-load_mean_prompt = dict(load_prompt, sentences='mean')
 mirrored = _base_.mirrored
 pack = dict(type='PackInputs', views=views)
 steps = [
@@ -38,5 +20,5 @@ steps = [
     ),
     pack,
 ]
-train_dataloader = dict(dataset=dict(pipeline=[load_prompt, *steps]))
-test_dataloader = dict(dataset=dict(pipeline=[load_mean_prompt, *steps]))
+train_dataloader = dict(dataset=dict(pipeline=[_base_.load_prompt, *steps]))
+test_dataloader = dict(dataset=dict(pipeline=[_base_.load_mean_prompt, *steps]))

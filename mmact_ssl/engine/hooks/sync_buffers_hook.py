@@ -21,7 +21,3 @@ class SyncBuffersHook(Hook):
         """Average over the processes."""
         buffers = (value for value in runner.model.buffers() if value.is_floating_point())
         dist.all_reduce_params(buffers, op='mean')
-
-    def before_val_epoch(self, runner: Runner) -> None:
-        """Average before a validation, too, for training without epochs."""
-        self.after_train_epoch(runner)

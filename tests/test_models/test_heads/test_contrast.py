@@ -11,6 +11,7 @@ from torch import Tensor
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads.contrast import ContrastHead
 from mmact_ssl.models.losses.nt_xent import nt_xent
+from tests.helpers.heads import slow_projection
 
 
 def make(**settings) -> ContrastHead:
@@ -26,14 +27,6 @@ def make_pooled(views=('clip', 'masked', 'shuffled')) -> dict[str, Tensor]:
         view: 10 * i + shared + 0.5 * torch.randn(6, 4, generator=generator)
         for i, view in enumerate(views)
     }
-
-
-def slow_projection(head: ContrastHead, pooled: Tensor) -> Tensor:
-    """In double precision, with the statistics of this view alone."""
-    first, norm, _, last = head.projectors[0]
-    hidden = pooled.double() @ first.weight.detach().T.double() + first.bias.detach()
-    hidden = (hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + norm.eps).sqrt()
-    return hidden.clamp(min=0) @ last.weight.detach().T.double() + last.bias.detach()
 
 
 def mean_contrast(pairs: list[tuple[Tensor, Tensor]], temperature: float) -> float:

@@ -11,6 +11,7 @@ from torch import Tensor
 from mmact_ssl.models.heads.redundancy import RedundancyHead
 from mmact_ssl.models.losses.barlow_twins import BarlowTwinsLoss
 from mmact_ssl.models.losses.vicreg import VICRegLoss
+from tests.helpers.heads import slow_projection
 
 LOSSES = [dict(type='BarlowTwinsLoss'), dict(type='VICRegLoss')]
 
@@ -28,14 +29,6 @@ def make_pooled(head: RedundancyHead) -> dict[str, Tensor]:
         view: 10 * i + shared + 0.5 * torch.randn(6, 4, generator=generator)
         for i, view in enumerate(head.inputs)
     }
-
-
-def slow_projection(head: RedundancyHead, pooled: Tensor) -> Tensor:
-    """In double precision, with the statistics of this view alone."""
-    first, norm, _, last = head.projectors[0]
-    hidden = pooled.double() @ first.weight.detach().T.double() + first.bias.detach()
-    hidden = (hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + norm.eps).sqrt()
-    return hidden.clamp(min=0) @ last.weight.detach().T.double() + last.bias.detach()
 
 
 @pytest.mark.parametrize('loss', LOSSES)
