@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise, permutations
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,42 @@ def test_every_clip_begins_at_the_origin(name):
                 orders.add(tuple(np.atleast_1d(made['targets'][view].get('permutation', 0))))
                 assert np.linalg.norm(base) < 0.2
         assert len(orders) > 1 or 'speed' in name
+
+
+VIDEOS = ('order_r3d18-small.py', 'order_tsm-lite0.py')
+
+
+def picture(frame: int) -> np.ndarray:
+    """A picture that drifts by a pixel from frame to frame."""
+    x, y = np.meshgrid(np.arange(128) + frame, np.arange(128))
+    waves = [np.sin(x / 9 + y / 7), np.sin(x / 15 - y / 11), np.sin(x / 23)]
+    return (127 + 100 * np.stack(waves, -1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize('name', VIDEOS)
+def test_the_cuts_do_not_show_which_segments_of_a_video_are_neighbors(name, tmp_path, make_video):
+    """The order with the smallest differences at the cuts, which needs no training."""
+    path = make_video(tmp_path / 'a.mp4')
+    for loader in loaders(load(name)):
+        kinds = ('SampleViews', 'ShuffleViewSegments', 'Transform', 'PackInputs')
+        changed = [one for one in loader.dataset.pipeline if one['type'] != 'DecodeViews']
+        sample_views, shuffle, *change = [TRANSFORMS.build(one) for one in changed]
+        assert all(one['type'].startswith(kinds) for one in changed)
+        right = []
+        for seed in range(24):
+            np.random.seed(seed)
+            sample = shuffle(sample_views(dict(filename=str(path))))
+            sample['views'] = dict(clip=[picture(i) for i in sample['frame_inds']['clip']])
+            for transform in change:
+                sample = transform(sample)
+            order = sample['targets']['clip']['permutation'].numpy()
+            frames = sample['inputs']['clip'].float().unflatten(1, (len(order), -1))
+            costs = {
+                guess: sum(
+                    float((frames[:, one, -1] - frames[:, next_one, 0]).abs().mean())
+                    for one, next_one in pairwise(guess)
+                )
+                for guess in permutations(range(len(order)))
+            }
+            right.append(min(costs, key=costs.__getitem__) == tuple(np.argsort(order)))
+        assert np.mean(right) < 0.5

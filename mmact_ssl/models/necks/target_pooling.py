@@ -52,9 +52,8 @@ class PooledTarget(nn.Module):
         raw, counts = [], []
         for target, mask in zip(targets, valid):
             if self.is_pose:
-                known = target[..., 2] >= MIN_SCORE  # (B, T, V): each joint by itself
-                mask = mask[..., None] & known
-                target = body_frame(target * known[..., None])
+                mask = mask[..., None] & (target[..., 2] >= MIN_SCORE)  # (B, T, V)
+                target = body_frame(target, mask)
             raw.append(pool_target(target, mask, self.deviation))
             counts.append(mask.flatten(1).any(1))
         if raw[0].shape[1] != self.channels:
@@ -92,22 +91,33 @@ def pool_target(target: Tensor, valid: Tensor, deviation: bool = False) -> Tenso
     return torch.cat([mean.flatten(1), spread.flatten(1)], dim=1)
 
 
-def body_frame(poses: Tensor) -> Tensor:
+def body_frame(poses: Tensor, known: Tensor) -> Tensor:
     """Convert joints to positions relative to the body's center, in units of its size.
 
     The result does not depend on position and size of a crop. A crop that is not square, resized to
     a square, stretches the body and changes the result: by 18 % between the extreme aspects of
     RandomResizedCrop, 3/4 and 4/3.
 
-    With ``w_v`` the scores, ``c = sum of w_v p_v / sum of w_v`` and
-    ``size^2 = sum of w_v |p_v - c|^2 / sum of w_v``, a joint becomes ``(p_v - c) / size``: ``(B, T,
-    V, 3)``, x, y and score, to ``(B, T, V, 2)``, 0 for unknown joints of score 0. Our choice.
+    A clip has one center ``c`` and one size. With ``w_v`` the mean score of a joint over the frames
+    in which it is known, ``p_v`` its places there, and means over these frames, ``c = sum of w_v
+    mean(p_v) / sum of w_v`` and ``size^2 = sum of w_v mean(|p_v - c|^2) / sum of w_v``; a joint
+    becomes ``(p_v - c) / size``. With a center in each frame a joint that is hidden, or found less
+    surely, would move all others. Our choice.
+
+    Args:
+        poses: ``(B, T, V, 3)``, x, y and score.
+        known: bool ``(B, T, V)``, False for joints that were not found and for padding.
+
+    Returns:
+        ``(B, T, V, 2)``, 0 where not known.
     """
     points, score = poses.detach().float().split([2, 1], dim=-1)
-    weight = score / score.sum(2, keepdim=True).clamp(min=1e-6)
-    relative = points - (weight * points).sum(2, keepdim=True)
-    size = (weight * relative.square().sum(-1, keepdim=True)).sum(2, keepdim=True).sqrt()
-    return torch.where(score > 0, relative / size.clamp(min=1e-3), torch.zeros_like(relative))
+    share = known / known.sum(1, keepdim=True).clamp(min=1)  # (B, T, V), of a joint's mean
+    weight = (share * score[..., 0]).sum(1, keepdim=True)
+    weight = (share * weight / weight.sum(2, keepdim=True).clamp(min=1e-6))[..., None]
+    relative = points - (weight * points).sum((1, 2), keepdim=True)
+    size = (weight * relative.square().sum(-1, keepdim=True)).sum((1, 2), keepdim=True).sqrt()
+    return (relative / size.clamp(min=1e-3)).masked_fill(~known[..., None], 0)
 
 
 class RunningStandardizer(nn.Module):

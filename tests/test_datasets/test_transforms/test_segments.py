@@ -9,8 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.datasets.transforms.segments import ShuffleViewSegments, shuffle_segments
+from mmact_ssl.datasets.transforms.segments import (
+    ShuffleViewSegments,
+    TransformSegments,
+    shuffle_segments,
+)
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.targets.meta import TargetMeta
 
 
 def make(frames: int, padding: int, views=('clip', 'clip_b')) -> dict:
@@ -57,6 +62,37 @@ def test_padding_leaves_no_order_to_recognize(frames, padding, seed):
     assert (found['targets']['clip']['permutation'] == -1).all()
 
 
+@settings(max_examples=30, deadline=None)
+@given(frames=st.integers(1, 5), seed=st.integers(0, 99))
+def test_frames_of_a_short_video_that_stand_twice_leave_no_order_to_recognize(frames, seed):
+    np.random.seed(seed)
+    sample = make(6, 0)
+    sample['frame_inds']['clip'] = before = np.arange(6) * frames // 6
+    found = ShuffleViewSegments(('clip',), 3)(sample)
+    np.testing.assert_array_equal(found['frame_inds']['clip'], before)
+    assert (found['targets']['clip']['permutation'] == -1).all()
+
+
+def test_segments_are_transformed_apart_and_the_frames_of_one_alike():
+    """A crop of frames that hold their own place tells where it was made."""
+    places = np.stack([*np.meshgrid(range(64), range(64), indexing='ij'), np.zeros((64, 64))], -1)
+    frames = [places.astype(np.uint8)] * 6
+    crop = dict(type='mmaction.RandomCrop', size=8)
+    cut = TransformSegments(('clip',), [crop], segments=3)
+    drawn = []
+    for seed in range(20):
+        np.random.seed(seed)
+        views = cut(dict(views=dict(clip=frames, other=frames)))['views']
+        assert views['other'] is frames and len(views['clip']) == 6
+        corners = [tuple(frame[0, 0, :2]) for frame in views['clip']]
+        assert corners[::2] == corners[1::2]
+        drawn.append(corners[::2])
+    assert sum(len(set(corners)) == 3 for corners in drawn) > 15
+    meta, targets = dict(pose=TargetMeta('pose', 'coco17', '')), dict(clip=dict(pose=None))
+    with pytest.raises(ConfigError, match="poses or part maps of the view 'clip' would not follow"):
+        cut(dict(views=dict(clip=frames), targets=targets, target_meta=meta))
+
+
 def test_frames_that_are_left_over_are_an_error():
     """The frame before them would show which segment was last."""
     with pytest.raises(ConfigError, match='has 8 frames, which do not make 3 equal segments'):
@@ -85,7 +121,7 @@ def test_frames_or_targets_that_are_read_already_are_an_error(read):
 def test_frames_and_targets_follow(tmp_path, make_video):
     """Poses of the cache and decoded frames are those of the shuffled places."""
     from mmact_ssl.datasets.transforms.views import DecodeViews, SampleViews
-    from mmact_ssl.targets.cache import TargetMeta, TargetWriter
+    from mmact_ssl.targets.cache import TargetWriter
     from mmact_ssl.targets.load_targets import LoadTargets
 
     make_video(tmp_path / 'a.mp4', num_frames=40)

@@ -47,29 +47,45 @@ def test_a_teacher_of_whole_clips_gives_one_target():
 @given(st.integers(1, 8), st.integers(0, 999), st.floats(0.3, 3), st.floats(-1, 1))
 def test_poses_in_the_bodys_frame_do_not_know_the_crop(joints, seed, zoom, shift):
     generator = torch.Generator().manual_seed(seed)
-    poses = torch.rand(2, 3, joints, 3, generator=generator)
-    poses[..., 2] *= torch.rand(2, 3, joints, generator=generator) > 0.3
-    found = body_frame(poses)
+    poses = torch.rand(2, TIME, joints, 3, generator=generator)
+    known = torch.rand(2, TIME, joints, generator=generator) > 0.3
+    found = body_frame(poses, known)
     for b in range(2):
-        for t in range(3):
-            known = [row for row in poses[b, t].double().tolist() if row[2] > 0]
-            total = sum(row[2] for row in known)
-            if not known:
-                assert found[b, t].abs().sum() == 0
-                continue
-            center = [sum(row[2] * row[i] for row in known) / total for i in (0, 1)]
-            square = sum(row[2] * sum((row[i] - center[i]) ** 2 for i in (0, 1)) for row in known)
-            size = max(math.sqrt(square / total), 1e-3)
+        rows = [poses[b, known[b, :, v], v].double() for v in range(joints)]
+        rows = [row for row in rows if len(row)]  # of each joint, (frames, 3)
+        weights = [float(row[:, 2].mean()) for row in rows]
+        center = [
+            sum(w * float(row[:, i].mean()) for w, row in zip(weights, rows)) / sum(weights or [1])
+            for i in (0, 1)
+        ]
+        squares = [
+            sum(((row[:, i] - center[i]) ** 2).mean().item() for i in (0, 1)) for row in rows
+        ]
+        square = sum(w * s for w, s in zip(weights, squares)) / sum(weights or [1])
+        size = max(math.sqrt(square), 1e-3)
+        for t in range(TIME):
             for v in range(joints):
                 for i in (0, 1):
-                    known_joint = float(poses[b, t, v, 2]) > 0
-                    expected = (float(poses[b, t, v, i]) - center[i]) / size if known_joint else 0
+                    is_known = bool(known[b, t, v])
+                    expected = (float(poses[b, t, v, i]) - center[i]) / size if is_known else 0
                     assert float(found[b, t, v, i]) == pytest.approx(expected, abs=2e-3)
     moved = poses.clone()
     moved[..., :2] = zoom * moved[..., :2] + shift
-    if joints > 2:
-        wide = (poses[..., 2] > 0).sum(-1) > 2
-        assert torch.allclose(body_frame(moved)[wide], found[wide], atol=1e-2)
+    wide = known.sum((1, 2)) > 2
+    assert torch.allclose(body_frame(moved, known)[wide], found[wide], atol=1e-2)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 999))
+def test_a_body_that_stands_still_does_not_move_when_scores_change_and_joints_are_hidden(seed):
+    generator = torch.Generator().manual_seed(seed)
+    poses = torch.rand(BATCH, 1, 6, 3, generator=generator).repeat(1, TIME, 1, 1)
+    poses[..., 2] = torch.rand(BATCH, TIME, 6, generator=generator)
+    pooled = PooledTarget(joints=6, deviation=True)
+    pooled.standardizer = Unstandardized()
+    valid = torch.ones(2, BATCH, TIME, dtype=torch.bool)
+    embedding = pooled([poses, poses], valid)[0]
+    assert embedding[:, 12:].abs().max() < 1e-3, 'the deviation over time'
 
 
 @pytest.mark.parametrize('deviation', [False, True])
