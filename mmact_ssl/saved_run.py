@@ -35,6 +35,8 @@ CONFIG_KEYS = (
     'dataset_name',
     'model',
     'train_dataloader',
+    'test_dataloader',
+    'frame_interval',
     'optim_wrapper',
     'own_folder',
     'format_bodies',
@@ -56,6 +58,7 @@ class LabelsRead:
             :func:`describe_folder` computes it; '' without one.
         shared: Pattern of names whose clips share one label; '' for none.
         earlier: Labels that the starting weights have read; () in early files.
+        classes: Hash of the classes of a joint training, see :func:`hash_classes`; '' if unknown.
     """
 
     dataset: str
@@ -65,6 +68,7 @@ class LabelsRead:
     folder_hash: str = ''
     shared: str = ''
     earlier: tuple[LabelsRead, ...] = ()
+    classes: str = ''
 
     @property
     def records(self) -> tuple[LabelsRead, ...]:
@@ -89,6 +93,7 @@ class LabelsRead:
             str(read.folder_hash),
             str(read.shared),
             tuple(cls.parse({**one, 'earlier': ()}) for one in table.get('earlier', ())),
+            str(read.classes),
         )
 
 

@@ -182,7 +182,7 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
         may = may_hold_out(cfg, students.values())
         fit_lists(cfg, splits=may and 'joint' not in protocols)
     encoders = {
-        path: Encoder(with_saved_backbone(cfg, student, args.prefix), student)
+        path: Encoder(with_saved_backbone(cfg, student, args.prefix, args.cfg_options), student)
         for path, student in students.items()
     }
     return cfg, encoders

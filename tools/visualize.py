@@ -180,6 +180,7 @@ def draw_text_gallery(args: argparse.Namespace) -> None:
         top=args.top,
         frames=args.frames,
         seed=args.seed,
+        options=args.cfg_options,
     )
     save({'gallery': draw_gallery(*gallery)}, args, config)
 

@@ -22,6 +22,7 @@ from mmact_ssl.apis.feature_file import open_feature_file
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.windows import check_cut, frames_shown, in_blocks, spans
 from mmact_ssl.datasets.layouts import COMMON
+from mmact_ssl.datasets.transforms.skeleton.joints import persons_kept
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError, reason_of
 from mmact_ssl.files import CONTROL, expand, reading, write_atomically
@@ -250,7 +251,8 @@ class FeatureInferencer:
         part = {**results, 'total_frames': stop - start, 'start_index': start}
         if 'keypoint' in results:
             shown = present_first(results['keypoint'][:, start:stop])
-            part.update(keypoint=shown, start_index=0)
+            persons = persons_kept(self.pretrained.transform.transforms)
+            part.update(keypoint=shown[:persons], start_index=0)
         return self.sample(part)
 
 

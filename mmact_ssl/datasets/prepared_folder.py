@@ -19,7 +19,13 @@ import numpy as np
 from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError, KindError
-from mmact_ssl.files import hash_names, read_annotation, read_json, write_atomically
+from mmact_ssl.files import (
+    hash_names,
+    read_annotation,
+    read_json,
+    read_text,
+    write_atomically,
+)
 from mmact_ssl.shipped_configs import SET_VARIABLE, environment, find_set
 
 VARIABLE = 'MMACT_SSL_FOLDER'
@@ -120,6 +126,21 @@ def require_skeletons(folder: Mapping[str, Any]) -> Mapping[str, Any]:
             'videos, such as configs/dtg_tsm-lite0.py'
         )
     return folder
+
+
+def hash_classes(ann_file: Any) -> str:
+    """Hash the meaning of an annotation file's labels; '' if there is no such file.
+
+    It is the names in ``classes.txt`` beside the file, or without these the labeled samples.
+    """
+    if not isinstance(ann_file, str) or not os.path.isfile(ann_file):
+        return ''
+    path = Path(ann_file).with_name(CLASS_NAMES)
+    if path.is_file():
+        names = read_text(path, 'prepare the folder again').splitlines()
+        return hash_names(f'{label} {name}' for label, name in enumerate(names))
+    samples = zip(*read_annotation(ann_file, ''))
+    return hash_names(f'{name} {label}' for name, label in samples if label >= 0)
 
 
 def write_groups(folder: Path, groups: dict[str, str]) -> bool:

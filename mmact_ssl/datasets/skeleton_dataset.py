@@ -14,6 +14,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prepared_folder import match_names
 from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+from mmact_ssl.datasets.transforms.skeleton.joints import persons_kept
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import other_form, read_annotation
 from mmact_ssl.registry import DATASETS
@@ -28,8 +29,9 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
     and are mapped into memory, so that workers share them.
 
     The pipeline gets ``keypoint`` (float32 (M, T, V, C), a copy that may be changed; absent persons
-    are all zero), ``total_frames`` T, ``frame_dir`` and ``filename`` (the clip's name), ``label``,
-    ``layout`` (a key of LAYOUTS), ``start_index`` 0, ``modality`` 'Pose' and ``replaced``. With
+    are all zero; with FormatGCNInput in the pipeline only the first persons, as many as it keeps),
+    ``total_frames`` T, ``frame_dir`` and ``filename`` (the clip's name), ``label``, ``layout`` (a
+    key of LAYOUTS), ``start_index`` 0, ``modality`` 'Pose' and ``replaced``. With
     ``performance_pattern`` it also gets ``other_camera``: another clip of the performance, drawn
     anew each time, as a dict of these keys, or None if there is none.
 
@@ -133,6 +135,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
 
     def _read(self, info: dict[str, Any]) -> dict[str, Any]:
         """Add the coordinates of the clip that ``info`` describes, and their layout."""
-        info['keypoint'] = self.folder.read(info.pop('place'))
+        persons = persons_kept(self.pipeline.transforms)
+        info['keypoint'] = self.folder.read(info.pop('place'), persons)
         info['layout'] = self.folder.layout
         return info

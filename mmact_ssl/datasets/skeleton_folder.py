@@ -70,12 +70,16 @@ class SkeletonFolder:
         """Index of each clip by its name."""
         return {name: place for place, name in enumerate(self.names.tolist())}
 
-    def read(self, place: int) -> np.ndarray:
-        """Coordinates of one clip, float32 (M, T, V, C), a copy that may be changed."""
+    def read(self, place: int, persons: int | None = None) -> np.ndarray:
+        """Coordinates of one clip, float32 (M, T, V, C), a copy that may be changed.
+
+        Args:
+            persons: Read so many of the M persons, the first ones; None: all.
+        """
         start = self.starts[place]
         frames = self._coordinates[start : start + self.lengths[place]]
         # Always a copy: with one person the transposed view is contiguous already.
-        return np.array(frames.transpose(1, 0, 2, 3), order='C')
+        return np.array(frames[:, :persons].transpose(1, 0, 2, 3), order='C')
 
     def open_coordinates(self) -> np.ndarray:
         """float32 (F, M, V, C), read-only and mapped into memory: only what is used is read."""

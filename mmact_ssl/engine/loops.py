@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -117,3 +118,43 @@ class StepsTrainLoop(EpochTrainLoop):
         steps = len(self.dataloader)
         self._max_epochs = min(math.ceil(max_iters / steps), int(min(max_epochs, max_iters)))
         self._max_iters = self._max_epochs * steps
+        self.scheduled_iters = min(max_iters, self._max_iters)
+        if self._max_iters > 1.1 * max_iters:
+            runner.logger.warning(
+                f'train_cfg.max_iters={max_iters} becomes {self._max_iters} steps, whole epochs of '
+                f'{steps}: a schedule that ends at {max_iters} keeps its last rate for the other '
+                f'{self._max_iters - max_iters}: set max_iters and the end of param_scheduler to a '
+                f'multiple of {steps}, such as {self._max_iters}'
+            )
+
+
+def other_end(schedules: Any, loop: BaseLoop) -> str:
+    """Describe a schedule that ends much earlier or later than its run; '' if there is none.
+
+    A difference below a tenth is not named; neither are warm-ups, and runs that end within them.
+
+    Args:
+        schedules: ``param_scheduler`` of a config; only those of a list are compared.
+        loop: The training loop.
+    """
+    ends = {
+        schedule['end']: (f'param_scheduler.{number}.end', schedule)
+        for number, schedule in enumerate(schedules if isinstance(schedules, list) else ())
+        if isinstance(schedule, Mapping) and 'end' in schedule
+        if not re.search('Linear|Constant', str(schedule['type']))
+    }
+    if not ends:
+        return ''
+    end = max(ends)
+    key, last = ends[end]
+    length, unit = loop.max_epochs, 'epochs'
+    if not last.get('by_epoch', True):
+        length, unit = getattr(loop, 'scheduled_iters', loop.max_iters), 'steps'
+    if last.get('begin', 0) >= length or max(end, length) <= 1.1 * min(end, length):
+        return ''
+    effect = (
+        f'the last {length - end} keep its last rate'
+        if length > end
+        else 'it stops before its last rate'
+    )
+    return f'{key}={end}, and the run has {length} {unit}, so {effect}: set {key}={length}'

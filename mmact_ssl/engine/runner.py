@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from mmengine.runner import BaseLoop
 from torch import nn
 
 from mmact_ssl.checkpoint_file import STARTS, newest_checkpoint, saved_checkpoints
+from mmact_ssl.datasets.prepared_folder import hash_classes
 from mmact_ssl.engine.hooks.exact_resume_hook import collect_process_states
 from mmact_ssl.engine.hooks.non_finite_hook import check_weights
 from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
@@ -32,7 +33,14 @@ from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mmact_ssl.files import reading
 from mmact_ssl.models.encoding import keep_statistics_once
-from mmact_ssl.saved_run import LABELS_KEY, LabelsRead, SavedRun, joint_labels, labels_of_starts
+from mmact_ssl.saved_run import (
+    LABELS_KEY,
+    LabelsRead,
+    SavedRun,
+    find_value,
+    joint_labels,
+    labels_of_starts,
+)
 
 # State of mmengine's schedules that training moves; the rest are their settings.
 MOVING = {
@@ -136,8 +144,12 @@ class PretrainRunner(QuietRunner):
     def _note_labels(self) -> None:
         """Record in the config which labels its training and the starting weights read."""
         self.cfg.pop(LABELS_KEY, None)  # of a run whose dumped config this is
+        own = joint_labels(self.cfg)
+        if own is not None:
+            ann_file = find_value(self.cfg.get('train_dataloader'), 'ann_file')
+            own = replace(own, classes=hash_classes(ann_file))
         starts = labels_of_starts([self._load_from], self.cfg.get('model'))
-        if read := LabelsRead.join([joint_labels(self.cfg), *starts]):
+        if read := LabelsRead.join([own, *starts]):
             self.cfg[LABELS_KEY] = asdict(read)
 
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict | None = None) -> None:

@@ -29,7 +29,7 @@ from mmact_ssl.evaluation.labels_read import (
 )
 from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from mmact_ssl.evaluation.protocols.base import Request, Task
-from mmact_ssl.evaluation.protocols.joint import check_labels
+from mmact_ssl.evaluation.protocols.joint import check_classes, check_labels
 from mmact_ssl.evaluation.provenance import (
     config_hash,
     config_name,
@@ -177,6 +177,7 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
         for student in request.students:
             check_labels_read(student, cfg, request.label_fraction, request.seed)
     if 'joint' in protocols and request.checkpoint is not None:
+        check_classes(request.checkpoint, cfg)
         check_labels(request.checkpoint, request.label_fraction, request.seed)
     if checks := [check for name in protocols if (check := PROTOCOLS[name].check_labels)]:
         train, _ = read_splits(cfg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +28,11 @@ from mmact_ssl.evaluation.features import (
     forward_features,
 )
 from mmact_ssl.evaluation.neighbors import knn_scores
+from mmact_ssl.evaluation.student import merge_own
+from mmact_ssl.part_checks import without_outside
 from mmact_ssl.registry import HOOKS
 from mmact_ssl.shipped_configs import SETS, find_config
+from mmact_ssl.weights import load_strictly
 
 
 @HOOKS.register_module()
@@ -44,9 +48,11 @@ class KNNMonitorHook(Hook):
     timeout (``env_cfg.dist_cfg.timeout``, seconds).
 
     Args:
-        config: Path of a downstream config: its training split is read with its test pipeline, data
-            preprocessor and ``feature_pooling``. A config without a data set reads that of the run:
-            its prepared folder (``--data``) or its set.
+        config: Path of the student's downstream config: its training split is read with its test
+            pipeline, data preprocessor and ``feature_pooling``. The features are those of the
+            evaluation, also where its backbone pools in another way than that of the training; a
+            config of another network takes the student as it is. A config without a data set reads
+            that of the run: its prepared folder (``--data``) or its set.
         interval: Epochs between two runs; the hook also runs after the last epoch.
         k, temperature: Number of neighbors, and the temperature of their votes.
         holdout_fraction: Fraction of the labeled clips to classify by the rest, about the same in
@@ -78,6 +84,7 @@ class KNNMonitorHook(Hook):
         with telling_data(folder, name if is_shipped else None):
             self.cfg = Config.fromfile(find_config(self.config))
         self.pooling = build_pooling(self.cfg)
+        self.backbone = evaluated_backbone(self.cfg, runner.cfg)
 
     def after_train_epoch(self, runner: Runner) -> None:
         if self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner):
@@ -98,15 +105,19 @@ class KNNMonitorHook(Hook):
 
     def measure(self, model: nn.Module) -> dict[str, float]:
         """Compute the scalars; changes the model's modes and random states."""
-        if self.data_preprocessor is None:  # a run that never gets here pays nothing
-            import mmaction.datasets  # noqa: F401  (fills the registry)
-            from mmaction.registry import MODELS
+        import mmaction.datasets  # noqa: F401  (fills the registry)
+        from mmaction.registry import MODELS
 
+        if self.data_preprocessor is None:  # a run that never gets here pays nothing
             self.dataloader = build_dataloader(feature_dataloader(self.cfg, 'train'))
             self.data_preprocessor = MODELS.build(self.cfg.model.data_preprocessor)
         backbone = model.get_submodule('backbone')
-        backbone.eval()  # not chained: mmaction2's backbones return None
         device = next(backbone.parameters()).device
+        if self.backbone is not None:
+            weights = backbone.state_dict()
+            backbone = MODELS.build(copy.deepcopy(self.backbone)).to(device)
+            load_strictly(backbone, weights, 'the student', f'{self.config} has another network')
+        backbone.eval()  # not chained: mmaction2's backbones return None
         self.data_preprocessor.to(device)
         if self.pooling is not None:
             self.pooling.to(device)
@@ -144,6 +155,20 @@ class KNNMonitorHook(Hook):
             groups=None if groups is None else groups[known],
         )
         return features.part(known[~held]), features.part(known[held])
+
+
+def evaluated_backbone(cfg: Config, training: Config) -> dict[str, Any] | None:
+    """Return the backbone of a training as an evaluation builds it, with its pooling.
+
+    None if that changes nothing, or if the downstream config ``cfg`` has a network of another class
+    or none.
+    """
+    own, trained = (
+        without_outside((config.get('model') or {}).get('backbone') or {}, 'backbone')
+        for config in (cfg, training)
+    )
+    merged = merge_own(trained, own)
+    return merged if own.get('type') == trained.get('type') and merged != trained else None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -20,6 +20,7 @@ from mmact_ssl.datasets.layouts import COMMON, LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.engine.terminal import log_once
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.student_inputs import type_name, with_saved_inputs
 from mmact_ssl.files import reading, sha256_of_file
 from mmact_ssl.part_checks import plain_part, without_outside
 from mmact_ssl.parts import build_without_memory
@@ -74,23 +75,30 @@ def merge_own(
     return merged
 
 
-def with_saved_backbone(cfg: Config, saved: SavedRun, prefix: str = 'backbone.') -> Config:
-    """Put the backbone config of a student's training into a downstream config, and log changes.
+def with_saved_backbone(
+    cfg: Config,
+    saved: SavedRun,
+    prefix: str = 'backbone.',
+    options: Sequence[str] | None = None,
+) -> Config:
+    """Put the backbone and the inputs of a training into a downstream config, and log changes.
 
     The config stays unchanged if the file records no backbone or one of another class (which cannot
     be loaded). Adapters around a backbone are the config's.
 
     Args:
         prefix: Prefix of the student's keys; any but ``backbone.`` may be that of another network.
+        options: Words of ``--cfg-options`` in the config, see :func:`with_saved_inputs`.
 
     Raises:
-        ConfigError: The student was trained on skeletons of another layout or dimension, or with
-            other bones; or the file records types that are not listed, and other arguments than
-            the config's.
+        ConfigError: The student was trained on skeletons of another layout or dimension, with other
+            bones, or on inputs that the config cannot give it; or the file records types that are
+            not listed, and other arguments than the config's.
         CheckpointError: The network is larger than the file.
     """
     recorded, config = _inner(saved.backbone), _inner(cfg.model.backbone)
-    is_same = _name(config.type) == _name(recorded.get('type'))
+    is_adapted = config is not cfg.model.backbone
+    is_same = type_name(config.type) == type_name(recorded.get('type'))
     if not recorded or not is_same or not prefix.endswith('backbone.'):
         return cfg
     own = without_outside(config.to_dict(), 'backbone')
@@ -120,6 +128,7 @@ def with_saved_backbone(cfg: Config, saved: SavedRun, prefix: str = 'backbone.')
                 f'{key}={read}: a network reads one kind of data'
             )
     check_bones(cfg, saved)
+    cfg = with_saved_inputs(cfg, saved, options)
     merged = merge_own(recorded, own)
     differing = _differing(own, merged)
     if not differing:
@@ -131,7 +140,6 @@ def with_saved_backbone(cfg: Config, saved: SavedRun, prefix: str = 'backbone.')
     with reading(saved.path, TRUSTED, CheckpointError):
         checked = plain_part(merged, 'backbone', 'model.backbone')
         build_without_memory(checked, 'model.backbone', os.path.getsize(saved.path))
-    is_adapted = config is not cfg.model.backbone
     cfg = copy.deepcopy(cfg)
     place = cfg.model.backbone if is_adapted else cfg.model
     place.backbone = ConfigDict(merged)
@@ -155,16 +163,11 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def _name(kind: Any) -> str:
-    """Name of a class without its scope."""
-    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
-
-
 def check_bones(cfg: Config, saved: SavedRun) -> None:
     """Raise ConfigError if a student was trained with other bones than BonesAndMotion gives."""
     layout = find_value(saved.backbone, 'layout')
     steps = cfg.test_dataloader.dataset.get('pipeline') or ()
-    made = [step for step in steps if _name(step.type) == BonesAndMotion.__name__]
+    made = [step for step in steps if type_name(step.type) == BonesAndMotion.__name__]
     # Files of the common joints record the bones of their first data set's own layout.
     if layout not in LAYOUTS or layout == COMMON or saved.card is not None:
         return

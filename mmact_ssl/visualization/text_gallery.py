@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 from mmengine.config import Config
@@ -33,6 +34,7 @@ def text_gallery(
     top: int = 5,
     frames: int = 5,
     seed: int = 0,
+    options: Sequence[str] | None = None,
 ) -> tuple[list[str], list[list[Hit]]]:
     """Search test clips by sentences, as in the protocol ``text-retrieval``.
 
@@ -46,6 +48,7 @@ def text_gallery(
         top: Number of clips for each sentence.
         frames: Number of frames of a clip, side by side.
         seed: Seed of the choice of sentences.
+        options: Words of ``--cfg-options`` in the config.
 
     Returns:
         The sentences, each with the name of its clip; and for each its clips, nearest first.
@@ -55,7 +58,7 @@ def text_gallery(
     if not test.skeletons:
         raise ConfigError(f'{cfg.filename}: the gallery draws skeletons, its clips are videos')
     written = read_sentences(sentences)
-    cfg = with_saved_backbone(cfg, student)
+    cfg = with_saved_backbone(cfg, student, options=options)
     features = extract_features(cfg, build_recognizer(cfg, 0, student), {'test': test})['test']
     space = SharedSpace(student)
     folder = open_skeleton_folder(test.root, 'see docs/extend/data.md')

@@ -258,6 +258,19 @@ def test_a_window_shows_the_person_that_is_in_it(skeleton_model):
     np.testing.assert_allclose(found['features'], parts, **TOLERANCE)
 
 
+def test_a_person_that_the_network_does_not_read_changes_nothing(skeleton_model):
+    """Its axes would be better, because a hip of the first person is missing at the start."""
+    clip = np.random.default_rng(0).normal(size=(2, 8, 20, 3)).astype(np.float32)
+    clip[0, 0, LAYOUTS['kinect20'].index('left_hip')] = 0
+    skeleton_model.card.pipeline.insert(
+        0, dict(type='mmact_ssl.NormalizeSkeleton', mode='first_frame')
+    )
+    del skeleton_model.transform  # built before
+    for windows in ({}, dict(window=4, unit='frames')):
+        found = embed(skeleton_model, clip, **windows)
+        np.testing.assert_array_equal(found, embed(skeleton_model, clip[:1], **windows))
+
+
 def test_an_argument_of_the_inferencer_alone_is_refused_by_name(skeleton_model, tmp_path):
     for name in ('out', 'return_windows'):
         with pytest.raises(TypeError, match=rf'embed\(\) got an unexpected .* {name!r}'):

@@ -58,7 +58,15 @@ def test_labels_of_the_starting_weights_are_not_forgotten(
     assert train('plain').labels_read is None
 
 
-def test_a_joint_training_adds_its_labels_to_those_of_its_start(tmp_path, make_runner):
+@pytest.mark.parametrize(
+    ('names', 'meaning'), [('', ['a 0']), ('run\nwalk\n', ['0 run', '1 walk'])]
+)
+def test_a_joint_training_adds_its_labels_to_those_of_its_start(
+    tmp_path, make_runner, names, meaning
+):
+    """And the meaning of its labels, for its classifier."""
+    if names:
+        (tmp_path / 'classes.txt').write_text(names)
     ann_file = tmp_path / 'list.txt'
     ann_file.write_text('a 0\nb\n')
     start = tmp_path / 'joint.pth'
@@ -70,4 +78,5 @@ def test_a_joint_training_adds_its_labels_to_those_of_its_start(tmp_path, make_r
     ann_file.unlink()
     read = SavedRun.read(tmp_path / 'run').labels_read
     assert read.earlier == (LabelsRead('mine', 0.2, 3),)
-    assert read.records[0] == LabelsRead('second', 0.2, 3, hash_names(['a']))
+    classes = hash_names(meaning)
+    assert read.records[0] == LabelsRead('second', 0.2, 3, hash_names(['a']), classes=classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -146,3 +147,24 @@ def test_the_monitor_reads_a_skeleton_config(skeleton_config, tmp_path):
                 nearest, best = j, similarity
         right += features.labels[nearest] == features.labels[i]
     assert found['knn/top1'] == right / len(held)
+
+
+def test_the_monitor_measures_the_features_of_the_evaluation(skeleton_config, tmp_path):
+    """A training without pooling in the backbone, an evaluation with mean and maximum."""
+    training = copy.deepcopy(skeleton_config)
+    del training.model.backbone['pool']
+    skeleton_config.model.backbone.pool = 'mean_max'
+    skeleton_config.model.cls_head.in_channels = 32
+    skeleton_config.dump(tmp_path / 'downstream.py')
+    evaluated = build_recognizer(skeleton_config, 0)
+    live = build_recognizer(training, 1)  # its head does not matter
+    live.backbone.load_state_dict(evaluated.backbone.state_dict())
+    live.train()
+
+    def measure(cfg, model):
+        hook = KNNMonitorHook(str(tmp_path / 'downstream.py'), k=1, holdout_fraction=0.5)
+        hook.before_run(SimpleNamespace(cfg=cfg))
+        return [hook.measure(model) for _ in range(2)]
+
+    assert measure(training, live) == measure(skeleton_config, evaluated)
+    assert live.backbone.training

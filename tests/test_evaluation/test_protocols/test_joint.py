@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +11,17 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
+from mmact_ssl.datasets.prepared_folder import hash_classes
 from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import joint
 from mmact_ssl.evaluation.protocols.base import Task
 from mmact_ssl.evaluation.protocols.joint import check_labels, classifier_state
 from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.files import hash_names
 from mmact_ssl.registry import MODELS
-from mmact_ssl.saved_run import SavedRun
+from mmact_ssl.saved_run import LabelsRead, SavedRun
 from tests.shipped import load
 
 
@@ -71,6 +76,41 @@ def test_what_has_no_fitting_classifier_is_refused(
     torch.save(state, joint_checkpoint)
     with pytest.raises(CheckpointError, match='2 classifiers'):
         classifier_state(SavedRun.read(joint_checkpoint))
+
+
+def test_a_classifier_of_other_classes_is_refused(linear_config, joint_checkpoint, tmp_path, run):
+    """Also of as many, in another order or of another set."""
+    train, _ = read_splits(linear_config)
+    for split in ('train', 'test'):
+        dataset = linear_config[f'{split}_dataloader'].dataset
+        dataset.ann_file = shutil.copy(dataset.ann_file, str(tmp_path / f'{split}.txt'))
+    state, names = torch.load(joint_checkpoint, weights_only=True), tmp_path / 'classes.txt'
+
+    def measure(dataset: str, **known: str) -> None:
+        read = asdict(LabelsRead(dataset, 1.0, 0, **known))
+        state['meta'] = {'cfg': f'labels_read = {read!r}'}
+        torch.save(state, joint_checkpoint)
+        assert run(linear_config, ['joint'], joint_checkpoint, work_dir=str(tmp_path / 'run'))
+
+    def refused(dataset: str, **known: str) -> None:
+        with pytest.raises(ConfigError, match=f'joint.pth: .* for the classes of {dataset}, and'):
+            measure(dataset, **known)
+
+    # Without names the labeled samples tell the classes apart.
+    classes = hash_classes(str(tmp_path / 'train.txt'))
+    assert classes == hash_names(line.strip() for line in train.lines())
+    measure('made', classes=classes)
+    refused('made', classes=hash_names(['another 0']))
+    names.write_text('carry\nsit down\nwave\n')
+    classes = hash_classes(str(tmp_path / 'train.txt'))
+    measure('made', classes=classes)
+    measure('recorded elsewhere', classes=classes)
+    names.write_text('sit down\ncarry\nwave\n')
+    refused('made', classes=classes)
+    # A file of an early version is of the data set by its name or its training list.
+    measure('made')
+    refused('other')
+    measure('other', train_hash=hash_names(train.names))
 
 
 def check_scores(name, model_config, targets, channels, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,15 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """
     product = points.reshape(-1, points.shape[-1]) @ np.ascontiguousarray(matrix.T)
     return product.reshape(points.shape)
+
+
+def persons_kept(transforms: Iterable[Any]) -> int | None:
+    """Return the number of persons that a pipeline's FormatGCNInput keeps; None without one.
+
+    Readers cut a clip to these first persons before its pipeline: NormalizeSkeleton would otherwise
+    take origin, axes or scale from a person that the network never sees.
+    """
+    return next((step.num_person for step in transforms if hasattr(step, 'num_person')), None)
 
 
 def num_valid_frames(results: Mapping[str, Any]) -> int:

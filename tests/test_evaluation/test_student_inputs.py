@@ -1,0 +1,285 @@
+"""A student is evaluated on the inputs that it was trained for."""
+
+from __future__ import annotations
+
+import copy
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+from mmact_ssl.apis.card import read_card
+from mmact_ssl.engine.launch import read_config
+from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.evaluation import student_inputs as module
+from mmact_ssl.evaluation.downstream import config_for, find_downstream
+from mmact_ssl.evaluation.student import with_saved_backbone
+from mmact_ssl.evaluation.student_inputs import with_saved_inputs
+from mmact_ssl.saved_run import SavedRun
+from tests.shipped import CONFIGS, ROOT, TOP_LEVEL, load, own_folder_of_videos, parsed, steps
+from tools import evaluate
+from tools.research.study import runs_of
+
+STUDIES = sorted(path.stem for path in (CONFIGS / 'studies').glob('*.py'))
+# Sets to evaluate students of other data on.
+STAND_INS = dict(kinetics400='ucf101', skeletons='nwucla', videos='jhmdb')
+SKELETONS, VIDEOS = 'downstream/gru-streams.py@nwucla', 'downstream/tsm-lite0.py@jhmdb'
+PUBLISHED = {path.name.rpartition('-')[0]: path for path in ROOT.glob('zoo/*.safetensors')}
+
+
+@pytest.fixture(autouse=True)
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(module, 'print_log', lambda text, *_: lines.append(text))
+    return lines
+
+
+def record(cfg: Config) -> SavedRun:
+    """A training checkpoint without weights that records its config."""
+    return SavedRun(__file__, dict(meta=dict(cfg=cfg.pretty_text)))
+
+
+def trained(name: str, kind: str = '', **changes: Any) -> SavedRun:
+    """A training by a shipped config, with other arguments of one kind of transforms."""
+    cfg = load(name)
+    for step in steps([cfg.train_dataloader, cfg.test_dataloader], kind):
+        step.update(changes)
+    return record(cfg)
+
+
+def published(**changes: Any) -> SavedRun:
+    """A published file, with another card."""
+    saved = SavedRun.read(PUBLISHED['dtg_r3d_utdmhad'])
+    return SavedRun(saved.path, saved.content, {**(saved.card or {}), **changes})
+
+
+def both(cfg: Config, kind: str, key: str) -> list[Any]:
+    """An argument in the pipelines of fine-tuning and of the test."""
+    return [
+        step[key]
+        for loader in (cfg.train_dataloader, cfg.test_dataloader)
+        for step in steps(loader, kind)
+    ]
+
+
+@pytest.mark.parametrize('name', TOP_LEVEL)
+def test_a_shipped_training_and_its_evaluation_have_the_same_inputs(name, said):
+    cfg = parsed(name)
+    dataset = STAND_INS.get(cfg.dataset_name, cfg.dataset_name)
+    on = '' if 'own_folder' in cfg else f'@{dataset}'
+    evaluated = load(f'downstream/{cfg.backbone_name}.py{on}')
+    assert with_saved_inputs(evaluated, record(cfg)) is evaluated
+    assert not said
+
+
+@cache
+def read(path: str, dataset: str | None, options: tuple[str, ...]) -> Config:
+    return read_config(str(ROOT / path), options, dataset=dataset)
+
+
+@pytest.mark.parametrize('study', STUDIES)
+def test_the_students_of_a_study_are_evaluated_as_trained(study, said):
+    pairs = {}
+    for run in runs_of(Config.fromfile(CONFIGS / f'studies/{study}.py')):
+        for part in run['evaluations'] if run.get('pretrain') else ():
+            if part['protocols'] != 'pretext':
+                one, other = (
+                    tuple(o.replace('{seed}', '0') for o in table.get('cfg_options', ()))
+                    for table in (run, part)
+                )
+                key = (run['pretrain'], run.get('set'), one), (part['config'], part['set'], other)
+                pairs[key] = other
+    for (training, evaluation), options in pairs.items():
+        cfg = read(*evaluation)
+        assert with_saved_inputs(cfg, record(read(*training)), options) is cfg
+    assert not said
+
+
+@pytest.mark.parametrize('name', sorted(PUBLISHED))
+def test_a_published_file_is_evaluated_as_its_card_has_it(name, said):
+    saved = SavedRun.read(PUBLISHED[name])
+    figures = read_card(saved.path).results
+    dataset = figures[0]['dataset'] if figures else saved.dataset_name
+    cfg = load(f'downstream/{saved.backbone_name}.py@{dataset}')
+    assert with_saved_inputs(cfg, saved) is cfg
+    assert not said
+
+
+@pytest.mark.parametrize(
+    'make',
+    [
+        published,
+        lambda: trained('dtg_r3d_utdmhad.py'),
+        # Its views have several strides: that of the data set counts.
+        lambda: trained('hcpg_r3d_utdmhad.py'),
+        lambda: trained(
+            'byol_r3d18-small.py@jhmdb', 'SampleViews', clip=dict(stride=4), clip_b=None
+        ),
+    ],
+)
+def test_the_stride_of_a_student_goes_along_to_a_folder(make, said):
+    saved = make()
+    cfg = config_for(saved, own_folder_of_videos())
+    found = with_saved_backbone(cfg, saved)
+    assert both(found, 'SampleFrames', 'frame_interval') == [4, 4]
+    assert both(cfg, 'SampleFrames', 'frame_interval') == [2, 2], 'the config itself stays'
+    taken = 'trained with SampleFrames.frame_interval=4, not 2, and evaluated the same way'
+    assert said == [f'{saved.path}: {taken}']
+
+
+@pytest.mark.parametrize('option', ['', 'test_dataloader.dataset.pipeline.1.frame_interval=2'])
+def test_the_program_takes_the_stride_unless_an_option_sets_it(option, said):
+    words = ['knn', '--data', own_folder_of_videos(), str(PUBLISHED['dtg_r3d_utdmhad'])]
+    args = evaluate.parse_args([*words, *(['--cfg-options', option] if option else [])])
+    (encoder,) = evaluate.load_config(args)[1].values()
+    assert both(encoder.cfg, 'SampleFrames', 'frame_interval')[1] == (2 if option else 4)
+    assert len(said) == 1
+
+
+def test_a_checkpoint_is_published_with_its_stride():
+    saved = trained('byol_r3d18-small.py@jhmdb', 'SampleViews', clip=dict(stride=4), clip_b=None)
+    assert both(find_downstream(saved), 'SampleFrames', 'frame_interval') == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ('kind', 'key', 'value'),
+    [
+        ('NormalizeSkeleton', 'mode', 'body_axes'),
+        ('BonesAndMotion', 'motion_scale', 1),
+        ('BonesAndMotion', 'streams', ['motion', 'bone', 'joint']),
+    ],
+)
+@pytest.mark.parametrize('network', ['gru-streams', 'gru-streams-copies'])
+def test_skeletons_are_prepared_as_in_the_training(kind, key, value, network, said):
+    saved = trained('ms2l-twoview_gru_nwucla.py', kind, **{key: value})
+    cfg = load(f'downstream/{network}.py@nwucla')
+    found = with_saved_backbone(cfg, saved)
+    assert both(found, kind, key) == [value, value]
+    assert f'trained with {kind}.{key}=' in said[0] and len(said) == 1
+    # The rest stays.
+    for step in steps([found.train_dataloader, found.test_dataloader], kind):
+        step.pop(key)
+    for step in steps([cfg.train_dataloader, cfg.test_dataloader], kind):
+        step.pop(key, None)
+    assert found.to_dict() == cfg.to_dict()
+
+
+def test_frames_are_normalized_as_in_the_training(said):
+    cfg, training = load(VIDEOS), load('dtg_tsm-lite0_jhmdb.py')
+    mean, std = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+    training.model.data_preprocessor.update(mean=mean, std=std)
+    found = with_saved_backbone(cfg, record(training)).model.data_preprocessor
+    assert (found.mean, found.std, found.format_shape) == (mean, std, 'NCHW')
+    assert [re.findall(r'with (\S+)=\[', line) for line in said] == [
+        ['data_preprocessor.mean'],
+        ['data_preprocessor.std'],
+    ]
+
+
+def test_the_network_and_its_inputs_go_along_together(monkeypatch):
+    cfg = load('downstream/r3d18-small.py@jhmdb')
+    training = load(
+        'downstream/r3d18-small.py@jhmdb', ['model.backbone.temporal_strides=[1,1,1,1]']
+    )
+    training.model.data_preprocessor.mean = [0, 0, 0]
+    # The file is this test, smaller than the network.
+    monkeypatch.setattr('mmact_ssl.evaluation.student.os.path.getsize', lambda path: 1 << 30)
+    found = with_saved_backbone(cfg, record(training)).model
+    assert found.backbone.temporal_strides == [1, 1, 1, 1]
+    assert found.data_preprocessor.mean == [0, 0, 0]
+    assert cfg.model.data_preprocessor.mean != [0, 0, 0]
+
+
+def test_a_fine_tuned_network_keeps_its_frames(said):
+    tuned = load('downstream/stgcn.py@demo-skeleton')
+    found = with_saved_backbone(load('downstream/stgcn.py@ntu60-xsub'), record(tuned))
+    assert both(found, 'ResampleFrames', 'num_frames') == [32, 32]
+    assert 'ResampleFrames.num_frames=32, not 64' in said[0]
+
+
+PLACE = 'test_dataloader.dataset.pipeline'
+
+
+@pytest.mark.parametrize(
+    ('option', 'kept'),
+    [
+        (f'{PLACE}.1.frame_interval=2', True),
+        (f'{PLACE}.1.num_clips=10', False),
+        (f'{PLACE}.1=dict', True),
+        (f'{PLACE}=[]', True),
+        ('train_dataloader.dataset.pipeline.1.frame_interval=2', False),
+    ],
+)
+def test_an_option_stays_and_is_told(option, kept, said):
+    cfg = load('downstream/r3d18-small.py@jhmdb')
+    found = with_saved_inputs(cfg, published(), [option])
+    (step,) = steps(found.test_dataloader, 'SampleFrames')
+    assert step.frame_interval == (2 if kept else 4)
+    wanted = (
+        'trained with SampleFrames.frame_interval=4, and evaluated with '
+        'SampleFrames.frame_interval=2, which is kept as your choice: --cfg-options '
+        f'{PLACE}.1.frame_interval=4 evaluates it as trained'
+    )
+    assert any(line.endswith(wanted) for line in said) == kept
+
+
+def test_a_set_and_a_config_of_ones_own_stay_and_are_told(said, tmp_path: Path):
+    saved = SavedRun.read(PUBLISHED['hcpg_r3d_jhmdb'])
+    longer = load('downstream/r3d18-small.py@utdmhad')
+    assert with_saved_inputs(longer, saved) is longer
+    assert 'frame_interval=2, and evaluated with SampleFrames.frame_interval=4' in said[0]
+    (tmp_path / 'own.py').write_text(f'_base_ = {str(CONFIGS / "downstream/gru-streams.py")!r}\n')
+    own = read_config(str(tmp_path / 'own.py'), dataset='nwucla')
+    training = load('ms2l-twoview_gru_nwucla.py')
+    training.train_dataloader.dataset.pipeline[0].mode = 'body_axes'
+    assert with_saved_inputs(own, record(training)) is own
+    assert 'mode=body_axes, and evaluated with NormalizeSkeleton.mode=first_frame' in said[1]
+    del training.train_dataloader.dataset.pipeline[0]
+    assert with_saved_inputs(own, record(training)) is own
+    assert 'without NormalizeSkeleton, and evaluated with NormalizeSkeleton' in said[2]
+    assert len(said) == 3
+
+
+def test_other_transforms_and_numbers_of_streams_are_refused():
+    fix = 'give a downstream config of your own with the inputs of the training'
+    common = 'downstream/gru-streams-common.py@nwucla'
+    general = load('ms2l-twoview_gru_skeletons.py')
+    cfg = load(common)
+    cfg.test_dataloader.dataset.pipeline.pop(0)
+    answer = rf'trained with ToCommonJoints, and .*gru-streams\S* evaluates it without ToC.*: {fix}'
+    with pytest.raises(ConfigError, match=answer):
+        with_saved_inputs(cfg, record(general))
+    bare = copy.deepcopy(general)
+    for dataset in bare.train_dataloader.dataset.datasets:
+        dataset.pipeline.pop(0)
+    with pytest.raises(ConfigError, match='trained without ToCommonJoints, and .* it with ToC'):
+        with_saved_inputs(load(common), record(bare))
+    two = trained('ms2l-twoview_gru_nwucla.py', 'BonesAndMotion', streams=('joint', 'motion'))
+    with pytest.raises(ConfigError, match=r'streams=\["joint","motion"\], and .*\["joint","bone"'):
+        with_saved_inputs(load(SKELETONS), two)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'key', 'value', 'reason'),
+    [
+        ('BonesAndMotion', 'motion_scale', 'os.system', 'motion_scale is os.system, a value of'),
+        ('BonesAndMotion', 'streams', 3, 'streams is 3, a value of another type'),
+        ('BonesAndMotion', 'motion_scale', 1e30, r'motion_scale is 1e\+30, refused'),
+        ('NormalizeSkeleton', 'mode', '../a', r"mode is '\.\./a', refused: not a name"),
+    ],
+)
+def test_a_recorded_value_is_checked(kind, key, value, reason):
+    saved = trained('ms2l-twoview_gru_nwucla.py', kind, **{key: value})
+    with pytest.raises(CheckpointError, match=reason):
+        with_saved_inputs(load(SKELETONS), saved)
+
+
+@pytest.mark.parametrize('text', ['', 'model = 3', 'train_dataloader = dict(dataset=2)', 'a = {'])
+def test_a_file_without_a_record_takes_the_config(text, said):
+    cfg = load(SKELETONS)
+    assert with_saved_inputs(cfg, SavedRun('a.pth', dict(meta=dict(cfg=text)))) is cfg
+    assert with_saved_inputs(cfg, SavedRun('a.safetensors', {}, {})) is cfg
+    assert not said
