@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,18 +129,22 @@ def require_skeletons(folder: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def hash_classes(ann_file: Any) -> str:
-    """Hash the meaning of an annotation file's labels; '' if there is no such file.
+    """Hash the meaning of an annotation file's labels; '' if they cannot be read.
 
-    It is the names in ``classes.txt`` beside the file, or without these the labeled samples.
+    It is ``names:`` and the hash of ``classes.txt`` beside the file, or without this ``samples:``
+    and the hash of the labeled samples.
     """
-    if not isinstance(ann_file, str) or not os.path.isfile(ann_file):
-        return ''
-    path = Path(ann_file).with_name(CLASS_NAMES)
-    if path.is_file():
-        names = read_text(path, 'prepare the folder again').splitlines()
-        return hash_names(f'{label} {name}' for label, name in enumerate(names))
-    samples = zip(*read_annotation(ann_file, ''))
-    return hash_names(f'{name} {label}' for name, label in samples if label >= 0)
+    with suppress(DataError, OSError):
+        # The path may be untrusted: a device or pipe never ends.
+        if not isinstance(ann_file, str) or not os.path.isfile(ann_file):
+            return ''
+        path = Path(ann_file).with_name(CLASS_NAMES)
+        if path.is_file():
+            names = read_text(path, 'prepare the folder again').splitlines()
+            return 'names:' + hash_names(f'{label} {name}' for label, name in enumerate(names))
+        samples = [(name, n) for name, n in zip(*read_annotation(ann_file, '')) if n >= 0]
+        return 'samples:' + hash_names(f'{name} {n}' for name, n in samples) if samples else ''
+    return ''
 
 
 def write_groups(folder: Path, groups: dict[str, str]) -> bool:

@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import LOOPS
 
+ENDLESS = 1e9  # mmengine's end of a schedule without one
+
 
 @LOOPS.register_module()
 class EpochTrainLoop(EpochBasedTrainLoop):
@@ -118,7 +120,7 @@ class StepsTrainLoop(EpochTrainLoop):
         steps = len(self.dataloader)
         self._max_epochs = min(math.ceil(max_iters / steps), int(min(max_epochs, max_iters)))
         self._max_iters = self._max_epochs * steps
-        self.scheduled_iters = min(max_iters, self._max_iters)
+        self.scheduled_iters = max_iters
         if self._max_iters > 1.1 * max_iters:
             runner.logger.warning(
                 f'train_cfg.max_iters={max_iters} becomes {self._max_iters} steps, whole epochs of '
@@ -131,7 +133,8 @@ class StepsTrainLoop(EpochTrainLoop):
 def other_end(schedules: Any, loop: BaseLoop) -> str:
     """Describe a schedule that ends much earlier or later than its run; '' if there is none.
 
-    A difference below a tenth is not named; neither are warm-ups, and runs that end within them.
+    A difference below a tenth is not named; neither are warm-ups, runs that end within them, and
+    loops without epochs.
 
     Args:
         schedules: ``param_scheduler`` of a config; only those of a list are compared.
@@ -140,10 +143,10 @@ def other_end(schedules: Any, loop: BaseLoop) -> str:
     ends = {
         schedule['end']: (f'param_scheduler.{number}.end', schedule)
         for number, schedule in enumerate(schedules if isinstance(schedules, list) else ())
-        if isinstance(schedule, Mapping) and 'end' in schedule
+        if isinstance(schedule, Mapping) and schedule.get('end', math.inf) < ENDLESS
         if not re.search('Linear|Constant', str(schedule['type']))
     }
-    if not ends:
+    if not ends or not isinstance(loop, EpochBasedTrainLoop):
         return ''
     end = max(ends)
     key, last = ends[end]

@@ -49,10 +49,10 @@ class KNNMonitorHook(Hook):
 
     Args:
         config: Path of the student's downstream config: its training split is read with its test
-            pipeline, data preprocessor and ``feature_pooling``. The features are those of the
-            evaluation, also where its backbone pools in another way than that of the training; a
-            config of another network takes the student as it is. A config without a data set reads
-            that of the run: its prepared folder (``--data``) or its set.
+            pipeline, data preprocessor and ``feature_pooling``, also where the training had other
+            inputs. The student pools as in the evaluation, also where it pools in another way in
+            training; a config of another network takes it as it is. A config without a data set
+            reads that of the run: its prepared folder (``--data``) or its set.
         interval: Epochs between two runs; the hook also runs after the last epoch.
         k, temperature: Number of neighbors, and the temperature of their votes.
         holdout_fraction: Fraction of the labeled clips to classify by the rest, about the same in

@@ -37,6 +37,7 @@ STRIDE = 'SampleFrames.frame_interval'
 OF_SETS = {STRIDE: 'frame_interval', 'ResampleFrames.num_frames': 'clip_frames'}
 PIPELINE = 'test_dataloader.dataset.pipeline'
 FIX = 'train it again, or download it again'
+MAX_FRAMES = 1000  # of a clip, and of its stride
 
 
 class Difference(NamedTuple):
@@ -175,13 +176,20 @@ def with_saved_inputs(cfg: Config, saved: SavedRun, options: Sequence[str] | Non
     is_changed = False
     with reading(saved.path, FIX, CheckpointError):
         inputs = student_inputs(saved)
-    for one in _differences(fitted, inputs):
+    differences = [*_differences(fitted, inputs)]
+    # A choice for one of the two splits is one for both.
+    chosen = {
+        one.key
+        for one in differences
+        if not is_shipped
+        or f'{one.place}.'.startswith(given)
+        or (one.key in OF_SETS and cfg.get(OF_SETS[one.key]) == one.own)
+    }
+    for one in differences:
         with reading(saved.path, FIX, CheckpointError):
-            if one.own is not None and _kind(one.trained) is not _kind(one.own):
-                raise ValueError(f'{one.key} is {_text(one.trained)}, a value of another type')
+            _check_value(one)
         trained, own = (_words(one.key, value) for value in (one.trained, one.own))
-        by_set = one.key in OF_SETS and cfg.get(OF_SETS[one.key]) == one.own
-        if by_set or not is_shipped or f'{one.place}.'.startswith(given):
+        if one.key in chosen:
             line = f'trained {trained}, and evaluated {own}, which is kept as your choice'
             if not one.is_structural:
                 line += f': --cfg-options {one.place}={_text(one.trained)} evaluates it as trained'
@@ -202,6 +210,18 @@ def with_saved_inputs(cfg: Config, saved: SavedRun, options: Sequence[str] | Non
     for line, level in lines.values():
         print_log(f'{saved.path}: {line}', 'current', level)
     return fitted if is_changed else cfg
+
+
+def _check_value(one: Difference) -> None:
+    """Raise ValueError for a recorded value that cannot be used: the file is untrusted."""
+    if one.own is not None and _kind(one.trained) is not _kind(one.own):
+        raise ValueError(f'{one.key} is {_text(one.trained)}, a value of another type')
+    if one.key.partition('.')[0] in FRAMES and (
+        type(one.trained) is not int or not 1 <= one.trained <= MAX_FRAMES
+    ):
+        raise ValueError(f'{one.key} is {_text(one.trained)}, not a number of 1 to {MAX_FRAMES}')
+    if one.argument == 'std' and not all(_kind(v) is Number and v > 0 for v in one.trained):
+        raise ValueError(f'{one.key} is {_text(one.trained)}, and deviations are above 0')
 
 
 def _kind(value: Any) -> type:

@@ -105,7 +105,7 @@ WARM_UP = dict(type='LinearLR', start_factor=0.5, begin=0, end=1, by_epoch=False
         (dict(max_iters=11), dict(COSINE, end=11), ''),
         (dict(max_iters=12), dict(COSINE, end=9), '1.end=9, .* 12 steps, so the last 3 keep'),
         (dict(max_iters=12), dict(COSINE, end=20), '1.end=20, .* so it stops .* set .*1.end=12'),
-        (dict(max_iters=12, max_epochs=2), dict(COSINE, end=12), '1.end=12, .* has 8 steps'),
+        (dict(max_iters=12, max_epochs=2), dict(COSINE, end=12), ''),  # a trial of the recipe
         (dict(max_iters=12), COSINE, ''),
         (dict(max_iters=12), dict(type='MultiStepLR', by_epoch=False, milestones=[5]), ''),
         (dict(max_iters=12), dict(COSINE, begin=30, end=40), ''),

@@ -78,5 +78,5 @@ def test_a_joint_training_adds_its_labels_to_those_of_its_start(
     ann_file.unlink()
     read = SavedRun.read(tmp_path / 'run').labels_read
     assert read.earlier == (LabelsRead('mine', 0.2, 3),)
-    classes = hash_names(meaning)
+    classes = f'{"names" if names else "samples"}:{hash_names(meaning)}'
     assert read.records[0] == LabelsRead('second', 0.2, 3, hash_names(['a']), classes=classes)

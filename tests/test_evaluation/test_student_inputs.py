@@ -210,14 +210,13 @@ PLACE = 'test_dataloader.dataset.pipeline'
         (f'{PLACE}.1.num_clips=10', False),
         (f'{PLACE}.1=dict', True),
         (f'{PLACE}=[]', True),
-        ('train_dataloader.dataset.pipeline.1.frame_interval=2', False),
+        ('train_dataloader.dataset.pipeline.1.frame_interval=2', True),
     ],
 )
 def test_an_option_stays_and_is_told(option, kept, said):
     cfg = load('downstream/r3d18-small.py@jhmdb')
     found = with_saved_inputs(cfg, published(), [option])
-    (step,) = steps(found.test_dataloader, 'SampleFrames')
-    assert step.frame_interval == (2 if kept else 4)
+    assert both(found, 'SampleFrames', 'frame_interval') == [2 if kept else 4] * 2
     wanted = (
         'trained with SampleFrames.frame_interval=4, and evaluated with '
         'SampleFrames.frame_interval=2, which is kept as your choice: --cfg-options '
@@ -275,6 +274,27 @@ def test_a_recorded_value_is_checked(kind, key, value, reason):
     saved = trained('ms2l-twoview_gru_nwucla.py', kind, **{key: value})
     with pytest.raises(CheckpointError, match=reason):
         with_saved_inputs(load(SKELETONS), saved)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'key', 'values'),
+    [
+        ('SampleFrames', 'frame_interval', [0, -4, True, 4.0, 10**9]),
+        ('SampleFrames', 'clip_len', [0, 10**4]),
+    ],
+)
+def test_frames_that_no_clip_can_have_are_refused(kind, key, values):
+    saved = published()
+    for value in values:
+        for step in saved.card['pipeline']:
+            if step['type'].endswith(kind):
+                step[key] = value
+        with pytest.raises(CheckpointError, match=f'{kind}.{key} is .*, not a number of 1 to 1000'):
+            with_saved_inputs(load('downstream/r3d18-small.py@jhmdb'), saved)
+    saved = published()
+    saved.card['preprocessor']['std'] = [0.0, 0.0, 0.0]
+    with pytest.raises(CheckpointError, match='data_preprocessor.std is .*, and deviations are'):
+        with_saved_inputs(load('downstream/r3d18-small.py@utdmhad'), saved)
 
 
 @pytest.mark.parametrize('text', ['', 'model = 3', 'train_dataloader = dict(dataset=2)', 'a = {'])

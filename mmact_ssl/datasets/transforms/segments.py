@@ -97,7 +97,8 @@ class TransformSegments(BaseTransform):
     differences at the cuts is right for 99 % of the clips of ``order_r3d18-small.py``. Our choice;
     VCOP (Xu et al., CVPR 2019) leaves out frames between its clips, which does not suffice there.
 
-    Required keys: ``views``. Modified keys: ``views``.
+    Required keys: ``views``. Modified keys: ``views``. Its transforms may not mirror: segments of a
+    clip are mirrored together.
 
     Args:
         views: Names of the views.
@@ -105,7 +106,8 @@ class TransformSegments(BaseTransform):
         segments: Number of equal segments.
 
     Raises:
-        ConfigError: A view has poses or part maps, which would not follow.
+        ConfigError: A transform mirrors; a view has poses or part maps, which would not follow; or
+            its frames do not make equal segments.
     """
 
     def __init__(
@@ -114,6 +116,11 @@ class TransformSegments(BaseTransform):
         self.views = tuple(views)
         self.segments = segments
         self.transform_segment = TransformViews(('segment',), transforms)
+        if self.transform_segment.mirrored:
+            raise ConfigError(
+                'TransformSegments: a flip would mirror some segments of a clip alone: put it into '
+                'TransformViews'
+            )
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         check_views(self, self.views, results['views'])
@@ -124,7 +131,13 @@ class TransformSegments(BaseTransform):
                     'follow: use TransformViews'
                 )
             frames = results['views'][view]
-            length = len(frames) // self.segments
+            length, rest = divmod(len(frames), self.segments)
+            if rest or not length:
+                raise ConfigError(
+                    f'TransformSegments: the view {view!r} has {len(frames)} frames, which do not '
+                    f'make {self.segments} equal segments: set num_frames of SampleViews to a '
+                    'multiple'
+                )
             parts = (frames[start : start + length] for start in range(0, len(frames), length))
             results['views'][view] = [
                 frame

@@ -66,7 +66,8 @@ def classifier_state(student: SavedRun) -> dict[str, Any]:
 def check_classes(student: SavedRun, cfg: Config) -> None:
     """Compare the classes of a joint training with those of a downstream config.
 
-    A file of an early version records no classes: then the data set must be the same.
+    A file of an early version records no classes, and a list may have no ``classes.txt`` beside it:
+    then the data set must be the same.
 
     Raises:
         ConfigError: The classes or their order differ.
@@ -75,8 +76,9 @@ def check_classes(student: SavedRun, cfg: Config) -> None:
     if read is None:
         return
     ann_file = cfg.train_dataloader.dataset.ann_file
-    if read.classes:
-        is_same = read.classes == hash_classes(ann_file)
+    classes = hash_classes(ann_file)
+    if read.classes and classes and read.classes.partition(':')[0] == classes.partition(':')[0]:
+        is_same = read.classes == classes
     else:
         is_same = replace(read, earlier=()) in records_of(student, cfg)
     if not is_same:

@@ -98,13 +98,15 @@ def test_a_classifier_of_other_classes_is_refused(linear_config, joint_checkpoin
 
     # Without names the labeled samples tell the classes apart.
     classes = hash_classes(str(tmp_path / 'train.txt'))
-    assert classes == hash_names(line.strip() for line in train.lines())
+    assert classes == 'samples:' + hash_names(line.strip() for line in train.lines())
     measure('made', classes=classes)
-    refused('made', classes=hash_names(['another 0']))
+    refused('made', classes='samples:' + hash_names(['another 0']))
+    listed = dict(classes=classes, train_hash=hash_names(train.names))
     names.write_text('carry\nsit down\nwave\n')
     classes = hash_classes(str(tmp_path / 'train.txt'))
     measure('made', classes=classes)
     measure('recorded elsewhere', classes=classes)
+    measure('of the same list', **listed)  # its classes.txt came later
     names.write_text('sit down\ncarry\nwave\n')
     refused('made', classes=classes)
     # A file of an early version is of the data set by its name or its training list.
