@@ -284,6 +284,8 @@ def check_comparable(place: str, first: Result, second: Result) -> None:
         what = f'of different encoders (--prefix {first.prefix!r}, {second.prefix!r})'
     elif is_one_row and first.students != second.students:
         what = f'of {first.students} and {second.students} students (--join)'
+    elif is_one_row and recipe_mark([first]) != recipe_mark([second]):
+        what = 'on a student of an earlier recipe and on one of that of today'
     elif first.backbone == second.backbone and first.config_hash != second.config_hash:
         what = 'by different settings'
     elif first.data_version != second.data_version:

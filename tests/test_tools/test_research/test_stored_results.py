@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.apis.card import read_card
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import mean_class_accuracy
 from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from mmact_ssl.evaluation.results import PRETEXT, RANDOM, read_results
@@ -90,3 +91,10 @@ def test_all_students_of_an_earlier_recipe_are_marked_in_each_table():
         assert ('‡ Trained by' in text) == is_earlier
         index = result_block([one])
         assert (known.get(one.checkpoint_hash, '?') in index) == (is_earlier and index != '')
+
+
+def test_students_of_two_recipes_are_never_averaged(make_result):
+    early = make_result(0.5, seed=1, checkpoint_hash=next(iter(earlier_recipes())))
+    for two in ([make_result(0.25), early], [early, make_result(0.25)]):
+        with pytest.raises(ConfigError, match='on a student of an earlier recipe and on one of'):
+            make_table(two, 'demo')
