@@ -8,19 +8,14 @@ segments = 3  # of four frames
 head = dict(_base_.order, **_base_.student, segments=segments, hidden_dim=None)
 model = dict(**_base_.order_model, heads=dict(order=head))
 sample_views = dict(type='SampleViews', clip=dict(_base_.clip, num_frames=12))
-# Each segment has a crop and colors of its own: otherwise the cuts show which are neighbors.
 crop, resize, flip, jitter = _base_.augment
+apart = dict(_base_.transform_segments, transforms=[crop, resize, jitter], segments=segments)
 pipeline = [
     sample_views,
     dict(_base_.shuffle, segments=segments),
     _base_.decode,
     dict(type='TransformViews', views=_base_.shuffled, transforms=[flip]),
-    dict(
-        type='TransformSegments',
-        views=_base_.shuffled,
-        transforms=[crop, resize, jitter],
-        segments=segments,
-    ),
+    apart,
     _base_.pack_shuffled,
 ]
 train_dataloader = dict(dataset=dict(pipeline=pipeline))

@@ -14,3 +14,5 @@ order = dict(
 )
 shuffle = dict(type='ShuffleViewSegments')
 pack_shuffled = dict(type='PackInputs', views=shuffled)
+# Each segment has a crop and colors of its own: otherwise the cuts show which are neighbors.
+transform_segments = dict(type='TransformSegments', views=shuffled)
