@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -39,17 +40,32 @@ class ReadVideo(BaseTransform):
 class DecodeFrames(BaseTransform):
     """Decode the frames that ``SampleFrames`` chose, each once, in one pass.
 
+    Larger frames are averaged down to ``short_side``. ``Resize`` of mmaction2, which comes next,
+    skips pixels of large frames, and pre-training (``DecodeViews``) averages all of them.
+
     Required keys: ``frame_inds``, and ``video_reader`` (removed) or ``array``. Added keys:
     ``imgs``, a list of RGB uint8 arrays (H, W, 3) that share no memory; ``original_shape`` and
     ``img_shape`` (H, W).
+
+    Args:
+        short_side: Largest short side of a frame in pixels; None keeps all sizes.
 
     Raises:
         BrokenSampleError: A frame cannot be decoded.
     """
 
+    def __init__(self, short_side: int | None = 256) -> None:
+        self.short_side = short_side
+
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         indices = results['frame_inds'].ravel()
         frames = results['array'] if 'array' in results else read_frames(results, indices)
+        height, width = frames[indices[0]].shape[:2]
+        factor = (self.short_side or height) / min(height, width)
+        if factor < 1:
+            size = round(width * factor), round(height * factor)
+            chosen = set(indices.tolist())
+            frames = {i: mmcv.imresize(frames[i], size, interpolation='area') for i in chosen}
         imgs = copy_frames(frames, indices)
         shape = imgs[0].shape[:2]
         results.update(imgs=imgs, original_shape=shape, img_shape=shape)

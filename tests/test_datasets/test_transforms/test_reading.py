@@ -109,6 +109,46 @@ def test_all_doors_give_the_frames_of_a_decode_in_order(name, tmp_path):
     assert found == expected[list(dict.fromkeys(times.tolist()))].tolist()
 
 
+def write_stripes(path):
+    """Two frames of 1023 x 768 pixels; every third column is white, and lossless."""
+    image = np.zeros((768, 1023, 3), np.uint8)
+    image[:, 2::3] = 255
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('ffv1', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 1023, 768, 'bgr0'
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
+        container.mux(stream.encode())
+    return path, np.stack([image, image])
+
+
+@pytest.mark.parametrize('config', ['r3d18-small', 'r3d18', 'tsm-lite0', 'tsm-r50'])
+def test_all_doors_average_the_pixels_of_large_frames(config, tmp_path):
+    path, array = write_stripes(tmp_path / 'a.mkv')
+    views = [dict(type='SampleViews', clip=dict(num_frames=2, stride=1)), dict(type='DecodeViews')]
+    trained = build_views(views)(sample_of(path))['views']['clip'][0]
+    assert trained.mean() == pytest.approx(85, abs=1)
+    pipeline = load(f'downstream/{config}.py@jhmdb').test_dataloader.dataset.pipeline
+    steps = [step.to_dict() for step in pipeline[:-2]]
+    evaluated = build_pipeline(steps)(sample_of(path))['imgs'][0]
+    given = build_pipeline(steps)(dict(sample_of(path), array=array, total_frames=2))['imgs'][0]
+    for frame in (evaluated, given):
+        assert frame.std() < 1 and frame.mean() == pytest.approx(85, abs=1)
+
+
+def test_frames_are_only_scaled_down(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 256, (2, 300, 450, 3), dtype=np.uint8)
+    given = dict(array=frames, frame_inds=np.array([1, 0, 1]))
+    (one, *_) = build_pipeline([DECODED])(dict(given))['imgs']
+    assert one.shape == (256, 384, 3)
+    for short_side in (None, 300, 900):
+        results = build_pipeline([dict(DECODED, short_side=short_side)])(dict(given))
+        np.testing.assert_array_equal(results['imgs'], frames[[1, 0, 1]])
+    blocks = build_pipeline([dict(DECODED, short_side=100)])(dict(given))['imgs']
+    exact = frames.reshape(2, 100, 3, 150, 3, 3).mean((2, 4), dtype=float)[[1, 0, 1]]
+    np.testing.assert_allclose(blocks, exact, atol=0.51)
+
+
 def test_no_pipeline_names_a_decoder_of_mmaction2():
     decoders = re.compile(r"'(mmaction\.)?(Decord|PyAV|OpenCV|PIMS)(Init|Decode)'|VideoCapture")
     files = [*ROOT.glob('configs/**/*.py'), *ROOT.glob('mmact_ssl/**/*.py')]
