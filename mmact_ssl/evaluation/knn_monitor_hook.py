@@ -29,8 +29,10 @@ from mmact_ssl.evaluation.features import (
 )
 from mmact_ssl.evaluation.neighbors import knn_scores
 from mmact_ssl.evaluation.student import merge_own
+from mmact_ssl.evaluation.student_inputs import with_saved_inputs
 from mmact_ssl.part_checks import without_outside
 from mmact_ssl.registry import HOOKS
+from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import SETS, find_config
 from mmact_ssl.weights import load_strictly
 
@@ -49,10 +51,11 @@ class KNNMonitorHook(Hook):
 
     Args:
         config: Path of the student's downstream config: its training split is read with its test
-            pipeline, data preprocessor and ``feature_pooling``, also where the training had other
-            inputs. The student pools as in the evaluation, also where it pools in another way in
-            training; a config of another network takes it as it is. A config without a data set
-            reads that of the run: its prepared folder (``--data``) or its set.
+            pipeline, data preprocessor and ``feature_pooling``, with the inputs of the training as
+            an evaluation takes them over (student_inputs.py). The student pools as in the
+            evaluation, also where it pools in another way in training; a config of another network
+            takes it as it is. A config without a data set reads that of the run: its prepared
+            folder (``--data``) or its set.
         interval: Epochs between two runs; the hook also runs after the last epoch.
         k, temperature: Number of neighbors, and the temperature of their votes.
         holdout_fraction: Fraction of the labeled clips to classify by the rest, about the same in
@@ -82,7 +85,9 @@ class KNNMonitorHook(Hook):
         folder, name = runner.cfg.get('own_folder', {}).get('root'), runner.cfg.get('dataset_name')
         is_shipped = folder is None and (SETS / f'{name}.py').is_file()
         with telling_data(folder, name if is_shipped else None):
-            self.cfg = Config.fromfile(find_config(self.config))
+            cfg = Config.fromfile(find_config(self.config))
+        run = SavedRun('KNNMonitorHook', {'meta': {'cfg': runner.cfg.pretty_text}})
+        self.cfg = with_saved_inputs(cfg, run)
         self.pooling = build_pooling(self.cfg)
         self.backbone = evaluated_backbone(self.cfg, runner.cfg)
 

@@ -177,6 +177,22 @@ def test_a_config_without_a_data_set_reads_the_folder_of_the_run(
         hook.before_run(SimpleNamespace(cfg=Config()))
 
 
+def test_clips_are_read_as_the_training_reads_them(skeleton_folder):
+    def started_by(*streams) -> KNNMonitorHook:
+        steps = [dict(type='NormalizeSkeleton', mode='body_axes', torso='spine'), *streams]
+        loader = dict(dataset=dict(type='SkeletonDataset', pipeline=steps))
+        hook = KNNMonitorHook(str(CONFIGS / 'downstream' / 'gru-streams.py'))
+        cfg = Config(dict(own_folder=dict(root=str(skeleton_folder)), train_dataloader=loader))
+        hook.before_run(SimpleNamespace(cfg=cfg))
+        return hook
+
+    hook = started_by(dict(type='BonesAndMotion', motion_scale=3.0))
+    normalize, _, streams, *_ = hook.cfg.test_dataloader.dataset.pipeline
+    assert (normalize.mode, normalize.torso, streams.motion_scale) == ('body_axes', 'spine', 3)
+    with pytest.raises(ConfigError, match='KNNMonitorHook: trained without BonesAndMotion'):
+        started_by()
+
+
 def test_recordings_stay_on_one_side_and_clips_without_label_are_left_out(labeled):
     hook = started(labeled, holdout_fraction=0.5)
     ann_file = Path(hook.cfg.train_dataloader.dataset.ann_file).with_name('some.txt')
