@@ -27,7 +27,7 @@ from mmact_ssl.models.inputs import (
     check_momentum,
 )
 from mmact_ssl.models.losses.statistics import collapse_statistics
-from mmact_ssl.models.momentum.copy import MomentumCopy
+from mmact_ssl.models.momentum.copy import MomentumCopy, warm_up_alike
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.registry import MODELS, build_named
 from mmact_ssl.weights import load_pretrained, take_pretrained
@@ -142,6 +142,7 @@ class MultiTaskPretrainer(BaseModel):
             self.teacher_views,
         )
         check_inputs(self.tasks, available)
+        warm_up_alike([copy for copy, _ in self.momentum_pairs()])
         if self.momentum_encoder is not None:
             check_momentum(self.tasks, available, self.momentum_encoder.momentum)
         self.student_inputs = {name for name, maker in available.items() if maker == 'student'}

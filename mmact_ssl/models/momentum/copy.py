@@ -21,17 +21,20 @@ class MomentumCopy(AveragedModel):
     across GPUs as in MoCo.
 
     The statistics start at mean 0 and variance 1; with a constant m, keys would not be normalized
-    well for 1 / (1 - m) steps. So a network with batch normalization uses
+    well for 1 / (1 - m) steps. So a network with batch normalization warms up: it uses
     ``min(m, (1 + n) / (10 + n))`` instead of m, with ``n`` the number of updates so far. This holds
     for its weights too, because weights and statistics must fit: otherwise all keys would be alike.
-    The statistics are averaged over all processes, so that all have the copy of the checkpoint
-    (both our choice).
+    It holds for the other copies of a model as well, see :func:`warm_up_alike`. The statistics are
+    averaged over all processes, so that all have the copy of the checkpoint (all our choice).
 
     :class:`MomentumCopyHook` calls :meth:`start` before training, :meth:`follow` after each step.
 
     Args:
         source: The network; it does not become a submodule.
         momentum: Momentum m, ``0 <= m < 1``.
+
+    Attributes:
+        warms_up: True if the first updates have a smaller momentum.
     """
 
     def __init__(self, source: nn.Module, momentum: float = 0.999) -> None:
@@ -39,6 +42,7 @@ class MomentumCopy(AveragedModel):
         self.momentum = momentum
         self.requires_grad_(False)
         self.train(False)
+        self.warms_up = bool(self._statistics())
         # A Python flag, because a tensor would have to be fetched from the GPU in every step.
         self.started = False
 
@@ -54,7 +58,7 @@ class MomentumCopy(AveragedModel):
             return
         # A tensor, so that nothing waits for the GPU.
         step = torch.full((), 1 - self.momentum, device=own[0].device)
-        if self._statistics():
+        if self.warms_up:
             step = step.maximum(9 / (10 + torch.as_tensor(updates)))
         for value, other in zip(own, others):
             value.lerp_(other, step.to(value.dtype))
@@ -77,3 +81,13 @@ class MomentumCopy(AveragedModel):
         """Stay in evaluation mode."""
         super().train(False)
         return self
+
+
+def warm_up_alike(copies: Sequence[MomentumCopy]) -> None:
+    """Let all copies of a model warm up if one does.
+
+    The copy of a projector would otherwise be newer or older than the features that it projects.
+    """
+    warms_up = any(copy.warms_up for copy in copies)
+    for copy in copies:
+        copy.warms_up = warms_up

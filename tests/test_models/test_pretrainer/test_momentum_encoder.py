@@ -98,6 +98,7 @@ class Collect(Hook):
 
     def __init__(self) -> None:
         self.student: list[Tensor] = []
+        self.layer: list[Tensor] = []
         self.encoder: list[Tensor] = []
         self.projector: list[Tensor] = []
 
@@ -108,6 +109,7 @@ class Collect(Hook):
         model = runner.model
         encoder = model.momentum_encoder.module['backbone']
         self.student.append(model.backbone.convolution.weight.detach().clone())
+        self.layer.append(model.heads['one'].layer.weight.detach().clone())
         self.encoder.append(encoder.convolution.weight.clone())
         self.projector.append(model.heads['one'].follower.module.weight.clone())
 
@@ -142,15 +144,17 @@ def train(
     return runner.model, collect
 
 
-def test_the_copy_moves_once_a_step_and_starts_as_the_initialized_student(tmp_path):
+def test_the_copies_move_once_a_step_and_start_as_the_initialized_student(tmp_path):
+    """Also that of a head's linear layer, at the pace of the encoder's statistics."""
     _, seen = train(tmp_path, epochs=2)
-    assert len(seen.student) == 9
-    torch.testing.assert_close(seen.encoder[0], seen.student[0], rtol=0, atol=0)
-    expected = seen.student[0].double()
-    for updates, (student, encoder) in enumerate(zip(seen.student[1:], seen.encoder[1:]), 1):
-        share = min(0.9, (1 + updates) / (10 + updates))
-        expected = share * expected + (1 - share) * student.double()
-        torch.testing.assert_close(encoder.double(), expected, rtol=1e-5, atol=1e-6)
+    for sources, copies in ((seen.student, seen.encoder), (seen.layer, seen.projector)):
+        assert len(copies) == 9
+        torch.testing.assert_close(copies[0], sources[0], rtol=0, atol=0)
+        expected = sources[0].double()
+        for updates, (source, copied) in enumerate(zip(sources[1:], copies[1:]), 1):
+            share = min(0.9, (1 + updates) / (10 + updates))
+            expected = share * expected + (1 - share) * source.double()
+            torch.testing.assert_close(copied.double(), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_while_gradients_accumulate_it_stands_still(tmp_path):
