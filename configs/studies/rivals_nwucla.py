@@ -14,6 +14,8 @@ budget = [
     f'param_scheduler.1.begin={warm_up}',
     f'param_scheduler.1.end={steps}',
     'train_dataloader.batch_size=32',
+    # The rows were made with the last 28 clips of each epoch.
+    'train_dataloader.drop_last=False',
     # Starting workers would take longer than their work.
     'train_dataloader.num_workers=0',
     'train_dataloader.persistent_workers=False',

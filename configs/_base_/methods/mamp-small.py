@@ -10,6 +10,7 @@ make_views = dict(type='MakeSkeletonViews', views=dict(clip=[*augment, _base_.ma
 pipeline = [_base_.normalize, make_views, _base_.pack]
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=pipeline))
 test_dataloader = dict(dataset=dict(pipeline=pipeline))
+optim_wrapper = dict(paramwise_cfg=None)
 # Steps as for MS2L on these sets.
 train_cfg = dict(_delete_=True, type='StepsTrainLoop', max_iters=3000)
 warmup = dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=150)

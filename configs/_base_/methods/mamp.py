@@ -8,7 +8,8 @@
 #     optimizer.step()
 #
 # MAMP (arXiv 2308.07092) with the sizes of its released code for NTU RGB+D 60: 400 epochs, batches
-# of 128. The normalization and the turning by up to 17 degrees about each axis are ours.
+# of 128. The normalization, the turning by up to 17 degrees about each axis and the gradient's norm
+# of at most 5 are ours.
 _base_ = ['skeleton.py', '../schedules/skeleton_adamw.py']
 
 views = ('clip',)
@@ -29,8 +30,12 @@ pipeline = [_base_.normalize, make_views, pack]
 train_dataloader = dict(batch_size=128, dataset=dict(pipeline=pipeline))
 test_dataloader = dict(dataset=dict(pipeline=pipeline))
 
-optim_wrapper = dict(optimizer=dict(weight_decay=0.05, betas=(0.9, 0.95)))
+# As in the released code biases, norms and the mask token do not decay.
+matrices_alone = dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0)
+optim_wrapper = dict(
+    optimizer=dict(weight_decay=0.05, betas=(0.9, 0.95)), paramwise_cfg=matrices_alone
+)
 train_cfg = dict(max_epochs=400)
 warmup = dict(_base_.warmup, end=20)
-cosine = dict(_base_.cosine, begin=20, end=400, eta_min=5e-4)
+cosine = dict(_base_.cosine, begin=20, end=400, eta_min_ratio=0.5)
 param_scheduler = [warmup, cosine]

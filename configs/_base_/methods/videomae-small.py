@@ -28,7 +28,7 @@ test_pipeline = [dict(sample_views, test_mode=True), *make_test_views]
 train_dataloader = dict(batch_size=16, num_workers=1, dataset=dict(pipeline=train_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
+optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=None)
 train_cfg = dict(max_epochs=100)
 param_scheduler = [dict(_base_.warmup, end=5), dict(_base_.cosine, begin=5, end=100)]
 auto_scale_lr = dict(base_batch_size=16)

@@ -8,7 +8,8 @@
 #     optimizer.step()
 #
 # VideoMAE (arXiv 2203.12602) with its published sizes, for ViT-B on Kinetics-400: 800 epochs,
-# learning rate 1.5e-4 for a batch of 256. The crop, and the gradient's norm of at most 5, are ours.
+# learning rate 1.5e-4 for a batch of 256. The crop, the weights to start from, the end at a rate of 0
+# and the gradient's norm of at most 5 are ours.
 _base_ = ['video.py', '../schedules/pretrain_adamw.py']
 
 views = ('clip',)
@@ -37,6 +38,8 @@ train_pipeline = [
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 
-optim_wrapper = dict(optimizer=dict(lr=1.5e-4, betas=(0.9, 0.95)))
+# As in the released code biases, norms and the mask token do not decay.
+matrices_alone = dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0)
+optim_wrapper = dict(optimizer=dict(lr=1.5e-4, betas=(0.9, 0.95)), paramwise_cfg=matrices_alone)
 train_cfg = dict(max_epochs=800)
 param_scheduler = [dict(_base_.warmup, end=40), dict(_base_.cosine, begin=40, end=800)]

@@ -12,7 +12,8 @@
 #          + 25 * mean of max(0, 1 - deviation of a channel)  # variance
 #          + mean over channels of the sum of C_ij^2 over i != j, of both views  # covariance
 #
-# Sizes as published.
+# Sizes as published. They train by AdamW in place of LARS, with gradients of a norm of at most 5.
+# Barlow Twins' gradient at the start is 16 times as long at 512 channels, and 320 times at 4096.
 barlow = dict(
     type='RedundancyHead',
     hidden_dim=8192,
