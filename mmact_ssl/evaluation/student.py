@@ -63,9 +63,8 @@ def require_backbone(saved: SavedRun) -> None:
 def merge_own(
     saved: Mapping[str, Any], config: Mapping[str, Any], path: str = ''
 ) -> dict[str, Any]:
-    """Saved arguments of a backbone, with the config's values of arguments that match ``OWN``."""
-    # Tasks may read earlier maps too; an evaluation reads the last one.
-    merged = {key: value for key, value in saved.items() if key != 'out_indices'}
+    """Saved arguments of a backbone, but those that match ``OWN`` as the config has them."""
+    merged = {key: value for key, value in saved.items() if not OWN.fullmatch(path + key)}
     for key, value in config.items():
         inner = saved.get(key)
         if OWN.fullmatch(path + key):

@@ -31,7 +31,9 @@ FRAMES: dict[str, dict[str, Any]] = {
     'SampleFrames': dict(clip_len=None, frame_interval=1),
     'ResampleFrames': dict(num_frames=None),
 }
-COMPARED = {PREPROCESSOR: dict(mean=None, std=None, to_rgb=False), **BODIES, **FRAMES}
+# Of the test: training crops at random.
+CROPS: dict[str, dict[str, Any]] = {'CenterCrop': dict(crop_size=None)}
+COMPARED = {PREPROCESSOR: dict(mean=None, std=None, to_rgb=False), **BODIES, **FRAMES, **CROPS}
 STRIDE = 'SampleFrames.frame_interval'
 # Arguments that a data set's file may set, and their names there.
 OF_SETS = {STRIDE: 'frame_interval', 'ResampleFrames.num_frames': 'clip_frames'}
@@ -64,10 +66,10 @@ class Difference(NamedTuple):
 
     @property
     def is_structural(self) -> bool:
-        """True if the config cannot take the value: a transform, or another number of streams."""
-        return self.part is None or (
-            isinstance(self.own, list) and len(self.own) != len(self.trained)
-        )
+        """True if the config cannot take the value: a transform, another number of streams, or a
+        crop, whose size other transforms have too."""
+        is_longer = isinstance(self.own, list) and len(self.own) != len(self.trained)
+        return self.part is None or self.key.partition('.')[0] in CROPS or is_longer
 
 
 def student_inputs(saved: SavedRun) -> dict[str, Any]:
@@ -77,11 +79,12 @@ def student_inputs(saved: SavedRun) -> dict[str, Any]:
     it is unknown, or if it differs among the views.
     """
     loader: Any = saved.card
+    test: Any = saved.card
     if saved.card is not None:
         part = saved.card.get('preprocessor')
     else:
-        name = 'test_dataloader' if saved.is_recognizer else 'train_dataloader'
-        loader = saved.config.get(name)
+        test = saved.config.get('test_dataloader')
+        loader = test if saved.is_recognizer else saved.config.get('train_dataloader')
         part = find_value(saved.config.get('model'), PREPROCESSOR)
     has_frames = saved.card is not None or saved.is_recognizer
     inputs: dict[str, Any] = {}
@@ -89,8 +92,9 @@ def student_inputs(saved: SavedRun) -> dict[str, Any]:
         inputs = _arguments(PREPROCESSOR, part)
     if not find_value(loader, 'pipeline'):
         return inputs
-    for name in (*BODIES, *FRAMES) if has_frames else BODIES:
-        views = [_arguments(name, step) for _, step in _steps(loader, [name])]
+    for name in (*BODIES, *CROPS, *FRAMES) if has_frames else (*BODIES, *CROPS):
+        steps = _steps(test if name in CROPS else loader, [name])
+        views = [_arguments(name, step) for _, step in steps]
         known = views[0].items() if views else ()
         inputs.update((k, value) for k, value in known if all(v[k] == value for v in views))
         if name in BODIES:
@@ -137,7 +141,7 @@ def _arguments(name: str, part: Mapping[str, Any]) -> dict[str, Any]:
 
 def _differences(cfg: Config, inputs: Mapping[str, Any]) -> Iterator[Difference]:
     loaders = {name: cfg.get(name) for name in ('test_dataloader', 'train_dataloader')}
-    steps = [*_steps(loaders, (*BODIES, *FRAMES))]
+    steps = [*_steps(loaders, (*BODIES, *FRAMES, *CROPS))]
     tested = {type_name(step.type) for place, step in steps if place.startswith('.test')}
     for name in BODIES:
         if inputs.get(name, name in tested) != (name in tested):

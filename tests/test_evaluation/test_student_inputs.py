@@ -261,6 +261,19 @@ def test_other_transforms_and_numbers_of_streams_are_refused():
         with_saved_inputs(load(SKELETONS), two)
 
 
+def test_another_crop_is_refused_unless_it_is_your_choice(said):
+    cfg, fix = load('downstream/r3d18-small.py@jhmdb'), 'give a downstream config of your own'
+    published_at_96 = published()
+    for step in steps(published_at_96.card, 'CenterCrop'):
+        step['crop_size'] = 96
+    for saved in (trained('hcpg_r3d_jhmdb.py', 'CenterCrop', crop_size=96), published_at_96):
+        with pytest.raises(ConfigError, match=rf'crop_size=96, and .* it with C.*=64: {fix}'):
+            with_saved_inputs(cfg, saved)
+        chosen = 'test_dataloader.dataset.pipeline.4.crop_size=64'
+        with_saved_inputs(cfg, saved, [chosen])
+        assert 'evaluated with CenterCrop.crop_size=64, which is kept as your choice' in said[-1]
+
+
 @pytest.mark.parametrize(
     ('kind', 'key', 'value', 'reason'),
     [

@@ -89,6 +89,11 @@ def test_a_downstream_config_keeps_pooling_and_what_is_trained(said):
     found = with_saved_backbone(own, record(trained)).model.backbone
     assert (found.frozen_stages, found.norm_eval, found.shift_div) == (1, False, 4)
     assert 'out_indices' not in found and 'pretrained' not in found
+    silent = load(SHIFT)
+    for key in ('frozen_stages', 'norm_eval'):
+        silent.model.backbone.pop(key, None)
+    found = with_saved_backbone(silent, record(trained)).model.backbone
+    assert not {'frozen_stages', 'norm_eval', 'with_cp'} & set(found), 'all layers are trained'
     gru = 'downstream/gru-streams.py@nwucla'
     trained = load(gru, ['model.backbone.encoder.num_layers=1'])
     del trained.model.backbone.encoder.pool

@@ -8,8 +8,8 @@
 #     optimizer.step()
 #
 # VideoMAE (arXiv 2203.12602) with its published sizes, for ViT-B on Kinetics-400: 800 epochs,
-# learning rate 1.5e-4 for a batch of 256. The crop, the weights to start from, the end at a rate of 0
-# and the gradient's norm of at most 5 are ours.
+# learning rate 1.5e-4 for a batch of 256. The crop, the first weights, the end at a rate of 0 and
+# the gradient's norm of at most 5 are ours.
 _base_ = ['video.py', '../schedules/pretrain_adamw.py']
 
 views = ('clip',)
