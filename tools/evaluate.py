@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     from mmact_ssl.evaluation.results import Result
 
 SEED = '{seed}'
+# What a pair reads of the parts of a config that describe an encoder and its inputs.
+OF_PAIRS = (
+    'model.cls_head.num_classes',
+    'test_dataloader.dataset.ann_file',
+    'test_dataloader.dataset.data_prefix',
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -156,6 +162,7 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.evaluation.downstream import config_for, fit_lists, may_hold_out
+    from mmact_ssl.evaluation.labels_read import warn_of_other_set
     from mmact_ssl.evaluation.protocols.base import Encoder
     from mmact_ssl.evaluation.student import with_saved_backbone
     from mmact_ssl.saved_run import SavedRun
@@ -172,6 +179,8 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
     if cfg is None:
         first = students[args.checkpoint.replace(SEED, str(args.seeds[0]))]
         cfg = config_for(first, args.data, args.cfg_options, args.set)
+    for student in () if args.pretrained_on else students.values():
+        warn_of_other_set(student, cfg)
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})
@@ -189,10 +198,23 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
 
 
 def pair_features(path: str, args: argparse.Namespace) -> Callable[[Split], np.ndarray]:
-    """Function that embeds the videos of a split by a published pair, each split once."""
+    """Function that embeds the videos of a split by a published pair, each split once.
+
+    Raises:
+        ConfigError: An option is on the network or on inputs, and both are the pair's own.
+    """
     from mmact_ssl.apis import embed, load_model
+    from mmact_ssl.engine.launch import parse_cfg_options
+    from mmact_ssl.errors import ConfigError
     from mmact_ssl.files import video_path
 
+    for key in parse_cfg_options(args.cfg_options):
+        is_own = key.startswith(('model', 'test_dataloader', 'feature_'))
+        if is_own and not key.startswith(OF_PAIRS):
+            raise ConfigError(
+                f'--cfg-options {key}: {path} is a pair, whose networks and inputs are those of '
+                'its parts: leave the option out'
+            )
     pair = load_model(path)
 
     @cache

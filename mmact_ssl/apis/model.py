@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.apis.card import Card
+from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.features import encode
 from mmact_ssl.parts import build_pipeline
 
@@ -75,5 +76,16 @@ class PretrainedModel:
         return self.encode(data['inputs'])
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """Features of a normalized batch, see :func:`mmact_ssl.evaluation.features.encode`."""
-        return encode(self.backbone, inputs, self.pooling, self.card.deviation)
+        """Features of a normalized batch, see :func:`mmact_ssl.evaluation.features.encode`.
+
+        Raises:
+            CheckpointError: They are not as long as the card says.
+        """
+        features = encode(self.backbone, inputs, self.pooling, self.card.deviation)
+        if features.shape[1] != self.card.feature_dim:
+            raise CheckpointError(
+                f'{self.path}: its features have {features.shape[1]} values, its card says '
+                f'feature_dim={self.card.feature_dim}: publish its training checkpoint '
+                'with a --downstream config whose model.cls_head.in_channels fits the network'
+            )
+        return features

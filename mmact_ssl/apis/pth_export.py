@@ -41,13 +41,13 @@ def export_backbone(
     if classifier:
         state = classifier_state(saved)
         backbone.update({f'cls_head.{key}': value.clone() for key, value in state.items()})
-    config_text = str(trained.get('cfg', ''))
     meta = {
         'mmact_ssl_version': __version__,
-        'config_hash': hashlib.sha256(config_text.encode()).hexdigest(),
         'epoch': trained.get('epoch'),
         'iter': trained.get('iter'),
     }
+    if config_text := str(trained.get('cfg', '')):  # a published file has none
+        meta['config_hash'] = hashlib.sha256(config_text.encode()).hexdigest()
     if read := saved.labels_read:
         meta[LABELS_KEY] = asdict(read)
     buffer = io.BytesIO()

@@ -10,13 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from torch import Tensor
 
 from mmact_ssl import __version__
 from mmact_ssl.apis.card import FIX, Card, card_from
 from mmact_ssl.apis.load import PREFIX, load_file
-from mmact_ssl.apis.onnx_export import export_onnx
+from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.apis.onnx_export import example_inputs, export_onnx
 from mmact_ssl.apis.pair import pair_fields
 from mmact_ssl.apis.zoo import INDEX, add_to_index
 from mmact_ssl.checkpoint_file import CARD_KEY, MODEL
@@ -45,7 +47,7 @@ def publish(
     pose_teacher: str = '',
     **fields: str | None,
 ) -> Path:
-    """Write a file with its card, check that it loads, and add it to its folder's index, if any.
+    """Write a file with its card, check that it runs, and add it to its folder's index, if any.
 
     Args:
         saved: A checkpoint of tools/train.py; or a published file, which keeps its weights.
@@ -63,7 +65,7 @@ def publish(
     Raises:
         ConfigError: Options or results do not fit the file.
         CheckpointError: No result is of the file, it lacks weights, or what was written does not
-            load; then nothing stays.
+            load, or gives features of another length than its card says; then nothing stays.
     """
     folder, name = output.parent, output.name
     given = {key: value for key, value in fields.items() if value}
@@ -100,13 +102,24 @@ def publish(
             weights, card = {**weights, **projectors}, replace(card, **encoder)
         path = write_model(weights, folder, card, known, half, variant)
     try:
-        load_file(path)
+        model = load_file(path)
+        if not model.card.parts:  # loading a pair compares its length
+            compare_length(model)
     except MMActSSLError:
         path.unlink()
         raise
     if (folder / INDEX).is_file():
         add_to_index(path, name)
     return path
+
+
+def compare_length(model: PretrainedModel) -> None:
+    """Raise CheckpointError if features of a random batch are not as long as the card says."""
+    try:
+        _, inputs, *_ = example_inputs(model)
+    except ConfigError:  # the card has no size of pictures, or no joints
+        return
+    model.encode(torch.from_numpy(inputs))
 
 
 def publish_onnx(saved: SavedRun, output: Path, **options: Any) -> Path:

@@ -1,4 +1,4 @@
-"""Checks of the labels that a student read in fine-tuning or joint training."""
+"""Checks of the data set of a student, and of the labels read in fine-tuning or joint training."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ def records_of(student: SavedRun, cfg: Config) -> list[LabelsRead]:
     of_set: list[LabelsRead] = []
     others: list[LabelsRead] = []
     for read in student.labels_read.records if student.labels_read else ():
-        is_same = read.dataset == cfg.dataset_name or _has_shipped_list(read, cfg)
+        is_listed = not (read.train_hash or read.folder_hash)
+        is_same = read.dataset == cfg.dataset_name or (
+            is_listed and _has_shipped_list(read.dataset, cfg)
+        )
         (of_set if is_same else others).append(read)
     if others:
         own = hash_names(read_splits(cfg)[0].names)
@@ -79,14 +82,30 @@ def records_of(student: SavedRun, cfg: Config) -> list[LabelsRead]:
     return of_set
 
 
-def _has_shipped_list(read: LabelsRead, cfg: Config) -> bool:
-    """True if a record without a hash is of a shipped set with the training list of a config."""
+def _has_shipped_list(dataset: str, cfg: Config) -> bool:
+    """True if a data set is a shipped one with the training list of a config."""
     shipped = {path.stem for path in SETS.glob('*.py') if not path.stem.startswith('folder')}
-    if read.train_hash or read.folder_hash or read.dataset not in shipped:
+    if dataset not in shipped:
         return False
-    ann_file = read_set(read.dataset)['train_set']['ann_file']
+    ann_file = read_set(dataset)['train_set']['ann_file']
     own = find_value(cfg.get('train_dataloader'), 'ann_file')
     return isinstance(own, str) and os.path.abspath(own) == os.path.abspath(ann_file)
+
+
+def warn_of_other_set(student: SavedRun, cfg: Config) -> None:
+    """Warn if a student was trained on another data set than a config's.
+
+    There is no warning for a shipped set with the same training list.
+    """
+    trained, dataset = student.dataset_name, cfg.dataset_name
+    if trained in ('', dataset) or _has_shipped_list(trained, cfg):
+        return
+    print_log(
+        f'{student.path} was trained on {trained}, and its results are recorded as of a student '
+        f'trained on {dataset}: --pretrained-on {trained} records where it was trained',
+        'current',
+        logging.WARNING,
+    )
 
 
 def check_training_list(student: SavedRun, dataset: str, names: Iterable[str]) -> None:

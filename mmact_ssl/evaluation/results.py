@@ -177,8 +177,17 @@ def result_file(folder: str | os.PathLike, dataset: str, method: str) -> Path:
 
 
 def has_result(file: Path, run: str) -> bool:
-    """True if a file of results has a line of a run."""
+    """True if a file of results has a line of a run.
+
+    A line of an earlier version of the measurement counts: a study keeps it, tables mark it.
+    """
     return any(run == name for name, _ in _read_lines(file))
+
+
+def stored_backbones(file: Path, run: str) -> set[str]:
+    """Backbones of a run's lines in a file of results, which its name leaves out."""
+    lines = _read_lines(file).items()
+    return {line['backbone'] for (name, _), line in lines if name == run and 'backbone' in line}
 
 
 def read_results(folder: str | os.PathLike, dataset: str = '*') -> list[Result]:

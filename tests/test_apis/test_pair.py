@@ -146,7 +146,8 @@ def test_an_index_refuses_a_pair_of_other_weights(
 
 def test_the_evaluation_takes_a_pair(pair_file, linear_config, labeled_world):
     saved = SavedRun.read(pair_file)
-    features = pair_features(str(pair_file), Namespace(device='cpu'))
+    read = ['model.cls_head.num_classes=3', 'test_dataloader.dataset.ann_file=x', 'knn.k=(3,)']
+    features = pair_features(str(pair_file), Namespace(device='cpu', cfg_options=read))
     encoder = Encoder(linear_config, saved)
     request = Request((encoder,), device='cpu', cache_dir=None, embed=features)
     check_request(request, ['linear', 'knn'])
@@ -159,6 +160,15 @@ def test_the_evaluation_takes_a_pair(pair_file, linear_config, labeled_world):
     for refused in (request, replace(request, encoders=(encoder, encoder))):
         with pytest.raises(ConfigError, match='a pair has frozen features alone'):
             check_request(refused, ['finetune'])
+
+
+@pytest.mark.parametrize(
+    'key',
+    ['test_dataloader.dataset.pipeline.1.clip_len', 'feature_deviation', 'model.backbone.depth'],
+)
+def test_the_evaluation_of_a_pair_refuses_options_that_it_does_not_read(pair_file, key):
+    with pytest.raises(ConfigError, match=rf'^--cfg-options {key}: .* is a pair.* leave the op'):
+        pair_features(str(pair_file), Namespace(device='cpu', cfg_options=[f'{key}=4']))
 
 
 def test_a_pair_reads_videos_alone(pair_file, tmp_path):

@@ -61,6 +61,11 @@ def test_only_the_backbone_leaves(training_checkpoint: Path, tmp_path: Path):
     assert again.name == published.name == f'csvr-{digest[:8]}.pth'
 
 
+def test_a_file_without_a_training_config_has_no_hash_of_one(published, tmp_path: Path):
+    exported = export_backbone(SavedRun.read(published), tmp_path / 'x')
+    assert 'config_hash' not in torch.load(exported, weights_only=True)['meta']
+
+
 def test_the_classifier_of_joint_training_goes_along(training_checkpoint: Path, tmp_path: Path):
     with pytest.raises(CheckpointError, match='0 classifiers'):
         export_backbone(SavedRun.read(training_checkpoint), tmp_path / 'a', classifier=True)

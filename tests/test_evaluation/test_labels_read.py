@@ -25,6 +25,7 @@ from mmact_ssl.evaluation.labels_read import (
     check_training_list,
     note_labels,
     records_of,
+    warn_of_other_set,
     warn_of_tests_read,
 )
 from mmact_ssl.evaluation.protocols.base import Encoder, Request
@@ -149,6 +150,25 @@ def test_a_joint_training_of_another_set_with_the_same_training_list(tmp_path, m
         with pytest.raises(ConfigError, match=f'labels of {trained} that are not drawn here'):
             check_labels_read(joint, cfg, 0.1, 3)
         check_labels_read(joint, cfg, 0.2, 3)
+
+
+def test_a_student_of_another_set_is_named(tmp_path, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr(labels_read, 'print_log', lambda text, *args: told.append(text))
+    for trained, evaluated, is_other in (
+        ('nwucla', 'utdmhad-skeleton', True),
+        ('videos', 'nwucla', True),
+        ('nwucla', 'nwucla', False),
+        ('nwucla', 'nwucla-unseen', False),  # the training clips are the same
+        ('', 'nwucla', False),
+    ):
+        told.clear()
+        table = read_set(evaluated)
+        loader = dict(dataset=dict(ann_file=table['train_set']['ann_file']))
+        cfg = Config(dict(dataset_name=table['dataset_name'], train_dataloader=loader))
+        student = save(tmp_path / 'x.pth', f'dataset_name = {trained!r}')
+        warn_of_other_set(student, cfg)
+        assert [f'--pretrained-on {trained} ' in text for text in told] == [True] * is_other
 
 
 def test_a_joint_training_is_known_by_the_list_of_its_config(linear_config, tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.apis import embed
+from tests.helpers.videos import write_video
 from tests.test_packaging.test_inference_page import blocks
 from tools.publish_model import main
 
@@ -22,9 +23,10 @@ TOLERANCE = dict(rtol=0, atol=1e-4)
 
 @pytest.fixture
 def desk(labeled_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with ``my/videos/a.mp4`` and ``my/skeletons/0.npy``."""
+    """A folder with ``my/videos`` and ``my/skeletons/0.npy``."""
     (tmp_path / 'my' / 'videos').mkdir(parents=True)
     shutil.copy(min((labeled_world / 'videos').iterdir()), tmp_path / 'my/videos/a.mp4')
+    write_video(tmp_path / 'my/videos/large.mp4', width=800, height=600)
     (tmp_path / 'my' / 'skeletons').mkdir()
     clip = np.random.default_rng(0).normal(size=(1, 40, 20, 3))
     np.save(tmp_path / 'my/skeletons/0.npy', clip)
@@ -42,20 +44,24 @@ def publish(name: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ('name', 'source', 'clip'),
+    ('name', 'source', 'clips'),
     [
-        ('csvr_r3d_demo', 'csvr_r3d_demo', 'my/videos/a.mp4'),
-        ('ms2l_gru', 'ms2l-twoview_gru_nwucla', 'my/skeletons/0.npy'),
+        ('csvr_r3d_demo', 'csvr_r3d_demo', ['my/videos/a.mp4', 'my/videos/large.mp4']),
+        ('ms2l_gru', 'ms2l-twoview_gru_nwucla', ['my/skeletons/0.npy']),
     ],
 )
-def test_an_example_gives_the_feature_of_embed(desk: Path, name: str, source: str, clip: str):
+def test_an_example_gives_the_feature_of_embed(
+    desk: Path, name: str, source: str, clips: list[str]
+):
     path = publish(name)
     (example,) = blocks(PAGE, 'python', f'my/{name}-')
     imported = set(re.findall(r'^import (\w+)', example, re.MULTILINE))
     assert imported <= {'glob', 'json', 'av', 'cv2', 'numpy', 'onnxruntime'}
-    names: dict = {}
-    exec(example, names)
-    expected = embed(source, clip)
-    assert np.abs(expected).max() > 0.01
-    np.testing.assert_allclose(names['feature'], expected, **TOLERANCE)
-    np.testing.assert_allclose(embed(str(path), clip), expected, **TOLERANCE)
+    assert example.count(clips[0]) == 1
+    for clip in clips:
+        names: dict = {}
+        exec(example.replace(clips[0], clip), names)
+        expected = embed(source, clip)
+        assert np.abs(expected).max() > 0.01
+        np.testing.assert_allclose(names['feature'], expected, **TOLERANCE)
+        np.testing.assert_allclose(embed(str(path), clip), expected, **TOLERANCE)

@@ -341,6 +341,15 @@ def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
     assert 'python tools/prepare_data.py jhmdb' in error('knn', *LINEAR, '--random')
 
 
+@pytest.mark.usefixtures('own_logger')
+def test_a_student_of_another_set_is_told_unless_named(world, capsys):
+    torch.save(dict(state_dict={}, meta=dict(cfg="dataset_name = 'ucf101'")), 'x.pth')
+    for more, told in (([], 1), (['--pretrained-on', 'ucf101'], 0)):
+        evaluate.load_config(evaluate.parse_args(['knn', *LINEAR, 'x.pth', *more]))
+        shown = ''.join(capsys.readouterr())
+        assert shown.count('x.pth was trained on ucf101') == told
+
+
 def test_each_protocol_by_text_has_its_own_cache():
     texts = ['--class-texts', 'classes.lmdb', '--clip-texts', 'clips.lmdb']
     args = evaluate.parse_args(['zeroshot,text-retrieval', *LINEAR, '--random', *texts])

@@ -185,6 +185,27 @@ def test_a_network_that_no_config_evaluates_needs_one(tmp_path):
     assert not list(tmp_path.glob('*.safetensors')), 'what cannot be loaded does not stay'
 
 
+def test_a_network_of_another_width_needs_a_config_of_it(tmp_path):
+    from mmact_ssl.registry import MODELS
+
+    backbone = {**load('downstream/gru.py@nwucla').model.backbone.to_dict(), 'hidden_size': 8}
+    text = f"backbone_name = 'gru'\ndataset_name = 'nwucla'\nmodel = dict(backbone={backbone})\n"
+    state = weights_of(MODELS.build(backbone))
+    torch.save({'meta': {'cfg': text}, 'state_dict': state}, tmp_path / 'epoch_1.pth')
+    command = [str(tmp_path / 'epoch_1.pth'), str(tmp_path / 'mine')]
+    wrong = r'mine-\w{8}\.safetensors: its features have 16 values, its card says feature_dim=600'
+    fix = r': .*--downstream.* model\.cls_head\.in_channels'
+    with pytest.raises(SystemExit, match=wrong + fix):
+        main(command)
+    assert not list(tmp_path.glob('*.safetensors'))
+    downstream = tmp_path / 'narrow.py'
+    base = "_base_ = 'mmact_ssl::downstream/gru.py'\n"
+    downstream.write_text(base + 'model = dict(cls_head=dict(in_channels=16))\n')
+    main([*command, '--downstream', str(downstream)])
+    (published,) = tmp_path.glob('*.safetensors')
+    assert load_model(published).card.feature_dim == 16
+
+
 def test_the_adapters_of_the_tasks_go_along(tmp_path: Path):
     from mmact_ssl.registry import MODELS
 
