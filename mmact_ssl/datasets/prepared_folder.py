@@ -78,10 +78,9 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     """
     root = os.environ.get(VARIABLE) if path is None else path
     if not root:
-        raise ConfigError(
-            'this config names no data set: give --data DIR, a prepared folder (those of '
-            'configs/downstream/ take --set NAME too)'
-        )
+        # A config that reads this in spite of --set takes folders alone.
+        known = '' if os.environ.get(SET_VARIABLE) else ' or, for a known set, --set NAME'
+        raise ConfigError(f'this config names no data set: give --data DIR{known}')
     folder = Path(root)
     is_skeleton = (folder / META).is_file()
     command = f'{SKELETONS if is_skeleton else VIDEOS} --out {root}'

@@ -81,14 +81,32 @@ TO_BASE = {
     *('GCNHead', 'I3DHead', 'ResNetTSM'),
 }
 TO_FUNCTION = {CheckpointHook: dict(inspect.signature(Runner.save_checkpoint).parameters)}
+FEW = 8  # names that fit into an error
+# Key of a config -> registry of the parts below it, unless a key further inside has another.
+KINDS = {
+    **dict.fromkeys(('pipeline', 'transforms'), registry.TRANSFORMS),
+    **dict.fromkeys(('custom_hooks', 'default_hooks'), registry.HOOKS),
+    **dict.fromkeys(('val_evaluator', 'test_evaluator'), registry.METRICS),
+    'dataset': registry.DATASETS,
+    'model': registry.MODELS,
+    'optim_wrapper': registry.OPTIM_WRAPPERS,
+    'optimizer': registry.OPTIMIZERS,
+    'param_scheduler': registry.PARAM_SCHEDULERS,
+    'sampler': registry.DATA_SAMPLERS,
+    'vis_backends': registry.VISBACKENDS,
+}
 DEFAULT_TYPES = {'optim_wrapper': 'OptimWrapper', 'train_cfg': 'EpochBasedTrainLoop'}
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The fix of a misspelt name."""
+    """The fix of a misspelt name. Few names are all listed, as the nearest may not be meant."""
     known = sorted(map(str, known))
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f'did you mean {close[0]}?' if close else f'there are {", ".join(known) or "none"}'
+    are_few = len(known) <= FEW
+    close = get_close_matches(name, known, n=1, cutoff=0.7 if are_few else 0.5)
+    there = f'here are {", ".join(known) or "none"}'
+    if not close:
+        return f't{there}'
+    return f'did you mean {close[0]}?' + (f' T{there}' if are_few else '')
 
 
 @contextmanager
@@ -186,10 +204,12 @@ def _arguments(path: str, kind: str, keys: set[str], scope: str) -> dict[str, An
     if not parts:
         if '.' in kind:  # of another package, or the path of a class
             return None
-        names = {name for registered in REGISTRIES for name in registered.module_dict}
+        wanted = next((KINDS[key] for key in reversed(path.split('.')) if key in KINDS), None)
+        kinds = REGISTRIES if wanted is None else [wanted, wanted.parent]
+        names = {name for registered in kinds for name in registered.module_dict}
         raise ConfigError(
-            f'{path}.type={kind!r}: nothing has this name, {nearest(kind, names)}, or name the '
-            'module of a part of yours in custom_imports'
+            f'{path}.type={kind!r}: nothing has this name, {nearest(kind, names)} (or name '
+            'the module of a part of yours in custom_imports)'
         )
     candidates = [accepted for part in parts if (accepted := _accepted(part)) is not None]
     if len(candidates) < len(parts):

@@ -12,10 +12,9 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmact_ssl.models.dependence import OTHER_CLIP
+from mmact_ssl.models.heads.terms import ACCURACY, SMALLER_IS_BETTER
 from mmact_ssl.registry import METRICS
 
-# Parts of the names of metrics of which smaller values are better.
-SMALLER_IS_BETTER = ('error', 'mse')
 # A metric depends on the student if its mean moves by more than both (our choice).
 MIN_CHANGE = 0.01  # of the mean
 MIN_ERRORS = 2.0  # standard errors over clips
@@ -23,7 +22,7 @@ MIN_KNOWN = 0.5  # of the clips with a target: with fewer, a mean gets a warning
 KNOWN_FRACTION = '_known_fraction'  # suffix: fraction of the clips in a mean, where it is below 1
 # Suffixes of a metric's trivial answers: repeating the last input, and one answer for all clips.
 TRIVIAL_SUFFIXES = ('_repeat_last', '_constant')
-ACCURACY, CHANCE = 'accuracy', 'chance'
+CHANCE = 'chance'
 DEPENDS = ''
 NOT_BETTER = 'it is not better, so that the task has not been learned'
 MAYBE_BETTER = 'over {} clips it is not certain to be better, test more of them'

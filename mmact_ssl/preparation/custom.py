@@ -130,9 +130,13 @@ def split_names(
     if train_subjects is not None:
         if 'subjects' not in table:
             raise DataError(f'{source}: --train-subjects needs an array subjects; add it')
-        unknown = set(train_subjects) - set(table['subjects'].tolist())
-        if unknown:
-            raise DataError(f'{source}: no clip of subject {min(unknown)}; see --train-subjects')
+        known = set(table['subjects'].tolist())
+        if unknown := set(train_subjects) - known:
+            there = ', '.join(map(str, sorted(known)))
+            raise DataError(
+                f'{source}: no clip of subject {min(unknown)}, there are {there}; correct '
+                '--train-subjects'
+            )
         subjects = list(zip(names, table['subjects'].tolist()))
         return {
             'xsub_train': [name for name, subject in subjects if subject in train_subjects],

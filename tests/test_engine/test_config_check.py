@@ -63,6 +63,23 @@ def test_a_config_names_no_home_folder():
         check_config(cfg)
 
 
+@pytest.mark.parametrize('place', ['pipeline', 'pipeline.0.views.clip'])
+def test_a_transform_is_suggested_for_a_transform(place):
+    cfg = load('ms2l_gru_nwucla.py')
+    key = f'train_dataloader.dataset.{place}'
+    cfg.merge_from_dict({f'{key}.0.type': 'SkeletonData'})
+    with pytest.raises(ConfigError, match=rf'^{key}\.0\.type=.*, did you mean SkeletonFlip\?'):
+        check_config(cfg)
+
+
+@pytest.mark.parametrize(('view', 'meant'), [('turned', ', t'), ('clip_c', r', did .* clip_b\? T')])
+def test_the_names_of_views_are_listed(view, meant):
+    cfg = load('csvr_r3d_jhmdb.py')
+    cfg.train_dataloader.dataset.pipeline[0][view] = dict(num_frames=2)
+    with pytest.raises(ConfigError, match=f'{meant}here are clip, clip_b, .*future, keyframes'):
+        check_config(cfg)
+
+
 def test_settings_of_protocols_and_options_of_studies_are_read():
     options = [f'{name.replace("-", "_")}=1' for name in PROTOCOLS]
     for path in (CONFIGS / 'studies').glob('*.py'):

@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import HOOKS, VISBACKENDS, init_default_scope
 
 import mmact_ssl  # noqa: F401  the fixes
+from mmact_ssl.engine.launch import read_config
 from mmact_ssl.registry import MODELS, TRANSFORMS
 
 ROOT = Path(__file__).parents[2]
@@ -228,3 +229,36 @@ def test_the_example_of_two_tasks_beside_another_reads_what_its_transform_makes(
     logits = model.heads['backward'].classifier(pooled)
     assert loss.item() == pytest.approx(F.cross_entropy(logits, label).item(), rel=1e-5)
     assert set(model.heads) == {'speed', 'change', 'backward'}
+
+
+def test_the_example_of_a_view_is_in_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Neither module nor config lies in the package."""
+    text = (ROOT / 'docs/extend/inputs.md').read_text()
+    module = re.search(
+        r'^`my/(turned\.py)`:\n\n```python\n(.*?)^```', text, re.DOTALL | re.MULTILINE
+    )
+    config = re.search(r'^# my/(turned_\S+)\n(.*?)^```', text, re.DOTALL | re.MULTILINE)
+    for found in (module, config):
+        (tmp_path / found.group(1)).write_text(found.group(2))
+    TRANSFORMS.import_from_location()
+    monkeypatch.setattr(TRANSFORMS, '_module_dict', dict(TRANSFORMS._module_dict))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cfg = read_config(str(tmp_path / config.group(1)), dataset='demo')
+    init_default_scope('mmact_ssl')
+    transform, pack = map(TRANSFORMS.build, cfg.train_dataloader.dataset.pipeline[-2:])
+    clip = list(np.random.default_rng(0).integers(0, 255, (3, 4, 4, 3), np.uint8))
+    valid, found = np.array([True, True, False]), set()
+    for seed in range(12):
+        np.random.seed(seed)
+        results = dict(views=dict(clip=clip), targets=dict(clip=dict(valid=valid)), filename='a')
+        packed = pack(transform(results))
+        turns = packed['targets']['turned']['turns'].item()
+        expected = np.rot90(np.stack(clip), turns, (1, 2)).transpose(3, 0, 1, 2)
+        assert (packed['inputs']['turned'].numpy() == expected).all()
+        assert packed['targets']['turned']['valid'].tolist() == valid.tolist()
+        found.add(turns)
+    assert found == {0, 1, 2, 3}
+    head = MODELS.build(cfg.model).heads['turns']
+    assert head.inputs == dict(pooled='turned.pooled', label='targets.turned.turns')

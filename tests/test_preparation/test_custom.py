@@ -156,6 +156,11 @@ def test_left_handed_coordinates_without_a_sign(tmp_path):
             'a comes twice in train_names and test_names; keep one',
         ),
         (
+            table(subjects=np.array([3, 1, 3, 0])),
+            {'train_subjects': [0, 1, 2, 4]},
+            'no clip of subject 2, there are 0, 1, 3; correct --train-subjects',
+        ),
+        (
             table(train_names=np.array(['a'])),
             {},
             'the split has train_names; give train_names, and test_names or val_names',

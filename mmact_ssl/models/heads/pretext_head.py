@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -15,7 +16,7 @@ from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.registry import MODELS, SCOPE
 
-from .terms import Term, Terms, stack_terms
+from .terms import ACCURACY, SMALLER_IS_BETTER, Term, Terms, stack_terms
 
 
 def build_loss(config: dict) -> nn.Module:
@@ -61,6 +62,7 @@ class PretextHead(BaseModule):
     inputs: dict[str, str] = {}
     progress: float = 0.0
     iteration: int = 0
+    told = False  # which terms are not tested, once
     # Parts of the names of losses whose size does not measure a task's progress.
     adversarial_names: ClassVar[tuple[str, ...]] = ('generator', 'discriminator')
     # Parts of the names of metrics that do not depend on the student, such as trivial answers, see
@@ -105,7 +107,7 @@ class PretextHead(BaseModule):
 
         The losses share a graph: differentiate their sum.
         """
-        terms = self.terms(**inputs)
+        terms = self._checked_terms(inputs)
         losses, metrics, means = dict[str, Term](), dict[str, Term](), dict[str, Tensor]()
         for name, term in terms.items():
             if not isinstance(term, Term):
@@ -126,11 +128,33 @@ class PretextHead(BaseModule):
     @torch.no_grad()
     def predict(self, **inputs: Any) -> dict[str, Tensor]:
         """Compute metrics ``(B,)``, NaN for samples that do not count, and outputs ``(B, ...)``."""
-        outputs = {}
-        for name, term in self.terms(**inputs).items():
-            if not isinstance(term, Term):
-                outputs[name] = term
-            elif term.value.ndim and 'loss' not in name:
-                value, weight = term
+        outputs, untested = {}, []
+        for name, term in self._checked_terms(inputs).items():
+            value, weight = term if isinstance(term, Term) else (term, None)
+            if not value.ndim and self._is_reference(name):
+                value = value.expand(len(next(iter(inputs.values()))))
+            if value.ndim and not (isinstance(term, Term) and 'loss' in name):
                 outputs[name] = value if weight is None else value.where(weight > 0, torch.nan)
+            elif 'loss' not in name:
+                untested.append(name)
+        if untested and not self.told:
+            self.told = True
+            text = f'{type(self).__name__}: of a batch, and so not tested: {", ".join(untested)}'
+            print_log(text, 'current')
         return outputs
+
+    def _checked_terms(self, inputs: Mapping[str, Tensor]) -> Terms:
+        """The task's terms; ConfigError if a metric is one number for a batch: no test shows it."""
+        terms = self.terms(**inputs)
+        for name, term in terms.items():
+            value = term.value if isinstance(term, Term) else term
+            is_metric = any(part in name for part in (ACCURACY, *SMALLER_IS_BETTER))
+            if is_metric and 'loss' not in name and not value.ndim and not self._is_reference(name):
+                raise ConfigError(
+                    f'{type(self).__name__}: {name} is one number for a batch, which cannot be '
+                    'tested: return Term(value) with one number a sample, without mean()'
+                )
+        return terms
+
+    def _is_reference(self, name: str) -> bool:
+        return any(part in name for part in self.reference_names)

@@ -10,12 +10,17 @@ from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 
+# Parts of the names of metrics: of one of which smaller values are better, and of a rate of hits.
+SMALLER_IS_BETTER, ACCURACY = ('error', 'mse'), 'accuracy'
+
 
 class Term(NamedTuple):
     """Value and weight of each sample.
 
     Attributes:
-        value: ``(B,)``, finite even where the weight is 0; or a scalar of the whole batch.
+        value: ``(B,)``, finite even where the weight is 0; or a scalar of the whole batch, which is
+            logged and not tested. A metric must be ``(B,)``; a reference, such as ``chance``, may
+            be a scalar.
         weight: ``(B,)``, ``>= 0``, such as the number of visible joints; None: equal weights.
     """
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import PretextHead, Term
+from mmact_ssl.models.heads import PretextHead, Term, pretext_head
 from mmact_ssl.models.heads.terms import Terms
 
 
@@ -82,3 +82,29 @@ def test_a_prediction_has_metrics_of_each_sample_and_outputs():
     for name in ('accuracy', 'known'):
         assert found[name].tolist() == pytest.approx([1, 2, float('nan')], nan_ok=True)
     assert found['plain'].tolist() == values.tolist() and found['picture'].shape == (3, 2)
+
+
+@pytest.mark.parametrize('name', ['accuracy', 'order_accuracy', 'error', 'mse'])
+@pytest.mark.parametrize('kind', [Term, torch.clone])
+def test_a_metric_that_is_a_mean_of_the_batch_is_refused_in_training_and_test(name: str, kind):
+    """Nothing would test it."""
+    head = Named(loss=Term(torch.ones(3)), **{name: kind(torch.ones(3).mean())})
+    for run in (head.loss, head.predict):
+        with pytest.raises(ConfigError, match=f'^Named: {name} is one number for a batch, .*Term'):
+            run(clip=torch.zeros(3, 1))
+
+
+def test_a_reference_may_be_one_number_for_all_samples():
+    accuracy = Term(torch.ones(3), torch.tensor([1.0, 1.0, 0.0]))
+    head = Named(loss=Term(torch.ones(3)), accuracy=accuracy, chance=Term(torch.tensor(0.25)))
+    assert head.loss(clip=torch.zeros(3, 1))['chance'] == 0.25
+    assert head.predict(clip=torch.zeros(3, 1))['chance'].tolist() == [0.25] * 3
+
+
+def test_other_numbers_of_a_batch_are_named_once(monkeypatch):
+    lines: list[str] = []
+    monkeypatch.setattr(pretext_head, 'print_log', lambda text, *_: lines.append(text))
+    head, _ = made()
+    for _ in range(2):
+        head.predict(clip=torch.zeros(3, 1))
+    assert lines == ['Named: of a batch, and so not tested: fraction']
