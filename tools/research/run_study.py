@@ -111,10 +111,14 @@ def table_of(study: Config, results: Path) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
+    from mmengine.logging import MMLogger
+
+    from mmact_ssl.engine.terminal import quiet_the_screen
     from mmact_ssl.errors import one_line_errors
     from tools.research.steps import run_study
     from tools.research.study import plan_study
 
+    quiet_the_screen(MMLogger.get_current_instance())
     with one_line_errors():
         study = load_study(args)
         work_dir = Path(args.work_dir or f'work_dirs/{Path(args.study).stem}').resolve()

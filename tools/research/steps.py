@@ -102,7 +102,9 @@ def run_study(
             begin = time.monotonic()
             if not run_step(step, root):
                 chain.failed = step.log
-                report(f'FAILED {step.name}: see {step.log}')
+                said = step.log.read_text(encoding='utf-8', errors='replace').split('\n')
+                last = next(line for line in reversed(said) if line.strip())  # the command at least
+                report(f'FAILED {step.name}: see {step.log}\n       {last}')
                 return
             with lock:
                 finished.append(step)
@@ -127,10 +129,11 @@ def run_step(step: Step, root: str) -> bool:
     step.log.parent.mkdir(parents=True, exist_ok=True)
     # Absolute, because the step runs in another folder.
     data = os.path.abspath(os.environ.get('MMACT_SSL_DATA', 'data'))
+    modules = filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))
     environment = {
         **os.environ,
         'OMP_NUM_THREADS': '1',
-        'PYTHONPATH': root,
+        'PYTHONPATH': os.pathsep.join([root, *map(os.path.abspath, modules)]),
         'MMACT_SSL_DATA': data,
     }
     with open(step.log, 'a', encoding='utf-8') as log:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import plan_protocols
 from mmact_ssl.evaluation.provenance import config_hash
-from mmact_ssl.evaluation.results import PRETEXT, result_file, run_name
+from mmact_ssl.evaluation.results import PRETEXT, result_file, run_name, stored_backbones
 from tools.research.steps import POINTER, Chain, Step
 
 STUDY_KEYS = ('dataset', 'seeds', 'runs')
@@ -88,7 +89,15 @@ def _check_run(run: dict, filename: str, root: str) -> None:
         )
     for config in [run.get('pretrain'), *(part['config'] for part in run['evaluations'])]:
         if config is not None and not (Path(root) / config).is_file():
-            raise ConfigError(f'{filename}: {config}: no such config')
+            raise ConfigError(
+                f'{filename}: {config}: no such config in {root}; one beside the study is '
+                "'{{ fileDirname }}/NAME.py'"
+            )
+
+
+@cache
+def _backbone_of(config: str, options: tuple[str, ...], dataset: str | None) -> str | None:
+    return read_config(config, options, dataset=dataset).get('backbone_name')
 
 
 class _Run:
@@ -209,6 +218,10 @@ class _Run:
             for fraction, chosen in plan.items()
             for protocol in chosen
         ]
+        options = _options(evaluation, self.seed)
+        if protocols == PRETEXT:  # with the options of the training
+            options = self.options + options
+        self._check_backbone(results, evaluation, options)
         title, stem = protocols.replace(',', ', '), protocols.replace(' ', '').replace(',', '-')
         if share is not None and share != 1:
             title += f' with {100 * share:g} % of the labels'
@@ -222,13 +235,11 @@ class _Run:
 
         def command() -> list[str]:
             encoder = self._encoder(step.needs, evaluation.get('beside_start', False))
-            options = _options(evaluation, self.seed)
             words = ['tools/evaluate.py', protocols, evaluation['config'], *encoder]
             words += ['--cache-dir', str(self.folder.parents[1] / 'feature_cache')]
-            if protocols == PRETEXT:  # with the options of the training
+            if protocols == PRETEXT:
                 program = evaluation.get('program', 'tools/test.py')
                 words = [program, evaluation['config'], *encoder]
-                options = self.options + options
             words += ['--set', evaluation['set']] if 'set' in evaluation else []
             words += ['--method', method, '--variant', variant]
             words += ['--seed', str(self.seed)]
@@ -239,6 +250,21 @@ class _Run:
 
         step = Step(f'{self.name}: {title}', command, self.folder / f'{stem}.txt', results)
         return step
+
+    def _check_backbone(
+        self, results: list[tuple[Path, str]], evaluation: dict, options: list[str]
+    ) -> None:
+        """Refuse stored results of another backbone: a result's name leaves the backbone out."""
+        config = str(Path(self.root) / evaluation['config'])
+        for file, run in results:
+            for stored in stored_backbones(file, run):
+                own = _backbone_of(config, tuple(options), evaluation.get('set'))
+                if stored != own:
+                    raise ConfigError(
+                        f'{file}: {run} is there with backbone {stored!r}, and {self.name!r} of '
+                        f'the study has {own!r}: give the run another variant=, or another '
+                        '--results'
+                    )
 
 
 def _last_checkpoint(folder: Path) -> str:

@@ -57,6 +57,22 @@ def test_the_options_of_every_study_are_read(name):
         check_config(read_config(str(ROOT / config), options, dataset=dataset))
 
 
+def test_the_study_of_the_page_can_be_planned(tmp_path):
+    """A study, a config and a folder of the reader's own."""
+    page = (ROOT / 'docs/research/run_a_study.md').read_text(encoding='utf-8')
+    text = next(part for part in page.split('```python\n') if part.startswith('# my_study.py'))
+    (tmp_path / 'my_study.py').write_text(text.partition('```')[0])
+    own = "_base_ = 'mmact_ssl::_base_/rivals/gru.py'"
+    (tmp_path / 'mine_gru.py').write_text(own)
+    config = read_config(str(tmp_path / 'my_study.py'))
+    chains = plan_study(config, str(tmp_path), str(tmp_path / 'results'), str(ROOT))
+    assert [len(chain.steps) for chain in chains] == 2 * [1, 3, 3, 3]
+    for run in config.runs[1:]:
+        trained = read_config(str(ROOT / run.pretrain), run.cfg_options, dataset=run.set)
+        assert trained.train_cfg.max_iters == trained.param_scheduler[1].end == 120
+        check_config(trained)
+
+
 @pytest.mark.parametrize(
     ('name', 'run', 'steps'),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -165,7 +166,8 @@ def test_an_interrupted_pretraining_is_resumed(workshop):
     (workshop / 'fail').touch()
     failed, lines = run(workshop, plan(workshop))
     assert [chain.name for chain in failed] == ['CSVR no-pose seed 0', 'CSVR no-pose seed 1']
-    assert any('FAILED' in line and 'pretraining.txt' in line for line in lines)
+    told = [line for line in lines if 'FAILED' in line]
+    assert 'pretraining.txt' in told[0] and told[0].endswith('\n       interrupted')
     assert len(written(workshop, 'random-init')) == 6, 'the others went on'
     assert not written(workshop, 'csvr')
     (workshop / 'fail').unlink()
@@ -230,12 +232,47 @@ def test_mistakes_in_a_study_are_named(workshop):
         plan(workshop, Config(dict(seeds=(0,), runs=[])))
     no_config = study()
     no_config.runs[1]['pretrain'] = 'none.py'
-    with pytest.raises(ConfigError, match=r'none\.py: no such config'):
+    with pytest.raises(ConfigError, match=r'none\.py: no such config in .* fileDirname'):
         plan(workshop, no_config)
     bad_protocol = study()
     bad_protocol.runs[0]['evaluations'][0]['protocols'] = 'linear,svm'
     with pytest.raises(ConfigError, match="protocol 'svm'"):
         plan(workshop, bad_protocol)
+
+
+def test_a_result_of_another_backbone_is_not_taken_for_done(workshop, make_result):
+    (workshop / 'finetune.py').write_text("backbone_name = 'gru'")
+    kept = dict(method='Random init', seed=1, protocol='finetune', label_fraction=0.1)
+    make_result(0.5, **kept, backbone='gru').write(workshop / 'results')
+    assert [step.done for chain in plan(workshop) for step in chain.steps].count(True) == 1
+    shutil.rmtree(workshop / 'results')
+    make_result(0.5, **kept, backbone='stgcn').write(workshop / 'results')
+    with pytest.raises(ConfigError, match=r"init.jsonl: .*'stgcn', .* has 'gru': .* variant="):
+        plan(workshop)
+    config = study()
+    config.runs[0].variant = 'streams'
+    assert all(chain.todo for chain in plan(workshop, config))
+
+
+def test_pretext_results_are_of_the_network_that_the_options_name(workshop, make_result):
+    (workshop / 'pretrain.py').write_text("backbone_name = 'gru'")
+    tested = dict(protocols='pretext', config='pretrain.py')
+    one = dict(method='CSVR', pretrain='pretrain.py', evaluations=[tested])
+    make_result(0.5, protocol='pretext', backbone='stt').write(workshop / 'results')
+    with pytest.raises(ConfigError, match="'stt', .* has 'gru'"):
+        plan(workshop, study(runs=[one]))
+    one['cfg_options'] = ['backbone_name=stt']
+    assert not plan(workshop, study(seeds=(0,), runs=[one]))[0].todo
+
+
+def test_steps_find_the_modules_of_the_caller(workshop, monkeypatch):
+    (workshop / 'mine').mkdir()
+    (workshop / 'mine/my_module.py').touch()
+    (workshop / 'tools/train.py').write_text(f'import my_module\n{TRAIN}')
+    monkeypatch.chdir(workshop / 'mine')
+    monkeypatch.setenv('PYTHONPATH', f'elsewhere{os.pathsep}.')  # steps run in another folder
+    failed, lines = run(workshop, plan(workshop, study(seeds=(0,))))
+    assert not failed, lines
 
 
 @pytest.mark.parametrize('interrupted', [True, False])
