@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.apis.publish import card_of_checkpoint, make_card, write_model
+from mmact_ssl.datasets.prepared_folder import VARIABLE
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation import student
@@ -57,6 +58,17 @@ def checkpoint(folder: Path, tmp_path: Path) -> str:
     path = tmp_path / 'epoch_1.pth'
     torch.save(dict(state_dict=state, meta=dict(cfg=cfg.pretty_text)), path)
     return str(path)
+
+
+@pytest.fixture
+def narrow(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Words to publish that network: mean and maximum, both directions, three streams of 8."""
+    monkeypatch.setenv(VARIABLE, str(folder))
+    base = CONFIGS / 'downstream/gru-streams.py'
+    (tmp_path / 'narrow.py').write_text(
+        f'_base_ = {str(base)!r}\nmodel = dict(cls_head=dict(in_channels=96))\n'
+    )
+    return ['--downstream', str(tmp_path / 'narrow.py')]
 
 
 def of_checkpoint(path: str, data: Path, options: list[str] | None = None) -> Config:
@@ -301,10 +313,12 @@ def joint(checkpoint: str, tmp_path: Path):
     return write
 
 
-def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint, joint, tmp_path):
+def test_clips_whose_labels_were_trained_on_are_not_held_out(
+    folder, checkpoint, joint, narrow, tmp_path
+):
     refusal = 'no test list, and the student was trained with its labels'
     trained, plain = joint('joint.pth'), checkpoint
-    publish_model.main([trained, str(tmp_path / 'models' / 'joint')])
+    publish_model.main([trained, str(tmp_path / 'models' / 'joint'), *narrow])
     published = str(next((tmp_path / 'models').glob('joint-*.safetensors')))
     publish_model.main([trained, str(tmp_path / 'models' / 'joint'), '--format', 'pth'])
     exported = str(next((tmp_path / 'models').glob('joint-*.pth')))
@@ -344,9 +358,10 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
     assert not may_hold_out(cfg, [moved_on])
 
 
-def test_another_training_list_may_have_held_the_test_clips(folder, joint):
+def test_another_training_list_may_have_held_the_test_clips(folder, joint, narrow):
     trained = joint('joint.pth')
-    publish_model.main([trained, str(folder.parent / 'joint'), '--trained-on', 'my own clips'])
+    output = str(folder.parent / 'joint')
+    publish_model.main([trained, output, '--trained-on', 'my own clips', *narrow])
     (published,) = map(str, folder.parent.glob('joint-*.safetensors'))
     names = (folder / 'all.txt').read_text().splitlines()
     (folder / 'all.txt').write_text('\n'.join(names[:12]))

@@ -43,6 +43,7 @@ NEEDS = {
     'extend/data.md': 'the data sets',
     'extend/demo_world.md': 'minutes; tests/test_preparation runs the same',
     'extend/evaluation.md': 'trained checkpoints',
+    'extend/inputs.md': 'the demo world; tests/test_packaging/test_docs.py runs the transform',
     'extend/parsers.md': 'a checkpoint with adapters',
     'extend/sentences.md': 'NW-UCLA, NTU RGB+D, UTD-MHAD',
     'extend/scaling.md': 'GPUs, machines, a server',
