@@ -212,8 +212,8 @@ def pair_features(path: str, args: argparse.Namespace) -> Callable[[Split], np.n
         is_own = key.startswith(('model', 'test_dataloader', 'feature_'))
         if is_own and not key.startswith(OF_PAIRS):
             raise ConfigError(
-                f'--cfg-options {key}: {path} is a pair, whose networks and inputs are those of '
-                'its parts: leave the option out'
+                f'--cfg-options {key}: {path} is a pair, which has networks and inputs of its own '
+                'and does not read this: leave the option out'
             )
     pair = load_model(path)
 

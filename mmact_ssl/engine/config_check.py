@@ -205,7 +205,9 @@ def _arguments(path: str, kind: str, keys: set[str], scope: str) -> dict[str, An
         if '.' in kind:  # of another package, or the path of a class
             return None
         wanted = next((KINDS[key] for key in reversed(path.split('.')) if key in KINDS), None)
-        kinds = REGISTRIES if wanted is None else [wanted, wanted.parent]
+        kinds = [*REGISTRIES]
+        if wanted is not None:  # this package's, mmengine's and that of the config's scope
+            kinds = [wanted, *filter(None, [wanted.parent, wanted.parent.children.get(scope)])]
         names = {name for registered in kinds for name in registered.module_dict}
         raise ConfigError(
             f'{path}.type={kind!r}: nothing has this name, {nearest(kind, names)} (or name '

@@ -71,9 +71,9 @@ def records_of(student: SavedRun, cfg: Config) -> list[LabelsRead]:
     of_set: list[LabelsRead] = []
     others: list[LabelsRead] = []
     for read in student.labels_read.records if student.labels_read else ():
-        is_listed = not (read.train_hash or read.folder_hash)
+        is_hashed = read.train_hash or read.folder_hash
         is_same = read.dataset == cfg.dataset_name or (
-            is_listed and _has_shipped_list(read.dataset, cfg)
+            not is_hashed and _has_shipped_list(read.dataset, cfg)
         )
         (of_set if is_same else others).append(read)
     if others:

@@ -63,14 +63,18 @@ def require_backbone(saved: SavedRun) -> None:
 def merge_own(
     saved: Mapping[str, Any], config: Mapping[str, Any], path: str = ''
 ) -> dict[str, Any]:
-    """Saved arguments of a backbone, but those that match ``OWN`` as the config has them."""
-    merged = {key: value for key, value in saved.items() if not OWN.fullmatch(path + key)}
-    for key, value in config.items():
-        inner = saved.get(key)
-        if OWN.fullmatch(path + key):
-            merged[key] = value
-        elif isinstance(value, Mapping) and isinstance(inner, Mapping):
-            merged[key] = merge_own(inner, value, f'{path}{key}.')
+    """Saved arguments of a backbone, but those that match ``OWN`` as the config has them.
+
+    A type stays the saved one if the config has none: there is no part without.
+    """
+    merged = {key: value for key, value in config.items() if OWN.fullmatch(path + key)}
+    for key, value in saved.items():
+        if isinstance(value, Mapping):
+            own = config.get(key)
+            inner = own if isinstance(own, Mapping) else {}
+            merged.setdefault(key, merge_own(value, inner, f'{path}{key}.'))
+        elif key == 'type' or not OWN.fullmatch(path + key):
+            merged.setdefault(key, value)
     return merged
 
 

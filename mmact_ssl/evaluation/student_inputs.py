@@ -136,6 +136,8 @@ def type_name(kind: Any) -> str:
 def _arguments(name: str, part: Mapping[str, Any]) -> dict[str, Any]:
     """Compared arguments of a part by key, with lists in place of tuples."""
     values = {f'{name}.{key}': part.get(key, value) for key, value in COMPARED[name].items()}
+    if name in CROPS:  # a number is that of both sides
+        values = {key: [v, v] if isinstance(v, int) else v for key, v in values.items()}
     return {key: [*v] if isinstance(v, (list, tuple)) else v for key, v in values.items()}
 
 
@@ -202,7 +204,8 @@ def with_saved_inputs(cfg: Config, saved: SavedRun, options: Sequence[str] | Non
         if one.is_structural:
             raise ConfigError(
                 f'{saved.path}: trained {trained}, and {cfg.filename} evaluates it {own}: give a '
-                'downstream config of your own with the inputs of the training'
+                'downstream config with the inputs of the training, your own if '
+                'configs/downstream/ has none'
             )
         with reading(saved.path, FIX, CheckpointError):
             kind = 'preprocessor' if one.key.startswith(PREPROCESSOR) else 'transform'

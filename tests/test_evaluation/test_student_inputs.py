@@ -243,7 +243,7 @@ def test_a_set_and_a_config_of_ones_own_stay_and_are_told(said, tmp_path: Path):
 
 
 def test_other_transforms_and_numbers_of_streams_are_refused():
-    fix = 'give a downstream config of your own with the inputs of the training'
+    fix = 'give a downstream config with the inputs of the training'
     common = 'downstream/gru-streams-common.py@nwucla'
     general = load('ms2l-twoview_gru_skeletons.py')
     cfg = load(common)
@@ -262,16 +262,19 @@ def test_other_transforms_and_numbers_of_streams_are_refused():
 
 
 def test_another_crop_is_refused_unless_it_is_your_choice(said):
-    cfg, fix = load('downstream/r3d18-small.py@jhmdb'), 'give a downstream config of your own'
+    cfg, fix = load('downstream/r3d18-small.py@jhmdb'), 'give a downstream config'
     published_at_96 = published()
     for step in steps(published_at_96.card, 'CenterCrop'):
         step['crop_size'] = 96
     for saved in (trained('hcpg_r3d_jhmdb.py', 'CenterCrop', crop_size=96), published_at_96):
-        with pytest.raises(ConfigError, match=rf'crop_size=96, and .* it with C.*=64: {fix}'):
+        with pytest.raises(ConfigError, match=rf'\[96,96\], and .* it with C.*=\[64,64\]: {fix}'):
             with_saved_inputs(cfg, saved)
         chosen = 'test_dataloader.dataset.pipeline.4.crop_size=64'
         with_saved_inputs(cfg, saved, [chosen])
-        assert 'evaluated with CenterCrop.crop_size=64, which is kept as your choice' in said[-1]
+        assert 'with CenterCrop.crop_size=[64,64], which is kept as your choice' in said[-1]
+    said.clear()
+    same = trained('hcpg_r3d_jhmdb.py', 'CenterCrop', crop_size=(64, 64))
+    assert with_saved_inputs(cfg, same) is cfg and not said
 
 
 @pytest.mark.parametrize(

@@ -90,10 +90,12 @@ def test_a_downstream_config_keeps_pooling_and_what_is_trained(said):
     assert (found.frozen_stages, found.norm_eval, found.shift_div) == (1, False, 4)
     assert 'out_indices' not in found and 'pretrained' not in found
     silent = load(SHIFT)
-    for key in ('frozen_stages', 'norm_eval'):
+    for key in ('frozen_stages', 'norm_eval', 'norm_cfg'):
         silent.model.backbone.pop(key, None)
+    trained.model.backbone.norm_cfg = dict(type='SyncBN', requires_grad=False, eps=0.1)
     found = with_saved_backbone(silent, record(trained)).model.backbone
     assert not {'frozen_stages', 'norm_eval', 'with_cp'} & set(found), 'all layers are trained'
+    assert found.norm_cfg == dict(type='SyncBN', eps=0.1)
     gru = 'downstream/gru-streams.py@nwucla'
     trained = load(gru, ['model.backbone.encoder.num_layers=1'])
     del trained.model.backbone.encoder.pool

@@ -30,7 +30,7 @@ pipeline = [_base_.normalize, make_views, pack]
 train_dataloader = dict(batch_size=128, dataset=dict(pipeline=pipeline))
 test_dataloader = dict(dataset=dict(pipeline=pipeline))
 
-# As in the released code biases, norms and the mask token do not decay.
+# As in the released code biases and norms do not decay; nor does the mask token (our choice).
 matrices_alone = dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0)
 optim_wrapper = dict(
     optimizer=dict(weight_decay=0.05, betas=(0.9, 0.95)), paramwise_cfg=matrices_alone

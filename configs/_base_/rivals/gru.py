@@ -13,7 +13,8 @@ flip = [dict(type='SkeletonFlip')] if _base_.get('flip_ratio', 0.5) else []
 augment = [_base_.crop, *_base_.move, *flip, *_base_.change]
 make_views = dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment))
 pipeline = [_base_.normalize, make_views, _base_.pack]
-# The statistics of Barlow Twins and VICReg over the few clips of a last batch are noise.
+# The statistics of Barlow Twins and VICReg over the few clips of a last batch are noise. All rivals
+# have the same batches.
 train_dataloader = dict(drop_last=True, dataset=dict(_base_.train_set, pipeline=pipeline))
 test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=pipeline))
 # As many steps as MS2L's two views take on NW-UCLA, whatever the set's size.

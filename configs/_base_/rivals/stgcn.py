@@ -25,7 +25,8 @@ flip = [dict(type='SkeletonFlip')] if _base_.get('flip_ratio', 0.5) else []
 augment = [crop, *move, *flip, dict(type='JointMask', fraction=(0.1, 0.3))]
 make_views = dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment))
 pipeline = [_base_.normalize, make_views, _base_.pack]
-# The statistics of Barlow Twins and VICReg over the few clips of a last batch are noise.
+# The statistics of Barlow Twins and VICReg over the few clips of a last batch are noise. All rivals
+# have the same batches.
 train_dataloader = dict(
     num_workers=4, drop_last=True, dataset=dict(_base_.train_set, pipeline=pipeline)
 )

@@ -40,8 +40,9 @@ class ReadVideo(BaseTransform):
 class DecodeFrames(BaseTransform):
     """Decode the frames that ``SampleFrames`` chose, each once, in one pass.
 
-    Larger frames are averaged down to ``short_side``. ``Resize`` of mmaction2, which comes next,
-    skips pixels of large frames, and pre-training (``DecodeViews``) averages all of them.
+    Larger frames are averaged down to ``short_side``: pre-training (``DecodeViews``) averages all
+    pixels, and ``Resize`` of mmaction2, which comes next, skips pixels of large frames. Of smaller
+    ones it skips a few still. A pipeline that resizes to more needs a larger ``short_side``.
 
     Required keys: ``frame_inds``, and ``video_reader`` (removed) or ``array``. Added keys:
     ``imgs``, a list of RGB uint8 arrays (H, W, 3) that share no memory; ``original_shape`` and

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 
-# Parts of the names of metrics: of one of which smaller values are better, and of a rate of hits.
-SMALLER_IS_BETTER, ACCURACY = ('error', 'mse'), 'accuracy'
+# Parts of the names of metrics.
+SMALLER_IS_BETTER = ('error', 'mse')
+ACCURACY = 'accuracy'
 
 
 class Term(NamedTuple):
