@@ -78,7 +78,7 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     """
     root = os.environ.get(VARIABLE) if path is None else path
     if not root:
-        # A config that reads this in spite of --set takes folders alone.
+        # With --set, only a config that takes no known set gets here.
         known = '' if os.environ.get(SET_VARIABLE) else ' or, for a known set, --set NAME'
         raise ConfigError(f'this config names no data set: give --data DIR{known}')
     folder = Path(root)

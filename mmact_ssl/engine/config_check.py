@@ -103,10 +103,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = sorted(map(str, known))
     are_few = len(known) <= FEW
     close = get_close_matches(name, known, n=1, cutoff=0.7 if are_few else 0.5)
-    there = f'here are {", ".join(known) or "none"}'
+    listed = ', '.join(known) or 'none'
     if not close:
-        return f't{there}'
-    return f'did you mean {close[0]}?' + (f' T{there}' if are_few else '')
+        return f'there are {listed}'
+    return f'did you mean {close[0]}?' + (f' There are {listed}' if are_few else '')
 
 
 @contextmanager

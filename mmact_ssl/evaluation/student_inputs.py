@@ -66,8 +66,8 @@ class Difference(NamedTuple):
 
     @property
     def is_structural(self) -> bool:
-        """True if the config cannot take the value: a transform, another number of streams, or a
-        crop, whose size other transforms have too."""
+        """True if the config cannot take the value: a transform, a crop, a number of streams."""
+        # Other transforms depend on the size of a crop.
         is_longer = isinstance(self.own, list) and len(self.own) != len(self.trained)
         return self.part is None or self.key.partition('.')[0] in CROPS or is_longer
 
@@ -136,7 +136,7 @@ def type_name(kind: Any) -> str:
 def _arguments(name: str, part: Mapping[str, Any]) -> dict[str, Any]:
     """Compared arguments of a part by key, with lists in place of tuples."""
     values = {f'{name}.{key}': part.get(key, value) for key, value in COMPARED[name].items()}
-    if name in CROPS:  # a number is that of both sides
+    if name in CROPS:  # one number means a square
         values = {key: [v, v] if isinstance(v, int) else v for key, v in values.items()}
     return {key: [*v] if isinstance(v, (list, tuple)) else v for key, v in values.items()}
 

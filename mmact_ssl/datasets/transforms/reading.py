@@ -41,8 +41,8 @@ class DecodeFrames(BaseTransform):
     """Decode the frames that ``SampleFrames`` chose, each once, in one pass.
 
     Larger frames are averaged down to ``short_side``: pre-training (``DecodeViews``) averages all
-    pixels, and ``Resize`` of mmaction2, which comes next, skips pixels of large frames. Of smaller
-    ones it skips a few still. A pipeline that resizes to more needs a larger ``short_side``.
+    pixels, and ``Resize`` of mmaction2, which comes next, skips pixels of large frames. It still
+    skips a few of smaller frames. A pipeline that resizes to more needs a larger ``short_side``.
 
     Required keys: ``frame_inds``, and ``video_reader`` (removed) or ``array``. Added keys:
     ``imgs``, a list of RGB uint8 arrays (H, W, 3) that share no memory; ``original_shape`` and

@@ -84,9 +84,9 @@ class MomentumCopy(AveragedModel):
 
 
 def warm_up_alike(copies: Sequence[MomentumCopy]) -> None:
-    """Let all copies of a model warm up if one does.
+    """Warm up all momentum copies of a model if one of them warms up.
 
-    The copy of a projector would otherwise be newer or older than the features that it projects.
+    Otherwise the copy of a projector is newer or older than the features that it projects.
     """
     warms_up = any(copy.warms_up for copy in copies)
     for copy in copies:
