@@ -12,21 +12,24 @@ from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.results import Result
 from tools.research.fewshot_table import make_fewshot_table
 from tools.research.gain_table import make_gain_table
+from tools.research.paired_table import make_paired_table
 from tools.research.tables import make_dependence_table, make_pretext_table, make_table
 
-MARKER = re.compile(
-    r'(?P<open><!-- (?P<kind>results|gain|pretext|dependence|fewshot):(?P<name>\S+) -->)\n.*?'
-    r'(?P<close><!-- /(?P=kind):(?P=name) -->)',
-    re.DOTALL,
-)
-ANY_MARKER = re.compile(r'<!-- /?(results|gain|pretext|dependence|fewshot):\S+ -->')
 MAKERS = dict(
     results=make_table,
     gain=make_gain_table,
+    paired=make_paired_table,
     pretext=make_pretext_table,
     dependence=make_dependence_table,
     fewshot=make_fewshot_table,
 )
+KINDS = '|'.join(MAKERS)
+MARKER = re.compile(
+    rf'(?P<open><!-- (?P<kind>{KINDS}):(?P<name>\S+) -->)\n.*?'
+    r'(?P<close><!-- /(?P=kind):(?P=name) -->)',
+    re.DOTALL,
+)
+ANY_MARKER = re.compile(rf'<!-- /?({KINDS}):\S+ -->')
 
 
 def fill(text: str, results: Sequence[Result], file: str = 'text') -> str:

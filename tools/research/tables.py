@@ -214,7 +214,7 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
     first, counts = chosen[0], [len(group) for group in groups]
     caption = (
         f'{first.method}{recipe_mark(chosen)} on the test split of {first.dataset} ({first.kind}), '
-        f'{_seeds(counts)}.'
+        f'{format_seeds(counts)}.'
     )
     return f'{" ".join([caption, *captions(caption)])}\n\n{markdown(rows)}'
 
@@ -247,7 +247,7 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
                 rows.append([*labels, *(_metric_cell(group, key) for key in shown)])
     if not groups:
         return ''
-    seeds = _seeds([len(group) for group in groups.values()])
+    seeds = format_seeds([len(group) for group in groups.values()])
     table = markdown(rows, 3)
     caption = f'Metrics on test clips with the features of the clip and of another one, {seeds}.'
     return f'{" ".join([caption, *captions(table)])}\n\n{table}'
@@ -257,7 +257,9 @@ def _metric_cell(group: Sequence[Result], metric: str) -> str:
     """Format a metric of a group of results, with the number of finite values if some are NaN."""
     values = [r.metrics[metric] for r in group if metric in r.metrics]
     known = [value for value in values if not math.isnan(value)]  # NaN: no clip defines it
-    few = f' ({len(known)} of {_seeds([len(values)])})' if 0 < len(known) < len(values) else ''
+    few = (
+        f' ({len(known)} of {format_seeds([len(values)])})' if 0 < len(known) < len(values) else ''
+    )
     return format_cell(known, 4) + few
 
 
@@ -315,7 +317,7 @@ def _order(row: Row) -> tuple:
     return method != BASELINE, method.lower(), variant != 'full', variant.lower(), *rest
 
 
-def _seeds(counts: Sequence[int]) -> str:
+def format_seeds(counts: Sequence[int]) -> str:
     """Format the cells' numbers of seeds, as ``1 to 3 seeds``."""
     text = ' to '.join(map(str, dict.fromkeys((min(counts), max(counts)))))
     return f'{text} seed' if text == '1' else f'{text} seeds'
@@ -328,7 +330,7 @@ def _caption(
     filled = [{heading: cell for heading, cell in row.items() if cell} for row in rows]
     data = ', '.join(sorted({f'{result.dataset} ({result.kind})' for result in chosen}))
     backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
-    seeds = _seeds([len(cell) for row in filled for cell in row.values()])
+    seeds = format_seeds([len(cell) for row in filled for cell in row.values()])
     spread = '' if seeds == '1 seed' else ' ± deviation'
     shown = {heading for row in filled for heading in row}
     kinds = {

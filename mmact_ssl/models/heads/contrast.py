@@ -13,7 +13,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead
+from .pretext_head import PretextHead, replace_inputs
 from .terms import Term, Terms
 
 
@@ -54,7 +54,8 @@ class ContrastHead(PretextHead):
         inputs: dict[str, str] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__({**{v: f'{v}.pooled' for v in views}, **(inputs or {})}, loss, init_cfg)
+        own = {view: f'{view}.pooled' for view in views}
+        super().__init__(replace_inputs(own, inputs), loss, init_cfg)
         if target not in ('mean', 'pair'):
             raise ConfigError(f"ContrastHead: target={target!r}: use 'mean' or 'pair'")
         self.target = target

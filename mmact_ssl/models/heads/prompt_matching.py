@@ -95,12 +95,18 @@ class PromptMatchingHead(PretextHead):
         """Embed skeletons ``(B, C)``, sentences ``(B, 1, P)`` as S unit vectors, ``(B, S * D)``."""
         return self.skeleton_projector(pooled), self.prompt_projector(unit_sentence(prompt))
 
-    def terms(self, pooled: Tensor, prompt: Tensor, valid: Tensor, **momentum: Tensor) -> Terms:
+    def terms(
+        self,
+        pooled: Tensor,
+        prompt: Tensor,
+        valid: Tensor,
+        momentum_pooled: Tensor | None = None,
+    ) -> Terms:
         """Compute the loss, and accuracy and chance level of both directions."""
         spaces = [*self.embed(pooled, prompt)]
-        if momentum:
+        if momentum_pooled is not None:
             with torch.no_grad():
-                spaces.append(self.momentum_projectors['skeleton'](momentum['momentum_pooled']))
+                spaces.append(self.momentum_projectors['skeleton'](momentum_pooled))
                 spaces.append(self.momentum_projectors['prompt'](unit_sentence(prompt)))
         streams = [space.chunk(self.streams, dim=1) for space in spaces]
         to_sentence, to_skeleton = match_streams(self.loss_module, streams, valid, self.alpha)

@@ -13,7 +13,7 @@ from mmact_ssl.models.losses.statistics import match_views
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
-from .pretext_head import PretextHead
+from .pretext_head import PretextHead, replace_inputs
 from .terms import Term, Terms
 
 
@@ -51,9 +51,12 @@ class RedundancyHead(PretextHead):
         inputs: dict[str, str] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__({**{v: f'{v}.pooled' for v in views}, **(inputs or {})}, loss, init_cfg)
-        sizes = (in_channels // streams, hidden_dim, embedding_dim, False, hidden_layers)
-        self.projectors = nn.ModuleList(make_projector(*sizes) for _ in range(streams))
+        own = {view: f'{view}.pooled' for view in views}
+        super().__init__(replace_inputs(own, inputs), loss, init_cfg)
+        sizes = (in_channels // streams, hidden_dim, embedding_dim)
+        self.projectors = nn.ModuleList(
+            make_projector(*sizes, hidden_layers=hidden_layers) for _ in range(streams)
+        )
 
     def terms(self, **pooled: Tensor) -> Terms:
         """Compute the loss and its parts, and how well views match; projections ``(B, views, E)``.
@@ -61,19 +64,20 @@ class RedundancyHead(PretextHead):
         The projections of the streams are joined. The matching is that of :func:`match_views`:
         ``accuracy`` beside ``chance``, and ``error`` beside ``error_constant``.
         """
-        parts = [pooled[view].chunk(len(self.projectors), dim=1) for view in self.inputs]
+        by_view = [pooled[view].chunk(len(self.projectors), dim=1) for view in self.inputs]
         losses, matches, projections = [], [], []
-        for projector, features in zip(self.projectors, zip(*parts)):
+        for projector, features in zip(self.projectors, zip(*by_view)):
             projected = [projector(feature) for feature in features]
             for pair in combinations(projected, 2):
                 losses.append(self.loss_module(*pair))
                 matches.append(match_views(*pair))
             projections.append(torch.stack(projected, dim=1))
-        means = {name: torch.stack([one[name] for one in losses]).mean() for name in losses[0]}
+        # The loss is the sum over streams and the mean over pairs; its logged parts are means.
+        means = {name: torch.stack([part[name] for part in losses]).mean() for name in losses[0]}
         loss = means.pop('loss') * len(self.projectors)
         terms: Terms = {name: Term(value) for name, value in means.items()}
         for name in matches[0]:
-            terms[name] = Term(torch.stack([one[name] for one in matches]).mean(0))
+            terms[name] = Term(torch.stack([match[name] for match in matches]).mean(0))
         hit = matches[0]['accuracy']
         chance = torch.full_like(hit, 1 / (len(hit) * get_world_size()))
         projection = torch.cat(projections, dim=2)

@@ -31,7 +31,7 @@ class SelfDistillationHead(PretextHead):
     - DINO (arXiv 2104.14294): as BYOL without a predictor; projections are cosines with prototypes,
       and a :class:`CenteredCrossEntropyLoss` is the distance.
 
-    The momentum is constant and the copy normalizes by averaged statistics, see
+    The momentum is constant after a warm-up and the copy normalizes by averaged statistics, see
     :class:`MomentumCopy`; as published it rises to 1, and the batch normalizes. Our choice.
 
     Args:
@@ -93,7 +93,8 @@ class SelfDistillationHead(PretextHead):
         """Compute the loss, its accuracy, and projections ``(B, views, streams * E)``.
 
         A prediction hits if no target of another clip of all processes is nearer than its own. The
-        ``error`` is the loss, ``error_constant`` that of the best answer to all clips alike.
+        ``error`` is the mean loss of a stream, ``error_constant`` that of the best answer to all
+        clips alike.
         """
         parts = {name: value.chunk(len(self.losses), 1) for name, value in pooled.items()}
         first, second = zip(*permutations(range(len(self.views)), 2))

@@ -8,6 +8,8 @@ import torch
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.pretext_metric import trivial_answer
 from mmact_ssl.models.heads import PretextHead, Term
+from mmact_ssl.models.heads.contrast import ContrastHead
+from mmact_ssl.models.heads.redundancy import RedundancyHead
 from mmact_ssl.models.heads.self_distillation import SelfDistillationHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
 from tests.test_models.cases import cases
@@ -73,19 +75,23 @@ def test_the_student_and_the_head_learn_and_targets_do_not(case):
         assert parameter.requires_grad != ('momentum' in name)
 
 
-@pytest.mark.parametrize('case', ['speed', 'appearance', 'consistent_motion', 'queue'])
+@pytest.mark.parametrize('case', ['speed', 'appearance', 'consistent_motion', 'queue', 'prompts'])
 def test_an_input_that_a_head_does_not_have_is_no_argument_of_its_equation(case):
     head, batch = cases()[case]
     with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
         head.loss(**batch, other=torch.zeros(len(batch[STUDENT[case][0]])))
 
 
-@pytest.mark.parametrize('head', [SelfDistillationHead, TeacherGuidanceHead])
+@pytest.mark.parametrize(
+    'head', [SelfDistillationHead, TeacherGuidanceHead, RedundancyHead, ContrastHead]
+)
 def test_an_input_that_a_head_of_any_views_does_not_have_is_refused(head):
+    """It would be one more view, or a target of nothing."""
     teachers = dict(teachers=dict(image=dict(channels=3))) if head is TeacherGuidanceHead else {}
-    with pytest.raises(ConfigError, match="no input 'clip_imge', there are clip, clip_b, clip_"):
-        head(4, **teachers, inputs=dict(clip_imge='targets.clip.other'))
-    known = head(4, **teachers, inputs=dict(clip='clip.appearance')).inputs
+    views = dict(views=('clip', 'clip_b'))
+    with pytest.raises(ConfigError, match="no input 'clip_imge', there are clip, clip_b"):
+        head(4, **teachers, **views, inputs=dict(clip_imge='targets.clip.other'))
+    known = head(4, **teachers, **views, inputs=dict(clip='clip.appearance')).inputs
     assert known['clip'] == 'clip.appearance' and known['clip_b'] == 'clip_b.pooled'
 
 
