@@ -26,21 +26,23 @@ def results_by_config(
 ) -> dict[str, list[Result]]:
     """Find the results of each pre-training config in studies, on its own data set.
 
-    Runs with ``cfg_options`` are left out.
+    Runs with ``cfg_options`` are left out. Of several runs of a config the variant ``full`` counts.
     """
+    runs = [
+        (run['pretrain'], (run['method'], run.get('variant', 'full'), study.dataset))
+        for study in map(Config.fromfile, studies)
+        for run in runs_of(study)
+        if run.get('pretrain') and not run.get('cfg_options')
+    ]
     by_config: dict[str, list[Result]] = {}
-    for path in studies:
-        study = Config.fromfile(path)
-        for run in runs_of(study):
-            if run.get('pretrain') is None or run.get('cfg_options'):
-                continue
-            name = (run['method'], run.get('variant', 'full'), study.dataset)
-            by_config[run['pretrain']] = [
-                result
-                for result in results
-                if (result.method, result.variant, result.dataset) == name
-                and not result.transferred
-            ]
+    for config, name in sorted(runs, key=lambda run: run[1][1] == 'full'):
+        found = [
+            result
+            for result in results
+            if (result.method, result.variant, result.dataset) == name and not result.transferred
+        ]
+        if found:
+            by_config[config] = found
     return by_config
 
 

@@ -14,9 +14,11 @@ from mmact_ssl.evaluation.protocols import is_stochastic
 from mmact_ssl.evaluation.results import RANDOM, Result
 from tools.research.tables import (
     BASELINE,
+    EARLIER,
     captions,
     check_comparable,
     format_seeds,
+    is_early,
     markdown,
     newest_complete,
     recipe_mark,
@@ -55,15 +57,19 @@ def make_paired_table(results: Sequence[Result], name: str) -> str:
     for (dataset, start), group in groups.items():
         of_start = _cells(run for run in results if (run.dataset, run.label) == (dataset, start))
         student = f'{dataset}, {next(iter(of_start.values()))[0].backbone}'
-        accuracies = [
-            [100 * run.metrics[METRICS[h]] for run in of_start.get(h, [])] for h in headings
+        cells = [of_start.get(heading, []) for heading in headings]
+        values = [
+            [100 * run.metrics[METRICS[h]] for run in cell] for h, cell in zip(headings, cells)
         ]
-        rows.append([student, *(f'*{text}*' for text in (start, *map(format_cell, accuracies)))])
+        accuracies = [format_cell(of) + _early(cell) for of, cell in zip(values, cells)]
+        rows.append([student, *(f'*{text}*' for text in (start, *accuracies))])
         for label, cells in sorted(group.items(), key=lambda item: item[0].lower()):
             gains = [_gains(name, heading, of_start, cells) for heading in headings]
             counts += [len(cell) for cell in gains if cell]
             mark = recipe_mark(run for cell in cells.values() for run in cell)
-            rows.append([student, label + mark, *map(_format_gains, gains)])
+            marks = [_early(cells.get(heading, [])) for heading in headings]
+            texts = [_format_gains(cell) + early for cell, early in zip(gains, marks)]
+            rows.append([student, label + mark, *texts])
     table = markdown(rows, 2)
     caption = (
         '*Start*: top-1 accuracy in %. Below it: gain in points over the start at the same seed, '
@@ -72,6 +78,10 @@ def make_paired_table(results: Sequence[Result], name: str) -> str:
         f'{1 / LEVEL:.0f} cells.'
     )
     return f'{" ".join([caption, *captions(table)])}\n\n{table}'
+
+
+def _early(cell: Sequence[Result]) -> str:
+    return EARLIER if any(map(is_early, cell)) else ''
 
 
 def _students(results: Sequence[Result], dataset: str, start: str, chosen: str) -> dict[str, Cells]:

@@ -66,6 +66,23 @@ def test_a_config_has_the_results_of_its_plain_runs(found, results):
     assert found == {'configs/csvr_r3d_demo.py': results[:3]}
 
 
+@pytest.mark.parametrize('reverse', [False, True])
+def test_of_several_studies_of_a_config_the_full_variant_counts(tmp_path, make_result, reverse):
+    """Whatever the order of the studies; and a variant counts where nothing else is measured."""
+    full = make_result(0.25)
+    other = [make_result(0.9, variant='240-steps'), make_result(0.8, method='DTG-Net', variant='b')]
+    run = "dict(method={!r}, variant={!r}, pretrain='configs/{}.py', evaluations=[])"
+    for name, *runs in (
+        ('a', ('CSVR', 'full', 'csvr'), ('DTG-Net', 'full', 'dtg')),
+        ('b', ('CSVR', '240-steps', 'csvr'), ('DTG-Net', 'b', 'dtg')),
+    ):
+        listed = ', '.join(run.format(*one) for one in runs)
+        (tmp_path / f'{name}.py').write_text(f"dataset = 'demo'\nseeds = (0,)\nruns = [{listed}]\n")
+    studies = sorted(tmp_path.glob('*.py'), reverse=reverse)
+    found = results_by_config(studies, [full, *other])
+    assert found == {'configs/csvr.py': [full], 'configs/dtg.py': [other[1]]}
+
+
 def test_results_are_renewed_once_and_the_rest_is_kept(found, tmp_path):
     index = tmp_path / 'model-index.yml'
     index.write_text(INDEX)
