@@ -9,6 +9,6 @@ _base_ = [
 
 model = dict(
     backbone=_base_.backbone,
-    heads=dict(barlow=dict(**_base_.barlow, **_base_.student, views=_base_.views)),
+    heads=dict(barlow=dict(**_base_.barlow, **_base_.head_sizes, views=_base_.views)),
 )
 train_dataloader = dict(dataset=_base_.train_set)

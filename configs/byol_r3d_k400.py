@@ -10,6 +10,6 @@ _base_ = [
 model = dict(
     backbone=_base_.backbone,
     momentum_encoder=dict(views=_base_.views, momentum=_base_.byol.momentum),
-    heads=dict(byol=dict(**_base_.byol, **_base_.student, views=_base_.views)),
+    heads=dict(byol=dict(**_base_.byol, **_base_.head_sizes, views=_base_.views)),
 )
 train_dataloader = dict(dataset=_base_.train_set)

@@ -4,5 +4,5 @@ _base_ = ['_base_/rivals/stgcn.py', '_base_/rivals/self-distillation.py']
 
 model = dict(
     momentum_encoder=dict(views=_base_.views, momentum=_base_.byol.momentum),
-    heads=dict(byol=dict(**_base_.byol, **_base_.student, views=_base_.views)),
+    heads=dict(byol=dict(**_base_.byol, **_base_.head_sizes, views=_base_.views)),
 )

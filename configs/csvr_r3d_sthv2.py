@@ -5,11 +5,7 @@ _base_ = ['_base_/sets/sthv2.py', '_base_/students/r3d18.py', '_base_/methods/cs
 model = dict(backbone=_base_.backbone)
 clip = dict(num_frames=16, stride=(2, 1))
 sample_views = dict(_base_.sample_views, clip=clip, future=dict(num_frames=16))
-augment = [
-    dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
-    dict(type='mmaction.Resize', scale=(112, 112), keep_ratio=False),
-    _base_.no_flip,
-]
+augment = [*_base_.crop_112, _base_.no_flip]
 make_views = [
     dict(type='DecodeViews', short_side=128),
     dict(type='TransformViews', views=('clip', 'future'), transforms=augment),

@@ -36,18 +36,8 @@ model = dict(
     ),
 )
 streams = dict(type='BonesAndMotion', streams=('joint', 'bone'))
-crop = dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=64, warp=0.3)
-turn = dict(type='RandomRotation', degrees=(30, 180, 30))
-augment = [
-    crop,
-    turn,
-    dict(type='RandomShear', amplitude=0.3),
-    dict(type='SkeletonFlip'),
-    dict(type='RandomScale', amplitude=0.1),
-    dict(type='JointJitter', deviation=0.01, clip_deviation=0.02),
-    streams,
-    dict(type='JointMask', fraction=(0.1, 0.3)),
-]
+crop = dict(_base_.crop, num_frames=64)
+augment = [crop, *_base_.move, dict(type='SkeletonFlip'), *_base_.jitter, streams, _base_.mask]
 make_views = dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment))
 pack = dict(type='PackInputs', views=('one', 'two'), video=True)
 pipeline = [_base_.normalize, make_views, pack]

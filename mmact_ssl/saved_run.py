@@ -37,6 +37,8 @@ CONFIG_KEYS = (
     'train_dataloader',
     'test_dataloader',
     'frame_interval',
+    'clip_frames',
+    'flip_ratio',
     'optim_wrapper',
     'own_folder',
     'format_bodies',

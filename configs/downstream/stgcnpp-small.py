@@ -11,10 +11,10 @@ model = dict(
     cls_head=dict(in_channels=96, dropout=0.5),
 )
 # As gru-streams.py: no augmentation of frozen features; fine-tuning crops, rotates, shears,
-# mirrors.
-resample = dict(type='mmact_ssl.ResampleFrames', num_frames=64)
+# mirrors. Every clip has 64 frames, or as many as its set gives.
+resample = dict(type='mmact_ssl.ResampleFrames', num_frames=_base_.get('clip_frames', 64))
 augment = [
-    dict(type='mmact_ssl.TemporalCrop', area=(0.5, 1.0), num_frames=64),
+    dict(type='mmact_ssl.TemporalCrop', area=(0.5, 1.0), num_frames=resample['num_frames']),
     dict(type='mmact_ssl.RandomRotation', degrees=30),
     dict(type='mmact_ssl.RandomShear', amplitude=0.3),
 ]

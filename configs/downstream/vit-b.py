@@ -7,8 +7,10 @@ _base_ = [
 ]
 
 model = dict(backbone=_base_.backbone, cls_head=dict(in_channels=768))
-sample = dict(_base_.sample, frame_interval=4)
-sample_test = dict(_base_.sample_test, frame_interval=4)
+# Every fourth frame, unless its set gives another stride.
+stride = dict(frame_interval=_base_.get('frame_interval', 4))
+sample = dict(_base_.sample, **stride)
+sample_test = dict(_base_.sample_test, **stride)
 augment = [
     dict(type='mmaction.RandomResizedCrop', area_range=(0.5, 1.0)),
     dict(type='mmaction.Resize', scale=(224, 224), keep_ratio=False),

@@ -11,7 +11,7 @@ frozen = [
     dict(protocols='linear', **downstream, label_fraction=0.1),
 ]
 evaluations = [
-    dict(protocols='pretext', config='configs/c2vl_gru_nwucla.py'),
+    dict(protocols='pretext'),
     *frozen,
     dict(by_text, cfg_options=[f'text_retrieval.texts={targets}/prompts.lmdb']),
     # Last, because it alone needs sentences about the classes.

@@ -3,7 +3,7 @@ dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
 pretrain = 'configs/csvr_r3d_{dataset}.py'
-pretext = dict(protocols='pretext', config=pretrain)
+pretext = dict(protocols='pretext')
 downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
 frozen = dict(protocols='linear,knn,retrieval', **downstream)
 finetune = dict(protocols='finetune', **downstream)

@@ -14,7 +14,7 @@ weights = f'{guidance}.weights'
 dtg = dict(method='DTG-Net', pretrain=pretrain, evaluations=[frozen])
 guided = [
     dict(method='Random init', evaluations=[frozen]),
-    dict(dtg, evaluations=[dict(protocols='pretext', config=pretrain), frozen]),
+    dict(dtg, evaluations=[dict(protocols='pretext'), frozen]),
     dict(dtg, variant='no-teacher', cfg_options=[no_guidance]),
 ]
 # Joint training, and the same without guidance.

@@ -8,7 +8,7 @@ downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
 frozen = dict(protocols='linear,knn,retrieval', **downstream)
 # With the conflict of the tasks' gradients, which the training logs, too.
 conflict = 'tools/research/gradient_conflict.py'
-pretext = dict(protocols='pretext', config=pretrain, program=conflict)
+pretext = dict(protocols='pretext', program=conflict)
 hooks = [
     'default_hooks.gradient_conflict.type=tools.research.gradient_conflict.GradientConflictHook',
     'default_hooks.gradient_conflict.interval=20',

@@ -4,7 +4,6 @@ dataset = 'nwucla'
 seeds = (0, 1, 2, 3, 4)
 
 downstream = dict(config='configs/downstream/stgcnpp-small.py', set='{dataset}')
-pretrain = 'configs/ms2l-momentum_stgcnpp-small_{dataset}.py'
 evaluations = [
     dict(protocols='linear,knn', **downstream),
     dict(protocols='linear', **downstream, label_fraction=0.1),
@@ -14,8 +13,8 @@ evaluations = [
 runs = [
     dict(
         method='MS2L momentum',
-        pretrain=pretrain,
-        evaluations=[dict(protocols='pretext', config=pretrain), *evaluations],
+        pretrain='configs/ms2l-momentum_stgcnpp-small_{dataset}.py',
+        evaluations=[dict(protocols='pretext'), *evaluations],
     ),
     dict(method='Random init', variant='stgcnpp-small', evaluations=evaluations),
 ]

@@ -40,21 +40,20 @@ beside = dict(alone, variant='copies-fine-tuned-beside-start', beside_start=True
 from_scratch = dict(alone, method='From scratch', variant='copies')
 transfer = [dict(streams[0], protocols='linear', set=name, dataset=name) for name in transfer_to]
 ms2l = 'configs/ms2l_gru_nwucla.py'
-twoview = 'configs/ms2l-twoview_gru_nwucla.py'
-cameras = 'configs/ms2l-cameras_gru_nwucla.py'
+pretext = dict(protocols='pretext')
 
 runs = [
     dict(
         method='MS2L two views',
-        pretrain=twoview,
-        evaluations=[dict(protocols='pretext', config=twoview), *streams, *copies, *transfer],
+        pretrain='configs/ms2l-twoview_gru_nwucla.py',
+        evaluations=[pretext, *streams, *copies, *transfer],
         seeds=five,
     ),
     dict(
         method='MS2L two cameras',
-        pretrain=cameras,
+        pretrain='configs/ms2l-cameras_gru_nwucla.py',
         evaluations=[
-            dict(protocols='pretext', config=cameras),
+            pretext,
             dict(streams[0], protocols='linear,lda,knn'),
             *streams[1:],
             *copies,
@@ -70,11 +69,7 @@ runs = [
         evaluations=[*streams, *copies, from_scratch, shared_labels, *transfer],
         seeds=five,
     ),
-    dict(
-        method='MS2L',
-        pretrain=ms2l,
-        evaluations=[dict(protocols='pretext', config=ms2l), *published],
-    ),
+    dict(method='MS2L', pretrain=ms2l, evaluations=[pretext, *published]),
     dict(method='Random init', evaluations=published),
 ]
 # One seed: each costs as much as a whole run.

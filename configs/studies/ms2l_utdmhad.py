@@ -5,23 +5,21 @@ _base_ = 'ms2l_nwucla.py'
 dataset = 'utdmhad-skeleton'
 seeds = (0, 1, 2)
 
-twoview = 'configs/ms2l-twoview_gru_utdmhad.py'
 runs = [
     dict(
         method='MS2L two views',
-        pretrain=twoview,
-        evaluations=[dict(protocols='pretext', config=twoview), *_base_.streams],
+        pretrain='configs/ms2l-twoview_gru_utdmhad.py',
+        evaluations=[_base_.pretext, *_base_.streams],
     ),
     dict(method='Random init', variant='streams', evaluations=_base_.streams),
 ]
 # One seed. The published encoder is not fine-tuned.
 published = _base_.published[:2]
-ms2l = 'configs/ms2l_gru_utdmhad.py'
 runs += [
     dict(
         method='MS2L',
-        pretrain=ms2l,
-        evaluations=[dict(protocols='pretext', config=ms2l), *published],
+        pretrain='configs/ms2l_gru_utdmhad.py',
+        evaluations=[_base_.pretext, *published],
         seeds=(0,),
     ),
     dict(method='Random init', evaluations=published, seeds=(0,)),

@@ -8,6 +8,7 @@ seeds = (0, 1, 2)
 
 downstream = dict(config='configs/downstream/tsm-lite0.py', set=dataset)
 evaluations = [
+    dict(protocols='pretext'),
     dict(protocols='linear,knn', **downstream),
     dict(protocols='linear', **downstream, label_fraction=0.1),
 ]
@@ -15,22 +16,16 @@ evaluations = [
 
 def rival(key):
     """A run of a rival's config, which has this budget."""
-    config = dict(config=f'configs/{key}_tsm-lite0.py', set=dataset)
     return dict(
         method=f'{_base_.names[key]} TSM',
-        pretrain=config['config'],
+        pretrain=f'configs/{key}_tsm-lite0.py',
         set=dataset,
-        evaluations=[dict(protocols='pretext', **config), *evaluations],
+        evaluations=evaluations,
     )
 
 
 guided = [
-    dict(
-        method=f'{name} TSM',
-        **more,
-        pretrain=config,
-        evaluations=[dict(protocols='pretext', config=config), *evaluations],
-    )
+    dict(method=f'{name} TSM', **more, pretrain=config, evaluations=evaluations)
     for name, config, more in (
         ('DTG-Net', 'configs/dtg_tsm-lite0_jhmdb.py', dict(variant='336-steps')),
         ('DTG-Net + latent', 'configs/dtg-latent_tsm-lite0_jhmdb.py', dict()),

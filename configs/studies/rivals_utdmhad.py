@@ -28,17 +28,13 @@ def evaluations(student):
 def rival(method, config, student):
     """A run of a config under the budget, with its pretext tasks, named by the budget."""
     where = {} if config.endswith(dataset) else dict(set=dataset)
-    config = f'configs/{config}.py'
     return dict(
         method=method,
         variant=f'{steps}-steps',
-        pretrain=config,
+        pretrain=f'configs/{config}.py',
         **where,
         cfg_options=budget,
-        evaluations=[
-            dict(protocols='pretext', config=config, **where),
-            *evaluations(student),
-        ],
+        evaluations=[dict(protocols='pretext'), *evaluations(student)],
     )
 
 

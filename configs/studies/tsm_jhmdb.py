@@ -17,11 +17,7 @@ evaluations = [frozen, few_labels, dict(tuned, label_fraction=0.1), tuned]
 
 start = dict(method='ImageNet start', evaluations=evaluations)
 students = [
-    dict(
-        method=method,
-        pretrain=config,
-        evaluations=[dict(protocols='pretext', config=config), *evaluations],
-    )
+    dict(method=method, pretrain=config, evaluations=[dict(protocols='pretext'), *evaluations])
     for method, config in (('DTG-Net TSM', dtg), ('CSVR TSM', csvr), ('HCPG TSM', hcpg))
 ]
 # HCPG with the conflict of its tasks' gradients, as in hcpg_jhmdb.py.

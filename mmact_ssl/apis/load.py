@@ -19,7 +19,13 @@ PREFIX = 'backbone.'
 
 
 def check_file(path: str, expected: str | None = None) -> str:
-    """Sha256 of a file; CheckpointError if it is missing, or another one is expected."""
+    """Sha256 of a published file.
+
+    Raises:
+        CheckpointError: It is missing, a training checkpoint or a folder, or another one is
+            expected.
+    """
+    require_published(path)
     with reading(path, FIX, CheckpointError):
         return check_hash(path, path, expected or '', FIX)
 
@@ -35,7 +41,6 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
         CheckpointError: The file is missing, damaged or another one, or a part of it is refused.
     """
     path = os.fspath(path)
-    require_published(path)
     sha256 = check_file(path, expected)
     if path.endswith(ONNX):
         return load_onnx(path, sha256)

@@ -109,30 +109,24 @@ def list_models(pattern: str = '*') -> list[str]:
     return sorted(name for name in names if fnmatchcase(name, pattern))
 
 
-def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tuple[str, str | None]:
-    """Path of a model's file and, for a model of an index, its sha256.
+def find_published(name: str, folder: Path | None = None) -> tuple[str, str]:
+    """Path of a published model's file, and its sha256, which is checked.
 
     Args:
-        name: A name or a path. A text that ends in ``.safetensors`` or ``.onnx`` or has a slash is
-            a path, and so is an existing file, unless a model has its name.
+        name: Name in the index of the package or of ``$MMACT_SSL_ZOO``.
         folder: Where a download goes; the user's cache by default.
     """
-    text = os.path.expanduser(os.fspath(name))
-    if text.endswith((MODEL, ONNX)) or os.path.sep in text:
-        return text, None
     base = os.environ.get('MMACT_SSL_ZOO', '')
     known = own_models()
-    if text not in known and os.path.isfile(text):
-        return text, None
-    if text not in known and base:
+    if name not in known and base:
         known = {**other_models(base), **known}
-    if text not in known:
-        near = get_close_matches(text, known, n=3) or sorted(known)
+    if name not in known:
+        near = get_close_matches(name, known, n=3) or sorted(known)
         raise CheckpointError(
-            f'there is no model {text!r}: give a name of mmact_ssl.apis.list_models() '
+            f'there is no model {name!r}: give a name of mmact_ssl.apis.list_models() '
             f'({", ".join(near[:5])}) or the path of a .safetensors or .onnx file'
         )
-    entry = known[text]
+    entry = known[name]
     folder = folder or cache_folder()
     path = zoo_folder() / entry.file
     if not path.is_file():
@@ -143,31 +137,45 @@ def find_model(name: str | os.PathLike[str], folder: Path | None = None) -> tupl
             path = fetch(base, entry.file, folder, accept, entry.size)
         elif not is_there:
             raise CheckpointError(
-                f'{text} does not come with the package: set MMACT_SSL_ZOO to the address of a '
+                f'{name} does not come with the package: set MMACT_SSL_ZOO to the address of a '
                 f'zoo with {entry.file}, http(s)://, hf://owner/repository or a folder'
             )
+    check_hash(path, str(path), entry.sha256, 'delete it and try again')
     return str(path), entry.sha256
 
 
-def find_checked_model(name: str | os.PathLike[str], folder: Path | None = None) -> str:
-    """Path of a model's file, see :func:`find_model`, with its sha256 checked."""
-    path, expected = find_model(name, folder)
-    if expected is not None:
-        check_hash(path, path, expected, 'delete it and try again')
-    return path
+def find_model(name: str | os.PathLike[str]) -> tuple[str, str | None]:
+    """Path of what a user names, and of a published model its sha256.
+
+    All programs read a name here, so that it is the same student in each.
+
+    Args:
+        name: A path or a name. A file or folder that exists goes before a published model of its
+            name, with a warning. A text with a suffix of weights or with a slash is a path.
+    """
+    text = os.path.expanduser(os.fspath(name))
+    if text.endswith((CHECKPOINT, MODEL, ONNX)) or os.path.sep in text:
+        return text, None
+    if not os.path.exists(text):
+        return find_published(text)
+    if text in own_models():
+        print_log(
+            f'{text} is a {"folder" if os.path.isdir(text) else "file"} here and a published '
+            f'model: ./{text} is taken; for the model start in another folder',
+            'current',
+            logging.WARNING,
+        )
+    return text, None
 
 
-def find_checkpoint(where: str) -> str:
-    """Path of a published model by its name; a path stays as it is."""
-    path = Path(where)
-    is_file = path.suffix in (CHECKPOINT, MODEL, ONNX) or path.exists()
-    is_name = path.name == where and not is_file
-    return find_checked_model(where) if is_name else where
+def find_checkpoint(where: str | os.PathLike[str]) -> str:
+    """Path of what a user names, see :func:`find_model`."""
+    return find_model(where)[0]
 
 
 def download_model(name: str, folder: str | os.PathLike[str]) -> Path:
     """Copy or download a model's file to a folder."""
-    path = find_checked_model(name, Path(folder))
+    path, _ = find_published(name, Path(folder))
     target = Path(folder) / Path(path).name
     if not target.exists() or not os.path.samefile(path, target):
         write_atomically(target, Path(path).read_bytes())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mmengine.config import Config
@@ -16,10 +19,19 @@ from mmact_ssl.datasets.prepared_folder import (
     telling_data,
 )
 from mmact_ssl.engine.launch import names_a_set, read_config
-from mmact_ssl.errors import ConfigError, KindError
+from mmact_ssl.errors import CheckpointError, ConfigError, KindError
 from mmact_ssl.evaluation.student import OF_THE_DATA, require_backbone, with_saved_backbone
+from mmact_ssl.evaluation.student_inputs import FIX, MAX_FRAMES
+from mmact_ssl.files import reading
 from mmact_ssl.saved_run import SavedRun
-from mmact_ssl.shipped_configs import DOWNSTREAM, SETS, find_set
+from mmact_ssl.shipped_configs import DOWNSTREAM, SET_VARIABLE, SETS, environment, find_set
+
+# Values of a set's file that change how downstream configs read a clip, and their limits.
+OF_CLIPS = {
+    'clip_frames': (1, MAX_FRAMES),
+    'frame_interval': (1, MAX_FRAMES),
+    'flip_ratio': (0, 1.0),
+}
 
 
 def config_for(
@@ -101,17 +113,17 @@ def _is_shipped(saved: SavedRun) -> bool:
 def _read_for_card(path: str, saved: SavedRun) -> Config:
     """Read a downstream config on the set that a student was trained on.
 
-    A user's own folder may be gone: then a shipped set of the same kind gives the pipeline, except
-    for the steps that the checkpoint records.
+    A user's own set or folder may be gone: then a shipped set of the same kind gives the pipeline,
+    except for the values and steps that the checkpoint records.
     """
     if _is_shipped(saved):
         with telling_data(None, saved.dataset_name):
             return read_config(path)
     try:
-        with telling_data(None, 'demo'):
+        with _standing_in('demo', saved):
             cfg = read_config(path)
     except ConfigError:  # a set of videos has no bodies
-        with telling_data(None, 'nwucla'):
+        with _standing_in('nwucla', saved):
             cfg = read_config(path)
     if not names_a_set(cfg):
         _forget(cfg.model.backbone, OF_THE_DATA)
@@ -121,6 +133,23 @@ def _read_for_card(path: str, saved: SavedRun) -> Config:
             pipeline = loader.dataset.pipeline
             loader.dataset.pipeline = [own.get(step.type, step) for step in pipeline]
     return cfg
+
+
+@contextmanager
+def _standing_in(name: str, saved: SavedRun) -> Iterator[None]:
+    """Let configs read a shipped set with the recorded :data:`OF_CLIPS` of a training's own set."""
+    own = {key: saved.config[key] for key in OF_CLIPS if key in saved.config}
+    with reading(saved.path, FIX, CheckpointError):
+        for key, value in own.items():
+            low, high = OF_CLIPS[key]
+            if type(value) not in (int, type(high)) or not low <= value <= high:
+                raise ValueError(f'{key} is {value!r:.80}, not a number of {low} to {high}')
+    with TemporaryDirectory() as folder:
+        # JSON, not Python: nothing that a checkpoint records is executed.
+        path = Path(folder, f'{name}.json')
+        path.write_text(json.dumps({'_base_': find_set(name), **own}), encoding='utf-8')
+        with environment(SET_VARIABLE, str(path)):
+            yield
 
 
 def _forget(part: Any, names: Iterable[str]) -> None:

@@ -158,20 +158,20 @@ class MultiTaskPretrainer(BaseModel):
             find_shared_weights(self.backbone, shared_weights)
         if channels_last:
             # DistributedDataParallel, which comes later, stores gradients in the weights' layout.
-            self._lay_out(True)
+            self._set_channels_last(True)
 
     def init_weights(self) -> None:
         """Draw the weights, or load them by ``init_cfg``."""
         if self.channels_last:
-            self._lay_out(False)  # random weights depend on the order in memory
+            self._set_channels_last(False)  # random weights depend on the order in memory
         pretrained = take_pretrained(self.backbone)
         super().init_weights()
         for part, start in pretrained:
             load_pretrained(part, **start)
         if self.channels_last:
-            self._lay_out(True)
+            self._set_channels_last(True)
 
-    def _lay_out(self, channels_last: bool) -> None:
+    def _set_channels_last(self, channels_last: bool) -> None:
         for part in self.children():
             if part is not self.teachers:  # their targets must equal those of caches
                 lay_out(part, channels_last)

@@ -16,9 +16,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmact_ssl.apis import list_models, load_model
+from mmact_ssl.apis import list_models, load_model, read_identity
 from mmact_ssl.apis import zoo as module
-from mmact_ssl.apis.zoo import add_to_index, find_checkpoint, read_index
+from mmact_ssl.apis.zoo import (
+    add_to_index,
+    download_model,
+    find_checkpoint,
+    find_model,
+    find_published,
+    read_index,
+)
 from mmact_ssl.errors import CheckpointError, DataError
 from tests.test_apis.test_model import Bomb
 from tools.download import main
@@ -125,6 +132,30 @@ def test_a_published_model_is_evaluated_by_its_name(zoo, published, tmp_path):
     (zoo / published.name).write_bytes(published.read_bytes()[:-1] + b'x')
     with pytest.raises(CheckpointError, match='is expected: delete it'):
         find_checkpoint('small')
+
+
+@pytest.mark.parametrize('kind', ['folder', 'file'])
+def test_one_word_is_one_student_in_all_programs(kind, zoo, published, tmp_path, monkeypatch):
+    shutil.copy(published, zoo)
+    add_to_index(zoo / published.name, 'small')
+    of_zoo, said = str(zoo / published.name), []
+    (tmp_path / 'current').mkdir()
+    monkeypatch.chdir(tmp_path / 'current')
+    monkeypatch.setattr(module, 'print_log', lambda text, *_: said.append(text))
+    assert find_checkpoint('small') == find_model('small')[0] == of_zoo and not said
+    Path('small').mkdir() if kind == 'folder' else Path('small').write_bytes(b'no model')
+    assert find_checkpoint('small') == find_model('small')[0] == 'small'
+    for read in (load_model, read_identity):
+        with pytest.raises(CheckpointError, match='^small: ') as error:
+            read('small')
+        assert kind == 'file' or 'by tools/publish_model.py, without' in str(error.value)
+    assert len(said) == 4
+    assert all(f'small is a {kind} here and a published model: ./small is' in line for line in said)
+    # Parts of a pair and downloads are named by a list, not by a user.
+    assert find_published('small')[0] == of_zoo
+    assert download_model('small', tmp_path / 'dest').name == published.name
+    Path('small').rename('other')
+    assert find_checkpoint('other') == find_model('other')[0] == 'other' and len(said) == 4
 
 
 def test_without_an_address_the_error_says_what_to_set(small):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,8 +16,21 @@ from mmact_ssl.evaluation.downstream import config_for, find_downstream
 from mmact_ssl.evaluation.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.evaluation.student import with_saved_backbone
 from mmact_ssl.saved_run import SavedRun
-from tests.shipped import CONFIGS, load, own_folder, steps
+from tests.shipped import (
+    CONFIGS,
+    ROOT,
+    SKELETON_SETS,
+    VIDEO_SETS,
+    load,
+    loaders,
+    own_folder,
+    parsed,
+    steps,
+)
 from tools.train import load_config, parse_args
+
+ON_VIDEOS = sorted(path.stem for path in CONFIGS.glob('downstream/[rtv]*.py'))
+ON_SKELETONS = sorted(path.stem for path in CONFIGS.glob('downstream/[agps]*.py'))
 
 
 @pytest.fixture
@@ -92,3 +106,81 @@ def test_the_knn_monitor_reads_the_set_of_the_run():
     hook = KNNMonitorHook(str(CONFIGS / 'downstream/gru.py'))
     hook.before_run(SimpleNamespace(cfg=Config(dict(dataset_name='pkummd1'))))
     assert hook.cfg.dataset_name == 'pkummd1'
+
+
+def mirrors(cfg: Config) -> list[str]:
+    """Steps of both pipelines that can make a left action a right one."""
+    found = []
+    for loader in loaders(cfg):
+        flips = steps(loader.dataset.pipeline, 'Flip', 'SkeletonFlip', 'HorizontalFlip')
+        found += [step.type for step in flips if step.get('flip_ratio', 0.5) > 0]
+        copies = steps(loader.dataset.pipeline, 'TurnedCopies')
+        found += [step.type for step in copies if step.get('mirror', True)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ('network', 'dataset'),
+    [
+        (network, dataset)
+        for networks, sets in ((ON_VIDEOS, VIDEO_SETS), (ON_SKELETONS, SKELETON_SETS))
+        for dataset in sets
+        if Config.fromfile(CONFIGS / f'_base_/sets/{dataset}.py').get('flip_ratio') == 0
+        for network in networks
+    ],
+)
+def test_where_left_and_right_differ_nothing_is_mirrored(network, dataset):
+    assert not mirrors(parsed(f'downstream/{network}.py@{dataset}'))
+
+
+def test_copies_are_mirrored_where_left_and_right_are_the_same():
+    assert mirrors(parsed('downstream/gru-streams-copies.py@nwucla'))[-1].endswith('TurnedCopies')
+
+
+EVERY_KEY = """
+dataset_name = 'mine'
+synthetic = True
+prepare_command = 'make mine'
+data_root = '/nowhere/mine'
+num_classes = 7
+group_pattern = r'_g(.+)_'
+one_standard_error = True
+flip_ratio = 0.0
+frame_interval = 5
+clip_frames = 48
+bodies = dict(layout='kinect20', num_persons=1)
+pad = dict(type='PadFrames', num_frames=99)
+format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
+folder = dict(data_prefix=dict({kind}=data_root), prepare_command=prepare_command)
+train_set = dict(ann_file=f'{{data_root}}/one.txt', **folder)
+test_set = dict(ann_file=f'{{data_root}}/two.txt', **folder)
+"""
+
+
+@pytest.mark.parametrize('network', [*ON_VIDEOS, *ON_SKELETONS])
+def test_every_documented_key_of_a_set_is_read(network, tmp_path):
+    page = (ROOT / 'docs/extend/add_a_dataset.md').read_text()
+    rows = re.findall(r'^\| (`.+?) \|', page, re.M)
+    for key in re.findall(r'`(\w+_\w+)', ' '.join(row for row in rows if '.py' not in row)):
+        assert f'\n{key} = ' in EVERY_KEY
+    kind = 'video' if network in ON_VIDEOS else 'skeleton'
+    (tmp_path / 'mine.py').write_text(EVERY_KEY.format(kind=kind))
+    cfg = read_config(str(CONFIGS / f'downstream/{network}.py'), dataset=str(tmp_path / 'mine.py'))
+    assert (cfg.dataset_name, cfg.synthetic, cfg.prepare_command) == ('mine', True, 'make mine')
+    assert cfg.model.cls_head.num_classes == 7
+    places = [(one.dataset.ann_file, one.dataset.data_prefix[kind]) for one in loaders(cfg)]
+    assert places == [(f'/nowhere/mine/{name}.txt', '/nowhere/mine') for name in ('one', 'two')]
+    assert cfg.linear.group_pattern == cfg.fewshot.group_pattern == '_g(.+)_'
+    assert cfg.linear.one_standard_error
+    assert not mirrors(cfg)
+    if cfg.model.type.endswith('Recognizer3D'):
+        assert {step.frame_interval for step in steps(loaders(cfg), 'SampleFrames')} == {5}
+    if cfg.model.backbone.type.endswith('GraphNetwork'):
+        frames = steps(loaders(cfg), 'ResampleFrames', 'TemporalCrop')
+        assert {step.num_frames for step in frames} == {48}
+    assert {step.num_frames for step in steps(loaders(cfg), 'PadFrames')} <= {99}
+
+
+def test_only_for_videos_of_a_folder_the_penalty_is_the_strongest():
+    assert load('downstream/r3d18.py').linear.one_standard_error
+    assert 'one_standard_error' not in load('downstream/gru.py').linear

@@ -145,6 +145,47 @@ def test_a_checkpoint_is_published_with_its_stride():
 
 
 @pytest.mark.parametrize(
+    ('name', 'network'),
+    [
+        ('barlow_stgcn.py@nwucla', 'stgcn'),
+        ('barlow_gru.py@nwucla', 'gru'),
+        ('ms2l-twoview_gru_nwucla.py', 'gru-streams-copies'),
+        ('barlow_r3d18-small.py@jhmdb', 'r3d18-small'),
+    ],
+)
+def test_a_checkpoint_of_ones_own_set_is_published_as_it_is_evaluated(
+    name, network, tmp_path, monkeypatch
+):
+    # The file is this test, smaller than the network.
+    monkeypatch.setattr('mmact_ssl.evaluation.student.os.path.getsize', lambda path: 1 << 30)
+    training, mine = load(name), tmp_path / 'mine.py'
+    like = CONFIGS / f'_base_/sets/{training.dataset_name}.py'
+    values = dict(dataset_name='mine', clip_frames=48, frame_interval=8, flip_ratio=0.0)
+    lines = [f'{key} = {value!r}\n' for key, value in values.items()]
+    mine.write_text('\n'.join([like.read_text(), *lines]))
+    training.merge_from_dict(values)
+    saved, path = record(training), str(CONFIGS / f'downstream/{network}.py')
+    evaluated = with_saved_backbone(read_config(path, dataset=str(mine)), saved).test_dataloader
+    mine.unlink()
+    published = find_downstream(saved, path).test_dataloader
+    assert published.dataset.pipeline == evaluated.dataset.pipeline
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'limits'),
+    [
+        *(('clip_frames', value, '1 to 1000') for value in (0, True, 9.0, 10**9, 'os.system')),
+        *(('flip_ratio', value, '0 to 1') for value in (7, -1, True, 'os.system', {})),
+    ],
+)
+def test_recorded_values_of_a_set_are_checked(key, value, limits):
+    cfg = load('barlow_stgcn.py@nwucla')
+    cfg.merge_from_dict({'dataset_name': 'mine', key: value})
+    with pytest.raises(CheckpointError, match=f'{key} is .*, not a number of {limits}'):
+        find_downstream(record(cfg))
+
+
+@pytest.mark.parametrize(
     ('kind', 'key', 'value'),
     [
         ('NormalizeSkeleton', 'mode', 'body_axes'),

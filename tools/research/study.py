@@ -62,7 +62,10 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
 
 
 def runs_of(study: Config) -> list[dict]:
-    """List a study's runs, with its data set's name in place of ``{dataset}``."""
+    """List a study's runs, with its data set's name in place of ``{dataset}``.
+
+    An evaluation of pretext tasks that names no config gets the pre-training's, with its set.
+    """
 
     def fill(part: Any) -> Any:
         if isinstance(part, str):
@@ -73,7 +76,14 @@ def runs_of(study: Config) -> list[dict]:
             return [fill(value) for value in part]
         return part
 
-    return [fill(run) for run in study.runs]
+    runs = [fill(run) for run in study.runs]
+    for run in runs:
+        own = {'config': run['pretrain']} if run.get('pretrain') else {}
+        own |= {'set': run['set']} if own and 'set' in run else {}
+        for number, part in enumerate(run.get('evaluations', [])):
+            if part.get('protocols') == PRETEXT and 'config' not in part:
+                run['evaluations'][number] = {**own, **part}
+    return runs
 
 
 def _check_run(run: dict, filename: str, root: str) -> None:

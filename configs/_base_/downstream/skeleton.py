@@ -25,7 +25,8 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='mmact_ssl.SkeletonDataset', test_mode=True, **_base_.test_set),
 )
-linear = {key: _base_[key] for key in ('group_pattern', 'group_file') if key in _base_}
-fewshot = dict(linear)
+keys = ('group_pattern', 'group_file', 'one_standard_error')
+linear = {key: _base_[key] for key in keys if key in _base_}
+fewshot = {key: _base_[key] for key in keys[:2] if key in _base_}
 test_evaluator = dict(type='mmaction.AccMetric')
 test_cfg = dict(type='TestLoop')

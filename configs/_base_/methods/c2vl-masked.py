@@ -1,6 +1,6 @@
 # C2VL's matching with sentences and MAMP's masked motion on a second view, together, on the small
 # transformer over joints.
-_base_ = 'c2vl.py'
+_base_ = ['c2vl.py', 'masked-view.py']
 
 views = ('clip', 'masked')
 momentum = 0.99  # as in c2vl-streams.py
@@ -12,25 +12,13 @@ model = dict(
     momentum_encoder=dict(momentum=momentum),
     heads=dict(
         prompts=dict(in_channels=128, momentum=momentum),
-        motion=dict(
-            type='MaskedMotionHead',
-            in_channels=128,
-            view='masked',
-            hidden_dim=64,
-            depth=2,
-            num_heads=4,
-        ),
+        motion=_base_.masked_motion,
     ),
 )
 crop = dict(_base_.crop, num_frames=32)
-masked = [
-    dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=32),
-    dict(type='RandomRotation', degrees=(30, 180, 30)),
-    dict(type='MaskJointSegments', temperature=0.8),
-]
 make_views = dict(
     type='MakeSkeletonViews',
-    views=dict(clip=[crop, *_base_.move, _base_.mask], masked=masked),
+    views=dict(clip=[crop, *_base_.move, _base_.mask], masked=_base_.masked),
 )
 steps = [_base_.normalize, make_views, dict(type='PackInputs', views=views)]
 train_dataloader = dict(dataset=dict(pipeline=[_base_.load_prompt, *steps]))

@@ -71,19 +71,14 @@ sample_views = dict(
     future=dict(num_frames=16),
     keyframes=dict(num_frames=3),
 )
-augment = [
-    dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
-    dict(type='mmaction.Resize', scale=(112, 112), keep_ratio=False),
-    dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
-]
 load_poses = dict(
     type='LoadTargets', target='pose', cache='pose.lmdb', views=('clip', 'future'), layout='coco17'
 )
 pack = dict(type='PackInputs', views=('clip', 'future', 'keyframes'))
 make_views = [
     dict(type='DecodeViews', short_side=128),
-    dict(type='TransformViews', views=('clip', 'future'), transforms=augment),
-    dict(type='TransformViews', views=('keyframes',), transforms=augment),
+    dict(type='TransformViews', views=('clip', 'future'), transforms=_base_.augment_112),
+    dict(type='TransformViews', views=('keyframes',), transforms=_base_.augment_112),
     pack,
 ]
 train_pipeline = [sample_views, load_poses, *make_views]

@@ -58,12 +58,7 @@ load_targets = [
     dict(embedding, target='action', cache='tsn-r50_k400.lmdb'),
     dict(embedding, target='pose', cache='hrnet-w32_coco_backbone.lmdb'),
 ]
-augment = [
-    dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
-    dict(type='mmaction.Resize', scale=(112, 112), keep_ratio=False),
-    dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
-    _base_.jitter,
-]
+augment = [*_base_.augment_112, _base_.jitter]
 make_views = [
     dict(type='DecodeViews', short_side=128),
     dict(type='TransformViews', views=('clip',), transforms=augment),

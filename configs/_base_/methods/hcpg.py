@@ -73,12 +73,7 @@ load_parts = dict(
     kind='map',
     layout='pose_parts',
 )
-augment = [
-    dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
-    dict(type='mmaction.Resize', scale=(112, 112), keep_ratio=False),
-    dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
-    _base_.jitter,
-]
+augment = [*_base_.augment_112, _base_.jitter]
 make_views = [
     dict(type='DecodeViews', short_side=128),
     dict(type='TransformViews', views=('clip',), transforms=augment, map_size=(28, 28)),

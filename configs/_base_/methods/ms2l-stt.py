@@ -8,11 +8,7 @@ model = dict(
     heads=dict(contrast=dict(in_channels=128, streams=1)),
 )
 # Without bones and motion, which the transformer computes itself.
-change = [
-    dict(type='RandomScale', amplitude=0.1),
-    dict(type='JointJitter', deviation=0.01, clip_deviation=0.02),
-    dict(type='JointMask', fraction=(0.1, 0.3)),
-]
+change = [*_base_.jitter, _base_.mask]
 mirrored = [_base_.crop, *_base_.move, dict(type='SkeletonFlip'), *change]
 make_views = dict(type='MakeSkeletonViews', views=dict(one=mirrored, two=mirrored))
 pipeline = [_base_.normalize, make_views, _base_.pack]

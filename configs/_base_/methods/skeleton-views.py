@@ -20,12 +20,12 @@ move = [
     dict(type='RandomRotation', degrees=(30, 180, 30)),
     dict(type='RandomShear', amplitude=0.3),
 ]
-change = [
+jitter = [
     dict(type='RandomScale', amplitude=0.1),
     dict(type='JointJitter', deviation=0.01, clip_deviation=0.02),
-    dict(type='BonesAndMotion', motion_scale=10),
-    dict(type='JointMask', fraction=(0.1, 0.3)),
 ]
+mask = dict(type='JointMask', fraction=(0.1, 0.3))
+change = [*jitter, dict(type='BonesAndMotion', motion_scale=10), mask]
 mirrored = [crop, *move, dict(type='SkeletonFlip'), *change]
 # For sets whose actions differ in left and right, and for views that meet sentences.
 never_mirrored = [crop, *move, *change]

@@ -2,7 +2,7 @@
 # colors.
 _base_ = ['../methods/video.py', '../schedules/pretrain_adamw.py']
 
-student = dict(in_channels=512)
+head_sizes = dict(in_channels=512)
 views = ('clip', 'clip_b')
 model = dict(
     data_preprocessor=dict(views=views),
@@ -12,12 +12,7 @@ model = dict(
 )
 clip = dict(num_frames=16, stride=2)
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
-augment = [
-    dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
-    dict(type='mmaction.Resize', scale=(112, 112), keep_ratio=False),
-    dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
-    _base_.jitter,
-]
+augment = [*_base_.augment_112, _base_.jitter]
 make_clip = [
     dict(type='DecodeViews', short_side=128),
     dict(type='TransformViews', views=('clip',), transforms=augment),

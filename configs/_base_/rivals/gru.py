@@ -1,12 +1,13 @@
-# Two augmented views of a skeleton clip for GRUs over joints, bones and motion, on the set of --set
-# or the prepared folder of --data.
+# Two augmented views of a skeleton clip for GRUs over joints, bones and motion (the student is
+# gru-streams), on the set of --set or the prepared folder of --data. The views of skeletons are
+# `one` and `two`, where those of videos are `clip` and `clip_b`.
 _base_ = [
     '{{$MMACT_SSL_SET:../sets/folder-skeleton.py}}',
     '../students/gru-streams.py',
     '../methods/skeleton-views.py',
 ]
 
-student = dict(in_channels=768, streams=3)  # mean and maximum of three streams
+head_sizes = dict(in_channels=768, streams=3)  # mean and maximum of three streams
 model = dict(backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **_base_.bodies)))
 # Some sets have actions that differ in left and right.
 flip = [dict(type='SkeletonFlip')] if _base_.get('flip_ratio', 0.5) else []

@@ -7,7 +7,7 @@ _base_ = [
     '../methods/video-small.py',
 ]
 
-student = dict(in_channels=128)
+head_sizes = dict(in_channels=128)
 model = dict(backbone=_base_.backbone)
 # Some sets have longer actions, a camera that stands still, or actions that differ in left and
 # right.

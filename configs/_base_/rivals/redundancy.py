@@ -13,7 +13,7 @@
 #          + mean over channels of the sum of C_ij^2 over i != j, of both views  # covariance
 #
 # Sizes as published. They train by AdamW in place of LARS, with gradients of a norm of at most 5.
-# Barlow Twins' gradient at the start is 16 times as long at 512 channels, and 320 times at 4096.
+# Barlow Twins' gradient is hundreds of times as long at the start.
 barlow = dict(
     type='RedundancyHead',
     hidden_dim=8192,

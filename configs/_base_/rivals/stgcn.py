@@ -6,7 +6,7 @@ _base_ = [
     '../methods/skeleton-views.py',
 ]
 
-student = dict(in_channels=256)
+head_sizes = dict(in_channels=256)
 model = dict(
     backbone=dict(_base_.backbone, layout=_base_.bodies.layout),
     # Each view is a separate batch, so batch statistics do not mix views.
@@ -14,15 +14,10 @@ model = dict(
     pooling=dict(mode='mean', streams=1),
     shared_weights=None,
 )
-crop = dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=64, warp=0.3)
-move = [
-    dict(type='RandomRotation', degrees=(30, 180, 30)),
-    dict(type='RandomShear', amplitude=0.3),
-    dict(type='RandomScale', amplitude=0.1),
-    dict(type='JointJitter', deviation=0.01, clip_deviation=0.02),
-]
+crop = dict(_base_.crop, num_frames=64)
+move = [*_base_.move, *_base_.jitter]
 flip = [dict(type='SkeletonFlip')] if _base_.get('flip_ratio', 0.5) else []
-augment = [crop, *move, *flip, dict(type='JointMask', fraction=(0.1, 0.3))]
+augment = [crop, *move, *flip, _base_.mask]
 make_views = dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment))
 pipeline = [_base_.normalize, make_views, _base_.pack]
 # The statistics of Barlow Twins and VICReg over the few clips of a last batch are noise. All rivals

@@ -8,7 +8,7 @@ _base_ = [
     '../methods/video-small.py',
 ]
 
-student = dict(in_channels=1280)
+head_sizes = dict(in_channels=1280)
 model = dict(backbone=_base_.backbone, data_preprocessor=_base_.normalization, frame_wise=True)
 clip = dict(num_frames=8, segments=True, stride=None)
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)

@@ -10,7 +10,8 @@ prepare_command = own_folder['prepare_command']
 data_root = own_folder['root']
 num_classes = own_folder['num_classes']
 group_file = own_folder['groups']  # clips that the linear probe does not split
-one_standard_error = True  # the linear probe's choice of its penalty
+if 'layout' not in own_folder:  # of videos
+    one_standard_error = True  # the linear probe's choice of its penalty
 
 videos = dict(video=data_root)
 train_set = dict(ann_file=own_folder['train'], data_prefix=videos, prepare_command=prepare_command)

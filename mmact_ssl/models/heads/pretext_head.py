@@ -62,7 +62,7 @@ class PretextHead(BaseModule):
     inputs: dict[str, str] = {}
     progress: float = 0.0
     iteration: int = 0
-    told = False  # which terms are not tested, once
+    untested_terms_were_logged = False
     # Parts of the names of losses whose size does not measure a task's progress.
     adversarial_names: ClassVar[tuple[str, ...]] = ('generator', 'discriminator')
     # Parts of the names of metrics that do not depend on the student, such as trivial answers, see
@@ -137,8 +137,8 @@ class PretextHead(BaseModule):
                 outputs[name] = value if weight is None else value.where(weight > 0, torch.nan)
             elif 'loss' not in name:
                 untested.append(name)
-        if untested and not self.told:
-            self.told = True
+        if untested and not self.untested_terms_were_logged:
+            self.untested_terms_were_logged = True
             text = f'{type(self).__name__}: of a batch, and so not tested: {", ".join(untested)}'
             print_log(text, 'current')
         return outputs

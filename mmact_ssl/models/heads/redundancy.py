@@ -9,7 +9,7 @@ import torch
 from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
-from mmact_ssl.models.losses.statistics import match_views
+from mmact_ssl.models.losses.statistics import view_agreement
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
 
@@ -59,26 +59,26 @@ class RedundancyHead(PretextHead):
         )
 
     def terms(self, **pooled: Tensor) -> Terms:
-        """Compute the loss and its parts, and how well views match; projections ``(B, views, E)``.
+        """Compute the loss and its parts, and how well views agree; projections ``(B, views, E)``.
 
-        The projections of the streams are joined. The matching is that of :func:`match_views`:
+        The projections of the streams are joined. The agreement is that of :func:`view_agreement`:
         ``accuracy`` beside ``chance``, and ``error`` beside ``error_constant``.
         """
         by_view = [pooled[view].chunk(len(self.projectors), dim=1) for view in self.inputs]
-        losses, matches, projections = [], [], []
+        losses, agreements, projections = [], [], []
         for projector, features in zip(self.projectors, zip(*by_view)):
             projected = [projector(feature) for feature in features]
             for pair in combinations(projected, 2):
                 losses.append(self.loss_module(*pair))
-                matches.append(match_views(*pair))
+                agreements.append(view_agreement(*pair))
             projections.append(torch.stack(projected, dim=1))
         # The loss is the sum over streams and the mean over pairs; its logged parts are means.
         means = {name: torch.stack([part[name] for part in losses]).mean() for name in losses[0]}
         loss = means.pop('loss') * len(self.projectors)
         terms: Terms = {name: Term(value) for name, value in means.items()}
-        for name in matches[0]:
-            terms[name] = Term(torch.stack([match[name] for match in matches]).mean(0))
-        hit = matches[0]['accuracy']
+        for name in agreements[0]:
+            terms[name] = Term(torch.stack([pair[name] for pair in agreements]).mean(0))
+        hit = agreements[0]['accuracy']
         chance = torch.full_like(hit, 1 / (len(hit) * get_world_size()))
         projection = torch.cat(projections, dim=2)
         return dict(**terms, loss=Term(loss), chance=Term(chance), projection=projection)

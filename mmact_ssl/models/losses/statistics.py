@@ -1,4 +1,4 @@
-"""Statistics that show a collapse of features, or whether two views match."""
+"""Statistics that show a collapse of features, or the agreement of two views."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def effective_rank(features: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def match_views(first: Tensor, second: Tensor) -> dict[str, Tensor]:
+def view_agreement(first: Tensor, second: Tensor) -> dict[str, Tensor]:
     """Compare the embeddings of two views, standardized over the samples of all processes.
 
     Args:

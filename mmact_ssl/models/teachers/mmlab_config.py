@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
-from mmengine.dataset import Compose
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import MODELS as ROOT
 from mmengine.registry import DefaultScope
@@ -71,12 +70,6 @@ def build_network(model: Mapping[str, Any], scope: str) -> Any:
     with DefaultScope.overwrite_default_scope(scope):
         # mmseg reads its nested settings as attributes.
         return revert_sync_batchnorm(ROOT.build(ConfigDict({**model, '_scope_': scope})))
-
-
-def build_pipeline(steps: Sequence[Mapping[str, Any]], scope: str) -> Compose:
-    """Build a pipeline whose config has no scopes."""
-    with DefaultScope.overwrite_default_scope(scope):
-        return Compose(steps)
 
 
 def load_parts(

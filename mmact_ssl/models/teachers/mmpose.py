@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
 from torch import Tensor
@@ -16,12 +16,7 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.skeletons import find_layout
 from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.models.teachers.mmlab_config import (
-    build_network,
-    build_pipeline,
-    load_model_config,
-    without_init,
-)
+from mmact_ssl.models.teachers.mmlab_config import build_network, load_model_config, without_init
 from mmact_ssl.registry import MODELS
 from mmact_ssl.weights import find_weights
 
@@ -72,8 +67,8 @@ class MMPosePoseTeacher(BaseTeacher):
         from mmpose.apis.inference import dataset_meta_from_config
         from mmpose.models import BottomupPoseEstimator
 
-        self._pipeline = build_pipeline(identity['pipeline'], 'mmpose')
-        with DefaultScope.overwrite_default_scope('mmpose'):
+        with DefaultScope.overwrite_default_scope('mmpose'):  # its configs have no scopes
+            self._pipeline = Compose(identity['pipeline'])
             meta = dataset_meta_from_config(loaded, 'test')
         self._check_joints(config, network, meta)
         self._meta = meta

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmact_ssl.models.losses.barlow_twins import BarlowTwinsLoss
 from mmact_ssl.models.losses.common import standardize
-from mmact_ssl.models.losses.statistics import match_views
+from mmact_ssl.models.losses.statistics import view_agreement
 from mmact_ssl.models.losses.vicreg import VICRegLoss
 
 
@@ -129,7 +129,7 @@ def test_columns_are_standardized_and_one_without_a_deviation_is_0():
 def test_views_that_match_and_views_that_do_not():
     generator = torch.Generator().manual_seed(0)
     one, two = (3 + 5 * torch.randn(4000, 6, generator=generator) for _ in range(2))
-    same, apart = match_views(one, 2 * one - 1), match_views(one, two)
+    same, apart = view_agreement(one, 2 * one - 1), view_agreement(one, two)
     assert same['accuracy'].all() and float(same['error'].max()) < 1e-4
     assert float(apart['accuracy'].mean()) < 0.01
     assert float(apart['error'].mean()) == pytest.approx(2, abs=0.1)
@@ -137,8 +137,8 @@ def test_views_that_match_and_views_that_do_not():
         assert float(found['error_constant'].mean()) == pytest.approx(1, abs=1e-3)
     near, noise = one[:500, :2], 0.01 * torch.randn(500, 2, generator=generator)
     with torch.autocast('cpu', torch.bfloat16):
-        mixed = match_views(near, near + noise)
-    assert mixed['accuracy'].equal(match_views(near, near + noise)['accuracy'])
-    collapsed = match_views(torch.ones(8, 3), torch.ones(8, 3))
+        mixed = view_agreement(near, near + noise)
+    assert mixed['accuracy'].equal(view_agreement(near, near + noise)['accuracy'])
+    collapsed = view_agreement(torch.ones(8, 3), torch.ones(8, 3))
     assert float(collapsed['accuracy'].mean()) == 1 / 8
     assert math.isclose(float(collapsed['error'].sum()), 0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.errors import DataError
-from tools.research.conflict_picture import (
+from tools.research.gradient_conflict import (
     MOST_LINES,
     draw_conflict,
     read_conflict,

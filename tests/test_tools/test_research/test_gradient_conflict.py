@@ -14,8 +14,12 @@ from torch import nn
 
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from tests.helpers.three_tasks import LOADER, Frames, config
-from tools.research.conflict_picture import FILE_NAME
-from tools.research.gradient_conflict import GradientConflictHook, main, norms_and_cosines
+from tools.research.gradient_conflict import (
+    FILE_NAME,
+    GradientConflictHook,
+    main,
+    norms_and_cosines,
+)
 
 HOOK = 'tools.research.gradient_conflict.GradientConflictHook'
 

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from made_data import draw_lengths, make_videos, use_skeletons, use_videos
+from made_data import build_made_set
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -42,7 +42,6 @@ from mmact_ssl.engine.launch import enable_mixed_precision, read_config
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.encoding import lay_out
-from mmact_ssl.registry import DATASETS
 
 RECIPES = (
     'csvr_r3d_k400.py',
@@ -76,13 +75,7 @@ def read_batches(cfg: Config, args: argparse.Namespace, folder: Path) -> tuple[l
     """Batches of a config's own pipeline on generated data, and its samples a second."""
     size = args.clips or cfg.train_dataloader.batch_size
     count = size * args.batches
-    if cfg.model.data_preprocessor.type == 'SkeletonDataPreprocessor':
-        bodies = cfg.bodies
-        use_skeletons(cfg, folder, draw_lengths(count), bodies.layout, bodies.num_persons)
-    else:
-        use_videos(cfg, folder, make_videos(args.cache, args.videos, tuple(args.size)), count)
-    data_set = DATASETS.build(cfg.train_dataloader.dataset)
-    data_set.set_progress(0, 0)
+    data_set = build_made_set(cfg, folder, count, args.cache, args.videos, tuple(args.size))
     # Single samples, so that all workers work on the first batch.
     endless = itertools.chain.from_iterable(itertools.repeat(range(count)))
     options: dict[str, Any] = dict(sampler=endless, num_workers=args.workers)

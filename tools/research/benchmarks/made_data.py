@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.registry import DATASETS
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 CLASSES = 60
@@ -101,13 +102,21 @@ def use_videos(cfg: Config, folder: Path, videos: Sequence[Path], count: int) ->
     write_targets(cfg, folder, names, num_frames)
 
 
-def use_skeletons(
-    cfg: Config, folder: Path, lengths: Sequence[int], layout: str, persons: int
-) -> None:
-    """Point a config at random skeleton clips of these lengths, with random cached sentences."""
-    write_skeletons(folder, lengths, layout, persons)
-    use_set(cfg, folder, dict(skeleton=str(folder)))
-    write_targets(cfg, folder, [str(number) for number in range(len(lengths))], 8)
+def build_made_set(cfg: Config, folder: Path, count: int, *videos: Any) -> Any:
+    """Build the training set of a pre-training config on ``count`` generated clips.
+
+    Args:
+        videos: Arguments of :func:`make_videos`, for a config of videos.
+    """
+    if cfg.model.data_preprocessor.type == 'SkeletonDataPreprocessor':
+        write_skeletons(folder, draw_lengths(count), cfg.bodies.layout, cfg.bodies.num_persons)
+        use_set(cfg, folder, dict(skeleton=str(folder)))
+        write_targets(cfg, folder, [str(number) for number in range(count)], 8)
+    else:
+        use_videos(cfg, folder, make_videos(*videos), count)
+    data_set = DATASETS.build(cfg.train_dataloader.dataset)
+    data_set.set_progress(0, 0)
+    return data_set
 
 
 def draw_lengths(count: int) -> np.ndarray:

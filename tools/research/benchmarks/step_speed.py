@@ -23,7 +23,7 @@ from unittest import mock
 
 import torch
 from interleave import compare
-from made_data import draw_lengths, make_videos, use_skeletons, use_videos
+from made_data import build_made_set
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -38,7 +38,6 @@ from mmact_ssl.engine.launch import read_config
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.models.backbones import skeleton_gru
 from mmact_ssl.models.heads import motion_prediction
-from mmact_ssl.registry import DATASETS
 
 CONFIGS = Path(__file__).resolve().parents[3] / 'configs'
 METHODS = {
@@ -73,18 +72,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help='of the methods, e.g. model.momentum_encoder.dtype=bfloat16',
     )
-
-
-def read_batch(cfg: Config, folder: Path, count: int, cache: Path) -> list[dict[str, Any]]:
-    """Samples of the config's own pipeline on generated data."""
-    if cfg.model.data_preprocessor.type == 'SkeletonDataPreprocessor':
-        bodies = cfg.bodies
-        use_skeletons(cfg, folder, draw_lengths(count), bodies.layout, bodies.num_persons)
-    else:
-        use_videos(cfg, folder, make_videos(cache, 2), count)
-    data_set = DATASETS.build(cfg.train_dataloader.dataset)
-    data_set.set_progress(0, 0)
-    return [data_set[index] for index in range(count)]
 
 
 def stepper(runner: Runner, batches: list[list[dict[str, Any]]]) -> Callable[[int], dict[str, Any]]:
@@ -239,7 +226,9 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
         count = args.clips if is_video else args.skeletons
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            samples = read_batch(cfg, folder, count, args.cache)
+            data_set = build_made_set(cfg, folder, count, args.cache, 2)
+            samples = [data_set[index] for index in range(count)]
+            del data_set  # the ways, which are forked, must not inherit its open files
             ways = {method: partial(pretext, cfg, samples, folder)}
             if method == 'ms2l':
                 baseline = 'padded to 300'
