@@ -151,7 +151,8 @@ def find_model(name: str | os.PathLike[str]) -> tuple[str, str | None]:
 
     Args:
         name: A path or a name. A file or folder that exists goes before a published model of its
-            name, with a warning. A text with a suffix of weights or with a slash is a path.
+            name, with a warning if that comes with the package. A text with a suffix of weights or
+            with a slash is a path.
     """
     text = os.path.expanduser(os.fspath(name))
     if text.endswith((CHECKPOINT, MODEL, ONNX)) or os.path.sep in text:

@@ -26,12 +26,9 @@ from mmact_ssl.files import reading
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import DOWNSTREAM, SET_VARIABLE, SETS, environment, find_set
 
-# Values of a set's file that change how downstream configs read a clip, and their limits.
-OF_CLIPS = {
-    'clip_frames': (1, MAX_FRAMES),
-    'frame_interval': (1, MAX_FRAMES),
-    'flip_ratio': (0, 1.0),
-}
+# Values of a set's file that change how downstream configs read a clip: types and limits. The
+# stride is that of the training, see student_inputs.py.
+OF_CLIPS = {'clip_frames': ((int,), 1, MAX_FRAMES), 'flip_ratio': ((bool, int, float), 0, 1)}
 
 
 def config_for(
@@ -141,8 +138,8 @@ def _standing_in(name: str, saved: SavedRun) -> Iterator[None]:
     own = {key: saved.config[key] for key in OF_CLIPS if key in saved.config}
     with reading(saved.path, FIX, CheckpointError):
         for key, value in own.items():
-            low, high = OF_CLIPS[key]
-            if type(value) not in (int, type(high)) or not low <= value <= high:
+            types, low, high = OF_CLIPS[key]
+            if type(value) not in types or not low <= value <= high:
                 raise ValueError(f'{key} is {value!r:.80}, not a number of {low} to {high}')
     with TemporaryDirectory() as folder:
         # JSON, not Python: nothing that a checkpoint records is executed.

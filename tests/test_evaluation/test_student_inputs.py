@@ -139,8 +139,12 @@ def test_the_program_takes_the_stride_unless_an_option_sets_it(option, said):
     assert len(said) == 1
 
 
-def test_a_checkpoint_is_published_with_its_stride():
+@pytest.mark.parametrize('of_set', [None, 8])
+def test_a_checkpoint_is_published_with_its_stride(of_set):
+    """Whatever the stride of its own set."""
     saved = trained('byol_r3d18-small.py@jhmdb', 'SampleViews', clip=dict(stride=4), clip_b=None)
+    if of_set:
+        saved.config.update(dataset_name='mine', frame_interval=of_set)
     assert both(find_downstream(saved), 'SampleFrames', 'frame_interval') == [4, 4]
 
 
@@ -164,6 +168,8 @@ def test_a_checkpoint_of_ones_own_set_is_published_as_it_is_evaluated(
     lines = [f'{key} = {value!r}\n' for key, value in values.items()]
     mine.write_text('\n'.join([like.read_text(), *lines]))
     training.merge_from_dict(values)
+    for step in steps([training.train_dataloader, training.test_dataloader], 'SampleViews'):
+        step.update({view: dict(clip, stride=8) for view, clip in step.items() if view != 'type'})
     saved, path = record(training), str(CONFIGS / f'downstream/{network}.py')
     evaluated = with_saved_backbone(read_config(path, dataset=str(mine)), saved).test_dataloader
     mine.unlink()
@@ -171,11 +177,22 @@ def test_a_checkpoint_of_ones_own_set_is_published_as_it_is_evaluated(
     assert published.dataset.pipeline == evaluated.dataset.pipeline
 
 
+def test_a_set_may_say_that_nothing_is_mirrored_by_a_word():
+    cfg = load('barlow_gru.py@nwucla')
+    cfg.merge_from_dict(dict(dataset_name='mine', flip_ratio=False))
+    path = str(CONFIGS / 'downstream/gru-streams.py')
+    loader = find_downstream(record(cfg), path).train_dataloader
+    assert not [*steps([loader], 'SkeletonFlip')]
+
+
 @pytest.mark.parametrize(
     ('key', 'value', 'limits'),
     [
-        *(('clip_frames', value, '1 to 1000') for value in (0, True, 9.0, 10**9, 'os.system')),
-        *(('flip_ratio', value, '0 to 1') for value in (7, -1, True, 'os.system', {})),
+        *(
+            ('clip_frames', value, '1 to 1000')
+            for value in (0, True, 9.0, 10**9, 'os.system', (64,))
+        ),
+        *(('flip_ratio', value, '0 to 1') for value in (7, -1, 'os.system', {})),
     ],
 )
 def test_recorded_values_of_a_set_are_checked(key, value, limits):

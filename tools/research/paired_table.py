@@ -48,6 +48,8 @@ def make_paired_table(results: Sequence[Result], name: str) -> str:
     """
     groups: dict[tuple[str, str], dict[str, Cells]] = defaultdict(dict)
     for part in name.split(';'):
+        if part.count('/') != 2:
+            raise ConfigError(f'paired:{part}: give DATASET/START/METHODS@VARIANTS')
         dataset, start, students = part.split('/')
         key = dataset, start.replace('_', ' ')
         groups[key] |= _students(results, *key, students)
@@ -70,9 +72,11 @@ def make_paired_table(results: Sequence[Result], name: str) -> str:
             marks = [_early(cells.get(heading, [])) for heading in headings]
             texts = [_format_gains(cell) + early for cell, early in zip(gains, marks)]
             rows.append([student, label + mark, *texts])
+    if not counts:
+        raise ConfigError(f'paired:{name}: a start and its students share no seed; measure one')
     table = markdown(rows, 2)
     caption = (
-        '*Start*: top-1 accuracy in %. Below it: gain in points over the start at the same seed, '
+        '*Start*: top-1 accuracy in %, all seeds. Below it: gain in points at each seed of both, '
         f'mean ± deviation over {format_seeds(counts)}. Bold: a t test tells the '
         f'gain from 0 at {100 * LEVEL:.0f} %; without any gain it would in one of '
         f'{1 / LEVEL:.0f} cells.'
@@ -93,6 +97,10 @@ def _students(results: Sequence[Result], dataset: str, start: str, chosen: str) 
     for run in select(results, f'{dataset}/{chosen}'):
         if run.backbone in backbones and run.method != BASELINE:
             found[run.label].append(run)
+    known = {run.method for runs in found.values() for run in runs}
+    methods = set(chosen.partition('?')[0].partition('@')[0].replace('_', ' ').split(','))
+    if missing := sorted(methods - known):
+        raise ConfigError(f'paired:{dataset}/{start}: no results of {missing[0]!r}; measure it')
     cells = {label: _cells(runs) for label, runs in found.items()}
     return {label: of for label, of in cells.items() if of}
 

@@ -203,7 +203,9 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
     if not variants:
         return NO_RESULTS
     groups = list(variants.values())
-    rows = [['Metric', *(['Value'] if len(groups) == 1 else variants), 'Trivial answer']]
+    names = ['Value'] if len(groups) == 1 else list(variants)
+    marked = [name + recipe_mark(group) for name, group in zip(names, groups)]
+    rows = [['Metric', *marked, 'Trivial answer']]
     metrics = dict.fromkeys(metric for result in chosen for metric in result.metrics)
     for metric in metrics:
         if metric.endswith((*TRIVIAL_SUFFIXES, CHANCE, OTHER_CLIP)):
@@ -212,11 +214,9 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
         shown = [*((group, metric) for group in groups), (groups[0], trivial)]
         rows.append([metric, *(_metric_cell(group, key) for group, key in shown)])
     first, counts = chosen[0], [len(group) for group in groups]
-    caption = (
-        f'{first.method}{recipe_mark(chosen)} on the test split of {first.dataset} ({first.kind}), '
-        f'{format_seeds(counts)}.'
-    )
-    return f'{" ".join([caption, *captions(caption)])}\n\n{markdown(rows)}'
+    where, table = f'the test split of {first.dataset} ({first.kind})', markdown(rows)
+    caption = f'{first.method} on {where}, {format_seeds(counts)}.'
+    return f'{" ".join([caption, *captions(table)])}\n\n{table}'
 
 
 def make_dependence_table(results: Sequence[Result], name: str) -> str:

@@ -13,7 +13,7 @@
 #          + mean over channels of the sum of C_ij^2 over i != j, of both views  # covariance
 #
 # Sizes as published. They train by AdamW in place of LARS, with gradients of a norm of at most 5.
-# Barlow Twins' gradient is hundreds of times as long at the start.
+# Barlow Twins' gradient is far longer than that at the start.
 barlow = dict(
     type='RedundancyHead',
     hidden_dim=8192,

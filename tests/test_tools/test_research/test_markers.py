@@ -60,10 +60,21 @@ def test_a_student_of_an_earlier_recipe_is_marked(results, monkeypatch, kind, is
     hashes = {f'c{seed}': 'another crop' for seed in range(3)} if is_earlier else {}
     monkeypatch.setattr(tables, 'earlier_recipes', lambda: hashes)
     marker = f'<!-- {kind}:{NAMES[kind][0]} -->\n<!-- /{kind}:{NAMES[kind][0]} -->'
-    text = fill(marker, results(kind))
+    text = '\n'.join(fill(marker, results(kind)).splitlines()[1:-1])
     assert 'CSVR' in text or 'order' in text
     assert (tables.CAPTIONS['‡'] in text) == is_earlier
     assert ('‡' in text.replace(tables.CAPTIONS['‡'], '')) == is_earlier
+
+
+@pytest.mark.parametrize('kind', ['results', 'pretext', 'dependence'])
+def test_the_mark_is_at_the_variant_of_an_earlier_recipe_alone(results, monkeypatch, kind):
+    monkeypatch.setattr(tables, 'earlier_recipes', lambda: {'old': 'another crop'})
+    runs = results(kind)[3:]
+    old = results(kind, variant=lambda _: 'a-old', checkpoint_hash=lambda _: 'old')[3:4]
+    marker = f'<!-- {kind}:{NAMES[kind][0]} -->\n<!-- /{kind}:{NAMES[kind][0]} -->'
+    table = [line for line in fill(marker, [*runs, *old]).splitlines() if line[:1] == '|']
+    cells = [cell for line in table for cell in line.split('|') if '‡' in cell]
+    assert cells and all('a-old' in cell for cell in cells)
 
 
 @pytest.mark.parametrize('kind', sorted(MAKERS.keys() - {'pretext', 'dependence'}))

@@ -99,3 +99,22 @@ def test_other_settings_are_refused(results):
 def test_a_start_without_results_is_refused(results):
     with pytest.raises(ConfigError, match='one backbone'):
         fill(TEXT, results[4:])
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        ('nwucla/Random_init,_streams', 'give DATASET/START/METHODS'),
+        (f'{NAME.replace("BYOL", "BYOL,DINO")}', "no results of 'DINO'"),
+        (f'{NAME.replace("BYOL", "BYLO")}', "no results of 'BYLO'"),
+        (f'{NAME.replace("240", "780")}', "no results of 'BYOL'"),
+    ],
+)
+def test_a_row_that_would_be_missing_is_refused(results, name, message):
+    with pytest.raises(ConfigError, match=message):
+        fill(TEXT.replace(NAME, name), results)
+
+
+def test_without_a_common_seed_there_is_no_gain(results):
+    with pytest.raises(ConfigError, match='share no seed'):
+        fill(TEXT, [results[3], *results[4:]])
