@@ -158,7 +158,7 @@ def _fractions(text: str) -> tuple[float, ...]:
 
 def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
     """Read the downstream config, and the encoders by the paths or names on the command line."""
-    from mmact_ssl.apis.zoo import find_checkpoint
+    from mmact_ssl.apis.zoo import find_model
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.evaluation.downstream import config_for, fit_lists, may_hold_out
@@ -175,7 +175,7 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
             raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
     patterns = [path for path in (args.checkpoint, *args.join) if path]
     paths = {path.replace(SEED, str(seed)) for path in patterns for seed in args.seeds}
-    students = {path: SavedRun.read(find_checkpoint(path)) for path in sorted(paths)}
+    students = {path: SavedRun.read(find_model(path)) for path in sorted(paths)}
     if cfg is None:
         first = students[args.checkpoint.replace(SEED, str(args.seeds[0]))]
         cfg = config_for(first, args.data, args.cfg_options, args.set)

@@ -115,13 +115,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from mmact_ssl.apis.pth_export import export_backbone
     from mmact_ssl.apis.publish import publish, publish_onnx
-    from mmact_ssl.apis.zoo import find_checkpoint
+    from mmact_ssl.apis.zoo import find_model
     from mmact_ssl.engine.terminal import messages_on_stderr
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.saved_run import SavedRun
 
     with one_line_errors(), messages_on_stderr():
-        saved = SavedRun.read(find_checkpoint(args.checkpoint))
+        saved = SavedRun.read(find_model(args.checkpoint))
         if args.format == 'pth':
             path = export_backbone(
                 saved, args.output, args.strip_prefix, args.classifier, args.adapters

@@ -45,7 +45,7 @@ def load_model(name: str | os.PathLike[str]) -> PretrainedModel:
     """
     from mmact_ssl.apis.load import load_file
 
-    return load_file(*find_model(name))
+    return load_file(find_model(name))
 
 
 def read_identity(model: str | os.PathLike[str] | PretrainedModel) -> tuple[Card, str]:
@@ -56,6 +56,6 @@ def read_identity(model: str | os.PathLike[str] | PretrainedModel) -> tuple[Card
 
     if isinstance(model, PretrainedModel):
         return model.card, model.sha256
-    path, expected = find_model(model)
-    sha256 = check_file(path, expected)
+    path = find_model(model)
+    sha256 = check_file(path)
     return read_card(path), sha256

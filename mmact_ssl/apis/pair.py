@@ -22,7 +22,7 @@ from mmact_ssl.apis.card import FIX, Card, read_card
 from mmact_ssl.apis.clips import skeleton_sample
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.windows import frames_of
-from mmact_ssl.apis.zoo import find_checkpoint, find_published
+from mmact_ssl.apis.zoo import find_model, find_published
 from mmact_ssl.checkpoint_file import MODEL
 from mmact_ssl.datasets.layouts import COMMON
 from mmact_ssl.datasets.transforms.reading import read_frames
@@ -130,7 +130,7 @@ def _load_part(folder: Path, name: str, sha256: str) -> PretrainedModel:
     from mmact_ssl.apis.load import load_file
 
     beside = folder / f'{name}-{sha256[:8]}{MODEL}'
-    return load_file(beside if beside.is_file() else find_published(name)[0], sha256)
+    return load_file(beside if beside.is_file() else find_published(name), sha256)
 
 
 def _check_fit(card: Card, video: Any, skeleton: Any, teacher: BaseTeacher) -> None:
@@ -153,7 +153,7 @@ def pair_fields(video: str, skeleton: str, pose_teacher: str) -> dict[str, Any]:
         pose_teacher: Name of the teacher of poses in ``configs/teachers/``.
     """
     cards, parts, labels = [], [], []
-    for path in (video, find_checkpoint(skeleton)):
+    for path in (video, find_model(skeleton)):
         cards.append(read_card(path))
         parts.append(dict(name=cards[-1].name, sha256=sha256_of_file(path)))
         labels.append(SavedRun.read(path).labels_read)

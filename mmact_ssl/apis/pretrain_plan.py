@@ -19,7 +19,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.apis.source_folder import Source
-from mmact_ssl.apis.zoo import find_checkpoint
+from mmact_ssl.apis.zoo import find_model
 from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.datasets.video_reader import VideoReader
@@ -260,7 +260,7 @@ def from_model(plan: Plan, start: str) -> Plan:
         CheckpointError: There is no such file, or it is damaged.
         ConfigError: It holds another network than the recipe's.
     """
-    saved = SavedRun.read(find_checkpoint(start))
+    saved = SavedRun.read(find_model(start))
     if saved.backbone_name != plan.recipe.network:
         raise ConfigError(
             f'--from {start}: holds the network {saved.backbone_name!r}, and this folder trains '

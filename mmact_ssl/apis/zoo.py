@@ -109,8 +109,8 @@ def list_models(pattern: str = '*') -> list[str]:
     return sorted(name for name in names if fnmatchcase(name, pattern))
 
 
-def find_published(name: str, folder: Path | None = None) -> tuple[str, str]:
-    """Path of a published model's file, and its sha256, which is checked.
+def find_published(name: str, folder: Path | None = None) -> str:
+    """Path of a published model's file, whose sha256 is checked.
 
     Args:
         name: Name in the index of the package or of ``$MMACT_SSL_ZOO``.
@@ -141,11 +141,11 @@ def find_published(name: str, folder: Path | None = None) -> tuple[str, str]:
                 f'zoo with {entry.file}, http(s)://, hf://owner/repository or a folder'
             )
     check_hash(path, str(path), entry.sha256, 'delete it and try again')
-    return str(path), entry.sha256
+    return str(path)
 
 
-def find_model(name: str | os.PathLike[str]) -> tuple[str, str | None]:
-    """Path of what a user names, and of a published model its sha256.
+def find_model(name: str | os.PathLike[str]) -> str:
+    """Path of what a user names.
 
     All programs read a name here, so that it is the same student in each.
 
@@ -156,7 +156,7 @@ def find_model(name: str | os.PathLike[str]) -> tuple[str, str | None]:
     """
     text = os.path.expanduser(os.fspath(name))
     if text.endswith((CHECKPOINT, MODEL, ONNX)) or os.path.sep in text:
-        return text, None
+        return text
     if not os.path.exists(text):
         return find_published(text)
     if text in own_models():
@@ -166,17 +166,12 @@ def find_model(name: str | os.PathLike[str]) -> tuple[str, str | None]:
             'current',
             logging.WARNING,
         )
-    return text, None
-
-
-def find_checkpoint(where: str | os.PathLike[str]) -> str:
-    """Path of what a user names, see :func:`find_model`."""
-    return find_model(where)[0]
+    return text
 
 
 def download_model(name: str, folder: str | os.PathLike[str]) -> Path:
     """Copy or download a model's file to a folder."""
-    path, _ = find_published(name, Path(folder))
+    path = find_published(name, Path(folder))
     target = Path(folder) / Path(path).name
     if not target.exists() or not os.path.samefile(path, target):
         write_atomically(target, Path(path).read_bytes())

@@ -134,7 +134,7 @@ def _read_for_card(path: str, saved: SavedRun) -> Config:
 
 @contextmanager
 def _standing_in(name: str, saved: SavedRun) -> Iterator[None]:
-    """Let configs read a shipped set with the recorded :data:`OF_CLIPS` of a training's own set."""
+    """Context in which configs read a shipped set with :data:`OF_CLIPS` of a training's own set."""
     own = {key: saved.config[key] for key in OF_CLIPS if key in saved.config}
     with reading(saved.path, FIX, CheckpointError):
         for key, value in own.items():

@@ -21,7 +21,6 @@ from mmact_ssl.apis import zoo as module
 from mmact_ssl.apis.zoo import (
     add_to_index,
     download_model,
-    find_checkpoint,
     find_model,
     find_published,
     read_index,
@@ -120,18 +119,18 @@ def test_a_file_of_another_hash_is_not_parsed(zoo, small, monkeypatch):
 def test_a_published_model_is_evaluated_by_its_name(zoo, published, tmp_path):
     shutil.copy(published, zoo)
     add_to_index(zoo / published.name, 'small')
-    assert find_checkpoint('small') == str(zoo / published.name)
+    assert find_model('small') == str(zoo / published.name)
     for path in (str(published), 'epoch_1.pth', 'work_dirs/small'):
-        assert find_checkpoint(path) == path
+        assert find_model(path) == path
     with pytest.raises(CheckpointError, match=r"no model 'smal': .*\(small\)"):
-        find_checkpoint('smal')
+        find_model('smal')
     dotted = f'small-1.5{published.name.removeprefix("small")}'
     shutil.copy(published, zoo / dotted)
     add_to_index(zoo / dotted, 'small-1.5')
-    assert find_checkpoint('small-1.5') == str(zoo / dotted)
+    assert find_model('small-1.5') == str(zoo / dotted)
     (zoo / published.name).write_bytes(published.read_bytes()[:-1] + b'x')
     with pytest.raises(CheckpointError, match='is expected: delete it'):
-        find_checkpoint('small')
+        find_model('small')
 
 
 @pytest.mark.parametrize('kind', ['folder', 'file'])
@@ -142,20 +141,20 @@ def test_one_word_is_one_student_in_all_programs(kind, zoo, published, tmp_path,
     (tmp_path / 'current').mkdir()
     monkeypatch.chdir(tmp_path / 'current')
     monkeypatch.setattr(module, 'print_log', lambda text, *_: said.append(text))
-    assert find_checkpoint('small') == find_model('small')[0] == of_zoo and not said
+    assert find_model('small') == of_zoo and not said
     Path('small').mkdir() if kind == 'folder' else Path('small').write_bytes(b'no model')
-    assert find_checkpoint('small') == find_model('small')[0] == 'small'
+    assert find_model('small') == 'small'
     for read in (load_model, read_identity):
         with pytest.raises(CheckpointError, match='^small: ') as error:
             read('small')
         assert kind == 'file' or 'by tools/publish_model.py, without' in str(error.value)
-    assert len(said) == 4
+    assert len(said) == 3
     assert all(f'small is a {kind} here and a published model: ./small is' in line for line in said)
     # Parts of a pair and downloads are named by a list, not by a user.
-    assert find_published('small')[0] == of_zoo
+    assert find_published('small') == of_zoo
     assert download_model('small', tmp_path / 'dest').name == published.name
     Path('small').rename('other')
-    assert find_checkpoint('other') == find_model('other')[0] == 'other' and len(said) == 4
+    assert find_model('other') == 'other' and len(said) == 3
 
 
 def test_without_an_address_the_error_says_what_to_set(small):

@@ -48,7 +48,7 @@ def made_world(
         'dtg_tsm-lite0_jhmdb': of_videos,
         'c2vl_gru_nwucla': publish(skeleton_config, checkpoint, tmp_path, 'words', text),
     }
-    monkeypatch.setattr(apis, 'find_model', lambda name: (str(models[name]), None))
+    monkeypatch.setattr(apis, 'find_model', lambda name: str(models[name]))
     monkeypatch.chdir(root)
     return root
 

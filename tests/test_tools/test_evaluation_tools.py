@@ -267,7 +267,7 @@ def test_each_student_is_fine_tuned_in_its_own_folder(world, monkeypatch):
         'mmact_ssl.evaluation.evaluate.evaluate',
         lambda request, protocols: folders.append(request.work_dir) or [],
     )
-    monkeypatch.setattr('mmact_ssl.apis.zoo.find_checkpoint', lambda where: 'x.pth')
+    monkeypatch.setattr('mmact_ssl.apis.zoo.find_model', lambda where: 'x.pth')
     torch.save({'state_dict': {}}, 'x.pth')
     Path('work_dirs/a/run1').mkdir(parents=True)
     for argv in (

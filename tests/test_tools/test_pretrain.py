@@ -20,7 +20,7 @@ from mmact_ssl.apis import embed
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.pretrain_plan import Plan
 from mmact_ssl.apis.source_folder import Source
-from mmact_ssl.apis.zoo import find_checkpoint
+from mmact_ssl.apis.zoo import find_model
 from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.targets.broken_videos import broken_listing
 from mmact_ssl.targets.cache import TargetReader
@@ -221,7 +221,7 @@ def test_videos_start_from_a_published_model(tool, clips, tmp_path, capsys):
     command += [*SMALL, 'optim_wrapper.optimizer.lr=0']
     shown = run(tool, capsys, *command)
     state = read_state_dict(tmp_path / 'out' / 'training' / 'epoch_2.pth')
-    published = read_state_dict(find_checkpoint(GENERAL))
+    published = read_state_dict(find_model(GENERAL))
     own = {name: value for name, value in state.items() if name.startswith('backbone.')}
     assert own.keys() == published.keys()
     assert all(torch.equal(own[name], value.to(own[name])) for name, value in published.items())

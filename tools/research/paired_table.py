@@ -59,19 +59,13 @@ def make_paired_table(results: Sequence[Result], name: str) -> str:
     for (dataset, start), group in groups.items():
         of_start = _cells(run for run in results if (run.dataset, run.label) == (dataset, start))
         student = f'{dataset}, {next(iter(of_start.values()))[0].backbone}'
-        cells = [of_start.get(heading, []) for heading in headings]
-        values = [
-            [100 * run.metrics[METRICS[h]] for run in cell] for h, cell in zip(headings, cells)
-        ]
-        accuracies = [format_cell(of) + _early(cell) for of, cell in zip(values, cells)]
+        accuracies = [_accuracy(heading, of_start.get(heading, [])) for heading in headings]
         rows.append([student, *(f'*{text}*' for text in (start, *accuracies))])
         for label, cells in sorted(group.items(), key=lambda item: item[0].lower()):
             gains = [_gains(name, heading, of_start, cells) for heading in headings]
             counts += [len(cell) for cell in gains if cell]
             mark = recipe_mark(run for cell in cells.values() for run in cell)
-            marks = [_early(cells.get(heading, [])) for heading in headings]
-            texts = [_format_gains(cell) + early for cell, early in zip(gains, marks)]
-            rows.append([student, label + mark, *texts])
+            rows.append([student, label + mark, *map(_format_gains, gains)])
     if not counts:
         raise ConfigError(f'paired:{name}: a start and its students share no seed; measure one')
     table = markdown(rows, 2)
@@ -84,8 +78,10 @@ def make_paired_table(results: Sequence[Result], name: str) -> str:
     return f'{" ".join([caption, *captions(table)])}\n\n{table}'
 
 
-def _early(cell: Sequence[Result]) -> str:
-    return EARLIER if any(map(is_early, cell)) else ''
+def _accuracy(heading: str, cell: Sequence[Result]) -> str:
+    # Its students' results have its version of the measurement, see _gains.
+    early = EARLIER if any(map(is_early, cell)) else ''
+    return format_cell([100 * run.metrics[METRICS[heading]] for run in cell]) + early
 
 
 def _students(results: Sequence[Result], dataset: str, start: str, chosen: str) -> dict[str, Cells]:

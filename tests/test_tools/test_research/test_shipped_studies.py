@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from mmact_ssl.engine.config_check import check_config
 from mmact_ssl.engine.launch import read_config
+from mmact_ssl.errors import ConfigError
 from tools.research.study import plan_study, runs_of
 
 ROOT = Path(__file__).parents[3]
@@ -101,3 +102,16 @@ def test_a_run_has_its_steps(name, run, steps):
     found = steps_of(name)
     assert run in found
     assert steps is None or found[run] == steps
+
+
+def test_pretext_tasks_have_the_config_and_set_of_the_training():
+    tested, other = dict(protocols='pretext'), dict(protocols='pretext', config='linear.py')
+    one = dict(method='CSVR', pretrain='csvr.py', set='{dataset}', evaluations=[tested, other])
+    random = dict(method='Random init', evaluations=[tested])
+    study = Config(dict(dataset='demo', seeds=(0,), runs=[one, random]))
+    filled, unfilled = runs_of(study)
+    assert filled['evaluations'] == [dict(tested, config='csvr.py', set='demo'), other]
+    assert unfilled['evaluations'] == [tested]
+    study.runs = [random]
+    with pytest.raises(ConfigError, match=r"missing \['config'\]"):
+        plan_study(study, 'work', 'results', '.')

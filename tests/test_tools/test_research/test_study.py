@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmact_ssl.errors import ConfigError
 from tests.helpers.study_tools import EVALUATE, FINE_TUNE, TRAIN
 from tools.research.steps import run_study
-from tools.research.study import _Run, plan_study, runs_of
+from tools.research.study import _Run, plan_study
 
 
 @pytest.fixture
@@ -144,15 +144,6 @@ def test_pretext_tasks_are_tested_with_the_pretraining_config(workshop):
     assert '--cfg-options' not in knn
     assert tested[-3:] == ['--cfg-options', 'model.heads.motion=None', 'seed=3']
     assert written(workshop) == ['c2vl_full_demo_knn_seed3', 'c2vl_full_demo_pretext_seed3']
-
-
-def test_pretext_tasks_have_the_config_and_set_of_the_training(workshop):
-    tested, other = dict(protocols='pretext'), dict(protocols='pretext', config='linear.py')
-    one = dict(method='CSVR', pretrain='pretrain.py', set='{dataset}', evaluations=[tested, other])
-    (filled,) = runs_of(study(runs=[one]))
-    assert filled['evaluations'] == [dict(tested, config='pretrain.py', set='demo'), other]
-    with pytest.raises(ConfigError, match=r"missing \['config'\]"):
-        plan(workshop, study(runs=[dict(method='Random init', evaluations=[tested])]))
 
 
 def test_a_lost_checkpoint_is_made_again_only_for_a_result_that_is_missing(workshop):
