@@ -41,7 +41,6 @@ balancers = [
     )
     for variant, balancer in (
         ('uncertainty', 'UncertaintyWeights'),
-        ('gradnorm', 'GradNorm'),
         ('pcgrad', 'PCGrad'),
     )
 ]

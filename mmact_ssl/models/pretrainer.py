@@ -14,7 +14,7 @@ from mmengine.model import BaseModel, ModuleDict
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers.balancer import Balancer
+from mmact_ssl.models.balancers.balancer import FixedWeights
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
@@ -60,7 +60,7 @@ class MultiTaskPretrainer(BaseModel):
             another adapter instead of a module makes tasks share that adapter.
         pooling: Module from the feature map and the view's validity to ``(B, D)``, instead of the
             mean over all positions.
-        balancer: Config of a :class:`Balancer` without its tasks; it combines the tasks' losses.
+        balancer: Config of a :class:`FixedWeights` or a subclass, without its tasks.
         shared_weights: Prefix of the backbone's parameters on which some balancers compare the
             tasks' gradients: ``'layer4'``, or ``''`` for all. None: the last weight.
         teachers: Target -> ``dict(teacher=..., views=...)``: frozen networks that make
@@ -113,7 +113,7 @@ class MultiTaskPretrainer(BaseModel):
                 f'model.balancer.weights names {min(unknown)!r}, which is not among model.heads '
                 f'({", ".join(sorted(heads))})'
             )
-        self.balancer: Balancer = MODELS.build({**balancer, 'tasks': list(self.heads)})
+        self.balancer: FixedWeights = MODELS.build({**balancer, 'tasks': list(self.heads)})
         self.shared_weights = shared_weights
         self.current_task: str | None = None  # its loss is being computed; for errors
         self.loss_observers: list[LossObserver] = []  # called in each step, see GradientShareHook

@@ -1,4 +1,4 @@
-"""Base class of balancers, and weights that do not depend on the losses."""
+"""Constant weights, the base class of balancers, and scheduled weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 
 from .shared_gradients import SharedGradients
@@ -16,8 +15,9 @@ from .shared_gradients import SharedGradients
 ByTask = Mapping[str, Tensor]
 
 
-class Balancer(BaseModule):
-    """Module that combines the tasks' losses into one.
+@MODELS.register_module()
+class FixedWeights(BaseModule):
+    """Sum of the tasks' losses with constant weights; the base class of all balancers.
 
     Args:
         weights: Task -> weight ``>= 0``, by default 1. Weights of tasks whose head is None are
@@ -62,12 +62,7 @@ class Balancer(BaseModule):
 
 
 @MODELS.register_module()
-class FixedWeights(Balancer):
-    """Sum of the tasks' losses with constant weights."""
-
-
-@MODELS.register_module()
-class ScheduledWeights(Balancer):
+class ScheduledWeights(FixedWeights):
     """Sum of the tasks' losses with weights that change linearly during training.
 
     Args:
@@ -86,13 +81,3 @@ class ScheduledWeights(Balancer):
     def weight(self, task: str, progress: float) -> float:
         first, last = self.schedules.get(task, (1.0, 1.0))
         return first + (last - first) * progress
-
-
-def refuse_half_precision(balancer: Balancer, losses: ByTask) -> None:
-    """Raise ConfigError in float16, where unscaled gradients of a task vanish."""
-    kind = next(iter(losses.values())).device.type
-    if torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16:
-        raise ConfigError(
-            f'model.balancer.type={type(balancer).__name__!r}: unscaled gradients vanish in '
-            "float16, set optim_wrapper.dtype='bfloat16' or train without --amp"
-        )

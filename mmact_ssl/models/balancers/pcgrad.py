@@ -7,14 +7,15 @@ import random
 import torch
 from torch import Tensor
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 
-from .balancer import Balancer, ByTask, refuse_half_precision
+from .balancer import ByTask, FixedWeights
 from .shared_gradients import SharedGradients
 
 
 @MODELS.register_module()
-class PCGrad(Balancer):
+class PCGrad(FixedWeights):
     """Balancer that removes from each task's gradient the part that conflicts with another task.
 
     With ``g_k`` the gradient of ``w_k * loss_k`` on the shared backbone, for each task i and all
@@ -34,7 +35,12 @@ class PCGrad(Balancer):
         self, losses: ByTask, progress: float, gradients: SharedGradients, sizes: ByTask
     ) -> Tensor:
         """The plain weighted sum, with the projected gradient on the shared backbone."""
-        refuse_half_precision(self, losses)
+        device = next(iter(losses.values())).device.type
+        if torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16:
+            raise ConfigError(
+                "model.balancer.type='PCGrad': unscaled gradients vanish in float16, set "
+                "optim_wrapper.dtype='bfloat16' or train without --amp"
+            )
         weights = torch.tensor([self.weight(task, progress) for task in losses])
         weights = weights.to(gradients.gram())
         gram = weights[:, None] * gradients.gram() * weights

@@ -117,8 +117,7 @@ def shared_weights(backbone: nn.Module, prefix: str | None = None) -> list[nn.Pa
 
     Args:
         prefix: Prefix of the parameters' names in the backbone, such as ``'layer4'``; ``''``: all.
-            None: the last weight with two axes or more. GradNorm (arXiv 1711.02257, section 3.1)
-            uses the last shared layer to save time.
+            None: the last weight with two axes or more, which saves time.
     """
     trainable = {name: p for name, p in backbone.named_parameters() if p.requires_grad}
     if prefix is None:

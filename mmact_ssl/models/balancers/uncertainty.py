@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
 
-from .balancer import Balancer, ByTask
+from .balancer import ByTask, FixedWeights
 from .shared_gradients import SharedGradients
 
 
 @MODELS.register_module()
-class UncertaintyWeights(Balancer):
+class UncertaintyWeights(FixedWeights):
     """Balancer that weighs each task by a learned variance.
 
     With ``s_k = log sigma_k^2`` a parameter of task k, 0 at the start, and ``w_k`` the user's::

@@ -107,7 +107,7 @@ def test_a_resumed_run_brings_both():
         assert torch.equal(value, before[name]), name
 
 
-@pytest.mark.parametrize('type_', ['GradNorm', 'UncertaintyWeights', 'FixedWeights', 'PCGrad'])
+@pytest.mark.parametrize('type_', ['UncertaintyWeights', 'FixedWeights', 'PCGrad'])
 def test_a_balancer_learns_anew_unless_the_run_is_resumed(type_):
     """Of another run it would know losses that were never this one's."""
     fresh, loaded = (
@@ -124,7 +124,7 @@ def test_a_balancer_learns_anew_unless_the_run_is_resumed(type_):
     before_train(model)
     start = fresh.state_dict()
     assert all(torch.equal(value, start[name]) for name, value in loaded.state_dict().items())
-    assert len(start) == dict(GradNorm=4, UncertaintyWeights=2).get(type_, 0)
+    assert len(start) == (2 if type_ == 'UncertaintyWeights' else 0)
 
 
 @pytest.mark.parametrize('resumed', [True, False])

@@ -19,8 +19,7 @@ from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from tests.helpers.processes import in_two_processes
 
-GRADIENT_BALANCERS = ('PCGrad', 'GradNorm')
-ALL_BALANCERS = ('FixedWeights', *GRADIENT_BALANCERS, 'UncertaintyWeights')
+BALANCERS = ('FixedWeights', 'PCGrad', 'UncertaintyWeights')
 
 
 class Backbone(nn.Module):
@@ -112,7 +111,7 @@ def test_a_balancer_gets_tasks_gradients_and_sizes_without_adversarial_losses():
     assert gradients.gram().shape == (2, 2)
 
 
-@pytest.mark.parametrize('name', ALL_BALANCERS)
+@pytest.mark.parametrize('name', BALANCERS)
 def test_two_optimizers_and_accumulation(name):
     """A step after every second batch; the discriminator gets its own gradient, weighted."""
     model = make(dict(type=f'mmact_ssl.{name}'), adversarial=True)
@@ -155,25 +154,21 @@ def test_a_packed_gru_is_differentiated_more_than_once():
 def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path):
     """mmengine's distributed train_step: the same numbers on both, those of all samples."""
     first, second = in_two_processes(train_as_one_of_two, tmp_path)
-    for name in GRADIENT_BALANCERS:
-        model = make(dict(type=f'mmact_ssl.{name}'))
-        start = {key: value.clone() for key, value in model.state_dict().items()}
-        wrapper = sgd(model)
-        for index in range(3):
-            model.train_step(batch(index), wrapper)
-        for key, value in model.state_dict().items():
-            assert torch.equal(first[name][key], second[name][key]), key
-            torch.testing.assert_close(first[name][key], value, rtol=1e-4, atol=1e-5)
-            assert not torch.equal(value, start[key]), key
+    model = make(dict(type='mmact_ssl.PCGrad'))
+    start = {key: value.clone() for key, value in model.state_dict().items()}
+    wrapper = sgd(model)
+    for index in range(3):
+        model.train_step(batch(index), wrapper)
+    for key, value in model.state_dict().items():
+        assert torch.equal(first[key], second[key]), key
+        torch.testing.assert_close(first[key], value, rtol=1e-4, atol=1e-5)
+        assert not torch.equal(value, start[key]), key
 
 
-def train_as_one_of_two(rank: int, folder: Path) -> dict[str, dict[str, Tensor]]:
-    """Train on this process's half of each batch; the weights, by balancer."""
-    states = {}
-    for name in GRADIENT_BALANCERS:
-        wrapped = MMDistributedDataParallel(make(dict(type=f'mmact_ssl.{name}')), device_ids=None)
-        wrapper = sgd(wrapped)
-        for index in range(3):
-            wrapped.train_step(batch(index, slice(4 * rank, 4 * rank + 4)), wrapper)
-        states[name] = wrapped.module.state_dict()
-    return states
+def train_as_one_of_two(rank: int, folder: Path) -> dict[str, Tensor]:
+    """Train on this process's half of each batch; the weights."""
+    wrapped = MMDistributedDataParallel(make(dict(type='mmact_ssl.PCGrad')), device_ids=None)
+    wrapper = sgd(wrapped)
+    for index in range(3):
+        wrapped.train_step(batch(index, slice(4 * rank, 4 * rank + 4)), wrapper)
+    return wrapped.module.state_dict()

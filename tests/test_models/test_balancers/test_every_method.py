@@ -17,7 +17,7 @@ from mmact_ssl.registry import MODELS
 from tests.helpers.masks import joint_mask
 from tests.shipped import load
 
-BALANCERS = ('PCGrad', 'GradNorm', 'UncertaintyWeights')
+BALANCERS = ('PCGrad', 'UncertaintyWeights')
 BATCH = 4
 Targets = dict[str, dict[str, Tensor]]
 Batch = tuple[dict[str, Tensor], Targets]  # inputs, targets

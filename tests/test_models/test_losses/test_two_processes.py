@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.models.balancers.gradnorm import GradNorm
-from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.balancers.uncertainty import UncertaintyWeights
 from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.momentum.copy import MomentumCopy
@@ -35,7 +33,6 @@ def losses_and_gradients(rank: int, world_size: int) -> dict[str, dict[str, Tens
             results[case][f'gradient of {name}'] = parameter.grad
     results['copy after'] = momentum_copy_after(rank, world_size)
     results['chance'] = chance_of_prompts(rank, world_size)
-    results['gradnorm'] = gradnorm_after(rank, world_size)
     results['uncertainty'] = uncertainty_after(rank, world_size)
     return results
 
@@ -45,22 +42,6 @@ def chance_of_prompts(rank: int, world_size: int) -> dict[str, Tensor]:
     head, batch = cases()['prompts']
     own = {name: value.chunk(world_size)[rank] for name, value in batch.items()}
     return dict(chance=head.predict(**own)['chance'])
-
-
-def gradnorm_after(rank: int, world_size: int) -> dict[str, Tensor]:
-    """GradNorm after two batches: of the second task one process has nothing, then both have."""
-    torch.manual_seed(2)
-    backbone = nn.Linear(3, 2)
-    balancer = GradNorm(rate=0.1, tasks=('every', 'few'))
-    share = BATCH // world_size
-    for counts in (torch.arange(BATCH) < BATCH // 2, torch.zeros(BATCH, dtype=torch.bool)):
-        features = backbone(torch.randn(BATCH, 3)[rank * share : (rank + 1) * share])
-        own = counts[rank * share : (rank + 1) * share]
-        few = (features[:, 1].square() * own).mean()
-        losses = dict(every=features[:, 0].square().mean(), few=few)
-        gradients = SharedGradients(losses, [features], backbone)
-        balancer(losses, 0.0, gradients, losses)
-    return balancer.state_dict()
 
 
 def uncertainty_after(rank: int, world_size: int) -> dict[str, Tensor]:
@@ -145,15 +126,6 @@ def test_chance_is_among_the_sentences_that_are_searched(halves: list[dict], who
     chance = torch.cat([half['chance']['chance'] for half in halves])
     torch.testing.assert_close(chance, whole['chance']['chance'], equal_nan=True)
     assert (chance[~chance.isnan()] == 1 / 4).all(), 'four of the six clips have a sentence'
-
-
-def test_every_process_leaves_the_same_tasks_out(halves: list[dict], whole: dict):
-    first, second = (half['gradnorm'] for half in halves)
-    for name, value in whole['gradnorm'].items():
-        assert torch.equal(first[name], second[name]), name
-        torch.testing.assert_close(first[name], value)
-    assert whole['gradnorm']['states.few.first_loss'] > 0
-    assert whole['gradnorm']['states.few.weight'] != 1
 
 
 def test_a_process_without_a_task_that_others_have_still_learns_its_uncertainty(
