@@ -13,11 +13,14 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from mmact_ssl_cli import Parser
+
+DEMO_WORLD = Path(__file__).resolve().with_name('demo_world')  # only in a checkout
 
 
 def preparation_folder() -> Path:
@@ -29,13 +32,23 @@ def preparation_folder() -> Path:
 
 def find_sets() -> dict[str, tuple[str, str]]:
     """Module and line of help of each set, read without imports, which take seconds."""
-    sets = {}
+    sets = {'demo': ('demo_world', 'generate the synthetic demo world')}
     for path in sorted(preparation_folder().glob('*.py')):
         for node in ast.parse(path.read_text(encoding='utf-8')).body:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == 'SETS':
                 lines = ast.literal_eval(node.value)
                 sets.update({name: (path.stem, line) for name, line in lines.items()})
     return sets
+
+
+def import_set(module: str) -> ModuleType:
+    """Import the module of a set, and no other: it may need packages that other sets do not."""
+    if module != DEMO_WORLD.name:
+        return importlib.import_module(f'mmact_ssl.preparation.{module}')
+    if not DEMO_WORLD.is_dir():
+        raise SystemExit('demo: needs a checkout of the repository; run it there')
+    sys.path.append(str(DEMO_WORLD.parent))
+    return importlib.import_module(module)
 
 
 def add_options(parser: Parser, name: str, module: ModuleType) -> None:
@@ -70,9 +83,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('options', nargs=argparse.REMAINDER, metavar='...')
     args = parser.parse_args(argv)
 
-    # Import only this set: it may need packages that other sets do not.
     name, (module_name, line) = args.set, sets[args.set]
-    module = importlib.import_module(f'mmact_ssl.preparation.{module_name}')
+    module = import_set(module_name)
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.files import reading
 

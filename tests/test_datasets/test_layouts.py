@@ -7,7 +7,7 @@ import pytest
 
 import mmact_ssl  # noqa: F401  the fixes come before any model is imported
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
-from mmact_ssl.preparation.demo_world.render import LIP_LABELS
+from tools.demo_world.render import LIP_LABELS
 
 from mmaction.datasets.transforms import JointToBone  # isort: skip
 from mmaction.models.utils import Graph  # isort: skip

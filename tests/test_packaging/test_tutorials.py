@@ -41,7 +41,7 @@ NEEDS = {
     'extend/add_a_dataset.md': 'videos',
     'extend/add_a_task.md': 'JHMDB; tests/test_packaging/test_docs.py builds the config',
     'extend/data.md': 'the data sets',
-    'extend/demo_world.md': 'minutes; tests/test_preparation runs the same',
+    'extend/demo_world.md': 'minutes; tests/test_tools/test_demo_world runs the same',
     'extend/evaluation.md': 'trained checkpoints',
     'extend/inputs.md': 'the demo world; tests/test_packaging/test_docs.py runs the transform',
     'extend/parsers.md': 'a checkpoint with adapters',

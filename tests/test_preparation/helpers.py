@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmact_ssl.preparation.demo_world.write import write_video
+from tools.demo_world.write import write_video
 
 
 def lines(path: Path) -> list[str]:

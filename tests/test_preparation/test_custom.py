@@ -13,12 +13,12 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.custom import prepare as prepare_custom
-from mmact_ssl.preparation.demo_world.actions import Style, perform
-from mmact_ssl.preparation.demo_world.body import Morphology, body_joints
-from mmact_ssl.preparation.demo_world.camera import CAMERAS
 from mmact_ssl.preparation.files import data_root
 from mmact_ssl.prompts.posecodes import measure
 from tests.test_preparation.helpers import lines
+from tools.demo_world.actions import Style, perform
+from tools.demo_world.body import Morphology, body_joints
+from tools.demo_world.camera import CAMERAS
 
 
 def table(persons=None, **more):

@@ -8,10 +8,10 @@ import pytest
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import sha256_of_file
 from mmact_ssl.preparation import utdmhad
-from mmact_ssl.preparation.demo_world.write import coco_annotation
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.importers import import_npz
+from tools.demo_world.write import coco_annotation
 
 LENGTHS = {'videos/a.mp4': 3, 'videos/b.mp4': 2}
 KEYPOINTS = np.random.default_rng(0).random((5, 17, 3), np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mmact_ssl.preparation
-from mmact_ssl.preparation.demo_world.write import write_video
+from tools.demo_world.write import write_video
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_data.py'
 SOURCED = ['jhmdb', 'utdmhad', 'videos', 'nwucla', 'ntu60', 'ntu120', 'pkummd1', 'pkummd2']
@@ -44,6 +44,15 @@ def test_a_missing_source_is_one_line_with_the_fix(tool, tmp_path, monkeypatch, 
         tool.main([name])
     assert '--source' in capsys.readouterr().err
     assert not (tmp_path / 'data').exists(), 'a folder in spite of the error'
+
+
+def test_the_demo_world_is_made_in_a_checkout_only(tool, tmp_path, monkeypatch, capsys):
+    out = ['--size', 'tiny', '--out', str(tmp_path / 'demo')]
+    tool.main(['demo', *out])
+    assert f'{tmp_path / "demo"}: 24 train, 12 test' in capsys.readouterr().out
+    monkeypatch.setattr(tool, 'DEMO_WORLD', tmp_path / 'demo_world')
+    with pytest.raises(SystemExit, match='^demo: needs a checkout of the repository'):
+        tool.main(['demo', *out])
 
 
 def test_an_out_that_cannot_be_written_is_not_blamed_on_the_source(tool, tmp_path):

@@ -10,8 +10,8 @@ from mmengine.runner import Runner
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.models.teachers import build_teacher
-from mmact_ssl.preparation.demo_world.render import LIP_LABELS
-from mmact_ssl.preparation.demo_world.write import write_demo_world
+from tools.demo_world.render import LIP_LABELS
+from tools.demo_world.write import write_demo_world
 
 TRAINING, TEACHER = (
     Path('configs/teachers') / name for name in ('demo_parsing.py', 'demo_parsing_teacher.py')

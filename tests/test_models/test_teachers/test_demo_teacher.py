@@ -6,10 +6,10 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmact_ssl.models.teachers import build_teacher
-from mmact_ssl.preparation.demo_world.write import write_demo_world
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many, read_annotations
 from tests.pose_file import read_poses
+from tools.demo_world.write import write_demo_world
 
 CONFIG = 'configs/teachers/demo_pose_teacher.py'
 

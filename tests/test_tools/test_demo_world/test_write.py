@@ -13,11 +13,11 @@ import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import DataError
-from mmact_ssl.preparation.demo_world.actions import CLASSES
-from mmact_ssl.preparation.demo_world.write import (
+from tests.pose_file import read_poses
+from tools.demo_world.actions import CLASSES
+from tools.demo_world.write import (
     write_demo_world,
 )
-from tests.pose_file import read_poses
 
 
 @pytest.fixture(scope='module')

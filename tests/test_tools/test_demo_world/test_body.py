@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.preparation.demo_world.actions import CLASSES, NUM_FRAMES, Style, perform
-from mmact_ssl.preparation.demo_world.body import NTU25, Morphology, body_joints
+from tools.demo_world.actions import CLASSES, NUM_FRAMES, Style, perform
+from tools.demo_world.body import NTU25, Morphology, body_joints
 
 
 def draw(action, seed=0, side=0, heading=0.0):

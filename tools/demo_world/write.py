@@ -18,13 +18,14 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_json, write_atomically
-from mmact_ssl.preparation.demo_world.actions import CLASSES, FRAME_RATE, NUM_FRAMES
-from mmact_ssl.preparation.demo_world.camera import CAMERAS
-from mmact_ssl.preparation.demo_world.render import LIP_LABELS, Clothes, render, visibility
-from mmact_ssl.preparation.demo_world.scene import FRAME_SIZE, draw_scene
-from mmact_ssl.preparation.demo_world.sentences import describe
 from mmact_ssl.preparation.files import write_annotation, write_lines
 from mmact_ssl.preparation.poses import write_poses
+
+from .actions import CLASSES, FRAME_RATE, NUM_FRAMES
+from .camera import CAMERAS
+from .render import LIP_LABELS, Clothes, render, visibility
+from .scene import FRAME_SIZE, draw_scene
+from .sentences import describe
 
 VERSION = 1  # of the generated files; folders of other versions are made again
 CLIPS_PER_CLASS = {'default': {'train': 64, 'test': 20}, 'tiny': {'train': 2, 'test': 1}}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mmact_ssl.preparation.demo_world.background import Backdrop
-from mmact_ssl.preparation.demo_world.body import NTU25
-from mmact_ssl.preparation.demo_world.scene import FRAME_SIZE, Scene
+from .background import Backdrop
+from .body import NTU25
+from .scene import FRAME_SIZE, Scene
 
 # Labels of LIP (Gong et al. 2017) that the world uses; clothed limbs have the label of the limb.
 LIP_LABELS = {

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mmact_ssl.preparation.demo_world.actions import CLASSES, PROPS, SEATED, Style, perform
-from mmact_ssl.preparation.demo_world.body import (
+from .actions import CLASSES, PROPS, SEATED, Style, perform
+from .body import (
     COCO_FROM_NTU,
     NTU25,
     Morphology,
@@ -15,7 +15,7 @@ from mmact_ssl.preparation.demo_world.body import (
     rotation,
     unit,
 )
-from mmact_ssl.preparation.demo_world.camera import CAMERAS, Camera
+from .camera import CAMERAS, Camera
 
 FRAME_SIZE = 112
 NUM_SUBJECTS = {'train': 16, 'test': 6}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmact_ssl.preparation.demo_world.render import COLOR_NAMES, Clothes
-from mmact_ssl.preparation.demo_world.scene import Scene
+from .render import COLOR_NAMES, Clothes
+from .scene import Scene
 
 # Movements of the limbs without the name of the action; {side} is the active side.
 MOVEMENTS = {

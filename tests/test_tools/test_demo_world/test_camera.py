@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.preparation.demo_world.camera import CAMERAS, Camera
+from tools.demo_world.camera import CAMERAS, Camera
 
 angles = st.floats(-1.2, 1.2)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmact_ssl.preparation.demo_world.body import Motion
+from .body import Motion
 
 NUM_FRAMES = 48
 FRAME_RATE = 25

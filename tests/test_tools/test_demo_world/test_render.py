@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.preparation.demo_world.render import LIP_LABELS, Clothes, capsule, render, visibility
-from mmact_ssl.preparation.demo_world.scene import FRAME_SIZE, draw_scene, make_scene, subjects
+from tools.demo_world.render import LIP_LABELS, Clothes, capsule, render, visibility
+from tools.demo_world.scene import FRAME_SIZE, draw_scene, make_scene, subjects
 
 COCO = LAYOUTS['coco17']
 PARTS = {
