@@ -83,9 +83,6 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
     },
 }  # fmt: skip
 
-# Configs in configs/teachers/ that the card of a pair may name, each of which finds poses.
-POSE_TEACHERS = {'movenet_lightning', 'movenet_thunder', 'rtmo-s_coco', 'rtmpose-t_coco'}
-
 # Key of an argument -> its place. A dict under any other key must not have a type.
 PLACES = {
     'backbone': 'backbone',

@@ -20,28 +20,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmact_ssl_cli import Parser
 
 if TYPE_CHECKING:
-    import numpy as np
     from mmengine.config import Config
 
-    from mmact_ssl.evaluation.data import Split
     from mmact_ssl.evaluation.protocols.base import Encoder
     from mmact_ssl.evaluation.results import Result
 
 SEED = '{seed}'
-# What a pair reads of the parts of a config that describe an encoder and its inputs.
-OF_PAIRS = (
-    'model.cls_head.num_classes',
-    'test_dataloader.dataset.ann_file',
-    'test_dataloader.dataset.data_prefix',
-)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -197,33 +187,6 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
     return cfg, encoders
 
 
-def pair_features(path: str, args: argparse.Namespace) -> Callable[[Split], np.ndarray]:
-    """Function that embeds the videos of a split by a published pair, each split once.
-
-    Raises:
-        ConfigError: An option is on the network or on inputs, and both are the pair's own.
-    """
-    from mmact_ssl.apis import embed, load_model
-    from mmact_ssl.engine.launch import parse_cfg_options
-    from mmact_ssl.errors import ConfigError
-    from mmact_ssl.files import video_path
-
-    for key in parse_cfg_options(args.cfg_options):
-        is_own = key.startswith(('model', 'test_dataloader', 'feature_'))
-        if is_own and not key.startswith(OF_PAIRS):
-            raise ConfigError(
-                f'--cfg-options {key}: {path} is a pair, which has networks and inputs of its own '
-                'and does not read this: leave the option out'
-            )
-    pair = load_model(path)
-
-    @cache
-    def features(root: str, *names: str) -> np.ndarray:
-        return embed(pair, [video_path(root, name) for name in names], device=args.device)
-
-    return lambda split: features(split.root, *split.names)
-
-
 def run(args: argparse.Namespace) -> list[Result]:
     """Evaluate as the command line asks; write each result, and at the end print and draw all.
 
@@ -251,11 +214,6 @@ def run(args: argparse.Namespace) -> list[Result]:
         first = encoders[args.checkpoint.replace(SEED, str(args.seeds[0]))]
         method = first.student and known_method(first.student)
     method = method or 'unnamed'
-    pairs = {
-        path: pair_features(encoder.student.path, args)
-        for path, encoder in encoders.items()
-        if encoder.student and (encoder.student.card or {}).get('parts')
-    }
     planned = []
     for seed, fraction, protocols in steps:
         paths = [path and path.replace(SEED, str(seed)) for path in (args.checkpoint, *args.join)]
@@ -273,7 +231,6 @@ def run(args: argparse.Namespace) -> list[Result]:
             pretrained_on=args.pretrained_on,
             prefix=args.prefix,
             teacher=args.teacher,
-            embed=next((pairs[path] for path in paths if path in pairs), None),
             device=find_device(args.device),
             work_dir=work_dir,
             cache_dir=args.cache_dir or None,

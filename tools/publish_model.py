@@ -10,11 +10,6 @@ the folder has an ``index.json``, the model is added to it.
 A published file in place of the checkpoint is written again: the same weights, with a card of this
 version and the figures of ``--results`` that were measured with that file.
 
-``--beside`` writes a pair, which is evaluated and written again with its results:
-
-    python tools/publish_model.py zoo/my_video-1a2b3c4d.safetensors zoo/my_pair \\
-        --beside skeleton_general --pose-teacher movenet_thunder
-
 ``--format onnx`` writes the network with its pooling for onnxruntime, and the same card, and
 compares it with torch (docs/start/without_openmmlab.md).
 
@@ -36,7 +31,6 @@ from mmact_ssl_cli import Parser
 CARD = (
     *('results', 'variant', 'licence', 'trained_on'),
     *('method', 'downstream', 'text_encoder', 'half'),
-    *('beside', 'pose_teacher'),
 )
 
 
@@ -67,14 +61,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     card.add_argument(
         '--half', action='store_true', help='store the weights as float16; of --format safetensors'
     )
-    card.add_argument(
-        '--beside',
-        metavar='SKELETON_MODEL',
-        help='publish a pair: a published video model beside this one, on poses of --pose-teacher',
-    )
-    card.add_argument(
-        '--pose-teacher', metavar='NAME', help='config in configs/teachers/, e.g. movenet_thunder'
-    )
     parser.add_argument(
         '--strip-prefix',
         action='store_true',
@@ -104,8 +90,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error(f'a .pth file has no card: drop {options}')
     if args.format == 'onnx' and (args.half or args.text_encoder):
         parser.error('an .onnx file holds float32 and no text encoder: drop --half, --text-encoder')
-    if bool(args.beside) != bool(args.pose_teacher) or (args.beside and args.results):
-        parser.error('a pair needs --beside and --pose-teacher, and its results come later')
     args.variant = args.variant or 'full'
     return args
 

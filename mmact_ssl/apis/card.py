@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
-from mmact_ssl.allowed_types import POSE_TEACHERS
 from mmact_ssl.checkpoint_file import CHECKPOINT, ONNX, parse_card, read_safetensors
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import CONTROL, reading
@@ -24,6 +23,8 @@ from mmact_ssl.saved_run import NAME, SavedRun, with_tuples
 
 FIX = 'download it again, or publish it by tools/publish_model.py'
 PARTS = ('backbone', 'preprocessor', 'pipeline', 'pooling')
+# Keys of earlier cards, which are read where they are empty.
+EARLIER = ('parts', 'pose_teacher', 'pose_fingerprint')
 DECODERS = re.compile(r'mmaction\.(?:Decord|PyAV|OpenCV)(Init|Decode)')
 OWN_READER = dict(Init='mmact_ssl.ReadVideo', Decode='mmact_ssl.DecodeFrames')
 
@@ -52,10 +53,6 @@ class Card:
         text_encoder: Name of the config in ``configs/teachers/`` whose sentences the file's two
             projectors, ``heads.prompts.*``, compare with skeletons; '' for a bare backbone.
         text_fingerprint: Fingerprint of that teacher's config and weights; '' if not recorded.
-        parts: Of a pair, its video and its skeleton model, see :mod:`mmact_ssl.apis.pair`: dicts of
-            ``name`` and ``sha256``. Network and pipeline on the card are the video model's.
-        pose_teacher: Of a pair, the name of its teacher in ``configs/teachers/``.
-        pose_fingerprint: Fingerprint of that teacher's config and weights; '' in early cards.
         results: One dict a figure: ``name`` as in the tables, ``protocol``, ``metric``, ``value``
             in 0..1, ``label_fraction``, ``seed``, ``dataset``, ``synthetic``, ``config``,
             ``test_clips`` (0 if unknown), ``weights`` (those of the 'checkpoint' or of the 'file'
@@ -89,9 +86,6 @@ class Card:
     text_fingerprint: str = ''
     dataset_name: str = ''
     labels_read: dict[str, Any] | None = None
-    parts: list[dict[str, Any]] = field(default_factory=list)
-    pose_teacher: str = ''
-    pose_fingerprint: str = ''
     results: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -145,6 +139,7 @@ def card_from(values: Any) -> Card:
         raise ValueError('it has no card, so its network is unknown')
     if not isinstance(values, dict):
         raise ValueError('its card is not a table')
+    values = {key: value for key, value in values.items() if key not in EARLIER or value}
     known = {item.name: item for item in fields(Card)}
     if unknown := sorted(set(values) - set(known)):
         raise ValueError(f'its card has {unknown[0]!r}, which this version does not know')
@@ -172,8 +167,6 @@ def card_from(values: Any) -> Card:
     if card.pooling is not None:
         check_part(card.pooling, 'pooling', 'pooling')
     check_pipeline(card.pipeline)
-    if card.parts or card.pose_teacher:
-        _check_pair(card)
     return card
 
 
@@ -185,22 +178,6 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     'dict[str, Any] | None': (dict, type(None)),
     'list[dict[str, Any]]': (list,),
 }
-
-
-def _check_pair(card: Card) -> None:
-    if card.pose_teacher not in POSE_TEACHERS:
-        raise ValueError(
-            f'its card has the teacher of poses {card.pose_teacher[:60]!r}, refused: not one of '
-            f'{", ".join(sorted(POSE_TEACHERS))}'
-        )
-    are_parts = len(card.parts) == 2 and all(
-        part.keys() == {'name', 'sha256'}
-        and NAME.fullmatch(str(part['name']))
-        and re.fullmatch('[0-9a-f]{64}', str(part['sha256']))
-        for part in card.parts
-    )
-    if card.kind != 'video' or not are_parts:
-        raise ValueError('its card has parts that are not a video and a skeleton model')
 
 
 def known_method(student: SavedRun) -> str:

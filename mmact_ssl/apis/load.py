@@ -47,10 +47,6 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
     saved = SavedRun.read(path)
     with reading(path, FIX, CheckpointError):
         card = card_from(saved.card)
-    if card.parts:
-        from mmact_ssl.apis.pair import load_pair
-
-        return load_pair(card, sha256, path)
     state = {key: value for key, value in saved.weights.items() if key.startswith(PREFIX)}
     state = {key[len(PREFIX) :]: value for key, value in state.items()}
     with reading(path, FIX, CheckpointError):

@@ -70,8 +70,6 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
         ConfigError: onnx or onnxruntime is not installed, torch cannot export the network, or the
             exported features differ from torch's.
     """
-    if model.card.parts:
-        raise ConfigError(f'{model.card.name} is a pair: export each of its parts')
     onnx = import_extra('onnx', '--format onnx', 'onnx')
     card = replace(
         model.card,

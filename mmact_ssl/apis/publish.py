@@ -19,7 +19,6 @@ from mmact_ssl.apis.card import FIX, Card, card_from
 from mmact_ssl.apis.load import PREFIX, load_file
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.onnx_export import example_inputs, export_onnx
-from mmact_ssl.apis.pair import pair_fields
 from mmact_ssl.apis.zoo import INDEX, add_to_index
 from mmact_ssl.checkpoint_file import CARD_KEY, MODEL
 from mmact_ssl.errors import CheckpointError, ConfigError, MMActSSLError
@@ -43,8 +42,6 @@ def publish(
     adapters: Sequence[str] = (),
     text_encoder: str | None = None,
     half: bool = False,
-    beside: str | None = None,
-    pose_teacher: str = '',
     **fields: str | None,
 ) -> Path:
     """Write a file with its card, check that it runs, and add it to its folder's index, if any.
@@ -56,9 +53,6 @@ def publish(
         downstream: Path of the downstream config; by default the one of the network.
         adapters: Tasks whose adapters are included, see :func:`backbone_weights`.
         text_encoder: See :func:`text_part`; None leaves the projectors of sentences out.
-        beside: Publish a pair, see :mod:`mmact_ssl.apis.pair`, of a published video model and this
-            skeleton model, a name in the zoo or a path.
-        pose_teacher: Name of the pair's teacher of poses in ``configs/teachers/``.
         fields: ``method``, ``licence`` and ``trained_on`` of the card; None or '' for the known
             ones.
 
@@ -83,13 +77,8 @@ def publish(
                 f'{saved.path}: is published, and keeps its weights and parts: give '
                 '--half, --downstream, --text-encoder and --adapters with its training checkpoint'
             )
-        if beside:  # the figures are those of the video model
-            fields_of_pair = pair_fields(saved.path, beside, pose_teacher)
-            saved, own = replace(saved, card={**(saved.card or {}), **fields_of_pair}), []
         path = renew_model(saved, folder, own, variant, name=name, **given)
     else:
-        if beside:
-            raise ConfigError(f'{saved.path}: is not published, and --beside takes published files')
         weights = backbone_weights(saved, adapters=adapters)
         if adapters and not downstream:
             raise ConfigError('--adapters: give --downstream configs/downstream/r3d18-*adapted.py')
@@ -102,9 +91,7 @@ def publish(
             weights, card = {**weights, **projectors}, replace(card, **encoder)
         path = write_model(weights, folder, card, known, half, variant)
     try:
-        model = load_file(path)
-        if not model.card.parts:  # loading a pair compares its length
-            compare_length(model)
+        compare_length(load_file(path))
     except MMActSSLError:
         path.unlink()
         raise
@@ -363,8 +350,7 @@ def renew_model(
     with reading(saved.path, FIX, CheckpointError):
         card = replace(card_from(saved.card), version=__version__, **changes)
     figures = require_figures(saved, results, card, variant)
-    weights = {} if card.parts else saved.weights
-    return _write(_content(weights, card, figures, 'file'), folder, card)
+    return _write(_content(saved.weights, card, figures, 'file'), folder, card)
 
 
 def _content(

@@ -63,11 +63,6 @@ def frames_shown(times: np.ndarray, start: float, stop: float) -> tuple[int, int
     return first, max(int(np.searchsorted(times, stop - MOMENT)), first + 1)
 
 
-def frames_of(part: dict[str, Any]) -> set[int]:
-    """Indices of the frames that a window shows to the network and to a teacher of poses."""
-    return {*part['frame_inds'].ravel().tolist(), *part.get('pose_inds', ())}
-
-
 def in_blocks(
     parts: Iterable[tuple[Any, dict[str, Any]]], limit: int
 ) -> Iterator[tuple[list[tuple[Any, dict[str, Any]]], set[int]]]:
@@ -78,7 +73,7 @@ def in_blocks(
     block: list[tuple[Any, dict[str, Any]]] = []
     indices: set[int] = set()
     for span, part in parts:
-        chosen = frames_of(part)
+        chosen = set(part['frame_inds'].ravel().tolist())
         if block and len(indices | chosen) > limit:
             yield block, indices
             block, indices = [], set()

@@ -20,7 +20,7 @@ from mmact_ssl.evaluation.data import (
     save_labeled,
     share_labels,
 )
-from mmact_ssl.evaluation.features import Features, teacher_features
+from mmact_ssl.evaluation.features import teacher_features
 from mmact_ssl.evaluation.labels_read import (
     check_labels_read,
     check_training_list,
@@ -76,11 +76,6 @@ def evaluate(request: Request, protocols: Sequence[str]) -> Iterator[Result]:
         task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits, deviation)
         caches = {portable_path(request.teacher): cache_version(request.teacher)}
     else:
-        if request.embed is not None:
-            task.extracted = {
-                split: Features(request.embed(samples), samples.labels)
-                for split, samples in task.splits.items()
-            }
         backbone = cfg.backbone_name
         hashes = [student.sha256 for student in request.students] or [start_hash(cfg) or RANDOM]
         joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
@@ -139,8 +134,6 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
         if request.teacher is not None and (request.checkpoint is not None or not protocol.frozen):
             frozen = ', '.join(name for name, other in PROTOCOLS.items() if other.frozen)
             raise ConfigError(f"a teacher's cache is evaluated without a checkpoint, by {frozen}")
-        if request.embed is not None and (len(request.encoders) > 1 or not protocol.frozen):
-            raise ConfigError(f'{name}: a pair has frozen features alone, and joins no others')
         if len(request.encoders) > 1 and not (request.checkpoint and protocol.frozen):
             raise ConfigError(f'{name}: --join is for frozen features of checkpoints')
         if protocol.trains and cfg.get('optim_wrapper') is None:

@@ -32,20 +32,6 @@ def project_joints(
     return np.where(known[..., None], pose, 0.0).astype(np.float32)
 
 
-def in_pixels(poses: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Convert a teacher's poses of a clip to a skeleton in pixels.
-
-    Args:
-        poses: float (T, V, 3): x and y as fractions of the frame, score 0..1 (0: unknown).
-        width, height: Of a frame in pixels.
-
-    Returns:
-        float32 (1, T, V, 2), zero for unknown joints.
-    """
-    points = poses[..., :2] * np.array([width, height], np.float32)
-    return np.where(poses[..., 2:] > 0, points, 0).astype(np.float32)[None]
-
-
 def write_poses(path: Path, poses: Mapping[str, np.ndarray], layout: str) -> None:
     """Write the poses of many videos to one compressed npz without pickles.
 

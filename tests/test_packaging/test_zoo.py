@@ -8,17 +8,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from mmengine.config import Config
 
-from mmact_ssl.allowed_types import POSE_TEACHERS
-from mmact_ssl.apis import embed, list_models, load_model, pair
+from mmact_ssl.apis import embed, list_models, load_model
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.zoo import INDEX, read_index
 from mmact_ssl.datasets.layouts import COMMON, LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.common import ToCommonJoints
-from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.shipped_configs import CONFIGS, find_config
-from tests.helpers.poses import MadePoses
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.shipped_configs import find_config
 from tools.research.zoo_page import update_zoo
 
 ROOT = Path(__file__).parents[2]
@@ -35,15 +32,6 @@ def test_the_folder_holds_what_its_index_says_and_is_small():
         assert entry.file == f'{name}-{entry.sha256[:8]}.safetensors'
 
 
-def test_a_pair_is_of_shipped_files_and_of_a_teacher_that_finds_poses():
-    cards = [read_card(ROOT / 'zoo' / entry.file) for entry in ENTRIES.values()]
-    shipped = {(name, entry.sha256) for name, entry in ENTRIES.items()}
-    parts = [(part['name'], part['sha256']) for card in cards for part in card.parts]
-    assert parts and set(parts) <= shipped
-    for name in POSE_TEACHERS:
-        assert 'Pose' in Config.fromfile(CONFIGS / 'teachers' / f'{name}.py').teacher.type
-
-
 def test_the_page_and_the_index_are_those_of_the_files():
     pages = [ROOT / 'docs/start/model_zoo.md', ROOT / 'docs/research/models.md']
     stale = update_zoo(ROOT / 'zoo', pages, ROOT / 'model-index.yml', write=False)
@@ -51,21 +39,11 @@ def test_the_page_and_the_index_are_those_of_the_files():
     models = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Models']
     weights = {model['Name']: model['Weights'] for model in models if 'Weights' in model}
     cards = {entry.file: read_card(ROOT / 'zoo' / entry.file) for entry in ENTRIES.values()}
-    trained = {file: card for file, card in cards.items() if not card.parts}
-    assert weights == {card.config: f'zoo/{file}' for file, card in trained.items()}
-
-
-def test_a_shipped_pair_takes_the_poses_of_its_own_teacher_alone(monkeypatch):
-    monkeypatch.setattr(pair, 'build_teacher', lambda config: MadePoses())
-    with pytest.raises(CheckpointError, match='published with other weights of movenet_thunder'):
-        load_model('video_and_pose')
+    assert weights == {card.config: f'zoo/{file}' for file, card in cards.items()}
 
 
 @pytest.mark.parametrize('name', ENTRIES)
-def test_a_shipped_model_is_whole_and_says_where_it_comes_from(name: str, monkeypatch):
-    made, pinned = MadePoses(), read_card(ROOT / 'zoo' / ENTRIES[name].file).pose_fingerprint
-    monkeypatch.setattr(made, 'fingerprint', lambda: pinned)
-    monkeypatch.setattr(pair, 'build_teacher', lambda config: made)
+def test_a_shipped_model_is_whole_and_says_where_it_comes_from(name: str):
     assert name in list_models()
     model = load_model(name)
     card = model.card

@@ -26,24 +26,21 @@ def zoo_blocks(folder: str | os.PathLike[str]) -> dict[str, str]:
     """Write the table of a zoo's files, ``zoo``, and a section with each card, ``cards``."""
     rows, sections = [], []
     entries = read_index(Path(folder) / INDEX)
-    sizes = {entry.sha256: entry.size for entry in entries.values()}
     cards = {entry.sha256: read_card(Path(folder) / entry.file) for entry in entries.values()}
     earlier = {key for key, card in cards.items() if card.source_sha256 in earlier_recipes()}
     for name, entry in entries.items():
         card = cards[entry.sha256]
-        files = {entry.sha256, *(part['sha256'] for part in card.parts)}
-        mark = EARLIER_RECIPE if files & earlier else ''
+        mark = EARLIER_RECIPE if entry.sha256 in earlier else ''
         # In early cards only the config's name ends in that of the data set.
         dataset = card.dataset_name or card.config.rpartition('_')[2]
         figures = {f['name']: f for f in card.results if f['dataset'] == dataset}
         shown = [figures.get(key) for key in ('Linear', 'kNN')]
         linear, knn = (_percent(card, figure) for figure in shown)
         clips = next((figure['test_clips'] for figure in shown if figure), 0) or '-'
-        size = entry.size + sum(sizes.get(part['sha256'], 0) for part in card.parts)
         rows.append(
             f'| [{name}]({CARDS}#{name}){mark} | {_input(card)} '
             f'| {card.trained_on} | {linear} | {knn} '
-            f'| {clips} | {card.feature_dim} | {size / 1e6:.1f} |\n'
+            f'| {clips} | {card.feature_dim} | {entry.size / 1e6:.1f} |\n'
         )
         sections.append(_section(card, entry, mark))
     texts = dict(zoo=TOP + ''.join(rows), cards=''.join(sections))
@@ -66,10 +63,6 @@ def _section(card: Card, entry: Entry, mark: str) -> str:
         f'- {card.backbone_name}, {card.kind}{bodies}: {clip}; features of {card.feature_dim}\n'
         f'- `{entry.file}`, {card.precision}, sha256 `{entry.sha256}`\n'
     )
-    for part in card.parts:
-        text += f'- A part is {part["name"]}, sha256 `{part["sha256"]}`\n'
-    if card.pose_teacher:
-        text += f'- Finds poses by `configs/teachers/{card.pose_teacher}.py`\n'
     if card.text_encoder:
         text += f'- Found by sentences too, of `configs/teachers/{card.text_encoder}.py`\n'
     if card.results:
@@ -93,7 +86,6 @@ def _input(card: Card) -> str:
         return f'{card.layout} skeletons, {bodies}, {frames} frames'
     sizes = [step['crop_size'] for step in card.pipeline if 'crop_size' in step]
     pixels = f', {sizes[-1]} x {sizes[-1]} pixels' if sizes else ''
-    pixels += ', and poses' if card.parts else ''
     counts = [count for count in (card.clip.get('num_clips', 1), frames) if count > 1]
     return f'video, {" x ".join(map(str, counts)) or 1} frames{pixels}'
 
@@ -115,9 +107,8 @@ def update_zoo(
     """Renew pages and the index's ``Weights``, or only compare; return the files that differ."""
     # By the training config, which a model's name need not be.
     files = {
-        card.config: entry.file
+        read_card(Path(folder) / entry.file).config: entry.file
         for entry in read_index(Path(folder) / INDEX).values()
-        if not (card := read_card(Path(folder) / entry.file)).parts  # a pair has no training
     }
 
     def renew(match: re.Match) -> str:

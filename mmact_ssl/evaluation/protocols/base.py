@@ -39,7 +39,6 @@ class Request:
         label_fraction: Fraction of the training labels; for joint training its own fraction.
         method, variant, pretrained_on, prefix: As in the result.
         teacher: Cache of a teacher's embeddings to evaluate in place of an encoder's features.
-        embed: Function that gives the features ``(N, D)`` of a split, in place of the encoder's.
         device, cache_dir: Device of the extraction, and folder of its cache; None for no cache.
         work_dir: Work dir of fine-tuning.
         label_lists: Folder for lists of the drawn samples if ``label_fraction`` is below 1.
@@ -53,7 +52,6 @@ class Request:
     pretrained_on: str = ''
     prefix: str = 'backbone.'
     teacher: str | None = None
-    embed: Callable[[Split], np.ndarray] | None = None
     device: str = 'cpu'
     work_dir: str = 'work_dirs/evaluate'
     cache_dir: str | None = 'work_dirs/feature_cache'

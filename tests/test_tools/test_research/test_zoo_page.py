@@ -64,15 +64,6 @@ def test_a_figure_of_an_earlier_version_is_marked_until_it_is_measured_again(
     assert '| 35.0 |' in row(early, late) and '| 35.0 |' in row(late, early)
 
 
-def test_the_size_of_a_pair_is_that_of_its_parts_and_its_own():
-    entries = read_index(ROOT / 'zoo' / INDEX)
-    parts = ('video_and_pose', 'dtg_tsm-lite0-224_jhmdb', 'skeleton_general')
-    row = next(
-        line for line in zoo_blocks(ROOT / 'zoo')['zoo'].splitlines() if '[video_and_pose]' in line
-    )
-    assert row.endswith(f'| {sum(entries[name].size for name in parts) / 1e6:.1f} |')
-
-
 def test_cards_and_tables_agree_which_version_is_of_today():
     """A card knows its layout, a result the data set."""
     results = read_results(ROOT / 'results')
