@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -21,11 +21,10 @@ from mmact_ssl.checkpoint_file import (
     read_safetensors,
     read_state_dict,
 )
-from mmact_ssl.errors import CheckpointError, DataError
-from mmact_ssl.files import hash_names, read_annotation, reading, sha256_of_file
-from mmact_ssl.weights import pretrained_files
+from mmact_ssl.errors import CheckpointError
+from mmact_ssl.files import reading, sha256_of_file
 
-# Key in the config of a training, the meta of an exported file, and a published card.
+# Key in the config of fine-tuning, the meta of an exported file, and a published card.
 LABELS_KEY = 'labels_read'
 # Key in the meta of a checkpoint: {split: {target: {fingerprint of its teacher: source}}}.
 CACHES_KEY = 'target_caches'
@@ -55,48 +54,16 @@ class LabelsRead:
     Attributes:
         dataset: Name of the data set.
         fraction, seed: Fraction of the labels and seed of their draw, see :func:`label_subset`.
-        train_hash: Hash of the labeled names in the training list; '' if unknown.
-        folder_hash: Hash of the training list of a prepared folder (``--data``), as
-            :func:`describe_folder` computes it; '' without one.
-        shared: Pattern of names whose clips share one label; '' for none.
-        earlier: Labels that the starting weights have read; () in early files.
-        classes: Hash of the classes of a joint training, see :func:`hash_classes`; '' if unknown.
     """
 
     dataset: str
     fraction: float
     seed: int
-    train_hash: str = ''
-    folder_hash: str = ''
-    shared: str = ''
-    earlier: tuple[LabelsRead, ...] = ()
-    classes: str = ''
-
-    @property
-    def records(self) -> tuple[LabelsRead, ...]:
-        """This record and the earlier ones, each without earlier ones."""
-        return replace(self, earlier=()), *self.earlier
-
-    @classmethod
-    def join(cls, several: Iterable[LabelsRead | None]) -> LabelsRead | None:
-        """Join records to one: the first, with the others as earlier ones; None without any."""
-        records = list(dict.fromkeys(one for read in several if read for one in read.records))
-        return replace(records[0], earlier=tuple(records[1:])) if records else None
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> LabelsRead:
-        """Read the record that ``asdict`` has written; TypeError or ValueError if it is none."""
-        read = cls(**{**table, 'earlier': ()})
-        return cls(
-            str(read.dataset),
-            float(read.fraction),
-            int(read.seed),
-            str(read.train_hash),
-            str(read.folder_hash),
-            str(read.shared),
-            tuple(cls.parse({**one, 'earlier': ()}) for one in table.get('earlier', ())),
-            str(read.classes),
-        )
+        """Read the record that ``asdict`` has written; KeyError or ValueError if it is none."""
+        return cls(str(table['dataset']), float(table['fraction']), int(table['seed']))
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -188,11 +155,6 @@ class SavedRun:
         return dict(backbone) if isinstance(backbone, Mapping) else {}
 
     @property
-    def is_joint(self) -> bool:
-        """True for a joint training, which has labels among its targets."""
-        return joint_labels(self.config) is not None
-
-    @property
     def is_recognizer(self) -> bool:
         """True for a fine-tuned recognizer."""
         model = self.config.get('model')
@@ -200,21 +162,16 @@ class SavedRun:
 
     @cached_property
     def labels_read(self) -> LabelsRead | None:
-        """Labels read in training, by the starting weights too; None if none are recorded.
+        """Labels read in training; None if none are recorded.
 
         Raises:
             CheckpointError: The record is damaged.
         """
-        if self.card is not None:
-            return self._labels_in(self.card)
-        if LABELS_KEY in self.meta:  # an exported file
-            return self._labels_in(self.meta)
-        # A joint training of an early version has no record.
-        return self._labels_in(self.config) or joint_labels(self.config)
-
-    def _labels_in(self, table: Mapping[str, Any]) -> LabelsRead | None:
         with reading(self.path, 'download it again, or train it again', CheckpointError):
-            return LabelsRead.parse(table[LABELS_KEY]) if table.get(LABELS_KEY) else None
+            for table in (self.card or {}, self.meta, self.config):  # a card; an exported file
+                if table.get(LABELS_KEY):
+                    return LabelsRead.parse(table[LABELS_KEY])
+            return joint_labels(self.config)
 
     @property
     def sentence_encoders(self) -> dict[str, str]:
@@ -225,63 +182,18 @@ class SavedRun:
         return find_value(self.meta.get(CACHES_KEY, {}).get('train'), 'prompt') or {}
 
 
-def drawn_labels(loader: Any) -> tuple[float, int]:
-    """Fraction of the labels, and seed of their draw, in a joint training's data loader."""
-    fraction = find_value(loader, 'label_fraction')
-    return 1.0 if fraction is None else fraction, find_value(loader, 'label_seed') or 0
-
-
-def joint_labels(config: Any) -> LabelsRead | None:
-    """Labels that a joint training reads by its config; None for any other config.
-
-    The hash of the training list is that of the file as it is now.
-    """
+def joint_labels(config: Mapping[str, Any]) -> LabelsRead | None:
+    """Labels that a joint training reads by its config; None for any other config."""
     targets = find_value(find_value(config.get('model'), 'data_preprocessor'), 'targets')
     if 'sample.label' not in str(targets):
         return None
     loader = config.get('train_dataloader')
+    fraction = find_value(loader, 'label_fraction')
     return LabelsRead(
         str(config.get('dataset_name')),
-        *drawn_labels(loader),
-        train_hash=hash_labeled(find_value(loader, 'ann_file')),
-        folder_hash=find_value(config.get('own_folder'), 'train_hash') or '',
-        # Other cameras' clips of a performance share its label.
-        shared=find_value(loader, 'performance_pattern') or '',
+        1.0 if fraction is None else float(fraction),
+        int(find_value(loader, 'label_seed') or 0),
     )
-
-
-def hash_labeled(ann_file: Any) -> str:
-    """Hash of the labeled names in an annotation file; '' if there is none, or no such file."""
-    with suppress(DataError, OSError):
-        names = labeled_names(ann_file)
-        return hash_names(names) if names else ''
-    return ''
-
-
-def labeled_names(ann_file: Any) -> list[str]:
-    """Labeled names in an annotation file; [] if there is no such file."""
-    # The path is untrusted: a device or pipe never ends.
-    if not isinstance(ann_file, str) or not os.path.isfile(ann_file):
-        return []
-    return [name for name, label in zip(*read_annotation(ann_file, '')) if label >= 0]
-
-
-def labels_of_starts(files: Iterable[Any], model: Any) -> list[LabelsRead | None]:
-    """Labels that starting weights have read.
-
-    Args:
-        files: Paths of weights; anything else is left out.
-        model: Config of a model, which may name others in an ``init_cfg`` or a backbone's
-            ``pretrained`` or ``checkpoint``.
-
-    Raises:
-        CheckpointError: A file is damaged or refused.
-    """
-    backbone = find_value(model, 'backbone')
-    named = [find_value(backbone, key) for key in ('pretrained', 'checkpoint')]
-    paths = [file for file in (*files, *pretrained_files(model), *named) if isinstance(file, str)]
-    local = dict.fromkeys(map(os.path.expanduser, paths))
-    return [SavedRun.read(path).labels_read for path in local if os.path.isfile(path)]
 
 
 def read_assignments(text: str, names: Sequence[str]) -> dict[str, Any]:

@@ -151,8 +151,7 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
     from mmact_ssl.apis.zoo import find_model
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
-    from mmact_ssl.evaluation.downstream import config_for, fit_lists, may_hold_out
-    from mmact_ssl.evaluation.labels_read import warn_of_other_set
+    from mmact_ssl.evaluation.downstream import config_for, fit_lists
     from mmact_ssl.evaluation.protocols.base import Encoder
     from mmact_ssl.evaluation.student import with_saved_backbone
     from mmact_ssl.saved_run import SavedRun
@@ -169,8 +168,6 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
     if cfg is None:
         first = students[args.checkpoint.replace(SEED, str(args.seeds[0]))]
         cfg = config_for(first, args.data, args.cfg_options, args.set)
-    for student in () if args.pretrained_on else students.values():
-        warn_of_other_set(student, cfg)
     for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
         if texts is not None:
             cfg.merge_from_dict({f'{key}.texts': texts})
@@ -178,8 +175,9 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
     if 'transfer' in protocols and args.pretrained_on in ('', cfg.dataset_name):
         raise ConfigError(f'transfer to {cfg.dataset_name}: name another set by --pretrained-on')
     if 'own_folder' in cfg:
-        may = may_hold_out(cfg, students.values())
-        fit_lists(cfg, splits=may and 'joint' not in protocols)
+        read = [student.labels_read for student in students.values() if student.labels_read]
+        reads_labels = 'joint' in protocols or cfg.dataset_name in {known.dataset for known in read}
+        fit_lists(cfg, splits=not reads_labels)
     encoders = {
         path: Encoder(with_saved_backbone(cfg, student, args.prefix, args.cfg_options), student)
         for path, student in students.items()

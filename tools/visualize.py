@@ -162,7 +162,7 @@ def draw_model(args: argparse.Namespace) -> None:
 def draw_text_gallery(args: argparse.Namespace) -> None:
     """Draw the picture of the command ``text-gallery``."""
     from mmact_ssl.engine.launch import read_config
-    from mmact_ssl.evaluation.downstream import fit_lists, may_hold_out
+    from mmact_ssl.evaluation.downstream import fit_lists
     from mmact_ssl.saved_run import SavedRun
     from mmact_ssl.visualization.gallery import draw_gallery
     from mmact_ssl.visualization.text_gallery import text_gallery
@@ -170,7 +170,7 @@ def draw_text_gallery(args: argparse.Namespace) -> None:
     config = read_config(args.config, args.cfg_options, args.data, args.set)
     student = SavedRun.read(args.checkpoint)
     args.checkpoint = student.path
-    fit_lists(config, splits=may_hold_out(config, [student]))
+    fit_lists(config)
     gallery = text_gallery(
         config,
         student,

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,8 @@ from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError, KindError
 from mmact_ssl.files import (
-    hash_names,
     read_annotation,
     read_json,
-    read_text,
     write_atomically,
 )
 from mmact_ssl.shipped_configs import SET_VARIABLE, environment, find_set
@@ -70,11 +68,10 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
 
     Returns:
         dict: ``name`` and ``root``; ``train`` and ``test``, paths of the lists (the test list may
-        be missing); ``num_train``, the number of training samples, and ``train_hash`` of their
-        names; ``num_classes``, 0 without labels; ``groups``, path of a file ``{sample: group}`` or
-        None; ``prepare_command``, and ``test_command``, which also makes a test list. For skeletons
-        also ``layout``, ``num_persons``, ``num_coordinates`` (2 or 3) and ``num_frames`` of the
-        longest clip.
+        be missing); ``num_train``, the number of training samples; ``num_classes``, 0 without
+        labels; ``groups``, path of a file ``{sample: group}`` or None; ``prepare_command``, and
+        ``test_command``, which also makes a test list. For skeletons also ``layout``,
+        ``num_persons``, ``num_coordinates`` (2 or 3) and ``num_frames`` of the longest clip.
     """
     root = os.environ.get(VARIABLE) if path is None else path
     if not root:
@@ -101,7 +98,6 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         'train': str(folder / train),
         'test': str(folder / test),
         'num_train': len(names),
-        'train_hash': hash_names(names),
         'num_classes': max(labels) + 1,
         'groups': str(folder / GROUPS) if (folder / GROUPS).is_file() else None,
         'prepare_command': labeled,
@@ -125,25 +121,6 @@ def require_skeletons(folder: Mapping[str, Any]) -> Mapping[str, Any]:
             'videos, such as configs/dtg_tsm-lite0.py'
         )
     return folder
-
-
-def hash_classes(ann_file: Any) -> str:
-    """Hash the meaning of an annotation file's labels; '' if they cannot be read.
-
-    It is ``names:`` and the hash of ``classes.txt`` beside the file, or without this ``samples:``
-    and the hash of the labeled samples.
-    """
-    with suppress(DataError, OSError):
-        # The path may be untrusted: a device or pipe never ends.
-        if not isinstance(ann_file, str) or not os.path.isfile(ann_file):
-            return ''
-        path = Path(ann_file).with_name(CLASS_NAMES)
-        if path.is_file():
-            names = read_text(path, 'prepare the folder again').splitlines()
-            return 'names:' + hash_names(f'{label} {name}' for label, name in enumerate(names))
-        samples = [(name, n) for name, n in zip(*read_annotation(ann_file, '')) if n >= 0]
-        return 'samples:' + hash_names(f'{name} {n}' for name, n in samples) if samples else ''
-    return ''
 
 
 def write_groups(folder: Path, groups: dict[str, str]) -> bool:

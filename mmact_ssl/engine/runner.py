@@ -11,7 +11,6 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from mmengine.runner import BaseLoop
 from torch import nn
 
 from mmact_ssl.checkpoint_file import STARTS, newest_checkpoint, saved_checkpoints
-from mmact_ssl.datasets.prepared_folder import hash_classes
 from mmact_ssl.engine.hooks.exact_resume_hook import collect_process_states
 from mmact_ssl.engine.hooks.non_finite_hook import check_weights
 from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
@@ -33,14 +31,7 @@ from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mmact_ssl.files import reading
 from mmact_ssl.models.encoding import keep_statistics_once
-from mmact_ssl.saved_run import (
-    LABELS_KEY,
-    LabelsRead,
-    SavedRun,
-    find_value,
-    joint_labels,
-    labels_of_starts,
-)
+from mmact_ssl.saved_run import SavedRun
 
 # State of mmengine's schedules that training moves; the rest are their settings.
 MOVING = {
@@ -125,9 +116,7 @@ class PretrainRunner(QuietRunner):
         """Resume from the newest undamaged checkpoint of the work dir, unless one is named.
 
         With ``resume='auto'`` a run without a checkpoint starts from the config's ``load_from``.
-        The config records the labels that the run reads and its starting weights have read.
         """
-        is_first = not self._has_loaded
         is_named = self._resume != 'auto' and self._load_from is not None
         if self._resume and not self._has_loaded and not is_named:
             # The main process decides for all.
@@ -138,19 +127,6 @@ class PretrainRunner(QuietRunner):
                 self.logger.warning(f'{self.work_dir} has no checkpoint: training starts{start}')
             self._resume, self._load_from = newest[0] is not None, newest[0] or self._load_from
         super().load_or_resume()
-        if is_first:
-            self._note_labels()
-
-    def _note_labels(self) -> None:
-        """Record in the config which labels its training and the starting weights read."""
-        self.cfg.pop(LABELS_KEY, None)  # of a run whose dumped config this is
-        own = joint_labels(self.cfg)
-        if own is not None:
-            ann_file = find_value(self.cfg.get('train_dataloader'), 'ann_file')
-            own = replace(own, classes=hash_classes(ann_file))
-        starts = labels_of_starts([self._load_from], self.cfg.get('model'))
-        if read := LabelsRead.join([own, *starts]):
-            self.cfg[LABELS_KEY] = asdict(read)
 
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict | None = None) -> None:
         """Scale the learning rate if asked to, or warn that it is for another batch size.
@@ -220,8 +196,6 @@ class PretrainRunner(QuietRunner):
         """Warn of settings that a checkpoint's training had, and this one has not."""
         before = SavedRun(filename, loaded).config
         now = SavedRun('', {'meta': {'cfg': self.cfg.pretty_text}}).config
-        for config in (before, now):  # recorded anew, with those of the file
-            config.pop(LABELS_KEY, None)
         if before and (changed := list(differing(before, now))):
             self.logger.warning(
                 f'{filename}: changed in the config since it was saved: {", ".join(changed)}: '

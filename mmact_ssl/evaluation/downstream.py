@@ -164,7 +164,7 @@ def fit_lists(cfg: Config, splits: bool = True) -> None:
     Each change is printed. Lists that an option names stay as they are.
 
     Args:
-        splits: False if nothing may be held out, see :func:`may_hold_out`: then a missing test list
+        splits: False if a student was trained with labels of the folder: then a missing test list
             is a ConfigError.
     """
     folder = cfg.get('own_folder')
@@ -185,30 +185,3 @@ def fit_lists(cfg: Config, splits: bool = True) -> None:
         print(message)
     for split in own:
         sets[split].ann_file = lists[split]
-
-
-def may_hold_out(cfg: Config, students: Iterable[SavedRun]) -> bool:
-    """False if students were trained with labels of the folder that a config reads.
-
-    Raises:
-        ConfigError: A student was trained with another training list of the folder, which may have
-            contained test clips.
-    """
-    folder, may = cfg.get('own_folder'), True
-    records = [
-        (student, read)
-        for student in students
-        if folder and student.labels_read
-        for read in student.labels_read.records
-    ]
-    for student, read in records:
-        is_same = read.dataset == folder.name
-        if read.folder_hash == folder.train_hash or (is_same and not read.folder_hash):
-            may = False
-        elif is_same:
-            raise ConfigError(
-                f'{student.path} was trained with labels of {folder.name!r}, whose training list '
-                'was another one and may have contained test clips: train again (or rename the '
-                'folder, if it is another one)'
-            )
-    return may

@@ -21,15 +21,8 @@ from mmact_ssl.evaluation.data import (
     share_labels,
 )
 from mmact_ssl.evaluation.features import teacher_features
-from mmact_ssl.evaluation.labels_read import (
-    check_labels_read,
-    check_training_list,
-    records_of,
-    warn_of_tests_read,
-)
 from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from mmact_ssl.evaluation.protocols.base import Request, Task
-from mmact_ssl.evaluation.protocols.joint import check_classes, check_labels
 from mmact_ssl.evaluation.provenance import (
     config_hash,
     config_name,
@@ -39,6 +32,7 @@ from mmact_ssl.evaluation.provenance import (
 )
 from mmact_ssl.evaluation.results import RANDOM, Result
 from mmact_ssl.evaluation.student import start_hash
+from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.targets.inspection import cache_version
 
 
@@ -57,15 +51,10 @@ def evaluate(request: Request, protocols: Sequence[str]) -> Iterator[Result]:
     cfg, seed = request.cfg, request.seed
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
-    for student in request.students:
-        check_training_list(student, cfg.dataset_name, train.names)
-        warn_of_tests_read(student, train, test)
     drawn, labeled = draw_labeled(request, train)
     task = Task(request, train, test, labeled, class_names(train, cfg.model.cls_head.num_classes))
-    # The labels of a joint training may be unknown: then they are not written.
-    known = 'joint' not in protocols or check_labels(task.student, request.label_fraction, seed)
-    is_part = request.label_fraction < 1 and (known or len(protocols) > 1)
-    if request.label_lists is not None and is_part:
+    is_drawn = any(PROTOCOLS[name].labels == 'drawn' for name in protocols)
+    if request.label_lists is not None and request.label_fraction < 1 and is_drawn:
         part = f'{100 * request.label_fraction:g}pct_seed{seed}'
         save_labeled(Path(request.label_lists) / f'{cfg.dataset_name}_{part}.txt', train, drawn)
     caches: dict[str, str] = {}
@@ -154,28 +143,44 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
                 f'{name} draws its labels itself: evaluate it without --label-fraction, or give '
                 f'--cfg-options {name}.labels=1,3'
             )
-        for student in request.students if protocol.labels == 'own draws' else ():
-            if records_of(student, cfg):
-                raise ConfigError(
-                    f'{name}: {student.path} was trained with labels of {cfg.dataset_name}, so its '
-                    'features know more than the few labels drawn: take linear or lda'
-                )
+        for student in request.students:
+            check_labels(student, name, request)
         if protocol.needs_checkpoint and request.checkpoint is None:
             raise ConfigError(
                 f'{name} needs the {protocol.needs_checkpoint} of a checkpoint: drop --random'
             )
         if protocol.texts_option and 'texts' not in settings:
             raise ConfigError(f'{name}: give the text cache by {protocol.texts_option} CACHE')
-    if any(PROTOCOLS[name].labels == 'drawn' for name in protocols):
-        for student in request.students:
-            check_labels_read(student, cfg, request.label_fraction, request.seed)
-    if 'joint' in protocols and request.checkpoint is not None:
-        check_classes(request.checkpoint, cfg)
-        check_labels(request.checkpoint, request.label_fraction, request.seed)
     if checks := [check for name in protocols if (check := PROTOCOLS[name].check_labels)]:
         train, _ = read_splits(cfg)
         for check in checks:
             check(train.labels[draw_labeled(request, train)[1]])
+
+
+def check_labels(student: SavedRun, name: str, request: Request) -> None:
+    """Refuse another draw of the labels than the one that a student was trained with.
+
+    A larger fraction of the same draw, and all labels, contain the labels of the training. A
+    protocol that draws its labels itself takes no such student.
+
+    Raises:
+        ConfigError: The features know labels that the protocol does not draw, or the classifier of
+            joint training was trained with others.
+    """
+    read, labels = student.labels_read, PROTOCOLS[name].labels
+    if read is None or read.dataset != request.cfg.dataset_name or labels == 'none':
+        return
+    fraction, seed = request.label_fraction, request.seed
+    is_same = seed == read.seed or fraction == 1
+    if labels == 'drawn' and is_same and fraction >= read.fraction:
+        return
+    if labels == 'of the checkpoint' and is_same and fraction == read.fraction:
+        return
+    raise ConfigError(
+        f'{name}: {student.path} was trained with a fraction of {read.fraction:g} of the labels of '
+        f'{read.dataset}, drawn by seed {read.seed}: give --label-fraction {read.fraction:g} '
+        f'--seed {read.seed} (fewshot: take lda), or a student that has not read them'
+    )
 
 
 def hashed_config(cfg: Config, name: str, version: int) -> dict[str, Any]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 from mmengine.runner import Runner
 
 from mmact_ssl.engine.unwrap import unwrap_model
-from mmact_ssl.evaluation.labels_read import note_labels
 from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
 from mmact_ssl.evaluation.student import start_hash
 from mmact_ssl.files import write_atomically
-from mmact_ssl.saved_run import labels_of_starts
+from mmact_ssl.saved_run import LABELS_KEY, LabelsRead
 
 from .base import Measured, Task
 
@@ -34,9 +34,8 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
     ann_file = Path(request.work_dir) / LABELED_SAMPLES
     write_atomically(ann_file, ''.join(task.train.lines(task.labeled)))
     cfg = copy.deepcopy(request.cfg)
-    starts = [student.labels_read for student in request.students]
-    starts = starts or labels_of_starts((), cfg.model)
-    note_labels(cfg, request.label_fraction, request.seed, task.train.names, starts)
+    read = LabelsRead(cfg.dataset_name, request.label_fraction, request.seed)
+    cfg[LABELS_KEY] = asdict(read)
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)
     if math.ceil(count / loader.batch_size) < min_iters_per_epoch:

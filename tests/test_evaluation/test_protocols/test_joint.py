@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +9,14 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.datasets.prepared_folder import hash_classes
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import joint
 from mmact_ssl.evaluation.protocols.base import Task
-from mmact_ssl.evaluation.protocols.joint import check_labels, classifier_state
+from mmact_ssl.evaluation.protocols.joint import classifier_state
 from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.files import hash_names
 from mmact_ssl.registry import MODELS
-from mmact_ssl.saved_run import LabelsRead, SavedRun
+from mmact_ssl.saved_run import SavedRun
 from tests.shipped import load
 
 
@@ -76,43 +71,6 @@ def test_what_has_no_fitting_classifier_is_refused(
     torch.save(state, joint_checkpoint)
     with pytest.raises(CheckpointError, match='2 classifiers'):
         classifier_state(SavedRun.read(joint_checkpoint))
-
-
-def test_a_classifier_of_other_classes_is_refused(linear_config, joint_checkpoint, tmp_path, run):
-    """Also of as many, in another order or of another set."""
-    train, _ = read_splits(linear_config)
-    for split in ('train', 'test'):
-        dataset = linear_config[f'{split}_dataloader'].dataset
-        dataset.ann_file = shutil.copy(dataset.ann_file, str(tmp_path / f'{split}.txt'))
-    state, names = torch.load(joint_checkpoint, weights_only=True), tmp_path / 'classes.txt'
-
-    def measure(dataset: str, **known: str) -> None:
-        read = asdict(LabelsRead(dataset, 1.0, 0, **known))
-        state['meta'] = {'cfg': f'labels_read = {read!r}'}
-        torch.save(state, joint_checkpoint)
-        assert run(linear_config, ['joint'], joint_checkpoint, work_dir=str(tmp_path / 'run'))
-
-    def refused(dataset: str, **known: str) -> None:
-        with pytest.raises(ConfigError, match=f'joint.pth: .* for the classes of {dataset}, and'):
-            measure(dataset, **known)
-
-    # Without names the labeled samples tell the classes apart.
-    classes = hash_classes(str(tmp_path / 'train.txt'))
-    assert classes == 'samples:' + hash_names(line.strip() for line in train.lines())
-    measure('made', classes=classes)
-    refused('made', classes='samples:' + hash_names(['another 0']))
-    listed = dict(classes=classes, train_hash=hash_names(train.names))
-    names.write_text('carry\nsit down\nwave\n')
-    classes = hash_classes(str(tmp_path / 'train.txt'))
-    measure('made', classes=classes)
-    measure('recorded elsewhere', classes=classes)
-    measure('of the same list', **listed)  # its classes.txt came later
-    names.write_text('sit down\ncarry\nwave\n')
-    refused('made', classes=classes)
-    # A file of an early version is of the data set by its name or its training list.
-    measure('made')
-    refused('other')
-    measure('other', train_hash=hash_names(train.names))
 
 
 def check_scores(name, model_config, targets, channels, tmp_path):
@@ -187,60 +145,3 @@ def test_a_classifier_of_pooled_features_reads_these(make_task, tmp_path, monkey
     confusion = np.zeros((3, 3), int)
     np.add.at(confusion, (parts[1].labels, guess), 1)
     assert found.details['confusion'] == confusion.tolist()
-
-
-@pytest.mark.parametrize(
-    ('loader', 'fraction', 'seed', 'found'),
-    [
-        ('dict(dataset=dict(label_fraction=0.1, label_seed=3))', 0.1, 3, True),
-        ("{'dataset': {'label_fraction': 5e-2, 'label_seed': 12}}", 0.05, 12, True),
-        ('dict(dataset=dict(datasets=[dict(label_fraction=0.2)]))', 0.2, 0, True),
-        ('dict(dataset=dict(ann_file=1))', 1.0, 7, True),
-        ('dict(dataset=1 + label_fraction)', 0.3, 0, False),
-        (
-            'dict(dataset=dict(label_fraction=0.1))',
-            1.0,
-            0,
-            r'0\.1 of the labels, not 1: give --label-fraction 0\.1',
-        ),
-        (
-            'dict(dataset=dict(label_fraction=0.1))',
-            0.1,
-            2,
-            'drawn with label_seed=0, not 2: give --seed 0',
-        ),
-    ],
-)
-def test_the_labels_are_compared_with_those_of_the_training(
-    joint_checkpoint, loader, fraction, seed, found
-):
-    state = torch.load(joint_checkpoint, weights_only=True)
-    # A variable of the config is not what the data set was built with: an option may say otherwise.
-    state['meta'] = {'cfg': f'label_fraction = 0.7\ntrain_dataloader = {loader}'}
-    torch.save(state, joint_checkpoint)
-    if isinstance(found, bool):
-        assert check_labels(SavedRun.read(joint_checkpoint), fraction, seed) == found
-    else:
-        with pytest.raises(ConfigError, match=found):
-            check_labels(SavedRun.read(joint_checkpoint), fraction, seed)
-
-
-def test_labels_of_another_draw_are_refused_and_not_listed(
-    linear_config, joint_checkpoint, tmp_path, run
-):
-    state = torch.load(joint_checkpoint, weights_only=True)
-
-    def measure(config: str, seed: int, folder: str) -> list[str]:
-        state['meta'] = {'cfg': config}
-        torch.save(state, joint_checkpoint)
-        options = dict(label_fraction=0.5, seed=seed, work_dir=str(tmp_path / 'run'))
-        options['label_lists'] = str(tmp_path / folder)
-        run(linear_config, ['joint'], joint_checkpoint, **options)
-        return [path.name for path in (tmp_path / folder).glob('*')]
-
-    config = 'train_dataloader = dict(dataset=dict(label_fraction=0.5, label_seed=3))'
-    assert measure(config, 3, 'own') == ['made_50pct_seed3.txt']
-    with pytest.raises(ConfigError, match=r'drawn with label_seed=3, not 0: give --seed 3'):
-        measure(config, 0, 'another')
-    assert not (tmp_path / 'another').exists()
-    assert measure('', 0, 'unknown') == [], 'which labels it had is not known'
