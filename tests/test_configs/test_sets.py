@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from mmengine.config import Config
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.downstream import config_for, find_downstream
-from mmact_ssl.evaluation.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.evaluation.student import with_saved_backbone
 from mmact_ssl.saved_run import SavedRun
 from tests.shipped import (
@@ -100,12 +98,6 @@ def test_a_student_of_a_folder_that_is_gone_has_its_bodies(tmp_path):
     found = find_downstream(SavedRun.read(tmp_path / 'a.pth'))
     assert found.model.backbone.layout == 'ntu25'
     assert [s.num_frames for s in steps(found.test_dataloader, 'PadFrames')] == [77]
-
-
-def test_the_knn_monitor_reads_the_set_of_the_run():
-    hook = KNNMonitorHook(str(CONFIGS / 'downstream/gru.py'))
-    hook.before_run(SimpleNamespace(cfg=Config(dict(dataset_name='pkummd1'))))
-    assert hook.cfg.dataset_name == 'pkummd1'
 
 
 def mirrors(cfg: Config) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from mmengine.registry import init_default_scope
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import extract_features, feature_dataloader
-from mmact_ssl.evaluation.knn_monitor_hook import KNNMonitorHook
 from mmact_ssl.evaluation.protocols import INPUT_VERSIONS
 from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
 from mmact_ssl.evaluation.student import build_recognizer
@@ -123,48 +120,3 @@ def test_skeletons_without_pooling_are_refused(skeleton_config, run):
 def test_features_are_read_in_order_whatever_the_batches_were(skeleton_config):
     skeleton_config.test_dataloader['batch_sampler'] = dict(type='torch.BatchSampler')
     assert 'batch_sampler' not in feature_dataloader(skeleton_config, 'test')
-
-
-def test_the_monitor_reads_a_skeleton_config(skeleton_config, tmp_path):
-    path = tmp_path / 'downstream.py'
-    skeleton_config.dump(path)
-    hook = KNNMonitorHook(str(path), k=1, holdout_fraction=0.5)
-    hook.before_run(SimpleNamespace(cfg=skeleton_config))
-    recognizer = build_recognizer(skeleton_config, 0)
-    found = hook.measure(recognizer)
-    features = extract(skeleton_config)['train']
-    # Twin: 2 of 4 clips of each class are held out; each takes the class of its nearest neighbor.
-    from mmact_ssl.datasets.label_subset import label_subset
-
-    held = label_subset([f'{i:09d}' for i in range(12)], features.labels, 0.5, 0)
-    right = 0
-    for i in held:
-        nearest, best = -1, -2.0
-        for j in set(range(12)) - set(held.tolist()):
-            a, b = (features.values[k].astype(float) for k in (i, j))
-            similarity = float(a @ b / np.sqrt((a @ a) * (b @ b)))
-            if similarity > best:
-                nearest, best = j, similarity
-        right += features.labels[nearest] == features.labels[i]
-    assert found['knn/top1'] == right / len(held)
-
-
-def test_the_monitor_measures_the_features_of_the_evaluation(skeleton_config, tmp_path):
-    """A training without pooling in the backbone, an evaluation with mean and maximum."""
-    training = copy.deepcopy(skeleton_config)
-    del training.model.backbone['pool']
-    skeleton_config.model.backbone.pool = 'mean_max'
-    skeleton_config.model.cls_head.in_channels = 32
-    skeleton_config.dump(tmp_path / 'downstream.py')
-    evaluated = build_recognizer(skeleton_config, 0)
-    live = build_recognizer(training, 1)  # its head does not matter
-    live.backbone.load_state_dict(evaluated.backbone.state_dict())
-    live.train()
-
-    def measure(cfg, model):
-        hook = KNNMonitorHook(str(tmp_path / 'downstream.py'), k=1, holdout_fraction=0.5)
-        hook.before_run(SimpleNamespace(cfg=cfg))
-        return [hook.measure(model) for _ in range(2)]
-
-    assert measure(training, live) == measure(skeleton_config, evaluated)
-    assert live.backbone.training
