@@ -23,7 +23,7 @@ from mmact_ssl.files import reading
 
 MapLocation = str | torch.device | Callable | dict | None
 
-# Suffixes of a training checkpoint, and of a published model for torch and for onnxruntime.
+# Suffixes of a training checkpoint, of a published model, and of its export to onnxruntime.
 CHECKPOINT, MODEL, ONNX = '.pth', '.safetensors', '.onnx'
 # What CheckpointHook and StopSignalHook save.
 _SAVED = re.compile(rf'((epoch|iter)_\d+|stopped){re.escape(CHECKPOINT)}$')

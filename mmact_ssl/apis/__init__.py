@@ -38,7 +38,7 @@ def load_model(name: str | os.PathLike[str]) -> PretrainedModel:
 
     Args:
         name: One of :func:`list_models`, downloaded if it does not come with the package; or the
-            path of a ``.safetensors`` or ``.onnx`` file of tools/publish_model.py.
+            path of a ``.safetensors`` file of tools/publish_model.py.
 
     Raises:
         CheckpointError: There is no such model, or the file is damaged or refused.

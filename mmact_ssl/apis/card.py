@@ -2,7 +2,7 @@
 
 A published file is a safetensors file with a backbone's weights, ``backbone.*``, and the card as
 JSON in its metadata; it may also hold the projectors of sentences, ``heads.prompts.*``. Building
-the network needs nothing else. An ONNX file has the same card.
+the network needs nothing else. An exported ONNX file has the same card.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
-from mmact_ssl.checkpoint_file import CHECKPOINT, ONNX, parse_card, read_safetensors
+from mmact_ssl.checkpoint_file import MODEL, parse_card, read_safetensors
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import CONTROL, reading
 from mmact_ssl.part_checks import check_part, check_pipeline
@@ -109,23 +109,17 @@ def read_card(path: str | os.PathLike[str]) -> Card:
     """
     path = os.fspath(path)
     require_published(path)
-    if path.endswith(ONNX):
-        from mmact_ssl.onnx_file import read_onnx
-
-        metadata = read_onnx(path)[1]
-    else:
-        metadata = read_safetensors(path, weights=False)[1]
-    values = parse_card(metadata, path)
+    values = parse_card(read_safetensors(path, weights=False)[1], path)
     with reading(path, FIX, CheckpointError):
         return card_from(values)
 
 
 def require_published(path: str) -> None:
-    """Raise CheckpointError for a folder or a training checkpoint."""
-    if os.path.isdir(path) or path.endswith(CHECKPOINT):
+    """Raise CheckpointError for a folder, a training checkpoint or an exported file."""
+    if os.path.isdir(path) or not path.endswith(MODEL):
         raise CheckpointError(
-            f'{path}: is not a published .safetensors or .onnx file: make one of a training '
-            'checkpoint by tools/publish_model.py, without --format pth'
+            f'{path}: is not a published .safetensors file: make one of a training checkpoint by '
+            'tools/publish_model.py, without --format'
         )
 
 

@@ -62,7 +62,7 @@ class FeatureInferencer:
 
     Args:
         model: Name in the zoo, path of a published file, or a loaded model.
-        device: Device of the network, by default a GPU if there is one. ONNX files run on the CPU.
+        device: Device of the network, by default a GPU if there is one.
         show_progress: Show a bar over the clips, if there are several.
         layout: Layout of skeletons in arrays, for a model of the common joints; by default the one
             layout of so many joints.
@@ -82,7 +82,7 @@ class FeatureInferencer:
         self.layout = layout_of_arrays(self.pretrained.card, layout)
         self.show_progress = show_progress
         self.broken: dict[str, str] = {}  # reason by clip, in the last call
-        self.pretrained.to(find_device(device or self.pretrained.default_device))
+        self.pretrained.to(find_device(device))
         self.open_clip, self.sample, self.finish = self.pretrained.stages
 
     def __call__(

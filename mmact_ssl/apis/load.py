@@ -1,4 +1,4 @@
-"""Load a published file: safetensors into its networks, ONNX into a session of onnxruntime."""
+"""Load a published file into its networks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import os
 
 from mmact_ssl.apis.card import FIX, card_from, require_published
 from mmact_ssl.apis.model import PretrainedModel
-from mmact_ssl.apis.onnx_model import load_onnx
-from mmact_ssl.checkpoint_file import ONNX
 from mmact_ssl.download import check_hash
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import reading
@@ -34,7 +32,7 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
     """Load a published file.
 
     Args:
-        path: A ``.safetensors`` or ``.onnx`` file of tools/publish_model.py.
+        path: A ``.safetensors`` file of tools/publish_model.py.
         expected: Its sha256, compared before the file is parsed.
 
     Raises:
@@ -42,8 +40,6 @@ def load_file(path: str | os.PathLike[str], expected: str | None = None) -> Pret
     """
     path = os.fspath(path)
     sha256 = check_file(path, expected)
-    if path.endswith(ONNX):
-        return load_onnx(path, sha256)
     saved = SavedRun.read(path)
     with reading(path, FIX, CheckpointError):
         card = card_from(saved.card)

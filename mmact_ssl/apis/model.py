@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,6 @@ class PretrainedModel:
     """A published model, as :func:`mmact_ssl.apis.load_model` returns it, in evaluation mode.
 
     Attributes:
-        default_device: Device in an inferencer; None: a GPU if there is one.
         backbone: Takes normalized float ``(N, C, T, H, W)`` (2D networks: frames ``(N, C, H, W)``),
             or skeletons ``(N, M, T, V, C)``.
         preprocessor: Collates and normalizes samples.
@@ -30,8 +29,6 @@ class PretrainedModel:
         sha256: Hash of the file.
         path: Path of the file.
     """
-
-    default_device: ClassVar[str | None] = None
 
     backbone: nn.Module
     preprocessor: nn.Module

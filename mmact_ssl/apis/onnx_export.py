@@ -20,19 +20,18 @@ from torch import Tensor, nn
 
 from mmact_ssl import __version__
 from mmact_ssl.apis.model import PretrainedModel
-from mmact_ssl.apis.onnx_model import INPUT, OUTPUT, OnnxNetwork
 from mmact_ssl.checkpoint_file import CARD_KEY, ONNX
 from mmact_ssl.errors import ConfigError, import_extra, reason_of
 from mmact_ssl.files import write_atomically
 from mmact_ssl.models.encoding import shift_length
 from mmact_ssl.models.skeletons import find_layout
-from mmact_ssl.onnx_file import check_graph
 from mmact_ssl.saved_run import find_value
 
 LAYOUT_KEY = 'mmact_ssl_layout'
+INPUT, OUTPUT = 'inputs', 'features'
 OPSET = 17  # not the newest, so that older runtimes read the file
 TOLERANCE = 1e-4  # of features, times the largest of them if that is above 1
-SKELETON_FRAMES = 16  # length of the traced skeletons; other lengths are compared, too
+SKELETON_FRAMES = 16  # length of the traced skeletons; another length is compared
 
 
 class FeatureGraph(nn.Module):
@@ -78,7 +77,7 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
         text_fingerprint='',
         version=__version__,
     )
-    first, *others = map(torch.from_numpy, example_inputs(model))
+    first, second = map(torch.from_numpy, example_inputs(model))
     print_log(f'{card.name}: exporting to ONNX', 'current')
     written = onnx.load_model_from_string(_trace(FeatureGraph(model).eval(), first, card.name))
     metadata = {CARD_KEY: card.to_json()}
@@ -87,11 +86,9 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
         metadata[LAYOUT_KEY] = json.dumps(dict(names=skeleton.names, parents=skeleton.parents))
     onnx.helper.set_model_props(written, metadata)
     content = written.SerializeToString(deterministic=True)
-    print_log(f'{card.name}: comparing with torch, {1 + len(others)} batches', 'current')
+    print_log(f'{card.name}: comparing with torch', 'current')
     try:
-        check_graph(written)
-        for inputs in (first, *others):
-            compare(model, content, inputs)
+        compare(model, content, second)
     except Exception as error:  # networks refuse other lengths with almost any error
         raise ConfigError(f'{card.name} cannot be an ONNX file: {reason_of(error)}') from error
     path = folder / f'{card.name}-{sha256(content).hexdigest()[:8]}{ONNX}'
@@ -100,13 +97,13 @@ def export_onnx(model: PretrainedModel, folder: Path) -> Path:
 
 
 def example_inputs(model: PretrainedModel) -> Iterator[np.ndarray]:
-    """Yield random normalized batches of several sizes, clips and lengths, float32.
+    """Yield two random normalized batches of other sizes, clips and lengths, float32.
 
     Each skeleton ends in padding of a different length.
     """
     random = np.random.default_rng(0)
     card = model.card
-    sizes = ((2, 2, 1.0), (1, 1, 1.0), (3, 1, 0.5), (2, 1, 1.5))  # clips a batch, length
+    sizes = ((2, 2, 1.0), (3, 1, 0.5))  # samples, clips, length
     if card.kind == 'skeleton':
         streams = find_value(card.backbone, 'num_streams') or 1
         values = streams * (find_value(card.backbone, 'in_channels') or 3)
@@ -182,10 +179,14 @@ def _quiet() -> Iterator[None]:
 
 def compare(model: PretrainedModel, content: bytes, inputs: Tensor) -> None:
     """Raise ValueError if the features of onnxruntime and torch differ on a batch."""
+    onnxruntime = import_extra('onnxruntime', '--format onnx', 'onnx')
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # its errors are raised, too
+    session = onnxruntime.InferenceSession(content, options, ['CPUExecutionProvider'])
+    (exported,) = session.run([OUTPUT], {INPUT: inputs.numpy()})
     with torch.no_grad():
         expected = model.encode(inputs)
-    exported = OnnxNetwork(content, model.card.feature_dim, f'{model.card.name}{ONNX}')(inputs)
-    difference = (exported - expected).abs().max().item()
+    difference = (torch.from_numpy(exported) - expected).abs().max().item()
     if not difference <= TOLERANCE * max(1.0, expected.abs().max().item()):
         raise ValueError(
             f'for inputs {list(inputs.shape)} the features of onnxruntime differ from '

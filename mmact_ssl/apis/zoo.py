@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
-from mmact_ssl.checkpoint_file import CHECKPOINT, MODEL, ONNX
+from mmact_ssl.checkpoint_file import CHECKPOINT, MODEL
 from mmact_ssl.download import MEGABYTES, check_hash, fetch
 from mmact_ssl.errors import CheckpointError, MMActSSLError
 from mmact_ssl.files import read_json, sha256_of_file, write_atomically
@@ -124,7 +124,7 @@ def find_published(name: str, folder: Path | None = None) -> str:
         near = get_close_matches(name, known, n=3) or sorted(known)
         raise CheckpointError(
             f'there is no model {name!r}: give a name of mmact_ssl.apis.list_models() '
-            f'({", ".join(near[:5])}) or the path of a .safetensors or .onnx file'
+            f'({", ".join(near[:5])}) or the path of a .safetensors file'
         )
     entry = known[name]
     folder = folder or cache_folder()
@@ -155,7 +155,7 @@ def find_model(name: str | os.PathLike[str]) -> str:
             with a slash is a path.
     """
     text = os.path.expanduser(os.fspath(name))
-    if text.endswith((CHECKPOINT, MODEL, ONNX)) or os.path.sep in text:
+    if text.endswith((CHECKPOINT, MODEL)) or os.path.sep in text:
         return text
     if not os.path.exists(text):
         return find_published(text)

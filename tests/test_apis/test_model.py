@@ -183,7 +183,7 @@ def test_other_files_are_refused(published, tmp_path):
         load_model(damaged)
     with pytest.raises(CheckpointError, match='no.safetensors is missing'):
         load_model(tmp_path / 'no.safetensors')
-    with pytest.raises(CheckpointError, match='is not a published .safetensors or .onnx file'):
+    with pytest.raises(CheckpointError, match='is not a published .safetensors file'):
         load_model(tmp_path)
 
 

@@ -8,25 +8,23 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmact_ssl.apis import load_model
-from mmact_ssl.apis.card import read_card
+from mmact_ssl.apis.card import card_from
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.onnx_export import LAYOUT_KEY, export_onnx
 from mmact_ssl.apis.publish import make_card
-from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.checkpoint_file import CARD_KEY
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.skeletons import find_layout
-from mmact_ssl.onnx_file import read_onnx
 from mmact_ssl.parts import build_model
 from tests.shipped import load
 from tests.test_apis.conftest import KNOWN
 
-pytest.importorskip('onnx', reason="pip install 'mmact_ssl[onnx]'")
-pytest.importorskip('onnxruntime', reason="pip install 'mmact_ssl[onnx]'")
+onnx = pytest.importorskip('onnx', reason="pip install 'mmact_ssl[onnx]'")
+onnxruntime = pytest.importorskip('onnxruntime', reason="pip install 'mmact_ssl[onnx]'")
 
 SIDE = 32  # of pictures
 R3D = {'base_channels': 4}
@@ -91,10 +89,15 @@ def exported(tmp_path_factory) -> Callable[[str], tuple[PretrainedModel, Path]]:
     return find
 
 
+def run(path: Path, inputs: torch.Tensor) -> torch.Tensor:
+    """Features of a normalized batch by onnxruntime."""
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    return torch.from_numpy(session.run(['features'], {'inputs': inputs.numpy()})[0])
+
+
 @pytest.mark.parametrize('name', STUDENTS)
 def test_a_file_makes_the_features_of_torch(name: str, exported):
     model, path = exported(name)
-    loaded = load_model(path)
     shape = STUDENTS[name][3]
     for size, length in ((1, 2), (4, 11)):
         # A temporal shift reads whole clips.
@@ -106,38 +109,36 @@ def test_a_file_makes_the_features_of_torch(name: str, exported):
         assert expected.shape == (size, model.card.feature_dim)
         assert size == 1 or expected.std(dim=0).max() > 1e-4, 'equal features agree with anything'
         scale = expected.abs().max().clamp(min=1)
-        torch.testing.assert_close(
-            loaded.encode(inputs) / scale, expected / scale, rtol=0, atol=1e-5
-        )
+        torch.testing.assert_close(run(path, inputs) / scale, expected / scale, rtol=0, atol=1e-5)
 
 
 def test_padding_of_a_gru_changes_nothing(exported):
     model, path = exported('gru-streams')
-    loaded = load_model(path)
     clips = [batch(STUDENTS['gru-streams'][3], 1, length) for length in (9, 5, 1)]
     alone = torch.cat([model.encode(clip) for clip in clips])
     padded = torch.zeros(3, 2, 1, 12, 20, 9)
     for number, clip in enumerate(clips):
         padded[number, :, :, : clip.shape[3]] = clip[0]
-    torch.testing.assert_close(loaded.encode(padded), alone, rtol=0, atol=1e-6)
+    torch.testing.assert_close(run(path, padded), alone, rtol=0, atol=1e-6)
 
 
 def test_name_and_metadata_are_those_of_a_published_file(exported, tmp_path):
     model, path = exported('gru-streams')
     assert path.name == f'small-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.onnx'
     assert [*path.parent.iterdir()] == [path]
-    assert read_card(path) == load_model(path).card == model.card
+    metadata = {item.key: item.value for item in onnx.load(path).metadata_props}
+    assert card_from(json.loads(metadata[CARD_KEY])) == model.card
     layout = find_layout('kinect20')
-    table = json.loads(read_onnx(str(path))[1][LAYOUT_KEY])
-    assert table == dict(names=[*layout.names], parents=[*layout.parents])
+    assert json.loads(metadata[LAYOUT_KEY]) == dict(
+        names=[*layout.names], parents=[*layout.parents]
+    )
     assert export_onnx(model, tmp_path).read_bytes() == path.read_bytes(), 'the same file again'
     assert not model.backbone.training
 
 
 def test_frames_of_two_clips_of_a_shift_do_not_mix(exported):
-    network = load_model(exported('tsm-lite0')[1]).backbone
-    with pytest.raises(CheckpointError, match=r'\.onnx: .*Reshape'):
-        network(batch(STUDENTS['tsm-lite0'][3], 8, 7))
+    with pytest.raises(Exception, match='Reshape'):  # of onnxruntime, without a public class
+        run(exported('tsm-lite0')[1], batch(STUDENTS['tsm-lite0'][3], 8, 7))
 
 
 class Odd(torch.nn.Module):
@@ -155,7 +156,7 @@ class Unknown(torch.nn.Module):
 @pytest.mark.parametrize(
     ('network', 'answer'),
     [
-        (Odd(), r'for inputs \[1, 1, .*\] the features of onnxruntime differ'),
+        (Odd(), r'for inputs \[3, 1, .*\] the features of onnxruntime differ'),
         (Unknown(), r'torch .* does not write it: .*svdvals'),
     ],
 )
@@ -177,14 +178,3 @@ def test_pictures_of_any_size_are_refused(tmp_path):
     model.card.pipeline[:] = [step for step in model.card.pipeline if 'crop_size' not in step]
     with pytest.raises(ConfigError, match='its pipeline crops no fixed size'):
         export_onnx(model, tmp_path)
-
-
-def test_features_of_clips_are_those_of_the_safetensors_file(skeleton_model, tmp_path):
-    from mmact_ssl.apis import embed
-
-    path = export_onnx(skeleton_model, tmp_path)
-    random = np.random.default_rng(0)
-    clips = [random.normal(size=(1, frames, 20, 3)) for frames in (6, 6)]
-    np.testing.assert_allclose(
-        embed(str(path), clips), embed(skeleton_model, clips), rtol=0, atol=1e-5
-    )

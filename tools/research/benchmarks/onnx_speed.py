@@ -15,12 +15,14 @@ from typing import Any
 
 import interleave
 import numpy as np
+import onnxruntime
 import torch
 
 from mmact_ssl.apis.load import load_file
 from mmact_ssl.apis.model import PretrainedModel
-from mmact_ssl.apis.onnx_export import example_inputs, export_onnx
+from mmact_ssl.apis.onnx_export import INPUT, OUTPUT, example_inputs, export_onnx
 from mmact_ssl.apis.publish import make_card, write_model
+from mmact_ssl.checkpoint_file import ONNX
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.shipped_configs import DOWNSTREAM
@@ -64,6 +66,11 @@ def sample(model: PretrainedModel) -> torch.Tensor:
 
 def build(path: Path | str, inputs: torch.Tensor) -> Callable[[int], np.ndarray]:
     """Embedding by the model of a file."""
+    if str(path).endswith(ONNX):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        session = onnxruntime.InferenceSession(str(path), options, ['CPUExecutionProvider'])
+        return lambda number: session.run([OUTPUT], {INPUT: inputs.numpy()})[0]
     model = load_file(path)
 
     def run(number: int) -> np.ndarray:
