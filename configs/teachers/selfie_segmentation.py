@@ -9,11 +9,6 @@ the mask, against 72 %.
 teacher = dict(
     type='OnnxTeacher',
     model='{{$MMACT_SSL_DATA:data}}/teachers/selfie_segmentation_256.onnx',
-    kind='map',
     input_size=256,
-    axes='NHWC',
-    resize='letterbox',
     map_size=64,
-    parts=dict(person=[0]),
-    layout='person',
 )

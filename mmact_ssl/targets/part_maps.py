@@ -30,10 +30,8 @@ def draw_parts(
 ) -> int:
     """Draw the parts of every video in a cache of poses, and skip videos that ``out`` contains.
 
-    Maps and fingerprint equal those of a ``PosePartsTeacher`` with the teacher of the poses. Poses
-    of a sensor have no such teacher. Maps of a video whose poses are of another file by now are
-    drawn again. Videos in the poses' list of broken videos go into the maps'
-    list too: training replaces them.
+    Maps of a video whose poses are of another file by now are drawn again. Videos in the poses'
+    list of broken videos go into the maps' list too: training replaces them.
 
     Args:
         poses: Cache of kind 'pose'.

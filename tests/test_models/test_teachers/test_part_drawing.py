@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
-from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.models.teachers.part_drawing import (
     FACE,
     LENGTHS,
@@ -23,7 +21,6 @@ from mmact_ssl.models.teachers.part_drawing import (
     RADII,
     PartDrawing,
 )
-from mmact_ssl.registry import MODELS
 
 PARTS = PART_LAYOUTS['pose_parts']
 ASPECT = 4 / 3
@@ -248,51 +245,12 @@ def test_of_two_crossed_arms_the_more_certain_one_has_the_larger_share():
     np.testing.assert_allclose(other[seen] / own[seen], 0.3 / 0.9, rtol=1e-4)
 
 
-# --- the teacher ------------------------------------------------------------------------------
-
-
-@MODELS.register_module(force=True)
-class StandingTeacher(BaseTeacher):
-    """Finds the same person everywhere, whose left wrist tells how bright the frame is."""
-
-    layout = 'coco17'
-
-    def __init__(self, version: int = 0, kind: str = 'pose') -> None:
-        super().__init__({'version': version}, {})
-        self.kind = kind
-
-    def predict(self, frames):
-        poses = torch.from_numpy(standing()).repeat(len(frames), 1, 1)
-        poses[:, 9, 1] = frames.float().mean((1, 2, 3)) / 255
-        return poses
-
-
-def config(**changes) -> dict:
-    return dict(type='PosePartsTeacher', pose=dict(type='StandingTeacher'), map_size=16, **changes)
-
-
-def test_the_teacher_draws_the_poses_that_its_own_teacher_finds():
-    frames = torch.randint(0, 256, (3, 3, 30, 40), dtype=torch.uint8)
-    teacher = build_teacher(config())
-    maps = teacher(frames)
-    assert (teacher.kind, teacher.layout) == ('map', 'pose_parts')
-    poses = StandingTeacher()(frames)
-    torch.testing.assert_close(maps, PartDrawing((16, 16))(poses, 'coco17', 40 / 30))
-    assert maps[0].ne(maps[1]).any() and not maps.requires_grad
-    assert not teacher.state_dict() and not list(teacher.parameters())
-
-
 def test_the_fingerprint_follows_the_drawing_and_the_poses():
-    own = build_teacher(config()).fingerprint()
-    assert own == build_teacher(config()).fingerprint()
+    own = DRAWING.fingerprint('poses')
+    assert own == PartDrawing((12, 16)).fingerprint('poses')
     changed = [
-        {**config(), 'map_size': 32},
-        config(min_score=0.3),
-        {**config(), 'pose': dict(type='StandingTeacher', version=1)},
+        PartDrawing((16, 16)).fingerprint('poses'),
+        PartDrawing((12, 16), min_score=0.3).fingerprint('poses'),
+        DRAWING.fingerprint('others'),
     ]
-    assert len({own, *(build_teacher(other).fingerprint() for other in changed)}) == 4
-
-
-def test_a_teacher_of_something_else_is_refused():
-    with pytest.raises(ConfigError, match='pose of PosePartsTeacher: StandingTeacher makes no'):
-        build_teacher({**config(), 'pose': dict(type='StandingTeacher', kind='embedding')})
+    assert len({own, *changed}) == 4
