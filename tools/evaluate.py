@@ -117,11 +117,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='of fine-tuning; by default a folder in work_dirs/evaluate/, named by --method or by '
         'the checkpoint',
     )
-    parser.add_argument(
-        '--cache-dir',
-        default='work_dirs/feature_cache',
-        help='folder of frozen features, %(default)s by default; "" for none',
-    )
     parser.add_argument('--device', help='of feature extraction; a GPU where there is one')
     args = parser.parse_intermixed_args(argv)  # the checkpoint may come after the options
     if args.config is not None and args.checkpoint is None and not args.config.endswith('.py'):
@@ -231,7 +226,6 @@ def run(args: argparse.Namespace) -> list[Result]:
             teacher=args.teacher,
             device=find_device(args.device),
             work_dir=work_dir,
-            cache_dir=args.cache_dir or None,
             label_lists=args.out and str(Path(args.out) / 'labels'),
         )
         check_request(request, protocols)
@@ -240,9 +234,13 @@ def run(args: argparse.Namespace) -> list[Result]:
     if args.compare:
         row = find_row(read_results(args.out), cfg.dataset_name, args.compare)
     results: list[Result] = []
+    encoder, features = None, {}
     try:
         for request, protocols in planned:
-            for result in evaluate(request, protocols):
+            weights = [student.path for student in request.students]
+            if encoder != (weights, request.seed if draws_weights else 0):
+                encoder, features = (weights, request.seed if draws_weights else 0), {}
+            for result in evaluate(request, protocols, features):
                 results.append(result)
                 if result.protocol == 'finetune':
                     print(f'the fine-tuned recognizer and its config are in {request.work_dir}')

@@ -221,8 +221,7 @@ class Run:
         from mmact_ssl.evaluation.result_table import accuracy_row
 
         tool = load_tool('evaluate')
-        where = ['--data', str(self.data), '--cache-dir', str(self.out / 'features')]
-        where += ['--out', str(self.out / 'results')]
+        where = ['--data', str(self.data), '--out', str(self.out / 'results')]
         network = f'mmact_ssl::downstream/{self.plan.recipe.network}.py'
         start = [self.plan.start] if self.plan.start else [network, '--random']
         rows = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 from collections import Counter
@@ -16,13 +15,11 @@ from mmengine.config import Config
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, match_names, read_groups
 from mmact_ssl.datasets.skeleton_folder import (
     CLIPS,
-    SKELETONS,
     SkeletonFolder,
     open_skeleton_folder,
 )
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import (
-    file_version,
     other_form,
     read_annotation,
     read_text,
@@ -55,15 +52,6 @@ class Split:
         """Lines of an annotation file, of all samples or those at ``indices``."""
         chosen = range(len(self.names)) if indices is None else indices
         return [f'{self.names[i]} {self.labels[i]}\n' for i in chosen]
-
-    def fingerprint(self) -> str:
-        """Hash the samples and their content; a file's is its size and time of change."""
-        digest = hashlib.sha256(self.skeletons.encode())
-        for name in [SKELETONS] if self.skeletons else self.names:
-            size, changed = file_version(video_path(self.root, name))
-            digest.update(f'{size} {changed}\n'.encode())
-        digest.update(''.join(self.lines()).encode())
-        return digest.hexdigest()
 
 
 def read_split(dataset: dict, prepare_command: str) -> Split:

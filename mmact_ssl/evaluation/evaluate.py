@@ -20,7 +20,7 @@ from mmact_ssl.evaluation.data import (
     save_labeled,
     share_labels,
 )
-from mmact_ssl.evaluation.features import teacher_features
+from mmact_ssl.evaluation.features import Features, teacher_features
 from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.provenance import (
@@ -36,12 +36,16 @@ from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.targets.inspection import cache_version
 
 
-def evaluate(request: Request, protocols: Sequence[str]) -> Iterator[Result]:
+def evaluate(
+    request: Request, protocols: Sequence[str], extracted: dict[str, Features] | None = None
+) -> Iterator[Result]:
     """Yield the result of each protocol; all those on frozen features share one extraction.
 
     Args:
         request: A request that has passed :func:`check_request`.
         protocols: Names in the table of protocols.
+        extracted: Frozen features of the encoder by split, filled by the first request that needs
+            them.
 
     Raises:
         ConfigError: The config disagrees with the data.
@@ -52,7 +56,9 @@ def evaluate(request: Request, protocols: Sequence[str]) -> Iterator[Result]:
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
     drawn, labeled = draw_labeled(request, train)
-    task = Task(request, train, test, labeled, class_names(train, cfg.model.cls_head.num_classes))
+    classes = class_names(train, cfg.model.cls_head.num_classes)
+    extracted = {} if extracted is None else extracted
+    task = Task(request, train, test, labeled, classes, extracted)
     is_drawn = any(PROTOCOLS[name].labels == 'drawn' for name in protocols)
     if request.label_lists is not None and request.label_fraction < 1 and is_drawn:
         part = f'{100 * request.label_fraction:g}pct_seed{seed}'

@@ -1,20 +1,14 @@
-"""Frozen features: their extraction, their cache on disk, and measures of collapse."""
+"""Frozen features: their extraction, and measures of collapse."""
 
 from __future__ import annotations
 
 import copy
-import hashlib
-import io
-import json
-import sys
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.logging import print_log
 from rich.progress import track
 from torch import nn
 from torch.utils.data import SequentialSampler as TorchSequentialSampler
@@ -22,17 +16,9 @@ from torch.utils.data import SequentialSampler as TorchSequentialSampler
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import Split
-from mmact_ssl.evaluation.provenance import package_versions
-from mmact_ssl.evaluation.student import weights_hash
-from mmact_ssl.files import read_arrays, write_atomically
 from mmact_ssl.models.encoding import check_whole_clips, shift_length
 from mmact_ssl.models.losses.statistics import effective_rank, feature_std
 from mmact_ssl.targets.cache import TargetReader
-
-EXTRACTION_PACKAGES = (
-    *('mmaction2', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'torchvision', 'numpy', 'timm', 'av'),
-    *('opencv-python', 'opencv-python-headless'),
-)
 
 
 @dataclass(frozen=True)
@@ -174,87 +160,17 @@ def forward_features(
     return Features(np.concatenate(values), np.asarray(labels, dtype=np.int64))
 
 
-def source_hash(modules: Sequence[str]) -> str:
-    """Hash the source of imported modules with that of the code beside them.
-
-    Of a module in a package, all files of the package count. Of a single file, the loaded modules
-    in its folder count, because it may import them. A needless extraction takes minutes; a wrong
-    number stays in the results.
-    """
-    digest = hashlib.sha256()
-    for module in dict.fromkeys(module.partition('.')[0] for module in modules):
-        loaded = sys.modules.get(module)
-        origin = getattr(loaded, '__file__', None)
-        if origin is None:  # without __init__.py, compiled in, or an import that failed
-            files = _files_below(getattr(loaded, '__path__', ()))
-        elif Path(origin).name == '__init__.py':
-            files = _files_below([Path(origin).parent])
-        else:
-            files = _loaded_beside(Path(origin))
-        for name, file in sorted(files.items()):
-            digest.update(f'{module} {name}\n'.encode() + file.read_bytes())
-    return digest.hexdigest()
-
-
-def _files_below(folders: Iterable[str | Path]) -> dict[str, Path]:
-    """Python files of a package's folders, by their path in it."""
-    files = {f.relative_to(d).as_posix(): f for d in map(Path, folders) for f in d.rglob('*.py')}
-    # Without configs, which an installed package holds in .mim: the key includes what is used.
-    return {name: file for name, file in files.items() if '.mim' not in Path(name).parts}
-
-
-def _loaded_beside(origin: Path) -> dict[str, Path]:
-    """A module's file and the loaded modules below its folder, by their path in the folder.
-
-    Installed packages do not count, and neither does the program that runs.
-    """
-    files = {origin.name: origin}
-    if 'site-packages' in origin.parts:
-        return files
-    for name, module in list(sys.modules.items()):
-        file = Path(getattr(module, '__file__', None) or '')
-        if name != '__main__' and file.suffix == '.py' and file.is_relative_to(origin.parent):
-            beside = file.relative_to(origin.parent)
-            if 'site-packages' not in beside.parts and file.is_file():
-                files[beside.as_posix()] = file
-    return files
-
-
-def cache_key(cfg: Config, backbone: nn.Module, loader: dict, split: Split, device: str) -> str:
-    """Hash the weights, code, configs, annotation, content and type of device of the features.
-
-    ``loader`` is the config of the dataloader that reads the split. A GPU computes other numbers
-    than a CPU, by TF32 for example.
-    """
-    imports = (cfg.get('custom_imports') or {}).get('imports') or ()
-    modules = ['mmact_ssl', *([imports] if isinstance(imports, str) else imports)]
-    parts = [cfg.model.backbone, cfg.model.get('data_preprocessor'), loader['dataset']]
-    parts += [cfg.get('feature_pooling'), cfg.get('feature_deviation')]
-    content = [
-        weights_hash(backbone),
-        source_hash(modules),
-        package_versions(EXTRACTION_PACKAGES),
-        parts,
-        split.fingerprint(),
-        torch.device(device).type,
-    ]
-    text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
 def extract_features(
     cfg: Config,
     recognizer: nn.Module,
     splits: Mapping[str, Split],
     device: str = 'cpu',
-    cache_dir: str | None = None,
 ) -> dict[str, Features]:
-    """Extract the frozen features of each split, or read them from the cache.
+    """Extract the frozen features of each split.
 
     Args:
         recognizer: Recognizer with the student as its backbone.
         splits: Splits by name, 'train' and 'test'.
-        cache_dir: Folder of the cache, whose files are named by :func:`cache_key`.
     """
     import mmaction.datasets  # noqa: F401  (fills the registry)
 
@@ -266,16 +182,7 @@ def extract_features(
         pooling = pooling.to(device)
     result = {}
     for name, split in splits.items():
-        loader = feature_dataloader(cfg, name)
-        path = None
-        if cache_dir is not None:
-            path = Path(cache_dir) / f'{cache_key(cfg, backbone, loader, split, device)}.npz'
-            if path.is_file():
-                stored = read_arrays(path, 'delete it, then the features are extracted again')
-                result[name] = Features(stored['values'], stored['labels'])
-                print_log(f'{name} features from {path}', logger='current')
-                continue
-        batches = build_dataloader(loader)
+        batches = build_dataloader(feature_dataloader(cfg, name))
         shown = track(batches, f'{name} features', total=len(batches), transient=True)
         with torch.no_grad():
             result[name] = forward_features(
@@ -287,10 +194,6 @@ def extract_features(
                 f'not its {len(split.labels)} in their order: let the data set of the config '
                 'read all samples, without drawing or shuffling'
             )
-        if path is not None:
-            content = io.BytesIO()
-            np.savez(content, values=result[name].values, labels=result[name].labels)
-            write_atomically(path, content.getvalue())
     return result
 
 

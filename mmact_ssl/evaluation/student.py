@@ -256,13 +256,3 @@ def start_hash(cfg: Config) -> str:
     files += [(file, 'model.backbone.init_cfg') for file in pretrained_files(backbone)]
     hashes = [sha256_of_file(find_weights(*file)) for file in files]
     return ''.join(hashes) if len(hashes) < 2 else sha256(' '.join(hashes).encode()).hexdigest()
-
-
-def weights_hash(module: nn.Module) -> str:
-    """Sha256 of the names, shapes and values of a module's weights."""
-    digest = sha256()
-    for key, value in sorted(module.state_dict().items()):
-        array = value.detach().cpu().contiguous()
-        digest.update(f'{key} {array.dtype} {list(array.shape)}'.encode())
-        digest.update(array.view(-1).numpy().tobytes())
-    return digest.hexdigest()

@@ -46,7 +46,7 @@ def make_task() -> Callable[..., Task]:
 
 @pytest.fixture
 def run() -> Callable[..., list[Result]]:
-    """Runs protocols on a config and a checkpoint, without a cache of features."""
+    """Runs protocols on a config and a checkpoint."""
 
     def evaluate_request(
         cfg: Config, protocols: Sequence[str], checkpoint: Any = None, **options: Any
@@ -54,7 +54,7 @@ def run() -> Callable[..., list[Result]]:
         paths = () if checkpoint is None else (checkpoint, *options.pop('joined', ()))
         students = map(SavedRun.read, paths)
         encoders = tuple(Encoder(with_saved_backbone(cfg, s), s) for s in students)
-        request = Request(encoders or (Encoder(cfg),), **{'cache_dir': None, **options})
+        request = Request(encoders or (Encoder(cfg),), **options)
         check_request(request, protocols)
         return list(evaluate(request, protocols))
 

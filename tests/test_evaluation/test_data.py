@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -145,26 +143,6 @@ def test_lists_with_other_classes_are_refused(linear_config, tmp_path):
         read_splits(linear_config)
     (tmp_path / 'train/classes.txt').unlink()
     read_splits(linear_config)
-
-
-def test_the_fingerprint_follows_the_content(skeleton_folder):
-    def fingerprint():
-        dataset = dict(
-            ann_file=str(skeleton_folder / 'xview_test.txt'),
-            data_prefix=dict(skeleton=str(skeleton_folder)),
-        )
-        return read_split(dataset, '').fingerprint()
-
-    found = [fingerprint()]
-    meta = json.loads((skeleton_folder / 'meta.json').read_text())
-    (skeleton_folder / 'meta.json').write_text(json.dumps({**meta, 'sha256': 'clip_b'}))
-    found.append(fingerprint())
-    (skeleton_folder / 'xview_test.txt').write_text('a00_v3_0 0\n')
-    found.append(fingerprint())
-    os.utime(skeleton_folder / 'skeletons.npy', (0, 0))  # changed in its place
-    found.append(fingerprint())
-    assert len(set(found)) == 4
-    assert fingerprint() == found[-1]
 
 
 def test_groups_come_from_the_names():

@@ -220,7 +220,7 @@ def test_a_checkpoint_is_read_once(is_named, folder, checkpoint, tmp_path, monke
     load = torch.load
     monkeypatch.setattr(torch, 'load', lambda file, **kw: read.append(file) or load(file, **kw))
     config = [str(CONFIGS / 'downstream/gru-streams.py')] if is_named else []
-    data = ['--data', str(folder), '--cache-dir', str(tmp_path / 'cache')]
+    data = ['--data', str(folder)]
     built: list[str] = []
     build = student.build_without_memory
     monkeypatch.setattr(

@@ -1,28 +1,19 @@
-"""Frozen features: what is extracted, the cache, and the measures of collapse, and a teacher's."""
+"""Frozen features: what is extracted, the measures of collapse, and a teacher's."""
 
 from __future__ import annotations
-
-import importlib
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from mmengine.registry import init_default_scope
-from torch import nn
 
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.evaluation import features as module
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import (
     Features,
-    cache_key,
     extract_features,
-    feature_dataloader,
     normalize,
     pool_features,
-    source_hash,
     teacher_features,
 )
 from mmact_ssl.evaluation.provenance import portable_path
@@ -31,11 +22,10 @@ from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.targets.inspection import cache_version
 
 
-def extract(cfg, seed=0, cache_dir=None):
+def extract(cfg):
     init_default_scope('mmaction')
     train, test = read_splits(cfg)
-    splits = {'train': train, 'test': test}
-    return extract_features(cfg, build_recognizer(cfg, seed), splits, cache_dir=cache_dir)
+    return extract_features(cfg, build_recognizer(cfg, 0), {'train': train, 'test': test})
 
 
 def test_features_are_those_of_single_clips_averaged(linear_config):
@@ -76,105 +66,6 @@ def test_a_loader_that_leaves_out_or_shuffles_is_refused(linear_config):
     linear_config.test_dataloader.dataset.indices = 5
     with pytest.raises(DataError, match='the loader gave 5 samples that are not its 6 in their'):
         extract_features(linear_config, recognizer, {'test': test})
-
-
-def test_the_cache_is_used_and_knows_its_encoder(linear_config, tmp_path, monkeypatch):
-    first = extract(linear_config, cache_dir=str(tmp_path))
-    assert first['train'].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
-    without = extract(linear_config)['train'].values
-    assert np.array_equal(first['train'].values, without), 'no augmentation of the training split'
-    calls = []
-
-    def spy(*args):
-        calls.append(args)
-        return forward(*args)
-
-    forward = module.forward_features
-    monkeypatch.setattr(module, 'forward_features', spy)
-    again = extract(linear_config, cache_dir=str(tmp_path))
-    assert not calls
-    assert np.array_equal(first['test'].values, again['test'].values)
-    other = extract(linear_config, seed=1, cache_dir=str(tmp_path))
-    assert len(calls) == 2, 'another encoder must not read the cache'
-    assert not np.array_equal(first['test'].values, other['test'].values)
-    linear_config.test_dataloader.dataset.pipeline[1].frame_interval = 1
-    extract(linear_config, cache_dir=str(tmp_path))
-    assert len(calls) == 4, 'another pipeline must not read the cache'
-
-
-def test_a_broken_file_of_the_cache_is_named(linear_config, tmp_path):
-    extract(linear_config, cache_dir=str(tmp_path))
-    for file in tmp_path.iterdir():
-        file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(DataError, match=r'\.npz: .*: delete it, then the features are extracted'):
-        extract(linear_config, cache_dir=str(tmp_path))
-
-
-def test_every_file_of_a_package_and_no_other_counts(tmp_path, monkeypatch):
-    package = tmp_path / 'pack'
-    for name in ('__init__.py', 'models/net.py', '.mim/configs/c.py', '../other.py'):
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        (package / name).write_text('X = 1\n')
-    for name, file in (('pack', package / '__init__.py'), ('other', tmp_path / 'other.py')):
-        monkeypatch.setitem(sys.modules, name, SimpleNamespace(__file__=str(file)))
-    versions = [source_hash(['pack', 'not_there'])]
-    for name in ('README.md', '.mim/configs/c.py', '../other.py'):
-        (package / name).write_text('X = 2\n')
-        assert source_hash(['pack']) == versions[0]
-    for name in ('__init__.py', 'models/net.py', 'models/new.py'):
-        (package / name).write_text('X = 2\n')
-        versions.append(source_hash(['pack']))
-    versions.append(source_hash(['pack', 'other']))
-    (tmp_path / 'other.py').write_text('X = 3\n')
-    versions.append(source_hash(['pack', 'other']))
-    assert len(set(versions)) == len(versions)
-
-
-@pytest.mark.parametrize('init', [True, False], ids=['package', 'without __init__.py'])
-def test_the_helpers_of_an_imported_module_count(init, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    files = {'mine/nets.py': 'import mine.layers', 'mine/layers.py': 'X = 1'}
-    files |= {'alone.py': 'import beside', 'beside.py': 'X = 1', 'unused.py': 'X = 1'}
-    (tmp_path / 'mine').mkdir()
-    for name, text in {**files, **({'mine/__init__.py': ''} if init else {})}.items():
-        (tmp_path / name).write_text(text)
-    names = ('mine', 'mine.nets', 'mine.layers', 'alone', 'beside')
-    for name in names:  # to be forgotten after the test
-        monkeypatch.setitem(sys.modules, name, SimpleNamespace())
-        del sys.modules[name]
-    for imported, helper in (('mine.nets', 'mine/layers.py'), ('alone', 'beside.py')):
-        importlib.import_module(imported)
-        before = source_hash([imported])
-        (tmp_path / 'unused.py').write_text('X = 3')
-        assert source_hash([imported]) == before
-        (tmp_path / helper).write_text('X = 2')
-        assert source_hash([imported]) != before
-
-
-@pytest.fixture
-def key(skeleton_config):
-    train, _ = read_splits(skeleton_config)
-    loader = feature_dataloader(skeleton_config, 'train')
-    return lambda device='cpu': cache_key(skeleton_config, nn.Identity(), loader, train, device)
-
-
-def test_code_and_versions_of_packages_go_into_the_key(key, monkeypatch):
-    first = key()
-    assert key() == first
-    assert key('cuda') != first and key('cuda') == key('cuda:1')
-    monkeypatch.setattr(module, 'source_hash', lambda names: 'of another transform')
-    second = key()
-    monkeypatch.setattr('mmact_ssl.evaluation.provenance.version_of', lambda package: '0')
-    assert len({first, second, key()}) == 3
-
-
-def test_what_a_config_imports_goes_into_the_key(key, skeleton_config, monkeypatch):
-    asked = []
-    monkeypatch.setattr(module, 'source_hash', lambda names: asked.append(names) or '')
-    for imports in (None, dict(imports='one'), dict(imports=['one', 'two'])):
-        skeleton_config.custom_imports = imports
-        key()
-    assert asked == [['mmact_ssl'], ['mmact_ssl', 'one'], ['mmact_ssl', 'one', 'two']]
 
 
 def test_pooling_averages_positions_then_clips():

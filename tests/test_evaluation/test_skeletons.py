@@ -17,11 +17,10 @@ from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
 from mmact_ssl.evaluation.student import build_recognizer
 
 
-def extract(cfg, cache_dir=None):
+def extract(cfg):
     init_default_scope('mmaction')
     train, test = read_splits(cfg)
-    splits = {'train': train, 'test': test}
-    return extract_features(cfg, build_recognizer(cfg, 0), splits, cache_dir=cache_dir)
+    return extract_features(cfg, build_recognizer(cfg, 0), {'train': train, 'test': test})
 
 
 def clips_of(folder: Path, split: str) -> list[torch.Tensor]:
@@ -95,20 +94,6 @@ def test_fine_tuning_reads_the_drawn_clips_alone(skeleton_config, tmp_path, monk
     lines = (tmp_path / 'run' / LABELED_SAMPLES).read_text().splitlines()
     assert len(lines) == 6
     assert {name for test, name in read if not test} == {line.split()[0] for line in lines}
-
-
-def test_the_cache_follows_the_folder_and_the_pooling(skeleton_config, skeleton_folder, tmp_path):
-    def cached():
-        extract(skeleton_config, str(tmp_path / 'cache'))
-        return len(list((tmp_path / 'cache').iterdir()))
-
-    assert cached() == 2
-    assert cached() == 2
-    skeleton_config.feature_pooling.mode = 'mean_max'
-    assert cached() == 4
-    meta = skeleton_folder / 'meta.json'
-    meta.write_text(meta.read_text().replace('"sha256": "', '"sha256": "of others'))
-    assert cached() == 6
 
 
 def test_skeletons_without_pooling_are_refused(skeleton_config, run):

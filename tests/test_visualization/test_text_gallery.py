@@ -94,7 +94,7 @@ def test_it_shows_the_hits_that_the_protocol_counts(skeleton_config, parts, tmp_
     skeleton_config.merge_from_dict(
         {'text_retrieval.texts': parts['texts'], 'text_retrieval.topk': (3,)}
     )
-    request = Request((Encoder(skeleton_config, parts['student']),), cache_dir=None)
+    request = Request((Encoder(skeleton_config, parts['student']),))
     (result,) = evaluate(request, ['text-retrieval'])
     assert 0 < found < 1
     assert result.metrics['recall@3'] == pytest.approx(found)

@@ -246,7 +246,6 @@ class _Run:
         def command() -> list[str]:
             encoder = self._encoder(step.needs, evaluation.get('beside_start', False))
             words = ['tools/evaluate.py', protocols, evaluation['config'], *encoder]
-            words += ['--cache-dir', str(self.folder.parents[1] / 'feature_cache')]
             if protocols == PRETEXT:
                 program = evaluation.get('program', 'tools/test.py')
                 words = [program, evaluation['config'], *encoder]

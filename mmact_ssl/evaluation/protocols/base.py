@@ -39,7 +39,7 @@ class Request:
         label_fraction: Fraction of the training labels; for joint training its own fraction.
         method, variant, pretrained_on, prefix: As in the result.
         teacher: Cache of a teacher's embeddings to evaluate in place of an encoder's features.
-        device, cache_dir: Device of the extraction, and folder of its cache; None for no cache.
+        device: Device of the extraction.
         work_dir: Work dir of fine-tuning.
         label_lists: Folder for lists of the drawn samples if ``label_fraction`` is below 1.
     """
@@ -54,7 +54,6 @@ class Request:
     teacher: str | None = None
     device: str = 'cpu'
     work_dir: str = 'work_dirs/evaluate'
-    cache_dir: str | None = 'work_dirs/feature_cache'
     label_lists: str | None = None
 
     @property
@@ -115,9 +114,7 @@ class Task:
             request = self.request
             for cfg, student in request.encoders:
                 recognizer = build_recognizer(cfg, request.seed, student, request.prefix)
-                extracted = extract_features(
-                    cfg, recognizer, self.splits, request.device, request.cache_dir
-                )
+                extracted = extract_features(cfg, recognizer, self.splits, request.device)
                 for name, features in extracted.items():
                     before = self.extracted.get(name)
                     self.extracted[name] = before.beside(features) if before else features

@@ -296,7 +296,7 @@ from mmact_ssl.evaluation.evaluate import evaluate
 from mmact_ssl.evaluation.protocols.base import Encoder, Request
 config = Config.fromfile(sys.argv[1])
 config.merge_from_dict({{'zeroshot.texts': sys.argv[3]}})
-request = Request((Encoder(config, SavedRun.read(sys.argv[2])),), cache_dir=None)
+request = Request((Encoder(config, SavedRun.read(sys.argv[2])),))
 print([result.protocol for result in evaluate(request, ['zeroshot', 'knn'])])
 """
 

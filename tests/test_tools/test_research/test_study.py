@@ -86,9 +86,6 @@ def test_data_set_and_seed_are_filled_in(workshop):
     (training.log.parent / 'last_checkpoint').write_text('epoch_1.pth')
     assert training.command()[1] == 'pretrain_mine.py'
     assert evaluation.command()[2] == 'linear_mine.py'
-    # Beside the study's folder, where evaluation by hand has it, and not in the package.
-    cache = evaluation.command()[evaluation.command().index('--cache-dir') + 1]
-    assert cache == str(workshop / 'feature_cache')
     for step in chain.steps:
         assert step.command()[-3:] == ['--cfg-options', 'a=mine', 'b=2']
 
