@@ -10,7 +10,7 @@ CONSTRAINTS := requirements/constraints-$(RELEASE).txt
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-LINTED := mmact_ssl mmact_ssl_cli.py tools tests configs setup.py
+LINTED := mmact_ssl mmact_ssl_cli.py tools tests configs docs setup.py
 # A worker a core; each collects all tests, which takes ten seconds.
 PYTEST_ARGS ?= -n auto --dist worksteal
 
@@ -35,6 +35,7 @@ DEMO_EVALUATE := $(BIN)/python tools/evaluate.py linear,knn,retrieval \
 help:
 	@echo 'make install  set up .venv/'
 	@echo 'make test     lint, type check and tests'
+	@echo 'make test-research  the studies, tables and benchmarks of research/'
 	@echo 'make check    lint, type check and the tests of what has changed since main: a minute'
 	@echo 'make test-python PYTHON=python3.13  the tests on another Python, in an environment of its own'
 	@echo 'make test-newest, make test-oldest  the tests with the newest and the oldest versions'
@@ -83,6 +84,14 @@ test: lint
 .PHONY: suite
 suite: $(INSTALLED)
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+# research/ is a project of its own: nothing of the package or its tests knows it.
+.PHONY: test-research
+test-research: $(INSTALLED)
+	$(BIN)/ruff check research
+	$(BIN)/ruff format --check research
+	$(BIN)/python -m pytest -q $(PYTEST_ARGS) research/tests
+	$(BIN)/python research/make_tables.py --check
 
 # tests/helpers/changed.py chooses the tests.
 .PHONY: check

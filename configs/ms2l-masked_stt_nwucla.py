@@ -1,6 +1,6 @@
 # MS2L's contrast and MAMP's masked motion together on NW-UCLA (views 1 and 2). The contrast reads
 # the masked view too, of which the student sees half, all joints drawn alike; it is cut, turned,
-# sheared, mirrored and scaled as the others (docs/research/rivals.md has the trials).
+# sheared, mirrored and scaled as the others.
 _base_ = ['_base_/sets/nwucla.py', '_base_/students/stt.py', '_base_/methods/ms2l-masked.py']
 
 model = dict(

@@ -1,6 +1,6 @@
 # MS2L on NW-UCLA (views 1 and 2) with the published hyper-parameters, except for batch and budget:
 # a batch of 32 clips, not 256, takes a CPU core one to two seconds a step, not ten or more. 3,000
-# steps, 94 epochs, teach the order of nearly all training clips (docs/research/studies/ms2l.md).
+# steps, 94 epochs, teach the order of nearly all training clips.
 _base_ = ['_base_/sets/nwucla.py', '_base_/students/gru.py', '_base_/methods/ms2l.py']
 
 model = dict(backbone=dict(_base_.backbone, **_base_.bodies), heads=dict(motion=_base_.bodies))

@@ -20,7 +20,7 @@ model = dict(
     ),
 )
 # Normalized, resampled and warped in the new order: the old one would show in the origin of its
-# first frame, and in what is interpolated between two frames (docs/research/rivals.md).
+# first frame, and in what is interpolated between two frames.
 shuffled = [dict(_base_.crop, num_frames=None, warp=0.0), dict(type='ShuffleSegments')]
 crop = dict(_base_.crop, area=(1.0, 1.0))
 augment = [*shuffled, _base_.normalize, crop, *_base_.move, *_base_.flip, *_base_.change]

@@ -3,7 +3,7 @@
 _base_ = ['_base_/rivals/tsm-lite0.py', '_base_/rivals/order.py']
 
 segments = 4  # of two frames
-# With a linear classifier the features from ImageNet shrink (docs/research/rivals.md).
+# With a linear classifier the features from ImageNet shrink.
 head = dict(**_base_.order, **_base_.head_sizes, segments=segments)
 model = dict(**_base_.order_model, heads=dict(order=head))
 sample_views = dict(type='SampleViews', clip=_base_.clip)

@@ -7,7 +7,7 @@
 #     loss = cross_entropy(classify(student(clip)), stride)
 #     optimizer.step()
 #
-# With the paper's linear classifier the features from ImageNet shrink (docs/research/rivals.md).
+# With the paper's linear classifier the features from ImageNet shrink.
 _base_ = '_base_/rivals/tsm-lite0.py'
 
 views = ('clip',)

@@ -54,7 +54,7 @@ class VideoReader:
     Raises:
         BrokenSampleError: The file is missing, unreadable or has no frames.
 
-    Source: our choice, measured in docs/research/benchmarks.md.
+    Source: our choice.
     """
 
     def __init__(self, filename: str | os.PathLike) -> None:

@@ -69,8 +69,7 @@ class MultiTaskPretrainer(BaseModel):
             and adapters also encodes these views, unmasked; :class:`MomentumCopyHook` updates it.
             With ``dtype='bfloat16'`` it runs under autocast; its features are float32.
         channels_last: Store weights and maps of convolutions with channels last: faster on most
-            GPUs in mixed precision. On a CPU batch normalization then rounds more
-            (docs/research/benchmarks.md).
+            GPUs in mixed precision. On a CPU batch normalization then rounds more.
 
     Raises:
         ConfigError: Nothing makes an input of a head, no task trains the last map, a head has

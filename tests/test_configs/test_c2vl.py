@@ -70,42 +70,6 @@ def test_the_augmentation_is_that_of_two_views_but_for_the_mirror(name: str):
         assert not any(steps(own, 'SkeletonFlip'))
 
 
-def test_the_studies_climb_the_documented_ladder():
-    assert [len(options) for options in LADDER.values()] == [3, 3, 1, 0]
-    for study in ('c2vl_nwucla', 'c2vl_utdmhad'):
-        config = load(f'studies/{study}.py')
-        assert [*map(list, config.ladder.values()), []] == list(LADDER.values())
-        rungs = [run for run in config.runs if run.get('variant') in config.ladder]
-        assert [list(run.cfg_options) for run in rungs] == list(LADDER.values())[:3]
-        methods = [run.method for run in config.runs if 'variant' not in run]
-        assert methods == ['C2VL', 'MS2L + C2VL']
-
-
-def test_the_study_gives_each_stream_projectors_of_its_own():
-    runs = [r for r in load('studies/c2vl_nwucla.py').runs if 'apart' in r.get('variant', '')]
-    for run in runs:
-        config = load('c2vl_gru_nwucla.py', run.cfg_options)
-        head = MODELS.build(config.model.heads.prompts)
-        assert len(head.skeleton_projector) == len(head.prompt_projector) == 3
-        assert config.model.backbone.num_streams == 3
-    assert len(runs) == 2
-
-
-def test_wrong_sentences_are_read_by_training_alone():
-    study = load('studies/c2vl_nwucla.py')
-    noisy = [run for run in study.runs if 'shuffled' in run.get('variant', '')]
-    assert len(noisy) == 4
-    for run in noisy:
-        clean, wrong = load(Path(run.pretrain).name), load(Path(run.pretrain).name, run.cfg_options)
-        percent = run.variant.partition('shuffled-')[2].removesuffix('pct')
-        path = f'{clean.data_root}/targets/prompts_shuffled{percent}.lmdb'
-        assert list(caches_read_by(wrong.train_dataloader)) == [('prompt', path)]
-        assert wrong.test_dataloader == clean.test_dataloader
-        del wrong.train_dataloader.dataset['target_caches']
-        assert wrong.train_dataloader == clean.train_dataloader
-        assert (wrong.model.heads.prompts.alpha_max == 0) == run.variant.startswith('hard')
-
-
 @pytest.mark.parametrize('variant', LADDER)
 @pytest.mark.parametrize('name', sorted({*NAMES} - {*FRAMES}))
 def test_each_rung_builds_what_it_says_and_nothing_idle(name: str, variant: str):

@@ -52,21 +52,6 @@ def test_tasks_and_teachers_are_switched_off_on_the_command_line(option, tasks, 
         assert set(model.heads['guidance'].projectors) == teachers
 
 
-@pytest.mark.parametrize('name', ['dtg_jhmdb', 'dtg_demo', 'dtg_utdmhad'])
-def test_every_run_of_a_study_builds(name: str):
-    study = load(f'studies/{name}.py')
-    for run in study.runs:
-        if 'pretrain' in run:
-            options = [option.replace('{seed}', '0') for option in run.get('cfg_options', [])]
-            config = run.pretrain.removeprefix('configs/').replace('{dataset}', study.dataset)
-            heads = build(load(config, options)).heads
-            kind = type(heads['guidance'].weights).__name__ if 'guidance' in heads else None
-            told = {'learned': 'Learned', 'confidence': 'Confidence'}.get(
-                run.get('variant'), 'Fixed'
-            )
-            assert kind in (None, f'{told}TeacherWeights')
-
-
 def test_where_left_and_right_tell_actions_apart_nothing_is_mirrored():
     flips = list(steps(load('dtg_r3d_utdmhad.py').train_dataloader, 'HorizontalFlip'))
     assert [(flip.flip_ratio, flip.layout) for flip in flips] == [(0.0, 'kinect20')] * 2

@@ -12,9 +12,16 @@ from tests.shipped import TOP_LEVEL, build, load, loaders, step, steps
 
 PRETRAINING = [name for name in TOP_LEVEL if name.startswith('hcpg_')]
 TASKS = {'appearance', 'motion', 'parsing'}
-STUDY = load('studies/hcpg_jhmdb.py')
-SHARED, NO_PARSING = list(STUDY.shared), list(STUDY.no_parsing)
-NO_CONTRAST = [*STUDY.no_contrast, 'model.encode=[clip]']
+SHARED = ['model.adapters.motion=appearance', 'model.adapters.parsing=appearance']
+NO_PARSING = ['model.heads.parsing=None', 'model.adapters.parsing=None']
+NO_CONTRAST = [
+    *(
+        f'model.{what}.{task}=None'
+        for what in ('heads', 'adapters')
+        for task in TASKS - {'parsing'}
+    ),
+    'model.encode=[clip]',
+]
 
 
 @pytest.mark.parametrize('name', PRETRAINING)

@@ -1,4 +1,4 @@
-"""Every line of the table in docs/research/mistakes.md."""
+"""Every line of the table in docs/extend/mistakes.md."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmengine.optim import OptimWrapper
 from tests.shipped import CONFIGS, ROOT
 from tools.train import main
 
-PAGE = (ROOT / 'docs/research/mistakes.md').read_text(encoding='utf-8')
+PAGE = (ROOT / 'docs/extend/mistakes.md').read_text(encoding='utf-8')
 ROWS = re.findall(r'^\| `(\S+)` \| `(.+)` \| `+(.+?)`+ \|$', PAGE, re.MULTILINE)
 
 

@@ -13,7 +13,6 @@ from mmengine.registry import init_default_scope
 
 from mmact_ssl.registry import DATASETS, MODELS
 from tools import visualize
-from tools.research import part_flip
 
 
 def test_the_pipeline_gives_what_the_heads_read(hcpg_config: Config):
@@ -54,6 +53,3 @@ def test_part_maps_of_unseen_clips_are_drawn_and_judged(hcpg_config: Config, tmp
     picture = cv2.imread(path)
     # Two rows a clip, four columns.
     assert picture.shape[0] > picture.shape[1] > 300 and picture.std() > 10
-    part_flip.main(arguments)
-    said = capsys.readouterr().out.splitlines()[-1]
-    assert re.match(r'parsing: mean IoU of 3 clips: with the teacher 0\.\d\d, mirrored 0\.', said)

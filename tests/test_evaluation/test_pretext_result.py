@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -14,7 +12,6 @@ from mmact_ssl.evaluation import PretextMetric
 from mmact_ssl.evaluation.pretext_result import make_pretext_result
 from mmact_ssl.evaluation.results import Result, read_results
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
-from tools.research.tables import make_pretext_table
 
 
 @pytest.fixture
@@ -83,12 +80,9 @@ def test_skeletons_are_recorded_by_coordinates_names_and_lengths(cfg, tmp_path, 
     assert list(first.caches) == [str(skeleton_folder)]
     with np.load(skeleton_folder / 'clips.npz') as clips:
         np.savez(skeleton_folder / 'clips.npz', **{**clips, 'names': clips['names'][::-1]})
-    second = replace(make(cfg, tmp_path), seed=2)
+    second = make(cfg, tmp_path)
     assert second.data_version == first.data_version
-    with pytest.raises(ConfigError, match=r'different contents of .*skeletons'):
-        make_pretext_table([first, second], 'made/CSVR')
-    # Earlier results recorded the coordinates alone: they are taken as they are.
-    make_pretext_table([replace(first, caches={}), second], 'made/CSVR')
+    assert second.caches != first.caches
     (skeleton_folder / 'meta.json').write_text(
         (skeleton_folder / 'meta.json').read_text().replace('"sha256": "', '"sha256": "0')
     )
@@ -116,8 +110,6 @@ def test_every_cache_that_is_read_is_recorded(cfg, tmp_path):
     changed = [path for path in first.caches if first.caches[path] != second.caches[path]]
     assert changed == [str(tmp_path / 'parts.lmdb')]
     assert (second.config_hash, second.data_version) == (first.config_hash, first.data_version)
-    with pytest.raises(ConfigError, match=r'different contents of .*parts\.lmdb'):
-        make_pretext_table([first, replace(second, seed=2)], 'made/CSVR')
 
 
 def test_a_config_without_a_name_is_refused(cfg, tmp_path):

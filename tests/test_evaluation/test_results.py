@@ -6,7 +6,6 @@ import json
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +22,6 @@ from mmact_ssl.evaluation.results import (
 )
 from mmact_ssl.files import writing_whole
 
-RESULTS = Path(__file__).parents[2] / 'results'
 DETAILS = {'confusion': [[3, 1], [0, 4]], 'classes': ['sit  down', 'a [b], c'], 'C': 0.1}
 
 
@@ -71,15 +69,6 @@ def test_a_result_on_other_clips_is_replaced_aloud(make_result, tmp_path, monkey
     (sentence,) = said
     assert 'csvr_full_demo_linear_seed0 takes the place of a result on other clips' in sentence
     assert 'give another --out to keep both' in sentence
-
-
-def test_every_confusion_that_is_shipped_gives_the_accuracy_of_its_result():
-    with_confusion = [r for r in read_results(RESULTS) if 'confusion' in r.details]
-    assert len(with_confusion) > 900
-    for result in with_confusion:
-        counts = np.array(result.details['confusion'])
-        top1 = counts.trace() / counts.sum()
-        assert result.metrics['top1'] == pytest.approx(top1, abs=1e-6), result.run
 
 
 @pytest.mark.parametrize(

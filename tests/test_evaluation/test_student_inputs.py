@@ -21,9 +21,7 @@ from mmact_ssl.evaluation.student_inputs import with_saved_inputs
 from mmact_ssl.saved_run import SavedRun
 from tests.shipped import CONFIGS, ROOT, TOP_LEVEL, load, own_folder_of_videos, parsed, steps
 from tools import evaluate
-from tools.research.study import runs_of
 
-STUDIES = sorted(path.stem for path in (CONFIGS / 'studies').glob('*.py'))
 # Sets to evaluate students of other data on.
 STAND_INS = dict(kinetics400='ucf101', skeletons='nwucla', videos='jhmdb')
 SKELETONS, VIDEOS = 'downstream/gru-streams.py@nwucla', 'downstream/tsm-lite0.py@jhmdb'
@@ -78,24 +76,6 @@ def test_a_shipped_training_and_its_evaluation_have_the_same_inputs(name, said):
 @cache
 def read(path: str, dataset: str | None, options: tuple[str, ...]) -> Config:
     return read_config(str(ROOT / path), options, dataset=dataset)
-
-
-@pytest.mark.parametrize('study', STUDIES)
-def test_the_students_of_a_study_are_evaluated_as_trained(study, said):
-    pairs = {}
-    for run in runs_of(Config.fromfile(CONFIGS / f'studies/{study}.py')):
-        for part in run['evaluations'] if run.get('pretrain') else ():
-            if part['protocols'] != 'pretext':
-                one, other = (
-                    tuple(o.replace('{seed}', '0') for o in table.get('cfg_options', ()))
-                    for table in (run, part)
-                )
-                key = (run['pretrain'], run.get('set'), one), (part['config'], part['set'], other)
-                pairs[key] = other
-    for (training, evaluation), options in pairs.items():
-        cfg = read(*evaluation)
-        assert with_saved_inputs(cfg, record(read(*training)), options) is cfg
-    assert not said
 
 
 @pytest.mark.parametrize('name', sorted(PUBLISHED))

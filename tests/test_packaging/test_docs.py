@@ -20,7 +20,7 @@ from mmact_ssl.registry import MODELS, TRANSFORMS
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / 'mmact_ssl_cli.py'
-PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('tools/**/*.md')])
+PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md')])
 every_page = pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -70,8 +70,7 @@ def test_classes_that_are_named_exist(page: Path):
         *(name for p in PAGES for name in re.findall(r'^class (\w+)', p.read_text(), re.MULTILINE)),
     }
     known |= {*VISBACKENDS.module_dict, *HOOKS.module_dict}
-    code = [*(ROOT / 'mmact_ssl').rglob('*.py'), *(ROOT / 'tools/research').glob('*.py')]
-    for path in code:
+    for path in (ROOT / 'mmact_ssl').rglob('*.py'):
         known |= set(re.findall(r'^class (\w+)', path.read_text(), re.MULTILINE))
     assert named - known == set(), page.name
 
@@ -87,11 +86,6 @@ def test_commands_have_the_options_that_are_used(page: Path):
             )
             named = re.findall(r"'(\w+)': dict\(", code)  # options are made from these
             code = ' '.join(f"'--{name.replace('_', '-')}'" for name in named)
-        if tool == 'research/gradient_conflict':
-            code += (ROOT / 'tools/test.py').read_text()
-        if tool == 'research/benchmark':
-            folder = ROOT / 'tools/research/benchmarks'
-            code += ''.join(p.read_text() for p in folder.glob('*.py'))
         if 'add_config_options()' in code:
             code += CLI.read_text()
         for option in re.findall(r'(?<!\S)--[a-z][a-z-]*', arguments):
@@ -121,11 +115,11 @@ def test_the_options_of_the_training_program_are_all_explained():
 
 def test_the_page_of_parts_is_that_of_the_registries(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
-    from tools.research.list_parts import HEAD, PAGE, find_parts, make_page
+    from docs.list_parts import HEAD, PAGE, find_parts, make_page
 
     page = PAGE.read_text()
     assert page.startswith(HEAD)
-    assert page == make_page(), 'run python tools/research/list_parts.py'
+    assert page == make_page(), 'run python docs/list_parts.py'
     for parts in find_parts().values():
         for name, part in parts.items():
             assert (part.__doc__ or '').strip(), f'{name} has no docstring'

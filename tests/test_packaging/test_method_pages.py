@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from tools.research.draw_flows import FLOWS, FOLDER, WIDTH, Box, draw
+from docs.draw_flows import FLOWS, FOLDER, WIDTH, Box, draw
 
 PAGES = Path(__file__).parents[2] / 'docs/methods'
 every_method = pytest.mark.parametrize('name', ('csvr', 'dtg', 'hcpg', 'ms2l', 'c2vl'))
@@ -83,7 +83,7 @@ def test_figures_of_the_text_are_those_of_the_table(name: str):
 def test_the_flow_is_as_drawn_and_fits_a_phone(name: str):
     file = FOLDER / f'{name}_flow.svg'
     text = file.read_text(encoding='utf-8')
-    assert text == draw(*FLOWS[name]), 'run python tools/research/draw_flows.py'
+    assert text == draw(*FLOWS[name]), 'run python docs/draw_flows.py'
     picture = ElementTree.fromstring(text)
     assert float(picture.get('width')) == WIDTH <= 360
     assert f'(pictures/{name}_flow.svg)' in page(name)

@@ -41,10 +41,11 @@ def test_readmes_exist():
 
 
 def test_numbers_come_with_the_runs_that_made_them():
-    """A result needs its JSON under results/, weights need their hash in the file name."""
+    """A result needs its task, data and seeds, weights need their hash in the file name."""
     for model in INDEX['Models']:
         for result in model.get('Results', []):
-            assert list(ROOT.glob(result['Source'])), f'{model["Name"]}: no {result["Source"]}'
+            assert {'Task', 'Dataset', 'Metrics', 'Seeds'} <= set(result), model['Name']
+            assert all(0 <= value <= 100 for value in result['Metrics'].values())
         if 'Weights' in model:
             digest = Path(model['Weights']).stem.rsplit('-', 1)[-1]
             assert len(digest) == 8

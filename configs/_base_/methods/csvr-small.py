@@ -25,7 +25,7 @@ model = dict(
     ),
     # Under Adam these weights do not change how a head's own parameters train. They set which task
     # shapes the feature map: mostly poses. A larger weight of frames gives better frames and a
-    # worse student (docs/research/studies/csvr.md).
+    # worse student.
     balancer=dict(weights=dict(pose=20.0, context=0.5, current=1.0, future=1.0)),
 )
 

@@ -12,7 +12,7 @@ model = dict(
 )
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.train_steps, dict(_base_.pack, label=True)]))
 test_dataloader = dict(dataset=dict(pipeline=[*_base_.test_steps, dict(_base_.pack, label=True)]))
-# A classifier needs more steps than agreement with the teachers (docs/research/studies/dtg.md).
+# A classifier needs more steps than agreement with the teachers.
 # It reads one clip of a video an epoch, in total fewer than fine-tuning in its 20 epochs.
 train_cfg = dict(max_epochs=12)
 param_scheduler = [_base_.warmup, dict(_base_.cosine, end=12)]

@@ -40,7 +40,7 @@ test_steps = [dict(sample_views, test_mode=True), *_base_.load_targets, *make_te
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=[*train_steps, _base_.pack]))
 test_dataloader = dict(dataset=dict(pipeline=[*test_steps, _base_.pack]))
 # Four epochs: on held-out training sources 400 steps gave no better features than 150, because the
-# student soon memorizes the training videos (docs/research/studies/dtg.md).
+# student soon memorizes the training videos.
 train_cfg = dict(max_epochs=4)
 param_scheduler = [_base_.warmup, dict(_base_.cosine, end=4)]
 optim_wrapper = dict(optimizer=dict(lr=5e-4))

@@ -12,7 +12,7 @@ model = dict(
         parsing=dict(in_channels=64, map_size=(16, 16), hidden_dim=32),
     ),
     # The contrasts recognize a video by its background, with a large gradient: with these weights
-    # parsing has half of the feature map's gradient (docs/research/studies/hcpg.md).
+    # parsing has half of the feature map's gradient.
     balancer=dict(weights=dict(appearance=0.01, motion=0.01)),
 )
 

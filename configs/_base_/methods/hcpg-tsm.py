@@ -33,7 +33,7 @@ train_steps = [_base_.sample_views, _base_.load_parts, *make_views]
 test_steps = [_base_.sample_views, _base_.load_parts, *make_test_views]
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_steps))
 test_dataloader = dict(dataset=dict(pipeline=test_steps))
-# As many epochs as DTG-Net needs from ImageNet (docs/research/studies/dtg.md); not tuned for HCPG.
+# As many epochs as DTG-Net needs from ImageNet; not tuned for HCPG.
 train_cfg = dict(max_epochs=6)
 param_scheduler = [_base_.warmup, dict(_base_.cosine, end=6)]
 optim_wrapper = dict(optimizer=dict(lr=3e-4))

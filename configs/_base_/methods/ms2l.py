@@ -38,7 +38,7 @@ model = dict(
 # The clip, the clip without its last 30 %, and the clip with its thirds in another order, which is
 # normalized in that order: in the axes of the clip's first frame, the third that was first would
 # begin at the origin, and no other. The normalization was chosen by cross-validation between the
-# training views of NW-UCLA (docs/research/studies/ms2l.md). The paper's own choice is
+# training views of NW-UCLA. The paper's own choice is
 # mode='body_axes'; the released run does not normalize coordinates, and does not shuffle.
 make_views = dict(
     type='MakeSkeletonViews',
@@ -55,7 +55,7 @@ default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=1))
 
 # As published, in steps: Adam, learning rate 1e-3, a tenth of it after half of the training. The
 # published 60 epochs on NTU RGB+D 60 in batches of 256 are 9,000 steps; 60 epochs of a small set
-# are too few (docs/research/studies/ms2l.md). The released code clips the gradient of each module
+# are too few. The released code clips the gradient of each module
 # at a norm of 10; here the norm of all modules together is clipped, which is stricter.
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3), clip_grad=dict(max_norm=10)

@@ -41,8 +41,7 @@ train_cfg = dict(_delete_=True, type='StepsTrainLoop', max_iters=336)
 warmup = dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=20)
 cosine = dict(type='CosineAnnealingLR', by_epoch=False, begin=20, end=336)
 param_scheduler = [warmup, cosine]
-# At DTG-Net's rate, ten times as high, the features of all clips become alike
-# (docs/research/rivals.md).
+# At DTG-Net's rate, ten times as high, the features of all clips become alike.
 optim_wrapper = dict(optimizer=dict(lr=5e-5))
 auto_scale_lr = dict(base_batch_size=8)
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=4))

@@ -62,7 +62,7 @@ class TemporalShiftNetwork(BaseModule):
             LOADERS[match](self.network, read_state_dict(path), path)
         self.network.reset_classifier(0)
         # On a CPU, depthwise convolutions take two thirds of the time with channels last, but
-        # statistics of batches are inexact (docs/research/benchmarks.md, 3D students on a CPU).
+        # statistics of batches are inexact.
         self.memory_format = torch.channels_last if norm_eval else torch.contiguous_format
         self.network.to(memory_format=self.memory_format)
         if num_segments > 1:

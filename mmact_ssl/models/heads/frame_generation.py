@@ -28,8 +28,7 @@ class FrameGenerationHead(PretextHead):
     generator; per resolution a reconstruction and an adversarial loss. That current and future
     frames are generated is published (arXiv 2401.07584, abstract); AdaIN and TGANv2 are as
     reported. For half of the training clips, the generator adds future frames to a blurred last
-    frame (4x4 means). This is our choice: with the last frame itself the generator ignored ``f_i``
-    (docs/research/studies/csvr.md).
+    frame (4x4 means). This is our choice: with the last frame itself the generator ignored ``f_i``.
 
     Args:
         in_channels: Channels of the static and of the dynamic map.

@@ -33,7 +33,7 @@ class PosePredictionHead(PretextHead):
         noise_dim, hidden_dim: See :class:`PoseGenerator`.
         samples: Futures of each clip in training.
         hint_dropout: Share of training clips whose futures start at the computed pose, as all do in
-            evaluation; the others start at the last observed pose (docs/research/studies/csvr.md).
+            evaluation; the others start at the last observed pose.
         loss: Loss of joints, in units of half the view's side.
         adversarial: Loss of the GAN; None leaves a plain regression without discriminator.
         inputs: Names of ``dynamic`` ``(B, C, T', H', W')``, ``observed`` and ``future``

@@ -18,7 +18,7 @@ def run_packed_gru(gru: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
     Each direction starts at its own end of the sequence, and padding is not computed. CUDA devices
     use torch's packed sequences. On a CPU their training is slow, because in the backward pass
     every time step writes a gradient of the whole batch's size; there this file's loop takes a
-    third of the time (docs/research/benchmarks.md).
+    third of the time.
 
     Args:
         gru: A GRU with ``batch_first`` and biases, without dropout.

@@ -46,7 +46,7 @@ def test_another_number_of_segments_than_the_pipelines_is_refused(segments):
 
 
 def test_the_order_of_a_small_students_clip_is_told_from_this_clip_alone():
-    """Batch normalization over few clips keeps the task at chance (docs/research/rivals.md)."""
+    """Batch normalization over few clips keeps the task at chance."""
     name = str(CONFIGS / 'order_r3d18-small.py')
     config = read_config(name, dataset='utdmhad').model.heads.order
     head = MODELS.build(config).train()

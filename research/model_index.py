@@ -1,0 +1,88 @@
+"""Results in ``model-index.yml``, written from the results like the tables of the docs."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+from collections.abc import Iterable, Sequence
+
+from mmengine.config import Config
+
+from mmact_ssl.evaluation.headings import COLUMNS, has_column
+from mmact_ssl.evaluation.results import Result
+from research.markers import renew_file
+from research.study import runs_of
+from research.tables import earlier_recipes, is_early, newest_complete
+
+# Each model's second line is its config.
+MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)
+EARLIER_VERSION = ' (earlier version)'
+RESULTS = re.compile(r'^    Results:\n(?:      .*\n)*', re.MULTILINE)
+
+
+def results_by_config(
+    studies: Iterable[str | os.PathLike], results: Sequence[Result]
+) -> dict[str, list[Result]]:
+    """Find the results of each pre-training config in studies, on its own data set.
+
+    Runs with ``cfg_options`` are left out. Of several runs of a config the variant ``full`` counts.
+    """
+    runs = [
+        (run['pretrain'], (run['method'], run.get('variant', 'full'), study.dataset))
+        for study in map(Config.fromfile, studies)
+        for run in runs_of(study)
+        if run.get('pretrain') and not run.get('cfg_options')
+    ]
+    by_config: dict[str, list[Result]] = {}
+    for config, name in sorted(runs, key=lambda run: run[1][1] == 'full'):
+        found = [
+            result
+            for result in results
+            if (result.method, result.variant, result.dataset) == name and not result.transferred
+        ]
+        if found:
+            by_config[config] = found
+    return by_config
+
+
+def result_block(results: Sequence[Result]) -> str:
+    """Format one model's results as YAML: means over seeds in percent, by the tables' headings.
+
+    The name of a metric tells that its value is of an earlier version of the measurement, and
+    ``Recipe`` how an earlier recipe differs. '' if no column of the tables has a value.
+    """
+    metrics, counts = [], []
+    for column in COLUMNS:
+        heading, _, metric, _ = column
+        measured = [result for result in results if has_column(result, column)]
+        if measured:
+            measured = newest_complete(measured, metric)
+            mean = 100 * statistics.mean(result.metrics[metric] for result in measured)
+            mark = EARLIER_VERSION if any(map(is_early, measured)) else ''
+            metrics.append(f'          {heading}{mark}: {mean:.1f}\n')
+            counts.append(len(measured))
+    if not metrics:
+        return ''
+    first = results[0]
+    known = earlier_recipes()
+    recipes = sorted({known[r.checkpoint_hash] for r in results if r.checkpoint_hash in known})
+    return (
+        '    Results:\n'
+        '      - Task: Action Recognition\n'
+        f'        Dataset: {first.dataset} ({first.kind})\n'
+        f'        Metrics:\n{"".join(metrics)}'
+        f'        Seeds: {" to ".join(map(str, sorted({min(counts), max(counts)})))}\n'
+        + (f'        Earlier recipe: {"; ".join(recipes)}\n' if recipes else '')
+    )
+
+
+def update_model_index(
+    path: str | os.PathLike, by_config: dict[str, list[Result]], write: bool = True
+) -> bool:
+    """Renew the results of :func:`results_by_config` in an index, see :func:`renew_file`."""
+
+    def renew(match: re.Match) -> str:
+        return RESULTS.sub('', match.group()) + result_block(by_config.get(match['config'], []))
+
+    return renew_file(path, lambda text: MODEL.sub(renew, text), write)

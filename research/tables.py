@@ -1,0 +1,375 @@
+"""Result tables of README and docs."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.headings import COLUMNS, format_cell, has_column
+from mmact_ssl.evaluation.pretext_metric import CHANCE, TRIVIAL_SUFFIXES, trivial_answer
+from mmact_ssl.evaluation.protocols import is_stochastic, version_of
+from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result
+from mmact_ssl.models.dependence import OTHER_CLIP
+from mmact_ssl.shipped_configs import CONFIGS, SETS, read_set
+
+# A row: data set, method, variant, data set of pre-training if it is another, backbone.
+Row = tuple[str, str, str, str, str]
+# The baseline comes first, the other methods in alphabetical order.
+BASELINE = 'Random init'
+# Marks a value of an earlier version of its measurement.
+EARLIER = '†'
+# Marks a student whose recipe has changed since it was trained.
+EARLIER_RECIPE = '‡'
+RECIPES = Path(__file__).resolve().parent / 'results' / 'earlier_recipes.json'
+CAPTIONS = {
+    EARLIER: f'{EARLIER} By an earlier version of the measurement (docs/extend/evaluation.md).',
+    EARLIER_RECIPE: f'{EARLIER_RECIPE} Trained by an earlier recipe (docs/extend/evaluation.md).',
+}
+NO_RESULTS = '*No results yet.*\n'
+
+
+def select(results: Iterable[Result], name: str) -> list[Result]:
+    """Select the results of a marker ``DATASET[/METHODS][@VARIANTS][?PROTOCOLS]``.
+
+    The lists have commas, and ``_`` for a blank in a method. Baselines of the data set with the
+    methods' backbones are always selected, in all variants. ``;`` joins several markers.
+    """
+    results = list(results)
+    runs = {id(result) for part in name.split(';') for result in _select_one(results, part)}
+    return [result for result in results if id(result) in runs]
+
+
+def _select_one(results: Iterable[Result], name: str) -> list[Result]:
+    """Select the results of a marker of one data set."""
+    name, _, protocols = name.partition('?')
+    name, _, variants = name.partition('@')
+    dataset, _, methods = name.partition('/')
+
+    def matches(result: Result) -> bool:
+        is_listed = not methods or result.method in methods.replace('_', ' ').split(',')
+        is_listed = is_listed and (not variants or result.variant in variants.split(','))
+        return (
+            result.dataset == dataset
+            and (is_listed or result.method == BASELINE)
+            and (not protocols or result.protocol in protocols.split(','))
+        )
+
+    chosen = [result for result in results if matches(result)]
+    backbones = {result.backbone for result in chosen if result.method != BASELINE}
+    return [result for result in chosen if not backbones or result.backbone in backbones]
+
+
+def newest_complete(results: Iterable[Result], metric: str) -> list[Result]:
+    """Select the results of the version with the most seeds, the newest of several.
+
+    A value that does not depend on the seed counts once. Versions are never averaged, and a new
+    version counts once it has all seeds of the one before.
+
+    Args:
+        results: Those of one cell, one or more.
+        metric: The metric that the cell shows.
+    """
+    versions: dict[int, list[Result]] = defaultdict(list)
+    for result in results:
+        known = versions[result.version]
+        if not any(_repeats(result, other, metric) for other in known):
+            known.append(result)
+    return versions[max(versions, key=lambda version: (len(versions[version]), version))]
+
+
+def is_early(result: Result) -> bool:
+    """True if a result was measured by an earlier version than today's."""
+    return result.protocol != PRETEXT and result.version < version_of(
+        result.protocol, input_kind(result)
+    )
+
+
+@cache
+def earlier_recipes() -> dict[str, str]:
+    """Return {hash of a checkpoint or published file: how its recipe differs from today's}."""
+    lists = json.loads(RECIPES.read_text())
+    return {hash_: entry['recipe'] for entry in lists for hash_ in entry['checkpoints']}
+
+
+def recipe_mark(results: Iterable[Result]) -> str:
+    """Return EARLIER_RECIPE if a student among them was trained by an earlier recipe, or ''."""
+    is_earlier = any(result.checkpoint_hash in earlier_recipes() for result in results)
+    return EARLIER_RECIPE if is_earlier else ''
+
+
+def captions(table: str) -> list[str]:
+    """Explain the marks that are in a table."""
+    return [caption for mark, caption in CAPTIONS.items() if mark in table]
+
+
+def input_kind(result: Result) -> str:
+    """Kind of the encoder's inputs, see :data:`mmact_ssl.evaluation.protocols.INPUT_VERSIONS`.
+
+    It is the layout of the data set's skeletons, ``video``, or ``embedding`` for a teacher's cache.
+    It is '' for a data set that is not shipped: then the protocol's version alone counts.
+    """
+    # A teacher's results have the name of its cache as the backbone; early ones record no cache.
+    names = {Path(path).stem for path in result.caches}
+    if result.backbone in names or (CONFIGS / 'teachers' / f'{result.backbone}.py').is_file():
+        return 'embedding'
+    return _kind_of_set(result.dataset)
+
+
+@cache
+def _kind_of_set(dataset: str) -> str:
+    # folder.py and folder-skeleton.py read the folder of --data.
+    if dataset.startswith('folder') or not (SETS / f'{dataset}.py').is_file():
+        return ''
+    return read_set(dataset).get('bodies', {}).get('layout', 'video')
+
+
+def is_one_pretraining(cell: Sequence[Result]) -> bool:
+    """True if several results have one checkpoint: no deviation over pre-trainings."""
+    return len(cell) > 1 and len({result.checkpoint_hash for result in cell} - {RANDOM}) == 1
+
+
+def make_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table: a row per method and variant, mean ± deviation over seeds in percent.
+
+    Several data sets have a first column with their names, in the order of the marker. Students of
+    different data sets or backbones have separate rows. The deviation is that of a sample (n - 1);
+    one seed has none. Columns that the random encoder alone has are left out. A cell has one
+    version of a measurement (see :func:`newest_complete`); early versions and earlier recipes are
+    marked. ``name`` selects results, see :func:`select`.
+
+    Raises:
+        ConfigError: Two results of one column or row cannot be compared.
+    """
+    chosen = [result for result in select(results, name) if result.protocol != PRETEXT]
+    compared = [result for result in chosen if result.method != BASELINE] or chosen
+    columns = [column for column in COLUMNS if any(has_column(one, column) for one in compared)]
+    cells: dict[Row, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    shown: dict[str, list[Result]] = defaultdict(list)
+    for result in chosen:
+        for column in columns:
+            heading = column[0]
+            if has_column(result, column):
+                for other in shown[heading]:
+                    if (other.dataset, other.version) == (result.dataset, result.version):
+                        check_comparable(f'{name}, column {heading!r}', other, result)
+                shown[heading].append(result)
+                cells[_row_of(result)][heading].append(result)
+    if not cells:
+        return NO_RESULTS
+    for row in cells.values():
+        for heading, _, metric, _ in columns:
+            if heading in row:
+                row[heading] = newest_complete(row[heading], metric)
+    backbones = sorted({backbone for *_, backbone in cells})
+    datasets = list(dict.fromkeys(re.split('[/@?]', part)[0] for part in name.split(';')))
+    labels = ['Data', 'Method'] if len(datasets) > 1 else ['Method']
+    rows = [[*labels, *(heading for heading, *_ in columns)]]
+    for key in sorted(cells, key=lambda key: (datasets.index(key[0]), _order(key))):
+        label = next(iter(cells[key].values()))[0].label
+        label += recipe_mark(result for cell in cells[key].values() for result in cell)
+        label += f' ({key[-1]})' if len(backbones) > 1 else ''
+        texts = [
+            format_cell([100 * result.metrics[metric] for result in cells[key][heading]])
+            + (EARLIER if any(map(is_early, cells[key][heading])) else '')
+            for heading, _, metric, _ in columns
+        ]
+        rows.append([*[key[0], label][-len(labels) :], *texts])
+    table, caption = markdown(rows, len(labels)), _caption(chosen, backbones, cells.values())
+    return f'{" ".join([caption, *captions(table)])}\n\n{table}'
+
+
+def make_pretext_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table of one method's pretext tasks beside their trivial answers.
+
+    Each variant of each backbone has a column; the trivial answers are those of the first. ``name``
+    is ``DATASET/METHOD``.
+
+    Raises:
+        ConfigError: Two results of one variant cannot be compared.
+    """
+    variants: dict[str, list[Result]] = defaultdict(list)
+    chosen = [result for result in select(results, name) if result.protocol == PRETEXT]
+    several = len({result.backbone for result in chosen}) > 1
+    for result in sorted(chosen, key=lambda r: (r.variant != 'full', r.variant, r.backbone)):
+        column = f'{result.variant} ({result.backbone})' if several else result.variant
+        variants[column].append(result)
+        check_comparable(f'{name}, pretext tasks', variants[column][0], result)
+    if not variants:
+        return NO_RESULTS
+    groups = list(variants.values())
+    names = ['Value'] if len(groups) == 1 else list(variants)
+    marked = [name + recipe_mark(group) for name, group in zip(names, groups)]
+    rows = [['Metric', *marked, 'Trivial answer']]
+    metrics = dict.fromkeys(metric for result in chosen for metric in result.metrics)
+    for metric in metrics:
+        if metric.endswith((*TRIVIAL_SUFFIXES, CHANCE, OTHER_CLIP)):
+            continue
+        trivial = trivial_answer(metric, metrics)
+        shown = [*((group, metric) for group in groups), (groups[0], trivial)]
+        rows.append([metric, *(_metric_cell(group, key) for group, key in shown)])
+    first, counts = chosen[0], [len(group) for group in groups]
+    where, table = f'the test split of {first.dataset} ({first.kind})', markdown(rows)
+    caption = f'{first.method} on {where}, {format_seeds(counts)}.'
+    return f'{" ".join([caption, *captions(table)])}\n\n{table}'
+
+
+def make_dependence_table(results: Sequence[Result], name: str) -> str:
+    """Write a Markdown table of pretext tasks with a clip's own and with another clip's features.
+
+    A row has a metric of a data set with both features, beside the trivial answer. The table is ''
+    without any. Several methods, variants or backbones of a data set are named. ``name`` selects
+    results, see :func:`select`.
+    """
+    groups: dict[Row, list[Result]] = defaultdict(list)
+    for result in select(results, name):
+        if result.protocol == PRETEXT and any(m.endswith(OTHER_CLIP) for m in result.metrics):
+            groups[_row_of(result)].append(result)
+    rows = [['Data', 'Task', 'Metric', 'Own clip', 'Another clip', 'Trivial answer']]
+    sets = [row[0] for row in groups]
+    for row, group in groups.items():
+        data, method, variant, _, backbone = row
+        if sets.count(data) > 1:
+            data = f'{data}, {method}, {variant} ({backbone})'
+        data += recipe_mark(group)
+        for result in group:
+            check_comparable(f'{name}, dependence', group[0], result)
+        metrics = dict.fromkeys(metric for result in group for metric in result.metrics)
+        for metric in metrics:
+            if metric + OTHER_CLIP in metrics:
+                shown = (metric, metric + OTHER_CLIP, trivial_answer(metric, metrics))
+                labels = [data, *metric.rsplit('/', 1)]
+                rows.append([*labels, *(_metric_cell(group, key) for key in shown)])
+    if not groups:
+        return ''
+    seeds = format_seeds([len(group) for group in groups.values()])
+    table = markdown(rows, 3)
+    caption = f'Metrics on test clips with the features of the clip and of another one, {seeds}.'
+    return f'{" ".join([caption, *captions(table)])}\n\n{table}'
+
+
+def _metric_cell(group: Sequence[Result], metric: str) -> str:
+    """Format a metric of a group of results, with the number of finite values if some are NaN."""
+    values = [r.metrics[metric] for r in group if metric in r.metrics]
+    known = [value for value in values if not math.isnan(value)]  # NaN: no clip defines it
+    few = (
+        f' ({len(known)} of {format_seeds([len(values)])})' if 0 < len(known) < len(values) else ''
+    )
+    return format_cell(known, 4) + few
+
+
+def _repeats(first: Result, second: Result, metric: str) -> bool:
+    """True if two results are the same measurement of one checkpoint, independent of the seed."""
+    return (
+        first.checkpoint_hash == second.checkpoint_hash != RANDOM
+        and first.metrics[metric] == second.metrics[metric]
+        and not is_stochastic(first.protocol, first.label_fraction)
+    )
+
+
+def check_comparable(place: str, first: Result, second: Result) -> None:
+    """Raise ConfigError unless two results of a column were measured in the same way.
+
+    The settings of different backbones may differ, because they include the backbone.
+    """
+    # Early results do not record their caches, which are not compared then.
+    shared = sorted(set(first.caches) & set(second.caches))
+    differing = [path for path in shared if first.caches[path] != second.caches[path]]
+    what = ''
+    is_one_row = _row_of(first) == _row_of(second)
+    if is_one_row and first.prefix != second.prefix:
+        what = f'of different encoders (--prefix {first.prefix!r}, {second.prefix!r})'
+    elif is_one_row and first.students != second.students:
+        what = f'of {first.students} and {second.students} students (--join)'
+    elif is_one_row and recipe_mark([first]) != recipe_mark([second]):
+        what = 'on a student of an earlier recipe and on one of that of today'
+    elif first.backbone == second.backbone and first.config_hash != second.config_hash:
+        what = 'by different settings'
+    elif first.data_version != second.data_version:
+        what = 'on different data'
+    elif differing:
+        what = f'with different contents of {differing[0]}'
+    if what:
+        raise ConfigError(
+            f'results of {place}: {first.run} and {second.run} were measured {what}; '
+            'measure one again'
+        )
+
+
+def _row_of(result: Result) -> Row:
+    source = result.pretrained_on if result.transferred else ''
+    return result.dataset, result.method, result.variant, source, result.backbone
+
+
+def markdown(rows: Sequence[Sequence[str]], labels: int = 1) -> str:
+    """Write rows of cells, the heading first, with all columns after the labels aligned right."""
+    ruler = [*['---'] * labels, *['---:'] * (len(rows[0]) - labels)]
+    return ''.join(f'| {" | ".join(cells)} |\n' for cells in (rows[0], ruler, *rows[1:]))
+
+
+def _order(row: Row) -> tuple:
+    _, method, variant, *rest = row
+    return method != BASELINE, method.lower(), variant != 'full', variant.lower(), *rest
+
+
+def format_seeds(counts: Sequence[int]) -> str:
+    """Format the cells' numbers of seeds, as ``1 to 3 seeds``."""
+    text = ' to '.join(map(str, dict.fromkeys((min(counts), max(counts)))))
+    return f'{text} seed' if text == '1' else f'{text} seeds'
+
+
+def _caption(
+    chosen: Sequence[Result], backbones: Sequence[str], rows: Iterable[Mapping[str, list[Result]]]
+) -> str:
+    """Describe the measurement, the kind of data and the numbers of seeds."""
+    filled = [{heading: cell for heading, cell in row.items() if cell} for row in rows]
+    data = ', '.join(sorted({f'{result.dataset} ({result.kind})' for result in chosen}))
+    backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
+    seeds = format_seeds([len(cell) for row in filled for cell in row.values()])
+    spread = '' if seeds == '1 seed' else ' ± deviation'
+    shown = {heading for row in filled for heading in row}
+    kinds = {
+        'recall' if metric.startswith('recall') else 'top-1 accuracy'
+        for heading, _, metric, _ in COLUMNS
+        if heading in shown
+    }
+    measures = ' and '.join(sorted(kinds, reverse=True)).capitalize()
+    caption = f'{measures} in %, {data}, {backbone}, mean{spread} over {seeds}.'
+    # Name the deviations that do not include different pre-trainings.
+    once: dict[str, set[str]] = defaultdict(set)
+    mixed = set()
+    for row in filled:
+        weights = defaultdict(set)
+        for result in (result for cell in row.values() for result in cell):
+            weights[result.seed].add(result.checkpoint_hash)
+        if any(len(files) > 1 for files in weights.values()):
+            mixed.add(result.label)
+        several = {heading: cell for heading, cell in row.items() if len(cell) > 1}
+        alone = [heading for heading, cell in several.items() if is_one_pretraining(cell)]
+        if alone:
+            where = f'column{"s" if len(alone) > 1 else ""} *{_listed(alone, "*")}*'
+            where = 'all columns' if len(alone) == len(several) else where
+            once[where].add(several[alone[0]][0].method)
+    if once:
+        groups = sorted(f'{_listed(sorted(methods))} ({where})' for where, methods in once.items())
+        caption += (
+            ' One pre-training alone, so that ± covers only the drawn labels and the training on '
+            f'them: {"; ".join(groups)}.'
+        )
+    if mixed:
+        caption += (
+            ' The columns of one seed come from more than one checkpoint: '
+            f'{"; ".join(sorted(mixed))}.'
+        )
+    return caption
+
+
+def _listed(names: Sequence[str], mark: str = '') -> str:
+    """Join names as ``a, b and c``, with ``mark`` around the separators."""
+    *first, last = names
+    return f'{mark} and {mark}'.join([f'{mark}, {mark}'.join(first), last] if first else [last])

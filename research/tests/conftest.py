@@ -1,0 +1,15 @@
+"""Fixtures of the package's tests."""
+
+from __future__ import annotations
+
+from tests.conftest import (  # noqa: F401
+    exact_convolutions,
+    freeze_imports,
+    labeled_world,
+    linear_config,
+    make_result,
+    make_runner,
+    make_video,
+    no_globals,
+    on_cpu,
+)

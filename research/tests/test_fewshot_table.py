@@ -1,0 +1,83 @@
+"""Tables of few labels a class: cells, paired differences, chosen readouts, and errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmact_ssl.errors import ConfigError
+from research.markers import fill
+
+
+def filled(results, name):
+    text = f'<!-- fewshot:{name} -->\n<!-- /fewshot:{name} -->'
+    return fill(text, results).splitlines()[1:-1]
+
+
+@pytest.fixture
+def results(make_result) -> list:
+    def made(method, shift):
+        draws = {
+            'lda@10': [0.7 + shift, 0.9 + shift],
+            'nearest-mean@1': [0.1 + shift, 0.3 + shift],
+            'nearest-mean@10': [0.5 + shift, 0.5 + shift],
+        }
+        return make_result(
+            method=method,
+            dataset='jhmdb',
+            protocol='fewshot',
+            metrics={'chance': 0.05},
+            details=dict(draws=draws, drawn='same'),
+        )
+
+    return [made('ImageNet start', 0), made('DTG-Net', 0.05)]
+
+
+def test_each_readout_has_rows_of_both_encoders_and_their_difference(results):
+    lines = filled(results, 'jhmdb/ImageNet_start/DTG-Net')
+    data = '| JHMDB, videos (chance 5.0) |'
+    assert lines[0] == '| Data | Readout | Encoder | 1 label | 10 labels |'
+    assert lines[2:5] == [
+        f'{data} nearest-mean | ImageNet start | 20.0 ± 127.1 | 50.0 ± 0.0 |',
+        f'{data} nearest-mean | DTG-Net | 25.0 ± 127.1 | 55.0 ± 0.0 |',
+        f'{data} nearest-mean | DTG-Net minus ImageNet start | +5.0 ± 0.0 | +5.0 ± 0.0 |',
+    ]
+    assert f'{data} lda | ImageNet start | - | 80.0 ± 127.1 |' in lines
+
+
+def test_chosen_readouts_alone(results):
+    assert filled(results, 'jhmdb/ImageNet_start/DTG-Net?nearest-mean,lda') == [
+        '| Data | Encoder | 1 label, nearest-mean | 10 labels, lda |',
+        '| --- | --- | ---: | ---: |',
+        '| JHMDB, videos (chance 5.0) | ImageNet start | 20.0 ± 127.1 | 80.0 ± 127.1 |',
+        '| JHMDB, videos (chance 5.0) | DTG-Net | 25.0 ± 127.1 | 85.0 ± 127.1 |',
+    ]
+
+
+def test_a_set_with_more_labels_gives_the_columns(results, make_result):
+    small = make_result(
+        method='MS2L',
+        dataset='utkinect',
+        protocol='fewshot',
+        metrics={'chance': 0.1},
+        details=dict(draws={'lda@1': [0.5, 0.5]}, drawn='same'),
+    )
+    lines = filled([*results, small], 'utkinect/MS2L;jhmdb/DTG-Net')
+    assert lines[0] == '| Data | Readout | Encoder | 1 label | 10 labels |'
+    assert '| UT-Kinect, skeletons (chance 10.0) | lda | MS2L | 50.0 ± 0.0 | - |' in lines
+    assert '| JHMDB, videos (chance 5.0) | lda | DTG-Net | - | 85.0 ± 127.1 |' in lines
+
+
+def test_mistakes_are_named(results, make_result):
+    with pytest.raises(ConfigError, match=r"give one readout for each of \['1', '10'\]"):
+        filled(results, 'jhmdb/ImageNet_start?lda')
+    with pytest.raises(ConfigError, match="no few-shot result of 'MS2L' on jhmdb"):
+        filled(results, 'jhmdb/MS2L')
+    results[1].details['drawn'] = 'other'
+    for readouts in ('', '?lda,lda'):
+        with pytest.raises(ConfigError, match='different draws of the labels'):
+            filled(results, f'jhmdb/ImageNet_start/DTG-Net{readouts}')
+    other = make_result(
+        method='DTG-Net', dataset='jhmdb', protocol='fewshot', seed=1, version=results[1].version
+    )
+    with pytest.raises(ConfigError, match="'DTG-Net' has 2 seeds"):
+        filled([*results, other], 'jhmdb/ImageNet_start/DTG-Net')
