@@ -78,7 +78,7 @@ def main(
     args = parse_args(argv)
     from mmengine.dist import is_main_process
 
-    from mmact_ssl.engine.config_check import building, check_config
+    from mmact_ssl.engine.config_check import check_config, errors_while_building
     from mmact_ssl.engine.runner import PretrainRunner
     from mmact_ssl.engine.unwrap import unwrap_model
     from mmact_ssl.errors import one_line_errors
@@ -89,7 +89,7 @@ def main(
         cfg = load_config(args)
         path, content = read_trained(args.checkpoint)
         check_config(cfg)
-        with building(cfg):
+        with errors_while_building(cfg):
             runner = PretrainRunner.from_cfg(cfg)
         load_trained(unwrap_model(runner.model), path, content)
         runner.call_hook('after_load_checkpoint', checkpoint=content)

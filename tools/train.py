@@ -82,16 +82,16 @@ def load_config(args: argparse.Namespace) -> Config:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from mmact_ssl.engine.config_check import building, check_config
+    from mmact_ssl.engine.config_check import check_config, errors_while_building
     from mmact_ssl.engine.runner import PretrainRunner
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():
         cfg = load_config(args)
         check_config(cfg)
-        with building(cfg) as at:
-            at.runner = PretrainRunner.from_cfg(cfg)
-            at.runner.train()
+        with errors_while_building(cfg) as built:
+            built.runner = PretrainRunner.from_cfg(cfg)
+            built.runner.train()
 
 
 if __name__ == '__main__':

@@ -17,7 +17,7 @@ from mmengine.logging import MMLogger, print_log
 
 from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.datasets.prepared_folder import telling_data
-from mmact_ssl.engine.config_check import check_options, checked_merging
+from mmact_ssl.engine.config_check import check_options
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import SHOW_PLACE, ConfigError, KindError, reason_of
 from mmact_ssl.shipped_configs import SET_VARIABLE, find_config
@@ -92,7 +92,7 @@ def read_config(
     path = find_config(path)
     if data is not None and dataset is not None:
         raise ConfigError('--data and --set both name what is read: give one of them')
-    with checked_merging(), telling_data(data, dataset):
+    with telling_data(data, dataset):
         try:
             cfg = Config.fromfile(path)
         except AttributeError as error:
@@ -120,8 +120,7 @@ def read_config(
         )
     parsed = parse_cfg_options(options)
     check_options(cfg, parsed)
-    with checked_merging():
-        cfg.merge_from_dict(parsed)
+    cfg.merge_from_dict(parsed)
     folder = cfg.get('own_folder', {})  # folder-skeleton.py refuses a folder of videos
     if 'layout' in folder and 'video' in (cfg.get('train_set', {}).get('data_prefix') or {}):
         raise KindError(

@@ -23,10 +23,10 @@ def spare_upstream() -> None:
     """
     config.FormatCode = lambda text, **_: (text, False)
     mmengine.runner.runner.collect_env = functools.cache(mmengine.runner.runner.collect_env)
-    Config._file2dict = staticmethod(_remember_bases(Config._file2dict, Config._merge_a_into_b))
+    Config._file2dict = staticmethod(_remember_bases(Config._file2dict))
 
 
-def _remember_bases(read: Any, merge: Any) -> Any:
+def _remember_bases(read: Any) -> Any:
     """A reader of config files that reads those of ``configs/_base_`` once for each environment."""
     known: dict[tuple, bytes] = {}
 
@@ -35,8 +35,7 @@ def _remember_bases(read: Any, merge: Any) -> Any:
         if not all(str(Path(path).resolve()).startswith(BASES) for path in paths):
             return read(filename, *args, **kwargs)
         environment = sorted(item for item in os.environ.items() if item[0].startswith('MMACT_SSL'))
-        is_checked = Config._merge_a_into_b is not merge
-        key = filename, args, *kwargs.items(), *environment, is_checked
+        key = filename, args, *kwargs.items(), *environment
         if key in known:
             return pickle.loads(known[key])
         found = read(filename, *args, **kwargs)
