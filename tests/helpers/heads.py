@@ -1,7 +1,8 @@
-"""Pre-trainers and slow twins for tests of heads."""
+"""Pre-trainers, short trainings and slow twins for tests of heads."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
@@ -22,9 +23,27 @@ def one_view_pretrainer(**heads: type) -> MultiTaskPretrainer:
     ).eval()
 
 
-def slow_projection(head: nn.Module, pooled: Tensor) -> Tensor:
-    """In double precision, with the statistics of this view alone."""
-    first, norm, _, last = head.projectors[0]
-    hidden = pooled.double() @ first.weight.detach().T.double() + first.bias.detach()
-    hidden = (hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + norm.eps).sqrt()
-    return hidden.clamp(min=0) @ last.weight.detach().T.double() + last.bias.detach()
+def fit(head: nn.Module, inputs: dict[str, Tensor], steps: int, rate: float) -> dict[str, Tensor]:
+    """Train a head on one batch, and return its last losses and metrics."""
+    optimizer = torch.optim.Adam(head.parameters(), rate)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        found = head.loss(**inputs)
+        sum(value for name, value in found.items() if 'loss' in name).backward()
+        optimizer.step()
+    return found
+
+
+def slow_network(layers: nn.Module, values: Tensor, running: bool = False) -> Tensor:
+    """Linear, batch normalization, ReLU, linear, in double precision.
+
+    Args:
+        running: Normalize by the running statistics, not by those of these rows.
+    """
+    first, norm, _, last = layers[:4]
+    hidden = values.double() @ first.weight.T.double() + first.bias.double()
+    mean, variance = hidden.mean(0), hidden.var(0, unbiased=False)
+    if running:
+        mean, variance = norm.running_mean, norm.running_var
+    hidden = (hidden - mean) / (variance + 1e-5).sqrt() * norm.weight + norm.bias
+    return hidden.clamp(min=0) @ last.weight.T.double() + last.bias.double()

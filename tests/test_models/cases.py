@@ -209,11 +209,19 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
             dict(pooled=torch.randn(BATCH, 4), label=torch.tensor([-1, 2, -1, 0, 1, 1])),
         ),
         recognition=(
+            # Only the second half has labels.
             RecognitionHead(
-                dict(type='mmaction.I3DHead', num_classes=3, in_channels=4, dropout_ratio=0.0)
+                dict(
+                    type='mmaction.I3DHead',
+                    num_classes=3,
+                    in_channels=4,
+                    dropout_ratio=0.0,
+                    loss_cls=dict(type='CrossEntropyLoss', class_weight=[1.0, 5.0, 0.2]),
+                )
             ),
             dict(
-                feature_map=torch.randn(BATCH, 4, 2, 2, 2), label=torch.tensor([-1, 2, -1, 0, 1, 1])
+                feature_map=torch.randn(BATCH, 4, 2, 2, 2),
+                label=torch.tensor([-1, -1, -1, 0, 1, 2]),
             ),
         ),
         guidance=(

@@ -1,29 +1,17 @@
-"""The classifier of actions: its network, loss and scores."""
+"""Classifiers of actions, orders and strides: classes, clips that count, scores."""
 
 from __future__ import annotations
+
+from itertools import permutations
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from mmact_ssl.models.heads.classification import ClassificationHead
-
-
-def test_scores_are_those_of_a_linear_layer_and_only_labeled_samples_count():
-    torch.manual_seed(0)
-    head = ClassificationHead(in_channels=5, num_classes=3)
-    pooled = torch.randn(3, 5)
-    logits = pooled @ head.classifier.weight.T
-    label = logits.argmax(1)
-    label[1], label[2] = -1, (label[2] + 1) % 3
-    known = label >= 0
-    loss = head.loss(pooled=pooled, label=label)['loss']
-    torch.testing.assert_close(loss, F.cross_entropy(logits[known], label[known]))
-    predicted = head.predict(pooled=pooled, label=label)
-    torch.testing.assert_close(predicted['logits'], logits)
-    assert predicted['accuracy'][[0, 2]].tolist() == [1, 0]
-    assert predicted['accuracy'][1].isnan()
-    assert predicted['chance'][[0, 2]].tolist() == pytest.approx([1 / 3, 1 / 3])
+from mmact_ssl.models.heads.jigsaw import JigsawHead
+from mmact_ssl.models.heads.speed import SpeedHead
+from tests.helpers.heads import slow_network
 
 
 def test_a_further_view_has_the_clips_label_and_counts_as_much():
@@ -39,10 +27,52 @@ def test_a_further_view_has_the_clips_label_and_counts_as_much():
     ]
     expected = [F.cross_entropy(one[known], label[known]) for one in logits]
     torch.testing.assert_close(found['loss'].double(), sum(expected) / 2, rtol=1e-6, atol=0)
-    hits = (logits[0].argmax(1) == label)[known].double().mean()
-    assert float(found['accuracy']) == pytest.approx(float(hits))
     gradient = torch.autograd.grad(found['loss'], other)[0]
     # The unlabeled clip's other view teaches nothing.
     assert (gradient.abs().sum(1) > 0).tolist() == known.tolist()
     predicted = head.predict(pooled=own, label=label, other_camera=other)
     torch.testing.assert_close(predicted['logits'].double(), logits[0], rtol=1e-6, atol=1e-6)
+    hits = (logits[0].argmax(1) == label).double().masked_fill(~known, torch.nan)
+    assert predicted['accuracy'].tolist() == pytest.approx(hits.tolist(), nan_ok=True)
+    assert predicted['chance'][known].tolist() == pytest.approx([1 / 3] * 3)
+
+
+def test_the_loss_of_orders_is_that_of_the_orders_class_over_shuffled_clips():
+    torch.manual_seed(0)
+    head = JigsawHead(in_channels=4, hidden_dim=8)
+    pooled, number = torch.randn(6, 4), torch.tensor([0, 5, 2, 2, 1, -1])
+    label = torch.tensor(list(permutations(range(3))))[number]
+    label[5] = -1  # not shuffled
+    losses = head.loss(pooled=pooled, label=label)
+    logits = slow_network(head.classifier, pooled)
+    expected = F.cross_entropy(logits[:5], number[:5])
+    torch.testing.assert_close(losses['loss'].double(), expected, rtol=1e-4, atol=0)
+    hits = (logits[:5].argmax(1) == number[:5]).double()
+    assert float(losses['accuracy']) == pytest.approx(float(hits.mean()))
+    predicted = head.predict(pooled=pooled, label=label)
+    assert predicted['accuracy'].isnan().tolist() == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize('axes', [(3,), (2, 3)], ids=['video', 'skeletons of two persons'])
+def test_the_loss_of_strides_is_that_of_the_strides_class_over_clips_without_padding(axes):
+    """A clip without a stride is out too: a short clip is padded only beside a longer one."""
+    torch.manual_seed(0)
+    head = SpeedHead(5, strides=(1, 2, 4))
+    pooled, label = torch.randn(5, 5, requires_grad=True), torch.tensor([4, 1, 2, 2, -1])
+    valid = torch.ones(5, *axes, dtype=torch.bool)
+    valid[2, ..., -1] = False  # padded
+    if len(axes) == 2:
+        valid[1, 1] = False  # a person who is not there
+    found = head.loss(pooled=pooled, label=label, valid=valid)
+    classifier = head.classifier
+    logits = pooled.double() @ classifier.weight.T.double() + classifier.bias
+    expected = F.cross_entropy(logits[[0, 1, 3]], torch.tensor([2, 0, 1]))
+    torch.testing.assert_close(found['loss'].double(), expected, rtol=1e-5, atol=0)
+    (gradient,) = torch.autograd.grad(found['loss'], pooled)
+    counted = [True, True, False, True, False]
+    assert gradient.abs().sum(1).gt(0).tolist() == counted
+    predicted = head.predict(pooled=pooled, label=label, valid=valid)
+    assert (~predicted['accuracy'].isnan()).tolist() == counted
+    chance = [0, 1, torch.nan, 0, torch.nan]  # always naming stride 1
+    assert predicted['chance'].tolist() == pytest.approx(chance, nan_ok=True)
+    assert head.loss(pooled=pooled[4:], label=label[4:], valid=valid[4:])['loss'] == 0

@@ -8,11 +8,12 @@ import torch
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.pretext_metric import trivial_answer
 from mmact_ssl.models.heads import PretextHead, Term
+from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.heads.contrast import ContrastHead
-from mmact_ssl.models.heads.redundancy import RedundancyHead
-from mmact_ssl.models.heads.self_distillation import SelfDistillationHead
-from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
-from tests.test_models.cases import cases
+from mmact_ssl.models.heads.jigsaw import JigsawHead
+from mmact_ssl.models.heads.recognition import RecognitionHead
+from mmact_ssl.models.heads.speed import SpeedHead
+from tests.test_models.cases import BATCH, cases
 
 # What comes of the student, and inputs that a head encodes by itself.
 STUDENT = dict(
@@ -23,6 +24,8 @@ STUDENT = dict(
     vicreg=('one', 'two'),
     speed=('pooled',),
     context=('static', 'keyframes'),
+    restoration=('pooled',),
+    frame_guidance=('feature_map',),
     pose=('dynamic',),
     motion=('feature_map',),
     masked_pixels=('feature_map',),
@@ -41,6 +44,7 @@ STUDENT = dict(
 )
 # What comes as it is from the data set; all else is of a teacher or a momentum encoder.
 DATA = dict(
+    restoration=('clip',),
     motion=('clip', 'masked'),
     masked_pixels=('frames',),
     masked_motion=('clip',),
@@ -59,6 +63,7 @@ NOTHING = dict(
     speed=dict(valid=False),
     recognition=dict(label=-1),
     guidance=dict(clip_valid=False),
+    frame_guidance=dict(valid=False),
 )
 
 
@@ -75,24 +80,22 @@ def test_the_student_and_the_head_learn_and_targets_do_not(case):
         assert parameter.requires_grad != ('momentum' in name)
 
 
+@pytest.mark.parametrize('case', ['masked_pixels', 'masked_motion', 'latent'])
+def test_visible_places_alone_are_read_and_clips_without_a_frame_move_nothing(case):
+    head, batch = cases()[case]
+    feature_map = batch['feature_map'].requires_grad_()
+    head.loss(**batch)['loss'].backward()
+    skeletons = case == 'masked_motion'
+    visible = ~(batch['mask'][..., 0] if skeletons else batch['mask'][:, 0])
+    visible[~batch['valid'].flatten(1).any(1)] = False
+    assert torch.equal(feature_map.grad.any(2 if skeletons else 1), visible)
+
+
 @pytest.mark.parametrize('case', ['speed', 'appearance', 'consistent_motion', 'queue', 'prompts'])
 def test_an_input_that_a_head_does_not_have_is_no_argument_of_its_equation(case):
     head, batch = cases()[case]
     with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
         head.loss(**batch, other=torch.zeros(len(batch[STUDENT[case][0]])))
-
-
-@pytest.mark.parametrize(
-    'head', [SelfDistillationHead, TeacherGuidanceHead, RedundancyHead, ContrastHead]
-)
-def test_an_input_that_a_head_of_any_views_does_not_have_is_refused(head):
-    """It would be one more view, or a target of nothing."""
-    teachers = dict(teachers=dict(image=dict(channels=3))) if head is TeacherGuidanceHead else {}
-    views = dict(views=('clip', 'clip_b'))
-    with pytest.raises(ConfigError, match="no input 'clip_imge', there are clip, clip_b"):
-        head(4, **teachers, **views, inputs=dict(clip_imge='targets.clip.other'))
-    known = head(4, **teachers, **views, inputs=dict(clip='clip.appearance')).inputs
-    assert known['clip'] == 'clip.appearance' and known['clip_b'] == 'clip_b.pooled'
 
 
 @pytest.mark.parametrize('case', NOTHING)
@@ -136,3 +139,59 @@ def test_a_loss_that_is_not_a_term_is_refused():
 
     with pytest.raises(ConfigError, match="Forgetful: 'loss_b' is not a Term"):
         Forgetful().loss(value=torch.ones(2))
+
+
+def of_case(name: str, **changes):
+    """What calls a case's head with other inputs."""
+
+    def call() -> None:
+        head, batch = cases()[name]
+        head.loss(**{**batch, **changes})
+
+    return call
+
+
+REFUSED = {
+    "'pairs': use 'mean' or 'pair'": lambda: ContrastHead(4, target='pairs'),
+    "consistency='speed': use 'appearance' or 'motion'": lambda: ConsistencyHead(4, 'speed').terms(
+        *torch.randn(2, 2, 4), torch.arange(2)
+    ),
+    'num_classes is 0: it needs labels': lambda: RecognitionHead(
+        dict(type='mmaction.TSNHead', num_classes=0, in_channels=4)
+    ),
+    'shuffles 3 segments, the head recognizes 2: set segments of both': lambda: JigsawHead(
+        4, segments=2
+    ).loss(pooled=torch.randn(2, 4), label=torch.tensor([[0, 1, 2], [2, 1, 0]])),
+    '3 classes, .*set num_classes, segments or strides': of_case(
+        'classification', label=torch.full((BATCH,), 7)
+    ),
+    '2 classes, .*set num_classes, segments or strides': of_case(
+        'speed', label=torch.tensor([1, 3, 3, 8, 1, 3])
+    ),
+    r'targets.clip.mask has \(3, 2, 2\) places .*patches of \(1, 2, 2\)': of_case(
+        'masked_pixels', frames=torch.zeros(BATCH, 3, 6, 4, 4)
+    ),
+    '3 segments in a clip of 9 frames': of_case(
+        'masked_motion', clip=torch.zeros(BATCH, 2, 9, 5, 2)
+    ),
+    'give --cfg-options model.heads.motion.coordinates=3': of_case(
+        'motion', clip=torch.zeros(BATCH, 1, 3, 15, 3)
+    ),
+    'ClipRestorationHead got clips of': of_case(
+        'restoration', clip=torch.zeros(BATCH, 1, 3, 15, 3)
+    ),
+    r'targets.clip.parts is \[3, 4, 4, 4\] .*expected is \[3, 3, 4, 4\]': of_case(
+        'parsing', parts=torch.zeros(BATCH, 3, 4, 4, 4)
+    ),
+}
+
+
+@pytest.mark.parametrize('message', REFUSED)
+def test_settings_and_inputs_that_do_not_fit_are_refused_with_what_to_change(message):
+    with pytest.raises(ConfigError, match=message):
+        REFUSED[message]()
+
+
+@pytest.mark.parametrize('head', [JigsawHead(4, hidden_dim=None), SpeedHead(4, (1, 2))])
+def test_what_a_config_sets_is_not_in_checkpoints(head):
+    assert head.state_dict().keys() == {'classifier.weight', 'classifier.bias'}

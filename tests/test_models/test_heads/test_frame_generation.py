@@ -175,36 +175,6 @@ def test_r1_comes_every_interval_of_the_trainers_steps_to_the_discriminators_alo
                 torch.testing.assert_close(value, plain[name])
 
 
-@pytest.mark.parametrize('later', [True, False])
-def test_after_a_short_overfit_frames_tell_ones_own_latent_from_anothers(later: bool):
-    """Clips whose maps say where a bright square stands; the background does not say it."""
-    torch.manual_seed(0)
-    count, side = 4, 32
-    where = torch.eye(16)[[0, 5, 10, 15]].view(count, 1, 1, 4, 4)
-    square = where.repeat_interleave(8, 3).repeat_interleave(8, 4)  # (4, 1, 1, 32, 32)
-    frames = square.expand(-1, 3, 4, -1, -1).clone()
-    inputs = dict(
-        static=where.expand(-1, 4, 1, -1, -1) + 0.1 * torch.randn(count, 4, 1, 4, 4),
-        dynamic=torch.randn(count, 4, 1, 4, 4),
-        frames=frames,
-        valid=torch.ones(count, 4, dtype=torch.bool),
-    )
-    if later:
-        inputs['continued'] = frames.flip(3)  # upside down: the last frame does not tell it
-    head = make_head(resolutions=(16, side), adversarial=None)
-    optimizer = torch.optim.Adam(head.parameters(), 1e-2)
-    for _ in range(120):
-        optimizer.zero_grad()
-        sum(value for name, value in head.loss(**inputs).items() if 'loss' in name).backward()
-        optimizer.step()
-    other = {name: inputs[name].roll(1, 0) for name in ('static', 'dynamic')}
-    own, swapped = (head.eval().predict(**given) for given in (inputs, {**inputs, **other}))
-    assert float(swapped['mse'].mean()) > 3 * float(own['mse'].mean())
-    for name in ('static', 'dynamic'):
-        given = dict(inputs, **{name: other[name]})
-        assert not torch.allclose(head.predict(**given)['frames'], own['frames'], atol=1e-2), name
-
-
 def test_each_resolution_has_its_share_of_the_losses(monkeypatch):
     """Two of them: a half of the distance to the frames each, and of both sides' losses."""
     head, inputs = make_head(), make_inputs(later=False)

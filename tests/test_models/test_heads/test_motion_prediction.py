@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads.motion_prediction import MotionPredictionHead
 
 PERSONS, TIME, JOINTS, COORDINATES, CHANNELS = 2, 8, 15, 2, 5
@@ -126,8 +125,3 @@ def test_padding_of_the_features_never_counts(garbage):
     assert all(torch.equal(one, other) for one, other in zip(got, expected))
     assert not expected[1][padded.expand_as(expected[1])].any()
     assert expected[1].any() and all(gradient.any() for gradient in expected[2:])
-
-
-def test_clips_of_other_coordinates_are_refused_with_the_option():
-    with pytest.raises(ConfigError, match='give --cfg-options model.heads.motion.coordinates=2'):
-        make(coordinates=3).loss(**make_inputs())

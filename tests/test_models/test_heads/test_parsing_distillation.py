@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_map_divergence
+from tests.helpers.heads import fit
 
 B, T, H, W = 3, 4, 6, 5
 
@@ -134,13 +135,7 @@ def test_descent_finds_the_parts_of_every_frame():
     head, values = make(1, person_weight=1.0), batch(1)
     for t in range(T):
         values['parts'][:, t] = values['parts'][:, t].roll(t - 1, -1)
-    optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)
-    for _ in range(120):
-        optimizer.zero_grad()
-        losses = head.loss(**values)
-        losses['loss'].backward()
-        optimizer.step()
-    assert losses['mean_iou'] > 0.95
+    assert fit(head, values, 120, 1e-2)['mean_iou'] > 0.95
 
 
 @pytest.mark.parametrize(('pixels', 'counts'), [(14, False), (15, True)])

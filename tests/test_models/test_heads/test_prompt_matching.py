@@ -91,18 +91,6 @@ def test_targets_soften_with_the_progress_of_the_training():
     assert constant.alpha == 0.8 and make_head().alpha == 0, 'hard unless asked'
 
 
-def test_the_perplexities_tell_how_many_sentences_and_skeletons_are_alike():
-    head, inputs = make_head(loss=LOSS), make_inputs()
-    found = head.loss(**inputs)
-    skeletons, sentences = head.embed(inputs['pooled'], inputs['prompt'])
-    for name, values in (('perplexity', sentences), ('skeleton_perplexity', skeletons)):
-        rows = unit(values.detach()) @ unit(values.detach()).T / 0.2
-        entropies = [-sum(p * p.log() for p in row.softmax(0)) for row in rows]
-        torch.testing.assert_close(found[name], torch.stack(entropies).exp().mean())
-    inputs['prompt'][:] = inputs['prompt'][0]
-    assert head.loss(**inputs)['perplexity'].item() == pytest.approx(BATCH)
-
-
 def test_clips_without_a_sentence_change_nothing_and_learn_nothing():
     head, inputs = make_head(cross_consistency=True, alpha_max=0.5), make_inputs(True)
     without = torch.tensor([1, 4])

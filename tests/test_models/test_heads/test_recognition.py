@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads.recognition import RecognitionHead
-from tests.helpers.processes import in_two_processes
 
 HEADS = dict(
     I3DHead=dict(type='mmaction.I3DHead', num_classes=3, in_channels=4, dropout_ratio=0.0),
@@ -52,36 +48,3 @@ def test_in_mixed_precision_the_loss_is_nearly_the_same(dtype):
     with torch.autocast('cpu', dtype):
         found = head.loss(**inputs)['loss_cls']
     assert torch.isclose(found.float(), expected, rtol=0.01)
-
-
-def test_a_data_set_without_labels_is_refused():
-    with pytest.raises(ConfigError, match='num_classes is 0: it needs labels'):
-        RecognitionHead(dict(HEADS['TSNHead'], num_classes=0))
-
-
-WEIGHTED = dict(type='CrossEntropyLoss', class_weight=[1.0, 5.0, 0.2])
-LABELS = [torch.tensor(labels) for labels in ([0, 1, -1, 1, 2, 2], [-1, -1, -1, 2, 1, 0], [-1] * 6)]
-
-
-def loss_and_gradients(labels: torch.Tensor, part: slice) -> list[torch.Tensor]:
-    init_default_scope('mmact_ssl')
-    torch.manual_seed(0)
-    head = RecognitionHead(dict(HEADS['I3DHead'], loss_cls=WEIGHTED))
-    torch.nn.init.normal_(head.cls_head.fc_cls.weight)
-    feature_map = torch.randn(6, 4, 2, 3, 3)
-    loss = head.loss(feature_map=feature_map[part], label=labels[part])['loss_cls']
-    loss.backward()
-    return [loss.detach(), *(parameter.grad for parameter in head.parameters())]
-
-
-def work(rank: int, folder: Path) -> list[list[torch.Tensor]]:
-    part = slice(3 * rank, 3 * rank + 3)
-    return [loss_and_gradients(labels, part) for labels in LABELS]
-
-
-def test_two_processes_have_the_loss_of_one(tmp_path):
-    """Also with weights of classes, and where a process has no label: in the mean of gradients."""
-    both = in_two_processes(work, tmp_path)
-    for labels, *ranks in zip(LABELS, *both):
-        for one, first, second in zip(loss_and_gradients(labels, slice(6)), *ranks):
-            torch.testing.assert_close((first + second) / 2, one)

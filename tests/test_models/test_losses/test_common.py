@@ -1,11 +1,68 @@
-"""Parts of all contrastive losses, in one process; test_two_processes.py has two."""
+"""Parts of all losses, and what holds for all contrastive ones; test_two_processes.py has two."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
+from mmact_ssl.models.losses.barlow_twins import BarlowTwinsLoss
+from mmact_ssl.models.losses.centered_cross_entropy import CenteredCrossEntropyLoss
 from mmact_ssl.models.losses.common import global_mean, of_another_sample, unit_rows
+from mmact_ssl.models.losses.info_nce import info_nce
+from mmact_ssl.models.losses.masked import latent_error, patch_error
+from mmact_ssl.models.losses.multi_instance_info_nce import multi_instance_info_nce
+from mmact_ssl.models.losses.multi_positive_info_nce import multi_positive_info_nce
+from mmact_ssl.models.losses.negative_cosine import NegativeCosineLoss
+from mmact_ssl.models.losses.nt_xent import nt_xent
+from mmact_ssl.models.losses.soft_target_info_nce import SoftTargetInfoNCELoss
+from mmact_ssl.models.losses.vicreg import VICRegLoss
+
+VALID = torch.arange(6) > 0  # the first one overflows half precision unless it is left out
+OWN = torch.eye(6, dtype=torch.bool)
+# Losses of two sets (6, 8) with matching rows.
+LOSSES = dict(
+    nt_xent=lambda a, b: nt_xent(a, b, 0.1, None)['loss'],
+    info_nce=lambda a, b: info_nce(a, b, 0.01, VALID)['loss'],
+    multi_instance=lambda a, b: multi_instance_info_nce(a, b[:, None], VALID[:, None], 0.07)[
+        'sample_loss'
+    ],
+    multi_positive=lambda a, b: multi_positive_info_nce(a, b, OWN, ~OWN, 0.01)['loss'],
+    soft_target=lambda a, b: SoftTargetInfoNCELoss(0.01, 0.01)(a, b, VALID, 0.5, (b, a))['loss'],
+    negative_cosine=lambda a, b: NegativeCosineLoss()(a[None], b[None])['loss'],
+    centered=lambda a, b: CenteredCrossEntropyLoss(8).eval()(a[None], b[None])['loss'],
+    barlow=lambda a, b: BarlowTwinsLoss()(a, b)['loss'],
+    vicreg=lambda a, b: VICRegLoss()(a, b)['loss'],
+    patches=lambda a, b: patch_error(a[..., None], b[..., None].float()),
+    latents=latent_error,
+)
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize('loss', LOSSES.values(), ids=LOSSES)
+def test_mixed_precision_does_not_touch_the_logits(loss, dtype):
+    first, second = torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(2))
+    expected = loss(first, second)
+    with torch.autocast('cpu', dtype=dtype):
+        assert torch.equal(loss(first, second), expected)
+    half = loss(first.to(dtype), second.to(dtype))
+    assert half.dtype == torch.float32
+    # What has been rounded before it came, counts as it is.
+    torch.testing.assert_close(half, loss(first.to(dtype).float(), second.to(dtype).float()))
+
+
+@pytest.mark.parametrize(
+    ('loss', 'features'),
+    [
+        (NegativeCosineLoss(), torch.ones(2, 8, 4)),
+        (CenteredCrossEntropyLoss(4, 1.0, 1.0), torch.zeros(2, 8, 4)),
+        (CenteredCrossEntropyLoss(4, 1.0, 1.0), torch.eye(4)[0].expand(2, 8, 4) * 30),
+    ],
+)
+def test_collapsed_features_are_at_chance_and_no_better_than_the_constant_answer(loss, features):
+    found = loss(features, features)
+    assert float(found['hit'].mean()) == 1 / 8
+    torch.testing.assert_close(found['loss'], found['constant'])
 
 
 @pytest.mark.parametrize(
@@ -17,25 +74,13 @@ def test_every_sample_gets_that_half_of_the_batch_away(samples: int, others: lis
     assert found.tolist() == others and not found.requires_grad
 
 
-def test_a_global_mean_needs_no_weight_of_1_and_may_have_none():
-    values = torch.tensor([2.0, 4.0, 7.0], requires_grad=True)
-    weight = torch.tensor([0.1, 0.3, 0.0], requires_grad=True)
-    mean = global_mean(values, weight)
-    assert float(mean.detach()) == pytest.approx(3.5)
-    mean.backward()
-    assert values.grad.tolist() == pytest.approx([0.25, 0.75, 0])
-    (gradient,) = torch.autograd.grad(nothing := global_mean(values, 0 * weight.detach()), values)
-    assert nothing == 0 and not gradient.any()
-
-
-def test_rows_have_means_of_their_own():
-    generator = torch.Generator().manual_seed(0)
-    values, weight = torch.rand(2, 3, 5, dtype=torch.float64, generator=generator)
-    expected = [
-        sum(v * w for v, w in zip(*row)) / sum(row[1])
-        for row in zip(values.tolist(), weight.tolist())
-    ]
-    assert global_mean(values, weight).tolist() == pytest.approx(expected, rel=1e-6)
+def test_global_means_are_those_of_each_row_and_need_no_weight_of_1():
+    values = torch.tensor([[2.0, 4.0, 7.0], [1.0, 5.0, 3.0]], requires_grad=True)
+    weight = torch.tensor([[0.1, 0.3, 0.0], [0.0, 0.0, 0.0]], requires_grad=True)
+    mean: Tensor = global_mean(values, weight)
+    assert mean.tolist() == pytest.approx([3.5, 0]), 'without any weight it is 0'
+    mean.sum().backward()
+    assert values.grad.flatten().tolist() == pytest.approx([0.25, 0.75, 0, 0, 0, 0])
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])

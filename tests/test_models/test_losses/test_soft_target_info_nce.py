@@ -131,17 +131,3 @@ def test_the_perplexity_counts_the_pairs_that_are_alike():
     ):
         found = loss(keys, keys, torch.tensor(valid).bool(), 0.5)
         assert float(found['perplexity']) == pytest.approx(expected)
-
-
-def test_similarities_are_of_single_precision_in_mixed_precision():
-    own, keys = (made(seed, PAIRS, 40).float() for seed in (0, 1))
-    valid = torch.ones(PAIRS, dtype=torch.bool)
-
-    def both() -> tuple[Tensor, Tensor]:
-        target = soft_targets(valid, 0.5, own, 0.01, (own, keys), 0.5)
-        return target, soft_target_info_nce(own, keys, valid, target, 0.01)['loss']
-
-    expected = both()
-    with torch.autocast('cpu', torch.bfloat16):
-        found = both()
-    torch.testing.assert_close(found, expected)
