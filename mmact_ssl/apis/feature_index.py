@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmact_ssl.apis.feature_file import feature_arrays
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
@@ -158,8 +157,14 @@ class FeatureIndex:
         dropped: Sequence[str] = (),
     ) -> bool:
         """Write the next file; False if another process was first."""
-        arrays = feature_arrays(names, features, spans)
-        arrays.update(versions=np.array(versions, np.int64), dropped=np.array(dropped, str))
+        arrays = dict(
+            names=np.array(names, str),
+            features=features.astype(np.float32),
+            starts=spans[:, 0],
+            stops=spans[:, 1],
+            versions=np.array(versions, np.int64),
+            dropped=np.array(dropped, str),
+        )
         part = self.path / f'.{uuid.uuid4().hex}.npz'
         try:
             np.savez(part, **arrays)

@@ -18,14 +18,13 @@ from rich.progress import track
 from mmact_ssl.apis import load_model
 from mmact_ssl.apis.card import Card
 from mmact_ssl.apis.clips import Clip, Input, find_clips, require_paths
-from mmact_ssl.apis.feature_file import open_feature_file
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.windows import check_cut, frames_shown, in_blocks, spans
 from mmact_ssl.datasets.layouts import COMMON
 from mmact_ssl.datasets.transforms.skeleton.joints import persons_kept
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError, reason_of
-from mmact_ssl.files import CONTROL, expand, reading, write_atomically
+from mmact_ssl.files import CONTROL, expand, reading, write_atomically, writing_whole
 from mmact_ssl.preparation.skeletons import present_first
 from mmact_ssl.targets.run_teachers import BLOCK_BYTES
 
@@ -37,8 +36,8 @@ class Embedded:
     """The features of one clip.
 
     Attributes:
-        spans: float64 ``(W, 2)``, start and end of each window in the requested unit; in frames if
-            the clip is not cut and its seconds are unknown.
+        spans: float64 ``(W, 2)``, start and end of each window in seconds; in frames for an array,
+            whose seconds are unknown.
         values: float32 ``(W, C)``.
     """
 
@@ -91,7 +90,6 @@ class FeatureInferencer:
         batch_size: int = 8,
         window: float | None = None,
         stride: float | None = None,
-        unit: str = 'seconds',
         return_windows: bool = False,
         out: str | Path | None = None,
     ) -> dict[str, Any]:
@@ -100,43 +98,44 @@ class FeatureInferencer:
         Args:
             inputs: See :func:`mmact_ssl.apis.clips.find_clips`.
             batch_size: Number of windows in a batch.
-            window, stride: Cut each clip into windows of length ``window``, each ``stride``
+            window, stride: Cut each video into windows of ``window`` seconds, each ``stride``
                 (default: ``window``) after the one before, the last one flush with the end. None:
                 samples spread over the whole clip, as in the model's evaluation.
-            unit: Unit of both, ``'seconds'`` or ``'frames'``; arrays have no seconds.
             return_windows: Return a row for each window, not the mean over them.
-            out: ``.npz`` or ``.parquet`` file to write clip by clip; unreadable clips are listed in
-                ``<out>.broken.txt``.
+            out: ``.npz`` file to write with all arrays, and the model's name and hash; unreadable
+                clips are listed in ``<out>.broken.txt``.
 
         Returns:
-            ``names``: N strings; ``features``: float32 ``(N, C)``, not with ``out``; with
-            ``return_windows`` ``starts`` and ``stops`` ``(N,)``; ``broken``: reason by clip.
+            ``names``: N strings; ``features``: float32 ``(N, C)``; with ``return_windows``
+            ``starts`` and ``stops`` ``(N,)``; ``broken``: reason by clip.
 
         Raises:
-            ConfigError: ``batch_size``, ``window``, ``stride`` or ``unit`` cannot be used.
+            ConfigError: ``batch_size``, ``window``, ``stride`` or ``out`` cannot be used.
             DataError: No clip can be read.
         """
-        embedded = self.stream(inputs, batch_size, window, stride, unit)
-        rows = (clip if return_windows else mean_of(clip) for clip in embedded)
-        if out is None:
-            clips = list(rows)
-            names = [clip.name for clip in clips for _ in clip.values]
-            features = np.concatenate([clip.values for clip in clips])
-            result = dict(names=names, features=features, broken=dict(self.broken))
-            if return_windows:
-                result['starts'], result['stops'] = np.concatenate([clip.spans for clip in clips]).T
-            return result
-        out, names = expand(out), []
-        with open_feature_file(out, self.pretrained, return_windows) as file:
-            for row in rows:
-                names += [row.name] * len(row.values)
-                file.write(row.name, row.spans, row.values)
-        listed = Path(f'{out}.broken.txt')
+        if out is not None and not os.fspath(out).endswith('.npz'):
+            raise ConfigError(f'{out}: features are written as .npz')
+        embedded = self.stream(inputs, batch_size, window, stride)
+        clips = [clip if return_windows else mean_of(clip) for clip in embedded]
+        names = [clip.name for clip in clips for _ in clip.values]
+        result: dict[str, Any] = dict(names=names)
+        result['features'] = np.concatenate([clip.values for clip in clips])
+        if return_windows:
+            result['starts'], result['stops'] = np.concatenate([clip.spans for clip in clips]).T
+        if out is not None:
+            self._write(expand(out), result)
+        return dict(result, broken=dict(self.broken))
+
+    def _write(self, path: Path, arrays: dict[str, Any]) -> None:
+        """Write the arrays of a call, and list what it left out."""
+        origin = dict(model=self.pretrained.sha256, model_name=self.pretrained.card.name)
+        with writing_whole(path) as part, open(part, 'wb') as file:  # savez adds a suffix to a name
+            np.savez(file, **origin, **arrays)
+        listed = Path(f'{path}.broken.txt')
         listed.unlink(missing_ok=True)  # of an earlier call
         if self.broken:
             lines = ''.join(f'{name}: {reason}\n' for name, reason in self.broken.items())
             write_atomically(listed, lines)
-        return dict(names=names, broken=dict(self.broken))
 
     def stream(
         self,
@@ -144,7 +143,6 @@ class FeatureInferencer:
         batch_size: int = 8,
         window: float | None = None,
         stride: float | None = None,
-        unit: str = 'seconds',
         required: bool = True,
     ) -> Iterator[Embedded]:
         """Yield the features of one clip after the other, see :meth:`__call__`.
@@ -156,7 +154,7 @@ class FeatureInferencer:
         """
         if batch_size < 1:
             raise ConfigError(f'batch_size={batch_size}: give one window or more')
-        check_cut(window, stride, unit)
+        check_cut(window, stride)
         self.broken = {}
         clips = self.find_clips(inputs)
         is_shown = len(clips) > 1 and self.show_progress  # an old rich prints a hidden bar's end
@@ -164,7 +162,7 @@ class FeatureInferencer:
         samples = (
             Row(number, span, sample)
             for number, clip in enumerate(tracked)
-            for span, sample in self._windows(clip, window, stride, unit)
+            for span, sample in self._windows(clip, window, stride)
         )
         rows = self._embed(samples, batch_size)
         read = 0
@@ -197,7 +195,7 @@ class FeatureInferencer:
             yield from (row._replace(content=value) for row, value in zip(batch, values))
 
     def _windows(
-        self, clip: Clip, window: float | None, stride: float | None, unit: str
+        self, clip: Clip, window: float | None, stride: float | None
     ) -> Iterator[tuple[tuple[float, float], Any]]:
         """Samples of a clip's windows; an unreadable one is recorded and ends the clip."""
         if CONTROL.search(clip.name + clip.path):
@@ -205,7 +203,7 @@ class FeatureInferencer:
             self.broken[shown] = 'its name is not UTF-8 or has control characters, rename it'
             return
         path = clip.path or clip.name
-        samples = self._samples(clip, window, stride, unit)
+        samples = self._samples(clip, window, stride)
         try:
             while True:
                 with reading(path, FIX):
@@ -218,7 +216,7 @@ class FeatureInferencer:
             self.broken[clip.name] = reason.removeprefix(f'{path}: ')
 
     def _samples(
-        self, clip: Clip, window: float | None, stride: float | None, unit: str
+        self, clip: Clip, window: float | None, stride: float | None
     ) -> Iterator[tuple[tuple[float, float], Any]]:
         """Samples of a clip's windows, in order; a video is opened once."""
         results = self.open_clip(clip.read())
@@ -227,20 +225,15 @@ class FeatureInferencer:
         if not total:
             raise ValueError('it has no frames')
         with reader or nullcontext():
-            if unit == 'seconds' and reader is not None:
-                times, length = reader.seconds, reader.duration
-            elif unit == 'frames' or window is None:
-                times, length = np.arange(total), total
-                window, stride = (step and max(round(step), 1) for step in (window, stride))
-            else:
-                raise ConfigError(f"{clip.name}: seconds are not known; set unit='frames'")
-            parts = (
-                (span, self._part(results, *frames_shown(times, *span)))
-                for span in spans(length, window, stride, total)
-            )
             if reader is None:
-                yield from ((span, self.finish(part)) for span, part in parts)
+                if window is not None:
+                    raise ConfigError(f'{clip.name}: has no seconds: leave window out')
+                yield (0, total), self.finish(self._part(results, 0, total))
                 return
+            parts = (
+                (span, self._part(results, *frames_shown(reader.seconds, *span)))
+                for span in spans(reader.duration, window, stride, total)
+            )
             for block, indices in in_blocks(parts, BLOCK_BYTES // reader.frame_bytes):
                 frames = reader.read(indices)
                 for span, part in block:
@@ -250,9 +243,9 @@ class FeatureInferencer:
         """Choose the frames of a window, those from ``start`` to ``stop - 1``."""
         part = {**results, 'total_frames': stop - start, 'start_index': start}
         if 'keypoint' in results:
-            shown = present_first(results['keypoint'][:, start:stop])
+            shown = present_first(results['keypoint'])
             persons = persons_kept(self.pretrained.transform.transforms)
-            part.update(keypoint=shown[:persons], start_index=0)
+            part.update(keypoint=shown[:persons])
         return self.sample(part)
 
 
@@ -280,13 +273,12 @@ def embed(
     batch_size: int = 8,
     window: float | None = None,
     stride: float | None = None,
-    unit: str = 'seconds',
 ) -> np.ndarray:
     """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``.
 
     Args:
         model, inputs, layout, device: As in :class:`FeatureInferencer`.
-        batch_size, window, stride, unit: As in its call.
+        batch_size, window, stride: As in its call.
 
     Returns:
         float32 ``(C,)`` for one video or array, else ``(N, C)`` in the order of the clips, those of
@@ -297,7 +289,7 @@ def embed(
     """
     require_paths(inputs)  # before the network is built
     inferencer = FeatureInferencer(model, device, layout=layout)
-    result = inferencer(inputs, batch_size, window, stride, unit)
+    result = inferencer(inputs, batch_size, window, stride)
     if result['broken']:
         name, reason = next(iter(result['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')

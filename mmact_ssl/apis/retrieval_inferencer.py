@@ -36,7 +36,7 @@ class RetrievalInferencer(FeatureInferencer):
     Args:
         model: See FeatureInferencer.
         index: Folder of this model's index; a missing one is made.
-        window, stride, unit: Windows of the rows, see FeatureInferencer; None: a row a clip.
+        window, stride: Windows of the rows, see FeatureInferencer; None: a row a clip.
         checkpoint: Pre-training with sentences that the model was published from, to search by
             sentences; not needed if the published file has its projectors.
         text_encoder: Config of the teacher that embedded the sentences, e.g.
@@ -50,17 +50,16 @@ class RetrievalInferencer(FeatureInferencer):
         index: str | Path,
         window: float | None = None,
         stride: float | None = None,
-        unit: str = 'seconds',
         checkpoint: str | None = None,
         text_encoder: str | None = None,
         device: str | None = None,
         show_progress: bool = True,
         layout: str = '',
     ) -> None:
-        check_cut(window, stride, unit)
-        self.cut: dict[str, Any] = dict(window=window, stride=stride, unit=unit)
+        check_cut(window, stride)
+        self.cut: dict[str, Any] = dict(window=window, stride=stride)
         # Equal cuts have one form.
-        windows = None if window is None else [float(window), float(stride or window), unit]
+        windows = None if window is None else [float(window), float(stride or window)]
         card, sha256 = read_identity(model)
         own = layout_of_arrays(card, layout) in ('', card.layout)
         # Before the network is built: an index of another model is refused at once.

@@ -1,4 +1,4 @@
-"""Windows of a clip: where they start and end, and which frames they show."""
+"""Windows of a video: where they start and end, and which frames they show."""
 
 from __future__ import annotations
 
@@ -10,31 +10,27 @@ import numpy as np
 
 from mmact_ssl.errors import ConfigError, DataError
 
-UNITS = ('seconds', 'frames')
-MOMENT = 1e-6  # rounding of times, in seconds or frames
+MOMENT = 1e-6  # rounding of times in seconds
 
 
-def check_cut(window: float | None, stride: float | None, unit: str) -> None:
+def check_cut(window: float | None, stride: float | None) -> None:
     """Raise ConfigError for settings that do not cut windows."""
     for name, value in dict(window=window, stride=stride).items():
         if value is not None and not 0 < value < math.inf:
             raise ConfigError(f'{name}={value}: give a length above 0')
     if window is None and stride is not None:
         raise ConfigError(f'stride={stride} is between windows: give window= too')
-    if unit not in UNITS:
-        raise ConfigError(f'unit={unit!r}: give one of {", ".join(UNITS)}')
 
 
 def spans(
     length: float, window: float | None, stride: float | None, total: int
 ) -> Iterator[tuple[float, float]]:
-    """Yield start and end of each window of a clip; the last window is flush with its end.
+    """Yield start and end of each window of a video; the last window is flush with its end.
 
     Args:
-        length: Length of the clip; a clip no longer than ``window`` is one window.
-        window, stride: In the unit of the length. ``window`` None: the whole clip; ``stride``
-            None: ``window``.
-        total: Number of frames of the clip.
+        length: Seconds of the video; one no longer than ``window`` is one window.
+        window, stride: In seconds. ``window`` None: the whole video; ``stride`` None: ``window``.
+        total: Number of frames of the video.
 
     Raises:
         DataError: There are more than a thousand windows for each frame.

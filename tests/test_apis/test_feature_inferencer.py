@@ -142,13 +142,10 @@ def test_other_models_read_one_layout(skeleton_model, video_model):
         embed(video_model, np.zeros((4, 8, 8, 3), np.uint8), layout='coco17')
 
 
-@pytest.mark.parametrize('out', [None, 'f.npz', 'f.parquet'])
-def test_no_clip_is_an_error_whatever_is_written(skeleton_model, tmp_path, out):
-    if out == 'f.parquet':
-        pytest.importorskip('pyarrow', reason="pip install 'mmact_ssl[search]'")
+def test_no_clip_is_an_error(skeleton_model, tmp_path):
     with pytest.raises(DataError, match='the list of clips is empty'):
-        FeatureInferencer(skeleton_model)([], out=out and tmp_path / out)
-    assert out is None or not (tmp_path / out).exists()
+        FeatureInferencer(skeleton_model)([], out=tmp_path / 'f.npz')
+    assert not (tmp_path / 'f.npz').exists()
 
 
 @pytest.mark.parametrize(
@@ -170,11 +167,11 @@ def test_windows_are_clips_of_their_own(inferencer, video_model, labeled_world):
     assert found['stops'].tolist() == [1.2, 1.7, 2.0]
     parts = [frames[0:12], frames[5:17], frames[8:20]]
     np.testing.assert_allclose(found['features'], embed(video_model, parts), **TOLERANCE)
-    mean = embed(video_model, path, window=12, stride=5, unit='frames')
+    mean = embed(video_model, path, window=1.2, stride=0.5)
     np.testing.assert_allclose(mean, found['features'].mean(axis=0), **TOLERANCE)
     whole = inferencer(path, return_windows=True)
     assert whole['stops'].tolist() == [2.0], 'a clip that is not cut has seconds too'
-    with pytest.raises(ConfigError, match=r"array 0: seconds are not known; set unit='frames'"):
+    with pytest.raises(ConfigError, match='array 0: has no seconds: leave window out'):
         embed(video_model, frames, window=1)
 
 
@@ -188,17 +185,9 @@ def test_a_card_that_names_a_decoder_of_mmaction2_is_read_by_the_own_one(video_m
     assert card_from(card) == video_model.card
 
 
-def test_windows_of_a_skeleton_are_cut_from_it(skeleton_model):
-    clip = np.random.default_rng(0).normal(size=(1, 9, 20, 3)).astype(np.float32)
-    parts = embed(skeleton_model, [clip[:, :4], clip[:, 4:8], clip[:, 5:]])
-    found = embed(skeleton_model, clip, window=4, unit='frames')
-    np.testing.assert_allclose(found, parts.mean(axis=0), **TOLERANCE)
-
-
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(window=4, unit='frame'), "unit='frame': give one of seconds, frames"),
         (dict(window=0), 'window=0: give a length above 0'),
         (dict(window=float('nan')), 'window=nan: give'),
         (dict(window=4, stride=-5), 'stride=-5: give a length above 0'),
@@ -250,14 +239,6 @@ def test_a_path_that_leads_nowhere_is_found_before_a_network_is_built(inferencer
         inferencer('my/videos')
 
 
-def test_a_window_shows_the_person_that_is_in_it(skeleton_model):
-    clip = np.random.default_rng(0).normal(size=(2, 16, 20, 3)).astype(np.float32)
-    clip[0, 8:] = clip[1, :8] = 0  # the second person comes when the first one leaves
-    found = FeatureInferencer(skeleton_model)(clip, window=8, unit='frames', return_windows=True)
-    parts = embed(skeleton_model, [clip[:1, :8], clip[1:, 8:]])
-    np.testing.assert_allclose(found['features'], parts, **TOLERANCE)
-
-
 def test_a_person_that_the_network_does_not_read_changes_nothing(skeleton_model):
     """Its axes would be better, because a hip of the first person is missing at the start."""
     clip = np.random.default_rng(0).normal(size=(2, 8, 20, 3)).astype(np.float32)
@@ -266,9 +247,7 @@ def test_a_person_that_the_network_does_not_read_changes_nothing(skeleton_model)
         0, dict(type='mmact_ssl.NormalizeSkeleton', mode='first_frame')
     )
     del skeleton_model.transform  # built before
-    for windows in ({}, dict(window=4, unit='frames')):
-        found = embed(skeleton_model, clip, **windows)
-        np.testing.assert_array_equal(found, embed(skeleton_model, clip[:1], **windows))
+    np.testing.assert_array_equal(embed(skeleton_model, clip), embed(skeleton_model, clip[:1]))
 
 
 def test_an_argument_of_the_inferencer_alone_is_refused_by_name(skeleton_model, tmp_path):
@@ -342,26 +321,13 @@ def test_a_clip_whose_features_are_not_finite_is_broken(inferencer, labeled_worl
     assert found['broken'] == {videos[1]: 'its features are not finite'}
 
 
-@pytest.mark.parametrize('suffix', ['npz', 'parquet'])
 @pytest.mark.parametrize('windows', [False, True])
-def test_a_file_holds_what_is_returned(inferencer, labeled_world, tmp_path, suffix, windows):
-    if suffix == 'parquet':
-        pytest.importorskip('pyarrow')
+def test_a_file_holds_what_is_returned(inferencer, labeled_world, tmp_path, windows):
     videos = [str(path) for path in sorted((labeled_world / 'videos').iterdir())[:3]]
-    options = dict(window=8, unit='frames', return_windows=windows)
-    expected = inferencer(videos, **options)
-    out = tmp_path / 'new' / f'f.{suffix}'
-    written = inferencer(videos, out=out, **options)
-    assert written == dict(names=expected['names'], broken={})
-    if suffix == 'npz':
-        stored = dict(np.load(out, allow_pickle=False))
-        origin = str(stored['model']), str(stored['model_name'])
-    else:
-        from pyarrow.parquet import read_table
-
-        table = read_table(out)
-        stored = {name: np.array(table[name].to_pylist()) for name in table.column_names}
-        origin = tuple(table.schema.metadata[key].decode() for key in (b'model', b'model_name'))
+    out = tmp_path / 'new' / 'f.npz'
+    expected = inferencer(videos, window=0.8, return_windows=windows, out=out)
+    stored = dict(np.load(out, allow_pickle=False))
+    origin = str(stored['model']), str(stored['model_name'])
     assert origin == (inferencer.pretrained.sha256, inferencer.pretrained.card.name)
     keys = ['names', 'features', *(['starts', 'stops'] if windows else [])]
     assert set(stored) - {'model', 'model_name'} == set(keys)
@@ -370,12 +336,9 @@ def test_a_file_holds_what_is_returned(inferencer, labeled_world, tmp_path, suff
     assert [path.name for path in out.parent.iterdir()] == [out.name], 'no part is left'
 
 
-def test_a_file_of_another_kind_is_refused(inferencer, labeled_world, monkeypatch, tmp_path):
-    with pytest.raises(ConfigError, match=r'f\.csv: features are written as \.npz or \.parquet'):
+def test_a_file_of_another_kind_is_refused(inferencer, labeled_world, tmp_path):
+    with pytest.raises(ConfigError, match=r'f\.csv: features are written as \.npz'):
         inferencer(labeled_world / 'videos', out=tmp_path / 'f.csv')
-    monkeypatch.setitem(__import__('sys').modules, 'pyarrow', None)
-    with pytest.raises(ConfigError, match=r"needs pyarrow: pip install 'mmact_ssl\[search\]'"):
-        inferencer(labeled_world / 'videos', out=tmp_path / 'f.parquet')
 
 
 def test_memory_does_not_grow_with_the_clips(skeleton_model, tmp_path, monkeypatch):

@@ -245,7 +245,7 @@ def test_an_index_knows_its_model_and_windows(
     with pytest.raises(DataError, match=rf'mine\.index: its model is {names[0]}, not {names[1]}: '):
         RetrievalInferencer(str(path), search.index.path)
     with pytest.raises(DataError, match=r'its windows is None, not \[8'):
-        RetrievalInferencer(search.pretrained, search.index.path, window=8, unit='frames')
+        RetrievalInferencer(search.pretrained, search.index.path, window=8)
 
 
 def test_windows_are_found_with_their_place(video_model, labeled_world, tmp_path):
@@ -268,9 +268,9 @@ def test_windows_are_found_with_their_place(video_model, labeled_world, tmp_path
 
 def test_one_cut_is_one_index(video_model, tmp_path):
     for options in (dict(window=10), dict(window=10.0, stride=10)):
-        RetrievalInferencer(video_model, tmp_path / 'w.index', unit='frames', **options)
-    with pytest.raises(DataError, match=r"is \[10\.0, 10\.0, 'frames'\], not \[10\.0, 5"):
-        RetrievalInferencer(video_model, tmp_path / 'w.index', window=10, stride=5, unit='frames')
+        RetrievalInferencer(video_model, tmp_path / 'w.index', **options)
+    with pytest.raises(DataError, match=r'is \[10\.0, 10\.0\], not \[10\.0, 5'):
+        RetrievalInferencer(video_model, tmp_path / 'w.index', window=10, stride=5)
 
 
 def test_an_index_has_one_layout(common_model, tmp_path):
