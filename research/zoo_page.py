@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmact_ssl.apis.card import Card, read_card
 from mmact_ssl.apis.zoo import INDEX, Entry, read_index
-from mmact_ssl.evaluation.protocols import version_of
+from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
 from research.markers import renew_file
 from research.tables import EARLIER, EARLIER_RECIPE, captions, earlier_recipes
 
@@ -65,11 +65,13 @@ def _section(card: Card, entry: Entry, mark: str) -> str:
     )
     if card.text_encoder:
         text += f'- Found by sentences too, of `configs/teachers/{card.text_encoder}.py`\n'
-    if card.results:
+    # A file of an earlier version may have figures of a protocol that is gone.
+    figures = [figure for figure in card.results if figure['protocol'] in PROTOCOLS]
+    if figures:
         text += (
             '\n| Result | % | Data | Test clips | Weights of |\n| --- | ---: | --- | ---: | --- |\n'
         )
-    for figure in card.results:
+    for figure in figures:
         kind = ' (synthetic)' if figure['synthetic'] else ''
         text += (
             f'| {figure["name"]} | {_percent(card, figure)} | {figure["dataset"]}{kind} | '

@@ -42,8 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'draws of the labels), retrieval, finetune, joint (the classifier of joint '
         'training in the checkpoint), separated by commas; all: linear, knn and retrieval; semi, '
         'semi-linear: finetune and linear with 1, 5, 10, 20 and 40 %% of the labels; transfer: '
-        'linear for a student of another data set (--pretrained-on); zeroshot, text-retrieval: '
-        'search by sentences, for a checkpoint that was trained with prompts',
+        'linear for a student of another data set (--pretrained-on)',
     )
     parser.add_argument(
         'config',
@@ -94,12 +93,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=(),
         metavar='F[,F...]',
         help='fraction of the labels of every class, e.g. 0.1 or 0.05,0.1',
-    )
-    parser.add_argument(
-        '--class-texts', metavar='CACHE', help='of zeroshot: sentences, keyed by class name'
-    )
-    parser.add_argument(
-        '--clip-texts', metavar='CACHE', help='of text-retrieval: sentences, keyed by clip'
     )
     parser.add_argument(
         '--out', help='folder to write results to, such as results/; none by default'
@@ -163,9 +156,6 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
     if cfg is None:
         first = students[args.checkpoint.replace(SEED, str(args.seeds[0]))]
         cfg = config_for(first, args.data, args.cfg_options, args.set)
-    for key, texts in (('zeroshot', args.class_texts), ('text_retrieval', args.clip_texts)):
-        if texts is not None:
-            cfg.merge_from_dict({f'{key}.texts': texts})
     protocols = args.protocols.split(',')
     if 'transfer' in protocols and args.pretrained_on in ('', cfg.dataset_name):
         raise ConfigError(f'transfer to {cfg.dataset_name}: name another set by --pretrained-on')

@@ -6,10 +6,7 @@
     python tools/generate_prompts.py lmm MODEL_FOLDER --data data/nwucla
 
 Each writes ``DATA/sentences_<source>.json``, ``{clip: [sentence, ...]}``, which ``python
-tools/extract_targets.py configs/teachers/minilm.py --sentences FILE`` embeds. Sentences about
-classes, for zero-shot evaluation alone:
-
-    python tools/generate_prompts.py classes LINES.txt --names data/nwucla/classes.txt --out FILE
+tools/extract_targets.py configs/teachers/minilm.py --sentences FILE`` embeds.
 """
 
 from __future__ import annotations
@@ -61,15 +58,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='how fast and how often, for pipelines that neither cut clips nor change their speed',
     )
     file.add_argument('file', help='JSON {clip: [sentence, ...]}, or a zip archive of it')
-    classes = sources.add_parser(
-        'classes', help='descriptions of classes, which training never reads'
-    )
-    classes.add_argument('files', nargs='+', help='lines "class; description", one per class')
-    classes.add_argument('--names', required=True, help='classes.txt of the data set')
-    classes.add_argument(
-        '--in-order', action='store_true', help='lines are in the order of --names; ignore names'
-    )
-    classes.add_argument('--out', required=True, help='JSON file to write')
     return parser.parse_args(argv)
 
 
@@ -148,24 +136,13 @@ def lmm(args: argparse.Namespace, folder: SkeletonFolder) -> Callable[[str, np.n
     return describe
 
 
-def describe_classes(args: argparse.Namespace) -> None:
-    """Write sentences about classes."""
-    from mmact_ssl.files import read_text
-    from mmact_ssl.prompts.class_texts import read_class_texts
-    from mmact_ssl.prompts.sentence_file import write_sentences
-
-    names = read_text(args.names, 'give classes.txt of the data set').splitlines()
-    write_sentences(args.out, read_class_texts(args.files, names, args.in_order))
-    print(f'{args.out}: {len(args.files)} sentences about each of {len(names)} classes')
-
-
 def main(argv: list[str] | None = None) -> None:
     """Generate sentences."""
     args = parse_args(argv)
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors():
-        (describe_classes if args.source == 'classes' else generate)(args)
+        generate(args)
 
 
 if __name__ == '__main__':

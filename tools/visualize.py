@@ -56,20 +56,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     predictions.add_argument('--num-clips', type=int, default=4)
     predictions.add_argument('--animate', action='store_true', help='animate poses and frames')
     predictions.add_argument('--pool', type=int, default=64, help='videos to search for neighbors')
-    sentences = commands.add_parser('text-gallery', help='clips nearest to sentences')
-    sentences.add_argument('config', help='downstream config of skeletons')
-    sentences.add_argument('checkpoint', help='of a pre-training with sentences')
-    sentences.add_argument(
-        '--clip-texts', required=True, metavar='CACHE', help='embedded sentences'
-    )
-    sentences.add_argument('--sentences', required=True, metavar='FILE', help='JSON of that cache')
-    sentences.add_argument('--queries', type=int, default=6, help='sentences')
-    sentences.add_argument('--top', type=int, default=5, help='clips that each finds')
-    sentences.add_argument('--frames', type=int, default=5, help='of a clip')
-    for pictures in (predictions, sentences):
-        pictures.add_argument('--out', help='folder, by default that of the checkpoint')
-        pictures.add_argument('--seed', type=int, default=0, help='which clips to draw')
-        pictures.add_config_options()
+    predictions.add_argument('--out', help='folder, by default that of the checkpoint')
+    predictions.add_argument('--seed', type=int, default=0, help='which clips to draw')
+    predictions.add_config_options()
     gallery = commands.add_parser('gallery', help='page of your own clips, with the nearest ones')
     embedding = commands.add_parser('embedding', help='page with a map of your own clips')
     for page in (gallery, embedding):
@@ -159,32 +148,6 @@ def draw_model(args: argparse.Namespace) -> None:
     save(figures, args, config, content.get('meta', {}).get('iter', 0))
 
 
-def draw_text_gallery(args: argparse.Namespace) -> None:
-    """Draw the picture of the command ``text-gallery``."""
-    from mmact_ssl.engine.launch import read_config
-    from mmact_ssl.evaluation.downstream import fit_lists
-    from mmact_ssl.saved_run import SavedRun
-    from mmact_ssl.visualization.gallery import draw_gallery
-    from mmact_ssl.visualization.text_gallery import text_gallery
-
-    config = read_config(args.config, args.cfg_options, args.data, args.set)
-    student = SavedRun.read(args.checkpoint)
-    args.checkpoint = student.path
-    fit_lists(config)
-    gallery = text_gallery(
-        config,
-        student,
-        args.clip_texts,
-        args.sentences,
-        queries=args.queries,
-        top=args.top,
-        frames=args.frames,
-        seed=args.seed,
-        options=args.cfg_options,
-    )
-    save({'gallery': draw_gallery(*gallery)}, args, config)
-
-
 def make_pages(args: argparse.Namespace) -> Any:
     """Index the clips of a page; an existing index is extended."""
     from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
@@ -213,7 +176,6 @@ def draw_embedding(args: argparse.Namespace) -> None:
 
 COMMANDS = {
     'predictions': draw_model,
-    'text-gallery': draw_text_gallery,
     'gallery': draw_clip_gallery,
     'embedding': draw_embedding,
 }

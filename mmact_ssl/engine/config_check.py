@@ -23,7 +23,7 @@ KNOWN = {
     *('auto_scale_lr', 'custom_imports', 'env_cfg', 'feature_deviation', 'feature_pooling'),
     *('finetune', 'find_unused_parameters', 'model_wrapper_cfg', 'linear', 'linear_adam', 'knn'),
     *('retrieval', 'resume', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'),
-    *('fewshot', 'shared_label_pattern', 'sync_bn', 'text_retrieval', 'zeroshot'),
+    *('fewshot', 'shared_label_pattern', 'sync_bn'),
 }
 # All top-level keys that programs and parts of this package read after a config is loaded.
 READ = KNOWN | {

@@ -105,7 +105,7 @@ def evaluate(
             prefix=request.prefix,
             students=len(request.encoders),
             version=version,
-            caches={**caches, **measured.caches},
+            caches=caches,
         )
 
 
@@ -155,8 +155,6 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
             raise ConfigError(
                 f'{name} needs the {protocol.needs_checkpoint} of a checkpoint: drop --random'
             )
-        if protocol.texts_option and 'texts' not in settings:
-            raise ConfigError(f'{name}: give the text cache by {protocol.texts_option} CACHE')
     if checks := [check for name in protocols if (check := PROTOCOLS[name].check_labels)]:
         train, _ = read_splits(cfg)
         for check in checks:

@@ -22,8 +22,6 @@ COLUMNS: tuple[Column, ...] = (
     ('Fine-tuned', 'finetune', 'top1', 1.0),
     ('Joint, 10 %', 'joint', 'top1', 0.1),
     ('Joint', 'joint', 'top1', 1.0),
-    ('Zero-shot', 'zeroshot', 'top1', 1.0),
-    *((f'Text R@{k}', 'text-retrieval', f'recall@{k}', 1.0) for k in (1, 5, 10)),
 )
 
 

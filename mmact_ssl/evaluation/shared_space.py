@@ -11,7 +11,6 @@ from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.files import reading
 from mmact_ssl.models.networks.projector import StreamProjectors
 from mmact_ssl.saved_run import SavedRun
-from mmact_ssl.targets.cache import TargetReader
 
 # Side of the space -> fix for inputs of another size.
 SIDES = {
@@ -20,7 +19,6 @@ SIDES = {
 }
 # Name of the configs' head that reads sentences.
 PROMPTS = 'prompts'
-FIX = 'give the config of that one'
 
 
 def projector_weights(saved: SavedRun) -> dict[str, Tensor]:
@@ -44,12 +42,12 @@ def projector_weights(saved: SavedRun) -> dict[str, Tensor]:
     return {k.split('.', 2)[2]: value for k, value in state.items() if k.startswith(prefixes)}
 
 
-def check_encoder(saved: SavedRun, fingerprint: str, source: str, fix: str = FIX) -> str:
+def check_encoder(saved: SavedRun, fingerprint: str, source: str) -> str:
     """Compare an encoder of sentences with the one of a pre-training.
 
     Args:
         saved: The pre-training, or a file that was published with its projectors.
-        fingerprint, source: Those of the encoder's teacher or cache.
+        fingerprint, source: Those of the encoder's teacher.
 
     Returns:
         The fingerprint; '' if the file records no encoder.
@@ -62,7 +60,7 @@ def check_encoder(saved: SavedRun, fingerprint: str, source: str, fix: str = FIX
         sources = ', '.join(map(str, known.values()))
         raise ConfigError(
             f'{saved.path} learned from sentences of {sources}, another teacher or other weights '
-            f'than {source}: {fix}'
+            f'than {source}: give the config of that one'
         )
     return fingerprint if known else ''
 
@@ -119,19 +117,3 @@ def _projector(state: dict[str, Tensor], prefix: str, split: bool) -> StreamProj
         )
     projector.load_state_dict(own, assign=True)
     return projector.double().eval()
-
-
-def open_texts(path: str, saved: SavedRun) -> TargetReader:
-    """Open a cache of sentences for the space of a pre-training, see :func:`check_encoder`.
-
-    Raises:
-        DataError: It is not a cache of sentences.
-        ConfigError: The cache and the pre-training have different encoders.
-    """
-    reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --sentences FILE')
-    if reader.meta.kind != 'text':
-        raise DataError(f'{path}: holds {reader.meta.kind!r}, wanted sentences: give a text cache')
-    source = f'{reader.meta.source or "the encoder"} of {path}'
-    fix = 'extract its sentences with that one, tools/extract_targets.py CONFIG --sentences FILE'
-    check_encoder(saved, reader.meta.fingerprint, source, fix)
-    return reader

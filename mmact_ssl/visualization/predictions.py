@@ -297,7 +297,6 @@ def draw_predictions(
     if not figures:
         raise ConfigError(
             f'{cfg.filename}: no picture of its tasks ({", ".join(model.tasks)}): publish the '
-            'student, and see its nearest clips by `visualize.py gallery`; sentences are drawn by '
-            '`visualize.py text-gallery`'
+            'student, and see its nearest clips by `visualize.py gallery`'
         )
     return figures, lines

@@ -3,24 +3,12 @@
 dataset = 'nwucla'
 seeds = (0, 1, 2)
 
-targets = '{{$MMACT_SSL_DATA:data}}/nwucla/targets'
 downstream = dict(config='configs/downstream/gru-streams.py', set='{dataset}')
-by_text = dict(protocols='text-retrieval', **downstream)
 frozen = [
     dict(protocols='linear,knn', **downstream),
     dict(protocols='linear', **downstream, label_fraction=0.1),
 ]
-evaluations = [
-    dict(protocols='pretext'),
-    *frozen,
-    dict(by_text, cfg_options=[f'text_retrieval.texts={targets}/prompts.lmdb']),
-    # Last, because it alone needs sentences about the classes.
-    dict(
-        protocols='zeroshot',
-        **downstream,
-        cfg_options=[f'zeroshot.texts={targets}/classes.lmdb'],
-    ),
-]
+evaluations = [dict(protocols='pretext'), *frozen]
 c2vl = dict(method='C2VL', pretrain='configs/c2vl_gru_nwucla.py', evaluations=evaluations)
 together = dict(
     method='MS2L + C2VL', pretrain='configs/ms2l-c2vl_gru_nwucla.py', evaluations=evaluations[1:]

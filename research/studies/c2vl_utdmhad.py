@@ -5,11 +5,7 @@ _base_ = 'c2vl_nwucla.py'
 dataset = 'utdmhad-skeleton'
 seeds = (0,)
 
-targets = '{{$MMACT_SSL_DATA:data}}/utdmhad/skeleton/targets'
-evaluations = [
-    *_base_.frozen,
-    dict(_base_.by_text, cfg_options=[f'text_retrieval.texts={targets}/prompts.lmdb']),
-]
+evaluations = _base_.frozen
 pretrain = 'configs/c2vl_gru_utdmhad.py'
 pretrain_frames = 'configs/c2vl-frames_gru_utdmhad.py'
 pretrain_together = 'configs/ms2l-c2vl_gru_utdmhad.py'

@@ -89,10 +89,10 @@ def test_the_study_of_the_page_can_be_planned(tmp_path):
         ('hcpg_jhmdb', 'HCPG shared seed 2', 3),
         ('hcpg_jhmdb', 'HCPG parsing-alone seed 2', 2),
         ('hcpg_utdmhad', 'HCPG full seed 0', 3),
-        # Pretext tasks, frozen features with all labels and a tenth, retrieval by text, zero-shot.
-        ('c2vl_nwucla', 'C2VL cross-consistency seed 2', 6),
-        ('c2vl_nwucla', 'C2VL hard-shuffled-40pct seed 1', 6),
-        ('c2vl_utdmhad', 'C2VL hard seed 0', 4),
+        # Pretext tasks, frozen features with all labels and a tenth.
+        ('c2vl_nwucla', 'C2VL cross-consistency seed 2', 4),
+        ('c2vl_nwucla', 'C2VL hard-shuffled-40pct seed 1', 4),
+        ('c2vl_utdmhad', 'C2VL hard seed 0', 3),
         ('c2vl_demo', 'Random init full seed 0', 2),
         ('ms2l_nwucla', 'MS2L no-jigsaw seed 0', None),
         ('dtg_jhmdb', 'DTG-Net joint labels-10pct seed 1', None),

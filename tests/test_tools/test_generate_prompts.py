@@ -106,17 +106,6 @@ def test_a_file_is_matched_by_name_and_the_rest_reported(tool, tmp_path, data, c
     assert '1 keys of' in printed and 'stranger' in printed
 
 
-def test_class_descriptions_become_sentences_by_class(tool, tmp_path, data):
-    lines, out = tmp_path / 'lines.txt', tmp_path / 'classes.json'
-    lines.write_text('carry;walks with a box\nthrow, slings it, far')
-    names = ['--names', str(data / 'classes.txt')]
-    tool.main(['classes', str(lines), str(lines), *names, '--out', str(out)])
-    assert json.loads(out.read_text()) == {
-        'throw': ['slings it, far'] * 2,
-        'carry': ['walks with a box'] * 2,
-    }
-
-
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
@@ -125,10 +114,6 @@ def test_class_descriptions_become_sentences_by_class(tool, tmp_path, data):
         (['kinematic', '--data', '{data}', '--ann', '{strangers}'], 'is not in .*prepare it'),
         (['lmm', 'none', '--data', '{data}'], 'no file none/config.json'),
         (['kinematic', '--data', '{data}', '--ann', 'none.txt'], 'none.txt is missing: prepare'),
-        (
-            ['classes', 'x', '--names', '{data}/none', '--out', 'o'],
-            'none is missing: give classes.txt',
-        ),
     ],
 )
 def test_errors_are_one_line(tool, tmp_path, data, arguments, message):

@@ -1,7 +1,6 @@
 """The program that draws: its subcommands, and mistakes in one line.
 
-The pictures of a trained model and of sentences are made where their data are, in
-``tests/test_end_to_end`` and ``tests/test_visualization/test_text_gallery.py``.
+The pictures of a trained model are made where their data are, in ``tests/test_end_to_end``.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ def test_a_misspelt_command_is_answered_with_the_commands(capsys):
     with pytest.raises(SystemExit):
         main(['galery', 'MODEL', 'my/videos', '--out', 'gallery'])
     error = capsys.readouterr().err
-    assert "invalid choice: 'galery'" in error and 'text-gallery' in error
+    assert "invalid choice: 'galery'" in error and 'embedding' in error
 
 
 @pytest.mark.parametrize('name', ['published.pth', 'published.safetensors'])

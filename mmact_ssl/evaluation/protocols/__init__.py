@@ -15,8 +15,6 @@ from . import (
     linear,
     linear_adam,
     retrieval,
-    text_retrieval,
-    zeroshot,
 )
 from .base import Protocol
 
@@ -28,18 +26,6 @@ PROTOCOLS: dict[str, Protocol] = {
     'knn': Protocol(knn.evaluate, frozen=True),
     'retrieval': Protocol(retrieval.evaluate, frozen=True, labels='none'),
     'fewshot': Protocol(fewshot.evaluate, frozen=True, labels='own draws'),
-    'zeroshot': Protocol(
-        zeroshot.evaluate,
-        labels='none',
-        needs_checkpoint='projectors',
-        texts_option='--class-texts',
-    ),
-    'text-retrieval': Protocol(
-        text_retrieval.evaluate,
-        labels='none',
-        needs_checkpoint='projectors',
-        texts_option='--clip-texts',
-    ),
     'finetune': Protocol(finetune.evaluate, is_stochastic=True, trains=True),
     'joint': Protocol(
         joint.evaluate, labels='of the checkpoint', needs_checkpoint='jointly trained classifier'

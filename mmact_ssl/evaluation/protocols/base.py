@@ -138,12 +138,10 @@ class Measured:
     Attributes:
         metrics: Values in 0..1, except ``feature_std`` and ``effective_rank``.
         details: Other results, such as the ``confusion`` matrix.
-        caches: Version of each target cache that was read, by path.
     """
 
     metrics: dict[str, float]
     details: dict[str, Any] = field(default_factory=dict)
-    caches: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,6 @@ class Protocol:
         is_stochastic: True if its numbers depend on the seed even with all labels.
         needs_checkpoint: Part of a checkpoint that it needs beside the student; '' for none, then
             it also evaluates random encoders.
-        texts_option: Option of ``tools/evaluate.py`` that names its text cache; '' for none.
         trains: True if it trains the recognizer by the schedule of the config.
         check_labels: Raises ConfigError if the labels of the labeled samples, int64 ``(L,)``, are
             too few; called before any protocol runs.
@@ -170,7 +167,6 @@ class Protocol:
     labels: Literal['drawn', 'own draws', 'none', 'of the checkpoint'] = 'drawn'
     is_stochastic: bool = False
     needs_checkpoint: str = ''
-    texts_option: str = ''
     trains: bool = False
     check_labels: Callable[[np.ndarray], None] | None = None
     version: int = 1
