@@ -238,7 +238,7 @@ class PretrainRunner(QuietRunner):
         """
         model = unwrap_model(self.model)
         check_weights(model, self.epoch)
-        self.process_states = collect_process_states(model, self.hooks)
+        self.process_states = collect_process_states(model)
         self._save_whole(out_dir, filename, *args, **kwargs)
 
     @master_only

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -13,7 +12,6 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmact_ssl.datasets.seeded_samples import with_inner
-from mmact_ssl.engine.hooks.non_finite_hook import NonFiniteHook
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import HOOKS
@@ -29,8 +27,7 @@ class ExactResumeHook(Hook):
 
     - the number of batches seen in the epoch: a resumed run goes on with the next batch
       (:class:`EpochTrainLoop`), without reading the batches before it;
-    - each process's gradients that wait for an accumulated step, and what
-      :class:`NonFiniteHook` knows of that step;
+    - each process's gradients that wait for an accumulated step;
     - each process's own buffers, such as the running statistics of batch normalization, which
       momentum copies follow. :class:`PretrainRunner` collects them.
 
@@ -52,9 +49,6 @@ class ExactResumeHook(Hook):
             own, model = self._loaded['processes'][get_rank()], unwrap_model(runner.model)
             for name, value in own['buffers'].items():
                 model.get_buffer(name).copy_(value)
-            for hook in runner.hooks:
-                if isinstance(hook, NonFiniteHook):
-                    hook.open_step = own.get('open step')  # older checkpoints lack it
             for name, value in own['gradients'].items():
                 parameter = model.get_parameter(name)
                 parameter.grad = value.to(parameter.device)
@@ -104,15 +98,12 @@ def count_steps(runner: Runner) -> dict[str, int | str]:
     }
 
 
-def collect_process_states(model: nn.Module, hooks: Iterable[Hook]) -> list[dict[str, Any]]:
+def collect_process_states(model: nn.Module) -> list[dict[str, Any]]:
     """Gather each process's own buffers and gradients; call it in all processes."""
-    steps = [hook.open_step for hook in hooks if isinstance(hook, NonFiniteHook)]
-    step = steps[0] if steps else None
     buffers = dict(model.named_buffers())
     sums = all_gather_object({name: _checksum(value) for name, value in buffers.items()})
     own = {
         'buffers': {n: v.cpu() for n, v in buffers.items() if len({s[n] for s in sums}) > 1},
-        'open step': step and {**step, 'buffers': {n: v.cpu() for n, v in step['buffers'].items()}},
         'gradients': {
             name: parameter.grad.cpu()
             for name, parameter in model.named_parameters()
