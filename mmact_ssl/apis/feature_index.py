@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import bisect
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import DataError, import_extra
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.files import CONTROL, expand, read_arrays, read_json, reading, write_atomically
 
-# 1 was one SQLite file; 2 did not know when a file changed; 3 may hold windows of skeletons without
-# anybody in them.
 FORMAT = 4
-CHUNK = 4096  # rows searched at a time
-COLUMNS = 'names', 'starts', 'stops', 'versions', 'dropped'
+LARGE = 100_000  # rows above which faiss searches
 FIX = 'delete the folder of this index and add the clips again'
+COLUMNS = 'names', 'starts', 'stops', 'versions', 'dropped'
 UNKNOWN = 0, 0  # version of a clip without a file of its own
 
 
 class Window(NamedTuple):
-    """A row of an index: a clip or a part of it, in the index's unit."""
+    """A row of an index: a clip or a part of it; start and stop as in an inferencer."""
 
     name: str
     start: float
@@ -37,13 +34,15 @@ class Window(NamedTuple):
 class FeatureIndex:
     """A folder of numbered npz files, each with the float32 features of some clips.
 
-    Several processes may read and add at the same time. A complete file gets the next number and
-    never changes. It may drop clips of the files before it; a clip that is not dropped is stored
-    once. Files are never unpickled.
+    A file never changes. It may drop clips of the files before it. Files are never unpickled. One
+    process at a time may add.
 
     Args:
         path: Folder; a missing one is made.
         meta: Settings of all rows, such as ``model``; an index with other values is refused.
+
+    Attributes:
+        versions: Version of each clip, see :func:`mmact_ssl.files.file_version`.
 
     Raises:
         DataError: The folder is damaged, not an index, of an earlier version, or has another model
@@ -67,10 +66,13 @@ class FeatureIndex:
                     f'{_shown(settings, key)}: give another folder, because features of both '
                     'cannot be compared'
                 )
-        self._ends: list[int] = []  # rows up to the end of each file
-        self._rows: dict[str, list[int]] = {}  # of each clip
-        self._versions: dict[str, tuple[int, ...]] = {}
-        self._dropped: set[int] = set()  # rows
+        self.versions: dict[str, tuple[int, ...]] = {}
+        self._windows: list[list[Window]] = []  # of each file
+        self._file_of: dict[str, int] = {}  # number of the file that holds a clip
+        self._rows: tuple[list[Window], np.ndarray] | None = None
+        self._searchers: dict[Callable[[np.ndarray], np.ndarray], Any] = {}
+        while self._file(len(self._windows)).is_file():
+            self._take(*self._read(len(self._windows)))
 
     def _file(self, number: int) -> Path:
         return self.path / f'{number:06d}.npz'
@@ -87,154 +89,136 @@ class FeatureIndex:
             pairs = versions.astype(np.int64).reshape(len(windows), 2).tolist()
             return windows, [tuple(pair) for pair in pairs], dropped.astype(str).ravel().tolist()
 
-    def _features(self, number: int) -> np.ndarray:
-        """Features of a file, float32 ``(n, C)``."""
-        file = self._file(number)
-        features = read_arrays(file, FIX, ['features'])['features']
-        rows = self._ends[number] - (self._ends[number - 1] if number else 0)
-        if features.dtype != np.float32 or features.ndim != 2 or len(features) != rows:
-            raise DataError(f'{file}: not the features of its clips: {FIX}')
-        return features
-
-    def _refresh(self) -> None:
-        """Read what files that were added since the last call add and drop."""
-        while self._file(number := len(self._ends)).is_file():
-            windows, versions, dropped = self._read(number)
-            for name in dropped:
-                self._dropped.update(self._rows.pop(name, ()))
-                self._versions.pop(name, None)
-            first = self._ends[-1] if self._ends else 0
-            for row, (window, version) in enumerate(zip(windows, versions), first):
-                self._rows.setdefault(window.name, []).append(row)
-                self._versions[window.name] = version
-            self._ends.append(first + len(windows))
-
-    def __len__(self) -> int:
-        self._refresh()
-        return (self._ends[-1] if self._ends else 0) - len(self._dropped)
-
-    def versions(self) -> dict[str, tuple[int, ...]]:
-        """Version of each clip, see :func:`mmact_ssl.files.file_version`."""
-        self._refresh()
-        return dict(self._versions)
+    def _take(
+        self,
+        windows: list[Window],
+        versions: Sequence[tuple[int, ...]],
+        dropped: Collection[str],
+    ) -> None:
+        """Note which clips the next file adds and drops."""
+        for name in dropped:
+            self.versions.pop(name, None)
+            self._file_of.pop(name, None)
+        for window, version in zip(windows, versions):
+            self.versions[window.name] = version
+            self._file_of[window.name] = len(self._windows)
+        self._windows.append(windows)
+        self._rows = None
+        self._searchers.clear()
 
     def add(
         self,
         windows: Sequence[Window],
         features: np.ndarray,
-        versions: Mapping[str, tuple[int, ...]] | None = None,
-    ) -> set[str]:
-        """Append rows, float32 ``(N, C)``, all or none, and return the names of the added clips.
+        versions: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        """Append rows, float32 ``(N, C)``, all or none; all rows of a clip come in one call.
 
-        Pass all rows of a clip in one call. Clips that another process has added are left out.
-        ``versions`` are those of the clips.
+        Args:
+            versions: Those of the clips.
+
+        Raises:
+            DataError: Another process has written to the index.
         """
-        while new := {window.name for window in windows} - self.versions().keys():
-            rows = [row for row, window in enumerate(windows) if window.name in new]
-            names, *spans = zip(*(windows[row] for row in rows))
-            known = [(versions or {}).get(name, UNKNOWN) for name in names]
-            if self._append(names, np.asarray(features)[rows], np.array(spans, float).T, known):
-                break
-        return new
+        of_rows = [versions.get(window.name, UNKNOWN) for window in windows]
+        self._write(list(windows), np.asarray(features, np.float32), of_rows, ())
 
-    def drop(self, versions: Mapping[str, tuple[int, ...]]) -> int:
-        """Leave clips out of later searches, and return their number.
+    def drop(self, names: Collection[str]) -> None:
+        """Leave clips out of later searches; DataError if another process has written."""
+        if names:
+            self._write([], np.zeros((0, 0), np.float32), [], names)
 
-        A clip that another process has replaced by one of another version stays.
-        """
-        while dropped := versions.items() & self.versions().items():
-            nothing = np.zeros((0, 2))
-            if self._append((), nothing, nothing, nothing, [name for name, _ in dropped]):
-                break
-        return len(dropped)
-
-    def _append(
+    def _write(
         self,
-        names: Sequence[str],
+        windows: list[Window],
         features: np.ndarray,
-        spans: np.ndarray,
-        versions: Sequence[tuple[int, ...]] | np.ndarray,
-        dropped: Sequence[str] = (),
-    ) -> bool:
-        """Write the next file; False if another process was first."""
-        arrays = dict(
-            names=np.array(names, str),
-            features=features.astype(np.float32),
-            starts=spans[:, 0],
-            stops=spans[:, 1],
-            versions=np.array(versions, np.int64),
-            dropped=np.array(dropped, str),
-        )
+        versions: list[tuple[int, ...]],
+        dropped: Collection[str],
+    ) -> None:
         part = self.path / f'.{uuid.uuid4().hex}.npz'
         try:
-            np.savez(part, **arrays)
-            os.link(part, self._file(len(self._ends)))
+            np.savez(
+                part,
+                names=np.array([window.name for window in windows], str),
+                starts=np.array([window.start for window in windows], float),
+                stops=np.array([window.stop for window in windows], float),
+                features=features,
+                versions=np.array(versions, np.int64),
+                dropped=np.array([*dropped], str),
+            )
+            os.link(part, self._file(len(self._windows)))  # fails if the file exists
         except FileExistsError:
-            return False
+            raise DataError(
+                f'{self.path}: another process has added clips: add yours again, one at a time'
+            ) from None
         finally:
             part.unlink(missing_ok=True)
-        return True
+        self._take(windows, versions, dropped)
 
-    def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield all rows that are not dropped, about CHUNK at a time.
+    def rows(self) -> tuple[list[Window], np.ndarray]:
+        """Windows of all rows, and their features float32 ``(N, C)``."""
+        if self._rows is None:
+            windows: list[Window] = []
+            held: list[np.ndarray] = []
+            for number, of_file in enumerate(self._windows):
+                kept = [row for row, w in enumerate(of_file) if self._file_of.get(w.name) == number]
+                if kept:
+                    windows += [of_file[row] for row in kept]
+                    features = self._features(number)
+                    held.append(features[kept] if len(kept) < len(features) else features)
+            with reading(self.path, FIX):
+                joined = np.concatenate(held) if held else np.zeros((0, 0), np.float32)
+            self._rows = windows, joined
+        return self._rows
 
-        These are their numbers int64 ``(n,)``, and their features float32 ``(n, C)``.
-        """
-        self._refresh()
-        ends = tuple(self._ends)
-        rows: list[int] = []
-        held: list[np.ndarray] = []
-        for number, (start, end) in enumerate(zip((0, *ends), ends)):
-            if new := [row for row in range(start, end) if row not in self._dropped]:
-                rows += new
-                features, is_whole = self._features(number), len(new) == end - start
-                held.append(features if is_whole else features[np.array(new) - start])
-            if held and (len(rows) >= CHUNK or end == ends[-1]):
-                with reading(self.path, FIX):
-                    features = np.concatenate(held)
-                yield np.array(rows), features
-                rows, held = [], []
-
-    def windows(self, rows: Sequence[int] | None = None) -> list[Window]:
-        """Windows of the given rows; None: of all that are not dropped."""
-        self._refresh()
-        if rows is None:
-            rows = sorted(row for numbers in self._rows.values() for row in numbers)
-        numbers = [bisect.bisect_right(self._ends, row) for row in rows]
-        parts = {number: self._read(number)[0] for number in set(numbers)}
-        return [parts[number][row - self._ends[number]] for number, row in zip(numbers, rows)]
+    def _features(self, number: int) -> np.ndarray:
+        """Features of a file, float32 ``(n, C)``."""
+        file = self._file(number)
+        features = read_arrays(file, FIX, ['features'])['features']
+        is_table = features.dtype == np.float32 and features.ndim == 2
+        if not is_table or len(features) != len(self._windows[number]):
+            raise DataError(f'{file}: not the features of its clips: {FIX}')
+        return features
 
     def search(
         self,
         queries: np.ndarray,
         top: int,
         project: Callable[[np.ndarray], np.ndarray] = normalize,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Find the rows most similar to each query by cosine; ties go to the first rows.
+    ) -> list[list[tuple[float, Window]]]:
+        """Cosines and windows of the rows most similar to each query, most similar first.
 
         Args:
             queries: float ``(Q, C)``, unit rows in the space of ``project``.
             top: Number of rows for each query.
             project: Maps features ``(N, C')`` to unit rows ``(N, C)``.
 
-        Returns:
-            Cosines ``(Q, k)``, descending, and rows int64 ``(Q, k)``.
+        Raises:
+            ConfigError: faiss is not installed, and the index is large.
         """
-        best = np.zeros((len(queries), 0))
-        rows = np.zeros((len(queries), 0), np.int64)
-        for numbers, features in self.chunks():
-            if project is normalize and features.shape[1] != queries.shape[1]:
-                raise ConfigError(
-                    f'{self.path}: its features have {features.shape[1]} values, the query has '
-                    f'{queries.shape[1]}'
-                )
-            similarity, place = nearest(queries, project(features), top)
-            best = np.concatenate([best, similarity], axis=1)
-            rows = np.concatenate([rows, numbers[place]], axis=1)
-            order = np.argsort(-best, axis=1, kind='stable')[:, :top]
-            best = np.take_along_axis(best, order, axis=1)
-            rows = np.take_along_axis(rows, order, axis=1)
-        return best, rows
+        windows, features = self.rows()
+        if len(windows) <= LARGE:
+            cosines, rows = nearest(queries, features, top, project)
+        else:
+            if project not in self._searchers:
+                self._searchers[project] = _fill(features, project)
+            searcher = self._searchers[project]
+            cosines, rows = searcher.search(queries.astype(np.float32), min(top, len(windows)))
+        return [
+            [(cosine, windows[row]) for cosine, row in zip(*near)]
+            for near in zip(cosines.tolist(), rows.tolist())
+        ]
+
+
+def _fill(features: np.ndarray, project: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """Index of faiss with all rows, which finds the same ones as a product of matrices."""
+    faiss = import_extra('faiss', f'a search among more than {LARGE} rows', 'search')
+    searcher = None
+    for start in range(0, len(features), LARGE):
+        rows = project(features[start : start + LARGE]).astype(np.float32)
+        searcher = searcher or faiss.IndexFlatIP(rows.shape[1])
+        searcher.add(rows)
+    return searcher
 
 
 def _shown(settings: Mapping[str, Any], key: str) -> str:

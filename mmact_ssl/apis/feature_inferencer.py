@@ -128,8 +128,10 @@ class FeatureInferencer:
 
     def _write(self, path: Path, arrays: dict[str, Any]) -> None:
         """Write the arrays of a call, and list what it left out."""
-        origin = dict(model=self.pretrained.sha256, model_name=self.pretrained.card.name)
-        with writing_whole(path) as part, open(part, 'wb') as file:  # savez adds a suffix to a name
+        origin: dict[str, Any] = dict(
+            model=self.pretrained.sha256, model_name=self.pretrained.card.name
+        )
+        with writing_whole(path) as part, open(part, 'wb') as file:  # to a name savez adds a suffix
             np.savez(file, **origin, **arrays)
         listed = Path(f'{path}.broken.txt')
         listed.unlink(missing_ok=True)  # of an earlier call

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from mmengine.logging import print_log
 
 from mmact_ssl.apis import read_identity
-from mmact_ssl.apis.clips import Clip, Input
+from mmact_ssl.apis.clips import Input
 from mmact_ssl.apis.feature_index import FeatureIndex, Window
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, layout_of_arrays, mean_of
 from mmact_ssl.apis.model import PretrainedModel
@@ -69,20 +68,20 @@ class RetrievalInferencer(FeatureInferencer):
         self.index = FeatureIndex(index, meta)
         super().__init__(model, device, show_progress, layout)
         self.checkpoint, self.text_encoder = checkpoint, text_encoder
-        self._space: tuple[SharedSpace, Any] | None = None
+        self._space: tuple[SharedSpace, Any, Any] | None = None
 
     def add(self, inputs: Input | Sequence[Input], batch_size: int = 8) -> dict[str, Any]:
         """Embed the clips that are new or have changed, and leave out those that are gone.
 
         A path identifies a clip. Its file has changed if its size or its time of change has. A clip
         is gone if it was below a folder among the inputs and no longer is. A call continues where a
-        killed one ended, and several processes may add at the same time.
+        killed one ended. One process at a time may add.
 
         Returns:
             ``added``, ``changed``, ``known`` and ``gone``: counts of clips; ``broken``: reason by
             clip.
         """
-        held = self.index.versions()  # before the folders are listed: what another adds is not gone
+        held = dict(self.index.versions)
         clips = self.find_clips(inputs)
         if unnamed := [clip.name for clip in clips if not clip.path]:
             raise ConfigError(f'{unnamed[0]}: an index holds files: save it as .npy')
@@ -91,7 +90,6 @@ class RetrievalInferencer(FeatureInferencer):
         todo = [clip for path, clip in listed.items() if path not in known]
         windows: list[Window] = []
         values: list[np.ndarray] = []
-        added: set[str] = set()
         paths = {clip.name: clip.path for clip in todo}
         if len(paths) < len(todo):
             twice = next(clip.name for clip in todo if clip.path != paths[clip.name])
@@ -100,33 +98,34 @@ class RetrievalInferencer(FeatureInferencer):
         # A folder that cannot be read may still hold its clips.
         gone -= paths_below({clip.path for clip in clips if not any(clip.version)}, gone)
         changed = held.keys() & paths.values()
-        self.index.drop({path: held[path] for path in gone | changed})
+        self.index.drop(gone | changed)
         self.broken = {}
         versions = {clip.path: clip.version for clip in todo}
         try:
             # Clips that were unreadable before are tried again.
-            for clip in self.stream(todo, batch_size, **self.cut, required=not len(self.index)):
+            for clip in self.stream(todo, batch_size, **self.cut, required=not self.index.versions):
                 windows += [Window(paths[clip.name], *span) for span in clip.spans.tolist()]
                 values.append(clip.values)
                 if len(windows) >= PIECE:
-                    added |= self.index.add(windows, np.concatenate(values), versions)
+                    self.index.add(windows, np.concatenate(values), versions)
                     windows, values = [], []
         finally:
             if windows:
-                added |= self.index.add(windows, np.concatenate(values), versions)
-        by_others = len(todo) - len(self.broken) - len(added)  # added by another process
+                self.index.add(windows, np.concatenate(values), versions)
+        added = paths.values() & self.index.versions.keys()
         return dict(
             added=len(added - changed),
             changed=len(added & changed),
-            known=len(known) + by_others,
+            known=len(known),
             gone=len(gone),
             broken=dict(self.broken),
         )
 
     def remove(self, path: str | os.PathLike[str]) -> int:
         """Leave a clip, or all clips below a folder, out of later searches; return their number."""
-        top, held = os.path.abspath(expand(path)), self.index.versions()
-        return self.index.drop({path: held[path] for path in paths_below({top}, held)})
+        below = paths_below({os.path.abspath(expand(path))}, self.index.versions)
+        self.index.drop(below)
+        return len(below)
 
     def __call__(  # type: ignore[override]
         self,
@@ -150,49 +149,37 @@ class RetrievalInferencer(FeatureInferencer):
         """
         if (inputs is None) == (text is None):
             raise ConfigError('search by clips, by features or by text=, one of them')
-        if not len(self.index):
+        if not self.index.versions:
             raise DataError(f'{self.index.path}: holds no clip: first add a folder of clips')
         if top < 1:
             raise ConfigError(f'top={top}: ask for one hit or more')
         self.broken = {}
         if text is not None:
             queries = [text] if isinstance(text, str) else list(text)
-            space, encoder = self._open_space()
+            space, project, encoder = self._open_space()
             vectors = space.embed('prompt', encoder.embed(queries).numpy())
-            similar = self.index.search(vectors, top, lambda x: space.embed('skeleton', x))
+            found = self.index.search(vectors, top, project)
         elif isinstance(inputs, np.ndarray) and inputs.ndim <= 2:
             vectors = np.atleast_2d(inputs)
             if not np.isfinite(vectors).all():
                 raise DataError('the features to search by are not finite: embed the clips again')
+            if vectors.shape[1] != self.pretrained.card.feature_dim:
+                raise ConfigError(
+                    f'the features to search by have {vectors.shape[1]} values, those of '
+                    f'{self.pretrained.card.name} have {self.pretrained.card.feature_dim}'
+                )
             queries = [f'feature {number}' for number in range(len(vectors))]
-            similar = self.index.search(normalize(vectors), top)
+            found = self.index.search(normalize(vectors), top)
         else:
-            listed = self.find_clips(inputs)
-            self._check_versions(listed)
-            clips = list(self.stream(cast(Sequence[Input], listed), batch_size, **self.cut))
+            clips = list(self.stream(cast(Input, inputs), batch_size, **self.cut))
             queries = [clip.name for clip in clips]
             vectors = np.concatenate([mean_of(clip).values for clip in clips])
-            similar = self.index.search(normalize(vectors), top)
-        hits = []
-        for similarities, rows in zip(*similar):
-            pairs = zip(similarities.tolist(), self.index.windows(rows.tolist()))
-            hits.append([dict(similarity=value, **window._asdict()) for value, window in pairs])
+            found = self.index.search(normalize(vectors), top)
+        hits = [[dict(similarity=value, **row._asdict()) for value, row in rows] for rows in found]
         return dict(queries=queries, hits=hits, broken=dict(self.broken))
 
-    def _check_versions(self, clips: Sequence[Clip]) -> None:
-        """Warn of clips whose files have changed since they were added."""
-        held = self.index.versions()
-        changed = [clip.path for clip in clips if held.get(clip.path, clip.version) != clip.version]
-        if changed:
-            print_log(
-                f'{self.index.path}: add the folder again: {len(changed)} of {len(clips)} clips '
-                f'have changed since they were added, such as {changed[0]}',
-                logger='current',
-                level=logging.WARNING,
-            )
-
-    def _open_space(self) -> tuple[SharedSpace, Any]:
-        """The projectors of the pre-training, and the encoder of sentences."""
+    def _open_space(self) -> tuple[SharedSpace, Any, Any]:
+        """The projectors of the pre-training, that of features, and the encoder of sentences."""
         if self._space is None:
             card = self.pretrained.card
             source = self.checkpoint or (self.pretrained.path if card.text_encoder else None)
@@ -221,7 +208,8 @@ class RetrievalInferencer(FeatureInferencer):
                 )
             if self.checkpoint:
                 check_encoder(saved, encoder.fingerprint(), encoder.source)
-            self._space = SharedSpace(saved), encoder
+            space = SharedSpace(saved)
+            self._space = space, partial(space.embed, 'skeleton'), encoder
         return self._space
 
 

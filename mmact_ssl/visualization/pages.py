@@ -52,8 +52,7 @@ class ClipPages:
         self.search, self.folder = search, folder
         clips = search.find_clips(inputs[0] if len(inputs) == 1 else list(inputs))
         search.add(clips)
-        numbers, values = map(np.concatenate, zip(*search.index.chunks()))
-        windows = search.index.windows(numbers.tolist())
+        windows, values = search.index.rows()
         rows = {window.name: row for row, window in enumerate(windows)}
         self.clips = [clip for clip in clips if clip.path in rows]
         if not self.clips:
@@ -74,7 +73,11 @@ class ClipPages:
             [[row, round(cosine, 4)] for row, cosine in zip(*near) if row != own][:neighbors]
             for own, near in enumerate(zip(rows.tolist(), cosines.tolist()))
         ]
-        by_text = self.search(text=list(texts), top=len(self.search.index))['hits'] if texts else []
+        by_text = (
+            self.search(text=list(texts), top=len(self.search.index.versions))['hits']
+            if texts
+            else []
+        )
         hits = [
             [[places[h['name']], h['similarity']] for h in row if h['name'] in places][:neighbors]
             for row in by_text
