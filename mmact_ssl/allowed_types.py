@@ -13,9 +13,7 @@ from collections.abc import Mapping
 # Place in a config -> full names of parts, or names of layers as they are.
 ALLOWED_TYPES: Mapping[str, set[str]] = {
     'backbone': {
-        'mmact_ssl.AdaptedBackbone',
         'mmact_ssl.MaskedVisionTransformer',
-        'mmact_ssl.PoseStatistics',
         'mmact_ssl.SkeletonGRU',
         'mmact_ssl.SkeletonGraphNetwork',
         'mmact_ssl.SkeletonStreams',
@@ -40,7 +38,6 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
         'mmaction.VisionTransformer',
         'mmaction.X3D',
     },
-    'adapter': {'mmact_ssl.ConvolutionAdapter', 'mmact_ssl.GatedAdapter'},
     'pooling': {'mmact_ssl.SkeletonPooling'},
     'preprocessor': {'mmaction.ActionDataPreprocessor'},
     'transform': {
@@ -51,7 +48,6 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
         'mmact_ssl.ReadVideo',
         'mmact_ssl.ResampleFrames',
         'mmact_ssl.ToCommonJoints',
-        'mmact_ssl.TurnedCopies',
         'mmaction.ArrayDecode',
         'mmaction.CenterCrop',
         'mmaction.DenseSampleFrames',
@@ -66,12 +62,6 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
         'mmaction.ThreeCrop',
         'mmaction.UniformSample',
         'mmaction.UniformSampleFrames',
-    },
-    'inner transform': {
-        'mmact_ssl.BonesAndMotion',
-        'mmact_ssl.NormalizeSkeleton',
-        'mmact_ssl.PadFrames',
-        'mmact_ssl.ResampleFrames',
     },
     'convolution': {'Conv', 'Conv1d', 'Conv2d', 'Conv3d'},
     'normalization': {
@@ -88,8 +78,6 @@ PLACES = {
     'backbone': 'backbone',
     'encoder': 'backbone',
     'network': 'backbone',
-    'adapters': 'adapter',
-    'transforms': 'inner transform',  # of TurnedCopies
     'conv_cfg': 'convolution',
     'norm_cfg': 'normalization',
     'act_cfg': 'activation',

@@ -48,8 +48,6 @@ def check_part(config: Any, place: str, where: str) -> None:
         raise ValueError(f'{where} is not a table with a type')
     _check_size(config, where)
     _check(config, where, '', ALLOWED_TYPES[place])
-    if place == 'transform' and not isinstance(config.get('transforms', ()), (list, tuple)):
-        raise ValueError(f'{where}.transforms is not a list')
 
 
 def _check_size(value: Any, where: str) -> None:
@@ -119,12 +117,8 @@ def check_pipeline(steps: Any) -> None:
         check_part(step, 'transform', f'pipeline[{number}]')
     # A frame of a skeleton has fewer than 16 x 16 values.
     frames, side = 1.0, 16.0
-    inner = [part for step in steps for part in _as_list(step.get('transforms'))]
-    for step in (*steps, *inner):
-        kind = step['type'].rpartition('.')[2]
-        copies = 2 * max(1, len(_as_list(step.get('degrees', (-30, 0, 30)))))
-        copies = copies if kind == 'TurnedCopies' else 1
-        frames *= {'ThreeCrop': 3, 'TenCrop': 10}.get(kind, copies)
+    for step in steps:
+        frames *= {'ThreeCrop': 3, 'TenCrop': 10}.get(step['type'].rpartition('.')[2], 1)
         for key in ('clip_len', 'num_clips', 'num_sample_positions', 'num_frames', 'num_person'):
             frames *= _largest(step.get(key))
         # A single number is a factor; frames count as 1,000 pixels wide.
@@ -136,10 +130,6 @@ def check_pipeline(steps: Any) -> None:
             f'pipeline is refused: {frames:g} frames of {side:g} x {side:g} pixels a sample, more '
             f'than {MAX_PIXELS} pixels'
         )
-
-
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else []
 
 
 def _largest(value: Any) -> float:

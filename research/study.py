@@ -20,6 +20,7 @@ STUDY_KEYS = ('dataset', 'seeds', 'runs')
 RUN_KEYS = {'method', 'variant', 'pretrain', 'set', 'cfg_options', 'hooks', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'method'}
 EVALUATION_KEYS |= {'variant', 'finetuned', 'beside_start', 'program', 'set'}
+CONFIG_KEYS = ('pretrain', 'config')
 # File in a run's folder with its settings, so that no other run resumes or uses it.
 RECORD = 'study_run.json'
 
@@ -64,6 +65,8 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
 def runs_of(study: Config) -> list[dict]:
     """List a study's runs, with its data set's name in place of ``{dataset}``.
 
+    A config that stands in ``research/configs/`` too is that one.
+
     An evaluation of pretext tasks that names no config gets the pre-training's, with its set.
     """
 
@@ -78,12 +81,20 @@ def runs_of(study: Config) -> list[dict]:
 
     runs = [fill(run) for run in study.runs]
     for run in runs:
+        for part in (run, *run.get('evaluations', [])):
+            part.update({key: _find_config(part[key]) for key in CONFIG_KEYS if part.get(key)})
         own = {'config': run['pretrain']} if run.get('pretrain') else {}
         own |= {'set': run['set']} if own and 'set' in run else {}
         for number, part in enumerate(run.get('evaluations', [])):
             if part.get('protocols') == PRETEXT and 'config' not in part:
                 run['evaluations'][number] = {**own, **part}
     return runs
+
+
+def _find_config(config: str) -> str:
+    """``configs/NAME.py`` of this folder, or else of the package."""
+    is_own = not Path(config).is_absolute() and (Path(__file__).parent / config).is_file()
+    return f'research/{config}' if is_own else config
 
 
 def _check_run(run: dict, filename: str, root: str) -> None:

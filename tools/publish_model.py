@@ -72,13 +72,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='export the classifier of joint training as "cls_head." too, a whole recognizer; of '
         '--format pth',
     )
-    parser.add_argument(
-        '--adapters',
-        nargs='+',
-        default=(),
-        metavar='NAME',
-        help="export these tasks' adapters too, for a config with mmact_ssl.AdaptedBackbone",
-    )
     args = parser.parse_args(argv)
     if args.format is None:
         args.format = 'pth' if args.strip_prefix or args.classifier else 'safetensors'
@@ -107,13 +100,11 @@ def main(argv: list[str] | None = None) -> None:
     with one_line_errors(), messages_on_stderr():
         saved = SavedRun.read(find_model(args.checkpoint))
         if args.format == 'pth':
-            path = export_backbone(
-                saved, args.output, args.strip_prefix, args.classifier, args.adapters
-            )
+            path = export_backbone(saved, args.output, args.strip_prefix, args.classifier)
         else:
             write = publish_onnx if args.format == 'onnx' else publish
             options = {name: getattr(args, name) for name in CARD}
-            path = write(saved, args.output, adapters=args.adapters, **options)
+            path = write(saved, args.output, **options)
     print(f'{path}: {path.stat().st_size / 2**20:.1f} MiB')
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,20 +23,19 @@ def export_backbone(
     output: Path,
     strip_prefix: bool = False,
     classifier: bool = False,
-    adapters: Sequence[str] = (),
 ) -> Path:
     """Write ``<output>-<8 digits of sha256>.pth``, and return its path.
 
     The same weights and config give the same bytes.
 
     Args:
-        saved, strip_prefix, adapters: As in :func:`backbone_weights`.
+        saved, strip_prefix: As in :func:`backbone_weights`.
         output: Path, with or without ``.pth``.
         classifier: Include the classifier of joint training.
     """
     if strip_prefix and classifier:
         raise ConfigError('--strip-prefix makes a file for a backbone alone: drop --classifier')
-    backbone, trained = backbone_weights(saved, strip_prefix, adapters), saved.meta
+    backbone, trained = backbone_weights(saved, strip_prefix), saved.meta
     if classifier:
         state = classifier_state(saved)
         backbone.update({f'cls_head.{key}': value.clone() for key, value in state.items()})

@@ -39,7 +39,6 @@ def publish(
     results: Iterable[str | Path] = (),
     variant: str = 'full',
     downstream: str | None = None,
-    adapters: Sequence[str] = (),
     text_encoder: str | None = None,
     half: bool = False,
     **fields: str | None,
@@ -51,7 +50,6 @@ def publish(
         output: ``FOLDER/NAME``; hash and suffix are added.
         results: Folders of results. Those of the file become figures of the card.
         downstream: Path of the downstream config; by default the one of the network.
-        adapters: Tasks whose adapters are included, see :func:`backbone_weights`.
         text_encoder: See :func:`text_part`; None leaves the projectors of sentences out.
         fields: ``method``, ``licence`` and ``trained_on`` of the card; None or '' for the known
             ones.
@@ -72,16 +70,14 @@ def publish(
             f'{saved.sha256[:12]}...): evaluate it by tools/evaluate.py --out'
         )
     if saved.path.endswith(MODEL):
-        if half or downstream or text_encoder or adapters:
+        if half or downstream or text_encoder:
             raise ConfigError(
                 f'{saved.path}: is published, and keeps its weights and parts: give '
-                '--half, --downstream, --text-encoder and --adapters with its training checkpoint'
+                '--half, --downstream and --text-encoder with its training checkpoint'
             )
         path = renew_model(saved, folder, own, variant, name=name, **given)
     else:
-        weights = backbone_weights(saved, adapters=adapters)
-        if adapters and not downstream:
-            raise ConfigError('--adapters: give --downstream configs/downstream/r3d18-*adapted.py')
+        weights = backbone_weights(saved)
         if own:
             given.setdefault('method', own[0].method)
         card = card_of_checkpoint(saved, downstream, name, **given)
@@ -116,26 +112,14 @@ def publish_onnx(saved: SavedRun, output: Path, **options: Any) -> Path:
         return export_onnx(load_file(path), output.parent)
 
 
-def backbone_weights(
-    saved: SavedRun, strip_prefix: bool = False, adapters: Sequence[str] = ()
-) -> dict[str, Tensor]:
+def backbone_weights(saved: SavedRun, strip_prefix: bool = False) -> dict[str, Tensor]:
     """Copy the backbone's weights of a training checkpoint.
 
     Args:
         saved: A training checkpoint with ``state_dict`` keys ``backbone.*``.
         strip_prefix: Leave ``backbone.`` out of the keys.
-        adapters: Include these adapters, with all keys as in :class:`AdaptedBackbone`.
     """
     weights = saved.weights
-    if adapters:
-        prefixes = (PREFIX, *(f'adapters.{name}.' for name in adapters))
-        for wanted in prefixes[1:]:
-            if not any(key.startswith(wanted) for key in weights):
-                known = sorted({k.split('.')[1] for k in weights if k.startswith('adapters.')})
-                raise CheckpointError(
-                    f'{saved.path}: no {wanted}* to export, its adapters: {known}'
-                )
-        weights = {f'{PREFIX}{k}': value for k, value in weights.items() if k.startswith(prefixes)}
     # clone: a view would save its whole storage.
     backbone = {
         key[len(PREFIX) if strip_prefix else 0 :]: value.detach().clone().contiguous()

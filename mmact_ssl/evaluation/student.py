@@ -87,7 +87,7 @@ def with_saved_backbone(
     """Put the backbone and the inputs of a training into a downstream config, and log changes.
 
     The config stays unchanged if the file records no backbone or one of another class (which cannot
-    be loaded). Adapters around a backbone are the config's.
+    be loaded).
 
     Args:
         prefix: Prefix of the student's keys; any but ``backbone.`` may be that of another network.
@@ -99,8 +99,7 @@ def with_saved_backbone(
             not listed, and other arguments than the config's.
         CheckpointError: The network is larger than the file.
     """
-    recorded, config = _inner(saved.backbone), _inner(cfg.model.backbone)
-    is_adapted = config is not cfg.model.backbone
+    recorded, config = saved.backbone, cfg.model.backbone
     is_same = type_name(config.type) == type_name(recorded.get('type'))
     if not recorded or not is_same or not prefix.endswith('backbone.'):
         return cfg
@@ -144,8 +143,7 @@ def with_saved_backbone(
         checked = plain_part(merged, 'backbone', 'model.backbone')
         build_without_memory(checked, 'model.backbone', os.path.getsize(saved.path))
     cfg = copy.deepcopy(cfg)
-    place = cfg.model.backbone if is_adapted else cfg.model
-    place.backbone = ConfigDict(merged)
+    cfg.model.backbone = ConfigDict(merged)
     return cfg
 
 
@@ -153,12 +151,6 @@ def _differing(own: Mapping[str, Any], merged: Mapping[str, Any]) -> list[str]:
     """Arguments of the merged config of a backbone that are not those of the config's own."""
     keys = {**own, **merged}
     return [key for key in keys if key not in own or _text(own[key]) != _text(merged.get(key))]
-
-
-def _inner(backbone: Mapping[str, Any]) -> Any:
-    """Config of a backbone without the adapters around it."""
-    inner = backbone.get('backbone')
-    return inner if isinstance(inner, Mapping) else backbone
 
 
 def _text(value: Any) -> str:
@@ -225,9 +217,8 @@ def build_recognizer(
         torch.manual_seed(seed)
         model = copy.deepcopy(cfg.model)
         if student is not None:
-            backbone = model.backbone.get('backbone', model.backbone)  # of one with adapters
             for key in START_KEYS:
-                backbone.pop(key, None)
+                model.backbone.pop(key, None)
         recognizer = MODELS.build(model)
         pretrained = take_pretrained(recognizer.backbone)
         # mmengine logs four lines for every parameter that it initializes.
@@ -251,8 +242,8 @@ def start_hash(cfg: Config) -> str:
     ``Pretrained``.
     """
     backbone = cfg.model.backbone
-    start = backbone.get('backbone', backbone)  # of one with adapters
-    files = [(start[key], f'model.backbone.{key}') for key in START_KEYS if start.get(key)][:1]
+    files = [(backbone[key], f'model.backbone.{key}') for key in START_KEYS if backbone.get(key)]
+    files = files[:1]
     files += [(file, 'model.backbone.init_cfg') for file in pretrained_files(backbone)]
     hashes = [sha256_of_file(find_weights(*file)) for file in files]
     return ''.join(hashes) if len(hashes) < 2 else sha256(' '.join(hashes).encode()).hexdigest()

@@ -13,3 +13,5 @@ from tests.conftest import (  # noqa: F401
     no_globals,
     on_cpu,
 )
+from tests.test_configs.conftest import made_set, on_made_set, train  # noqa: F401
+from tests.test_datasets.test_transforms.test_skeleton.conftest import make_sample  # noqa: F401

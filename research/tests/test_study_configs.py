@@ -6,22 +6,26 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.engine.config_check import check_options
 from mmact_ssl.engine.launch import parse_cfg_options, read_config
 from mmact_ssl.evaluation import student_inputs
 from mmact_ssl.evaluation.student_inputs import with_saved_inputs
-from mmact_ssl.registry import MODELS
+from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.targets.load_targets import caches_read_by
 from research.study import runs_of
-from tests.shipped import build, load
+from tests.shipped import build, load, steps
 
 ROOT = Path(__file__).parents[2]
 STUDIES = ROOT / 'research/studies'
 NAMES = sorted(path.stem for path in STUDIES.glob('*.py'))
+OURS = '../research/configs'
+CONFIGS = sorted(path.name for path in (ROOT / 'research/configs').glob('*.py'))
 
 
 def study(name: str) -> Config:
@@ -104,14 +108,85 @@ def test_wrong_sentences_are_read_by_training_alone():
 @pytest.mark.parametrize('name', ['dtg_jhmdb', 'dtg_demo', 'dtg_utdmhad'])
 def test_every_run_of_dtg_builds(name: str):
     init_default_scope('mmact_ssl')
-    config = study(name)
-    for run in config.runs:
+    for run in runs_of(study(name)):
         if 'pretrain' in run:
             options = [option.replace('{seed}', '0') for option in run.get('cfg_options', [])]
-            file = run.pretrain.removeprefix('configs/').replace('{dataset}', config.dataset)
+            file = run['pretrain'].replace('configs/', '', 1)
+            file = f'../{run["pretrain"]}' if file.startswith('research/') else file
             heads = build(load(file, options)).heads
             kind = type(heads['guidance'].weights).__name__ if 'guidance' in heads else None
             told = {'learned': 'Learned', 'confidence': 'Confidence'}.get(
                 run.get('variant'), 'Fixed'
             )
             assert kind in (None, f'{told}TeacherWeights')
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_every_config_builds(name: str):
+    init_default_scope('mmact_ssl')
+    assert build(load(f'{OURS}/{name}')).heads
+
+
+@pytest.mark.parametrize('left_out', ['jhmdb', 'utdmhad', 'arid', 'demo'])
+def test_a_set_of_videos_is_left_out(left_out: str):
+    config = load(f'{OURS}/dtg_tsm-lite0_videos-without-{left_out}.py')
+    roots = [Path(part.ann_file).parent.name for part in config.train_dataloader.dataset.datasets]
+    assert roots == [name for name in ('jhmdb', 'utdmhad', 'arid', 'demo') if name != left_out]
+
+
+@pytest.mark.parametrize('left_out', ['nwucla', 'utdmhad-skeleton', 'msraction3d', 'utkinect'])
+def test_a_set_of_skeletons_is_left_out(left_out: str):
+    def files(config: Config) -> set[str]:
+        return {part.ann_file for part in config.train_dataloader.dataset.datasets}
+
+    rest = files(load(f'{OURS}/ms2l-twoview_gru_skeletons-without-{left_out}.py'))
+    read = Config.fromfile(ROOT / f'configs/_base_/sets/{left_out}.py').train_set.ann_file
+    assert files(load('ms2l-twoview_gru_skeletons.py')) - rest == {read}
+
+
+@pytest.mark.parametrize('kind', ['twoview', 'cameras'])
+def test_classification_is_trained_beside_the_contrast(kind: str, train):
+    metrics = train(f'{OURS}/ms2l-{kind}-joint_gru_nwucla.py').test()
+    assert {key.split('/')[0] for key in metrics} == {'contrast', 'classification'}
+    moving = load(f'{OURS}/ms2l-{kind}-moving_gru_nwucla.py').model.balancer
+    assert moving.weights == dict(contrast=(1, 0), classification=(0, 1))
+
+
+def test_momentum_keys_and_a_queue_on_a_graph_network(on_made_set):
+    """The student learns from one view, and the queue gets the keys of the other."""
+    init_default_scope('mmact_ssl')
+    config = on_made_set(f'{OURS}/ms2l-momentum_stgcnpp-small_nwucla.py')
+    torch.manual_seed(0)
+    model = MODELS.build(config.model).train()
+    for copy, source in model.momentum_pairs():
+        copy.start(source)
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    batch = pseudo_collate([dataset[index] for index in range(4)])
+    data = model.data_preprocessor(batch)
+    assert data['inputs']['one'].shape == data['inputs']['two'].shape == (4, 1, 64, 20, 6)
+    before = model.backbone.data_bn.running_mean.clone()
+    model(**data, mode='loss')['loss'].backward()
+    assert not [n for n, p in model.backbone.named_parameters() if p.grad is None]
+    assert model.heads['contrast'].queue.filled.sum() == 4
+    # Keys are normalized by what the student keeps: of the same kind of view.
+    clip = data['inputs']['one'].permute(0, 1, 3, 4, 2).flatten(0, 1).flatten(1, 2)  # (B, V*C, T)
+    moved = 0.9 * before + 0.1 * clip.mean((0, 2))
+    torch.testing.assert_close(model.backbone.data_bn.running_mean, moved, rtol=1e-4, atol=1e-5)
+
+
+def test_copies_are_read_as_clips_of_one_sample(on_made_set):
+    config = on_made_set(f'{OURS}/downstream/gru-streams-copies.py@nwucla')
+    copies = DATASETS.build(config.test_dataloader.dataset)[0]['inputs']
+    assert copies.shape == (6, 1, 32, 20, 9)
+    one = load('downstream/gru-streams.py@nwucla').test_dataloader.dataset.pipeline
+    config.test_dataloader.dataset.pipeline = one
+    torch.testing.assert_close(
+        copies[2], DATASETS.build(config.test_dataloader.dataset)[0]['inputs'][0]
+    )
+
+
+@pytest.mark.parametrize('dataset', ['nwucla', 'utdmhad-skeleton'])
+def test_copies_are_mirrored_where_left_and_right_are_the_same(dataset: str):
+    config = load(f'{OURS}/downstream/gru-streams-copies.py@{dataset}')
+    (copies,) = steps(config.test_dataloader, 'TurnedCopies')
+    assert copies.get('mirror', True) == (dataset == 'nwucla')

@@ -37,7 +37,6 @@ GRAPH = {
 # Downstream config, what makes its backbone small, C of that, shape of a sample of T frames.
 STUDENTS = {
     'r3d18-small': ('r3d18-small.py@demo', R3D, 32, (3, 3, 'T', SIDE, SIDE)),
-    'adapted': ('r3d18-small-adapted.py@demo', {}, 320, (2, 3, 'T', SIDE, SIDE)),
     'tsm-lite0': ('tsm-lite0.py@jhmdb', {}, 1280, ('T', 3, SIDE, SIDE)),
     'tsm-r50': ('tsm-r50.py@ucf101', {'depth': 18}, 512, ('T', 3, SIDE, SIDE)),
     'tsn-r18': ('tsn-r18.py@ucf101', {}, 512, ('T', 3, SIDE, SIDE)),

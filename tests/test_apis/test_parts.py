@@ -185,8 +185,6 @@ def test_plain_numbers_neither_hang_nor_fill_the_memory(change_of, answer):
         ],
         [dict(type='mmaction.Resize', scale=99.0)],
         [dict(type='mmaction.FormatGCNInput', num_person=10**4)],
-        [dict(type='mmact_ssl.TurnedCopies', degrees=[1] * 90)] * 3,
-        [dict(type='mmact_ssl.TurnedCopies', transforms=[dict(type='mmact_ssl.TurnedCopies')])],
     ],
 )  # fmt: skip
 def test_a_pipeline_is_bounded(steps):

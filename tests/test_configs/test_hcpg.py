@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
-import torch
 
-from mmact_ssl.registry import MODELS
 from tests.shipped import TOP_LEVEL, build, load, loaders, step, steps
 
 PRETRAINING = [name for name in TOP_LEVEL if name.startswith('hcpg_')]
@@ -37,31 +33,6 @@ def test_speeds_are_drawn_and_part_maps_loaded(name: str):
         assert (cache.target, cache.kind) == ('parts', 'map')
     own = [part['views'] for part in steps(config.train_dataloader, 'TransformViews')]
     assert own == [('clip',), ('clip_b',)]
-
-
-@pytest.mark.parametrize(
-    ('name', 'dataset'), [('hcpg_r3d_jhmdb.py', 'jhmdb'), ('hcpg_r3d_k400.py', 'hmdb51')]
-)
-def test_the_adapted_student_is_the_pretrained_one_under_the_plain_protocols(name, dataset):
-    pretrained = load(name)
-    student = pretrained.backbone_name
-    adapted, plain = (load(f'downstream/{s}.py@{dataset}') for s in (f'{student}-adapted', student))
-    backbone = adapted.model.backbone
-    assert backbone.backbone == pretrained.model.backbone == plain.model.backbone
-    assert backbone.outputs == ('feature_map', *pretrained.model.adapters)
-    for name, adapter in pretrained.model.adapters.items():
-        assert backbone.adapters[name] == {**adapter, 'type': f'mmact_ssl.{adapter.type}'}
-    with torch.device('meta'):
-        features = MODELS.build(copy.deepcopy(backbone))(torch.empty(1, 3, 16, 64, 64))
-    assert features.shape[1] == adapted.model.cls_head.in_channels
-    assert adapted.backbone_name == f'{plain.backbone_name}-adapted'
-    # All but the student is as in the plain protocols.
-    for config in (adapted, plain):
-        config.model.pop('backbone')
-        config.model.cls_head.pop('in_channels')
-        for key in ('adapter', 'backbone_name', 'optim_wrapper'):
-            config.pop(key, None)
-    assert adapted.to_dict() == plain.to_dict()
 
 
 @pytest.mark.parametrize('name', ['hcpg_r3d_k400.py', 'hcpg_r3d_ucf101.py'])

@@ -106,8 +106,6 @@ def mirrors(cfg: Config) -> list[str]:
     for loader in loaders(cfg):
         flips = steps(loader.dataset.pipeline, 'Flip', 'SkeletonFlip', 'HorizontalFlip')
         found += [step.type for step in flips if step.get('flip_ratio', 0.5) > 0]
-        copies = steps(loader.dataset.pipeline, 'TurnedCopies')
-        found += [step.type for step in copies if step.get('mirror', True)]
     return found
 
 
@@ -123,10 +121,6 @@ def mirrors(cfg: Config) -> list[str]:
 )
 def test_where_left_and_right_differ_nothing_is_mirrored(network, dataset):
     assert not mirrors(parsed(f'downstream/{network}.py@{dataset}'))
-
-
-def test_copies_are_mirrored_where_left_and_right_are_the_same():
-    assert mirrors(parsed('downstream/gru-streams-copies.py@nwucla'))[-1].endswith('TurnedCopies')
 
 
 EVERY_KEY = """

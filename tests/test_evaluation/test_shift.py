@@ -14,7 +14,6 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import encode
 from mmact_ssl.evaluation.recognizer_runner import make_runner
 from mmact_ssl.evaluation.student import build_recognizer
-from mmact_ssl.models.backbones.adapted_backbone import AdaptedBackbone
 from mmact_ssl.models.backbones.temporal_shift import TemporalShiftNetwork
 from mmact_ssl.models.encoding import check_sampling
 from tests.conftest import NUM_CLASSES
@@ -71,13 +70,6 @@ def test_frames_of_different_videos_do_not_mix(network, frames):
         encode(network, videos)
     plain = TemporalShiftNetwork('resnet10t', num_segments=1).eval()
     assert encode(plain, videos).shape == (2, 512)
-
-
-def test_adapters_do_not_hide_the_shift():
-    network = dict(type='mmact_ssl.TemporalShiftNetwork', **NETWORK)
-    adapted = AdaptedBackbone(network, {}, ('feature_map',)).eval()
-    with pytest.raises(ConfigError, match='a sample has 6'):
-        encode(adapted, torch.randn(2, 6, 3, 32, 32))
 
 
 def test_fine_tuning_and_the_test_of_a_classifier_read_whole_clips(config, tmp_path):

@@ -208,21 +208,3 @@ def test_a_network_of_another_width_needs_a_config_of_it(tmp_path):
     main([*command, '--downstream', str(downstream)])
     (published,) = tmp_path.glob('*.safetensors')
     assert load_model(published).card.feature_dim == 16
-
-
-def test_the_adapters_of_the_tasks_go_along(tmp_path: Path):
-    from mmact_ssl.registry import MODELS
-
-    downstream = 'configs/downstream/r3d18-small-adapted.py'
-    adapted = MODELS.build(load('downstream/r3d18-small-adapted.py@demo').model.backbone)
-    meta = {'cfg': "dataset_name = 'demo'\n", 'experiment_name': 'hcpg_r3d_demo_20260101_010101'}
-    torch.save({'meta': meta, 'state_dict': adapted.state_dict()}, tmp_path / 'epoch_1.pth')
-    command = [str(tmp_path / 'epoch_1.pth'), str(tmp_path / 'mine')]
-    command += ['--adapters', 'appearance', 'motion', 'parsing']
-    with pytest.raises(SystemExit, match='--adapters: give --downstream'):
-        main(command)
-    main([*command, '--downstream', downstream])
-    (published,) = tmp_path.glob('*.safetensors')
-    loaded = load_model(published).backbone.state_dict()
-    assert loaded.keys() == adapted.state_dict().keys()
-    assert all(torch.equal(loaded[key], value) for key, value in adapted.state_dict().items())

@@ -1,5 +1,5 @@
 # The same recognizer on frames of 160x160.
-_base_ = 'tsm-lite0.py'
+_base_ = 'mmact_ssl::downstream/tsm-lite0.py'
 
 backbone_name = 'tsm-lite0-160'
 resize = dict(_base_.resize, scale=(160, 160))

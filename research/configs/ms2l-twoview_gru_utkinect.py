@@ -1,8 +1,8 @@
 # Contrast between two augmented views on UT-Kinect (odd subjects), whose clips are few.
 _base_ = [
-    '_base_/sets/utkinect.py',
-    '_base_/students/gru-streams.py',
-    '_base_/methods/ms2l-twoview.py',
+    'mmact_ssl::_base_/sets/utkinect.py',
+    'mmact_ssl::_base_/students/gru-streams.py',
+    'mmact_ssl::_base_/methods/ms2l-twoview.py',
 ]
 
 model = dict(backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **_base_.bodies)))

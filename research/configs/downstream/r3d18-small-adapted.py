@@ -1,6 +1,7 @@
 # Inputs of HCPG's tasks: the feature map and all adapters, concatenated, from a checkpoint that
-# tools/publish_model.py has written with --adapters appearance motion parsing. For frozen features.
-_base_ = 'r3d18-small.py'
+# research/parts/adapted_backbone.py has written. For frozen features.
+_base_ = 'mmact_ssl::downstream/r3d18-small.py'
+custom_imports = dict(imports=['mmact_ssl', 'research.parts.adapted_backbone'])
 
 backbone_name = 'r3d18-small-adapted'
 adapter = dict(type='mmact_ssl.GatedAdapter', in_channels=128, out_channels=64)

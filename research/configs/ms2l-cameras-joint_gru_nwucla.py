@@ -1,6 +1,6 @@
 # The contrast between two cameras together with classification, for few labels: our choice. Both
 # cameras' clips of a performance share a label. Reads labels.
-_base_ = 'ms2l-cameras_gru_nwucla.py'
+_base_ = 'mmact_ssl::ms2l-cameras_gru_nwucla.py'
 
 classification = dict(
     type='ClassificationHead',

@@ -1,24 +1,33 @@
-"""Student with the adapters of its pretext tasks, for downstream tasks."""
+#!/usr/bin/env python
+"""Student with the adapters of its pretext tasks, for downstream tasks.
+
+    python research/parts/adapted_backbone.py CHECKPOINT OUT.pth appearance motion parsing
+
+writes the weights of a checkpoint of tools/train.py as this part names them.
+"""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule, ModuleDict
 from torch import Tensor
 
+from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.registry import MODELS
+from mmact_ssl.saved_run import SavedRun
 
 
 @MODELS.register_module()
 class AdaptedBackbone(BaseModule):
     """Backbone that joins the feature maps of one or several tasks along the channels.
 
-    It replaces the student in a downstream config. ``tools/publish_model.py CHECKPOINT OUTPUT
-    --adapters NAME ...`` writes its weights.
+    It replaces the student in a downstream config.
 
     Args:
         backbone: The student.
@@ -52,3 +61,19 @@ class AdaptedBackbone(BaseModule):
         size = min((x.shape[2:] for x in chosen), key=math.prod)
         pooled = [x if x.shape[2:] == size else F.adaptive_avg_pool3d(x, size) for x in chosen]
         return torch.cat(pooled, dim=1)
+
+
+def write_adapted(checkpoint: str | Path, output: str | Path, adapters: Sequence[str]) -> None:
+    """Write the weights of a training checkpoint's student and of some of its adapters."""
+    prefixes = ('backbone.', *(f'adapters.{name}.' for name in adapters))
+    weights = SavedRun.read(checkpoint).weights
+    for prefix in prefixes:
+        if not any(key.startswith(prefix) for key in weights):
+            raise ConfigError(f'{checkpoint}: no {prefix}* to write')
+    state = {f'backbone.{k}': value for k, value in weights.items() if k.startswith(prefixes)}
+    torch.save(dict(meta={}, state_dict=state), output)
+
+
+if __name__ == '__main__':
+    with one_line_errors():
+        write_adapted(sys.argv[1], sys.argv[2], sys.argv[3:])

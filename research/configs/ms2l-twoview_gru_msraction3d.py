@@ -1,8 +1,8 @@
 # Contrast between two augmented views on MSR-Action3D (odd subjects), whose clips are few.
 _base_ = [
-    '_base_/sets/msraction3d.py',
-    '_base_/students/gru-streams.py',
-    '_base_/methods/ms2l-twoview.py',
+    'mmact_ssl::_base_/sets/msraction3d.py',
+    'mmact_ssl::_base_/students/gru-streams.py',
+    'mmact_ssl::_base_/methods/ms2l-twoview.py',
 ]
 
 model = dict(backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **_base_.bodies)))

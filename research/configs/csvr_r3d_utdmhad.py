@@ -1,8 +1,8 @@
 # CSVR on UTD-MHAD (real depth video) with poses from the sensor, sized for two cores.
 _base_ = [
-    '_base_/sets/utdmhad.py',
-    '_base_/students/r3d18-small.py',
-    '_base_/methods/csvr-small.py',
+    'mmact_ssl::_base_/sets/utdmhad.py',
+    'mmact_ssl::_base_/students/r3d18-small.py',
+    'mmact_ssl::_base_/methods/csvr-small.py',
 ]
 
 # Without a background, an I-frame shows mainly the person, which does not help for new subjects.

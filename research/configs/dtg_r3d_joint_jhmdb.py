@@ -1,9 +1,9 @@
 # DTG-Net's second use on JHMDB: recognition and guidance trained together, end to end. Reads
 # labels.
 _base_ = [
-    '_base_/sets/jhmdb.py',
-    '_base_/students/r3d18-small.py',
-    '_base_/methods/dtg-joint-small.py',
+    'mmact_ssl::_base_/sets/jhmdb.py',
+    'mmact_ssl::_base_/students/r3d18-small.py',
+    'mmact_ssl::_base_/methods/dtg-joint-small.py',
 ]
 
 model = dict(

@@ -7,9 +7,9 @@ import pytest
 from mmaction.datasets.transforms import FormatGCNInput
 
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.transforms.skeleton.copies import TurnedCopies
 from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.errors import ConfigError
+from research.parts.turned_copies import TurnedCopies
 
 
 def test_copies_are_the_clip_turned_about_the_vertical_and_mirrored(make_sample):

@@ -2,9 +2,9 @@
 # 2), against momentum keys and a queue (MoCo, arXiv 1911.05722; on skeletons SkeletonCLR of
 # CrosSCLR, Li et al. 2021). The views, the network's size and all numbers are our choice.
 _base_ = [
-    '_base_/sets/nwucla.py',
-    '_base_/students/stgcnpp-small.py',
-    '_base_/methods/ms2l-twoview.py',
+    'mmact_ssl::_base_/sets/nwucla.py',
+    'mmact_ssl::_base_/students/stgcnpp-small.py',
+    'mmact_ssl::_base_/methods/ms2l-twoview.py',
 ]
 
 momentum = 0.99  # a few thousand steps

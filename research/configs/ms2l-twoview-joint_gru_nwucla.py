@@ -1,6 +1,6 @@
 # The contrast of two views together with classification of one of them, for few labels: our choice.
 # Reads labels.
-_base_ = 'ms2l-twoview_gru_nwucla.py'
+_base_ = 'mmact_ssl::ms2l-twoview_gru_nwucla.py'
 
 classification = dict(
     type='ClassificationHead',

@@ -1,5 +1,6 @@
 # Mean and deviation of joints, bones and motion over a clip: nothing is learned, --random gives it.
-_base_ = 'gru-streams-common.py'
+_base_ = 'mmact_ssl::downstream/gru-streams-common.py'
+custom_imports = dict(imports=['mmact_ssl', 'research.parts.pose_statistics'])
 
 backbone_name = 'pose-statistics'
 model = dict(

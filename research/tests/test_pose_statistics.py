@@ -6,7 +6,7 @@ import statistics
 
 import torch
 
-from mmact_ssl.models.backbones.pose_statistics import PoseStatistics
+from research.parts.pose_statistics import PoseStatistics
 
 
 def test_each_value_by_itself_over_the_valid_frames():

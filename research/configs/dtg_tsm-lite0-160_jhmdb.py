@@ -1,5 +1,5 @@
 # As dtg_tsm-lite0_jhmdb.py, on frames of 160x160 in place of 112x112: twice the time.
-_base_ = 'dtg_tsm-lite0_jhmdb.py'
+_base_ = 'mmact_ssl::dtg_tsm-lite0_jhmdb.py'
 
 backbone_name = 'tsm-lite0-160'
 clip = dict(num_frames=8, segments=True)

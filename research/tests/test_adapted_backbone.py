@@ -10,13 +10,14 @@ import torch
 from mmengine.config import Config
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.apis.pth_export import export_backbone
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.registry import MODELS
 from mmact_ssl.saved_run import SavedRun
+from research.parts.adapted_backbone import write_adapted
 from tests.shipped import load
 
-CONFIGS = Path(__file__).parents[3] / 'configs'
+CONFIGS = Path(__file__).parents[2] / 'configs'
+OURS = '../research/configs/downstream'
 TASKS = ('appearance', 'motion', 'parsing')
 
 
@@ -37,7 +38,7 @@ def pretrained(tmp_path_factory):
 @pytest.mark.parametrize('outputs', [('feature_map', *TASKS), ('motion',)])
 def test_downstream_it_is_what_the_tasks_read(pretrained, tmp_path, outputs):
     model, path = pretrained
-    config = load('downstream/r3d18-small-adapted.py@jhmdb')
+    config = load(f'{OURS}/r3d18-small-adapted.py@jhmdb')
     backbone = config.model.backbone
     backbone.backbone.base_channels = 4
     backbone.outputs = outputs
@@ -47,8 +48,8 @@ def test_downstream_it_is_what_the_tasks_read(pretrained, tmp_path, outputs):
     }
     exported = [name for name in TASKS if name in outputs]
     config.model.cls_head.in_channels = 32 * ('feature_map' in outputs) + 64 * len(exported)
-    published = export_backbone(SavedRun.read(path), tmp_path / 'x', adapters=exported)
-    recognizer = build_recognizer(config, seed=0, student=SavedRun.read(published)).eval()
+    write_adapted(path, tmp_path / 'x.pth', exported)
+    recognizer = build_recognizer(config, seed=0, student=SavedRun.read(tmp_path / 'x.pth')).eval()
     frames = torch.randn(2, 3, 8, 32, 32)
     with torch.no_grad():
         feature_map = model.backbone(frames)
@@ -77,3 +78,26 @@ def test_maps_of_two_levels_stand_side_by_side_at_the_smaller_ones_size():
     assert static.shape[2:] != dynamic.shape[2:] == found.shape[2:]
     torch.testing.assert_close(found[:, 128:], dynamic)
     torch.testing.assert_close(found[:, :128].mean((2, 3, 4)), static.mean((2, 3, 4)))
+
+
+@pytest.mark.parametrize(
+    ('name', 'dataset'), [('hcpg_r3d_jhmdb.py', 'jhmdb'), ('hcpg_r3d_k400.py', 'hmdb51')]
+)
+def test_the_adapted_student_is_the_pretrained_one_under_the_plain_protocols(name, dataset):
+    pretrained = load(name)
+    student = pretrained.backbone_name
+    adapted = load(f'{OURS}/{student}-adapted.py@{dataset}')
+    plain = load(f'downstream/{student}.py@{dataset}')
+    backbone = adapted.model.backbone
+    assert backbone.backbone == pretrained.model.backbone == plain.model.backbone
+    assert backbone.outputs == ('feature_map', *pretrained.model.adapters)
+    for task, adapter in pretrained.model.adapters.items():
+        assert backbone.adapters[task] == {**adapter, 'type': f'mmact_ssl.{adapter.type}'}
+    assert adapted.backbone_name == f'{plain.backbone_name}-adapted'
+    # All but the student is as in the plain protocols.
+    for config in (adapted, plain):
+        config.model.pop('backbone')
+        config.model.cls_head.pop('in_channels')
+        for key in ('adapter', 'backbone_name', 'custom_imports', 'optim_wrapper'):
+            config.pop(key, None)
+    assert adapted.to_dict() == plain.to_dict()

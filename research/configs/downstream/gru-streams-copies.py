@@ -1,7 +1,8 @@
 # The GRUs over streams, with features averaged over six copies of a clip: unchanged and rotated by
 # -30 and 30 degrees, each also mirrored; over three if left and right differ. For frozen features;
 # not comparable with papers' numbers.
-_base_ = 'gru-streams.py'
+_base_ = 'mmact_ssl::downstream/gru-streams.py'
+custom_imports = dict(imports=['mmact_ssl', 'research.parts.turned_copies'])
 
 backbone_name = 'gru-streams-copies'
 bones, *rest = _base_.format_streams
