@@ -4,9 +4,8 @@ A cache is a folder (``data.mdb``, ``lock.mdb``). Its keys are video paths as in
 (for sentences: videos or classes). Each value is an array whose first axis is the video's frames,
 see ``values.py``. The key ``__meta__`` contains a TargetMeta as JSON.
 
-Writing is safe against a kill at any moment (a video is one transaction) and against other
-processes on the same machine (LMDB's lock). It is not safe between machines that share a network
-file system: there each rank writes its own shard, see :mod:`mmact_ssl.targets.rank_shards`.
+Writing is safe against a kill at any moment: a video is one transaction. A cache has one writer at
+a time; each rank of an extraction writes its own shard, see :mod:`mmact_ssl.targets.rank_shards`.
 Reading locks nothing, so do not train on a cache that is still being written.
 """
 
@@ -21,14 +20,14 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar
 
 import lmdb
 import numpy as np
 
 from mmact_ssl.datasets.shards import split_path
-from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_keys, check_meta, parse_meta
+from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_meta, parse_meta
 from mmact_ssl.targets.values import Buffer, Header, pack, unpack
 
 TOOL = 'python tools/extract_targets.py'
@@ -91,7 +90,9 @@ class TargetWriter:
     def __contains__(self, key: str) -> bool:
         return self._transact(lambda t: t.get(encode_key(key)) is not None, write=False)
 
-    def put(self, key: str, array: np.ndarray, source_hash: str = '') -> None:
+    def put(
+        self, key: str, array: np.ndarray, source_hash: str = '', total: int | None = None
+    ) -> None:
         """Store the array of a video on disk.
 
         Args:
@@ -99,20 +100,15 @@ class TargetWriter:
             array: An entry for each frame or clip along the first axis, see TargetMeta.
             source_hash: Hash of the video or sentences, stored with the array, see
                 :func:`is_current`.
+            total: Number of frames of the video, if the array has entries of some, see ``pack``.
 
         Raises:
             ValueError: The array does not fit the cache's kind.
         """
-        self.put_stored(key, self.meta.stored(key, array), source_hash)
-
-    def put_stored(
-        self, key: str, array: np.ndarray, source_hash: str = '', total: int | None = None
-    ) -> None:
-        """Store an array of ``TargetMeta.stored`` (see :meth:`put` and ``pack``)."""
         name = encode_key(key)
         if name.startswith(RESERVED):
             raise ValueError(f'{key} is reserved and cannot be the name of a video')
-        self.put_packed([(name, pack(name, array, source_hash, total))])
+        self.put_packed([(name, pack(name, self.meta.checked(key, array), source_hash, total))])
 
     def put_packed(self, items: Sequence[tuple[bytes, Buffer]]) -> None:
         """Store (encoded key, value of ``pack``) pairs, all or none."""
@@ -143,23 +139,14 @@ class TargetWriter:
                 break
             except lmdb.MapFullError:
                 self._environment.set_mapsize(2 * self._environment.info()['map_size'])
-            except lmdb.MapResizedError:  # by another process
-                self._environment.set_mapsize(0)
             except lmdb.Error as error:
                 raise _unwritten(self.path, error) from error
-        if write and data_bytes(self.path) < needed_bytes(self._environment):
-            self._transact(self._extend)
+        # LMDB never writes pages that a transaction allocates last and frees again, without which
+        # the file would look truncated to :func:`reading`.
+        if write and data_bytes(self.path) < (needed := needed_bytes(self._environment)):
+            with open(self.path / 'data.mdb', 'r+b') as file:
+                os.posix_fallocate(file.fileno(), 0, needed)
         return result
-
-    def _extend(self, _: lmdb.Transaction) -> None:
-        """Extend the file to its pages, in a transaction, which keeps other writers out.
-
-        LMDB never writes pages that a transaction allocates last and frees again. Without them the
-        file would look truncated to :func:`reading`.
-        """
-        needed = needed_bytes(self._environment)
-        if data_bytes(self.path) < needed:
-            os.truncate(self.path / 'data.mdb', needed)
 
 
 class TargetReader:
@@ -200,39 +187,19 @@ class TargetReader:
         return {key: header.source_hash for key, header in self._read(keys, Header).items()}
 
     def find(self, name: str) -> str:
-        """Find the key of a sample by its annotated name, see :meth:`names_of`."""
+        """Find the key of a sample by its annotated name, see :func:`names_of`."""
         (key,) = self.lookup_all([name])
         if key is None:
             raise self._missing(name)
         return key
 
     def lookup_all(self, names: Sequence[str]) -> list[str | None]:
-        """Find the keys of many samples, None if missing; TargetCacheError if two share a key."""
+        """Find the keys of many samples, None if missing."""
         with reading(self.path, self.command) as transaction:
-            keys = [
-                next((key for key in self.names_of(name) if _has(transaction, key)), None)
+            return [
+                next((key for key in names_of(name) if _has(transaction, key)), None)
                 for name in names
             ]
-        check_keys(self.path, names, keys)
-        return keys
-
-    def names_of(self, name: str) -> list[str]:
-        """Possible keys of a sample with this annotated name, in the order of preference.
-
-        For a video in a shard also its name in the shard, because the cache may be of the files.
-        For sentences also the ends of the path, from the longest on, and the ends without suffix,
-        because they are often keyed by clip name. For other kinds an end of the path may be another
-        video.
-        """
-        shard = split_path(name)
-        names = [name, shard[1]] if shard else [name]
-        if self.meta.kind == 'text':
-            parts = PurePosixPath(name).parts
-            ends = ['/'.join(parts[start:]) for start in range(len(parts))]
-            names += ends
-            if not PurePosixPath(name).suffix[1:].isdigit():  # clip_10.30 has no suffix
-                names += [PurePosixPath(end).with_suffix('').as_posix() for end in ends]
-        return names
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Shape of a video's array (see :meth:`get`), from its header."""
@@ -265,7 +232,7 @@ class TargetReader:
                 )
             return unpack(key, value, frames, poses=self.meta.kind == 'pose')
 
-        return self._read_one(name if len(self.names_of(name)) == 1 else self.find(name), decode)
+        return self._read_one(name if len(names_of(name)) == 1 else self.find(name), decode)
 
     def _read_one(self, key: str, decode: Callable[[bytes, Buffer], Result]) -> Result:
         values = self._read([key], decode)
@@ -289,8 +256,7 @@ class TargetReader:
                 except (ValueError, KeyError, TypeError, zlib.error) as error:
                     raise TargetCacheError(
                         f'video {key!r} in the target cache {self.path} is damaged ({error}): '
-                        f'take it out with `{TOOL} inspect {self.path} --verify --drop-damaged` '
-                        f'and run `{self.command}`, or make all again with --overwrite'
+                        f'make it again with `{self.command} --overwrite`'
                     ) from error
         return values
 
@@ -334,6 +300,15 @@ def _refuse_foreign(path: Path) -> None:
         raise TargetCacheError(f'{path} is the database of another program: give another --out')
 
 
+def names_of(name: str) -> list[str]:
+    """Keys of a sample: its annotated name; for a video in a shard then its name in the shard.
+
+    The cache may be of the files that the shards were made from.
+    """
+    shard = split_path(name)
+    return [name, shard[1]] if shard else [name]
+
+
 def encode_key(key: str) -> bytes:
     """Bytes of a key: its name, or the hash of a name over 511 bytes."""
     encoded = key.encode()
@@ -370,12 +345,7 @@ def reading(path: Path, command: str) -> Iterator[lmdb.Transaction]:
                         f'target cache {path} is truncated ({size} of {needed} bytes): {fix}'
                     )
                 # Buffers are views of the mapped file: only the used part of a value is read.
-                try:
-                    transaction = environment.begin(buffers=True)
-                except lmdb.MapResizedError:  # a writer has extended the file in between
-                    environment.set_mapsize(0)
-                    transaction = environment.begin(buffers=True)
-                with transaction:
+                with environment.begin(buffers=True) as transaction:
                     yield transaction
         except lmdb.Error as error:
             raise TargetCacheError(f'target cache {path} is damaged ({error}): {fix}') from error

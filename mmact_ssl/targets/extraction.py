@@ -35,6 +35,7 @@ from mmact_ssl.targets.rank_shards import make_shard, merge_shards, remove_shard
 from mmact_ssl.targets.run_teachers import run_teachers
 from mmact_ssl.targets.values import is_current
 
+MAX_BROKEN = 0.05  # of the videos; a single one among several is always accepted
 VIDEOS_A_WORKER = 8  # at least, since a process takes seconds to start
 # Number of frames or sentences, and an array for each teacher.
 Result = tuple[int, list[np.ndarray]]
@@ -51,7 +52,6 @@ class ExtractionJob:
 
     teacher: BaseTeacher
     out: Path
-    dtype: str = 'float32'
     every: int = 1
     config: str = ''
 
@@ -66,7 +66,6 @@ class ExtractionJob:
             source=teacher.source + (f', every {self.every} frames' if self.every > 1 else ''),
             window=teacher.window,
             precision=teacher.precision,
-            dtype=self.dtype,
             every=self.every,
         )
 
@@ -95,8 +94,6 @@ def extract_many(
     root: str | os.PathLike[str],
     names: Sequence[str],
     overwrite: bool = False,
-    batch_size: int = 64,
-    max_broken: float = 0.05,
     workers: int = 1,
     prepare_process: Callable[[], None] | None = None,
 ) -> ExtractionReport:
@@ -110,19 +107,19 @@ def extract_many(
     since LMDB's lock does not work across machines). Rank 0 merges them at the end; at the start it
     merges the shards that a killed run left.
 
+    Undecodable videos get no entry and are listed in ``<out>.broken.txt``.
+
     Args:
         root: Folder to which ``names`` are relative.
         names: Videos as in the annotation files, which are the keys of the caches.
-        batch_size: Frames decoded and passed to a teacher at once.
-        max_broken: Largest fraction of undecodable videos. They get no entry and are listed in
-            ``<out>.broken.txt``. Unless it is 0, a single one among several is always accepted.
         workers: Processes, each with its own teachers, built from the jobs' configs. A few videos
             get fewer processes.
         prepare_process: Called in each of these processes before all else; not in this one.
 
     Raises:
         ConfigError: Two jobs write to the same cache, or a teacher reads sentences.
-        DataError: ``root`` contains none of the videos, too many are broken, a teacher returned an
+        DataError: ``root`` contains none of the videos, more than MAX_BROKEN of them are broken
+            and not just one among several, a teacher returned an
             invalid target, or an existing cache is of another teacher.
     """
     root = os.fspath(root)
@@ -134,24 +131,23 @@ def extract_many(
             'the folder that the annotated paths start from as --videos'
         )
     if len({job.out for job in jobs}) < len(jobs):
-        raise ConfigError('two teachers would write to one cache: rename one of their configs')
+        raise ConfigError('two teachers would write to one cache: extract one of them with --out')
     for job in jobs:
         if job.teacher.kind == 'text':
             raise ConfigError(f'{job.teacher.source} reads sentences: give --sentences FILE')
 
-    fill = partial(_fill, jobs, partial(hash_videos, root, names), 'videos', overwrite, max_broken)
-    metas = [job.meta for job in jobs]
-    teachers = [job.teacher for job in jobs]
+    fill = partial(_fill, jobs, partial(hash_videos, root, names), 'videos', overwrite)
+    teachers, every = [job.teacher for job in jobs], jobs[0].every
     workers = min(workers, len(names) // VIDEOS_A_WORKER)
     if workers < 2:
-        return fill(lambda key, todo: partial(_run, teachers, metas, todo, root, key, batch_size))
+        return fill(lambda key, todo: partial(_run, teachers, todo, root, key, every))
     configs = [job.config for job in jobs]
     start = (os.getpid(), configs, str(teachers[0].device), prepare_process)
     spawn = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(workers, spawn, _start_worker, start) as pool:
         try:
             return fill(
-                lambda key, todo: pool.submit(_work, metas, todo, root, key, batch_size).result,
+                lambda key, todo: pool.submit(_work, todo, root, key, every).result,
                 ahead=2 * workers,
             )
         except BaseException as error:
@@ -165,17 +161,10 @@ def extract_many(
 
 
 def _run(
-    teachers: Sequence[BaseTeacher],
-    metas: Sequence[TargetMeta],
-    todo: Sequence[int],
-    root: str,
-    key: str,
-    batch_size: int,
+    teachers: Sequence[BaseTeacher], todo: Sequence[int], root: str, key: str, every: int
 ) -> Result:
     """Run the teachers with the indices ``todo`` over a video."""
-    convert = [partial(metas[i].stored, key) for i in todo]
-    chosen = [teachers[i] for i in todo]
-    return run_teachers(chosen, video_path(root, key), batch_size, convert, metas[0].every)
+    return run_teachers([teachers[i] for i in todo], video_path(root, key), every=every)
 
 
 def _is_there(path: str) -> bool:
@@ -207,7 +196,6 @@ def extract_sentences(
     teacher: BaseTeacher,
     sentences: Mapping[str, Sequence[str]],
     out: str | os.PathLike[str],
-    dtype: str = 'float32',
     overwrite: bool = False,
 ) -> ExtractionReport:
     """Fill a cache with embeddings of sentences, {key: float (S, D)} (see :func:`extract_many`).
@@ -220,16 +208,16 @@ def extract_sentences(
         raise ConfigError(f'{teacher.source} reads no sentences, it is of kind {teacher.kind!r}')
     embed: Any = teacher.embed
 
-    job = ExtractionJob(teacher, Path(out), dtype)
+    job = ExtractionJob(teacher, Path(out))
 
     def embed_key(key: str) -> Result:
         values = torch.as_tensor(embed(list(sentences[key]))).detach().cpu().numpy()
-        return len(values), [job.meta.stored(key, values)]
+        return len(values), [values]
 
     def hash_all() -> dict[str, str]:
         return {key: hash_sentences(lines) for key, lines in sentences.items()}
 
-    return _fill([job], hash_all, 'keys', overwrite, 0.0, lambda key, _: partial(embed_key, key))
+    return _fill([job], hash_all, 'keys', overwrite, lambda key, _: partial(embed_key, key))
 
 
 def _fill(
@@ -237,7 +225,6 @@ def _fill(
     hash_sources: Callable[[], dict[str, str]],
     unit: str,
     overwrite: bool,
-    max_broken: float,
     begin: Callable[[str, Sequence[int]], Callable[[], Result]],
     ahead: int = 0,
 ) -> ExtractionReport:
@@ -279,7 +266,7 @@ def _fill(
             try:
                 total, arrays = result()
                 for i, array in zip(todo[key], arrays):
-                    writers[i].put_stored(key, array, source_hash[key], total)
+                    writers[i].put(key, array, source_hash[key], total)
             except BrokenSampleError as error:
                 report.broken[key] = error.reason
             except ValueError as error:
@@ -289,7 +276,7 @@ def _fill(
                 report.renewed += key in changed
                 report.frames += total
     report.seconds = time.perf_counter() - start
-    return _finish(report, jobs, source_hash, outdated, max_broken)
+    return _finish(report, jobs, source_hash, outdated)
 
 
 def _begun_ahead(items: Iterable[Any], ahead: int) -> Iterator[Any]:
@@ -344,7 +331,6 @@ def _finish(
     jobs: Sequence[ExtractionJob],
     keys: Collection[str],
     outdated: Sequence[set[str]],
-    max_broken: float,
 ) -> ExtractionReport:
     """Merge the ranks' reports and shards, and remove entries whose video is broken now."""
     reports = dist.all_gather_object(report)
@@ -364,11 +350,11 @@ def _finish(
                 writer.remove(sorted(old & total.broken.keys()))
             list_broken(job.out, keys, total.broken)
     dist.barrier()
-    is_single = len(total.broken) == 1 < len(keys) and max_broken > 0
-    if len(total.broken) > max_broken * len(keys) and not is_single:
+    is_single = len(total.broken) == 1 < len(keys)
+    if len(total.broken) > MAX_BROKEN * len(keys) and not is_single:
         raise DataError(
             f'{len(total.broken)} of {len(keys)} videos cannot be decoded, see '
-            f'{broken_listing(jobs[0].out)}: replace them or raise --max-broken'
+            f'{broken_listing(jobs[0].out)}: replace them, or take them off the annotation'
         )
     return total
 

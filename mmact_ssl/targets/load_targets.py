@@ -18,8 +18,8 @@ from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import TRANSFORMS
 from mmact_ssl.shipped_configs import CONFIGS
 from mmact_ssl.targets.broken_videos import read_broken
-from mmact_ssl.targets.cache import TOOL, TargetReader
-from mmact_ssl.targets.meta import STORAGE, TargetCacheError
+from mmact_ssl.targets.cache import TOOL, TargetReader, names_of
+from mmact_ssl.targets.meta import AXES, TargetCacheError
 
 # Teacher in the command that an error message suggests, if the config has no teacher.
 POSE_TEACHER = 'configs/teachers/rtmpose-t_coco.py'
@@ -97,7 +97,7 @@ class LoadTargets(BaseTransform):
         self.views = tuple(views)
         self.layout = layout
         self.teacher = teacher
-        self.kind = target if kind is None and target in STORAGE else kind
+        self.kind = target if kind is None and target in AXES else kind
         self.sentences = sentences
         self.mask = missing == 'mask'
         self.whole = whole
@@ -157,13 +157,13 @@ class LoadTargets(BaseTransform):
         """Check the names of all samples, and log how many samples are masked.
 
         Raises:
-            TargetCacheError: Two samples share an entry, or all samples would be masked.
+            TargetCacheError: All samples would be masked.
         """
-        if not self.mask and self.reader.meta.kind != 'text':
+        if not self.mask:
             return
         names = [self._key_of(name) for name in filenames]
         keys = self.reader.lookup_all(names)
-        masked = keys.count(None) if self.mask else 0
+        masked = keys.count(None)
         if masked and masked == len(names):
             raise TargetCacheError(
                 f'target cache {self.reader.path} has none of the {len(names)} annotated samples, '
@@ -202,7 +202,7 @@ class LoadTargets(BaseTransform):
     def _name_of(self, filename: str) -> str:
         """Name of a sample in the cache; BrokenSampleError if extraction could not decode it."""
         name = self._key_of(filename)
-        for broken in self.reader.names_of(name):
+        for broken in names_of(name):
             if broken in self.broken:
                 raise BrokenSampleError(filename, self.broken[broken])
         return name

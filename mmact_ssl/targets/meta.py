@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,18 +14,12 @@ import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.targets.values import to_storage
 
 # Formats of caches with all frames and with every N-th frame; since format 3 with the last one too.
 FORMAT, FORMAT_OF_SOME_FRAMES = 2, 3
-# Storage types of each kind; float32 keeps every bit.
-STORAGE = {
-    'pose': ('float32',),
-    'embedding': ('float32', 'float16', 'int8'),
-    'map': ('float32', 'float16', 'uint8'),
-    'text': ('float32', 'float16', 'int8'),
-}
-_AXES = {'pose': '[F, V, 3]', 'embedding': '[F, D]', 'map': '[F, C, h, w]', 'text': '[S, D]'}
+DTYPE = 'float32'  # of all values; earlier caches may have another
+# Axes of the values of each kind, which are float32.
+AXES = {'pose': '[F, V, 3]', 'embedding': '[F, D]', 'map': '[F, C, h, w]', 'text': '[S, D]'}
 _LAYOUTS: Mapping[str, Mapping[str, Any]] = {'pose': LAYOUTS, 'map': {'': None, **PART_LAYOUTS}}
 _MAX_META_BYTES = 1 << 16
 
@@ -50,8 +44,6 @@ class TargetMeta:
         window: (num_frames, stride) of a teacher that reads clips: entry t belongs to the frames t,
             t + stride, ..., indices clamped to the last frame. None: entry t belongs to frame t.
         precision: Numeric precision of the teacher's computation.
-        dtype: Storage type of the values: 'float32', 'float16', 'uint8' (maps, in steps of 1/255),
-            or 'int8' (embeddings and text, in steps of 1/127 of a row's largest magnitude).
         every: The teacher saw one of so many frames, see :func:`mmact_ssl.targets.values.spread`.
             The reader interpolates the other frames (poses) or takes the nearest one.
     """
@@ -62,7 +54,6 @@ class TargetMeta:
     source: str = ''
     window: tuple[int, int] | None = None
     precision: str = 'float32'
-    dtype: str = 'float32'
     every: int = 1
 
     @property
@@ -75,12 +66,9 @@ class TargetMeta:
         ).hexdigest()
 
     def check(self) -> None:
-        """Raise ConfigError if the storage type or the layout does not fit the kind."""
-        if self.dtype not in STORAGE.get(self.kind, ()):
-            raise ConfigError(
-                f'a target of kind {self.kind!r} cannot be stored as {self.dtype!r}: choose from '
-                f'{STORAGE}'
-            )
+        """Raise ConfigError if the kind is unknown or the layout does not fit it."""
+        if self.kind not in AXES:
+            raise ConfigError(f'a target of kind {self.kind!r} cannot be stored, only {list(AXES)}')
         known = _LAYOUTS.get(self.kind)
         if known is not None and self.layout not in known:
             raise ConfigError(
@@ -89,7 +77,7 @@ class TargetMeta:
 
     def encode(self) -> bytes:
         """Write as JSON with a checksum."""
-        fields = {**asdict(self), 'format': _format(self.every)}
+        fields = {**asdict(self), 'dtype': DTYPE, 'format': _format(self.every)}
         return json.dumps({**fields, 'crc32': _checksum(fields)}, sort_keys=True).encode()
 
     def checked(self, key: str, array: np.ndarray) -> np.ndarray:
@@ -99,7 +87,7 @@ class TargetMeta:
             ValueError: The shape does not fit the kind, or values are not finite or out of range.
         """
         array = np.ascontiguousarray(array, dtype=np.float32)
-        axes = _AXES[self.kind]
+        axes = AXES[self.kind]
         fits = array.ndim == axes.count(',') + 1 and (self.kind != 'pose' or array.shape[2] == 3)
         if not fits or not array.size:
             raise ValueError(
@@ -110,11 +98,9 @@ class TargetMeta:
             raise ValueError(
                 f'{key}: {array.shape[1]} joints or parts, {self.layout!r} has {len(layout.names)}'
             )
-        # In half precision larger values would become infinite.
-        limit = np.finfo(np.float16).max if self.dtype == 'float16' else np.inf
-        if not (np.abs(array) < limit).all():
+        if not np.isfinite(array).all():
             hint = '; mark unknown joints by score 0' if self.kind == 'pose' else ''
-            raise ValueError(f'{key}: a target must be finite in {self.dtype}{hint}')
+            raise ValueError(f'{key}: a target must be finite{hint}')
         if self.kind == 'pose':
             _check_pose(key, array)
         if self.kind == 'map' and (array.min() < 0 or array.max() > 1):
@@ -122,10 +108,6 @@ class TargetMeta:
                 f'{key}: maps are probabilities, 0..1, got {array.min():g}..{array.max():g}'
             )
         return array
-
-    def stored(self, key: str, array: np.ndarray) -> np.ndarray:
-        """Return an array in its storage type; ValueError if it is invalid, see :meth:`checked`."""
-        return to_storage(self.checked(key, array), self.dtype)
 
 
 def _check_pose(key: str, pose: np.ndarray) -> None:
@@ -154,6 +136,8 @@ def parse_meta(path: str | os.PathLike[str], value: bytes | memoryview | None) -
             raise ValueError('wrong checksum')
         if fields.pop('format') != (current := _format(fields['every'])):
             raise ValueError(f'not of format {current}')
+        if (dtype := fields.pop('dtype')) != DTYPE:
+            raise ValueError(f'stored as {dtype}')
         window = fields.pop('window')
         return TargetMeta(**fields, window=None if window is None else (window[0], window[1]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -169,26 +153,13 @@ def _format(every: int) -> int:
 
 def check_meta(path: str | os.PathLike[str], meta: TargetMeta, expected: TargetMeta) -> None:
     """Raise TargetCacheError if the cache at ``path`` is stale: only ``source`` may differ."""
-    for field in ('fingerprint', 'layout', 'kind', 'window', 'precision', 'dtype', 'every'):
+    for field in ('fingerprint', 'layout', 'kind', 'window', 'precision', 'every'):
         old, new = getattr(meta, field), getattr(expected, field)
         if old != new:
             raise TargetCacheError(
                 f'target cache {path} is stale: its {field} is {str(old)[:12]}, wanted '
                 f'{str(new)[:12]}. Repeat the command with the options that made it, name another '
                 '--out, or make it again with --overwrite'
-            )
-
-
-def check_keys(
-    path: str | os.PathLike[str], names: Sequence[str], keys: Sequence[str | None]
-) -> None:
-    """Raise TargetCacheError if samples of different names share a key in a cache."""
-    names_by_key: dict[str, str] = {}
-    for name, key in zip(names, keys):
-        if key is not None and (first := names_by_key.setdefault(key, name)) != name:
-            raise TargetCacheError(
-                f'target cache {path}: {key!r} is the only entry for two samples, {first!r} '
-                f'and {name!r}: name its entries as annotated and make it again with --overwrite'
             )
 
 

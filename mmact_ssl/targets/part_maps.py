@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.progress import track
 
@@ -25,7 +24,6 @@ def draw_parts(
     out: str | os.PathLike[str],
     root: str | os.PathLike[str],
     map_size: int = 64,
-    dtype: str = 'float32',
     overwrite: bool = False,
 ) -> int:
     """Draw the parts of every video in a cache of poses, and skip videos that ``out`` contains.
@@ -39,7 +37,6 @@ def draw_parts(
         root: Folder to which the cache's video paths are relative. The first frame of each video is
             read for its shape, since poses are fractions of it.
         map_size: Side of the maps.
-        dtype: Storage type of the maps.
 
     Returns:
         Number of videos written.
@@ -51,7 +48,7 @@ def draw_parts(
         raise DataError(f'{out} holds the poses: give another --out')
     drawing = PartDrawing((map_size, map_size))
     fingerprint = drawing.fingerprint(reader.meta.identity)
-    meta = TargetMeta('map', PARTS, fingerprint, f'parts of {reader.meta.source}', dtype=dtype)
+    meta = TargetMeta('map', PARTS, fingerprint, f'parts of {reader.meta.source}')
     written = 0
     is_new = overwrite or not os.path.exists(out)
     TargetWriter(out, meta, overwrite).close()  # LMDB opens a cache once: make it, read it, fill it
@@ -67,8 +64,7 @@ def draw_parts(
                 height, width = video.read([0])[0].shape[:2]
             chunks = torch.from_numpy(reader.get(key)).split(CHUNK)
             maps = [drawing(chunk, reader.meta.layout, width / height) for chunk in chunks]
-            stored = [meta.stored(key, chunk.numpy()) for chunk in maps]
-            writer.put_stored(key, np.concatenate(stored), source_hash[key])
+            writer.put(key, torch.cat(maps).numpy(), source_hash[key])
             written += 1
     broken = read_broken(poses)
     list_broken(Path(out), broken, broken)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -35,14 +35,12 @@ def run_teachers(
     teachers: Sequence[BaseTeacher],
     path: str | os.PathLike[str],
     batch_size: int = 64,
-    convert: Sequence[Callable[[np.ndarray], np.ndarray]] | None = None,
     every: int = 1,
 ) -> tuple[int, list[np.ndarray]]:
     """Run several teachers over the frames of a video and decode it once.
 
     Args:
         batch_size: Frames decoded and passed to a frame teacher at once.
-        convert: A function for each teacher that checks and compresses its values of some frames.
         every: The teachers see one of so many frames, see :func:`spread`.
 
     Returns:
@@ -66,8 +64,7 @@ def run_teachers(
                         continue
                     # (n, 3, H, W), or clips (n, T, 3, H, W)
                     images = torch.from_numpy(batch).movedim(-1, -3).to(teacher.device)
-                    values = teacher(images).cpu().numpy()
-                    targets[i].append(convert[i](values) if convert else values)
+                    targets[i].append(teacher(images).cpu().numpy())
     return total, [np.concatenate(parts) for parts in targets]
 
 

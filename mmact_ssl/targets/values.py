@@ -1,18 +1,19 @@
 """Value of a target cache: an array in chunks of frames, each with a checksum.
 
     checksum of key and header (4 bytes) | sizes of header and index (2 x 4) |
-    header: JSON of dtype, shape, frames per chunk and hash of the source |
+    header: JSON of shape, frames per chunk and hash of the source |
     index: size and checksum of each chunk (2 x 4 bytes each) | chunks
 
-An array may contain only the frames of :func:`spread`, which represent all. Some frames of a long
-video can be read without the others. The checksum covers the key, so that a value that damage moves
-to another key is detected. Numbers are little-endian. A chunk is compressed with zlib if that makes
-it shorter by a tenth. A frame of int8 is its scale (float32), then its values.
+Values are float32. An array may contain only the frames of :func:`spread`, which represent all.
+Some frames of a long video can be read without the others. The checksum covers the key, so that a
+value that damage moves to another key is detected. Numbers are little-endian. A chunk is compressed
+with zlib if that makes it shorter by a tenth.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import struct
 import zlib
 from collections.abc import Sequence
@@ -26,39 +27,7 @@ Buffer = bytes | memoryview
 CHUNK_BYTES = 1 << 16
 WORTHWHILE = 0.9  # of the raw size; a smaller gain costs more time than it saves
 _HEAD = struct.Struct('<III')
-_DTYPES = {'float32': '<f4', 'float16': '<f2', 'uint8': '|u1', 'int8': '|i1'}
-
-
-def _frame_dtype(dtype: str, shape: Sequence[int]) -> np.dtype:
-    """Storage type of a frame."""
-    values = (_DTYPES[dtype], tuple(shape))
-    return np.dtype([('scale', '<f4'), ('values', *values)] if dtype == 'int8' else values)
-
-
-def to_storage(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Round float32 values to their storage type.
-
-    'uint8' stores 0..1 in steps of 1/255. 'int8' stores rows (F, D) in steps of 1/127 of a row's
-    largest magnitude: the result has the fields ``scale``, this magnitude, and ``values`` (D,).
-    """
-    if dtype == 'uint8':
-        return np.round(array * 255).astype(np.uint8)
-    if dtype == 'int8':
-        stored = np.empty(len(array), _frame_dtype(dtype, array.shape[1:]))
-        stored['scale'] = scale = np.abs(array).max(axis=1)
-        stored['values'] = np.round(array / np.where(scale, scale, 1)[:, None] * 127)
-        return stored
-    return np.ascontiguousarray(array, dtype=_DTYPES[dtype])
-
-
-def from_storage(array: np.ndarray) -> np.ndarray:
-    """Convert values of :func:`to_storage` back to float32; the rounding remains."""
-    if array.dtype.names is not None:
-        # The quotient comes first: it is at most 1, so that a large scale does not overflow.
-        return array['values'] / np.float32(127) * array['scale'][:, None]
-    if array.dtype == np.uint8:
-        return array.astype(np.float32) / np.float32(255)
-    return array.astype(np.float32, copy=False)
+_DTYPE = np.dtype('<f4')
 
 
 def spread(total: int, every: int) -> np.ndarray:
@@ -71,22 +40,18 @@ def _evenly(total: int, count: int) -> np.ndarray:
 
 
 def pack(key: bytes, array: np.ndarray, source_hash: str = '', total: int | None = None) -> bytes:
-    """Serialize an array of :func:`to_storage`, first axis = frames.
+    """Serialize a float32 array, first axis = frames.
 
     ``total`` is the number of frames of the video if the array contains those of :func:`spread`.
     """
+    array = np.ascontiguousarray(array, _DTYPE)
     step = max(1, CHUNK_BYTES // max(array[0].nbytes, 1))
-    scaled = array.dtype.names is not None
-    # Rows of int8 repeat values but not sequences: without a search they are 15 % smaller.
-    strategy = zlib.Z_HUFFMAN_ONLY if scaled else zlib.Z_DEFAULT_STRATEGY
     chunks = []
     for start in range(0, len(array), step):
         raw = array[start : start + step].tobytes()
-        packer = zlib.compressobj(1, strategy=strategy)
-        small = packer.compress(raw) + packer.flush()
+        small = zlib.compress(raw, 1)
         chunks.append(small if len(small) < WORTHWHILE * len(raw) else raw)
-    values = array['values'] if scaled else array
-    fields = {'dtype': values.dtype.name, 'shape': values.shape, 'step': step}
+    fields = {'shape': array.shape, 'step': step}
     if total not in (None, len(array)):
         fields['total'] = total
     header = json.dumps({**fields, 'source_hash': source_hash}).encode()
@@ -140,7 +105,7 @@ def _entries(header: Header, value: Buffer, indices: np.ndarray) -> np.ndarray:
     """Read stored entries of a value."""
     out = np.empty((len(indices), *header.shape[1:]), np.float32)
     for number in np.unique(indices // header.step).tolist():
-        chunk = from_storage(header.chunk(value, number))
+        chunk = header.chunk(value, number)
         in_chunk = indices // header.step == number
         out[in_chunk] = chunk[indices[in_chunk] - number * header.step]
     return out
@@ -182,21 +147,21 @@ class Header:
         self.shape: tuple[int, ...] = (fields.get('total', self.entries), *rest)
         self.step: int = fields['step']
         self.source_hash: str = fields.get('source_hash', '')
-        self._frame_dtype = _frame_dtype(fields['dtype'], rest)
         self._index = np.frombuffer(head[8 + header_bytes :], '<u4').reshape(-1, 2)
         self._ends = start + np.cumsum(self._index[:, 0], dtype=np.int64)
         if self._ends[-1] != len(value):
             raise ValueError(f'{len(value)} bytes instead of {self._ends[-1]}')
 
     def chunk(self, value: Buffer, number: int) -> np.ndarray:
-        """Entries of a chunk, from number * step on, in their storage type."""
+        """Entries of a chunk, from number * step on."""
         size, checksum = (int(entry) for entry in self._index[number])
         stored = bytes(value[int(self._ends[number]) - size : int(self._ends[number])])
         if zlib.crc32(stored) != checksum:
             raise ValueError('wrong checksum')
         entries = min(self.step, self.entries - number * self.step)
-        raw_bytes = entries * self._frame_dtype.itemsize
+        shape = (entries, *self.shape[1:])
+        raw_bytes = math.prod(shape) * _DTYPE.itemsize
         if size != raw_bytes:
             # A forged file must not expand to more than its header announces.
             stored = zlib.decompressobj().decompress(stored, raw_bytes)
-        return np.frombuffer(stored, self._frame_dtype, entries)
+        return np.frombuffer(stored, _DTYPE, math.prod(shape)).reshape(shape)

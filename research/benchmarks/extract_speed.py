@@ -69,16 +69,12 @@ def extraction(
     """A function that fills new caches and returns their bytes over those of the videos."""
     init_default_scope('mmact_ssl')
     teachers = [build_teacher(config) for config in configs]
-    dtypes = ['int8' if teacher.kind == 'embedding' else 'float32' for teacher in teachers]
     whole = sum(path.stat().st_size for path in videos)
 
     def run(number: int) -> dict[str, float]:
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder, f'{Path(config).stem}.lmdb') for config in configs]
-            jobs = [
-                ExtractionJob(teacher, path, dtype, every)
-                for teacher, path, dtype in zip(teachers, paths, dtypes)
-            ]
+            jobs = [ExtractionJob(teacher, path, every) for teacher, path in zip(teachers, paths)]
             extract_many(jobs, videos[0].parent, [path.name for path in videos])
             return {path.stem: cache_bytes(path) / whole for path in paths}
 

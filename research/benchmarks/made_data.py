@@ -150,14 +150,13 @@ def write_targets(cfg: Config, folder: Path, names: Sequence[str], rows: int) ->
             continue
         kind = step.get('kind') or step.get('target', 'pose')
         layout = {'pose': 'coco17', 'map': step.get('layout', '')}.get(kind, '')
-        dtype = 'uint8' if kind == 'map' else 'float32'
         shape: tuple[int, ...] = {
             'pose': (17, 3),
             'map': (len(PART_LAYOUTS[layout].names), 64, 64) if kind == 'map' else (),
             'text': (384,),
             'embedding': (channels_of(cfg.model.heads, step.get('target')),),
         }[kind]
-        meta = TargetMeta(kind, layout, fingerprint='0', source='random numbers', dtype=dtype)
+        meta = TargetMeta(kind, layout, fingerprint='0', source='random numbers')
         values = random.random((rows, *shape), dtype=np.float32)
         with TargetWriter(folder / 'targets' / step.cache, meta) as writer:
             for name in names:

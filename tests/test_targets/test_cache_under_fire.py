@@ -1,9 +1,7 @@
-"""The target cache killed, shared by writers and damaged: nothing wrong is ever read."""
+"""The target cache killed and damaged: nothing wrong is ever read."""
 
 import multiprocessing
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -71,44 +69,6 @@ def test_killed_while_writing_and_resumed(tmp_path, kind):
     assert len(reader.keys()) == done + 1
 
 
-@pytest.mark.parametrize('kind', FIRE)
-def test_two_writers_at_once(tmp_path, kind):
-    path = tmp_path / 'x.lmdb'
-    started = [start_writer(path, first, first + 50, kind) for first in (0, 50)]
-    for process, heard in started:
-        assert sum(1 for _ in iter_messages(heard)) == 50
-        process.join(60)
-        assert process.exitcode == 0
-    reader = TargetReader(path)
-    assert len(reader.keys()) == 100
-    for i in range(100):
-        np.testing.assert_array_equal(reader.get(f'{i}.mp4'), fire_array(kind, i))
-
-
-GROW = """
-import sys, lmdb
-with lmdb.open(sys.argv[1], map_size=1 << 26) as environment:
-    with environment.begin(write=True) as transaction:
-        transaction.put(b'clip_b.mp4', bytes(1 << 25))
-"""
-
-
-def test_a_file_that_grows_between_opening_and_reading_is_read(tmp_path, monkeypatch):
-    path = tmp_path / 'x.lmdb'
-    with TargetWriter(path, FIRE['pose']) as writer:
-        writer.put('0.mp4', fire_array('pose', 0))
-    reader = TargetReader(path)
-    needed_bytes = cache_module.needed_bytes
-
-    def grow_then_ask(environment):
-        # A process of its own: a forked one would inherit the lock that is held here.
-        subprocess.run([sys.executable, '-c', GROW, str(path)], check=True, timeout=600)
-        return needed_bytes(environment)
-
-    monkeypatch.setattr(cache_module, 'needed_bytes', grow_then_ask)
-    np.testing.assert_array_equal(reader.get('0.mp4'), fire_array('pose', 0))
-
-
 def iter_messages(heard):
     """Output of a process until it ends."""
     while True:
@@ -155,30 +115,3 @@ def test_a_flipped_bit_never_gives_wrong_values(tmp_path, kind, seed):
     process.join(60)
     assert process.exitcode == 0 and len(errors) == flips
     assert sum(map(bool, errors)) > 5  # much of a small file is never read
-
-
-def test_a_file_that_is_extended_is_not_cut_behind_what_another_writes(tmp_path, monkeypatch):
-    path, measure, is_open = tmp_path / 'x.lmdb', cache_module.data_bytes, FORK.Event()
-
-    def write_then():
-        is_open.wait()
-        with TargetWriter(path, FIRE['embedding']) as writer:
-            for i in range(1, 20):
-                writer.put(f'{i}.mp4', fire_array('embedding', i))
-
-    other = FORK.Process(target=write_then)
-    other.start()  # before this process opens the cache, which a child could not open again
-
-    def measure_before_the_other(folder):
-        monkeypatch.setattr(cache_module, 'data_bytes', measure)
-        is_open.set()
-        other.join()
-        return 0  # as if the last pages were not written
-
-    with TargetWriter(path, FIRE['embedding']) as writer:
-        monkeypatch.setattr(cache_module, 'data_bytes', measure_before_the_other)
-        writer.put('0.mp4', fire_array('embedding', 0))
-    assert other.exitcode == 0
-    reader = TargetReader(path)
-    for i in range(20):
-        np.testing.assert_array_equal(reader.get(f'{i}.mp4'), fire_array('embedding', i))

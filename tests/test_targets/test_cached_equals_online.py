@@ -82,7 +82,7 @@ def cached(tmp_path_factory, make_video):
         names.append(f'{i}.mp4')
     teachers = {name: teacher() for name, teacher in TEACHERS.items()}
     jobs = [ExtractionJob(teacher, root / f'{name}.lmdb') for name, teacher in teachers.items()]
-    extract_many(jobs, root, names, batch_size=8)
+    extract_many(jobs, root, names)
     return root, names, teachers
 
 

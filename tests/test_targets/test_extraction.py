@@ -77,6 +77,10 @@ def run(teacher, path, batch_size=64):
     return run_teachers([teacher], path, batch_size)[1][0]
 
 
+def accept_broken(monkeypatch, share):
+    monkeypatch.setattr(module_of_extraction, 'MAX_BROKEN', share)
+
+
 class MapTeacher(ColorTeacher):
     """Brightness at a quarter of the frame's resolution: (N, 1, h, w)."""
 
@@ -111,7 +115,7 @@ def test_several_teachers_share_one_decoding_pass(data, names, monkeypatch):
     )
     jobs = [
         ExtractionJob(ColorTeacher(), data / 'pose.lmdb'),
-        ExtractionJob(MapTeacher(), data / 'map.lmdb', 'uint8'),
+        ExtractionJob(MapTeacher(), data / 'map.lmdb'),
         ExtractionJob(ClipTeacher(), data / 'clip.lmdb'),
     ]
     report = extract_many(jobs, data, names)
@@ -122,8 +126,7 @@ def test_several_teachers_share_one_decoding_pass(data, names, monkeypatch):
         assert reader.meta == job.meta
         for name in names:
             wanted = run(job.teacher, data / name)
-            atol = 0.0 if job.dtype == 'float32' else 0.501 / 255
-            np.testing.assert_allclose(reader.get(name), wanted, rtol=1e-5, atol=atol)
+            np.testing.assert_allclose(reader.get(name), wanted, rtol=1e-5)
 
 
 def test_a_video_missing_in_one_cache_runs_only_its_teacher(data, names):
@@ -181,9 +184,8 @@ class WildTeacher(MapTeacher):
         return super().predict(frames) + float('nan')
 
 
-@pytest.mark.parametrize('dtype', ['float32', 'uint8'])
-def test_what_is_no_target_is_refused_before_it_is_rounded(data, names, dtype):
-    jobs = [ExtractionJob(WildTeacher(), data / 'map.lmdb', dtype)]
+def test_what_is_no_target_is_refused(data, names):
+    jobs = [ExtractionJob(WildTeacher(), data / 'map.lmdb')]
     with pytest.raises(DataError, match=r'invalid target: videos/0.mp4: a target must be finite'):
         extract_many(jobs, data, names)
     assert TargetReader(data / 'map.lmdb').keys() == []
@@ -212,18 +214,20 @@ def test_another_teacher_is_refused_before_any_work(data, names):
     assert TargetReader(data / 'pose.lmdb').meta.fingerprint == other.fingerprint()
 
 
-def test_broken_videos_are_listed_up_to_a_limit(data, names, make_video):
+def test_broken_videos_are_listed_up_to_a_limit(data, names, make_video, monkeypatch):
     (data / names[1]).write_bytes(b'no video')
     (data / names[2]).unlink()
     with pytest.raises(BrokenSampleError, match='1.mp4'):
         run(ColorTeacher(), data / names[1])
-    report = extract(data, names, max_broken=0.5)
+    accept_broken(monkeypatch, 0.5)
+    report = extract(data, names)
     assert sorted(report.broken) == names[1:3]
     assert len(TargetReader(data / 'pose.lmdb').keys()) == 3
     listing = data / 'pose.lmdb.broken.txt'
     assert list(read_broken(data / 'pose.lmdb')) == names[1:3]
+    accept_broken(monkeypatch, 0.3)
     with pytest.raises(DataError, match=r'2 of 5 videos cannot be decoded, see .*broken.txt'):
-        extract(data, names, max_broken=0.3)
+        extract(data, names)
     for name in names[1:3]:
         make_video(data / name, num_frames=4)
     assert extract(data, names).written == 2
@@ -233,21 +237,19 @@ def test_broken_videos_are_listed_up_to_a_limit(data, names, make_video):
 def test_one_broken_video_of_few_is_no_error(data, names):
     (data / names[0]).write_bytes(b'no video')
     assert list(extract(data, names[:2]).broken) == names[:1]
-    with pytest.raises(DataError, match='1 of 2 videos cannot be decoded'):
-        extract(data, names[:2], max_broken=0)
     with pytest.raises(DataError, match='1 of 1 videos cannot be decoded'):
         extract(data, names[:1])
 
 
 def test_another_list_leaves_what_is_listed_as_broken(data, names):
     (data / names[0]).write_bytes(b'no video')
-    extract(data, names[:2], max_broken=0.5)
+    extract(data, names[:2])
     with TargetWriter(data / 'pose.lmdb', ExtractionJob(ColorTeacher(), data).meta) as writer:
         writer.put('found.mp4', np.ones((3, 17, 3), np.float32))
     with open(data / 'pose.lmdb.broken.txt', 'a') as listing:
         listing.write('found.mp4\tnow in the cache\n')
     (data / names[2]).write_bytes(b'no video')
-    extract(data, names[2:], max_broken=0.5)
+    extract(data, names[2:])
     assert list(read_broken(data / 'pose.lmdb')) == [names[0], names[2]]
     extract(data, names[3:], overwrite=True)
     assert read_broken(data / 'pose.lmdb') == {}
@@ -292,11 +294,8 @@ def test_frame_teachers_alone_decode_no_other_frames(data, names, monkeypatch):
     monkeypatch.setattr(
         VideoReader, 'read', lambda self, inds, *a: read.extend(inds) or original(self, inds, *a)
     )
-    for batch_size in (1, 64):
-        read.clear()
-        job = ExtractionJob(ColorTeacher(), data / 'pose.lmdb', every=3)
-        extract_many([job], data, names, overwrite=True, batch_size=batch_size)
-        assert len(read) == 13
+    extract_many([ExtractionJob(ColorTeacher(), data / 'pose.lmdb', every=3)], data, names)
+    assert len(read) == 13
 
 
 def write_configs(data, pause=0.0):
@@ -316,13 +315,13 @@ def test_processes_make_the_same_as_one(data, names, monkeypatch):
     configs = write_configs(data)
     (data / names[1]).write_bytes(b'no video')
     jobs = [
-        ExtractionJob(build_teacher(config), data / f'{i}.lmdb', 'float32', 2, config)
+        ExtractionJob(build_teacher(config), data / f'{i}.lmdb', 2, config)
         for i, config in enumerate(configs)
     ]
-    report = extract_many(jobs, data, names, max_broken=0.5, workers=2)
+    report = extract_many(jobs, data, names, workers=2)
     assert (report.written, list(report.broken), report.frames) == (4, [names[1]], 21)
     assert not any(job.teacher.seen for job in jobs)
-    extract(data, names, out='pose.lmdb', max_broken=0.5)
+    extract(data, names, out='pose.lmdb')
     for job in jobs:
         reader = TargetReader(job.out, job.teacher.fingerprint())
         for name in [names[0], *names[2:]]:

@@ -41,45 +41,16 @@ def test_npz_is_cut_into_videos(tmp_path):
     assert import_npz(tmp_path / 'p.npz', out) == 0  # all there
 
 
-@pytest.mark.parametrize(
-    ('names', 'annotated', 'starts'),
-    [
-        (('b', 'a'), ['videos/a.mp4'], [3]),
-        (
-            ('u/a.mp4', 'a'),
-            ['v/a.mp4', 'u/a.mp4'],
-            [3, 0],
-        ),  # an exact name leaves one for the other
-        (('u/a.mp4', 'b'), ['u/b.mp4', 'u/b.mp4', 'u/a.mp4'], [3, 3, 0]),
-        (('v/a', 'u/a'), ['u/a.mp4', 'v/a.mp4'], [3, 0]),  # folders tell them apart
-        (('/x/u/a', 'b'), ['w/u/b.mp4', 'u/a.mp4'], [3, 0]),  # more folders on either side
-        (('a_10.30', 'a_10'), ['u/a_10.mp4', 'u/a_10.30.mp4'], [3, 0]),  # a time is no suffix
-    ],
-)
-def test_npz_names_without_suffix_become_the_annotated_paths(tmp_path, names, annotated, starts):
-    keypoints = table(tmp_path / 'p.npz', names=names)
-    import_npz(tmp_path / 'p.npz', tmp_path / 'x', annotated)
+def test_the_annotated_videos_are_imported_by_their_exact_names(tmp_path):
+    keypoints = table(tmp_path / 'p.npz')
+    assert import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['videos/b.mp4', 'videos/b.mp4']) == 1
     reader = TargetReader(tmp_path / 'x')
-    assert reader.keys() == sorted(set(annotated))
-    for key, start in zip(annotated, starts):
-        np.testing.assert_array_equal(reader.get(key), keypoints[start : start + (3, 2)[start > 0]])
-
-
-@pytest.mark.parametrize(
-    ('names', 'annotated', 'message'),
-    [
-        (('u/a', 'v/a'), ['c.mp4'], "nothing for the annotated video 'c.mp4'"),
-        (('u/a', 'v/a'), ['a.mp4'], r"several entries \(u/a, v/a\).*'a.mp4'"),
-        (('u/a.mp4', 'b'), ['u/b.mp4', 'v/b.mp4'], "'b' is the only.*'u/b.mp4' and 'v/b.mp4'"),
-        (('u/a', 'b'), ['u/a.mp4', 'v/a.mp4'], "nothing for the annotated video 'v/a.mp4'"),
-        (('u/a.mp4', 'b'), ['u/a.mp4', 'v/a.mp4'], "nothing for the annotated video 'v/a.mp4'"),
-        (('train/a', 'b'), ['test/a.mp4'], "nothing for .*'test/a.mp4': name its entries as"),
-    ],
-)
-def test_a_missing_or_ambiguous_entry_is_refused(tmp_path, names, annotated, message):
-    table(tmp_path / 'p.npz', names=names)
-    with pytest.raises(DataError, match=message):
-        import_npz(tmp_path / 'p.npz', tmp_path / 'x', annotated)
+    assert reader.keys() == ['videos/b.mp4']
+    np.testing.assert_array_equal(reader.get('videos/b.mp4'), keypoints[3:])
+    for other in ('b.mp4', 'videos/b', 'x/videos/b.mp4'):
+        message = rf"p\.npz lacks 1 of 2 annotated videos, e\.g\. '{other}': name its entries as"
+        with pytest.raises(DataError, match=message):
+            import_npz(tmp_path / 'p.npz', tmp_path / 'y', ['videos/a.mp4', other])
 
 
 def test_a_table_without_lengths_or_with_pickles_is_refused(tmp_path):
@@ -91,50 +62,17 @@ def test_a_table_without_lengths_or_with_pickles_is_refused(tmp_path):
         import_npz(tmp_path / 'r.npz', tmp_path / 'x')
 
 
-def test_npz_of_embeddings_and_maps(tmp_path):
-    rng = np.random.default_rng(0)
-    embeddings, maps = rng.random((5, 8), np.float32), rng.integers(0, 256, (5, 1, 6, 4), np.uint8)
-    other = dict(keypoints=None, layout=None)
-    table(tmp_path / 'e.npz', embeddings=embeddings, window=np.array([16, 4]), **other)
-    assert import_npz(tmp_path / 'e.npz', tmp_path / 'e', dtypes={'embedding': 'float16'}) == 2
-    reader = TargetReader(tmp_path / 'e')
-    assert (reader.meta.kind, reader.meta.window, reader.meta.dtype) == (
-        'embedding',
-        (16, 4),
-        'float16',
-    )
-    np.testing.assert_array_equal(
-        reader.get('videos/b.mp4'), embeddings[3:].astype(np.float16).astype(np.float32)
-    )
-    import_npz(tmp_path / 'e.npz', tmp_path / 'i', dtypes={'embedding': 'int8'})
-    np.testing.assert_allclose(
-        TargetReader(tmp_path / 'i').get('videos/b.mp4'), embeddings[3:], atol=0.5001 / 127
-    )
-    table(tmp_path / 'u.npz', embeddings=maps[:, 0, 0], **other)  # only maps are 0..255 for 0..1
-    import_npz(tmp_path / 'u.npz', tmp_path / 'u')
-    np.testing.assert_array_equal(TargetReader(tmp_path / 'u').get('videos/b.mp4'), maps[3:, 0, 0])
-    table(tmp_path / 'm.npz', maps=maps, keypoints=None, layout='person')
-    assert import_npz(tmp_path / 'm.npz', tmp_path / 'm', dtypes={'map': 'uint8'}) == 2
-    reader = TargetReader(tmp_path / 'm')
-    assert (reader.meta.kind, reader.meta.layout) == ('map', 'person')
-    np.testing.assert_array_equal(reader.get('videos/a.mp4'), maps[:3] / np.float32(255))
-    table(tmp_path / 'n.npz', maps=maps, keypoints=None, layout=None)
-    import_npz(tmp_path / 'n.npz', tmp_path / 'no')
-    assert TargetReader(tmp_path / 'no').meta.layout == ''
-
-
 @pytest.mark.parametrize(
     ('change', 'error', 'message'),
     [
-        ({'keypoints': KEYPOINTS, 'layout': 'coco99'}, ConfigError, "layout 'coco99' of a pose"),
-        ({'keypoints': KEYPOINTS, 'layout': 'kinect20'}, DataError, "'kinect20' has 20"),
-        ({'keypoints': KEYPOINTS, 'layout': 'coco17', 'lengths': (3, 3)}, DataError, 'do not fit'),
-        ({'maps': np.full((5, 1, 2, 2), 1.5)}, DataError, 't.npz: videos/a.mp4: maps are prob'),
-        ({'embeddings': np.zeros((5, 2)), 'window': np.zeros(2, int)}, DataError, 'window is'),
+        ({'layout': 'coco99'}, ConfigError, "layout 'coco99' of a pose"),
+        ({'layout': 'kinect20'}, DataError, "t.npz: videos/a.mp4: .*'kinect20' has 20"),
+        ({'lengths': (3, 3)}, DataError, 'do not fit'),
+        ({'keypoints': None, 'maps': KEYPOINTS}, DataError, "'keypoints' is missing"),
     ],
 )
 def test_a_bad_table_is_refused(tmp_path, change, error, message):
-    table(tmp_path / 't.npz', **{'keypoints': None, 'layout': 'person', **change})
+    table(tmp_path / 't.npz', **change)
     with pytest.raises(error, match=message):
         import_npz(tmp_path / 't.npz', tmp_path / 'x')
 
@@ -189,9 +127,9 @@ def test_the_recipe_for_skeletons_projects_them_into_their_videos(tmp_path, monk
     with SkeletonWriter(
         tmp_path / 'data/x/skeleton', 'made', 'kinect20', ['x'], num_persons=1
     ) as writer:
-        writer.add('a', 0, keypoints[None, :3])
-        writer.add('b', 0, keypoints[None, 3:])
-        writer.finish({'train': ['a', 'b']})
+        writer.add('videos/a.mp4', 0, keypoints[None, :3])
+        writer.add('videos/b.mp4', 0, keypoints[None, 3:])
+        writer.finish({'train': list(LENGTHS)})
     monkeypatch.chdir(tmp_path)
     exec(code, {})
     import_npz('data/x/poses.npz', 'pose.lmdb', list(LENGTHS))

@@ -57,7 +57,7 @@ def test_views_of_a_clip_share_one_drawn_sentence(tmp_path):
         assert targets['one']['prompt_valid']
     rows = {tuple(targets['one']['prompt'][0].tolist()) for targets in drawn}
     assert rows == {tuple(row) for row in SENTENCES.tolist()}
-    (drawn,) = packed(path, '/x/a.mp4', missing='error')['one']['prompt'].tolist()
+    (drawn,) = packed(path, 'a', missing='error')['one']['prompt'].tolist()
     assert tuple(drawn) in rows
 
 
@@ -116,15 +116,6 @@ def test_sentences_with_sides_are_refused_beside_a_mirrored_view_of_a_video(tmp_
         sample(1e-9)
     for fitting in (sample(1e-9, views=('two',)), sample(1.0, layout=''), sample(0.0)):
         assert 'prompt' in fitting['targets']['two']
-
-
-@pytest.mark.parametrize('missing', ['mask', 'error'])
-def test_an_entry_for_two_samples_is_refused(tmp_path, missing):
-    texts = load(write(tmp_path / 't', entries={'b/1': SENTENCES, '2': SENTENCES}), missing=missing)
-    texts.check_names(['b/1.mp4', 'jump/2.mp4', 'jump/2.mp4'])
-    message = r"'2' is the only entry for two samples, 'jump/2.mp4' and 'run/2.mp4': name its"
-    with pytest.raises(TargetCacheError, match=message):
-        texts.check_names(['b/1.mp4', 'jump/2.mp4', 'run/2.mp4'])
 
 
 def test_what_cannot_be_masked_is_refused_when_bound(tmp_path):

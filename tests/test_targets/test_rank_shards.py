@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import lmdb
@@ -12,7 +11,7 @@ import pytest
 from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.targets.meta import TargetCacheError
 from mmact_ssl.targets.rank_shards import make_shard, merge_shards, remove_shards
-from tests.test_targets.test_cache import LONG, META, METAS, pose, write
+from tests.test_targets.test_cache import LONG, META, pose, write
 
 
 def test_a_merge_takes_the_shards_value_if_its_source_differs(tmp_path):
@@ -50,18 +49,6 @@ def test_a_shard_of_another_teacher_is_refused(tmp_path):
     write(make_shard(path, 0), meta=TargetMeta('pose', 'coco17', 'b' * 64))
     with pytest.raises(TargetCacheError, match=r'rank0 is stale'):
         merge_shards(path, META)
-
-
-def test_shards_of_int8_are_merged_and_those_of_another_type_refused(tmp_path):
-    path, rows = tmp_path / 'x', np.random.default_rng(0).normal(size=(5, 9)).astype(np.float32)
-    for rank, dtype in enumerate(('int8', 'float16')):
-        with TargetWriter(make_shard(path, rank), replace(METAS[7], dtype=dtype)) as writer:
-            writer.put('a', rows)
-    wanted = TargetReader(f'{path}.rank0').get('a')
-    with pytest.raises(TargetCacheError, match='rank1 is stale: its dtype is float16, wanted int8'):
-        merge_shards(path, METAS[7])
-    np.testing.assert_array_equal(TargetReader(path).get('a'), wanted)
-    assert not Path(f'{path}.rank0').exists()
 
 
 @pytest.mark.parametrize('work', [lambda path: merge_shards(path, META), remove_shards])
