@@ -2,9 +2,9 @@
 
 Each fix is a function that first checks for the breakage, and returns True if it acted.
 In an OpenMMLab environment with a CUDA build of torch and a compiled mmcv only
-:func:`fix_missing_drn`, :func:`fix_checkpoint_loading`, :func:`fix_activation_checkpointing`,
-:func:`fix_initializer_scopes`, :func:`fix_synchronized_normalization`, :func:`fix_video_lists`
-and, with numpy 2, :func:`fix_color_jitter` act.
+:func:`fix_missing_drn`, :func:`fix_checkpoint_loading`, :func:`fix_initializer_scopes`,
+:func:`fix_synchronized_normalization`, :func:`fix_video_lists` and, with numpy 2,
+:func:`fix_color_jitter` act.
 tests/test_compat.py fails once a fix is no longer needed.
 """
 
@@ -17,7 +17,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -59,7 +58,6 @@ def apply_fixes() -> list[str]:
         fix_multimodal_models,
         fix_cuda_set_device,
         fix_checkpoint_loading,
-        fix_activation_checkpointing,
         fix_initializer_scopes,
         fix_synchronized_normalization,
     ]
@@ -252,22 +250,6 @@ def fix_checkpoint_loading() -> bool:
     from mmact_ssl.weights import register_safe_loaders
 
     return register_safe_loaders()
-
-
-def fix_activation_checkpointing() -> bool:
-    """Make mmengine's ``activation_checkpointing`` give gradients to all modules that it names.
-
-    mmengine takes torch's default, the reentrant variant. It gives no gradients to a module whose
-    input needs none, such as the stem, or the first stage after frozen ones.
-    """
-    from mmengine.runner import activation_checkpointing
-
-    if activation_checkpointing.checkpoint is not torch.utils.checkpoint.checkpoint:
-        return False
-    activation_checkpointing.checkpoint = partial(
-        torch.utils.checkpoint.checkpoint, use_reentrant=False
-    )
-    return True
 
 
 def fix_initializer_scopes() -> bool:

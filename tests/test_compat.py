@@ -18,7 +18,6 @@ import torch
 
 from mmact_ssl import compat
 from tests.helpers.unfixed import (
-    CHECKPOINTED,
     CHECKPOINTS,
     WITH_FIXES,
     WITHOUT_FIXES,
@@ -195,12 +194,6 @@ def test_a_config_of_this_package_is_named_by_it(tmp_path: Path):
 
 def test_config_names_fix_is_still_needed(unfixed: dict[str, Any]):
     assert unfixed['config'].startswith('ValueError')
-
-
-def test_activation_checkpointing_fix_is_still_needed(unfixed: dict[str, Any]):
-    """mmengine alone leaves the stem, whose input needs no gradient, without one."""
-    assert unfixed['untrained']
-    assert run_fixed(f'{CHECKPOINTED}\n    print(untrained)') == 'False'
 
 
 def test_initializer_scopes_fix_is_still_needed():

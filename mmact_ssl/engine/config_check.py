@@ -22,7 +22,7 @@ KNOWN = {
     *list(inspect.signature(Runner.__init__).parameters)[1:],
     *('auto_scale_lr', 'custom_imports', 'env_cfg', 'feature_deviation', 'feature_pooling'),
     *('finetune', 'find_unused_parameters', 'model_wrapper_cfg', 'linear', 'linear_adam', 'knn'),
-    *('retrieval', 'resume', 'compile', 'activation_checkpointing', 'efficient_conv_bn_eval'),
+    *('retrieval', 'resume', 'compile', 'efficient_conv_bn_eval'),
     *('fewshot', 'shared_label_pattern', 'sync_bn'),
 }
 # All top-level keys that programs and parts of this package read after a config is loaded.

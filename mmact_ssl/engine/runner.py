@@ -30,7 +30,6 @@ from mmact_ssl.engine.terminal import QuietRunner
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mmact_ssl.files import reading
-from mmact_ssl.models.encoding import keep_statistics_once
 from mmact_ssl.saved_run import SavedRun
 
 # State of mmengine's schedules that training moves; the rest are their settings.
@@ -78,10 +77,6 @@ class PretrainRunner(QuietRunner):
                 the work dir.
             DataError: No batch came in time.
         """
-        # Some of mmaction2's backbones recompute their blocks themselves.
-        recomputes = any(getattr(part, 'with_cp', False) for part in self.model.modules())
-        if recomputes or self.cfg.get('activation_checkpointing'):
-            keep_statistics_once(self.model)
         try:
             with only_training_in(self.work_dir):
                 return super().train()

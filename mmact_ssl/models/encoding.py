@@ -222,29 +222,3 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
             layer.momentum = momentum
         for count, before in counts:
             count.copy_(before)
-
-
-def keep_statistics_once(model: nn.Module) -> None:
-    """Prevent updates of the running statistics of batch normalization during the backward pass.
-
-    Activation checkpointing runs parts of the network again there. It would count a batch twice,
-    and also count views whose statistics must not count.
-    """
-    saved: dict[nn.Module, tuple[float | None, Tensor]] = {}
-
-    def freeze(layer: Any, *_: Any) -> None:
-        if torch._C._current_graph_task_id() != -1:  # the test of torch.utils.checkpoint
-            saved[layer] = layer.momentum, layer.num_batches_tracked.clone()
-            # Not track_running_stats: recomputation must give the same tensors.
-            layer.momentum = 0.0
-
-    def thaw(layer: Any, *_: Any) -> None:
-        if layer in saved:
-            layer.momentum, count = saved.pop(layer)
-            layer.num_batches_tracked.copy_(count)
-
-    for layer in model.modules():
-        if isinstance(layer, _BatchNorm) and layer.track_running_stats:
-            layer.register_forward_pre_hook(freeze)
-            # Recomputation ends with an exception once it has all tensors.
-            layer.register_forward_hook(thaw, always_call=True)

@@ -55,14 +55,6 @@ CHECKPOINTS = """
     loaded = [load(HistoryBuffer([1.0], [1])), load(Code())]
 """
 
-CHECKPOINTED = """
-    import torch
-    from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
-    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
-    turn_on_activation_checkpointing(network, ['0'])
-    network(torch.ones(1, 2)).sum().backward()
-    untrained = network[0].weight.grad is None
-"""
 
 # Without what mmact_ssl's __init__.py does; each fix is made after what fails without it.
 WITHOUT_FIXES = f"""
@@ -81,8 +73,6 @@ WITHOUT_FIXES = f"""
     ask('config', 'from mmengine.config import Config; Config._get_cfg_path(path, "a.py")')
     {CHECKPOINTS}
     answers['checkpoints'] = loaded
-    {CHECKPOINTED}
-    answers['untrained'] = untrained
 
     from mmaction.datasets import VideoDataset
     def read(content):

@@ -10,8 +10,6 @@ import time
 import pytest
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import BaseModel
-from torch import nn
 
 from mmact_ssl.engine.runner import PretrainRunner, end_process_group
 from mmact_ssl.errors import DataError
@@ -50,43 +48,6 @@ def test_a_join_that_never_ends_does_not_hold_the_program(monkeypatch):
     monkeypatch.setattr(torch.distributed, 'destroy_process_group', joined.wait)
     end_process_group(patience=0.01)
     joined.set()
-
-
-class TwoBlocks(BaseModel):
-    """A stem and a block of mmaction2, both with batch normalization."""
-
-    def __init__(self, with_cp: bool) -> None:
-        from mmaction.models.backbones.resnet3d import BasicBlock3d
-
-        super().__init__()
-        torch.manual_seed(0)
-        self.stem = nn.Sequential(nn.Conv3d(1, 2, 1), nn.BatchNorm3d(2))
-        self.block = BasicBlock3d(2, 2, with_cp=with_cp, norm_cfg=dict(type='BN3d'))
-
-    def forward(self, inputs, mode='tensor'):
-        return dict(loss=self.block(self.stem(torch.stack(inputs))).square().mean())
-
-
-@pytest.mark.parametrize(('with_cp', 'modules'), [(True, None), (False, ['stem', 'block'])])
-def test_recomputed_activations_change_no_weight_and_no_statistics(
-    make_runner, tmp_path, with_cp, modules
-):
-    data = [dict(inputs=torch.randn(1, 2, 3, 3)) for _ in range(4)]
-    trained = []
-    for name, model, recomputed in (
-        ('plain', TwoBlocks(False), None),
-        ('recomputed', TwoBlocks(with_cp), modules),
-    ):
-        runner = make_runner(
-            tmp_path / name,
-            model,
-            data,
-            runner_class=PretrainRunner,
-            cfg=dict(activation_checkpointing=recomputed),
-        )
-        trained.append(runner.train().state_dict())
-    for name, value in trained[0].items():
-        torch.testing.assert_close(trained[1][name], value, msg=name)
 
 
 class Sleeping(torch.utils.data.Dataset):
