@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from typing import cast
 
 import torch
@@ -67,7 +66,6 @@ class MultiTaskPretrainer(BaseModel):
             ``targets.<view>.<target>`` online.
         momentum_encoder: ``dict(views=..., momentum=0.999)``: a :class:`MomentumCopy` of backbone
             and adapters also encodes these views, unmasked; :class:`MomentumCopyHook` updates it.
-            With ``dtype='bfloat16'`` it runs under autocast; its features are float32.
         channels_last: Store weights and maps of convolutions with channels last: faster on most
             GPUs in mixed precision. On a CPU batch normalization then rounds more.
 
@@ -123,10 +121,6 @@ class MultiTaskPretrainer(BaseModel):
         )
         momentum = dict(momentum_encoder or {})
         self.momentum_views: tuple[str, ...] = tuple(momentum.pop('views', ()))
-        dtype = momentum.pop('dtype', None)
-        if dtype not in (None, 'bfloat16'):
-            raise ConfigError(f"model.momentum_encoder.dtype={dtype!r}: give 'bfloat16' or None")
-        self.momentum_dtype = torch.bfloat16 if dtype else None
         self.momentum_encoder: MomentumCopy | None = None
         if momentum_encoder is not None:
             self.momentum_encoder = MomentumCopy(self._encoder(), **momentum)
@@ -267,12 +261,8 @@ class MultiTaskPretrainer(BaseModel):
                 ') to default_hooks'
             )
         encoder = cast(nn.ModuleDict, momentum.module)
-        dtype = self.momentum_dtype
-        # A disabled autocast would also disable the autocast of an AmpOptimWrapper.
-        with torch.autocast(view.device.type, dtype) if dtype else nullcontext():
-            maps = encode_view(encoder['backbone'], view, valid, self.frame_wise)
-            features = self.features(maps, valid, cast(nn.ModuleDict, encoder['adapters']))
-        return {name: value.float() for name, value in features.items()} if dtype else features
+        maps = encode_view(encoder['backbone'], view, valid, self.frame_wise)
+        return self.features(maps, valid, cast(nn.ModuleDict, encoder['adapters']))
 
     @torch.no_grad()
     def _teach(self, name: str, view: str, frames: Tensor, samples: list | None) -> Tensor:

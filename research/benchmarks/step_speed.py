@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         default=[],
         metavar='KEY=VALUE',
-        help='of the methods, e.g. model.momentum_encoder.dtype=bfloat16',
+        help='of the methods, e.g. train_dataloader.num_workers=0',
     )
 
 

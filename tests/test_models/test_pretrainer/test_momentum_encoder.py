@@ -226,38 +226,6 @@ def test_tasks_that_share_an_adapter_read_one_and_the_same_map():
         make(adapters=dict(first=adapter, second='third'))
 
 
-@pytest.mark.parametrize('outer', [False, True], ids=['plain', 'inside-autocast'])
-def test_keys_in_bfloat16_are_those_of_single_precision_within_its_rounding(outer):
-    models = [
-        make(momentum_encoder=dict(views=('clip_b',), momentum=0.9, **dtype)).train()
-        for dtype in (dict(), dict(dtype='bfloat16'))
-    ]
-    given, total = [], []
-    for model in models:
-        for follower, source in model.momentum_pairs():
-            follower.start(source)
-        with torch.autocast('cpu', torch.bfloat16, enabled=outer):
-            total.append(float(losses(model)['loss'].detach()))
-        given.append(model.heads['one'].given)
-    plain, rounded = given
-    assert total[1] == pytest.approx(total[0], rel=0.02)
-    # Two convolutions of eight bits; 0 would say that the type was not used.
-    error = (rounded['key'].double() - plain['key'].double()).norm() / plain['key'].double().norm()
-    assert error < 0.02
-    if outer:
-        assert plain['query'].dtype == plain['key'].dtype == torch.bfloat16
-    else:
-        assert error > 0
-        # What the student makes stays as it was.
-        assert torch.equal(rounded['query'], plain['query'])
-    assert rounded['key'].dtype == torch.float32
-
-
-def test_an_unknown_type_of_keys_is_refused_by_name():
-    with pytest.raises(ConfigError, match=r"momentum_encoder.dtype='half': give 'bfloat16'"):
-        make(momentum_encoder=dict(views=('clip_b',), dtype='half'))
-
-
 def test_a_copy_that_is_older_or_newer_than_the_features_it_projects_is_refused():
     with pytest.raises(
         ConfigError,
