@@ -26,55 +26,41 @@ def normalize_patches(patches: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return (patches - mean) / deviation, mean, deviation
 
 
-def patch_error(prediction: Tensor, patches: Tensor, normalize: bool = True) -> Tensor:
-    """Mean squared error of each patch, ``(..., n, C)`` to ``(...)``.
+def patch_error(prediction: Tensor, patches: Tensor) -> Tensor:
+    """Mean squared error of each normalized patch, ``(..., n, C)`` to ``(...)``.
 
     Source: VideoMAE (arXiv 2203.12602) normalizes each color of a patch of pixels by its own mean
     and deviation; MAMP (arXiv 2308.07092, released code) all values of a joint's motion in a
     segment, which is C = 1.
     """
     with full_precision(prediction):
-        patches = normalize_patches(patches)[0] if normalize else patches
-        return (prediction.to(patches.dtype) - patches).square().mean((-2, -1))
+        target = normalize_patches(patches)[0]
+        return (prediction.to(target.dtype) - target).square().mean((-2, -1))
 
 
 @MODELS.register_module()
 class PatchLoss(nn.Module):
-    """Mean squared error of patches normalized by their own statistics, see :func:`patch_error`.
-
-    Args:
-        normalize: Off: of the values themselves.
-    """
-
-    def __init__(self, normalize: bool = True) -> None:
-        super().__init__()
-        self.normalize = normalize
+    """Mean squared error of patches normalized by their own statistics, see :func:`patch_error`."""
 
     def forward(self, prediction: Tensor, patches: Tensor) -> Tensor:
-        return patch_error(prediction, patches, self.normalize)
+        return patch_error(prediction, patches)
 
     def restore(self, prediction: Tensor, patches: Tensor) -> Tensor:
         """Predicted values in the units of the patches, with the patches' own statistics."""
-        if not self.normalize:
-            return prediction
         _, mean, deviation = normalize_patches(patches)
         return prediction * deviation + mean
 
 
-def latent_error(prediction: Tensor, features: Tensor, beta: float = 0.0) -> Tensor:
-    """Smooth-L1 distance to layer-normalized features, ``(..., C)`` to ``(...)``.
+def latent_error(prediction: Tensor, features: Tensor) -> Tensor:
+    """Mean absolute distance to layer-normalized features, ``(..., C)`` to ``(...)``.
 
     The features get no gradient. With ``z`` the features at mean 0 and deviation 1 over the
-    channels, and ``d = |prediction - z|``, it is the mean over the channels of ``d - beta / 2``, or
-    of ``d^2 / (2 beta)`` where ``d < beta``. Sources: V-JEPA (arXiv 2404.08471, released code)
-    with beta = 0; data2vec (arXiv 2202.03555, equation 2) with beta = 2.
+    channels, it is the mean of ``|prediction - z|``. Source: V-JEPA (arXiv 2404.08471, released
+    code).
     """
     with full_precision(prediction):
         target = normalize_features(features)
-        distance = F.smooth_l1_loss(
-            prediction.to(target.dtype), target, reduction='none', beta=beta
-        )
-        return distance.mean(-1)
+        return (prediction.to(target.dtype) - target).abs().mean(-1)
 
 
 def normalize_features(features: Tensor) -> Tensor:
@@ -85,11 +71,7 @@ def normalize_features(features: Tensor) -> Tensor:
 
 @MODELS.register_module()
 class LatentLoss(nn.Module):
-    """Smooth-L1 distance to layer-normalized features, see :func:`latent_error`."""
-
-    def __init__(self, beta: float = 0.0) -> None:
-        super().__init__()
-        self.beta = beta
+    """Mean absolute distance to layer-normalized features, see :func:`latent_error`."""
 
     def forward(self, prediction: Tensor, features: Tensor) -> Tensor:
-        return latent_error(prediction, features, self.beta)
+        return latent_error(prediction, features)
