@@ -1,10 +1,10 @@
 #!/usr/bin/env python
 """Measure and draw how the tasks' gradients agree on the shared backbone.
 
-    python research/gradient_conflict.py CONFIG CHECKPOINT --out results
+    python research/gradient_conflict.py CONFIG CHECKPOINT --method HCPG --out results
 
-tests the pretext tasks as tools/test.py does, with the same options, and adds to the result the
-cosines of the tasks' mean gradients (``--batches``) and those of the training's log.
+tests the pretext tasks as research/pretext_tasks.py does, with the same options, and adds to the
+result the cosines of the tasks' mean gradients (``--batches``) and those of the training's log.
 
     python research/gradient_conflict.py draw WORK_DIR [WORK_DIR ...]
 
@@ -44,7 +44,7 @@ from mmact_ssl.files import read_text
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl_cli import Parser
-from tools import test
+from research import pretext_tasks
 
 FILE_NAME = 'gradient_conflict.jsonl'
 # More colored lines cannot be distinguished; the others are gray.
@@ -312,7 +312,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = Parser(description=__doc__)
     parser.add_argument('--batches', type=int, default=84, help='training batches of the mean')
     args, rest = parser.parse_known_args(argv)
-    test.main(rest, lambda *run: conflict_metrics(*run, args.batches))
+    pretext_tasks.main(rest, lambda *run: conflict_metrics(*run, args.batches))
 
 
 if __name__ == '__main__':

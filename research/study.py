@@ -258,7 +258,7 @@ class _Run:
             encoder = self._encoder(step.needs, evaluation.get('beside_start', False))
             words = ['tools/evaluate.py', protocols, evaluation['config'], *encoder]
             if protocols == PRETEXT:
-                program = evaluation.get('program', 'tools/test.py')
+                program = evaluation.get('program', 'research/pretext_tasks.py')
                 words = [program, evaluation['config'], *encoder]
             words += ['--set', evaluation['set']] if 'set' in evaluation else []
             words += ['--method', method, '--variant', variant]

@@ -121,7 +121,8 @@ def test_a_study_runs_everything_once(workshop):
 
 
 def test_pretext_tasks_are_tested_with_the_pretraining_config(workshop):
-    (workshop / 'tools/test.py').write_text(
+    (workshop / 'research').mkdir(exist_ok=True)
+    (workshop / 'research/pretext_tasks.py').write_text(
         EVALUATE.replace("'evaluate'", "'test'").replace("args[0].split(',')", "['pretext']")
     )
     one = dict(

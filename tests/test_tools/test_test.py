@@ -1,8 +1,6 @@
-"""The testing program: strict loading, and results of the pretext tasks."""
+"""The testing program: strict loading, and one log of the metrics."""
 
 from __future__ import annotations
-
-from types import SimpleNamespace
 
 import mmengine.dist
 import mmengine.runner
@@ -11,13 +9,11 @@ import torch
 from mmengine.hooks import Hook, LoggerHook
 from torch import nn
 
-from mmact_ssl import weights as weights_module
 from mmact_ssl.engine.runner import PretrainRunner
-from mmact_ssl.errors import CheckpointError, ConfigError, DataError
-from mmact_ssl.evaluation import pretext_result
+from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.weights import load_trained, read_trained
 from tools import test as test_tool
-from tools.test import load_config, parse_args
+from tools.test import load_config, make_parser
 
 
 @pytest.mark.parametrize(
@@ -44,32 +40,6 @@ def test_a_fitting_checkpoint_is_loaded(tmp_path):
     assert torch.equal(model.weight, saved.weight)
 
 
-def test_half_a_result_is_not_written(tmp_path, monkeypatch):
-    made = []
-
-    def fail(*args):
-        raise DataError('broken')
-
-    def stand_in(cfg, metrics, *args):
-        made.append(metrics)
-        return SimpleNamespace(write=lambda folder: folder)
-
-    runner = SimpleNamespace(
-        test=lambda: {'pose/error': 0.5}, cfg={}, model=None, call_hook=lambda *_, **__: None
-    )
-    monkeypatch.setattr(PretrainRunner, 'from_cfg', lambda cfg: runner)
-    monkeypatch.setattr(weights_module, 'load_trained', lambda *args: None)
-    monkeypatch.setattr(weights_module, 'read_trained', lambda path: (path, {}))
-    monkeypatch.setattr(test_tool, 'load_config', lambda args: {})
-    monkeypatch.setattr(pretext_result, 'make_pretext_result', stand_in)
-    argv = ['c.py', 'c.pth', '--out', str(tmp_path)]
-    test_tool.main(argv)
-    with pytest.raises(SystemExit, match='error: broken'):
-        test_tool.main(argv, fail)
-    test_tool.main(argv, lambda *run: {'more': 1.0})
-    assert made == [{'pose/error': 0.5}, {'pose/error': 0.5, 'more': 1.0}]
-
-
 def test_options_reach_the_config(tmp_path):
     path, weights = tmp_path / 'c.py', tmp_path / 'c.pth'
     text = "test_evaluator = dict(type='PretextMetric')\n"
@@ -77,14 +47,11 @@ def test_options_reach_the_config(tmp_path):
     weights.touch()
 
     def load(*options):
-        return load_config(parse_args([str(path), str(weights), *options]))
+        return load_config(make_parser().parse_args([str(path), str(weights), *options]))
 
-    cfg = load('--any-teacher', '--dump', 'x.pkl')
+    cfg = load('--any-teacher')
     assert cfg.default_hooks.target_caches == dict(type='TargetCacheHook', any_teacher=True)
-    assert [part.type for part in cfg.test_evaluator] == ['PretextMetric', 'mmengine.DumpResults']
     assert 'default_hooks' not in load()
-    with pytest.raises(ConfigError, match=r'--dump x\.json: the file must end in \.pkl'):
-        load('--dump', 'x.json')
     weights.unlink()
     with pytest.raises(SystemExit, match=r'error: .*c\.pth is missing: check the path'):
         test_tool.main([str(path), str(weights)])

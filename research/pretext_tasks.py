@@ -1,25 +1,29 @@
-"""Results of pretext tasks on held-out clips, for ``tools/test.py``."""
+#!/usr/bin/env python
+"""Test the pretext tasks as tools/test.py does, and write a result.
+
+python research/pretext_tasks.py CONFIG CHECKPOINT --method CSVR --out research/results
+"""
 
 from __future__ import annotations
 
 import hashlib
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from mmengine.config import Config
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
-from mmact_ssl.errors import ConfigError
+import mmact_ssl  # noqa: F401  # isort: skip  (the fixes come before mmengine)
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.evaluation.pretext_metric import KNOWN_FRACTION
-from mmact_ssl.evaluation.provenance import (
-    config_hash,
-    config_name,
-    package_versions,
-    portable_path,
-)
+from mmact_ssl.evaluation.provenance import config_hash, config_name, package_versions
 from mmact_ssl.evaluation.results import PRETEXT, Result
 from mmact_ssl.files import sha256_of_file
-from mmact_ssl.targets.inspection import cache_version
-from mmact_ssl.targets.load_targets import caches_read_by
+from tools import test
 
 
 def make_pretext_result(
@@ -36,20 +40,12 @@ def make_pretext_result(
     for key in ('dataset_name', 'backbone_name'):
         if key not in cfg:
             raise ConfigError(f'{cfg.filename}: has no {key}, which a result needs; add it')
-    loaders = [cfg.train_dataloader, cfg.test_dataloader]
-    data, caches = hashlib.sha256(), {}
-    for loader in loaders:
+    data = hashlib.sha256()
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
         data.update(Path(loader.dataset.ann_file).read_bytes())
         skeletons = (loader.dataset.get('data_prefix') or {}).get('skeleton')
         if skeletons is not None:  # holds the hash of the coordinates
             data.update((Path(skeletons) / 'meta.json').read_bytes())
-            # Not part of the data version, which stays comparable with earlier results.
-            folder = open_skeleton_folder(
-                skeletons, cfg.get('prepare_command', 'see docs/extend/data.md')
-            )
-            caches[portable_path(skeletons)] = folder.content_hash
-    for path in sorted({path for _, path in caches_read_by(loaders)}):
-        caches[portable_path(path)] = cache_version(path)
     fractions = {
         name.removesuffix(KNOWN_FRACTION): value
         for name, value in metrics.items()
@@ -72,5 +68,30 @@ def make_pretext_result(
         synthetic=cfg.get('synthetic', False),
         details={'known_fraction': fractions} if fractions else {},
         versions=package_versions(),
-        caches=caches,
     )
+
+
+def main(
+    argv: list[str] | None = None,
+    more_metrics: Callable[[Runner, str], dict[str, float]] | None = None,
+) -> None:
+    """Test, and write the result with ``more_metrics`` of the runner and checkpoint, if any."""
+    parser = test.make_parser()
+    parser.add_argument('--out', required=True, help='folder of the results')
+    parser.add_argument('--method', required=True, help='row of the tables')
+    parser.add_argument('--variant', default='full', help='e.g. no-pose')
+    parser.add_argument('--seed', type=int, default=0, help='of the pre-training')
+    args = parser.parse_args(argv)
+    with one_line_errors():
+        runner, path, metrics = test.test(args)
+        # Compute all metrics before writing: a study would take half a result for a whole one.
+        if more_metrics:
+            metrics |= more_metrics(runner, path)
+        if is_main_process():
+            names = (args.method, args.variant, args.seed)
+            result = make_pretext_result(runner.cfg, metrics, path, *names)
+            print(f'wrote {result.write(args.out)}')
+
+
+if __name__ == '__main__':
+    main()

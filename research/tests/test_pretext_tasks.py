@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation import PretextMetric
-from mmact_ssl.evaluation.pretext_result import make_pretext_result
 from mmact_ssl.evaluation.results import Result, read_results
-from mmact_ssl.targets.cache import TargetMeta, TargetWriter
+from research import pretext_tasks
+from research.pretext_tasks import make_pretext_result
+from tools import test as test_tool
 
 
 @pytest.fixture
@@ -72,47 +74,36 @@ def test_hashes_follow_weights_settings_and_data(cfg, tmp_path):
     assert make(cfg, tmp_path).data_version != first.data_version
 
 
-def test_skeletons_are_recorded_by_coordinates_names_and_lengths(cfg, tmp_path, skeleton_folder):
-    before = make(cfg, tmp_path)
-    cfg.test_dataloader.dataset.data_prefix = dict(skeleton=str(skeleton_folder))
+def test_the_coordinates_of_skeletons_are_part_of_the_data(cfg, tmp_path):
+    (tmp_path / 'meta.json').write_text('{}')
+    cfg.test_dataloader.dataset.data_prefix = dict(skeleton=str(tmp_path))
     first = make(cfg, tmp_path)
-    assert first.data_version != before.data_version
-    assert list(first.caches) == [str(skeleton_folder)]
-    with np.load(skeleton_folder / 'clips.npz') as clips:
-        np.savez(skeleton_folder / 'clips.npz', **{**clips, 'names': clips['names'][::-1]})
-    second = make(cfg, tmp_path)
-    assert second.data_version == first.data_version
-    assert second.caches != first.caches
-    (skeleton_folder / 'meta.json').write_text(
-        (skeleton_folder / 'meta.json').read_text().replace('"sha256": "', '"sha256": "0')
-    )
+    (tmp_path / 'meta.json').write_text('{"sha256": "0"}')
     assert make(cfg, tmp_path).data_version != first.data_version
-
-
-def test_every_cache_that_is_read_is_recorded(cfg, tmp_path):
-    def write(name: str, kind: str, fingerprint: str) -> dict:
-        with TargetWriter(tmp_path / name, TargetMeta(kind, '', fingerprint), overwrite=True) as w:
-            w.put('a.mp4', np.ones((1, 4), np.float32))
-        return dict(type='mmact_ssl.LoadTargets', cache=str(tmp_path / name), target=name)
-
-    before = make(cfg, tmp_path)
-    assert before.caches == {}
-    cfg.train_dataloader.dataset.pipeline = [write('parts.lmdb', 'embedding', 'one')]
-    inner = dict(pipeline=[dict(type='Other', cache='x'), write('prompts.lmdb', 'text', 'one')])
-    cfg.test_dataloader.dataset = dict(
-        type='Wrapper', dataset=inner, ann_file=cfg.test_dataloader.dataset.ann_file
-    )
-    first = make(cfg, tmp_path)
-    assert list(first.caches) == [str(tmp_path / name) for name in ('parts.lmdb', 'prompts.lmdb')]
-    assert first.data_version == before.data_version
-    write('parts.lmdb', 'embedding', 'two')
-    second = make(cfg, tmp_path)
-    changed = [path for path in first.caches if first.caches[path] != second.caches[path]]
-    assert changed == [str(tmp_path / 'parts.lmdb')]
-    assert (second.config_hash, second.data_version) == (first.config_hash, first.data_version)
 
 
 def test_a_config_without_a_name_is_refused(cfg, tmp_path):
     cfg.pop('dataset_name')
     with pytest.raises(ConfigError, match='c.py: has no dataset_name'):
         make(cfg, tmp_path)
+
+
+def test_half_a_result_is_not_written(tmp_path, monkeypatch):
+    made = []
+
+    def fail(*args):
+        raise DataError('broken')
+
+    def stand_in(cfg, metrics, *args):
+        made.append(metrics)
+        return SimpleNamespace(write=lambda folder: folder)
+
+    tested = (SimpleNamespace(cfg={}), 'c.pth', {'pose/error': 0.5})
+    monkeypatch.setattr(test_tool, 'test', lambda args: (*tested[:2], dict(tested[2])))
+    monkeypatch.setattr(pretext_tasks, 'make_pretext_result', stand_in)
+    argv = ['c.py', 'c.pth', '--method', 'CSVR', '--out', str(tmp_path)]
+    pretext_tasks.main(argv)
+    with pytest.raises(SystemExit, match='error: broken'):
+        pretext_tasks.main(argv, fail)
+    pretext_tasks.main(argv, lambda *run: {'more': 1.0})
+    assert made == [{'pose/error': 0.5}, {'pose/error': 0.5, 'more': 1.0}]
