@@ -12,7 +12,7 @@
         --label-fraction 0.1 --seed 1 --out results
     python tools/evaluate.py linear,semi --set demo \
         'work_dirs/csvr_r3d_demo/seed{seed}/epoch_16.pth' --seeds 0 1 2 --method CSVR \
-        --out results --pictures work_dirs/pictures
+        --out results
     python tools/evaluate.py linear,knn configs/downstream/r3d18-small.py --set jhmdb \
         --method Teacher --teacher data/jhmdb/targets/efficientnet_lite0_imagenet.lmdb --out results
 """
@@ -103,9 +103,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='of fewshot: a row in --out; print the differences from it, paired by draw',
     )
     parser.add_argument(
-        '--pictures', metavar='DIR', help='folder for confusion matrices and accuracies by class'
-    )
-    parser.add_argument(
         '--work-dir',
         help='of fine-tuning; by default a folder in work_dirs/evaluate/, named by --method or by '
         'the checkpoint',
@@ -171,9 +168,9 @@ def load_config(args: argparse.Namespace) -> tuple[Config, dict[str, Encoder]]:
 
 
 def run(args: argparse.Namespace) -> list[Result]:
-    """Evaluate as the command line asks; write each result, and at the end print and draw all.
+    """Evaluate as the command line asks; write each result, and print all at the end.
 
-    If a protocol stops with an error, the results before it are printed and drawn first.
+    If a protocol stops with an error, the results before it are printed first.
     """
     from mmact_ssl.apis.card import known_method
     from mmact_ssl.engine.device import find_device
@@ -184,7 +181,6 @@ def run(args: argparse.Namespace) -> list[Result]:
     from mmact_ssl.evaluation.result_table import print_differences, print_results
     from mmact_ssl.evaluation.results import read_results, run_name, student_name
     from mmact_ssl.evaluation.student import start_hash
-    from mmact_ssl.visualization.confusion import write_pictures
 
     cfg, encoders = load_config(args)
     is_random = args.random and not start_hash(cfg)
@@ -239,9 +235,6 @@ def run(args: argparse.Namespace) -> list[Result]:
     finally:
         if results:
             print_results(results, len(args.seeds))
-        if results and args.pictures:
-            for file in write_pictures(results, args.pictures):
-                print(f'wrote {file}')
     by_seed = {earlier.seed: earlier for earlier in row}
     for result in results if row else ():
         if result.protocol == 'fewshot':
@@ -250,7 +243,7 @@ def run(args: argparse.Namespace) -> list[Result]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Evaluate, print, write and draw."""
+    """Evaluate, print and write."""
     args = parse_args(argv)
     from mmact_ssl.errors import one_line_errors
 
