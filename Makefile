@@ -51,7 +51,7 @@ install: $(INSTALLED)
 # Make an environment. Arguments: its folder, and the options of pip that choose versions.
 # Wheels of opencv need libGL, which a bare Debian does not have: the headless ones do without.
 define fill
-	@$(PYTHON) mmact_ssl/preflight.py --install $(1)
+	@$(PYTHON) mmact_ssl/upstream/preflight.py $(1)
 	@echo 'pip downloads and installs for some minutes, and shows errors alone'
 	$(PYTHON) -m venv $(1)
 	$(1)/bin/pip install -q $(2) -e '.[lite,docs,tests]'
@@ -114,7 +114,7 @@ test-newest:
 # Whether the lower bounds of pyproject.toml are true. uv chooses them.
 .PHONY: test-oldest
 test-oldest:
-	@$(PYTHON) mmact_ssl/preflight.py --install .venv-oldest
+	@$(PYTHON) mmact_ssl/upstream/preflight.py .venv-oldest
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/pip install -q uv
 	.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python \

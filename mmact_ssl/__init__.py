@@ -1,18 +1,19 @@
 """Self-supervised pre-training of video and skeleton models on OpenMMLab."""
 
 # ruff: noqa: E402
-# The order matters: the check comes before the fixes, which import the checked packages, and the
-# fixes come before any import of mmcv and mmaction2.
-from mmact_ssl.preflight import check_environment
-
-check_environment()
-
-from mmact_ssl.compat import apply_fixes, silence_upstream
-from mmact_ssl.shipped_configs import register_config_names
-from mmact_ssl.version import __version__
+# The fixes come before any import of mmengine, mmcv and mmaction2.
+from mmact_ssl.upstream import apply_fixes, silence_upstream
 
 apply_fixes()
 silence_upstream()
-register_config_names()
+
+from mmact_ssl.checkpoint_file import load_checkpoint_safely
+from mmact_ssl.shipped_configs import shipped_config
+from mmact_ssl.upstream.mmengine_fixes import fix_checkpoint_loading, fix_config_names
+from mmact_ssl.version import __version__
+from mmact_ssl.weights import load_from_http
+
+fix_checkpoint_loading(load_checkpoint_safely, load_from_http)
+fix_config_names(shipped_config)
 
 __all__ = ['__version__']

@@ -10,17 +10,27 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import mmact_ssl
-from mmact_ssl import compat
-from mmact_ssl.preflight import SAME_MODULES, version_of
+from mmact_ssl import upstream
 from mmact_ssl.shipped_configs import CONFIGS
+from mmact_ssl.upstream.packages import package_root, version_of
 
+# Distributions that hold the same modules.
+SAME_MODULES = {
+    'mmcv-lite': ('mmcv',),
+    'mmengine': ('mmengine-lite',),
+    'opencv-python': (
+        'opencv-python-headless',
+        'opencv-contrib-python',
+        'opencv-contrib-python-headless',
+    ),
+}
 PACKAGES = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmcv-lite', 'mmaction2', 'numpy', 'av')
 
 
 def describe() -> list[tuple[str, str]]:
     """Names and values of the report."""
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    root = compat._package_root('mmcv')
+    root = package_root('mmcv')
     compiled = root is not None and any(root.glob('_ext*'))
     rows = [
         ('mmact_ssl', f'{mmact_ssl.__version__}, configs in {CONFIGS}'),
@@ -31,7 +41,7 @@ def describe() -> list[tuple[str, str]]:
             'mmcv operators',
             'compiled' if compiled else 'none: mmcv-lite, see docs/start/install.md',
         ),
-        ('fixes that act', ', '.join(compat.applied) or 'none'),
+        ('fixes that act', ', '.join(upstream.applied) or 'none'),
     ]
     return rows + [(f'extra [{name}]', state) for name, state in extras().items()]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -23,9 +23,7 @@ from torch.overrides import TorchFunctionMode
 from mmact_ssl.allowed_types import ALLOWED_TYPES, MAX_MODULES, SPARE_VALUES
 from mmact_ssl.errors import reason_of
 from mmact_ssl.part_checks import check_part, check_pipeline
-
-# Changing Registry.get is for one thread at a time.
-_lock = threading.RLock()
+from mmact_ssl.upstream.mmengine_fixes import restricted_registries
 
 
 def known_class(name: str, place: str) -> Any:
@@ -47,38 +45,15 @@ def known_class(name: str, place: str) -> Any:
     return registry.module_dict.get(part)
 
 
-@contextmanager
-def listed_types_only() -> Iterator[None]:
+def listed_types_only() -> AbstractContextManager[None]:
     """Restrict the registries to the listed types, in this thread.
 
-    mmengine's ``Registry.get`` imports ``<scope>.registry`` for a name with a dot, and reads an
-    unregistered name as the import path of any object. Networks look up more names than the
-    ``type`` of a config: the ``padding_mode`` of mmcv's ``ConvModule`` is one.
+    Networks look up more names than the ``type`` of a config: the ``padding_mode`` of mmcv's
+    ``ConvModule`` is one.
     """
     names = {name: place for place, types in ALLOWED_TYPES.items() for name in types}
     listed = [part for part in map(known_class, names, names.values()) if part is not None]
-    owner = threading.get_ident()
-
-    def get(self: Registry, key: str) -> Any:
-        if threading.get_ident() != owner:
-            return plain(self, key)
-        scope, _, name = key.rpartition('.')
-        registry: Registry | None = self
-        if scope and scope != self.scope:
-            registry = self._get_root_registry().children.get(scope)
-        while registry is not None and name not in registry.module_dict:
-            registry = None if scope else registry.parent
-        registered = None if registry is None else registry.module_dict[name]
-        if not any(registered is part for part in listed):
-            raise ValueError(f'{key[:60]!r} is refused: not on the list of types')
-        return registered
-
-    with _lock:
-        plain, Registry.get = Registry.get, get
-        try:
-            yield
-        finally:
-            Registry.get = plain
+    return restricted_registries(listed)
 
 
 class _LinspaceOnCPU(TorchFunctionMode):

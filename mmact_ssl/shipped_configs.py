@@ -59,28 +59,6 @@ def _with_a_set(path: Path) -> str:
     return f'{" or ".join(map(str, nearest))}, with --set {dataset or "NAME"}' if nearest else ''
 
 
-def register_config_names() -> None:
-    """Register ``mmact_ssl::NAME.py`` as a config's file name, also in ``_base_``.
-
-    mmengine accepts such names for a fixed list of packages, and only in ``_base_``.
-    """
-    from mmengine.config import Config
-    from mmengine.config.utils import MODULE2PACKAGE
-
-    MODULE2PACKAGE['mmact_ssl'] = 'mmact_ssl'
-    read, find_base = Config.fromfile, Config._get_cfg_path
-
-    def fromfile(filename: str | Path, *args: Any, **kwargs: Any) -> Config:
-        return read(shipped_config(filename), *args, **kwargs)
-
-    def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
-        path = shipped_config(cfg_path)
-        return find_base(path, filename) if path == cfg_path else (path, None)
-
-    Config.fromfile = staticmethod(fromfile)
-    Config._get_cfg_path = staticmethod(get_cfg_path)
-
-
 def find_set(name: str) -> str:
     """Path of a data set's file: one of ``configs/_base_/sets/`` by its name, or a path.
 

@@ -173,21 +173,6 @@ def local_rank() -> int:
     return 0
 
 
-def register_safe_loaders() -> bool:
-    """Replace mmengine's loaders of local and HTTP checkpoints; False if they are replaced."""
-    from mmengine.runner import checkpoint
-
-    if checkpoint.load_from_local is load_checkpoint_safely:
-        return False
-    loader = checkpoint.CheckpointLoader
-    loader.register_scheme('', load_checkpoint_safely, force=True)
-    loader.register_scheme(('http://', 'https://'), load_from_http, force=True)
-    # The schemes torchvision:// and open-mmlab:// call these two by name.
-    checkpoint.load_from_local = load_checkpoint_safely
-    checkpoint.load_from_http = load_from_http
-    return True
-
-
 def require_fit(module: nn.Module, state: Mapping[str, Any], checkpoint: str, fix: str) -> None:
     """Raise CheckpointError for a weight that is missing, unexpected or of another shape."""
     own, theirs = (

@@ -24,7 +24,7 @@ PACKAGES = (
     'mmsegmentation>=1.2.2,<2',
 )
 
-# Never imported by mmpose, or replaced by pycocotools in mmact_ssl/compat.py.
+# Never imported by mmpose, or replaced by pycocotools in mmact_ssl/upstream/.
 NOT_NEEDED = ('chumpy', 'xtcocotools')
 
 # mmsegmentation imports the first two and mmpose the last one without declaring them.

@@ -18,7 +18,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
-from mmact_ssl.compat import fix_video_lists
+from mmact_ssl.files import read_annotation, video_path
+from mmact_ssl.upstream.mmaction_fixes import fix_video_lists
 
 # Seconds that training waits for a batch. A stuck worker raises no error.
 TIMEOUT = 1800
@@ -50,7 +51,7 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
         config.pop('multiprocessing_context', None)
     if not torch.cuda.is_available():
         config.pop('pin_memory', None)
-    fix_video_lists()
+    fix_video_lists(_read_video_list)
     loader = Runner.build_dataloader(config, *args, **kwargs)
     if not len(loader) and loader.drop_last:
         share = len(loader.sampler)  # of this process
@@ -58,6 +59,11 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
         loader.batch_sampler.drop_last = False
     loader.worker_init_fn = partial(_start_worker, os.getpid(), loader.worker_init_fn)
     return loader
+
+
+def _read_video_list(ann_file: str, folder: str) -> list[dict]:
+    labeled = zip(*read_annotation(ann_file, 'correct ann_file'))
+    return [dict(filename=video_path(folder, name), label=label) for name, label in labeled]
 
 
 def end_workers(loader: Any) -> None:

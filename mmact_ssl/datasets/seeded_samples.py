@@ -16,9 +16,9 @@ import torch
 from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
 
-from mmact_ssl.compat import fix_color_jitter
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
+from mmact_ssl.upstream.mmaction_fixes import fix_color_jitter
 
 
 class SeededSamples(BaseDataset):

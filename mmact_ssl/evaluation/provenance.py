@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmact_ssl.preflight import version_of
 from mmact_ssl.shipped_configs import CONFIGS
+from mmact_ssl.upstream.packages import version_of
 
 if TYPE_CHECKING:
     from mmact_ssl.evaluation.data import Split

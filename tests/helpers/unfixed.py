@@ -1,4 +1,4 @@
-"""Programs that ask packages with and without the fixes of ``mmact_ssl.compat``."""
+"""Programs that ask packages with and without the fixes of ``mmact_ssl.upstream``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from mmact_ssl import compat
+from mmact_ssl import upstream
 from tests.helpers.processes import Process
 
 # Begins a program whose last line of output is its answers.
@@ -59,29 +59,32 @@ CHECKPOINTS = """
 # Without what mmact_ssl's __init__.py does; each fix is made after what fails without it.
 WITHOUT_FIXES = f"""
     package = types.ModuleType('mmact_ssl')
-    package.__path__ = [{str(Path(compat.__file__).parent)!r}]
+    package.__path__ = [{str(Path(upstream.__file__).parents[1])!r}]
     sys.modules['mmact_ssl'] = package
-    from mmact_ssl import compat
+    from mmact_ssl import upstream
+    from mmact_ssl.upstream import mmaction_fixes
     ask('set_device', 'import torch; torch.cuda.set_device(0)')
     ask('torchvision', 'import torchvision')
-    compat.fix_torchvision_operators()
+    upstream.fix_torchvision_operators()
     ask('mmcv', 'import mmcv.ops')
-    compat.fix_missing_mmcv_operators(), compat.fix_multimodal_models()
+    upstream.fix_missing_mmcv_operators(), upstream.fix_multimodal_models()
     ask('drn', 'import mmaction.models')
-    compat.fix_missing_drn(), compat.fix_missing_xtcocotools(), compat.fix_missing_pkg_resources()
+    upstream.fix_missing_drn(), upstream.fix_missing_xtcocotools()
+    upstream.fix_missing_pkg_resources()
     path = 'mmact_ssl::csvr_r3d_k400.py'
     ask('config', 'from mmengine.config import Config; Config._get_cfg_path(path, "a.py")')
     {CHECKPOINTS}
     answers['checkpoints'] = loaded
 
     from mmaction.datasets import VideoDataset
+    from mmact_ssl.datasets.loading import _read_video_list
     def read(content):
         with tempfile.NamedTemporaryFile() as file:
             file.write(content), file.flush()
             samples = VideoDataset(file.name, []).load_data_list()
         return [[os.path.basename(s['filename']), s['label']] for s in samples]
     answers['videos'] = [read(b'\\xef\\xbb\\xbfa.mp4 1\\n\\n')]
-    answers['videos'] += [compat.fix_video_lists(), compat.fix_video_lists()]
+    answers['videos'] += [mmaction_fixes.fix_video_lists(_read_video_list) for _ in range(2)]
     answers['videos'] += [read(b'\\xef\\xbb\\xbfa.mp4 1\\n\\nmy b.mp4 0\\nc.mp4\\t2\\n')]
 
     import numpy as np
@@ -90,11 +93,12 @@ WITHOUT_FIXES = f"""
     try:
         shifted = [ColorJitter.adjust_hue(image, factor) for factor in (-0.1, 0.03, 0.1)]
     except OverflowError:
-        fixed = compat.fix_color_jitter()
+        fixed = mmaction_fixes.fix_color_jitter()
         answers['hue'] = ['broken', fixed, ColorJitter.adjust_hue(image, -0.1).shape]
     else:
-        fixed = [compat.adjust_hue(image, factor) for factor in (-0.1, 0.03, 0.1)]
-        answers['hue'] = ['whole', compat.fix_color_jitter(), np.array_equal(shifted, fixed)]
+        fixed = [mmaction_fixes.adjust_hue(image, factor) for factor in (-0.1, 0.03, 0.1)]
+        fix = mmaction_fixes.fix_color_jitter()
+        answers['hue'] = ['whole', fix, np.array_equal(shifted, fixed)]
     {NOISY}
 """
 

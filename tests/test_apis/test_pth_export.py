@@ -106,8 +106,10 @@ def test_stock_mmaction2_loads_it_whole(training_checkpoint: Path, tmp_path: Pat
     backbone = {**BACKBONE, 'type': 'ResNet3d'}
     code = f"""
 import importlib.util, sys, torch
-spec = importlib.util.spec_from_file_location('fixes', {fixes_path()!r})
-fixes = importlib.util.module_from_spec(spec)
+path = {fixes_path()!r}
+folders = [path.rpartition('/')[0]]
+spec = importlib.util.spec_from_file_location('fixes', path, submodule_search_locations=folders)
+sys.modules['fixes'] = fixes = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(fixes)
 fixes.fix_torchvision_operators(), fixes.fix_missing_drn(), fixes.fix_missing_mmcv_operators()
 fixes.fix_multimodal_models()
@@ -149,9 +151,9 @@ print('loaded twice')
 
 
 def fixes_path() -> str:
-    from mmact_ssl import compat
+    from mmact_ssl import upstream
 
-    return str(compat.__file__)
+    return str(upstream.__file__)
 
 
 def test_a_checkpoint_without_a_backbone_is_refused(tmp_path: Path):

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from mmact_ssl import preflight
+from mmact_ssl.upstream import preflight
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / 'requirements'

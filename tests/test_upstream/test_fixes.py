@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl import compat
+from mmact_ssl import upstream
+from mmact_ssl.shipped_configs import CONFIGS
+from mmact_ssl.upstream import missing_modules, torch_fixes
 from tests.helpers.unfixed import (
     CHECKPOINTS,
     WITH_FIXES,
@@ -66,7 +68,7 @@ def test_checkpoint_fix_is_still_needed(unfixed: dict[str, Any]):
 
 def test_upstream_is_silent_and_nothing_else_is():
     (_, loud), (_, quiet) = fresh(WITHOUT_FIXES), fresh(WITH_FIXES)
-    messages = [*compat.UPSTREAM_WARNINGS.values(), '"FileClient" will be deprecated']
+    messages = [*upstream.UPSTREAM_WARNINGS.values(), '"FileClient" will be deprecated']
     assert [message for message in messages if message not in loud] == []  # all are needed still
     assert 'as a joke of mine' in quiet
     quiet = quiet.replace('pkg_resources is deprecated as a joke of mine', '')
@@ -90,7 +92,7 @@ def test_only_their_teachers_need_the_other_packages_of_openmmlab():
 
 
 def test_a_second_call_does_nothing():
-    assert compat.apply_fixes() == []
+    assert upstream.apply_fixes() == []
 
 
 @pytest.mark.skipif('mmcv._ext' not in sys.modules, reason='compiled mmcv is installed')
@@ -108,8 +110,9 @@ def openmmlab_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / 'mmcv/_ext.cpython-311-x86_64-linux-gnu.so').touch()
     (tmp_path / 'torchvision/_C.so').write_bytes(b'\x7fELF libtorch_cuda.so')
-    monkeypatch.setattr(compat, '_package_root', lambda name: tmp_path / name)
-    monkeypatch.setattr(compat, '_libraries', [])
+    for module in (missing_modules, torch_fixes):
+        monkeypatch.setattr(module, 'package_root', lambda name: tmp_path / name)
+    monkeypatch.setattr(torch_fixes, '_libraries', [])
     for module in list(sys.modules):
         if module.startswith(('mmaction.models.localizers.drn', 'mmcv._ext')):
             monkeypatch.delitem(sys.modules, module)
@@ -123,10 +126,10 @@ def openmmlab_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def test_a_working_environment_is_left_alone(openmmlab_environment: Path):
     set_device = torch.cuda.set_device
     modules = set(sys.modules)
-    assert compat.apply_fixes() == []
+    assert upstream.apply_fixes() == []
     assert torch.cuda.set_device is set_device
     assert set(sys.modules) == modules
-    assert compat._libraries == []
+    assert torch_fixes._libraries == []
 
 
 def test_each_missing_piece_is_noticed(
@@ -136,9 +139,9 @@ def test_each_missing_piece_is_noticed(
     monkeypatch.setitem(sys.modules, 'mmcv._ext', None)  # restored after the test
     monkeypatch.delitem(sys.modules, 'mmcv._ext')
     (openmmlab_environment / 'mmcv/_ext.cpython-311-x86_64-linux-gnu.so').unlink()
-    assert compat.apply_fixes() == ['fix_missing_mmcv_operators']
+    assert upstream.apply_fixes() == ['fix_missing_mmcv_operators']
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 0)
-    assert compat.apply_fixes() == ['fix_cuda_set_device']
+    assert upstream.apply_fixes() == ['fix_cuda_set_device']
 
 
 def test_pycocotools_takes_the_place_of_xtcocotools(monkeypatch: pytest.MonkeyPatch):
@@ -148,7 +151,7 @@ def test_pycocotools_takes_the_place_of_xtcocotools(monkeypatch: pytest.MonkeyPa
         monkeypatch.setitem(sys.modules, f'xtcocotools{module}', None)
         del sys.modules[f'xtcocotools{module}']
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-    assert compat.fix_missing_xtcocotools()
+    assert upstream.fix_missing_xtcocotools()
     import xtcocotools.mask as mask
     from xtcocotools.coco import COCO
     from xtcocotools.cocoeval import COCOeval
@@ -156,7 +159,7 @@ def test_pycocotools_takes_the_place_of_xtcocotools(monkeypatch: pytest.MonkeyPa
     assert COCO is pycocotools.coco.COCO
     assert COCOeval.__module__ == 'pycocotools.cocoeval'
     assert callable(mask.decode)
-    assert not compat.fix_missing_xtcocotools()
+    assert not upstream.fix_missing_xtcocotools()
 
 
 def test_mmengine_finds_packages_without_pkg_resources():
@@ -176,20 +179,18 @@ def test_multimodal_models_are_left_out_beside_a_later_transformers(
 
     for version, acts in (('4.51.3', False), ('4.52.0', True), ('5.1', True)):
         monkeypatch.setattr(dependency, 'WITH_MULTIMODAL', True)
-        monkeypatch.setattr(compat, 'version', lambda name, version=version: version)
-        assert compat.fix_multimodal_models() == acts
+        monkeypatch.setattr(missing_modules, 'version_of', lambda name, version=version: version)
+        assert upstream.fix_multimodal_models() == acts
         assert dependency.WITH_MULTIMODAL is not acts
 
 
-def test_a_config_of_this_package_is_named_by_it(tmp_path: Path):
+def test_a_config_may_inherit_one_of_this_package(tmp_path: Path):
     from mmengine.config import Config
 
-    path = Path(compat.__file__).parents[1] / 'configs/csvr_r3d_k400.py'
-    shipped = Config.fromfile('mmact_ssl::csvr_r3d_k400.py')
-    assert shipped.to_dict() == Config.fromfile(path).to_dict()
     other = tmp_path / 'other.py'
     other.write_text("_base_ = 'mmact_ssl::_base_/sets/jhmdb.py'\nnum_classes = 3\n")
-    assert Config.fromfile(other).dataset_name == 'jhmdb'
+    wanted = Config.fromfile(CONFIGS / '_base_/sets/jhmdb.py').to_dict()
+    assert Config.fromfile(other).to_dict() == {**wanted, 'num_classes': 3}
 
 
 def test_config_names_fix_is_still_needed(unfixed: dict[str, Any]):
@@ -199,7 +200,7 @@ def test_config_names_fix_is_still_needed(unfixed: dict[str, Any]):
 def test_initializer_scopes_fix_is_still_needed():
     """mmengine alone looks for an initializer of mmaction2's AAGCN in the scope of the config."""
     code = """
-        import mmact_ssl.compat as compat
+        import mmact_ssl
         import mmengine.model.base_module as base
         from mmengine.registry import MODELS, init_default_scope
         init_default_scope('{scope}')
@@ -256,7 +257,7 @@ def test_color_jitter_fix_is_still_needed(unfixed: dict[str, Any]):
 def test_mmengine_looks_for_operators_without_find_loader(monkeypatch):
     """Python 3.14 has none."""
     monkeypatch.delattr(pkgutil, 'find_loader', raising=False)
-    assert compat.fix_missing_find_loader() and not compat.fix_missing_find_loader()
+    assert upstream.fix_missing_find_loader() and not upstream.fix_missing_find_loader()
     from mmengine.utils.dl_utils.misc import mmcv_full_available
 
     assert mmcv_full_available() in (True, False)
