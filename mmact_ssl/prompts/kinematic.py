@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterator, Sequence
 
@@ -34,63 +33,48 @@ WHOLE_BODY = {
     'turn': ('turns', 'rotates the body'),
 }
 HANDS_AND_FEET = {'hand': 'both hands', 'foot': 'both feet'}
-COUNTS = ('', '', 'twice', 'three times', 'four times', 'five times', 'again and again')
-# Torso lengths per second above which a movement is quick and below which it is slow.
-QUICK, SLOW = 6.0, 1.5
 
 
-def describe(
-    keypoint: np.ndarray,
-    layout: SkeletonLayout,
-    count: int = 8,
-    rate: float = 30.0,
-    sides: bool = True,
-    tempo: bool = False,
-) -> list[str]:
+def describe(keypoint: np.ndarray, layout: SkeletonLayout, count: int = 8) -> list[str]:
     """Describe a clip in several differently worded sentences.
 
     From the codes of :func:`measure` they describe which limb moves, in which direction and order,
-    and with ``tempo`` how fast and how often. The same coordinates give the same sentences; a
-    mirrored clip gives them with left and right exchanged. Words and grammar are our choice.
+    but not how fast and how often: a crop may show a repeated movement once, and a slow clip that
+    is resampled looks quick. The same coordinates give the same sentences; a mirrored clip gives
+    them with left and right exchanged. Words and grammar are our choice.
 
     Args:
         keypoint: ``(M, T, V, C)``, C 2 or 3.
         layout: Layout of the V joints.
         count: Number of sentences, 1 .. :data:`MOST`.
-        rate: Frames per second.
-        sides: Name left and right. Without them the sentences also describe the mirrored clip.
-        tempo: Name speed and number of repetitions. Only for views that keep both: a crop may show
-            a repeated movement once, and a slow clip that is resampled looks quick.
 
     Returns:
         ``count`` sentences; none if :func:`measure` finds no code in the clip.
     """
     if not 1 <= count <= MOST:
         raise ConfigError(f'count={count} sentences per clip: choose 1 to {MOST}')
-    movements = measure(keypoint, layout, rate)
+    movements = measure(keypoint, layout)
     if not movements:
         return []
     # The choice of words does not depend on sides, so that mirroring a clip only exchanges left and
     # right.
     codes = sorted(f'{m.part} {m.reach} {m.cycles} {round(m.amount)}' for m in movements)
     start = zlib.crc32(' '.join(codes).encode())
-    return [_sentence(movements, start + n, n, sides, tempo) for n in range(count)]
+    return [_sentence(movements, start + n, n) for n in range(count)]
 
 
-def _sentence(
-    movements: Sequence[Movement], choice: int, number: int, sides: bool, tempo: bool
-) -> str:
+def _sentence(movements: Sequence[Movement], choice: int, number: int) -> str:
     """Write a sentence about the strongest movements, in the order of time."""
     strongest = movements[: LENGTHS[number % len(LENGTHS)]]
     moving = sorted((m for m in strongest if m.part != 'posture'), key=lambda m: m.when)
-    phrases = [_phrase(m, choice + i, sides, tempo) for i, m in enumerate(moving)]
+    phrases = [_phrase(m, choice + i) for i, m in enumerate(moving)]
     if not moving:
         phrases = [('does not move', 'hardly moves')[choice % 2]]
     steps = _in_order(phrases, [m.when for m in moving], choice)
     parts = [f'{SUBJECTS[choice % len(SUBJECTS)]} {"".join(steps)}']
     for posture in strongest:
         if posture.part == 'posture':
-            hands = _limb_name('hand', posture.side, sides)
+            hands = _limb_name('hand', posture.side)
             parts.append(f'{("keeps", "holds")[choice % 2]} {hands} {posture.reach}')
     return f'{" and ".join(parts)}.'
 
@@ -106,27 +90,18 @@ def _in_order(phrases: Sequence[str], when: Sequence[float], choice: int) -> Ite
             yield (', then ', ' and after that ', ', next ')[(choice + number) % 3] + phrase
 
 
-def _phrase(movement: Movement, choice: int, sides: bool, tempo: bool) -> str:
+def _phrase(movement: Movement, choice: int) -> str:
     """Write the predicate of a movement."""
     describe_part = _limb if movement.part in HANDS_AND_FEET else _whole_body
-    words = describe_part(movement, choice, sides)
-    often = ' and back again' if movement.returns else ''
-    if not tempo:
-        return f'{words}{often}'
-    speed = 'quickly ' if movement.speed > QUICK else 'slowly ' if movement.speed < SLOW else ''
-    if movement.cycles >= 2:
-        often = f' {COUNTS[min(movement.cycles, len(COUNTS) - 1)]}'
-    return f'{speed}{words}{often}'
+    return describe_part(movement, choice) + (' and back again' if movement.returns else '')
 
 
-def _limb_name(limb: str, side: str, sides: bool) -> str:
-    if side == 'both':
-        return HANDS_AND_FEET[limb]
-    return f'the {side} {limb}' if sides else f'one {limb}'
+def _limb_name(limb: str, side: str) -> str:
+    return HANDS_AND_FEET[limb] if side == 'both' else f'the {side} {limb}'
 
 
-def _limb(movement: Movement, choice: int, sides: bool) -> str:
-    limb = _limb_name(movement.part, movement.side, sides)
+def _limb(movement: Movement, choice: int) -> str:
+    limb = _limb_name(movement.part, movement.side)
     first, *rest = movement.direction.split(' and ')
     verb = LIFTS[first][choice % 2] if first in LIFTS else 'moves'
     # "stretches both hands forward", not "stretches forward both hands".
@@ -135,7 +110,7 @@ def _limb(movement: Movement, choice: int, sides: bool) -> str:
     return ' '.join(word for word in (verb, limb, ' and '.join(ways), movement.reach) if word)
 
 
-def _whole_body(movement: Movement, choice: int, sides: bool) -> str:
+def _whole_body(movement: Movement, choice: int) -> str:
     key, way = movement.part, movement.direction
     if key == 'hips':
         key, way = 'hips again' if movement.cycles >= 2 else f'hips {way}', ''
@@ -143,8 +118,5 @@ def _whole_body(movement: Movement, choice: int, sides: bool) -> str:
         key, way = 'trunk up', ''
     elif key == 'turn':
         way = f'{"around " if movement.amount > 2.5 else ""}to the {movement.side}'
-    if not sides:
-        any_side = 'sideways' if key == 'travel' else 'to one side'
-        way = re.sub('to the (left|right)', any_side, way)
     verbs = WHOLE_BODY[key]
     return f'{verbs[choice % len(verbs)]} {way}'.rstrip()

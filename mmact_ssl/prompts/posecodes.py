@@ -1,4 +1,4 @@
-"""Codes of the motion in a clip: limb, direction, extent, speed, repetitions and time."""
+"""Codes of the motion in a clip: limb, direction, extent, repetitions and time."""
 
 from __future__ import annotations
 
@@ -56,13 +56,12 @@ class Movement:
     direction: str = ''  # such as 'up', 'down and forward'; '' for none
     reach: str = ''  # place of a hand, such as 'above the head'
     amount: float = 0.0  # extent divided by STILL or STILL_ANGLE; below 1 a part is still
-    speed: float = 0.0  # torso lengths, or ANGLE_UNIT degrees, per second (95th percentile)
     cycles: int = 0  # number of times that it goes to and fro
     returns: bool = False  # it ends near its beginning
     when: float = 0.5  # center of the movement in time, 0 (first frame) .. 1 (last)
 
 
-def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) -> list[Movement]:
+def measure(keypoint: np.ndarray, layout: SkeletonLayout) -> list[Movement]:
     """Find the movements of a clip, strongest first, then the still hands.
 
     The codes resemble PoseScript's posecodes (arXiv 2210.11795), which grade angles, distances and
@@ -82,7 +81,6 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
             the right and y down, which shows neither forward movement nor turns. For a person seen
             from the side only up and down are described.
         layout: Layout of the V joints.
-        rate: Frames per second.
     """
     person = _liveliest(keypoint, layout)
     if person is None:
@@ -124,18 +122,18 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout, rate: float = 30.0) ->
             if has_heights:
                 hand = now[f'{side}_wrist']
                 reach = _reach(now, hand, other_hand, now[head], shoulders[farthest])
-            movements.append(_limb('hand', side, path, rate, sideways(side), reach))
+            movements.append(_limb('hand', side, path, sideways(side), reach))
         if shown(f'{side}_ankle'):
             path = body[:, layout.index(f'{side}_ankle')[0]]
             path = _own_axes(path - path[0], heading)
-            movements.append(_limb('foot', side, path, rate, sideways(side)))
+            movements.append(_limb('foot', side, path, sideways(side)))
     if shown('spine_base'):
-        movements.append(_limb('hips', '', base * (0, 1, 0), rate, sideways()))
-        movements.append(_limb('travel', '', base * (1, 0, 1), rate, sideways()))
+        movements.append(_limb('hips', '', base * (0, 1, 0), sideways()))
+        movements.append(_limb('travel', '', base * (1, 0, 1), sideways()))
     if shown('spine_base', 'shoulder_center'):
-        movements.append(_lean(shoulders, rate, flat))
+        movements.append(_lean(shoulders, flat))
     if not flat:  # then hips and shoulders are seen, see _liveliest
-        movements.append(_turn(heading, rate))
+        movements.append(_turn(heading))
     moving = [movement for movement in movements if movement.amount >= 1]
     if any(movement.part in ('travel', 'turn') for movement in moving):
         # A person who walks or turns moves the feet anyway: keep only lifted feet.
@@ -250,7 +248,7 @@ def _own_axes(points: np.ndarray, heading: np.ndarray) -> np.ndarray:
 
 
 def _limb(
-    name: str, side: str, path: np.ndarray, rate: float, sideways: tuple[str, str], reach: str = ''
+    name: str, side: str, path: np.ndarray, sideways: tuple[str, str], reach: str = ''
 ) -> Movement:
     """Grade the path of a point, ``(T, 3)``; ``sideways`` are the words for x."""
     offset = path - path[0]
@@ -265,7 +263,6 @@ def _limb(
         _direction(offset[farthest], sideways),
         reach,
         amount=extent / STILL[name],
-        speed=_speed(path, rate),
         cycles=_cycles(principal, 0.4 * extent),
         returns=bool(distance[-1] < 0.4 * distance[farthest]),
         when=_when(path),
@@ -304,7 +301,7 @@ def _reach(
     return place
 
 
-def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
+def _lean(torso: np.ndarray, flat: bool) -> Movement:
     """Grade the angle of the torso, ``(T, 3)``, to its direction in the first frame."""
     angle = _degrees(torso, torso[0])
     farthest = int(angle.argmax())
@@ -314,19 +311,19 @@ def _lean(torso: np.ndarray, rate: float, flat: bool) -> Movement:
     rises = _degrees(torso[[0, farthest]], np.array([0.0, 1.0, 0.0]))
     if rises[0] - rises[1] > 0.5 * angle[farthest]:
         direction = 'up'
-    return _turned('trunk', '', '' if flat else direction, angle, rate)
+    return _turned('trunk', '', '' if flat else direction, angle)
 
 
-def _turn(heading: np.ndarray, rate: float) -> Movement:
+def _turn(heading: np.ndarray) -> Movement:
     """Grade the turn of the body about the vertical."""
     angle = np.degrees(heading - heading[0])
     farthest = int(np.abs(angle).argmax())
     # If the left side goes backward (z < 0), the turn is to the left.
     side = 'left' if angle[farthest] > 0 else 'right'
-    return _turned('turn', side, '', angle, rate)
+    return _turned('turn', side, '', angle)
 
 
-def _turned(name: str, side: str, direction: str, angle: np.ndarray, rate: float) -> Movement:
+def _turned(name: str, side: str, direction: str, angle: np.ndarray) -> Movement:
     far = float(np.abs(angle).max())
     path = angle[:, None] / ANGLE_UNIT
     return Movement(
@@ -334,15 +331,9 @@ def _turned(name: str, side: str, direction: str, angle: np.ndarray, rate: float
         side,
         direction,
         amount=far / STILL_ANGLE[name],
-        speed=_speed(path, rate),
         returns=bool(abs(angle[-1]) < 0.4 * far),
         when=_when(path),
     )
-
-
-def _speed(path: np.ndarray, rate: float) -> float:
-    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    return float(np.percentile(steps, 95) * rate) if len(steps) else 0.0
 
 
 def _when(path: np.ndarray) -> float:
@@ -376,7 +367,7 @@ def _join_sides(movements: list[Movement]) -> list[Movement]:
             is_other_side = MIRRORED.get(other.side) == movement.side
             if is_other_side and _is_alike(other, movement):
                 joined[place] = replace(
-                    max(other, movement, key=lambda m: (m.amount, m.speed, m.returns)),
+                    max(other, movement, key=lambda m: (m.amount, m.returns)),
                     side='both',
                     when=(movement.when + other.when) / 2,
                     cycles=min(movement.cycles, other.cycles),

@@ -35,7 +35,8 @@ class LoadTargets(BaseTransform):
     Required keys: ``filename`` (a skeleton clip's name); for targets of frames also
     ``total_frames``, ``frame_inds`` {view: int (T,)}.
 
-    Added keys: ``sided_views``, the names of the views with sentences that may name left and right;
+    Added keys: ``sided_views``, the names of the views with sentences, which may name left and
+    right, so that PackInputs refuses them beside a flip;
     ``target_meta`` {target: TargetMeta} and ``targets`` {view: {target: float32}}, by the kind of
     the cache:
 
@@ -58,8 +59,6 @@ class LoadTargets(BaseTransform):
         layout: Layout of joints or parts that the cache must have. 'default': 'coco17' for poses,
             any for maps. None: any. '': no part of the maps is left or right. Without '' more than
             two maps without a layout are refused, because a flip would not exchange their sides.
-            For sentences '' declares that none names left or right. PackInputs refuses others of a
-            view that a flip mirrors.
         teacher: Config file with a dict ``teacher``, or that dict. If given, a cache of another
             teacher is refused.
         kind: Kind that the cache must have. None: the target's name if that is a kind, else any.
@@ -184,7 +183,7 @@ class LoadTargets(BaseTransform):
         is_of_video = meta.kind == 'text' or self.whole
         values = self._of_video(results) if is_of_video else self._of_frames(results)
         results.setdefault('target_meta', {})[self.target] = meta
-        if meta.kind == 'text' and self.layout != '':
+        if meta.kind == 'text':
             results['sided_views'] = (*results.get('sided_views', ()), *self.views)
         for view, entries in values.items():
             targets = results.setdefault('targets', {}).setdefault(view, {})

@@ -29,7 +29,7 @@ from mmact_ssl.errors import DataError, import_extra
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.files import read_annotation, read_text, write_atomically
-from mmact_ssl.prompts.frames import draw_skeletons
+from mmact_ssl.visualization.stick_figures import draw_skeletons
 
 FRAMES, SIDE, MILLISECONDS = 12, 112, 150  # of a thumbnail; SIDE is the short one, in pixels
 TEMPLATES = Path(__file__).with_name('page_files')

@@ -96,8 +96,7 @@ def test_sentences_with_sides_are_refused_beside_a_mirrored_view(tmp_path):
         pack_one(load(path)(make(sample())))
     with pytest.raises(ConfigError, match=message):
         pack(load(path)(SkeletonFlip(1.0)(sample())))
-    for fitting in (dict(views=('two',)), dict(layout='')):  # not mirrored; without sides
-        assert 'prompt' in pack_one(make(load(path, **fitting)(sample())))['targets']['two']
+    assert 'prompt' in pack_one(make(load(path, views=('two',))(sample())))['targets']['two']
     pack(load(path)(SkeletonFlip(0.0)(sample())))
     PackInputs(views=('two',))(make(load(path)(sample())))
 
@@ -114,7 +113,7 @@ def test_sentences_with_sides_are_refused_beside_a_mirrored_view_of_a_video(tmp_
 
     with pytest.raises(ConfigError, match="a flip mirrors the view 'one', whose sentences may"):
         sample(1e-9)
-    for fitting in (sample(1e-9, views=('two',)), sample(1.0, layout=''), sample(0.0)):
+    for fitting in (sample(1e-9, views=('two',)), sample(0.0)):
         assert 'prompt' in fitting['targets']['two']
 
 

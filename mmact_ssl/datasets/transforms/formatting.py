@@ -113,8 +113,7 @@ def _check_sides(views: Iterable[str], results: Mapping[str, Any]) -> None:
         if view in mirrored and view in sided:
             raise ConfigError(
                 f'a flip mirrors the view {view!r}, whose sentences may name left and right: '
-                'leave the flip out, give the sentences another view, or make them with --no-sides '
-                "and set layout='' in LoadTargets"
+                'leave the flip out, or give the sentences another view'
             )
 
 

@@ -1,46 +1,16 @@
-"""Picture of a clip for a vision-language model: its frames side by side."""
+"""Stick figures of a clip of skeletons."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from mmact_ssl.datasets.frame_conversion import spread_frames
-from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
-from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.preparation.files import VIDEO_SUFFIXES
+from mmact_ssl.datasets.layouts import SkeletonLayout
 
 SIZE = 224  # pixels of a frame
 # Limbs of the left side, of the right side, and of the middle (RGB).
 COLORS = {'left': (30, 90, 220), 'right': (220, 60, 40), '': (60, 60, 60)}
-
-
-def frame_sheet(
-    name: str, keypoint: np.ndarray, layout: str, frames: int = 8, videos: str | None = None
-) -> np.ndarray:
-    """Join evenly spaced frames of a clip to a picture of two rows.
-
-    Args:
-        name: Name of the clip.
-        keypoint: ``(M, T, V, C)``, drawn if ``videos`` is None.
-        layout: Key of LAYOUTS.
-        frames: Even number of frames.
-        videos: Folder of real videos, named ``name`` with one of VIDEO_SUFFIXES.
-
-    Returns:
-        uint8 ``(2 * SIZE, frames / 2 * SIZE, 3)``, RGB.
-    """
-    if frames < 2 or frames % 2:
-        raise ConfigError(f'frames={frames} of a clip: choose an even number, at least 2')
-    if videos is None:
-        pictures = draw_skeletons(keypoint, LAYOUTS[layout], frames)
-    else:
-        pictures = _read_video(Path(videos), name, frames)
-    half = frames // 2
-    return cv2.vconcat([cv2.hconcat(pictures[:half]), cv2.hconcat(pictures[half:])])
 
 
 def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) -> list[np.ndarray]:
@@ -79,14 +49,3 @@ def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) ->
 def _color(layout: SkeletonLayout, start: int, end: int) -> tuple[int, int, int]:
     sides = {layout.names[joint].partition('_')[0] for joint in (start, end)} & {'left', 'right'}
     return COLORS[sides.pop() if len(sides) == 1 else '']
-
-
-def _read_video(folder: Path, name: str, frames: int) -> list[np.ndarray]:
-    paths = [folder / f'{name}{suffix}' for suffix in ('', *VIDEO_SUFFIXES)]
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None:
-        raise DataError(f'{folder} has no video of the clip {name!r}: correct --videos')
-    with VideoReader(path) as reader:
-        chosen = spread_frames(reader.total_frames, frames)
-        images = reader.read(chosen)
-    return [cv2.resize(images[t], (SIZE, SIZE)) for t in chosen]
