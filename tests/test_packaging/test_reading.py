@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-EVIDENCE = ('citation', 'mistakes', 'model_cards', 'results', 'versions')
+EVIDENCE = ('citation', 'model_cards', 'results')
 PAGES = [p for p in sorted((ROOT / 'docs').rglob('*.md')) if p.stem not in EVIDENCE]
 PROSE = [ROOT / 'README.md', *(p for p in PAGES if p.parent.name in ('start', 'methods'))]
 CODE = 'code'  # one word for each name in backticks
