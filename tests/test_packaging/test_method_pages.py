@@ -41,9 +41,10 @@ def results(name: str) -> tuple[list[list[str]], str]:
 @every_method
 def test_the_order_of_a_page(name: str):
     text = page(name)
-    assert re.findall(r'^## (.*)$', text, re.MULTILINE) == SECTIONS
+    pictures = re.findall(r'^!\[', text, re.MULTILINE)
+    assert 1 <= len(pictures) <= 2, 'the flow, and what it predicts where that can be seen'
+    assert re.findall(r'^## (.*)$', text, re.MULTILINE) == SECTIONS[: len(pictures) + 5]
     assert len(text.splitlines()) <= 150
-    assert len(re.findall(r'^!\[', text, re.MULTILINE)) == 2
 
 
 @every_method
@@ -54,9 +55,9 @@ def test_one_small_table_of_results(name: str):
 
 @every_method
 def test_the_picture_is_seen(name: str):
-    file = re.findall(r'\((pictures/\w+\.png)\)', page(name))[-1]
-    width, height = Image.open(PAGES / file).size
-    assert 600 <= width <= 1200 and height <= 1200
+    for file in re.findall(r'\((pictures/\w+\.png)\)', page(name)):
+        width, height = Image.open(PAGES / file).size
+        assert 600 <= width <= 1200 and height <= 1200
 
 
 @every_method
