@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
 
-def one_view_pretrainer(**heads: type) -> MultiTaskPretrainer:
-    """Heads on the view ``clip``, which the student leaves as it is, with the target ``aim``."""
-    return MultiTaskPretrainer(
+class KeepingHead(PretextHead):
+    """Keeps its inputs; its loss is the mean square of the first one."""
+
+    def __init__(self, **inputs: str) -> None:
+        super().__init__(inputs)
+        self.given: dict[str, Tensor] = {}
+
+    def terms(self, **inputs: Tensor) -> dict[str, Term]:
+        self.given = inputs
+        first = next(iter(inputs.values()))
+        return dict(loss=Term(first.square().flatten(1).mean(1)))
+
+
+def keep(**inputs: str) -> dict:
+    """Config of a head that keeps these inputs."""
+    return dict(type=KeepingHead, **inputs)
+
+
+def make_pretrainer(
+    heads: dict[str, Any],
+    views: Sequence[str] = ('clip',),
+    targets: Sequence[str] = (),
+    **changes: Any,
+) -> MultiTaskPretrainer:
+    """A model of frames that stay as they are, and of a student that does nothing."""
+    scale = dict(mean=[0.0] * 3, std=[1.0] * 3)
+    settings = dict(
         backbone=dict(type=nn.Identity),
-        heads={task: dict(type=head) for task, head in heads.items()},
         data_preprocessor=dict(
-            type='mmact_ssl.PretextDataPreprocessor',
-            mean=[0.0] * 3,
-            std=[1.0] * 3,
-            views=('clip',),
-            targets=('clip.aim',),
+            type='mmact_ssl.PretextDataPreprocessor', views=views, targets=targets, **scale
         ),
-    ).eval()
+        encode=views,
+    )
+    return MultiTaskPretrainer(**{**settings, 'heads': heads, **changes})
 
 
 def fit(head: nn.Module, inputs: dict[str, Tensor], steps: int, rate: float) -> dict[str, Tensor]:

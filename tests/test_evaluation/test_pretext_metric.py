@@ -12,7 +12,7 @@ from torch import Tensor
 from mmact_ssl.evaluation import PretextMetric, pretext_metric
 from mmact_ssl.evaluation.pretext_metric import describe_doubts, on_common_clips
 from mmact_ssl.models.heads import PretextHead, Term
-from tests.helpers.heads import one_view_pretrainer
+from tests.helpers.heads import make_pretrainer
 
 
 def sample(error: float, accuracy: float) -> dict:
@@ -73,7 +73,8 @@ def measure(lines: list[str], monkeypatch, **heads: type) -> dict[str, float]:
     """Metrics of heads over 40 clips in batches of 8, and one that is alone."""
     monkeypatch.setattr(pretext_metric, 'print_log', lambda text, *_: lines.append(text))
     torch.manual_seed(0)
-    model = one_view_pretrainer(**heads)
+    made = {task: dict(type=head) for task, head in heads.items()}
+    model = make_pretrainer(made, targets=('clip.aim',)).eval()
     metric = PretextMetric()
     for count in (8, 8, 8, 8, 8, 1):
         clips = torch.rand(count, 3, 2, 2, 2)

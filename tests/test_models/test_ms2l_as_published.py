@@ -59,27 +59,6 @@ def views():
     )
 
 
-def run_gru(gru: nn.GRU, x: Tensor) -> Tensor:
-    """``(T, D)``, by the equations of a gated recurrent unit, layer after layer."""
-    for layer in range(gru.num_layers):
-        outputs = []
-        for end in ['', '_reverse'][: 1 + gru.bidirectional]:
-            names = ('weight_ih', 'weight_hh', 'bias_ih', 'bias_hh')
-            w_i, w_h, b_i, b_h = (getattr(gru, f'{name}_l{layer}{end}') for name in names)
-            state, seen = x.new_zeros(gru.hidden_size), []
-            for frame in x.flip(0) if end else x:
-                (r_x, z_x, n_x), (r_h, z_h, n_h) = (
-                    (w @ v + b).chunk(3) for w, v, b in ((w_i, frame, b_i), (w_h, state, b_h))
-                )
-                update = (z_x + z_h).sigmoid()
-                new = (n_x + (r_x + r_h).sigmoid() * n_h).tanh()
-                state = (1 - update) * new + update * state
-                seen.append(state)
-            outputs.append(torch.stack(seen[::-1] if end else seen))
-        x = torch.cat(outputs, dim=1)
-    return x
-
-
 def project(layers: nn.Sequential, rows: Tensor) -> Tensor:
     """Linear, normalization by this batch alone, ReLU, linear."""
     first, norm, _, last = layers
@@ -105,14 +84,14 @@ def contrast(x: Tensor, y: Tensor, temperature: float = 0.9) -> Tensor:
 def transcribed(model, views: dict[str, list[Tensor]]) -> dict[str, Tensor]:
     """Features and losses of the tasks."""
     frames = {
-        view: [run_gru(model.backbone.gru, clip.transpose(0, 1).flatten(1)) for clip in clips]
+        view: [model.backbone.gru(clip.transpose(0, 1).flatten(1)[None])[0][0] for clip in clips]
         for view, clips in views.items()
     }
     pooled = {view: torch.stack([f.sum(0) / len(f) for f in each]) for view, each in frames.items()}
     head = model.heads['motion']
     error = torch.zeros(()).double()
     for feature, clip in zip(frames['masked'], views['clip']):
-        prediction = head.output(run_gru(head.decoder, feature))  # (T, 2 * 25 * 3)
+        prediction = head.output(head.decoder(feature[None])[0][0])  # (T, 2 * 25 * 3)
         # Predictions in the padding are set to 0, as the clip is: they add nothing to the sum.
         error = error + (prediction - clip.transpose(0, 1).flatten(1)).square().sum()
     orders = project(model.heads['jigsaw'].classifier, pooled['shuffled']).log_softmax(1)
@@ -154,18 +133,3 @@ def test_features_losses_and_gradients(model, views):
     own, slow = gradients(model, logs['loss']), gradients(model, total)
     for name, gradient in slow.items():
         torch.testing.assert_close(own[name], gradient, rtol=1e-8, atol=1e-10, msg=name)
-
-
-@pytest.mark.parametrize(('padded_frames', 'counted'), [(None, sum(LENGTHS)), (1, 160)])
-def test_the_motion_loss_of_less_padding_is_another(model, views, padded_frames, counted):
-    """By the share of the padding: what makes the config's setting part of 'as published'."""
-    data = batch(model, views)
-    maps = {**model.head_inputs(data['inputs'], data['targets']), **data['inputs']}
-    head = model.heads['motion']
-    inputs = {name: maps.get(key) for name, key in head.inputs.items()}
-    inputs['valid'] = data['targets']['clip']['valid']
-    prediction = head.predict(**inputs)['coordinates']
-    loss = MODELS.build(dict(type='MotionLoss', padded_frames=padded_frames))
-    error, weight = loss(prediction, data['inputs']['clip'], inputs['valid'])
-    ratio = (error * weight).sum() / weight.sum() / transcribed(model, views)['motion']
-    assert ratio.item() == pytest.approx(len(LENGTHS) * PADDED / counted, rel=1e-9)

@@ -55,11 +55,6 @@ def test_graphs_are_those_of_mmaction2(layout, name, mode):
     np.testing.assert_array_equal(Graph(graph, mode).A, Graph(name, mode).A)
 
 
-def test_centers():
-    for layout, name in (('kinect20', 'spine'), ('jhmdb15', 'neck')):
-        assert LAYOUTS[layout].names[graph_of_layout(layout)['center']] == name
-
-
 @NETWORKS
 def test_persons_are_encoded_apart_at_a_lower_rate(network, mode):
     torch.manual_seed(0)

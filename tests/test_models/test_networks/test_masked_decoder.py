@@ -41,13 +41,6 @@ def test_a_masked_place_sees_the_visible_ones_of_its_own_group():
     assert (together[0][:, 1] != together[1][:, 1]).any(2).all()
 
 
-def test_a_coarse_map_is_repeated():
-    decoder, mask = make(), make_mask(2, 4, 4)
-    coarse = torch.randn(2, 6, 1, 2, 2)
-    fine = coarse.repeat_interleave(2, 2).repeat_interleave(2, 3).repeat_interleave(2, 4)
-    torch.testing.assert_close(decoder(coarse, mask), decoder(fine, mask))
-
-
 def test_layers_start_apart():
     weights = [layer.linear1.weight for layer in make().blocks.layers]
     assert (weights[0] != weights[1]).any()

@@ -62,15 +62,6 @@ def test_nothing_but_the_blurred_background_goes_around_the_latent():
         torch.testing.assert_close(level.frames, expected)
 
 
-def test_the_background_tells_its_means_of_sixteenths_alone():
-    generator, latent = make_generator(), torch.randn(2, 4, 8, 8)
-    background = torch.randn(2, 3, 32, 32)
-    shuffled = background.unflatten(3, (4, 8)).unflatten(2, (4, 8)).flip(3, 5).reshape(2, 3, 32, 32)
-    assert not torch.equal(background, shuffled)
-    for one, other in zip(*(generator.eval()(latent, 2, b) for b in (background, shuffled))):
-        torch.testing.assert_close(one.frames, other.frames)
-
-
 def test_the_background_is_dropped_out_for_whole_clips_in_training():
     generator = make_generator(resolutions=(16,))
     latent, background = torch.randn(1, 4, 8, 8).expand(16, -1, -1, -1), torch.randn(1, 3, 16, 16)
@@ -83,24 +74,6 @@ def test_the_background_is_dropped_out_for_whole_clips_in_training():
     kept = [torch.allclose(a, b, atol=1e-5) for a, b in zip(drawn, shown)]
     assert [a + b for a, b in zip(dropped, kept)] == [1] * 16, 'all frames of a clip alike'
     assert 0 < sum(kept) < 16
-
-
-def test_frames_begin_as_linear_in_the_latent():
-    """With silent residual blocks, a cell of the latent draws over its neighborhood, linearly."""
-    generator = make_generator(resolutions=(16,)).eval()
-    for parameter in [*generator.render.parameters(), *generator.cell.parameters()]:
-        nn.init.zeros_(parameter)
-
-    def draw(latent: Tensor) -> Tensor:
-        return generator(latent, 1)[0].frames
-
-    nn.init.zeros_(generator.enter.bias)
-    # A closed GRU keeps half of a state whose tanh is linear near 0.
-    one, other = 1e-3 * torch.randn(2, 1, 4, 8, 8)
-    nothing = draw(torch.zeros(1, 4, 8, 8))
-    change = draw(one + other) - nothing
-    assert change.abs().max() > 1e-6
-    torch.testing.assert_close(change, draw(one) + draw(other) - 2 * nothing, rtol=1e-3, atol=1e-7)
 
 
 def test_blur_draws_the_means_smoothly():

@@ -164,20 +164,6 @@ def test_while_gradients_accumulate_it_stands_still(tmp_path):
         assert moved == [False, True, False, True]
 
 
-def test_resumed_training_has_the_same_copies(tmp_path):
-    whole, _ = train(tmp_path / 'whole', epochs=2)
-    train(tmp_path / 'stopped', epochs=1)
-    resumed, seen = train(
-        tmp_path / 'stopped',
-        epochs=2,
-        resume=True,
-        load_from=str(tmp_path / 'stopped' / 'epoch_1.pth'),
-    )
-    assert not torch.equal(seen.encoder[0], seen.student[0])
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, resumed.state_dict()[name]), name
-
-
 def test_a_run_from_the_weights_of_another_starts_its_copies_anew(tmp_path):
     train(tmp_path / 'one', epochs=1)
     _, seen = train(tmp_path / 'two', epochs=1, load_from=str(tmp_path / 'one' / 'epoch_1.pth'))
@@ -222,15 +208,11 @@ def test_tasks_that_share_an_adapter_read_one_and_the_same_map():
     losses(model)
     one, two = model.heads['one'].given, model.heads['two'].given
     assert one['query'] is two['query'] and one['key'] is two['key']
-    with pytest.raises(ConfigError, match=r"model.adapters.second='third' shares an adapter"):
-        make(adapters=dict(first=adapter, second='third'))
 
 
 def test_a_copy_that_is_older_or_newer_than_the_features_it_projects_is_refused():
-    with pytest.raises(
-        ConfigError,
-        match=r'heads.one.momentum=0.9 differs from model.momentum_encoder.momentum=0.5, .*: give',
-    ):
+    differs = r'heads.one.momentum=0.9 differs from model.momentum_encoder.momentum=0.5, .*: give'
+    with pytest.raises(ConfigError, match=differs):
         make(momentum_encoder=dict(views=('clip_b',), momentum=0.5))
     own = dict(type=DistanceHead, query='clip.first', key='clip.second', momentum=0.5)
     make(heads=dict(one=own))  # it copies for itself, and does not read the momentum encoder

@@ -5,17 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.logging import MessageHub
-from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
-from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.registry import MODELS
-from tests.shipped import load
-
-MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+from tests.helpers.heads import keep
 
 
 class CountingBackbone(nn.Module):
@@ -65,27 +60,6 @@ class RecordingHead(PretextHead):
         )
 
 
-class BrightnessTeacher(BaseTeacher):
-    """Each frame's gray values; its network is hidden, as a teacher's must be."""
-
-    def __init__(self) -> None:
-        super().__init__({}, {})
-        # In a tuple, for an attribute would be a submodule.
-        self._network = (
-            self.freeze_external(nn.Sequential(nn.Flatten(1), nn.BatchNorm1d(3 * 4 * 4))),
-        )
-        self.seen: list[Tensor] = []
-
-    def forward(self, frames: Tensor) -> Tensor:
-        self.seen.append(frames)
-        return super().forward(frames)
-
-    def predict(self, frames: Tensor) -> Tensor:
-        assert not self._network[0].training
-        self._network[0](frames.float())
-        return frames.float().mean((2, 3))
-
-
 def make(**changes) -> MultiTaskPretrainer:
     torch.manual_seed(0)
     config = dict(
@@ -105,8 +79,8 @@ def make(**changes) -> MultiTaskPretrainer:
         ),
         data_preprocessor=dict(
             type='mmact_ssl.PretextDataPreprocessor',
-            mean=MEAN,
-            std=STD,
+            mean=[123.675, 116.28, 103.53],
+            std=[58.395, 57.12, 57.375],
             views=('clip', 'future', 'keyframes'),
             targets=('clip.pose',),
         ),
@@ -162,10 +136,6 @@ def test_a_view_is_encoded_once_however_many_heads_read_it():
     for _ in range(2):
         forward(model, 'loss')
     assert model.backbone.batches == 2 * [(2, 3, 2, 4, 4), (2, 3, 2, 4, 4)]
-
-
-def make_head_config(**inputs: str) -> dict:
-    return dict(type=RecordingHead, inputs=dict(map='clip.feature_map') | inputs)
 
 
 def test_encode_together_joins_views_of_one_shape():
@@ -232,33 +202,6 @@ def test_an_adapter_reads_an_earlier_map_and_balancers_count_its_gradient_once(t
             torch.testing.assert_close(one, torch.zeros_like(one) if other is None else other)
 
 
-def test_an_adapter_of_a_task_that_is_switched_off_has_no_gradient_to_wait_for():
-    init_default_scope('mmact_ssl')
-    config = load('hcpg_r3d_demo.py').model
-    config.heads.parsing = None
-    model = MODELS.build(config)
-    trained = {
-        name: {p.requires_grad for p in a.parameters()} for name, a in model.adapters.items()
-    }
-    assert trained == dict(appearance={True}, motion={True}, parsing={False})
-
-
-def test_a_frozen_earlier_map_has_no_gradient_to_compare():
-    adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2, level=0)
-    model = make(backbone=dict(type=TwoMaps), adapters=dict(static=adapter))
-    model.backbone.first.requires_grad_(False)
-    kept = []
-    model.loss_observers.append(lambda gradients, weights: kept.append(gradients.norms_on_maps()))
-    forward(model, 'loss')['loss'].backward()
-    norms = dict(zip(model.tasks, kept[0]))
-    assert norms['first'] == 0 < norms['third'], 'a frozen map teaches nothing'
-
-
-def test_a_weight_of_no_task_is_refused():
-    with pytest.raises(ConfigError, match="names 'frist', which is not among model.heads"):
-        make(balancer=dict(type='mmact_ssl.FixedWeights', weights=dict(frist=0.5)))
-
-
 def test_the_total_is_the_weighted_sum_of_all_entries_that_contain_loss(progress):
     weights = dict(first=0.5, third=[0.0, 4.0])
     model = make(balancer=dict(type='mmact_ssl.ScheduledWeights', weights=weights))
@@ -291,68 +234,58 @@ def test_predictions_come_by_sample_and_task():
         torch.testing.assert_close(sample['second']['error'], feature_map[index].mean())
 
 
-def test_a_teacher_reads_the_decoded_frames_to_the_bit():
-    heads = dict(only=make_head_config(light='targets.clip.light'))
-    teachers = dict(light=dict(teacher=dict(type=BrightnessTeacher), views=('clip',)))
-    model = make(heads=heads, teachers=teachers).train()
-    data = make_data()
-    out = forward(model, 'loss', data)
-    decoded = torch.stack(data['inputs']['clip'])  # (B, 3, T, H, W)
-    (seen,) = model.teachers['light'].seen
-    assert torch.equal(seen, decoded.transpose(1, 2).flatten(0, 1).float())
-    target = model.heads['only'].given['light']
-    assert target.shape == (2, 2, 3)
-    assert not target.requires_grad
-    assert torch.equal(target, decoded.float().mean((3, 4)).transpose(1, 2))
-    out['loss'].backward()
-
-    names = [*model.state_dict(), *dict(model.named_parameters())]
-    assert names
-    assert not any('teacher' in name for name in names)
+def test_a_frozen_map_and_an_adapter_of_a_task_that_is_off_have_no_gradient_to_wait_for():
+    adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2, level=0)
+    model = make(backbone=dict(type=TwoMaps), adapters=dict(static=adapter, other=adapter))
+    trained = {n: {p.requires_grad for p in a.parameters()} for n, a in model.adapters.items()}
+    assert trained == dict(static={True}, other={False})
+    model.backbone.first.requires_grad_(False)
+    kept = []
+    model.loss_observers.append(lambda gradients, weights: kept.append(gradients.norms_on_maps()))
+    forward(model, 'loss')['loss'].backward()
+    norms = dict(zip(model.tasks, kept[0]))
+    assert norms['first'] == 0 < norms['third'], 'a frozen map teaches nothing'
 
 
-def test_a_teacher_that_no_head_reads_does_not_run():
-    teacher = dict(type=BrightnessTeacher)
-    teachers = dict(light=dict(teacher=teacher, views=('clip', 'future')))
-    reader = make_head_config(light='targets.clip.light')
-    for head, calls in ((reader, 1), (None, 0)):  # the future is read by none
-        model = make(heads=dict(reader=head, other=make_head_config()), teachers=teachers)
-        forward(model, 'loss')
-        assert len(model.teachers['light'].seen) == calls
+def reader(**inputs: str) -> dict:
+    """Changes of a config to one head of these inputs."""
+    return dict(heads=dict(motion=keep(**inputs)))
 
 
-@pytest.mark.parametrize(
-    ('argument', 'source'),
-    [
-        ('target', 'targets.clip.flow'),
-        ('map', 'clip.dynamic'),
-    ],
-)
-def test_an_input_that_nothing_makes_is_named(argument, source):
-    key = rf'model\.heads\.motion\.inputs\.{argument}'
-    with pytest.raises(ConfigError, match=f"'motion' reads '{source}' .{key}.*model.adapters"):
-        make(heads=dict(motion=make_head_config(**{argument: source})))
-
-
-def test_a_view_that_is_not_encoded_is_named_with_the_fix():
-    config = make_head_config(map='keyframes.pooled')
-    with pytest.raises(ConfigError, match=r"'keyframes.pooled'.*: add 'keyframes' to model\.enc"):
-        make(heads=dict(motion=config))
-
-
-def light(**settings) -> dict:
-    return dict(teacher=dict(type=BrightnessTeacher), **settings)
+def teacher(target: str, view: str) -> dict:
+    return dict(teachers={target: dict(teacher=dict(type=nn.Identity), views=(view,))})
 
 
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
+        (
+            reader(aim='targets.clip.flow'),
+            r"'motion' reads 'targets.clip.flow' .model\.heads\.motion\.inputs\.aim.*adapters",
+        ),
+        (
+            reader(map='clip.dynamic'),
+            r"'motion' reads 'clip.dynamic' .model\.heads\.motion\.inputs",
+        ),
+        (reader(map='keyframes.pooled'), r"'keyframes.pooled'.*: add 'keyframes' to model\.encode"),
         (dict(encode=('clip', 'slow')), "model.encode .*'slow'.*model.data_preprocessor.views"),
         (dict(heads=dict(first=None)), 'model.heads'),
-        (dict(teachers=dict(light=light(views=('slow',)))), "model.teachers.light.views .*'slow'"),
+        (teacher('light', 'slow'), "model.teachers.light.views .*'slow'"),
         (
-            dict(teachers=dict(pose=light(views=('clip',)))),
+            teacher('pose', 'clip'),
             'targets.clip.pose .*model.teachers.pose .*model.data_preprocessor.targets',
+        ),
+        (
+            dict(statistics_views=('keyframes',)),
+            "statistics_views names the view 'keyframes', but the student",
+        ),
+        (
+            dict(balancer=dict(type='mmact_ssl.FixedWeights', weights=dict(frist=0.5))),
+            "names 'frist', which is not among model.heads",
+        ),
+        (
+            dict(adapters=dict(static='third')),
+            r"model.adapters.static='third' shares an adapter",
         ),
     ],
 )
