@@ -12,7 +12,6 @@ import importlib.util
 import os
 import re
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -151,7 +150,7 @@ def download_checkpoint(
     # Machines may have separate disks, so the first process of each downloads.
     if local_rank() == 0 and not os.path.exists(path):
         try:
-            download(address, path, partial(check_hash, expected=sha256 or ''))
+            download(address, path, sha256 or '')
         except (OSError, MMActSSLError) as error:
             problem = str(error) or repr(error)
     # The other processes wait here, and all raise the same error.

@@ -1,8 +1,7 @@
 #!/usr/bin/env python
-"""Download published models: ``python tools/download.py 'csvr*' --dest models``.
+"""Copy published models: ``python tools/download.py 'csvr*' --dest models``.
 
-Copies models that come with the package, and downloads others from ``$MMACT_SSL_ZOO``:
-``http(s)://host/path``, ``hf://owner/repository`` or a folder.
+Models that do not come with the package are downloaded from ``$MMACT_SSL_ZOO``.
 """
 
 from __future__ import annotations

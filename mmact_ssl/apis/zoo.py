@@ -9,20 +9,17 @@ import re
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 from mmengine.logging import print_log
 
 from mmact_ssl.checkpoint_file import CHECKPOINT, MODEL
-from mmact_ssl.download import MEGABYTES, check_hash, fetch
-from mmact_ssl.errors import CheckpointError, MMActSSLError
+from mmact_ssl.download import check_hash, download
+from mmact_ssl.errors import CheckpointError
 from mmact_ssl.files import read_json, sha256_of_file, write_atomically
 from mmact_ssl.saved_run import NAME
 
 INDEX = 'index.json'
-INDEX_BYTES = 1 << 20
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -58,7 +55,7 @@ def read_index(path: str | os.PathLike[str]) -> dict[str, Entry]:
                 and re.fullmatch('[0-9a-f]{64}', entry.sha256)
                 and entry.file == f'{name}-{entry.sha256[:8]}{MODEL}'
                 and type(entry.size) is int
-                and 0 < entry.size <= MEGABYTES << 20
+                and entry.size > 0
             )
         except TypeError:
             good = None
@@ -75,51 +72,18 @@ def cache_folder() -> Path:
     return Path(torch.hub.get_dir()) / 'mmact_ssl'
 
 
-def own_models() -> dict[str, Entry]:
-    """The models in this package's index; their files may be elsewhere."""
-    return read_index(zoo_folder() / INDEX)
-
-
-def other_models(base: str) -> dict[str, Entry]:
-    """The models in the index of another zoo."""
-    folder = cache_folder() / sha256(base.encode()).hexdigest()[:12]
-    try:
-        path = fetch(base, INDEX, folder, _check_index, INDEX_BYTES)
-    except CheckpointError as error:
-        path = folder / INDEX  # from an earlier call
-        print_log(f'{error}; using the last known list of models', 'current', logging.WARNING)
-    return read_index(path) if path.is_file() else {}
-
-
-def _check_index(path: Path, where: str) -> None:
-    try:
-        read_index(path)
-    except MMActSSLError as error:
-        fix = 'is MMACT_SSL_ZOO the right address?'
-        raise CheckpointError(f'{where} is not a list of models: {fix}') from error
-
-
 def list_models(pattern: str = '*') -> list[str]:
-    """Names of the published models, e.g. ``list_models('csvr*')``.
-
-    These are the package's models and, if ``$MMACT_SSL_ZOO`` is set, those of that zoo.
-    """
-    base = os.environ.get('MMACT_SSL_ZOO')
-    names = {*own_models(), *(other_models(base) if base else ())}
-    return sorted(name for name in names if fnmatchcase(name, pattern))
+    """Names of the published models, e.g. ``list_models('csvr*')``."""
+    return sorted(name for name in read_index(zoo_folder() / INDEX) if fnmatchcase(name, pattern))
 
 
-def find_published(name: str, folder: Path | None = None) -> str:
+def find_published(name: str) -> str:
     """Path of a published model's file, whose sha256 is checked.
 
-    Args:
-        name: Name in the index of the package or of ``$MMACT_SSL_ZOO``.
-        folder: Where a download goes; the user's cache by default.
+    A file that does not come with the package is downloaded from ``$MMACT_SSL_ZOO``, the address of
+    a folder with the models.
     """
-    base = os.environ.get('MMACT_SSL_ZOO', '')
-    known = own_models()
-    if name not in known and base:
-        known = {**other_models(base), **known}
+    known = read_index(zoo_folder() / INDEX)
     if name not in known:
         near = get_close_matches(name, known, n=3) or sorted(known)
         raise CheckpointError(
@@ -127,19 +91,17 @@ def find_published(name: str, folder: Path | None = None) -> str:
             f'({", ".join(near[:5])}) or the path of a .safetensors file'
         )
     entry = known[name]
-    folder = folder or cache_folder()
     path = zoo_folder() / entry.file
     if not path.is_file():
-        path = folder / entry.file
-        is_there = path.is_file()
-        if base and not (is_there and sha256_of_file(path) == entry.sha256):
-            accept = partial(check_hash, expected=entry.sha256)
-            path = fetch(base, entry.file, folder, accept, entry.size)
-        elif not is_there:
+        path = cache_folder() / entry.file
+    if not path.is_file():
+        base = os.environ.get('MMACT_SSL_ZOO')
+        if not base:
             raise CheckpointError(
                 f'{name} does not come with the package: set MMACT_SSL_ZOO to the address of a '
-                f'zoo with {entry.file}, http(s)://, hf://owner/repository or a folder'
+                f'folder with {entry.file}, https://host/folder'
             )
+        download(f'{base.rstrip("/")}/{entry.file}', path, entry.sha256)
     check_hash(path, str(path), entry.sha256, 'delete it and try again')
     return str(path)
 
@@ -159,7 +121,7 @@ def find_model(name: str | os.PathLike[str]) -> str:
         return text
     if not os.path.exists(text):
         return find_published(text)
-    if text in own_models():
+    if text in list_models():
         print_log(
             f'{text} is a {"folder" if os.path.isdir(text) else "file"} here and a published '
             f'model: ./{text} is taken; for the model start in another folder',
@@ -170,8 +132,8 @@ def find_model(name: str | os.PathLike[str]) -> str:
 
 
 def download_model(name: str, folder: str | os.PathLike[str]) -> Path:
-    """Copy or download a model's file to a folder."""
-    path = find_published(name, Path(folder))
+    """Copy a model's file to a folder."""
+    path = find_published(name)
     target = Path(folder) / Path(path).name
     if not target.exists() or not os.path.samefile(path, target):
         write_atomically(target, Path(path).read_bytes())
