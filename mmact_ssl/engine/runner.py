@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,21 +26,11 @@ from mmact_ssl.engine.hooks.exact_resume_hook import collect_process_states
 from mmact_ssl.engine.hooks.non_finite_hook import check_weights
 from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
 from mmact_ssl.engine.loops import StepsTrainLoop
+from mmact_ssl.engine.same_run import RUN, check_same_run, describe_data
 from mmact_ssl.engine.terminal import QuietRunner
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mmact_ssl.files import reading
-from mmact_ssl.saved_run import SavedRun
-
-# State of mmengine's schedules that training moves; the rest are their settings.
-MOVING = {
-    *('last_step', '_global_step', '_last_value', 'base_values', 'verbose'),
-    *('best', 'num_bad_epochs', 'cooldown_counter'),
-}
-KEPT = (
-    'mmengine restores those of the checkpoint; to change them begin another run, in another work '
-    'dir, with load_from'
-)
 
 
 class PretrainRunner(QuietRunner):
@@ -150,52 +140,8 @@ class PretrainRunner(QuietRunner):
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Continue from a checkpoint; ConfigError if it does not fit this config's training."""
         fix = 'resume from a checkpoint that training with this config has saved'
-        configured = self._optimizer_settings()
         with reading(filename, fix, ConfigError):
             super().resume(filename, *args, **kwargs)
-        if (resumed := self._optimizer_settings()) != configured:
-            before, now = (
-                ', '.join(sorted(one - other)) or 'none of these'
-                for one, other in ((resumed, configured), (configured, resumed))
-            )
-            raise ConfigError(
-                f'{filename}: its optimizer has {before}, and that of the config {now}: {KEPT}'
-            )
-
-    def _optimizer_settings(self) -> set[str]:
-        """Settings of all parameters, before any schedule moves them, each once."""
-        settings = set[str]()
-        for wrapper in unwrap_optimizers(self.build_optim_wrapper(self.optim_wrapper)):
-            for group in wrapper.param_groups:
-                # A schedule of the momentum moves the first of Adam's betas.
-                moved = {'params', 'betas'} if 'initial_momentum' in group else {'params'}
-                settings |= {
-                    f'{key}={group.get(f"initial_{key}", value)}'
-                    for key, value in group.items()
-                    if key not in moved and not key.startswith('initial_')
-                }
-        return settings
-
-    def _check_schedules(self, filename: str, saved: Any) -> None:
-        """Raise ConfigError if the states of a checkpoint's schedules have other settings."""
-        before, now = schedule_settings(saved), schedule_settings(self.param_schedulers or [])
-        changed = [key for key in before | now if before.get(key) != now.get(key)]
-        if changed:  # an end is in the config, and what is derived from it is not
-            key = min(changed, key=lambda key: not key.endswith('end'))
-            raise ConfigError(
-                f'{filename}: param_scheduler.{key} was {before.get(key)}, and the config has '
-                f'{now.get(key)}: {KEPT}'
-            )
-
-    def _tell_changes(self, filename: str, loaded: dict) -> None:
-        """Warn of settings that a checkpoint's training had, and this one has not."""
-        before = SavedRun(filename, loaded).config
-        now = SavedRun('', {'meta': {'cfg': self.cfg.pretty_text}}).config
-        if before and (changed := list(differing(before, now))):
-            self.logger.warning(
-                f'{filename}: changed in the config since it was saved: {", ".join(changed)}: '
-                'training goes on with the new values'
-            )
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
         """Load weights; on resume strictly, and with the state of a training.
@@ -221,8 +167,7 @@ class PretrainRunner(QuietRunner):
                 f'{filename}: holds weights and no state of a training run: start a new run from '
                 'them with load_from, without --resume'
             )
-        self._check_schedules(filename, loaded.get('param_schedulers', []))
-        self._tell_changes(filename, loaded)
+        check_same_run(self, filename, loaded)
         return loaded
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
@@ -242,7 +187,8 @@ class PretrainRunner(QuietRunner):
             self._starts = 1 + max(
                 (starts for starts, _, _ in saved_checkpoints(out_dir)), default=0
             )
-        kwargs['meta'] = {**(kwargs.get('meta') or {}), STARTS: self._starts}
+        meta = kwargs.get('meta') or {}
+        kwargs['meta'] = {**meta, STARTS: self._starts, RUN: describe_data(self)}
         path, part = os.path.join(out_dir, filename), os.path.join(out_dir, f'{filename}.part')
         try:
             super().save_checkpoint(out_dir, f'{filename}.part', *args, **kwargs)
@@ -299,32 +245,6 @@ def only_training_in(folder: str) -> Iterator[None]:
     finally:
         if lock is not None:
             os.close(lock)  # releases it
-
-
-def schedule_settings(schedules: Any) -> dict[str, Any]:
-    """Settings of schedules by keys such as ``0.end`` or, of several optimizers, ``student.0.end``.
-
-    Args:
-        schedules: mmengine's, or their states: a list, or a list for each optimizer.
-    """
-    by_optimizer = schedules if isinstance(schedules, dict) else {'': schedules}
-    return {
-        f'{name and name + "."}{number}.{key}': value
-        for name, several in by_optimizer.items()
-        for number, one in enumerate(several)
-        for key, value in (one if isinstance(one, dict) else one.state_dict()).items()
-        if key not in MOVING
-    }
-
-
-def differing(before: Any, now: Any, path: str = '') -> Iterator[str]:
-    """Keys of two configs, such as ``model.heads.pose.hidden_dim``, whose values differ."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for key in {**before, **now}:
-            place = f'{path}.{key}' if path else key
-            yield from differing(before.get(key), now.get(key), place)
-    elif before != now:
-        yield path
 
 
 def end_process_group(patience: float = 30.0) -> None:

@@ -13,7 +13,6 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
@@ -23,7 +22,6 @@ from mmact_ssl.engine.runner import PretrainRunner, only_training_in
 from mmact_ssl.errors import CheckpointError, ConfigError, TrainingError
 from mmact_ssl.weights import load_trained, read_trained
 from tests.test_checkpoint_file import Constants, OneWeight
-from tests.test_engine.test_optimizers import TwoSided
 
 FORK = multiprocessing.get_context('fork')
 
@@ -63,77 +61,6 @@ def test_a_work_dir_stands_for_its_newest_checkpoint(folder, tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(CheckpointError, match='empty: no checkpoint in this folder'):
         read_trained(str(tmp_path / 'empty'))
-
-
-@pytest.mark.parametrize('adversary', [None, dict(optimizer=dict(type='Adam', lr=0.02))])
-def test_another_setting_of_the_optimizer_is_refused(make_runner, tmp_path, adversary):
-    """Of one optimizer, and of a student's beside its adversary's."""
-    samples = [dict(inputs=torch.ones(4))] * 4
-
-    def make(lr: float, decay: float = 0.0, **options):
-        optim_wrapper = dict(optimizer=dict(type='SGD', lr=lr, weight_decay=decay))
-        if adversary:
-            constructor = 'AdversarialOptimWrapperConstructor'
-            optim_wrapper.update(constructor=constructor, adversary=adversary)
-        options.update(optim_wrapper=optim_wrapper, runner_class=PretrainRunner)
-        options['loader'] = dict(collate_fn=dict(type='default_collate'))
-        return make_runner(tmp_path, TwoSided(), samples, **options)
-
-    make(0.01).train()
-    for other, before, now in (
-        ((0.001,), 'lr=0.01', 'lr=0.001'),
-        ((0.01, 0.5), 'none of these' if adversary else 'weight_decay=0.0', 'weight_decay=0.5'),
-    ):
-        with pytest.raises(ConfigError, match=f'has {before}, and that of the config {now}: mm'):
-            make(*other, epochs=2, resume=True, load_from=str(tmp_path / 'epoch_1.pth')).train()
-    resumed = make(0.01, epochs=2, resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
-    resumed.train()
-    assert resumed.iter == 4
-
-
-SCHEDULES = [
-    dict(type='LinearLR', start_factor=0.1, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, end=4),
-    dict(type='MultiStepLR', milestones=[1, 3], end=4),
-    dict(type='PolyLR', power=0.9, end=4),
-    dict(type='ReduceOnPlateauLR', monitor='loss', patience=2, end=4),
-]
-
-
-@pytest.mark.parametrize('number', range(len(SCHEDULES)))
-def test_another_schedule_is_refused_and_the_same_one_goes_on(make, tmp_path, number):
-    """Such as an end that is moved with max_epochs: the checkpoint's own would hold."""
-    schedule = SCHEDULES[number]
-    key = next(key for key in ('milestones', 'patience', 'end') if key in schedule)
-    other = dict(schedule, **{key: [2] if key == 'milestones' else schedule[key] + 1})
-    constant = dict(type='ConstantLR', factor=1.0, end=1)
-    make(tmp_path, param_scheduler=[constant, schedule]).train()
-    with pytest.raises(ConfigError, match=rf'param_scheduler\.1\.{key} was .*load_from'):
-        make(tmp_path, epochs=3, param_scheduler=[constant, other], resume=True).train()
-    with pytest.raises(ConfigError, match=r'param_scheduler\.1\..* config has None'):
-        make(tmp_path, epochs=3, param_scheduler=[constant], resume=True).train()
-    resumed = make(tmp_path, epochs=3, param_scheduler=[constant, schedule], resume=True)
-    resumed.train()
-    assert resumed.iter == 6
-
-
-def test_what_has_changed_in_the_config_is_told(make, tmp_path):
-    """Another loss or pipeline leaves weights and schedules as they are, and nothing else shows."""
-    steps = [dict(type='Crop', area=(0.5, 1.0))]
-    loader = dict(batch_size=2, dataset=dict(pipeline=steps))
-    saved = dict(model=dict(heads=dict(a=dict(weight=1.0))), train_dataloader=loader)
-    make(tmp_path, cfg=Config(saved)).train()
-    heads = dict(a=dict(weight=2.0), b=dict(weight=0.5), c=None)
-    other = dict(model=dict(heads=heads), train_dataloader=dict(batch_size=2))
-    told = []
-    for config in (saved, other):
-        runner = make(tmp_path, resume=True, cfg=Config(config))
-        with patch.object(runner.logger, 'warning') as warning:
-            runner.train()
-        told.append([str(call.args[0]) for call in warning.call_args_list])
-    assert [text for text in told[0] if 'changed' in text] == []
-    keys = 'model.heads.a.weight, model.heads.b, train_dataloader.dataset'
-    assert f'epoch_2.pth: changed in the config since it was saved: {keys}: ' in told[1][0]
 
 
 def test_a_run_without_last_checkpoint_goes_on(make, folder):

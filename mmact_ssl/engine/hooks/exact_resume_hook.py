@@ -6,14 +6,12 @@ import zlib
 from typing import Any
 
 import torch
-from mmengine.dist import all_gather_object, get_rank, get_world_size
+from mmengine.dist import all_gather_object, get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mmact_ssl.datasets.seeded_samples import with_inner
-from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.engine.unwrap import unwrap_model
 from mmact_ssl.registry import HOOKS
 
 KEY = 'exact_resume'  # in the checkpoint
@@ -31,10 +29,7 @@ class ExactResumeHook(Hook):
     - each process's own buffers, such as the running statistics of batch normalization, which
       momentum copies follow. :class:`PretrainRunner` collects them.
 
-    Other samples or batches, or another number of processes, are refused. Our choice.
-
-    Raises:
-        ConfigError: The checkpoint is of a run with another batch size, data or processes.
+    Our choice.
     """
 
     def __init__(self) -> None:
@@ -65,7 +60,6 @@ class ExactResumeHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint[KEY] = dict(
             seen=self._batches,
-            steps=count_steps(runner),
             processes=getattr(runner, 'process_states', []),
         )
 
@@ -73,29 +67,6 @@ class ExactResumeHook(Hook):
         if not runner._resume or KEY not in checkpoint:
             return
         self._loaded = checkpoint[KEY]  # the model is not loaded yet
-        before, now = self._loaded.get('steps', {}), count_steps(runner)
-        for name, number in before.items():
-            if now[name] != number:
-                raise ConfigError(
-                    f'this run had {name}={number}, and now it is {now[name]}: resume with the '
-                    'same data, batch size and processes, or start another run with load_from'
-                )
-
-
-def count_steps(runner: Runner) -> dict[str, int | str]:
-    """Read what a resumed run must share with its checkpoint, to take the same steps."""
-    loader, wrappers = runner.train_dataloader, unwrap_optimizers(runner.optim_wrapper)
-    parts = [part for part, _ in with_inner(loader.dataset)]
-    return {
-        'batches an epoch': len(loader),
-        'samples': len(loader.dataset),
-        'names of the samples, as a hash': ' '.join(
-            part.names_hash for part in parts if hasattr(part, 'names_hash')
-        ),
-        'train_dataloader.batch_size': loader.batch_size,
-        'optim_wrapper.accumulative_counts': wrappers[0]._accumulative_counts,
-        'processes': get_world_size(),
-    }
 
 
 def collect_process_states(model: nn.Module) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from mmact_ssl.checkpoint_file import load_checkpoint_safely
-from mmact_ssl.engine.hooks import exact_resume_hook
 from mmact_ssl.engine.runner import PretrainRunner
-from mmact_ssl.errors import ConfigError
 
 WRAPPER = dict(
     type='MMDistributedDataParallel',
@@ -25,7 +22,6 @@ WRAPPER = dict(
     broadcast_buffers=False,
     find_unused_parameters=True,
 )
-NAMES = 'abc'  # a hash of the samples' names
 SAMPLES = 13  # in batches of two: seven an epoch, the last one of one
 
 
@@ -35,7 +31,6 @@ class Seen(Dataset):
     def __init__(self) -> None:
         self.read: list[int] = []
         self.epoch = torch.zeros(1, dtype=torch.int64)
-        self.names_hash = NAMES
         self.lengths = list(range(SAMPLES))
         self.shards = torch.arange(SAMPLES).numpy() // 3
 
@@ -144,32 +139,6 @@ def test_killed_within_epochs_a_run_ends_the_same(train, variant: str, tmp_path:
     for key in ('state_dict', 'optimizer', 'param_schedulers', 'exact_resume', 'ema_state_dict'):
         assert equal(*(end.get(key) for end in ends)), key
     assert equal(whole.state_dict(), model.state_dict())
-
-
-def test_other_samples_batches_or_processes_are_refused(train, monkeypatch):
-    """Though there may be as many batches: their samples are others."""
-    with monkeypatch.context() as patch:
-        patch.setattr(exact_resume_hook, 'get_world_size', lambda: 2)
-        train('two', kill_at=9)
-    with pytest.raises(ConfigError, match='had processes=2, and now it is 1: resume with the same'):
-        train('two', resume=True)
-    train('one', kill_at=9)
-    with pytest.raises(ConfigError, match='had batches an epoch=7, and now it is 4'):
-        train('one', resume=True, loader=dict(batch_size=4))
-    with pytest.raises(ConfigError, match=r'had optim_wrapper\.accumulative_counts=1, .* 2'):
-        train('one', resume=True, optim_wrapper=dict(accumulative_counts=2))
-    with monkeypatch.context() as patch:
-        patch.setattr(sys.modules[__name__], 'SAMPLES', 14)
-        with pytest.raises(ConfigError, match='had samples=13, and now it is 14: resume with the'):
-            train('one', resume=True)
-    with monkeypatch.context() as patch:  # as many others
-        patch.setattr(sys.modules[__name__], 'NAMES', 'abd')
-        with pytest.raises(ConfigError, match='had names of the samples, as a hash=abc, and now'):
-            train('one', resume=True)
-    train('one', resume=True)
-    train('large', kill_at=9, loader=dict(batch_size=7))
-    with pytest.raises(ConfigError, match=r'had train_dataloader\.batch_size=7, and now it is 8'):
-        train('large', resume=True, loader=dict(batch_size=8))
 
 
 def one_process(rank: int, folder: str, make_runner, sync: list[dict]) -> None:
