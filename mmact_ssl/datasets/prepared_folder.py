@@ -19,19 +19,12 @@ import numpy as np
 from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError, KindError
-from mmact_ssl.files import (
-    read_annotation,
-    read_json,
-    write_atomically,
-)
+from mmact_ssl.files import read_annotation, read_json, write_atomically
 from mmact_ssl.shipped_configs import SET_VARIABLE, environment, find_set
 
 VARIABLE = 'MMACT_SSL_FOLDER'
 GROUPS = 'groups.json'
 CLASS_NAMES = 'classes.txt'  # a line for each label
-HELD_OUT = ('split_train.txt', 'split_test.txt')
-BY_GROUPS = 'group by group'
-LABELED = ('labeled_train.txt', 'labeled_test.txt')
 # Names of training and test lists in prepared folders; the first pair that exists is taken.
 LISTS = (
     ('train.txt', 'test.txt'),
@@ -164,70 +157,49 @@ def match_names(names: Sequence[str], pattern: str, setting: str) -> list[tuple[
     return [match.groups() for match in matches if match]
 
 
-def keep_labeled(folder: dict[str, Any], splits: Sequence[str] = ('train', 'test')) -> list[str]:
-    """Remove samples without a label from the lists of a folder of :func:`describe_folder`.
+def make_lists(folder: dict[str, Any], splits: Sequence[str] = ('train', 'test')) -> list[str]:
+    """Keep the labeled samples of a folder, and hold out a quarter if it has no test list.
 
-    The shorter lists are new files in the folder, and ``folder`` then refers to them.
+    Changed lists are new files in the folder, and ``folder`` then refers to them.
 
     Args:
-        folder: Changed in place.
-        splits: Lists to check; a test list may be missing.
+        folder: A folder of :func:`describe_folder`, changed in place.
+        splits: Lists to make; unless both are, nothing is held out.
 
     Returns:
-        A line for the user about each changed list.
+        A line for the user about each change.
 
     Raises:
-        DataError: No sample of a list has a label.
+        DataError: No sample of a list has a label, or none can be held out.
     """
     fix = f'prepare it with labels: `{folder["prepare_command"]}`'
-    messages, texts = [], {}
-    for key, name in zip(('train', 'test'), LABELED):
-        path = folder[key]
-        if key not in splits or (key == 'test' and not os.path.isfile(path)):
-            continue
-        names, labels = read_annotation(path, fix)
-        lines = [f'{sample} {label}\n' for sample, label in zip(names, labels) if label >= 0]
-        if not lines:
-            raise DataError(f'{path}: no sample has a label; {fix}')
-        if len(lines) < len(names):
-            target = str(Path(folder['root'], name))
-            texts[key] = target, ''.join(lines)
+    messages, lists = [], {}
+    for split in (split for split in splits if os.path.isfile(folder[split])):
+        samples = [*zip(*read_annotation(folder[split], fix))]
+        lists[split] = [(name, label) for name, label in samples if label >= 0]
+        if not lists[split]:
+            raise DataError(f'{folder[split]}: no sample has a label; {fix}')
+        if unlabeled := len(samples) - len(lists[split]):
             messages.append(
-                f'{path}: {len(names) - len(lines)} of {len(names)} samples have no label and '
-                f'are left out, see {target}'
+                f'{folder[split]}: {unlabeled} of {len(samples)} samples have no label and are '
+                'left out'
             )
-    for key, (target, text) in texts.items():
-        folder[key] = target
-        write_atomically(target, text)
+    if 'train' in lists and {*splits} - {*lists}:  # no test list
+        names, labels = zip(*lists['train'])
+        groups = read_groups(folder['groups'], names) if folder['groups'] else None
+        is_test = hold_out(np.asarray(labels), 0.25, groups=groups)
+        for split, chosen in (('test', is_test), ('train', ~is_test)):
+            lists[split] = [(names[i], labels[i]) for i in np.flatnonzero(chosen)]
+        messages.append(
+            f'{folder["root"]} has no test list: {is_test.sum()} of {len(names)} samples are held '
+            'out'
+        )
+    if messages:
+        for split, kept in lists.items():
+            folder[split] = str(Path(folder['root'], f'labeled_{split}.txt'))
+            write_atomically(folder[split], ''.join(f'{name} {label}\n' for name, label in kept))
+        messages[-1] += f'; see {", ".join(folder[split] for split in lists)}'
     return messages
-
-
-def split_folder(folder: dict[str, Any], fraction: float = 0.25, seed: int = 0) -> str:
-    """Hold out a test list for a folder of :func:`describe_folder` that has none.
-
-    All samples of its training list must have labels, see :func:`keep_labeled`. Both lists are new
-    files in the folder, and ``folder`` then refers to them.
-
-    Returns:
-        A line for the user about how the list was drawn.
-
-    Raises:
-        DataError: No class has two or more samples.
-    """
-    fix = f'prepare it with labels: `{folder["prepare_command"]}`'
-    names, labels = read_annotation(folder['train'], fix)
-    groups = read_groups(folder['groups'], names) if folder['groups'] else None
-    is_test, how = hold_out(np.asarray(labels), fraction, seed, groups)
-    if not is_test.any():
-        raise DataError(f'{folder["train"]}: every class has one sample, none can be held out')
-    for key, name, chosen in zip(('train', 'test'), HELD_OUT, (~is_test, is_test)):
-        folder[key] = str(Path(folder['root'], name))
-        lines = (f'{names[i]} {labels[i]}\n' for i in np.flatnonzero(chosen))
-        write_atomically(folder[key], ''.join(lines))
-    return (
-        f'{folder["root"]} has no test list: {is_test.sum()} of {len(names)} samples are held out '
-        f'{how} (seed {seed}), see {folder["test"]}'
-    )
 
 
 def hold_out(
@@ -235,11 +207,10 @@ def hold_out(
     fraction: float,
     seed: int = 0,
     groups: Sequence[str] | np.ndarray | None = None,
-) -> tuple[np.ndarray, str]:
-    """Draw a test split of about the same share of each class.
+) -> np.ndarray:
+    """Draw a test split of about the same share of each class; groups stay whole.
 
-    Groups stay whole if some of them can be held out without emptying a class. Otherwise single
-    samples are drawn: a class of two or more has at least one on each side.
+    Without groups, a class of two or more samples has at least one on each side.
 
     Args:
         labels: int ``(N,)``.
@@ -247,27 +218,34 @@ def hold_out(
         groups: str ``(N,)``, equal for samples that belong together.
 
     Returns:
-        bool ``(N,)``, True for test samples, and how they were drawn: :data:`BY_GROUPS` or
-        'clip by clip'.
-    """
-    # Not at the top: every tool imports this file, and sklearn takes a second.
-    from sklearn.model_selection import StratifiedGroupKFold
+        bool ``(N,)``, True for test samples.
 
-    limit = 0 if groups is None else min(len(set(groups)), int(np.bincount(labels).max()))
-    # For a fraction above 1/2, one fold is the training list.
-    parts = max(2, round(1 / min(fraction, 1 - fraction)))
-    if limit > 1:
-        folds = StratifiedGroupKFold(min(parts, limit), shuffle=True, random_state=seed)
-        for most, few in folds.split(labels, labels, groups):
+    Raises:
+        DataError: Nothing can be held out so that each class has a training sample.
+    """
+    is_test = np.zeros(len(labels), dtype=bool)
+    if groups is None:
+        rng = np.random.default_rng(seed)
+        for label in np.unique(labels):
+            members = np.flatnonzero(labels == label)
+            size = min(max(round(fraction * len(members)), 1), len(members) - 1)
+            is_test[rng.permutation(members)[:size]] = True
+    else:
+        # Not at the top: every tool imports this file, and sklearn takes a second.
+        from sklearn.model_selection import StratifiedGroupKFold
+
+        # For a fraction above 1/2, one fold is the training list.
+        parts = max(2, round(1 / min(fraction, 1 - fraction)))
+        limit = min(parts, len(set(groups)), int(np.bincount(labels).max()))
+        folds = StratifiedGroupKFold(max(2, limit), shuffle=True, random_state=seed)
+        for most, few in folds.split(labels, labels, groups) if limit > 1 else ():
             train, test = (most, few) if fraction <= 0.5 else (few, most)
             if len(test) and set(labels[train]) == set(labels):
-                return np.isin(np.arange(len(labels)), test), BY_GROUPS
-    rng = np.random.default_rng(seed)
-    is_test = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        if len(members) < 2:
-            continue
-        size = int(np.clip(round(fraction * len(members)), 1, len(members) - 1))
-        is_test[rng.permutation(members)[:size]] = True
-    return is_test, 'clip by clip'
+                is_test[test] = True
+                break
+    if not is_test.any():
+        raise DataError(
+            'no sample can be held out for the test without taking a class from the training: '
+            'label more samples, or more groups of each class'
+        )
+    return is_test

@@ -14,8 +14,7 @@ from mmengine.config import Config
 
 from mmact_ssl.datasets.prepared_folder import (
     describe_folder,
-    keep_labeled,
-    split_folder,
+    make_lists,
     telling_data,
 )
 from mmact_ssl.engine.launch import names_a_set, read_config
@@ -173,15 +172,12 @@ def fit_lists(cfg: Config, splits: bool = True) -> None:
     sets = {split: cfg[f'{split}_dataloader'].dataset for split in ('train', 'test')}
     own = [split for split, dataset in sets.items() if dataset.ann_file == folder[split]]
     lists = folder.to_dict()
-    messages = keep_labeled(lists, own)
-    if len(own) == len(sets) and not os.path.isfile(lists['test']):
-        if not splits:
-            raise ConfigError(
-                f'{lists["root"]} has no test list, and the student was trained with its labels: '
-                f'prepare the folder with one, `{folder["test_command"]}`, and train again'
-            )
-        messages.append(split_folder(lists))
-    for message in messages:
+    if len(own) == len(sets) and not splits and not os.path.isfile(lists['test']):
+        raise ConfigError(
+            f'{lists["root"]} has no test list, and the student was trained with its labels: '
+            f'prepare the folder with one, `{folder["test_command"]}`, and train again'
+        )
+    for message in make_lists(lists, own):
         print(message)
     for split in own:
         sets[split].ann_file = lists[split]

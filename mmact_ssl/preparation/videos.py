@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmact_ssl.datasets.prepared_folder import BY_GROUPS, hold_out, write_groups
+from mmact_ssl.datasets.prepared_folder import hold_out, write_groups
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import CONTROL, other_form, read_text, reading
 from mmact_ssl.preparation.files import (
@@ -133,14 +133,14 @@ def prepare(
     if test_fraction:
         parts = [groups[video.name] for video in labeled]
         shared = parts if len(set(parts)) < len(parts) else None
-        held_out, how = hold_out(np.array([v.label for v in labeled]), test_fraction, seed, shared)
-        print(f'test.txt: {held_out.sum()} of {len(labeled)} videos, held out {how} (seed {seed})')
+        held_out = hold_out(np.array([v.label for v in labeled]), test_fraction, seed, shared)
+        print(f'test.txt: {held_out.sum()} of {len(labeled)} videos are held out (seed {seed})')
         tests = {video.name: video for video, is_test in zip(labeled, held_out) if is_test}
         tested = {video.label for video in tests.values()}
         if missed := [name for label, name in enumerate(classes) if label not in tested]:
             print(f'test.txt has no video of {", ".join(missed)}')
         # Unlabeled videos of a test group must not be trained on either.
-        excluded = {groups[name] for name in tests} if how == BY_GROUPS else set()
+        excluded = {groups[name] for name in tests}
         train = [v for v in entries if v.name not in tests and groups[v.name] not in excluded]
         if left := len(entries) - len(tests) - len(train):
             print(f'{left} videos without a label are in no list: their groups are in test.txt')

@@ -249,9 +249,8 @@ def test_own_videos_say_what_is_wrong(folder, tmp_path):
 @pytest.mark.parametrize('fraction', [0.01, 0.3, 0.99])
 def test_hold_out_is_balanced_and_seeded(fraction):
     labels = np.repeat([0, 1, 2, 3], [50, 10, 2, 1])
-    test, how = hold_out(labels, fraction, seed=3)
-    assert how == 'clip by clip'
-    np.testing.assert_array_equal(test, hold_out(labels, fraction, seed=3)[0])
+    test = hold_out(labels, fraction, seed=3)
+    np.testing.assert_array_equal(test, hold_out(labels, fraction, seed=3))
     for label, count in ((0, 50), (1, 10), (2, 2)):
         held = test[labels == label].sum()
         assert held == min(max(round(fraction * count), 1), count - 1)
@@ -262,8 +261,8 @@ def test_hold_out_is_balanced_and_seeded(fraction):
 def test_groups_are_held_out_in_the_share_that_is_asked_for(fraction):
     labels = np.tile(np.repeat([0, 1], 5), 20)
     groups = np.repeat([f'g{i}' for i in range(20)], 10)
-    held, how = hold_out(labels, fraction, 0, groups)
-    assert how == 'group by group' and held.mean() == fraction
+    held = hold_out(labels, fraction, 0, groups)
+    assert held.mean() == fraction
     assert not set(groups[held]) & set(groups[~held])
 
 
