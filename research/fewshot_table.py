@@ -9,7 +9,7 @@ from mmact_ssl.evaluation.draws import find_row, format_interval, paired_differe
 from mmact_ssl.evaluation.protocols.fewshot import READOUTS
 from mmact_ssl.evaluation.results import Result
 from research.gain_table import DATA
-from research.tables import EARLIER, captions, is_early, markdown, recipe_mark
+from research.tables import markdown
 
 
 def make_fewshot_table(results: Sequence[Result], name: str) -> str:
@@ -18,8 +18,7 @@ def make_fewshot_table(results: Sequence[Result], name: str) -> str:
     Cells are means over the draws ± half of the 95 % interval. ``name`` joins ``DATASET/FIRST/...``
     by ``;``: the labels of rows, with ``_`` for a blank. Each row after the first is followed by
     its differences from it, paired by draw. After ``?`` stands a readout for each number of labels,
-    separated by commas: then the table has these alone, and no differences. Early versions and
-    recipes are marked.
+    separated by commas: then the table has these alone, and no differences.
 
     Raises:
         ConfigError: Results are missing, are of several seeds, or cannot be paired.
@@ -44,22 +43,17 @@ def make_fewshot_table(results: Sequence[Result], name: str) -> str:
             metrics = [f'{readout}@{count}' for readout, count in zip(names, counts)]
             heads = [data] if readouts else [data, names[0]]
             for encoder in encoders:
-                label = _label(encoder)
+                label = encoder.label
                 rows.append([*heads, label, *_cells(encoder.details['draws'], metrics)])
                 differences = paired_differences(first, encoder)  # also refuses what is no pair
                 if encoder is not first and not readouts:
                     cells = _cells(differences, metrics, '+')
-                    rows.append([*heads, f'{label} minus {_label(first)}', *cells])
+                    rows.append([*heads, f'{label} minus {first.label}', *cells])
     numbers = [f'{count} label{"" if count == "1" else "s"}' for count in counts]
     if readouts:
         numbers = [f'{text}, {readout}' for text, readout in zip(numbers, readouts)]
     heading = ['Data', *([] if readouts else ['Readout']), 'Encoder', *numbers]
-    table = markdown([heading, *rows], len(heading) - len(counts))
-    return table + ''.join(f'\n{caption}\n' for caption in captions(table))
-
-
-def _label(encoder: Result) -> str:
-    return encoder.label + recipe_mark([encoder]) + (EARLIER if is_early(encoder) else '')
+    return markdown([heading, *rows], len(heading) - len(counts))
 
 
 def _only(found: Sequence[Result], label: str) -> Result:

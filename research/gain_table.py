@@ -8,16 +8,7 @@ from collections.abc import Sequence
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.headings import COLUMNS, format_cell
 from mmact_ssl.evaluation.results import Result
-from research.tables import (
-    EARLIER,
-    captions,
-    check_comparable,
-    is_early,
-    is_one_pretraining,
-    markdown,
-    newest_complete,
-    recipe_mark,
-)
+from research.tables import check_comparable, distinct, is_one_pretraining, markdown
 
 SETTINGS = {heading: tuple(setting) for heading, *setting in COLUMNS}
 DATA = {
@@ -42,13 +33,12 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
 
     Cells are means ± deviation over seeds, the gain is the difference of the means. A gain below
     the sum of the two deviations is marked: it is within the noise. A student's cell is marked if
-    its deviation is that of one pre-training. Early versions and recipes are marked. ``name`` joins
-    rows ``DATASET/COLUMN/START/STUDENT`` by ``;``: a column of :func:`make_table` and the names of
-    two of its rows, with ``_`` for a blank.
+    its deviation is that of one pre-training. ``name`` joins rows ``DATASET/COLUMN/START/STUDENT``
+    by ``;``: a column of :func:`make_table` and the names of two of its rows, with ``_`` for a
+    blank.
 
     Raises:
-        ConfigError: Results are missing, are of one seed, or cannot be compared: the two sides of a
-            row need one version of the measurement.
+        ConfigError: Results are missing, are of one seed, or cannot be compared.
     """
     rows = [['Real data', 'Start', 'After pre-training', 'Gain']]
     for part in name.replace('_', ' ').split(';'):
@@ -56,12 +46,6 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
         runs = [_runs(results, dataset, heading, label) for label in (start, student)]
         if not all(runs):
             raise ConfigError(f'gain:{part}: no results; measure them')
-        versions = [cell[0].version for cell in runs]
-        if len(set(versions)) > 1:
-            raise ConfigError(
-                f'gain:{part}: the versions of the measurement are {versions[0]} for the start and '
-                f'{versions[1]} after pre-training; measure the earlier side again'
-            )
         for run in (run for cell in runs for run in cell):
             check_comparable(f'gain:{part}', runs[0][0], run)
         if min(map(len, runs)) < 2:
@@ -78,16 +62,14 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
                 f'{gain:+.1f}{WITHIN_NOISE if abs(gain) < noise else ""}',
             ]
         )
-    table = markdown(rows)
-    return table + ''.join(f'\n{caption}\n' for caption in captions(table))
+    return markdown(rows)
 
 
 def _cell(values: Sequence[float], runs: Sequence[Result]) -> str:
     """Format the values of one cell in percent, with the method and what its ± leaves out."""
-    mark = EARLIER if any(map(is_early, runs)) else ''
     method = runs[0].method
     once = ONE_PRETRAINING if method not in STARTS and is_one_pretraining(runs) else ''
-    return f'{format_cell(values)}{mark} ({STARTS.get(method, method)}{recipe_mark(runs)}{once})'
+    return f'{format_cell(values)} ({STARTS.get(method, method)}{once})'
 
 
 def _runs(results: Sequence[Result], dataset: str, heading: str, label: str) -> list[Result]:
@@ -95,4 +77,4 @@ def _runs(results: Sequence[Result], dataset: str, heading: str, label: str) -> 
     protocol, metric, fraction = SETTINGS[heading]
     of = (dataset, label, protocol, fraction)
     found = [r for r in results if (r.dataset, r.label, r.protocol, r.label_fraction) == of]
-    return newest_complete(found, metric) if found else []
+    return distinct(found, metric)

@@ -13,11 +13,10 @@ from mmact_ssl.evaluation.headings import COLUMNS, has_column
 from mmact_ssl.evaluation.results import Result
 from research.markers import renew_file
 from research.study import runs_of
-from research.tables import earlier_recipes, is_early, newest_complete
+from research.tables import distinct
 
 # Each model's second line is its config.
 MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)
-EARLIER_VERSION = ' (earlier version)'
 RESULTS = re.compile(r'^    Results:\n(?:      .*\n)*', re.MULTILINE)
 
 
@@ -49,31 +48,26 @@ def results_by_config(
 def result_block(results: Sequence[Result]) -> str:
     """Format one model's results as YAML: means over seeds in percent, by the tables' headings.
 
-    The name of a metric tells that its value is of an earlier version of the measurement, and
-    ``Recipe`` how an earlier recipe differs. '' if no column of the tables has a value.
+    '' if no column of the tables has a value.
     """
     metrics, counts = [], []
     for column in COLUMNS:
         heading, _, metric, _ = column
         measured = [result for result in results if has_column(result, column)]
         if measured:
-            measured = newest_complete(measured, metric)
+            measured = distinct(measured, metric)
             mean = 100 * statistics.mean(result.metrics[metric] for result in measured)
-            mark = EARLIER_VERSION if any(map(is_early, measured)) else ''
-            metrics.append(f'          {heading}{mark}: {mean:.1f}\n')
+            metrics.append(f'          {heading}: {mean:.1f}\n')
             counts.append(len(measured))
     if not metrics:
         return ''
     first = results[0]
-    known = earlier_recipes()
-    recipes = sorted({known[r.checkpoint_hash] for r in results if r.checkpoint_hash in known})
     return (
         '    Results:\n'
         '      - Task: Action Recognition\n'
         f'        Dataset: {first.dataset} ({first.kind})\n'
         f'        Metrics:\n{"".join(metrics)}'
         f'        Seeds: {" to ".join(map(str, sorted({min(counts), max(counts)})))}\n'
-        + (f'        Earlier recipe: {"; ".join(recipes)}\n' if recipes else '')
     )
 
 

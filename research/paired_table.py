@@ -14,14 +14,10 @@ from mmact_ssl.evaluation.protocols import is_stochastic
 from mmact_ssl.evaluation.results import RANDOM, Result
 from research.tables import (
     BASELINE,
-    EARLIER,
-    captions,
     check_comparable,
+    distinct,
     format_seeds,
-    is_early,
     markdown,
-    newest_complete,
-    recipe_mark,
     select,
 )
 
@@ -64,24 +60,20 @@ def make_paired_table(results: Sequence[Result], name: str) -> str:
         for label, cells in sorted(group.items(), key=lambda item: item[0].lower()):
             gains = [_gains(name, heading, of_start, cells) for heading in headings]
             counts += [len(cell) for cell in gains if cell]
-            mark = recipe_mark(run for cell in cells.values() for run in cell)
-            rows.append([student, label + mark, *map(_format_gains, gains)])
+            rows.append([student, label, *map(_format_gains, gains)])
     if not counts:
         raise ConfigError(f'paired:{name}: a start and its students share no seed; measure one')
-    table = markdown(rows, 2)
     caption = (
         '*Start*: top-1 accuracy in %, all seeds. Below it: gain in points at each seed of both, '
         f'mean ± deviation over {format_seeds(counts)}. Bold: a t test tells the '
         f'gain from 0 at {100 * LEVEL:.0f} %; without any gain it would in one of '
         f'{1 / LEVEL:.0f} cells.'
     )
-    return f'{" ".join([caption, *captions(table)])}\n\n{table}'
+    return f'{caption}\n\n{markdown(rows, 2)}'
 
 
 def _accuracy(heading: str, cell: Sequence[Result]) -> str:
-    # Its students' results have its version of the measurement, see _gains.
-    early = EARLIER if any(map(is_early, cell)) else ''
-    return format_cell([100 * run.metrics[METRICS[heading]] for run in cell]) + early
+    return format_cell([100 * run.metrics[METRICS[heading]] for run in cell])
 
 
 def _students(results: Sequence[Result], dataset: str, start: str, chosen: str) -> dict[str, Cells]:
@@ -102,13 +94,13 @@ def _students(results: Sequence[Result], dataset: str, start: str, chosen: str) 
 
 
 def _cells(results: Iterable[Result]) -> Cells:
-    """Return the results of each heading, of one version of the measurement."""
+    """Return the results of each heading."""
     cells: Cells = defaultdict(list)
     for run in results:
         for column in COLUMNS:
             if has_column(run, column):
                 cells[column[0]].append(run)
-    return {heading: newest_complete(runs, METRICS[heading]) for heading, runs in cells.items()}
+    return {heading: distinct(runs, METRICS[heading]) for heading, runs in cells.items()}
 
 
 def _gains(name: str, heading: str, start: Cells, student: Cells) -> list[float]:
@@ -127,11 +119,6 @@ def _gains(name: str, heading: str, start: Cells, student: Cells) -> list[float]
         if other is None:
             continue
         check_comparable(f'paired:{name}, {heading!r}', other, run)
-        if other.version != run.version:
-            raise ConfigError(
-                f'paired:{name}: {other.run} has version {other.version} of the measurement, '
-                f'{run.run} {run.version}; measure the earlier one again'
-            )
         gains.append(100 * (run.metrics[METRICS[heading]] - other.metrics[METRICS[heading]]))
     return gains
 

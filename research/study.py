@@ -13,7 +13,7 @@ from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import plan_protocols
 from mmact_ssl.evaluation.provenance import config_hash
-from mmact_ssl.evaluation.results import PRETEXT, result_file, run_name, stored_backbones
+from mmact_ssl.evaluation.results import PRETEXT, result_file, run_name, stored_backbone
 from research.steps import POINTER, Chain, Step
 
 STUDY_KEYS = ('dataset', 'seeds', 'runs')
@@ -277,14 +277,15 @@ class _Run:
         """Refuse stored results of another backbone: a result's name leaves the backbone out."""
         config = str(Path(self.root) / evaluation['config'])
         for file, run in results:
-            for stored in stored_backbones(file, run):
-                own = _backbone_of(config, tuple(options), evaluation.get('set'))
-                if stored != own:
-                    raise ConfigError(
-                        f'{file}: {run} is there with backbone {stored!r}, and {self.name!r} of '
-                        f'the study has {own!r}: give the run another variant=, or another '
-                        '--results'
-                    )
+            stored = stored_backbone(file, run)
+            if stored is None:
+                continue
+            own = _backbone_of(config, tuple(options), evaluation.get('set'))
+            if stored != own:
+                raise ConfigError(
+                    f'{file}: {run} is there with backbone {stored!r}, and {self.name!r} of the '
+                    f'study has {own!r}: give the run another variant=, or another --results'
+                )
 
 
 def _last_checkpoint(folder: Path) -> str:

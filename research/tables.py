@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.headings import COLUMNS, format_cell, has_column
 from mmact_ssl.evaluation.pretext_metric import CHANCE, TRIVIAL_SUFFIXES, trivial_answer
-from mmact_ssl.evaluation.protocols import is_stochastic, version_of
+from mmact_ssl.evaluation.protocols import is_stochastic
 from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result
 from mmact_ssl.models.dependence import OTHER_CLIP
-from mmact_ssl.shipped_configs import CONFIGS, SETS, read_set
 
 # A row: data set, method, variant, data set of pre-training if it is another, backbone.
 Row = tuple[str, str, str, str, str]
 # The baseline comes first, the other methods in alphabetical order.
 BASELINE = 'Random init'
-# Marks a value of an earlier version of its measurement.
-EARLIER = '†'
-# Marks a student whose recipe has changed since it was trained.
-EARLIER_RECIPE = '‡'
-RECIPES = Path(__file__).resolve().parent / 'results' / 'earlier_recipes.json'
-CAPTIONS = {
-    EARLIER: f'{EARLIER} By an earlier version of the measurement (docs/extend/evaluation.md).',
-    EARLIER_RECIPE: f'{EARLIER_RECIPE} Trained by an earlier recipe (docs/extend/evaluation.md).',
-}
 NO_RESULTS = '*No results yet.*\n'
 
 
@@ -65,68 +52,13 @@ def _select_one(results: Iterable[Result], name: str) -> list[Result]:
     return [result for result in chosen if not backbones or result.backbone in backbones]
 
 
-def newest_complete(results: Iterable[Result], metric: str) -> list[Result]:
-    """Select the results of the version with the most seeds, the newest of several.
-
-    A value that does not depend on the seed counts once. Versions are never averaged, and a new
-    version counts once it has all seeds of the one before.
-
-    Args:
-        results: Those of one cell, one or more.
-        metric: The metric that the cell shows.
-    """
-    versions: dict[int, list[Result]] = defaultdict(list)
+def distinct(results: Iterable[Result], metric: str) -> list[Result]:
+    """Select the results of one cell; a value that does not depend on the seed counts once."""
+    chosen: list[Result] = []
     for result in results:
-        known = versions[result.version]
-        if not any(_repeats(result, other, metric) for other in known):
-            known.append(result)
-    return versions[max(versions, key=lambda version: (len(versions[version]), version))]
-
-
-def is_early(result: Result) -> bool:
-    """True if a result was measured by an earlier version than today's."""
-    return result.protocol != PRETEXT and result.version < version_of(
-        result.protocol, input_kind(result)
-    )
-
-
-@cache
-def earlier_recipes() -> dict[str, str]:
-    """Return {hash of a checkpoint or published file: how its recipe differs from today's}."""
-    lists = json.loads(RECIPES.read_text())
-    return {hash_: entry['recipe'] for entry in lists for hash_ in entry['checkpoints']}
-
-
-def recipe_mark(results: Iterable[Result]) -> str:
-    """Return EARLIER_RECIPE if a student among them was trained by an earlier recipe, or ''."""
-    is_earlier = any(result.checkpoint_hash in earlier_recipes() for result in results)
-    return EARLIER_RECIPE if is_earlier else ''
-
-
-def captions(table: str) -> list[str]:
-    """Explain the marks that are in a table."""
-    return [caption for mark, caption in CAPTIONS.items() if mark in table]
-
-
-def input_kind(result: Result) -> str:
-    """Kind of the encoder's inputs, see :data:`mmact_ssl.evaluation.protocols.INPUT_VERSIONS`.
-
-    It is the layout of the data set's skeletons, ``video``, or ``embedding`` for a teacher's cache.
-    It is '' for a data set that is not shipped: then the protocol's version alone counts.
-    """
-    # A teacher's results have the name of its cache as the backbone; early ones record no cache.
-    names = {Path(path).stem for path in result.caches}
-    if result.backbone in names or (CONFIGS / 'teachers' / f'{result.backbone}.py').is_file():
-        return 'embedding'
-    return _kind_of_set(result.dataset)
-
-
-@cache
-def _kind_of_set(dataset: str) -> str:
-    # folder.py and folder-skeleton.py read the folder of --data.
-    if dataset.startswith('folder') or not (SETS / f'{dataset}.py').is_file():
-        return ''
-    return read_set(dataset).get('bodies', {}).get('layout', 'video')
+        if not any(_repeats(result, other, metric) for other in chosen):
+            chosen.append(result)
+    return chosen
 
 
 def is_one_pretraining(cell: Sequence[Result]) -> bool:
@@ -139,9 +71,8 @@ def make_table(results: Sequence[Result], name: str) -> str:
 
     Several data sets have a first column with their names, in the order of the marker. Students of
     different data sets or backbones have separate rows. The deviation is that of a sample (n - 1);
-    one seed has none. Columns that the random encoder alone has are left out. A cell has one
-    version of a measurement (see :func:`newest_complete`); early versions and earlier recipes are
-    marked. ``name`` selects results, see :func:`select`.
+    one seed has none. Columns that the random encoder alone has are left out. ``name`` selects
+    results, see :func:`select`.
 
     Raises:
         ConfigError: Two results of one column or row cannot be compared.
@@ -155,9 +86,12 @@ def make_table(results: Sequence[Result], name: str) -> str:
         for column in columns:
             heading = column[0]
             if has_column(result, column):
+                place = f'{name}, column {heading!r}'
+                for other in cells[_row_of(result)][heading]:
+                    check_comparable(place, other, result)
                 for other in shown[heading]:
-                    if (other.dataset, other.version) == (result.dataset, result.version):
-                        check_comparable(f'{name}, column {heading!r}', other, result)
+                    if other.dataset == result.dataset:
+                        check_same_data(place, other, result)
                 shown[heading].append(result)
                 cells[_row_of(result)][heading].append(result)
     if not cells:
@@ -165,23 +99,20 @@ def make_table(results: Sequence[Result], name: str) -> str:
     for row in cells.values():
         for heading, _, metric, _ in columns:
             if heading in row:
-                row[heading] = newest_complete(row[heading], metric)
+                row[heading] = distinct(row[heading], metric)
     backbones = sorted({backbone for *_, backbone in cells})
     datasets = list(dict.fromkeys(re.split('[/@?]', part)[0] for part in name.split(';')))
     labels = ['Data', 'Method'] if len(datasets) > 1 else ['Method']
     rows = [[*labels, *(heading for heading, *_ in columns)]]
     for key in sorted(cells, key=lambda key: (datasets.index(key[0]), _order(key))):
         label = next(iter(cells[key].values()))[0].label
-        label += recipe_mark(result for cell in cells[key].values() for result in cell)
         label += f' ({key[-1]})' if len(backbones) > 1 else ''
         texts = [
             format_cell([100 * result.metrics[metric] for result in cells[key][heading]])
-            + (EARLIER if any(map(is_early, cells[key][heading])) else '')
             for heading, _, metric, _ in columns
         ]
         rows.append([*[key[0], label][-len(labels) :], *texts])
-    table, caption = markdown(rows, len(labels)), _caption(chosen, backbones, cells.values())
-    return f'{" ".join([caption, *captions(table)])}\n\n{table}'
+    return f'{_caption(chosen, backbones, cells.values())}\n\n{markdown(rows, len(labels))}'
 
 
 def make_pretext_table(results: Sequence[Result], name: str) -> str:
@@ -204,8 +135,7 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
         return NO_RESULTS
     groups = list(variants.values())
     names = ['Value'] if len(groups) == 1 else list(variants)
-    marked = [name + recipe_mark(group) for name, group in zip(names, groups)]
-    rows = [['Metric', *marked, 'Trivial answer']]
+    rows = [['Metric', *names, 'Trivial answer']]
     metrics = dict.fromkeys(metric for result in chosen for metric in result.metrics)
     for metric in metrics:
         if metric.endswith((*TRIVIAL_SUFFIXES, CHANCE, OTHER_CLIP)):
@@ -214,9 +144,8 @@ def make_pretext_table(results: Sequence[Result], name: str) -> str:
         shown = [*((group, metric) for group in groups), (groups[0], trivial)]
         rows.append([metric, *(_metric_cell(group, key) for group, key in shown)])
     first, counts = chosen[0], [len(group) for group in groups]
-    where, table = f'the test split of {first.dataset} ({first.kind})', markdown(rows)
-    caption = f'{first.method} on {where}, {format_seeds(counts)}.'
-    return f'{" ".join([caption, *captions(table)])}\n\n{table}'
+    where = f'the test split of {first.dataset} ({first.kind})'
+    return f'{first.method} on {where}, {format_seeds(counts)}.\n\n{markdown(rows)}'
 
 
 def make_dependence_table(results: Sequence[Result], name: str) -> str:
@@ -236,7 +165,6 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
         data, method, variant, _, backbone = row
         if sets.count(data) > 1:
             data = f'{data}, {method}, {variant} ({backbone})'
-        data += recipe_mark(group)
         for result in group:
             check_comparable(f'{name}, dependence', group[0], result)
         metrics = dict.fromkeys(metric for result in group for metric in result.metrics)
@@ -248,9 +176,8 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
     if not groups:
         return ''
     seeds = format_seeds([len(group) for group in groups.values()])
-    table = markdown(rows, 3)
     caption = f'Metrics on test clips with the features of the clip and of another one, {seeds}.'
-    return f'{" ".join([caption, *captions(table)])}\n\n{table}'
+    return f'{caption}\n\n{markdown(rows, 3)}'
 
 
 def _metric_cell(group: Sequence[Result], metric: str) -> str:
@@ -273,27 +200,36 @@ def _repeats(first: Result, second: Result, metric: str) -> bool:
 
 
 def check_comparable(place: str, first: Result, second: Result) -> None:
-    """Raise ConfigError unless two results of a column were measured in the same way.
+    """Raise ConfigError unless two results were measured in the same way on the same data.
 
     The settings of different backbones may differ, because they include the backbone.
     """
-    # Early results do not record their caches, which are not compared then.
-    shared = sorted(set(first.caches) & set(second.caches))
-    differing = [path for path in shared if first.caches[path] != second.caches[path]]
     what = ''
     is_one_row = _row_of(first) == _row_of(second)
     if is_one_row and first.prefix != second.prefix:
         what = f'of different encoders (--prefix {first.prefix!r}, {second.prefix!r})'
     elif is_one_row and first.students != second.students:
         what = f'of {first.students} and {second.students} students (--join)'
-    elif is_one_row and recipe_mark([first]) != recipe_mark([second]):
-        what = 'on a student of an earlier recipe and on one of that of today'
     elif first.backbone == second.backbone and first.config_hash != second.config_hash:
         what = 'by different settings'
-    elif first.data_version != second.data_version:
+    _refuse(place, first, second, what)
+    check_same_data(place, first, second)
+
+
+def check_same_data(place: str, first: Result, second: Result) -> None:
+    """Raise ConfigError unless two results were measured on the same data."""
+    # Early results do not record their caches, which are not compared then.
+    shared = sorted(set(first.caches) & set(second.caches))
+    differing = [path for path in shared if first.caches[path] != second.caches[path]]
+    what = ''
+    if first.data_version != second.data_version:
         what = 'on different data'
     elif differing:
         what = f'with different contents of {differing[0]}'
+    _refuse(place, first, second, what)
+
+
+def _refuse(place: str, first: Result, second: Result, what: str) -> None:
     if what:
         raise ConfigError(
             f'results of {place}: {first.run} and {second.run} were measured {what}; '

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from mmact_ssl.apis.card import Card, read_card
 from mmact_ssl.apis.zoo import INDEX, Entry, read_index
-from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
+from mmact_ssl.evaluation.protocols import PROTOCOLS
 from research.markers import renew_file
-from research.tables import EARLIER, EARLIER_RECIPE, captions, earlier_recipes
 
 BLOCK = re.compile(r'<!-- (zoo|cards) -->\n.*<!-- /\1 -->', re.DOTALL)
 CARDS = 'model_cards.md'
@@ -27,38 +26,31 @@ def zoo_blocks(folder: str | os.PathLike[str]) -> dict[str, str]:
     rows, sections = [], []
     entries = read_index(Path(folder) / INDEX)
     cards = {entry.sha256: read_card(Path(folder) / entry.file) for entry in entries.values()}
-    earlier = {key for key, card in cards.items() if card.source_sha256 in earlier_recipes()}
     for name, entry in entries.items():
         card = cards[entry.sha256]
-        mark = EARLIER_RECIPE if entry.sha256 in earlier else ''
         # In early cards only the config's name ends in that of the data set.
         dataset = card.dataset_name or card.config.rpartition('_')[2]
         figures = {f['name']: f for f in card.results if f['dataset'] == dataset}
         shown = [figures.get(key) for key in ('Linear', 'kNN')]
-        linear, knn = (_percent(card, figure) for figure in shown)
+        linear, knn = (_percent(figure) for figure in shown)
         clips = next((figure['test_clips'] for figure in shown if figure), 0) or '-'
         rows.append(
-            f'| [{name}]({CARDS}#{name}){mark} | {_input(card)} '
+            f'| [{name}]({CARDS}#{name}) | {_input(card)} '
             f'| {card.trained_on} | {linear} | {knn} '
             f'| {clips} | {card.feature_dim} | {entry.size / 1e6:.1f} |\n'
         )
-        sections.append(_section(card, entry, mark))
+        sections.append(_section(card, entry))
     texts = dict(zoo=TOP + ''.join(rows), cards=''.join(sections))
-    return {
-        name: f'<!-- {name} -->\n{text}\n{caption}<!-- /{name} -->'
-        for name, text in texts.items()
-        for caption in [''.join(f'{line}\n\n' for line in captions(text))]
-    }
+    return {name: f'<!-- {name} -->\n{text}\n<!-- /{name} -->' for name, text in texts.items()}
 
 
-def _section(card: Card, entry: Entry, mark: str) -> str:
+def _section(card: Card, entry: Entry) -> str:
     """Format one model's card as Markdown."""
     bodies = f' of {card.num_persons} {card.layout} bodies' if card.num_persons else ''
     clip = ', '.join(f'{key} {value}' for key, value in card.clip.items()) or 'whole clips'
     text = (
         f'\n## {card.name}\n\n'
-        f'- Trained by `configs/{card.config}.py` ({card.method}) on {card.trained_on}'
-        f'{mark}\n'
+        f'- Trained by `configs/{card.config}.py` ({card.method}) on {card.trained_on}\n'
         f'- Licence: {card.licence}\n'
         f'- {card.backbone_name}, {card.kind}{bodies}: {clip}; features of {card.feature_dim}\n'
         f'- `{entry.file}`, {card.precision}, sha256 `{entry.sha256}`\n'
@@ -74,7 +66,7 @@ def _section(card: Card, entry: Entry, mark: str) -> str:
     for figure in figures:
         kind = ' (synthetic)' if figure['synthetic'] else ''
         text += (
-            f'| {figure["name"]} | {_percent(card, figure)} | {figure["dataset"]}{kind} | '
+            f'| {figure["name"]} | {_percent(figure)} | {figure["dataset"]}{kind} | '
             f'{figure["test_clips"] or "-"} | {figure["weights"]} |\n'
         )
     return text
@@ -92,12 +84,8 @@ def _input(card: Card) -> str:
     return f'video, {" x ".join(map(str, counts)) or 1} frames{pixels}'
 
 
-def _percent(card: Card, figure: dict | None) -> str:
-    if figure is None:
-        return '-'
-    newest = version_of(figure['protocol'], card.layout or 'video')
-    mark = EARLIER if figure.get('version', 1) < newest else ''
-    return f'{100 * figure["value"]:.1f}{mark}'
+def _percent(figure: dict | None) -> str:
+    return '-' if figure is None else f'{100 * figure["value"]:.1f}'
 
 
 def update_zoo(

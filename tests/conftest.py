@@ -284,7 +284,6 @@ def publish() -> Callable[..., Path]:
 @pytest.fixture(scope='session')
 def make_result() -> Callable[..., Any]:
     """Makes a result of CSVR's linear probe on the demo world, apart from what is given."""
-    from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
     from mmact_ssl.evaluation.results import Result
 
     def make(value: float = 0.5, **changes: Any) -> Result:
@@ -303,9 +302,6 @@ def make_result() -> Callable[..., Any]:
             data_version='d',
             synthetic=True,
         )
-        # Today's version for videos, so that the tables do not mark it.
-        protocol = changes.get('protocol', 'linear')
-        values['version'] = version_of(protocol, 'video') if protocol in PROTOCOLS else 1
         return Result(**{**values, **changes})
 
     return make

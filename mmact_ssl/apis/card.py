@@ -56,7 +56,7 @@ class Card:
         results: One dict a figure: ``name`` as in the tables, ``protocol``, ``metric``, ``value``
             in 0..1, ``label_fraction``, ``seed``, ``dataset``, ``synthetic``, ``config``,
             ``test_clips`` (0 if unknown), ``weights`` (those of the 'checkpoint' or of the 'file'
-            were measured), ``version`` of the measurement (1 in early cards).
+            were measured).
         dataset_name: ``dataset_name`` of the training config; '' in early cards.
         labels_read: Labels read in training, see :class:`LabelsRead`; None for none.
         source_sha256: Hash of the training checkpoint.

@@ -206,15 +206,15 @@ def make_card(cfg: Config, **known: Any) -> Card:
 def figures_of(
     results: Iterable[Result], sha256: str, card: Card, variant: str = 'full'
 ) -> list[dict[str, Any]]:
-    """Figures of a file: the newest versions of the results with its hash and the card's backbone.
+    """Figures of a file: the results with its hash and the card's backbone.
 
     Args:
         variant: Variant of the results; others may evaluate the same file in another way.
 
     Raises:
-        ConfigError: Two results of a version give one figure different values.
+        ConfigError: Two results give one figure different values.
     """
-    results = sorted(results, key=lambda result: -result.version)
+    results = list(results)
     counted = {(r.dataset, r.data_version): r.test_clips for r in results if r.test_clips}
     figures = [
         dict(
@@ -228,7 +228,6 @@ def figures_of(
             synthetic=result.synthetic,
             config=result.config,
             test_clips=counted.get((result.dataset, result.data_version), 0),
-            version=result.version,
         )
         for column in COLUMNS
         for heading, protocol, metric, fraction in [column]
@@ -243,7 +242,7 @@ def figures_of(
         key = figure['name'], figure['dataset'], figure['seed']
         first = known.setdefault(key, figure)
         # Two folders may hold the same result.
-        if first != figure and first['version'] == figure['version']:
+        if first != figure:
             raise ConfigError(
                 f'{card.name}: {figure["name"]} on {figure["dataset"]} with seed {figure["seed"]} '
                 f'is {first["value"]} ({first["config"]}) and {figure["value"]} '

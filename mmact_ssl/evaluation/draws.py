@@ -41,7 +41,7 @@ def format_interval(values: Sequence[float], sign: str = '') -> str:
 
 
 def find_row(results: Sequence[Result], dataset: str, label: str) -> list[Result]:
-    """Select the few-shot results of a row, of its newest version.
+    """Select the few-shot results of a row.
 
     Args:
         label: Method of the row, with its variant if that is not 'full': ``Start, no-shift``.
@@ -57,24 +57,20 @@ def find_row(results: Sequence[Result], dataset: str, label: str) -> list[Result
             f'no few-shot result of {label!r} on {dataset} (there are: {known}): measure it first, '
             f'by evaluate.py fewshot --method {label.partition(",")[0]!r}'
         )
-    newest = max(row.version for row in found)
-    return [row for row in found if row.version == newest]
+    return found
 
 
 def paired_differences(first: Result, second: Result) -> dict[str, list[float]]:
     """Differences of two encoders, the second minus the first, by metric and draw.
 
     Raises:
-        ConfigError: The results are of other data or other draws, or of other versions of the
-            measurement of one network.
+        ConfigError: The results are of other data or other draws.
     """
     what = ''
     if first.data_version != second.data_version:
         what = 'on different data'
     elif first.details.get('drawn') != second.details.get('drawn'):
         what = 'on different draws of the labels'
-    elif first.backbone == second.backbone and first.version != second.version:
-        what = 'by different versions of the measurement'
     if what:
         raise ConfigError(
             f'{first.run} and {second.run} were measured {what}, so their draws are no pairs: '

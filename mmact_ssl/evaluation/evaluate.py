@@ -21,7 +21,7 @@ from mmact_ssl.evaluation.data import (
     share_labels,
 )
 from mmact_ssl.evaluation.features import Features, teacher_features
-from mmact_ssl.evaluation.protocols import PROTOCOLS, version_of
+from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.provenance import (
     config_hash,
@@ -75,10 +75,8 @@ def evaluate(
         hashes = [student.sha256 for student in request.students] or [start_hash(cfg) or RANDOM]
         joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
         checkpoint_hash = joined if len(hashes) > 1 else hashes[0]
-    kind = 'embedding' if request.teacher is not None else train.layout or 'video'
     data = data_version(train, test)
     for name in protocols:
-        version = version_of(name, kind)
         measured = PROTOCOLS[name].evaluate(task, **cfg.get(_config_key(name), {}))
         measured.metrics['n_test'] = len(test.names)
         if PROTOCOLS[name].frozen:
@@ -95,7 +93,7 @@ def evaluate(
             metrics=measured.metrics,
             label_fraction=request.label_fraction,
             config=config_name(cfg.filename),
-            config_hash=config_hash(hashed_config(cfg, name, version), train.lines(), test.lines()),
+            config_hash=config_hash(hashed_config(cfg, name), train.lines(), test.lines()),
             checkpoint_hash=checkpoint_hash,
             data_version=data,
             synthetic=cfg.get('synthetic', False),
@@ -104,7 +102,6 @@ def evaluate(
             pretrained_on=request.pretrained_on,
             prefix=request.prefix,
             students=len(request.encoders),
-            version=version,
             caches=caches,
         )
 
@@ -187,8 +184,8 @@ def check_labels(student: SavedRun, name: str, request: Request) -> None:
     )
 
 
-def hashed_config(cfg: Config, name: str, version: int) -> dict[str, Any]:
-    """Select the parts of a config that a protocol's numbers depend on, and a version above 1."""
+def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
+    """Select the parts of a config that a protocol's numbers depend on."""
     keys = [_config_key(name), 'model', 'test_dataloader', 'backbone_name']
     optional = ['feature_pooling', 'feature_deviation']
     if PROTOCOLS[name].trains:
@@ -196,8 +193,7 @@ def hashed_config(cfg: Config, name: str, version: int) -> dict[str, Any]:
         optional = ['custom_hooks']
     keys += [key for key in (*optional, 'shared_label_pattern') if cfg.get(key)]
     annotation = cfg.train_dataloader.dataset.ann_file
-    parts = {**{key: cfg.get(key) for key in keys}, 'train_annotation': annotation}
-    return parts if version == 1 else {**parts, 'version': version}
+    return {**{key: cfg.get(key) for key in keys}, 'train_annotation': annotation}
 
 
 def _config_key(name: str) -> str:

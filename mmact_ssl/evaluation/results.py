@@ -45,9 +45,6 @@ class Result:
         prefix: Prefix of the student's keys in the checkpoint: a momentum copy is another encoder
             of the same file.
         students: Number of students whose frozen features are concatenated; written above 1.
-        version: Version of the measurement, written above 1, see
-            :func:`mmact_ssl.evaluation.protocols.version_of`. A folder holds one result of each
-            version of a run.
     """
 
     method: str
@@ -69,7 +66,6 @@ class Result:
     prefix: str = 'backbone.'
     caches: dict[str, str] = field(default_factory=dict)
     students: int = 1
-    version: int = 1
 
     @property
     def transferred(self) -> bool:
@@ -103,7 +99,7 @@ class Result:
     def write(self, folder: str | os.PathLike) -> Path:
         """Append the result to its file in a folder, and return the file.
 
-        The last line of a run and version counts. Several processes may write and read at a time:
+        The last line of a run counts. Several processes may write and read at a time:
         one writes while the others wait, and readers see whole lines.
 
         Raises:
@@ -111,9 +107,8 @@ class Result:
         """
         file = result_file(folder, self.dataset, self.method)
         line = {**asdict(self), 'run': self.run}
-        for name in ('students', 'version'):
-            if line[name] == 1:
-                del line[name]
+        if self.students == 1:
+            del line['students']
         file.parent.mkdir(parents=True, exist_ok=True)
         with open(file.parent / '.lock', 'w') as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -132,7 +127,7 @@ class Result:
                         f'{file}: {self.run} is there with {key} {old!r}, and this result has '
                         f'{new!r}: give another --variant'
                     )
-            if earlier.version == self.version and earlier.data_version != self.data_version:
+            if earlier.data_version != self.data_version:
                 print_log(
                     f'{file}: {self.run} takes the place of a result on other clips, of an earlier '
                     f'{self.dataset} or another folder of that name: give another --out to keep '
@@ -177,48 +172,44 @@ def result_file(folder: str | os.PathLike, dataset: str, method: str) -> Path:
 
 
 def has_result(file: Path, run: str) -> bool:
-    """True if a file of results has a line of a run.
-
-    A line of an earlier version of the measurement counts: a study keeps it, tables mark it.
-    """
-    return any(run == name for name, _ in _read_lines(file))
+    """True if a file of results has a line of a run."""
+    return run in _read_lines(file)
 
 
-def stored_backbones(file: Path, run: str) -> set[str]:
-    """Backbones of a run's lines in a file of results, which its name leaves out."""
-    lines = _read_lines(file).items()
-    return {line['backbone'] for (name, _), line in lines if name == run and 'backbone' in line}
+def stored_backbone(file: Path, run: str) -> str | None:
+    """Backbone of a run in a file of results, which its name leaves out; None without the run."""
+    return _read_lines(file).get(run, {}).get('backbone')
 
 
 def read_results(folder: str | os.PathLike, dataset: str = '*') -> list[Result]:
     """Read the results of a folder, of all data sets or one, in the order of their runs' names."""
-    results: dict[tuple[str, int], Result] = {}
+    results: dict[str, Result] = {}
     files: dict[str, Path] = {}
     for file in sorted(Path(folder).glob(f'{dataset}/*.jsonl')):
-        for (run, version), line in _read_lines(file).items():
+        for run, line in _read_lines(file).items():
             if files.setdefault(run, file) != file:
                 raise DataError(f'{file}: {run} is also in {files[run]}; delete one line')
             try:
                 result = Result(**{k: v for k, v in line.items() if k != 'run'})
             except TypeError as error:
                 raise DataError(f'{file}: {run}: not a result ({error})') from error
-            results[run, version] = result
-    return [results[key] for key in sorted(results)]
+            results[run] = result
+    return [results[run] for run in sorted(results)]
 
 
 def _slug(text: str) -> str:
     return re.sub(r'[^\w.-]+', '-', text).lower()
 
 
-def _read_lines(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
-    """Read the last line of each run and version in a file; {} for a missing file."""
-    lines: dict[tuple[str, int], dict[str, Any]] = {}
+def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
+    """Read the last line of each run in a file; {} for a missing file."""
+    lines: dict[str, dict[str, Any]] = {}
     if not path.is_file():
         return lines
     for number, text in enumerate(read_text(path, 'evaluate again').splitlines(), start=1):
         try:
             line = json.loads(text)
-            lines[str(line['run']), int(line.get('version', 1))] = line
+            lines[str(line['run'])] = line
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(f'{path}:{number}: not a result ({error}); evaluate again') from error
     return lines

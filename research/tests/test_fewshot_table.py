@@ -76,8 +76,6 @@ def test_mistakes_are_named(results, make_result):
     for readouts in ('', '?lda,lda'):
         with pytest.raises(ConfigError, match='different draws of the labels'):
             filled(results, f'jhmdb/ImageNet_start/DTG-Net{readouts}')
-    other = make_result(
-        method='DTG-Net', dataset='jhmdb', protocol='fewshot', seed=1, version=results[1].version
-    )
+    other = make_result(method='DTG-Net', dataset='jhmdb', protocol='fewshot', seed=1)
     with pytest.raises(ConfigError, match="'DTG-Net' has 2 seeds"):
         filled([*results, other], 'jhmdb/ImageNet_start/DTG-Net')

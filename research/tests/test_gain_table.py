@@ -7,7 +7,6 @@ import pytest
 from mmact_ssl.errors import ConfigError
 from research.gain_table import DATA
 from research.markers import fill
-from research.tables import CAPTIONS
 
 ROW = 'jhmdb/Fine-tuned,_10_%/ImageNet_start/DTG-Net_TSM'
 TEXT = f'<!-- gain:{ROW} -->\n<!-- /gain:{ROW} -->'
@@ -56,23 +55,6 @@ def test_one_seed_does_not_tell_a_gain(results):
 def test_missing_results_are_an_error(results):
     with pytest.raises(ConfigError, match='no results'):
         fill(TEXT, results[:2])
-
-
-def test_both_sides_of_an_earlier_version_are_marked(results):
-    assert '†' not in fill(TEXT, results)
-    for run in results[:4]:
-        run.version -= 1
-    text = fill(TEXT, results)
-    assert '| 25.0 ± 7.1† (ImageNet) | 45.0 ± 7.1† (DTG-Net TSM) | +20.0 |' in text
-    assert text.count(CAPTIONS['†']) == 1
-
-
-@pytest.mark.parametrize('early', [slice(0, 2), slice(2, 4)])
-def test_sides_of_two_versions_have_no_gain(results, early):
-    for run in results[early]:
-        run.version -= 1
-    with pytest.raises(ConfigError, match='versions'):
-        fill(TEXT, results)
 
 
 def test_the_deviation_of_one_pretraining_is_marked(results):

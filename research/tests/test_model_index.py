@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from mmact_ssl.evaluation.protocols import version_of
-from research.model_index import result_block, results_by_config, update_model_index
+from research.model_index import results_by_config, update_model_index
 
 INDEX = """\
 # A comment.
@@ -104,10 +103,3 @@ def test_results_are_renewed_once_and_the_rest_is_kept(found, tmp_path):
     assert index.read_text().startswith('# A comment.\n')
     assert update_model_index(index, {})
     assert 'Results' not in index.read_text(), 'without results none stay'
-
-
-def test_a_value_of_an_earlier_version_is_named_as_one(make_result):
-    now = version_of('linear', 'video')
-    results = [make_result(version=now - 1), make_result(0.25, protocol='knn')]
-    (entry,) = yaml.safe_load(result_block(results))['Results']
-    assert entry['Metrics'] == {'Linear (earlier version)': 50.0, 'kNN': 25.0}

@@ -83,13 +83,6 @@ def test_parts_with_one_start_share_its_rows(results, make_result):
     assert len([line for line in text.splitlines() if '*Random' in line]) == 1
 
 
-def test_sides_of_two_versions_are_refused(results):
-    for run in results[:4]:
-        run.version -= 1
-    with pytest.raises(ConfigError, match='version'):
-        fill(TEXT, results)
-
-
 def test_other_settings_are_refused(results):
     results[1].config_hash = 'other'
     with pytest.raises(ConfigError, match='different settings'):

@@ -55,7 +55,6 @@ def test_differences_of_pairs_do_not_spread_with_the_draws(made):
     [
         (dict(drawn='other'), 'on different draws of the labels'),
         (dict(data_version='other'), 'on different data'),
-        (dict(version=1), 'by different versions of the measurement'),
     ],
 )
 def test_results_that_are_no_pairs_are_refused(made, changes, what):
@@ -63,20 +62,14 @@ def test_results_that_are_no_pairs_are_refused(made, changes, what):
         paired_differences(made([0.5]), made([0.5], **changes))
 
 
-def test_inputs_of_other_networks_have_versions_of_their_own(made):
-    teacher = made([0.5], version=1, backbone='teacher')
-    assert paired_differences(made([0.5]), teacher) == {'lda@2': [0.0]}
-
-
-def test_a_row_is_found_by_its_label_in_its_newest_version(made, make_result):
+def test_a_row_is_found_by_its_label(made, make_result):
     rows = [
-        made([0.5], method='Start', version=1),
-        made([0.5], method='Start', version=2),
-        made([0.5], method='Start', variant='no-shift', version=2),
+        made([0.5], method='Start'),
+        made([0.5], method='Start', variant='no-shift'),
         make_result(method='Start'),
     ]
-    assert find_row(rows, 'demo', 'Start') == [rows[1]]
-    assert find_row(rows, 'demo', 'Start, no-shift') == [rows[2]]
+    assert find_row(rows, 'demo', 'Start') == [rows[0]]
+    assert find_row(rows, 'demo', 'Start, no-shift') == [rows[1]]
     with pytest.raises(ConfigError, match=r"'start' on demo \(there are: 'Start', 'Start, no-sh"):
         find_row(rows, 'demo', 'start')
     with pytest.raises(ConfigError, match=r'on jhmdb \(there are: none\): measure it first'):

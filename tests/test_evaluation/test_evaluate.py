@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from mmact_ssl.evaluation import features
 from mmact_ssl.evaluation.evaluate import hashed_config
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import (
-    INPUT_VERSIONS,
     PROTOCOLS,
     is_stochastic,
     plan_protocols,
@@ -176,27 +174,9 @@ def test_settings_of_a_protocol_change_its_hash_alone(linear_config, run, protoc
     assert before[1] == after[1]
 
 
-def test_a_result_records_the_version_of_its_measurement(linear_config, run, monkeypatch):
-    def made() -> dict:
-        results = run(linear_config, ['linear', 'knn'])
-        return {r.protocol: (r.version, r.config_hash) for r in results}
-
-    before = made()
-    knn = replace(PROTOCOLS['knn'], version=PROTOCOLS['knn'].version + 1)
-    monkeypatch.setitem(PROTOCOLS, 'knn', knn)
-    after = made()
-    assert before['linear'] == after['linear']
-    assert after['knn'][0] == before['knn'][0] + 1 and after['knn'][1] != before['knn'][1]
-    # What the encoder is given counts for all protocols.
-    monkeypatch.setitem(INPUT_VERSIONS, 'video', INPUT_VERSIONS['video'] + 1)
-    later = made()
-    for protocol, (version, text_hash) in later.items():
-        assert version == after[protocol][0] + 1 and text_hash != after[protocol][1]
-
-
 def test_hooks_of_fine_tuning_change_its_hash(finetune_config):
     def made_hash() -> str:
-        return config_hash(hashed_config(finetune_config, 'finetune', 1))
+        return config_hash(hashed_config(finetune_config, 'finetune'))
 
     plain = made_hash()
     finetune_config.custom_hooks = []

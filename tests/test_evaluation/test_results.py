@@ -62,10 +62,10 @@ def test_of_a_run_the_last_line_counts(make_result, tmp_path):
 def test_a_result_on_other_clips_is_replaced_aloud(make_result, tmp_path, monkeypatch):
     said: list[str] = []
     monkeypatch.setattr(results_module, 'print_log', lambda text, *level: said.append(text))
-    for version, data in ((1, 'one'), (1, 'one'), (2, 'two')):
-        make_result(version=version, data_version=data).write(tmp_path)
+    for _ in range(2):
+        make_result(data_version='one').write(tmp_path)
     assert said == []
-    make_result(version=1, data_version='two').write(tmp_path)
+    make_result(data_version='two').write(tmp_path)
     (sentence,) = said
     assert 'csvr_full_demo_linear_seed0 takes the place of a result on other clips' in sentence
     assert 'give another --out to keep both' in sentence
@@ -102,21 +102,6 @@ def test_a_run_in_two_files_is_refused(make_result, tmp_path):
     file.with_name('other.jsonl').write_text(file.read_text())
     with pytest.raises(DataError, match=r'other\.jsonl: csvr_full.* is also in .*csvr\.jsonl'):
         read_results(tmp_path)
-
-
-def test_each_version_of_a_run_has_its_line(make_result, tmp_path):
-    old, new, again = (
-        make_result(value, version=version, details=DETAILS)
-        for value, version in ((0.5, 1), (0.6, 2), (0.7, 2))
-    )
-    for result in (old, new, again):
-        result.write(tmp_path)
-    assert read_results(tmp_path) == [old, again]
-    assert has_result(tmp_path / 'demo/csvr.jsonl', old.run)
-    first, second, _ = map(json.loads, (tmp_path / 'demo/csvr.jsonl').read_text().splitlines())
-    assert 'version' not in first and second['version'] == 2
-    with pytest.raises(DataError, match='give another --variant'):
-        make_result(version=3, backbone='other').write(tmp_path)
 
 
 def test_one_student_is_written_without_their_number(make_result, tmp_path):

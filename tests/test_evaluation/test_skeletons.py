@@ -12,7 +12,6 @@ from mmengine.registry import init_default_scope
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import extract_features, feature_dataloader
-from mmact_ssl.evaluation.protocols import INPUT_VERSIONS
 from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
 from mmact_ssl.evaluation.student import build_recognizer
 
@@ -64,14 +63,6 @@ def test_all_protocols_run_and_know_the_classes(skeleton_config, tmp_path, run):
             assert result.details['classes'] == ['carry', 'sit down', 'wave']
             assert np.sum(result.details['confusion']) == 6
     assert len((tmp_path / 'run' / LABELED_SAMPLES).read_text().splitlines()) == 12
-
-
-def test_the_version_is_that_of_the_skeletons_read_whatever_the_encoder(
-    skeleton_config, run, monkeypatch
-):
-    monkeypatch.setitem(INPUT_VERSIONS, 'kinect20', 5)
-    (result,) = run(skeleton_config, ['knn'])
-    assert result.version == 5
 
 
 def test_fine_tuning_reads_the_drawn_clips_alone(skeleton_config, tmp_path, monkeypatch, run):

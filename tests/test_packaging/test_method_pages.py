@@ -70,7 +70,7 @@ def test_figures_of_the_text_are_those_of_the_table(name: str):
         for column, cell in enumerate(row[num_labels:]):
             if cell != '-':
                 data = row[0] if num_labels == 2 else ''
-                of_data[data, column].append(float(cell.split()[0].rstrip('†')))
+                of_data[data, column].append(float(cell.split()[0]))
     known = {value for cells in of_data.values() for value in cells}
     gains = {round(abs(a - b)) for cells in of_data.values() for a, b in combinations(cells, 2)}
     text = re.sub(r'\]\([^)]*\)|`[^`]*`|chance is \d+ %', '', text)

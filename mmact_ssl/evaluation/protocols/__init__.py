@@ -19,8 +19,7 @@ from . import (
 from .base import Protocol
 
 PROTOCOLS: dict[str, Protocol] = {
-    # 2: L-BFGS of our own in place of scikit-learn's, which stopped before its minimum.
-    'linear': Protocol(linear.evaluate, frozen=True, version=2),
+    'linear': Protocol(linear.evaluate, frozen=True),
     'linear-adam': Protocol(linear_adam.evaluate, frozen=True, is_stochastic=True),
     'lda': Protocol(lda.evaluate, frozen=True, check_labels=lda.check_labels),
     'knn': Protocol(knn.evaluate, frozen=True),
@@ -30,12 +29,6 @@ PROTOCOLS: dict[str, Protocol] = {
     'joint': Protocol(
         joint.evaluate, labels='of the checkpoint', needs_checkpoint='jointly trained classifier'
     ),
-}
-# Version of an encoder's inputs, by the layout of skeletons or for videos; 1 for others.
-INPUT_VERSIONS = {
-    'video': 2,  # read by VideoReader in place of decord
-    'ntu25': 2,  # graph and bones of mmaction2
-    'coco17': 2,  # the same
 }
 # Other names for one or more protocols; results carry the protocol's name.
 ALIASES = {
@@ -87,15 +80,6 @@ def plan_steps(
             if protocols:
                 steps.append((seed, fraction, protocols))
     return steps
-
-
-def version_of(name: str, kind: str) -> int:
-    """Version of a measurement, raised by each change that gives other numbers.
-
-    Args:
-        kind: Kind of the encoder's inputs, see :data:`INPUT_VERSIONS`.
-    """
-    return PROTOCOLS[name].version + INPUT_VERSIONS.get(kind, 1) - 1
 
 
 def is_stochastic(name: str, label_fraction: float) -> bool:

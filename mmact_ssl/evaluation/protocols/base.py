@@ -159,7 +159,6 @@ class Protocol:
         trains: True if it trains the recognizer by the schedule of the config.
         check_labels: Raises ConfigError if the labels of the labeled samples, int64 ``(L,)``, are
             too few; called before any protocol runs.
-        version: Raised when the protocol gives other numbers on the same features.
     """
 
     evaluate: Callable[..., Measured]
@@ -169,4 +168,3 @@ class Protocol:
     needs_checkpoint: str = ''
     trains: bool = False
     check_labels: Callable[[np.ndarray], None] | None = None
-    version: int = 1
