@@ -1,4 +1,4 @@
-"""The commands of the tutorials, run on small made data; of other pages, why they are not."""
+"""The commands of the tutorials, run on small made data; test_inference_page.py runs search.md."""
 
 from __future__ import annotations
 
@@ -29,38 +29,6 @@ FEW_VIDEOS = [
     'train_dataloader.num_workers=0',
     *(f'train_dataloader.dataset.pipeline.{n}.transforms.1.scale=(32,32)' for n in (4, 5)),
 ]
-# Run here, and pages whose commands need data sets or GPUs. test_inference_page.py runs search.md.
-RUN = {
-    'extend/migrating.md',
-    'start/few_labels.md',
-    'start/own_skeletons.md',
-    'start/own_videos.md',
-}
-NEEDS = {
-    '../CONTRIBUTING.md': 'a trained checkpoint of the demo world',
-    'extend/add_a_dataset.md': 'videos',
-    'extend/add_a_task.md': 'JHMDB; tests/test_packaging/test_docs.py builds the config',
-    'extend/data.md': 'the data sets',
-    'extend/demo_world.md': 'minutes; tests/test_tools/test_demo_world runs the same',
-    'extend/evaluation.md': 'trained checkpoints',
-    'extend/inputs.md': 'the demo world; tests/test_packaging/test_docs.py runs the transform',
-    'extend/parsers.md': 'a checkpoint with adapters',
-    'extend/sentences.md': 'NW-UCLA, NTU RGB+D, UTD-MHAD',
-    'extend/scaling.md': 'GPUs, machines, a server',
-    'extend/targets.md': 'videos and poses; tests/test_targets runs the same',
-    'extend/teachers.md': 'weights to download',
-    'methods/c2vl.md': 'NW-UCLA, NTU RGB+D',
-    'methods/csvr.md': 'Kinetics-400, JHMDB, GPUs',
-    'methods/dtg.md': 'Kinetics-400, JHMDB, GPUs',
-    'methods/hcpg.md': 'Kinetics-400, JHMDB, GPUs',
-    'methods/ms2l.md': 'NW-UCLA, NTU RGB+D',
-    'methods/rivals.md': 'NW-UCLA, JHMDB, Kinetics-400, GPUs',
-    'methods/rivals_masked.md': 'NW-UCLA, UTD-MHAD, Kinetics-400, GPUs',
-    'start/faq.md': 'a trained checkpoint',
-    'start/first_hour.md': 'six minutes; `make demo` runs the same',
-    'start/model_zoo.md': 'a trained checkpoint',
-    'start/train.md': 'a config of yours; tests/test_tools/test_train.py runs its options',
-}
 
 
 def commands(page: str, about: str) -> list[list[str]]:
@@ -202,10 +170,3 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
     run([*train, *FEW_VIDEOS])
     run(evaluate)
     assert 'joint' in capsys.readouterr().out
-
-
-def test_every_page_with_commands_is_run_or_says_what_it_needs():
-    pages = {'../README.md', '../CONTRIBUTING.md'}
-    pages |= {str(p.relative_to(ROOT / 'docs')) for p in (ROOT / 'docs').rglob('*.md')}
-    having = {page for page in pages if commands(page, 'tools/')}
-    assert having == RUN | set(NEEDS)

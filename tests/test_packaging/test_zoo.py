@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import yaml
 
-from mmact_ssl.apis import embed, list_models, load_model
+from mmact_ssl.apis import list_models, load_model
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.apis.zoo import INDEX, read_index
-from mmact_ssl.datasets.layouts import COMMON, LAYOUTS
-from mmact_ssl.datasets.transforms.skeleton.common import ToCommonJoints
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.shipped_configs import find_config
 
@@ -82,20 +79,3 @@ def test_a_shipped_model_is_whole_and_says_where_it_comes_from(name: str):
     features = model.features([model.transform(sample) for sample in samples])
     assert features.shape == (2, card.feature_dim)
     assert features.isfinite().all() and not torch.allclose(features[0], features[1])
-
-
-@pytest.mark.parametrize('layout', ['coco17', 'ntu25', 'kinect20', 'openpose25', 'mediapipe33'])
-@pytest.mark.parametrize('coordinates', [2, 3])
-def test_the_general_model_reads_files_of_any_layout(layout, coordinates, tmp_path):
-    """A file's features are those of its common joints."""
-    model = load_model('skeleton_general')
-    random = np.random.default_rng(0)
-    shape = 2, 1, 30, LAYOUTS[layout].num_joints, coordinates
-    clips = random.normal(size=shape).astype(np.float32)
-    for name, clip in zip('ab', clips):
-        np.save(tmp_path / f'{name}.npy', clip)
-    features = embed(model, tmp_path, layout=layout)
-    assert features.shape == (2, model.card.feature_dim) and np.isfinite(features).all()
-    assert not np.allclose(*features)
-    common = [ToCommonJoints()(dict(keypoint=clip, layout=layout))['keypoint'] for clip in clips]
-    np.testing.assert_allclose(features, embed(model, common, layout=COMMON), rtol=0, atol=1e-5)
