@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -35,28 +34,12 @@ def find_config(name: str | os.PathLike[str]) -> str:
     path = Path(shipped_config(os.fspath(name)))
     if path.is_file():
         return str(path)
-    if replacement := _with_a_set(path):
-        raise ConfigError(f'{name}: no such config, it is now {replacement}')
     shipped = (p.relative_to(CONFIGS) for p in CONFIGS.rglob('*.py'))
     known = {p.stem: f'mmact_ssl::{p.as_posix()}' for p in shipped if '_base_' not in p.parts}
     known.update({p.stem: str(p) for p in Path(name).parent.glob('*.py')})
     close = get_close_matches(path.stem, known, n=1, cutoff=0.5)
     fix = f'did you mean {known[close[0]]}?' if close else 'see configs/'
     raise ConfigError(f'{name}: no such config, {fix}')
-
-
-def _with_a_set(path: Path) -> str:
-    """Replacement for a config of 0.1 with its data set in its name; '' for other names."""
-    stem = re.sub('^(linear|finetune)_', '', path.stem)
-    rest, _, dataset = stem.rpartition('_')
-    if not (SETS / f'{dataset}.py').is_file():
-        rest, dataset = stem, ''
-    if stem == path.stem and not dataset:
-        return ''
-    # R3D-18, large and small, was named r3d.
-    networks = path.parent.glob(f'{re.sub("^r3d(?!18)", "r3d18*", rest)}.py')
-    nearest = sorted(networks, key=lambda file: len(file.name))[:2]
-    return f'{" or ".join(map(str, nearest))}, with --set {dataset or "NAME"}' if nearest else ''
 
 
 def find_set(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import ctypes
 import logging
 import os
@@ -44,7 +43,6 @@ def load_config(args: argparse.Namespace) -> Config:
     data, dataset = getattr(args, 'data', None), getattr(args, 'set', None)
     quiet_the_screen(MMLogger.get_current_instance())  # until the runner builds its own
     cfg = read_config(args.config, args.cfg_options, data, dataset)
-    check_text(cfg)
     # For None mmengine switches off a default hook of its own, and fails for any other.
     hooks = cfg.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if hook is None and name not in OWN_HOOKS]:
@@ -102,15 +100,7 @@ def read_config(
                 f'--set {dataset} does not go with {path} ({error}): a student of videos takes a '
                 'set of videos, one of skeletons a set of skeletons; or the name is misspelt'
             ) from error
-        except ImportError as error:
-            first: BaseException = error  # mmengine's own two do not tell why
-            while first.__context__:
-                first = first.__context__
-            raise ConfigError(
-                f'{path}: {first}: put the folder of the module in PYTHONPATH, or install what it '
-                'imports'
-            ) from error
-        except (NameError, LookupError, TypeError, ValueError) as error:
+        except (ImportError, NameError, LookupError, TypeError, ValueError) as error:
             raise _mistake(path, error) from error
     if (data is not None and 'own_folder' not in cfg) or (dataset is not None and names_a_set(cfg)):
         raise ConfigError(
@@ -133,8 +123,10 @@ def read_config(
     return cfg
 
 
-def _mistake(path: str, error: Exception) -> ConfigError:
+def _mistake(path: str, error: BaseException) -> ConfigError:
     """The error of a config file that fails while it is read."""
+    while isinstance(error, ImportError) and error.__context__:  # mmengine's own do not tell why
+        error = error.__context__
     return ConfigError(
         f'{path}: {reason_of(error)}: correct it, or the file that it inherits; {SHOW_PLACE}'
     )
@@ -143,18 +135,6 @@ def _mistake(path: str, error: Exception) -> ConfigError:
 def names_a_set(cfg: Config) -> bool:
     """False if a config reads the data of ``--data`` or ``--set``."""
     return 'own_folder' not in cfg and SET_VARIABLE not in cfg.env_variables
-
-
-def check_text(cfg: Config) -> None:
-    """Refuse a config whose text in a checkpoint would not be Python."""
-    try:
-        ast.parse(cfg.pretty_text)
-    except SyntaxError as error:
-        raise ConfigError(
-            f'{cfg.filename}: checkpoints hold the config as text, and could not read this: '
-            f'{(error.text or "").strip()!r}: name what is imported by its module (`import '
-            'pathlib`), and take keys that are not keywords of Python'
-        ) from error
 
 
 def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import LOOPS
-
-ENDLESS = 1e9  # mmengine's end of a schedule without one
 
 
 @LOOPS.register_module()
@@ -24,18 +20,9 @@ class EpochTrainLoop(EpochBasedTrainLoop):
 
     :class:`ExactResumeHook` sets ``first_batch``, the batch at which the first epoch begins.
     ``tools/train.py`` uses this loop in place of mmengine's.
-
-    Raises:
-        ConfigError: ``max_epochs`` is not a number of 1 or more.
     """
 
     first_batch = 0
-
-    def __init__(
-        self, runner: Runner, dataloader: DataLoader | dict, max_epochs: int, **kwargs: Any
-    ) -> None:
-        check_count('max_epochs', max_epochs)
-        super().__init__(runner, dataloader, max_epochs, **kwargs)
 
     def run(self) -> nn.Module:
         """Train, or warn that nothing is left to train."""
@@ -59,12 +46,6 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             self.run_iter(index, data_batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
-
-
-def check_count(key: str, value: Any) -> None:
-    """Raise ConfigError unless a number of epochs or steps is 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 1:
-        raise ConfigError(f'train_cfg.{key}={value!r}: give a number, 1 or more')
 
 
 class LaterBatches:
@@ -113,14 +94,11 @@ class StepsTrainLoop(EpochTrainLoop):
         max_epochs: float = math.inf,
         **kwargs: Any,
     ) -> None:
-        check_count('max_iters', max_iters)
-        check_count('max_epochs', max_epochs)
         # The number of epochs depends on the length of the loader, which the base class builds.
         super().__init__(runner, dataloader, max_epochs=1, **kwargs)
         steps = len(self.dataloader)
         self._max_epochs = min(math.ceil(max_iters / steps), int(min(max_epochs, max_iters)))
         self._max_iters = self._max_epochs * steps
-        self.scheduled_iters = max_iters
         if self._max_iters > 1.1 * max_iters:
             runner.logger.warning(
                 f'train_cfg.max_iters={max_iters} becomes {self._max_iters} steps, whole epochs of '
@@ -128,36 +106,3 @@ class StepsTrainLoop(EpochTrainLoop):
                 f'{self._max_iters - max_iters}: set max_iters and the end of param_scheduler to a '
                 f'multiple of {steps}, such as {self._max_iters}'
             )
-
-
-def other_end(schedules: Any, loop: BaseLoop) -> str:
-    """Describe a schedule that ends much earlier or later than its run; '' if there is none.
-
-    A difference below a tenth is not named; neither are warm-ups, runs that end within them, and
-    loops without epochs.
-
-    Args:
-        schedules: ``param_scheduler`` of a config; only those of a list are compared.
-        loop: The training loop.
-    """
-    ends = {
-        schedule['end']: (f'param_scheduler.{number}.end', schedule)
-        for number, schedule in enumerate(schedules if isinstance(schedules, list) else ())
-        if isinstance(schedule, Mapping) and schedule.get('end', math.inf) < ENDLESS
-        if not re.search('Linear|Constant', str(schedule['type']))
-    }
-    if not ends or not isinstance(loop, EpochBasedTrainLoop):
-        return ''
-    end = max(ends)
-    key, last = ends[end]
-    length, unit = loop.max_epochs, 'epochs'
-    if not last.get('by_epoch', True):
-        length, unit = getattr(loop, 'scheduled_iters', loop.max_iters), 'steps'
-    if last.get('begin', 0) >= length or max(end, length) <= 1.1 * min(end, length):
-        return ''
-    effect = (
-        f'the last {length - end} keep its last rate'
-        if length > end
-        else 'it stops before its last rate'
-    )
-    return f'{key}={end}, and the run has {length} {unit}, so {effect}: set {key}={length}'

@@ -25,7 +25,6 @@ from mmact_ssl.checkpoint_file import STARTS, newest_checkpoint, saved_checkpoin
 from mmact_ssl.engine.hooks.exact_resume_hook import collect_process_states
 from mmact_ssl.engine.hooks.non_finite_hook import check_weights
 from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
-from mmact_ssl.engine.loops import StepsTrainLoop
 from mmact_ssl.engine.same_run import RUN, check_same_run, describe_data
 from mmact_ssl.engine.terminal import QuietRunner
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
@@ -129,12 +128,6 @@ class PretrainRunner(QuietRunner):
             self.logger.warning(
                 f'the learning rate is for batches of {base} and these are of {batch}: '
                 'scale it by --auto-scale-lr, or by hand'
-            )
-        if accumulated > 1 and isinstance(self.train_loop, StepsTrainLoop):
-            self.logger.warning(
-                f'optim_wrapper.accumulative_counts={accumulated}: max_iters and schedules with '
-                f'by_epoch=False count batches, and the optimizer steps once in {accumulated}: '
-                f'multiply them by {accumulated} for as many steps as without'
             )
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:

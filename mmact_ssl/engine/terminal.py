@@ -18,7 +18,6 @@ from mmengine.runner import LogProcessor, Runner
 from torch import nn
 
 from mmact_ssl.datasets.loading import build_dataloader, end_workers
-from mmact_ssl.engine.loops import other_end
 from mmact_ssl.registry import LOG_PROCESSORS
 
 COLUMNS = 111  # without the time
@@ -62,13 +61,10 @@ class QuietRunner(Runner):
         return logger
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
-        """Build the schedules, and warn if they do not end with the run.
+        """Build the schedules, with warm-ups of one step that end after that step.
 
-        A warm-up of one step ends after that step. mmengine's would keep its first value: a
-        learning rate that never rises.
+        mmengine's would keep its first value: a learning rate that never rises.
         """
-        if warning := other_end(scheduler, self.train_loop):
-            self.logger.warning(warning)
         built = super().build_param_scheduler(scheduler)
         for schedule in chain.from_iterable(built.values() if isinstance(built, dict) else [built]):
             is_warm_up = isinstance(schedule, (ConstantParamScheduler, LinearParamScheduler))

@@ -41,11 +41,6 @@ ROWS = [
     ),
     (
         'ms2l_gru_nwucla',
-        'train_cfg.max_epochs=0',
-        'train_cfg.max_epochs=0: give a number, 1 or more',
-    ),
-    (
-        'ms2l_gru_nwucla',
         'train_cfg.max_epoch=5',
         "EpochBasedTrainLoop.__init__() got an unexpected keyword argument 'max_epoch'",
     ),

@@ -42,11 +42,6 @@ def test_an_option_that_nothing_reads_is_refused(option, answer):
         ('mmact_ssl::csvr_r3d_k40.py', 'did you mean mmact_ssl::csvr_r3d_k400.py?'),
         ('gru-steams.py', 'did you mean mmact_ssl::downstream/gru-streams.py?'),
         ('configs/none.py', 'see configs/'),
-        (
-            'configs/downstream/finetune_gru_nwucla.py',
-            'it is now configs/downstream/gru.py, with --set nwucla',
-        ),
-        ('configs/c2vl_stgcn_pkummd1.py', 'it is now configs/c2vl_stgcn.py, with --set pkummd1'),
     ],
 )
 def test_the_nearest_config_is_named(name, meant, monkeypatch):

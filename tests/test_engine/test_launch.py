@@ -96,15 +96,6 @@ def test_the_text_of_a_config_needs_no_yapf_and_reads_the_same(name, monkeypatch
     assert Config.fromfile(tmp_path / 'config.py').to_dict() == config.to_dict()
 
 
-@pytest.mark.parametrize('note', ["{'class': 1}", "{'it\\'s': 1}", 'object()', '{True: 1}'])
-def test_a_config_that_checkpoints_could_not_hold_is_refused(note, tmp_path):
-    base = CONFIGS / 'ms2l_gru_nwucla.py'
-    (tmp_path / 'mine.py').write_text(f'_base_ = {str(base)!r}\nnote = {note}\n')
-    config = dict(config=str(tmp_path / 'mine.py'), cfg_options=None, launcher='none')
-    with pytest.raises(ConfigError, match=r'mine\.py: checkpoints hold the config as text'):
-        load_config(Namespace(**config, work_dir=None))
-
-
 def test_the_work_dir_of_a_folder_has_its_name(tmp_path):
     (tmp_path / 'mine').mkdir()
     (tmp_path / 'mine/train.txt').write_text('a.mp4\nb.mp4\n')
@@ -125,7 +116,7 @@ def test_the_work_dir_of_a_folder_has_its_name(tmp_path):
 def test_an_import_of_the_config_that_fails_is_named(tmp_path, monkeypatch):
     config = tmp_path / 'mine.py'
     config.write_text("custom_imports = dict(imports=['arrow_of_time'])\n")
-    with pytest.raises(ConfigError, match=r"mine\.py: No module named 'arrow_of_time': put"):
+    with pytest.raises(ConfigError, match=r"mine\.py: No module named 'arrow_of_time': correct"):
         read_config(str(config))
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / 'arrow_of_time.py').write_text('from json import arrows\n')
