@@ -14,12 +14,6 @@ Biases:
 
     --cfg-options visualizer.vis_backends.0.type=TensorboardVisBackend
 
-    python tools/visualize.py text-gallery configs/downstream/gru-streams.py CHECKPOINT \
-        --set nwucla --clip-texts data/nwucla/targets/prompts.lmdb \
-        --sentences data/nwucla/sentences_kinematic.json
-
-writes ``gallery.png``, the test clips nearest to sentences, after a pre-training with sentences.
-
     python tools/visualize.py gallery MODEL my/videos --out gallery
     python tools/visualize.py embedding MODEL my/videos --out gallery
 
@@ -53,11 +47,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     )
     predictions.add_argument('config', help='config of the pre-training')
     predictions.add_argument('checkpoint', help='checkpoint or work dir of that training')
-    predictions.add_argument('--num-clips', type=int, default=4)
     predictions.add_argument('--animate', action='store_true', help='animate poses and frames')
-    predictions.add_argument('--pool', type=int, default=64, help='videos to search for neighbors')
     predictions.add_argument('--out', help='folder, by default that of the checkpoint')
-    predictions.add_argument('--seed', type=int, default=0, help='which clips to draw')
     predictions.add_config_options()
     gallery = commands.add_parser('gallery', help='page of your own clips, with the nearest ones')
     embedding = commands.add_parser('embedding', help='page with a map of your own clips')
@@ -71,30 +62,16 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         )
         page.add_argument('--out', default='gallery', help='folder of the pages')
         page.add_argument('--index', help='of the clips, by default clips.index in that folder')
-        page.add_argument('--device', help='of the network; a GPU where there is one')
         page.add_argument('--layout', default='', help='joint order of skeletons in arrays')
-        page.set_defaults(checkpoint=None, text_encoder=None)
-    gallery.add_argument('--neighbors', type=int, default=12, help='shown of a clip')
     gallery.add_argument('--text', nargs='+', default=(), help='sentences that search too')
-    gallery.add_argument(
-        '--checkpoint', type=existing_path, help='of --text: pre-training that the model comes from'
-    )
-    gallery.add_argument(
-        '--text-encoder', help='of --text: config, e.g. configs/teachers/minilm.py'
-    )
-    embedding.add_argument('--method', choices=('tsne', 'umap'), default='tsne')
-    embedding.add_argument('--ann', type=existing_path, help='annotation file: colors by label')
     embedding.add_argument(
-        '--clusters', type=int, default=0, help='color by so many clusters, not by label or folder'
+        '--ann', type=existing_path, help='annotation file of the clips: colors by label'
     )
-    embedding.add_argument('--seed', type=int, default=0, help='of layout and clusters')
     return parser.parse_args(argv)
 
 
-def save(
-    figures: dict[str, Any], args: argparse.Namespace, config: Config | None = None, step: int = 0
-) -> None:
-    """Write figures by name to the folder of the command line, and print their paths.
+def save(figures: dict[str, Any], folder: Path, config: Config, step: int) -> None:
+    """Write figures by name to a folder, and print their paths.
 
     A list of figures becomes an animation. Figures also go to the config's visualizer, unless it is
     the local one.
@@ -104,7 +81,6 @@ def save(
     from mmact_ssl.visualization.clips import rasterize
     from mmact_ssl.visualization.pages import animate
 
-    folder = Path(args.out or Path(args.checkpoint).parent)
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
         if isinstance(figure, list):
@@ -114,7 +90,7 @@ def save(
             path = folder / f'{name}.png'
             figure.savefig(path, dpi=130)
         print(path)
-    backends = ((config or {}).get('visualizer') or {}).get('vis_backends') or ()
+    backends = (config.get('visualizer') or {}).get('vis_backends') or ()
     backends = [b for b in backends if not b['type'].endswith('LocalVisBackend')]
     if backends:
         shown = Visualizer(vis_backends=backends, save_dir=str(folder))
@@ -137,48 +113,30 @@ def draw_model(args: argparse.Namespace) -> None:
     config = read_config(args.config, args.cfg_options, args.data, args.set)
     if 'test_dataloader' not in config:
         raise ConfigError(f'{args.config}: has no test_dataloader to take unseen clips from')
-    args.checkpoint, content = read_trained(args.checkpoint)
+    checkpoint, content = read_trained(args.checkpoint)
     init_default_scope('mmact_ssl')
     model = MODELS.build(config.model).eval()
-    load_trained(model, args.checkpoint, content)
-    figures, lines = draw_predictions(
-        model, config, args.num_clips, args.pool, args.seed, args.animate
-    )
+    load_trained(model, checkpoint, content)
+    figures, lines = draw_predictions(model, config, animate=args.animate)
     print(*lines, sep='\n', end='\n' if lines else '')
-    save(figures, args, config, content.get('meta', {}).get('iter', 0))
+    step = content.get('meta', {}).get('iter', 0)
+    save(figures, Path(args.out or Path(checkpoint).parent), config, step)
 
 
-def make_pages(args: argparse.Namespace) -> Any:
-    """Index the clips of a page; an existing index is extended."""
+def draw_page(args: argparse.Namespace) -> None:
+    """Index the clips of a page, or extend an existing index, and write the page."""
     from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
-    from mmact_ssl.visualization.pages import ClipPages
+    from mmact_ssl.visualization.pages import ClipPages, group_clips
 
     folder = Path(args.out)
     index = args.index or folder / 'clips.index'
-    options = dict(checkpoint=args.checkpoint, text_encoder=args.text_encoder, layout=args.layout)
-    search = RetrievalInferencer(args.model, index, device=args.device, **options)
-    return ClipPages(search, args.clips, folder)
-
-
-def draw_clip_gallery(args: argparse.Namespace) -> None:
-    """Write the page of the command ``gallery``."""
-    print(make_pages(args).write_gallery(args.neighbors, args.text))
-
-
-def draw_embedding(args: argparse.Namespace) -> None:
-    """Write the page of the command ``embedding``."""
-    from mmact_ssl.visualization.pages import group_clips
-
-    pages = make_pages(args)
-    groups = group_clips(pages.clips, pages.features, args.ann, args.clusters, args.seed)
-    print(pages.write_embedding(groups, args.method, args.seed))
-
-
-COMMANDS = {
-    'predictions': draw_model,
-    'gallery': draw_clip_gallery,
-    'embedding': draw_embedding,
-}
+    pages = ClipPages(
+        RetrievalInferencer(args.model, index, layout=args.layout), args.clips, folder
+    )
+    if args.command == 'gallery':
+        print(pages.write_gallery(args.text))
+    else:
+        print(pages.write_embedding(group_clips(pages.clips, args.ann)))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -188,7 +146,7 @@ def main(argv: list[str] | None = None) -> None:
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors(), messages_on_stderr():
-        COMMANDS[args.command](args)
+        (draw_model if args.command == 'predictions' else draw_page)(args)
 
 
 if __name__ == '__main__':

@@ -70,41 +70,6 @@ def draw_generated_frames(
     return figure
 
 
-def draw_skeletons(
-    rows: Mapping[str, np.ndarray], layout: str, titles: Sequence[str], frames: Sequence[int]
-) -> Figure:
-    """Draw several rows a clip, such as predicted above real skeletons; columns are time.
-
-    Args:
-        rows: Label -> coordinates ``(N, M, T, V, C)``, x to the right; y points up with 3
-            coordinates, and down with 2 (a picture). A joint with NaN is not drawn.
-        layout: Name of the skeleton layout.
-        titles: A name for each clip.
-        frames: A number for each of the T frames.
-    """
-    count, time = len(titles), len(frames)
-    size = (1.15 * time + 0.5, 1.35 * len(rows) * count + 0.4)
-    figure, axes = make_grid(len(rows) * count, time, size)
-    whole = np.stack([*rows.values()])  # (rows, N, M, T, V, C)
-    upwards = -1 if whole.shape[-1] == 2 else 1
-    whole = whole[..., :2]
-    low, high = (bound(whole, axis=(0, 2, 3, 4)) for bound in (np.nanmin, np.nanmax))
-    margin = 0.05 * (high - low)  # (N, 2)
-    ends = np.stack([low - margin, high + margin], axis=2)
-    for offset, (kind, shown) in enumerate(rows.items()):
-        for clip, row in enumerate(axes[offset :: len(rows)]):
-            row[0].set_ylabel(f'{titles[clip]}\n{kind}', fontsize=6)
-            for step, axis in enumerate(row):
-                for points in shown[clip, :, step, :, :2]:
-                    axis.plot(*points.T, '.', color=COLORS['predicted'], markersize=2)
-                    for limb in LAYOUTS[layout].limbs:
-                        axis.plot(*points[list(limb)].T, color=COLORS['teacher'], linewidth=1)
-                axis.set(xlim=ends[clip, 0], ylim=ends[clip, 1, ::upwards], aspect='equal')
-    for axis, frame in zip(axes[0], frames):
-        axis.set_title(f'frame {frame}', fontsize=8)
-    return figure
-
-
 def draw_overview(
     columns: Mapping[str, np.ndarray],
     poses: Mapping[str, tuple[np.ndarray, np.ndarray]],

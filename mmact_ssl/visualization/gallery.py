@@ -1,4 +1,4 @@
-"""Picture of the clips nearest to sentences or clips, with the correct ones marked."""
+"""Picture of the clips nearest to others, with those of the same video marked."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 FOUND = 4  # clips shown for a search
-# Caption and color of the frame around a clip: the query, the clip that the sentence describes,
-# another clip of the same video, a clip of the same class, any other clip.
+# Caption and color of the frame around a clip: the query, a clip of the same video, any other.
 MARKS = {
     'query': ('searches', '#f57c00'),
-    'clip': ('the clip itself', '#00a843'),
     'video': ('same video', '#00a843'),
-    'class': ('same class', '#1e5adc'),
     '': ('', '#b0bec5'),
 }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,13 +24,14 @@ from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
 from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.errors import DataError, import_extra
+from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.files import read_annotation, read_text, write_atomically
 from mmact_ssl.visualization.stick_figures import draw_skeletons
 
 FRAMES, SIDE, MILLISECONDS = 12, 112, 150  # of a thumbnail; SIDE is the short one, in pixels
+NEIGHBORS = 12  # shown of a clip
 TEMPLATES = Path(__file__).with_name('page_files')
 
 
@@ -59,18 +59,17 @@ class ClipPages:
             raise DataError(f'{inputs[0]}: none of {len(clips)} clips can be read')
         self.features = values[[rows[clip.path] for clip in self.clips]]
 
-    def write_gallery(self, neighbors: int = 12, texts: Sequence[str] = ()) -> Path:
+    def write_gallery(self, texts: Sequence[str] = ()) -> Path:
         """Write ``index.html`` and return its path.
 
         Args:
-            neighbors: Number of neighbors shown for each clip.
             texts: Sentences to search by.
         """
         places = {clip.path: place for place, clip in enumerate(self.clips)}
         unit = normalize(self.features)
-        cosines, rows = nearest(unit, unit, neighbors + 1)  # one more: the clip itself
+        cosines, rows = nearest(unit, unit, NEIGHBORS + 1)  # one more: the clip itself
         shown = [
-            [[row, round(cosine, 4)] for row, cosine in zip(*near) if row != own][:neighbors]
+            [[row, round(cosine, 4)] for row, cosine in zip(*near) if row != own][:NEIGHBORS]
             for own, near in enumerate(zip(rows.tolist(), cosines.tolist()))
         ]
         by_text = (
@@ -79,29 +78,22 @@ class ClipPages:
             else []
         )
         hits = [
-            [[places[h['name']], h['similarity']] for h in row if h['name'] in places][:neighbors]
+            [[places[h['name']], h['similarity']] for h in row if h['name'] in places][:NEIGHBORS]
             for row in by_text
         ]
         sentences = [dict(text=text, hits=row) for text, row in zip(texts, hits)]
         return self._write('gallery', 'index.html', neighbors=shown, texts=sentences)
 
-    def write_embedding(
-        self,
-        groups: Sequence[str],
-        method: str = 'tsne',
-        seed: int = 0,
-    ) -> Path:
+    def write_embedding(self, groups: Sequence[str]) -> Path:
         """Write ``embedding.html``, the features in two dimensions, and return its path.
 
         Args:
             groups: Name of each clip's group, shown as its color.
-            method: ``'tsne'`` (scikit-learn) or ``'umap'`` (if installed) of the directions.
-            seed: Seed of the layout.
         """
-        points = project(normalize(self.features), method, seed)
+        points = project(normalize(self.features))
         low, high = points.min(axis=0), points.max(axis=0)
         points = (points - low) / np.maximum(high - low, 1e-12)
-        names = sorted(set(groups), key=by_number)
+        names = sorted(set(groups))
         extra = [
             dict(group=names.index(group), x=round(float(x), 4), y=round(float(y), 4))
             for group, (x, y) in zip(groups, points)
@@ -157,8 +149,8 @@ def animate(frames: Sequence[np.ndarray]) -> bytes:
     return content.getvalue()
 
 
-def project(features: np.ndarray, method: str, seed: int) -> np.ndarray:
-    """Map unit rows ``(N, C)`` to points ``(N, 2)``."""
+def project(features: np.ndarray) -> np.ndarray:
+    """Map unit rows ``(N, C)`` to points ``(N, 2)`` by t-SNE."""
     if len(features) < 5:
         raise DataError(f'{len(features)} clips: a map needs at least 5')
     # Equal rows become one point: if all are equal, t-SNE divides by 0 and never ends.
@@ -166,55 +158,31 @@ def project(features: np.ndarray, method: str, seed: int) -> np.ndarray:
     if len(rows) < 5:
         left, spread, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
         points = np.pad(left * spread, ((0, 0), (0, 2)))[:, :2]  # principal components
-    elif method == 'umap':
-        umap = import_extra('umap', 'the method umap', 'search')
-        neighbors = min(15, len(rows) - 1)
-        points = umap.UMAP(n_neighbors=neighbors, random_state=seed).fit_transform(rows)
     else:
         from sklearn.manifold import TSNE
 
         perplexity = min(30.0, (len(rows) - 1) / 3)
-        points = TSNE(perplexity=perplexity, random_state=seed).fit_transform(rows)
+        points = TSNE(perplexity=perplexity, random_state=0).fit_transform(rows)
     return points[place.reshape(-1)]
 
 
-def by_number(name: str) -> list[str | int]:
-    """Key that sorts 'cluster 2' before 'cluster 10'."""
-    parts = re.split('([0-9]+)', name)
-    return [int(part) if place % 2 else part for place, part in enumerate(parts)]
-
-
-def group_clips(
-    clips: Sequence[Clip], features: np.ndarray, annotation: str | None, clusters: int, seed: int
-) -> list[str]:
-    """Name a group for each clip: its label, else its folder, else its cluster.
+def group_clips(clips: Sequence[Clip], annotation: str | None) -> list[str]:
+    """Name a group for each clip: its label, else its folder.
 
     Args:
-        clips, features: N clips and ``(N, C)``.
-        annotation: Lines ``name label``; ``classes.txt`` beside it names the labels. A name matches
-            the end of a clip's path; clips without a label are '?'.
-        clusters: Number of k-means clusters of directions; 0: labels, or folders if there are
-            several, else at most 10 clusters.
-        seed: Seed of the clusters.
-    """
-    if annotation is not None and not clusters:
-        names, labels = read_annotation(annotation, 'give another --ann')
-        beside = Path(annotation).with_name(CLASS_NAMES)
-        classes = read_text(beside, 'write it anew').splitlines() if beside.is_file() else []
-        known = {name: label for name, label in zip(names, labels) if label >= 0}
-        groups = []
-        for clip in clips:
-            parts = clip.path.split('/')
-            ends = ('/'.join(parts[start:]) for start in range(len(parts)))
-            label = next((known[end] for end in ends if end in known), None)
-            is_named = label is not None and 0 <= label < len(classes)
-            groups.append('?' if label is None else classes[label] if is_named else str(label))
-        return groups
-    folders = [clip.path.rpartition('/')[0].rpartition('/')[2] for clip in clips]
-    if len(set(folders)) > 1 and not clusters:
-        return folders
-    from sklearn.cluster import KMeans
+        annotation: Lines ``name label`` with the names of the clips; ``classes.txt`` beside it
+            names the labels. Clips without a label are '?'.
 
-    count = min(clusters or 10, len(clips))
-    numbers = KMeans(count, random_state=seed, n_init=3).fit_predict(normalize(features))
-    return [f'cluster {number + 1}' for number in numbers.tolist()]
+    Raises:
+        DataError: The annotation has none of the clips.
+    """
+    if annotation is None:
+        return [Path(clip.path).parent.name for clip in clips]
+    names, labels = read_annotation(annotation, 'give another --ann')
+    beside = Path(annotation).with_name(CLASS_NAMES)
+    classes = read_text(beside, 'write it anew').splitlines() if beside.is_file() else []
+    shown = dict(enumerate(classes))
+    known = {name: shown.get(n, str(n)) for name, n in zip(names, labels) if n >= 0}
+    if not any(clip.name in known for clip in clips):
+        raise DataError(f'{annotation}: has no label of {clips[0].name!r} and the other clips')
+    return [known.get(clip.name, '?') for clip in clips]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from mmengine.config import Config
 from torch import Tensor
 
-from mmact_ssl.datasets.layouts import PART_LAYOUTS, PartLayout
+from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS, PartLayout
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.data_preprocessor import PretextDataPreprocessor
@@ -38,12 +38,14 @@ from .clips import (
     draw_overview,
     draw_part_maps,
     draw_predicted_poses,
-    draw_skeletons,
 )
 from .gallery import draw_gallery, nearest_clips
+from .stick_figures import draw_skeletons
 
 # Heads that project each view of a clip.
 VIEW_HEADS = (ContrastHead, RedundancyHead, SelfDistillationHead)
+# Added to y of the drawn joints, which have any origin: joints at 0 are not drawn.
+FAR = 100
 # A figure, or one for each time step.
 Picture = Figure | list[Figure]
 
@@ -51,13 +53,13 @@ Picture = Figure | list[Figure]
 class Predictions:
     """Random clips of a pre-training's test split, and the heads' predictions on them."""
 
-    def __init__(self, model: MultiTaskPretrainer, cfg: Config, count: int, seed: int) -> None:
+    def __init__(self, model: MultiTaskPretrainer, cfg: Config, count: int) -> None:
         self.model, self.pipeline = model, cfg.test_dataloader.dataset.pipeline
         self.layout = find_value(cfg.model.backbone, 'layout')
         loader = {**cfg.test_dataloader, 'batch_size': count, 'num_workers': 0}
         loader.pop('persistent_workers', None)
         loader['sampler'] = {**loader['sampler'], 'shuffle': True}
-        batch = next(iter(build_dataloader(loader, seed=seed)))
+        batch = next(iter(build_dataloader(loader, seed=0)))
         with torch.no_grad():
             self.data = model.data_preprocessor(batch)
             self.samples = model(**self.data, mode='predict')
@@ -167,24 +169,31 @@ class Predictions:
         return over_time(draw, real.shape[2], animate)
 
     def masked_skeletons(self, task: str) -> Figure:
-        """Draw the joints that the student sees, with the predicted ones, and all real ones.
+        """Draw the joints that the student sees, the predicted ones, and all real ones.
 
         Columns are the last frames of the segments.
         """
         head = cast(MaskedMotionHead, self.model.tasks[task])
-        view, segment = head.inputs['clip'], head.segment
-        last = slice(segment - 1, None, segment)
-        real = self.inputs[view][:, :, last, :, : head.coordinates]
+        view, last = head.inputs['clip'], slice(head.segment - 1, None, head.segment)
+        real = self.inputs[view][:, :, last, :, : head.coordinates].clone()
+        predicted = self.stack(task, 'coordinates')[:, :, last].clone()
+        for values in (real, predicted):
+            values[..., 1] += FAR
         valid = self.targets[view]['valid'][:, :, last, None, None]
-        real = real.where(valid, torch.nan)
         rows = {
-            'masked': real.masked_fill(self.targets[view]['mask'], torch.nan),
-            'predicted': self.stack(task, 'coordinates')[:, :, last].where(valid, torch.nan),
+            'masked': real.masked_fill(self.targets[view]['mask'], 0),
+            'predicted': predicted,
             'real': real,
         }
-        frames = [step * segment + segment for step in range(real.shape[2])]
-        points = {row: values.numpy() for row, values in rows.items()}
-        return draw_skeletons(points, self.layout, self.titles, frames)
+        # All rows of a clip in one call, so that they have one scale.
+        joined = torch.cat([values.where(valid, 0) for values in rows.values()], dim=2).numpy()
+        layout = LAYOUTS[self.layout]
+        drawn = np.stack([draw_skeletons(clip, layout, clip.shape[1]) for clip in joined])
+        shown = {row: {task: part} for row, part in zip(rows, np.split(drawn, 3, axis=1))}
+        figure = draw_generated_frames(shown, self.titles, {task: 1})
+        for number, axis in enumerate(figure.axes[: drawn.shape[1] // 3], start=1):
+            axis.set_title(f'frame {head.segment * number}', fontsize=8)
+        return figure
 
     def parts(self, task: str) -> tuple[Figure, str]:
         """Draw the student's part maps below the teacher's; also return a line about their IoU."""
@@ -253,9 +262,8 @@ def over_time(draw: Callable[[slice], Figure], length: int, animate: bool) -> Pi
 def draw_predictions(
     model: MultiTaskPretrainer,
     cfg: Config,
-    num_clips: int,
-    pool: int,
-    seed: int,
+    num_clips: int = 4,
+    pool: int = 64,
     animate: bool = False,
 ) -> tuple[dict[str, Picture], list[str]]:
     """Draw the predictions of a model's tasks, as far as they have a picture.
@@ -265,13 +273,12 @@ def draw_predictions(
         cfg: Config of the pre-training.
         num_clips: Number of clips to draw.
         pool: Number of videos to search for neighbors.
-        seed: Seed of the random clips.
         animate: Draw a figure for each step of poses and frames.
 
     Returns:
         Figures by name, and lines of text about them.
     """
-    clips = Predictions(model, cfg, num_clips, seed)
+    clips = Predictions(model, cfg, num_clips)
     of_videos = isinstance(model.data_preprocessor, PretextDataPreprocessor)
     figures: dict[str, Picture] = {}
     lines = []
@@ -289,10 +296,10 @@ def draw_predictions(
             figures['parts'], line = clips.parts(task)
             lines.append(line)
         elif isinstance(head, TeacherGuidanceHead):
-            videos = Predictions(model, cfg, pool, seed)
+            videos = Predictions(model, cfg, pool)
             figures['neighbors'] = videos.neighbors(task, head, num_clips)
         elif isinstance(head, VIEW_HEADS) and of_videos and 'neighbors' not in figures:
-            videos = Predictions(model, cfg, pool, seed)
+            videos = Predictions(model, cfg, pool)
             figures['neighbors'] = videos.view_neighbors(task, num_clips)
     if not figures:
         raise ConfigError(

@@ -38,6 +38,9 @@ def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) ->
     for t in spread_frames(keypoint.shape[1], frames):
         picture = np.full((SIZE, SIZE, 3), 255, np.uint8)
         for person in range(len(keypoint)):
+            for joint in np.flatnonzero(known[person, t]).tolist():
+                place = pixels[person, t, joint].round().astype(int).tolist()
+                cv2.circle(picture, place, 3, _color(layout, joint, joint), -1, cv2.LINE_AA)
             for start, end in layout.limbs:
                 if known[person, t, start] and known[person, t, end]:
                     first, last = pixels[person, t, [start, end]].round().astype(int).tolist()

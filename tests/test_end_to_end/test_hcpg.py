@@ -45,7 +45,7 @@ def test_part_maps_of_unseen_clips_are_drawn_and_judged(hcpg_config: Config, tmp
     hcpg_config.dump(tmp_path / 'config.py')
     model = MODELS.build(hcpg_config.model)
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'epoch.pth')
-    arguments = [str(tmp_path / 'config.py'), str(tmp_path / 'epoch.pth'), '--num-clips', '3']
+    arguments = [str(tmp_path / 'config.py'), str(tmp_path / 'epoch.pth')]
     visualize.main([*arguments, '--out', str(tmp_path / 'pictures')])
     said, path = capsys.readouterr().out.splitlines()[-2:]
     assert re.fullmatch(r"mean IoU with the teacher's parts: 0\.\d\d", said)

@@ -69,7 +69,7 @@ def test_each_example_runs(made_world, capsys):
     assert '1.00' in printed and 'my/videos/a.mp4' in printed and "'similarity':" in printed
     commands = blocks('docs/start/search.md', 'bash', 'mmact-ssl')
     lines = ''.join(commands).replace('\\\n', ' ').splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 5
     for line in lines:
         program, *words = shlex.split(line)
         assert program == 'mmact-ssl'

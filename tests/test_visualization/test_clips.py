@@ -12,7 +12,6 @@ from mmact_ssl.visualization.clips import (
     draw_generated_frames,
     draw_part_maps,
     draw_predicted_poses,
-    draw_skeletons,
     part_colors,
     part_numbers,
 )
@@ -144,30 +143,3 @@ def test_titles_and_legend_of_poses(poses):
     (legend,) = figure.legends
     assert {text.get_text() for text in legend.get_texts()} == {'teacher', 'predicted', 'last'}
     assert axes[0, 0].get_ylim() == (HEIGHT - 0.5, -0.5), 'y points down, as in images'
-
-
-def test_each_skeleton_has_its_known_joints_and_the_limbs_between_them():
-    layout = LAYOUTS['kinect20']
-    points = np.random.default_rng(0).normal(size=(2, 1, 3, 20, 3))
-    masked = points.copy()
-    first, second = layout.limbs[0]
-    hidden = [joint for joint in range(20) if joint not in (first, second)]
-    masked[:, :, :, hidden] = np.nan
-    figure = draw_skeletons(dict(masked=masked, real=points), 'kinect20', ['a', 'b'], [4, 8, 12])
-    axes = np.array(figure.axes).reshape(4, 3)
-    assert [axis.get_title() for axis in axes[0]] == ['frame 4', 'frame 8', 'frame 12']
-    assert [row[0].get_ylabel() for row in axes] == ['a\nmasked', 'a\nreal', 'b\nmasked', 'b\nreal']
-    for clip, kind, step in np.ndindex(2, 2, 3):
-        axis = axes[2 * clip + kind, step]
-        dots, *limbs = axis.get_lines()
-        shown = (masked, points)[kind][clip, 0, step, :, :2]
-        np.testing.assert_array_equal(dots.get_xydata(), shown)
-        whole = [line.get_xydata() for line in limbs if np.isfinite(line.get_xydata()).all()]
-        assert len(whole) == (len(layout.limbs) if kind else 1)
-        np.testing.assert_array_equal(whole[0], shown[[first, second]])
-        (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
-        x, y = points[clip, ..., 0], points[clip, ..., 1]
-        assert left < x.min() and right > x.max() and bottom < y.min() and top > y.max()
-    figure = draw_skeletons(dict(real=points[..., :2]), 'kinect20', ['a', 'b'], [4, 8, 12])
-    bottom, top = figure.axes[0].get_ylim()
-    assert bottom > top, 'y points down in a picture'

@@ -20,7 +20,7 @@ def hit(number: int, mark: str) -> Hit:
 
 @pytest.fixture
 def hits() -> list[list[Hit]]:
-    return [[hit(1, ''), hit(2, 'clip'), hit(3, 'class')], [hit(4, 'class'), hit(5, '')]]
+    return [[hit(1, ''), hit(2, 'video'), hit(3, '')], [hit(4, 'video'), hit(5, '')]]
 
 
 def test_each_clip_is_drawn_at_its_rank_with_its_mark(hits):

@@ -17,9 +17,9 @@ from mmact_ssl.apis import load_model
 from mmact_ssl.apis.clips import find_clips
 from mmact_ssl.apis.feature_inferencer import embed
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
-from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import normalize
-from mmact_ssl.visualization.pages import FRAMES, SIDE, by_number, clip_frames, group_clips, project
+from mmact_ssl.visualization.pages import FRAMES, SIDE, clip_frames, group_clips, project
 from tests.helpers.processes import context
 from tools.visualize import main
 
@@ -76,7 +76,7 @@ def click(page: Path, script: str) -> dict:
 @pytest.mark.usefixtures('own_logger')
 def test_the_gallery_shows_each_clip_with_its_neighbors(model, clips, tmp_path, capsys):
     out = tmp_path / 'page'
-    main(['gallery', model, str(clips), '--out', str(out), '--neighbors', '3'])
+    main(['gallery', model, str(clips), '--out', str(out)])
     printed = capsys.readouterr()
     assert printed.err.count('green/torn.mp4: ') == 1
     assert printed.out.split() == [f'{out}/index.html']
@@ -88,14 +88,14 @@ def test_the_gallery_shows_each_clip_with_its_neighbors(model, clips, tmp_path, 
     np.fill_diagonal(cosines, -2)
     for row, pairs in enumerate(data['neighbors']):
         others, shown = zip(*pairs)
-        assert row not in others and len(set(others)) == 3
+        assert row not in others and len(set(others)) == 12
         np.testing.assert_allclose(shown, cosines[row, list(others)], atol=1e-3)
-        np.testing.assert_allclose(shown, sorted(cosines[row])[:-4:-1], atol=1e-3)
+        np.testing.assert_allclose(shown, sorted(cosines[row])[:-13:-1], atol=1e-3)
     thumbs = [out / clip['thumb'] for clip in data['clips']]
     with Image.open(thumbs[0]) as picture:
         assert picture.n_frames == FRAMES and min(picture.size) == SIDE
     written = thumbs[0].stat().st_mtime_ns
-    main(['gallery', model, str(clips), '--out', str(out), '--neighbors', '3'])
+    main(['gallery', model, str(clips), '--out', str(out)])
     assert thumbs[0].stat().st_mtime_ns == written, 'a second call draws nothing again'
     if CHROMIUM is None:
         pytest.skip('no Chromium here to click in')
@@ -166,22 +166,6 @@ def test_a_page_that_is_written_again_shows_the_files_as_they_are(model, clips, 
     assert search.add(clips)['known'] == 17, 'one index serves the page and a search'
 
 
-def test_groups_with_numbers_are_in_their_order():
-    names = ['cluster 10', 'cluster 2', 'cluster 1', '10', '2', '?', 'b', 'a 3 of 10', 'a 3 of 9']
-    expected = [
-        '2',
-        '10',
-        '?',
-        'a 3 of 9',
-        'a 3 of 10',
-        'b',
-        'cluster 1',
-        'cluster 2',
-        'cluster 10',
-    ]
-    assert sorted(names, key=by_number) == expected
-
-
 def test_sentences_need_the_pretraining(model, clips, tmp_path):
     with pytest.raises(SystemExit, match='reads no sentences: give checkpoint='):
         main(['gallery', model, str(clips / 'blue'), '--out', str(tmp_path), '--text', 'waves'])
@@ -236,43 +220,29 @@ def test_the_embedding_is_a_map_with_a_lasso(model, clips, tmp_path):
     assert seen['covered'] == 'none', 'dots below the line would not show their clip'
 
 
-def test_clips_are_grouped_by_label_by_folder_or_by_cluster(labeled_world, clips, tmp_path):
-    found = find_clips(labeled_world / 'videos', 'video')
-    labels = [int(clip.name[5]) for clip in found]
-    rng = np.random.default_rng(0)
-    features = np.eye(3)[labels] + rng.normal(scale=0.01, size=(len(found), 3))
+def test_clips_are_grouped_by_label_or_by_folder(labeled_world, clips, tmp_path):
+    found = find_clips(labeled_world, 'video')
+    labels = [int(Path(clip.name).name[5]) for clip in found]
     annotation = tmp_path / 'all.txt'
-    annotation.write_text(''.join(f'videos/{c.name} {n}\n' for c, n in zip(found[1:], labels[1:])))
-    named = group_clips(found, features, str(annotation), 0, seed=0)
-    assert named == ['?', *map(str, labels[1:])]
-    (tmp_path / 'classes.txt').write_text('a b\nc\nd\n')
-    named = group_clips(found, features, str(annotation), 0, seed=0)
-    assert named[1:] == [('a b', 'c', 'd')[label] for label in labels[1:]]
-    lines = annotation.read_text().splitlines()
-    annotation.write_text('\n'.join([lines[0].rpartition(' ')[0], *lines[1:]]))
-    unlabeled = group_clips(found, features, str(annotation), 0, seed=0)
-    assert unlabeled[1] == '?' and unlabeled[2:] == named[2:]
-    folders = find_clips(clips, 'video')
-    assert set(group_clips(folders, features, None, 0, seed=0)) == set(CLASSES)
-    # One folder alone, or as asked: clusters, which here are the classes.
-    for given in (found, folders[: len(found)]):
-        groups = group_clips(given, features, None, 3, seed=0)
-        assert len({*groups}) == len({*zip(groups, labels)}) == 3
+    annotation.write_text(''.join(f'{c.name} {n}\n' for c, n in zip(found[1:], labels[1:])))
+    assert group_clips(found, str(annotation)) == ['?', *map(str, labels[1:])]
+    (tmp_path / 'classes.txt').write_text('a b\nc\n')
+    assert group_clips(found, str(annotation))[1:] == [('a b', 'c', '2')[n] for n in labels[1:]]
+    assert set(group_clips(find_clips(clips, 'video'), None)) == set(CLASSES)
+    with pytest.raises(DataError, match=r"all\.txt: has no label of 'class0_s0_0.mp4' and the"):
+        group_clips(find_clips(labeled_world / 'videos', 'video'), str(annotation))
 
 
-def test_a_map_keeps_what_is_near_together(monkeypatch):
+def test_a_map_keeps_what_is_near_together():
     rng = np.random.default_rng(0)
     centers = np.repeat(np.eye(8)[:3], 12, axis=0)
-    points = project(normalize(centers + rng.normal(scale=0.02, size=centers.shape)), 'tsne', 0)
+    points = project(normalize(centers + rng.normal(scale=0.02, size=centers.shape)))
     parts = points.reshape(3, 12, 2)
     inner = np.linalg.norm(parts - parts.mean(axis=1, keepdims=True), axis=2).max()
     between = np.linalg.norm(parts.mean(axis=1)[:, None] - parts.mean(axis=1), axis=2)
     assert inner < between[between > 0].min() / 2
     with pytest.raises(DataError, match='4 clips: a map needs at least 5'):
-        project(np.eye(4), 'tsne', 0)
-    monkeypatch.setitem(__import__('sys').modules, 'umap', None)
-    with pytest.raises(ConfigError, match=r'the method umap needs umap: .*mmact_ssl\[search\]'):
-        project(np.eye(8), 'umap', 0)
+        project(np.eye(4))
 
 
 @pytest.mark.parametrize('distinct', [1, 2, 4, 5, 9])
@@ -281,7 +251,7 @@ def test_equal_clips_are_one_point_of_a_map(distinct):
     which = np.arange(30) % distinct
     rows = normalize(np.random.default_rng(0).normal(size=(distinct, 8)).astype(np.float32))
     with ProcessPoolExecutor(1, context()) as pool:
-        points = pool.submit(project, rows[which], 'tsne', 0).result()
+        points = pool.submit(project, rows[which]).result()
     assert points.shape == (30, 2) and np.isfinite(points).all()
     assert len(np.unique(points, axis=0)) == distinct
     for number in range(distinct):

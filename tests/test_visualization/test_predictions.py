@@ -32,11 +32,11 @@ def test_views_find_each_other(task, data):
     config = read_config(f'configs/{task}_r3d18-small.py', options, dataset='demo')
     torch.manual_seed(0)
     model = MODELS.build(config.model).eval()
-    figures, lines = draw_predictions(model, config, num_clips=2, pool=SAMPLES, seed=0)
+    figures, lines = draw_predictions(model, config, num_clips=2, pool=SAMPLES)
     assert set(figures) == {'neighbors'} and not lines
     rows = figures['neighbors'].subfigs
     assert [row.get_suptitle() for row in rows] == 2 * [f'{task}: clip_b nearest to clip']
-    clips = Predictions(model, config, SAMPLES, 0)
+    clips = Predictions(model, config, SAMPLES)
     for query, row in enumerate(rows):
         own, *others = [axis.get_title() for axis in row.axes if axis.axison]
         assert own == clips.titles[query]
@@ -68,4 +68,4 @@ def test_skeletons_have_no_frames_to_show(data):
     config = read_config('configs/byol_gru.py', dataset='nwucla')
     model = MODELS.build(config.model).eval()
     with pytest.raises(ConfigError, match='no picture of its tasks .byol.'):
-        draw_predictions(model, config, num_clips=2, pool=SAMPLES, seed=0)
+        draw_predictions(model, config, num_clips=2, pool=SAMPLES)

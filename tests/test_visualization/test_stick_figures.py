@@ -46,4 +46,4 @@ def test_a_line_between_left_and_right_is_of_the_middle():
     clip = np.zeros((1, 1, layout.num_joints, 2))
     clip[0, 0, layout.index('left_shoulder', 'right_shoulder')] = [(2, 1), (1, 1)]
     (picture,) = draw_skeletons(clip, layout, 1)
-    assert picture.min() == COLORS[''][0], 'those of the sides are darker in a channel'
+    assert (picture == COLORS['']).all(axis=-1).sum() > SIZE / 2

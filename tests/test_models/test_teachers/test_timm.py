@@ -101,7 +101,7 @@ def test_timms_published_weights_come_through_the_hugging_face_cache(
     save_file(network.state_dict(), tmp_path / 'model.safetensors')
     asked = []
 
-    def download(repository, filename, revision):
+    def download(repository, filename):
         asked.append((repository, filename))
         return str(tmp_path / 'model.safetensors')
 
