@@ -52,8 +52,8 @@ def main(argv: list[str] | None = None) -> None:
             index = ROOT / 'model-index.yml'
             by_config = results_by_config(sorted(ROOT.glob('research/studies/*.py')), results)
             stale += [index] if update_model_index(index, by_config, write=not args.check) else []
-            pages = [ROOT / 'docs/start/model_zoo.md', ROOT / 'docs/start/model_cards.md']
-            stale += update_zoo(ROOT / 'zoo', pages, index, not args.check)
+            page = ROOT / 'docs/start/model_zoo.md'
+            stale += update_zoo(ROOT / 'zoo', page, index, not args.check)
     if args.check and stale:
         raise SystemExit(
             f'error: {", ".join(map(str, stale))}: tables do not agree with {args.results}; run '

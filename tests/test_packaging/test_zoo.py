@@ -28,12 +28,9 @@ def test_the_folder_holds_what_its_index_says_and_is_small():
         assert entry.file == f'{name}-{entry.sha256[:8]}.safetensors'
 
 
-def test_the_pages_and_the_index_name_the_files():
+def test_the_page_and_the_index_name_the_files():
     table = (ROOT / 'docs/start/model_zoo.md').read_text()
-    cards = (ROOT / 'docs/start/model_cards.md').read_text()
-    for name, entry in ENTRIES.items():
-        assert f'[{name}](model_cards.md#{name})' in table
-        assert f'\n## {name}\n' in cards and f'`{entry.file}`' in cards and entry.sha256 in cards
+    assert all(f'\n| {name} | ' in table for name in ENTRIES)
     models = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Models']
     weights = {model['Name']: model['Weights'] for model in models if 'Weights' in model}
     cards = {entry.file: read_card(ROOT / 'zoo' / entry.file) for entry in ENTRIES.values()}
