@@ -176,6 +176,11 @@ def sha256_of_file(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+def sha256_of(text: str) -> str:
+    """Hash a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def expand(path: str | os.PathLike[str]) -> Path:
     """Path that a user gives, with a leading ``~`` expanded."""
     return Path(os.path.expanduser(path))
@@ -258,5 +263,5 @@ def read_annotation(path: str | os.PathLike[str], fix: str) -> tuple[list[str], 
 
 
 def hash_names(names: Iterable[str]) -> str:
-    """Hash (16 hexadecimal digits) of a list's samples, in any order."""
-    return hashlib.sha256('\n'.join(sorted(names)).encode()).hexdigest()[:16]
+    """Hash (16 hexadecimal digits) of a list's samples in their order."""
+    return sha256_of('\n'.join(names))[:16]

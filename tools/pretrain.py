@@ -182,7 +182,7 @@ class Run:
         from mmact_ssl.errors import ConfigError
         from mmact_ssl.files import hash_names
 
-        names, is_trained = hash_names(self.listed()[0]), self.is_done('train')
+        names, is_trained = hash_names(sorted(self.listed()[0])), self.is_done('train')
         if not is_trained and not any(self.training.glob('*.pth')):
             self.record(trained=names)
         if self.known.get('trained', names) == names:

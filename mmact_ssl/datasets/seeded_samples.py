@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import random
@@ -17,6 +16,7 @@ from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
 
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
+from mmact_ssl.files import hash_names
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 from mmact_ssl.upstream.mmaction_fixes import fix_color_jitter
 
@@ -112,8 +112,7 @@ class SeededSamples(BaseDataset):
     def names_hash(self) -> str:
         """Hash of the samples' names in their order, independent of the videos' folder."""
         folder = self.data_prefix.get('video') or ''
-        names = (name.removeprefix(folder).lstrip('/') for name in self._filenames())
-        return hashlib.sha256('\n'.join(names).encode()).hexdigest()[:16]
+        return hash_names(name.removeprefix(folder).lstrip('/') for name in self._filenames())
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
         """Make sample ``idx`` by the pipeline."""

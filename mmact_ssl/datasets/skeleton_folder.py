@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_arrays, read_json, reading
+from mmact_ssl.files import read_arrays, read_json, reading, sha256_of
 
 FORMAT = 1
 SKELETONS, CLIPS, META = 'skeletons.npy', 'clips.npz', 'meta.json'
@@ -55,8 +54,7 @@ class SkeletonFolder:
     def content_hash(self) -> str:
         """Hash of the coordinates and of the name and length of each clip."""
         names, lengths = self.names.tolist(), self.lengths.tolist()
-        content = f'{self.sha256} {self.layout} {names} {lengths}'
-        return hashlib.sha256(content.encode()).hexdigest()
+        return sha256_of(f'{self.sha256} {self.layout} {names} {lengths}')
 
     @cached_property
     def _coordinates(self) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -11,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import open_archive, read_text, reading, write_atomically
+from mmact_ssl.files import open_archive, read_text, reading, sha256_of, write_atomically
 
 # Ten times the input length of a text encoder; a longer sentence means a broken file.
 MAX_WORDS = 2000
@@ -129,4 +128,4 @@ def _check(path: str | os.PathLike[str], sentences: Mapping[str, Any]) -> None:
 
 def hash_sentences(sentences: Sequence[str]) -> str:
     """Hash sentences in their order; it is the source hash of their embeddings."""
-    return hashlib.sha256(json.dumps(list(sentences)).encode()).hexdigest()
+    return sha256_of(json.dumps(list(sentences)))

@@ -11,7 +11,6 @@ Reading locks nothing, so do not train on a cache that is still being written.
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
 import shutil
@@ -27,6 +26,7 @@ import lmdb
 import numpy as np
 
 from mmact_ssl.datasets.shards import split_path
+from mmact_ssl.files import sha256_of
 from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_meta, parse_meta
 from mmact_ssl.targets.values import Buffer, Header, pack, unpack
 
@@ -314,7 +314,7 @@ def encode_key(key: str) -> bytes:
     encoded = key.encode()
     if len(encoded) <= MAX_KEY_BYTES:
         return encoded
-    return b'sha256:' + hashlib.sha256(encoded).hexdigest().encode()
+    return f'sha256:{sha256_of(key)}'.encode()
 
 
 def data_bytes(path: Path) -> int:

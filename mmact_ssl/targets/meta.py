@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import zlib
@@ -14,6 +13,7 @@ import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.files import sha256_of
 
 # Formats of caches with all frames and with every N-th frame; since format 3 with the last one too.
 FORMAT, FORMAT_OF_SOME_FRAMES = 2, 3
@@ -61,9 +61,7 @@ class TargetMeta:
         """Hash of all that decides the values: ``fingerprint``, and ``every`` unless it is 1."""
         if self.every == 1:
             return self.fingerprint
-        return hashlib.sha256(
-            f'{self.fingerprint} {self.every} {FORMAT_OF_SOME_FRAMES}'.encode()
-        ).hexdigest()
+        return sha256_of(f'{self.fingerprint} {self.every} {FORMAT_OF_SOME_FRAMES}')
 
     def check(self) -> None:
         """Raise ConfigError if the kind is unknown or the layout does not fit it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.files import sha256_of_file
+from mmact_ssl.files import sha256_of, sha256_of_file
 from mmact_ssl.weights import require_file
 
 
@@ -90,8 +89,7 @@ class BaseTeacher(nn.Module):
         """Hash (sha256, hex) of the config and the content of the files."""
         if self._fingerprint is None:
             hashes = {name: sha256_of_file(path) for name, path in sorted(self._files.items())}
-            text = json.dumps([self._config, hashes], sort_keys=True)
-            self._fingerprint = hashlib.sha256(text.encode()).hexdigest()
+            self._fingerprint = sha256_of(json.dumps([self._config, hashes], sort_keys=True))
         return self._fingerprint
 
     @property

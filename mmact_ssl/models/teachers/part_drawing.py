@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
+from mmact_ssl.files import sha256_of
 
 PARTS = 'pose_parts'
 SIDES = ('left', 'right')
@@ -79,7 +79,7 @@ class PartDrawing:
     def fingerprint(self, of_poses: str) -> str:
         """Hash (sha256, hex) of all settings of the drawing and of the poses' fingerprint."""
         text = json.dumps([of_poses, asdict(self), LIMBS, FACE, RADII, LENGTHS, LENGTHS_OF, ORDER])
-        return hashlib.sha256(text.encode()).hexdigest()
+        return sha256_of(text)
 
     def __call__(self, poses: Tensor, layout: str, aspect: float) -> Tensor:
         """Draw part maps.
