@@ -35,7 +35,7 @@ class BaseTeacher(nn.Module):
             faster on a GPU and slower on a CPU. Targets are always float32.
 
     Attributes:
-        kind: ``'pose'``, ``'embedding'``, ``'map'``, ``'text'``, or ``'box'`` of a person detector.
+        kind: ``'pose'``, ``'embedding'``, ``'map'`` or ``'text'``.
         layout: Layout of the joints of a pose or the parts of a map; ``''`` otherwise.
         window: (number of frames, stride) of the clips that the teacher reads; None: single frames.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,11 +27,9 @@ class MMPosePoseTeacher(BaseTeacher):
     Args:
         config, checkpoint: Mmpose config and weights, see MMLabTeacher.
         layout: Joint order of the model's output.
-        person_detector: Registered module that maps uint8 frames ``(N, 3, H, W)`` to boxes
-            ``(N, 5)``: left, top, right, bottom as fractions of the frame, score (0: no person).
-            For top-down models only. None: the box is the whole frame.
         min_person_score: If a person has a lower score, all scores of the frame are 0. A person's
-            score is that of its box, or the mean of the joints' scores if the box is the frame.
+            score is that of its box, or the mean of the joints' scores if the box is the frame, as
+            for top-down models.
     """
 
     def __init__(
@@ -41,21 +38,15 @@ class MMPosePoseTeacher(BaseTeacher):
         checkpoint: str,
         layout: str = 'coco17',
         batch_size: int = 16,
-        person_detector: Mapping[str, Any] | None = None,
         min_person_score: float = 0.0,
     ) -> None:
         loaded = load_model_config(config, 'MMPosePoseTeacher')
-        detector = None
-        if person_detector is not None:
-            detector = MODELS.build(dict(person_detector, _scope_='mmact_ssl'))
-            if getattr(detector, 'kind', None) != 'box':
-                raise ConfigError(f'person_detector {type(detector).__name__} makes no boxes')
         identity = {
             'model': without_init(loaded.model),
             'pipeline': without_init(loaded.test_dataloader.dataset.pipeline),
             'layout': layout,
             'min_person_score': min_person_score,
-            'person_detector': None if detector is None else detector.fingerprint(),
+            'person_detector': None,  # stands in the fingerprints of caches that exist
         }
         checkpoint = find_weights(checkpoint, 'checkpoint of MMPosePoseTeacher')
         super().__init__(identity, {'checkpoint': checkpoint}, batch_size)
@@ -73,26 +64,14 @@ class MMPosePoseTeacher(BaseTeacher):
         self._check_joints(config, network, meta)
         self._meta = meta
         self._one_stage = isinstance(network, BottomupPoseEstimator)
-        if self._one_stage and detector is not None:
-            raise ConfigError(f'{config} is a one-stage model, it needs no person_detector')
         load_checkpoint(network, checkpoint, map_location='cpu', strict=True, logger='silent')
         self.freeze_external(network)
-        self._detector = () if detector is None else (self.freeze_external(detector),)
 
     def predict(self, frames: Tensor) -> Tensor:
         """Find one person per frame: uint8 ``(N, 3, H, W)`` to float32 ``(N, V, 3)``."""
-        height, width = frames.shape[2:]
-        boxes = np.tile(np.array([0, 0, 1, 1, 1], np.float32), (len(frames), 1))
-        if self._detector:
-            boxes = self._detector[0](frames).cpu().numpy()
-        boxes[:, :4] *= [width, height, width, height]
-        # A detector that finds no person returns an empty box.
-        nobody = (boxes[:, 4] <= 0) | (boxes[:, 2:4] <= boxes[:, :2]).any(1)
-        boxes[nobody, :4] = [0, 0, width, height]  # a valid box, whose pose is discarded
-        results = self._find(frames, boxes)
+        results = self._find(frames)
         poses = np.stack([self._best_person(result.pred_instances) for result in results])
-        poses[nobody] = 0
-        poses[..., :2] /= [width, height]
+        poses[..., :2] /= [frames.shape[3], frames.shape[2]]
         poses[..., 2] = poses[..., 2].clip(0, 1)
         poses[~np.isfinite(poses).all(-1) | (poses[..., 2] == 0)] = 0
         return torch.from_numpy(poses).to(frames.device)
@@ -105,22 +84,22 @@ class MMPosePoseTeacher(BaseTeacher):
         """
         if not self._one_stage:
             raise ConfigError(f'{self.source} finds one person in a box: take a one-stage model')
-        height, width = frames.shape[2:]
         counts = []
         with self.inference():
             for chunk in frames.split(self.batch_size or len(frames)):
-                boxes = np.tile(np.array([0, 0, width, height, 1], np.float32), (len(chunk), 1))
-                for result in self._find(chunk, boxes):
+                for result in self._find(chunk):
                     scores = np.asarray(result.pred_instances.get('bbox_scores', ()))
                     counts.append(int((scores >= min_score).sum()))
         return torch.tensor(counts)
 
-    def _find(self, frames: Tensor, boxes: np.ndarray) -> list[Any]:
-        """Results of the network for boxes ``(N, 5)`` in pixels."""
+    def _find(self, frames: Tensor) -> list[Any]:
+        """Results of the network; the whole frame is the box of a top-down model."""
+        box = np.array([[0, 0, frames.shape[3], frames.shape[2]]], np.float32)
+        score = np.ones(1, np.float32)
         images = frames.permute(0, 2, 3, 1).flip(-1).contiguous().cpu().numpy()  # (N, H, W, BGR)
         samples = [
-            self._pipeline(dict(self._meta, img=image, bbox=box[None, :4], bbox_score=box[4:]))
-            for image, box in zip(images, boxes)
+            self._pipeline(dict(self._meta, img=image, bbox=box, bbox_score=score))
+            for image in images
         ]
         return self.frozen.test_step(pseudo_collate(samples))
 
@@ -129,7 +108,7 @@ class MMPosePoseTeacher(BaseTeacher):
         if not len(persons.keypoints):
             return np.zeros((LAYOUTS[self.layout].num_joints, 3), np.float32)
         scores = np.asarray(persons.keypoint_scores)
-        if self._one_stage or self._detector:
+        if self._one_stage:
             box_scores = np.asarray(persons.get('bbox_scores', scores.mean(1)))
         else:
             box_scores = scores.clip(0, 1).mean(1)

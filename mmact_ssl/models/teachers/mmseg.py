@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.models.teachers.label_maps import check_parts, merge, read_label_map
 from mmact_ssl.models.teachers.mmlab_config import (
     build_network,
     load_model_config,
@@ -38,7 +39,6 @@ class MMSegTeacher(BaseTeacher):
             ``dict(person=[12])`` for ADE20K, in the order of the layout. None: every class.
         layout: Name of the parts' order, by which flips exchange left and right; '' if no part has
             a side.
-        label_map: A file that sets ``parts`` and ``layout``, see :func:`read_label_map`.
         batch_size, precision: See BaseTeacher.
     """
 
@@ -52,15 +52,9 @@ class MMSegTeacher(BaseTeacher):
         map_size: int | Sequence[int] | None = None,
         parts: Mapping[str, Sequence[int]] | None = None,
         layout: str = '',
-        label_map: str | None = None,
         batch_size: int = 8,
         precision: str = 'float32',
     ) -> None:
-        folding = None if label_map is None else read_label_map(label_map)
-        if folding is not None:
-            if parts is not None or layout:
-                raise ConfigError(f'MMSegTeacher: give label_map={label_map}, or parts and layout')
-            parts, layout = folding.parts, folding.layout
         loaded = load_model_config(config, 'MMSegTeacher')
         if 'decode_head' not in loaded.model:
             raise ConfigError(f'{config} has no model.decode_head: a segmentor is expected')
@@ -81,11 +75,6 @@ class MMSegTeacher(BaseTeacher):
 
         network = build_network(model, 'mmseg')
         _check_head(network, config)
-        if folding is not None and folding.num_classes != network.out_channels:
-            raise ConfigError(
-                f'{label_map} is of {folding.num_classes} classes, {config} has '
-                f'{network.out_channels}: take the label map of its data set'
-            )
         load_parts(network, checkpoint, ('backbone', 'neck', 'decode_head'))
         self._channels = None
         if parts is not None:
@@ -114,3 +103,43 @@ def _check_head(network: Any, config: str) -> None:
             f'{config} has a {type(head).__name__}, which gives no logits of each pixel: use a '
             'segmentor with a per-pixel head, e.g. SegFormer'
         )
+
+
+def check_parts(
+    parts: Mapping[str, Sequence[int]], num_classes: int, what: str, layout: str
+) -> tuple[tuple[int, ...], ...]:
+    """List the classes of each part, in the order of the layout if there is one."""
+    sides = [part for part in parts if part.startswith(('left_', 'right_'))]
+    if sides and not layout:
+        raise ConfigError(
+            f'{what} has the part {sides[0]!r} and no layout, by which a flip exchanges left and '
+            f'right: give the teacher one of the layouts {", ".join(PART_LAYOUTS)}, with its parts'
+        )
+    if layout:
+        _check_order(list(parts), what, layout)
+    for part, classes in parts.items():
+        if not classes or not all(0 <= index < num_classes for index in classes):
+            raise ConfigError(
+                f'{what} has the classes 0 to {num_classes - 1}, parts[{part!r}] is {list(classes)}'
+            )
+    return tuple(tuple(classes) for classes in parts.values())
+
+
+def _check_order(parts: Sequence[str], what: str, layout: str) -> None:
+    if layout not in PART_LAYOUTS:
+        raise ConfigError(f'{what}: unknown layout {layout!r}; known are {", ".join(PART_LAYOUTS)}')
+    for have, want in zip_longest(parts, PART_LAYOUTS[layout].names):
+        if have != want:
+            # Not sorted here: the fingerprint contains the order of the config.
+            raise ConfigError(
+                f'{what}: {have!r} of parts is where the layout {layout!r} has {want!r}: give the '
+                "layout's parts in its order"
+            )
+
+
+def merge(maps: Tensor, channels: tuple[tuple[int, ...], ...] | None) -> Tensor:
+    """Add the classes of each part: ``(N, classes, h, w)`` to ``(N, C, h, w)``; None: no change."""
+    if channels is None:
+        return maps
+    merged = [maps[:, list(classes)].sum(1) for classes in channels]
+    return torch.stack(merged, dim=1).clamp(0, 1)  # sums may exceed 1 in the last bit

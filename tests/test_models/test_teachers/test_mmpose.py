@@ -12,10 +12,9 @@ from mmpose.registry import MODELS as MMPOSE_MODELS
 from torch import nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.teachers import BaseTeacher, build_teacher
+from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.mmlab_config import without_init
 from mmact_ssl.models.teachers.mmpose import MMPosePoseTeacher
-from mmact_ssl.registry import MODELS
 
 RTMPOSE = 'mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py'
 RTMO = 'mmpose::body_2d_keypoint/rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py'
@@ -34,22 +33,6 @@ class BlurBackbone(nn.Module):
 
     def forward(self, images):
         return (F.avg_pool2d(F.avg_pool2d(images, 5, 1, 2), 2),)
-
-
-@MODELS.register_module()
-class LeftHalfDetector(BaseTeacher):
-    """Sees a person in the left half of a frame whose corner is not black."""
-
-    kind = 'box'
-
-    def __init__(self, right=0.5):
-        super().__init__({'right': right}, {})
-        self.right = right
-
-    def predict(self, frames):
-        boxes = torch.tensor([0, 0, self.right, 1, 0]).repeat(len(frames), 1)
-        boxes[:, 4] = (frames[:, :, 0, 0] > 0).any(1).float()
-        return boxes
 
 
 def model_config(**model):
@@ -125,21 +108,6 @@ def test_channels_are_red_green_blue(files, tmp_path):
     assert blue == 0
 
 
-def test_a_person_detector_gives_the_box(files):
-    frame = spots(90, 120, (30, 20, 128), (60, 100, 255), (4, 4, 10))
-    whole = MMPosePoseTeacher(**files)(frame)[0, 0]
-    teacher = MMPosePoseTeacher(**files, person_detector={'type': 'LeftHalfDetector', 'right': 0.3})
-    half = teacher(frame)[0, 0]
-    np.testing.assert_allclose(whole[:2], [100 / 120, 60 / 90], atol=0.04)
-    np.testing.assert_allclose(half[:2], [20 / 120, 30 / 90], atol=0.04)
-    frames = torch.cat([spots(90, 120, (30, 20, 128)), frame])
-    assert not teacher(frames)[0].any()  # nobody detected
-    torch.testing.assert_close(teacher(frames)[1, 0], half)
-    others = [None, {'type': 'LeftHalfDetector'}, {'type': 'LeftHalfDetector', 'right': 0.3}]
-    assert len({MMPosePoseTeacher(**files, person_detector=o).fingerprint() for o in others}) == 3
-    assert not teacher.state_dict()
-
-
 def test_neighbors_in_the_batch_do_not_matter(files):
     frames = torch.randint(0, 256, (7, 3, 60, 80), dtype=torch.uint8)
     teacher = MMPosePoseTeacher(**files, batch_size=4)
@@ -160,14 +128,6 @@ def test_fingerprint_follows_config_and_weights_not_paths(files, tmp_path):
 def test_mistakes_are_named(files):
     with pytest.raises(ConfigError, match=r"finds 17 joints, layout 'ntu25' has 25: set layout"):
         MMPosePoseTeacher(**files, layout='ntu25')
-    with pytest.raises(ConfigError, match='OnlyPose makes no boxes'):
-        MMPosePoseTeacher(**files, person_detector={'type': 'OnlyPose'})
-
-
-@MODELS.register_module()
-class OnlyPose(BaseTeacher):
-    def __init__(self):
-        super().__init__({}, {})
 
 
 def random_checkpoint(config, path):
@@ -200,8 +160,6 @@ def test_a_one_stage_model_needs_no_compiled_operators(tmp_path):
     assert poses.shape == (3, 17, 3)
     assert poses.isfinite().all()
     assert not MMPosePoseTeacher(**files, batch_size=2, min_person_score=1.1)(frames).any()
-    with pytest.raises(ConfigError, match='one-stage model, it needs no person_detector'):
-        MMPosePoseTeacher(**files, person_detector={'type': 'LeftHalfDetector'})
 
 
 def test_a_whole_frame_scores_as_its_joints_do(files):
@@ -217,8 +175,8 @@ def test_a_whole_frame_scores_as_its_joints_do(files):
 def test_of_several_persons_the_best_is_kept(files):
     from mmengine.structures import InstanceData
 
-    detector = {'type': 'LeftHalfDetector'}
-    teacher = MMPosePoseTeacher(**files, person_detector=detector, min_person_score=0.5)
+    teacher = MMPosePoseTeacher(**files, min_person_score=0.5)
+    teacher._one_stage = True
     persons = InstanceData(
         keypoints=np.arange(3 * 17 * 2, dtype=np.float32).reshape(3, 17, 2),
         keypoint_scores=np.full((3, 17), 0.6, np.float32),
@@ -247,7 +205,7 @@ def test_persons_are_counted_by_a_one_stage_model(tmp_path, files):
         def pred_instances(self):
             return InstanceData(bbox_scores=np.array(next(scores)))
 
-    teacher._find = lambda frames, boxes: [Result() for _ in frames]
+    teacher._find = lambda frames: [Result() for _ in frames]
     assert teacher.count_persons(frames).tolist() == [2, 0, 0]
     with pytest.raises(ConfigError, match='finds one person in a box: take a one-stage model'):
         MMPosePoseTeacher(**files).count_persons(frames)
