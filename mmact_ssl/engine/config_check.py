@@ -79,7 +79,7 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
             continue
         if not isinstance(part, Mapping):
             continue
-        if value is None and path.rstrip('.') in SWITCHES:
+        if value is None and key in {f'{switch}.{name}' for switch in SWITCHES}:
             raise ConfigError(f'{key}=None switches nothing off: {nearest(name, part)}')
         close = get_close_matches(name, map(str, part), n=1, cutoff=0.85)
         if close and f'{path}{name}.type' not in options:  # that would be another part

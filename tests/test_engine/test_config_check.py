@@ -51,7 +51,12 @@ def test_the_nearest_config_is_named(name, meant, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    'option', ['model.heads.new.type=Head', 'model.backbone.bidirectional=True']
+    'option',
+    [
+        'model.heads.new.type=Head',
+        'model.heads.new.momentum=None',
+        'model.backbone.bidirectional=True',
+    ],
 )
 def test_a_key_that_the_config_lacks_may_be_an_option(option):
     check_options(load('ms2l-twoview_gru.py'), parse_cfg_options([option]))
