@@ -15,7 +15,6 @@ from mmact_ssl_cli import Parser
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-# Not research/pages/run_a_study.md, which explains the markers.
 PAGES = (
     'README.md',
     'docs/methods/*.md',

@@ -29,7 +29,7 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     """Turn a study's config into chains of steps.
 
     Args:
-        study: Config with ``dataset``, ``seeds`` and ``runs``, see research/pages/run_a_study.md.
+        study: Config with ``dataset``, ``seeds`` and ``runs``, see research/README.md.
         work_dir: Folder of pre-training and fine-tuning.
         root: Folder with ``tools/``.
 
@@ -38,9 +38,7 @@ def plan_study(study: Config, work_dir: str, results: str, root: str) -> list[Ch
     """
     for key in STUDY_KEYS:
         if key not in study:
-            raise ConfigError(
-                f'{study.filename}: a study needs {key}; see research/pages/run_a_study.md'
-            )
+            raise ConfigError(f'{study.filename}: a study needs {key}; see research/README.md')
     runs = [(run, run.get('seeds', study.seeds)) for run in runs_of(study)]
     for run, _ in runs:
         _check_run(run, study.filename, root)
@@ -106,7 +104,7 @@ def _check_run(run: dict, filename: str, root: str) -> None:
         raise ConfigError(
             f'{filename}: run {run.get("method")!r} {run.get("variant", "full")!r}: '
             f'missing {sorted(missing)}, unknown {sorted(unknown)}; '
-            'see research/pages/run_a_study.md'
+            'see research/README.md'
         )
     for config in [run.get('pretrain'), *(part['config'] for part in run['evaluations'])]:
         if config is not None and not (Path(root) / config).is_file():

@@ -47,3 +47,16 @@ def test_upstream_imports_nothing_of_ours_but_errors():
     texts = [file.read_text() for file in (ROOT / 'mmact_ssl/upstream').glob('*.py')]
     names = re.findall(r'(?:from|import) mmact_ssl\.?(\w*)', '\n'.join(texts))
     assert {*names} <= {'upstream', 'errors'}
+
+
+def test_nothing_of_the_product_knows_the_research_beside_it():
+    folders = [ROOT / name for name in ('mmact_ssl', 'tools', 'tests', 'configs', 'docs')]
+    files = [
+        path
+        for folder in folders
+        for path in folder.rglob('*')
+        if path.suffix in ('.py', '.sh', '.md', '.ipynb') and path != Path(__file__)
+    ]
+    files.remove(ROOT / 'docs/results.md')  # may say where its tables come from
+    named = re.compile(r'\bresearch/|\bresearch\.[a-z]|\bimport research\b')
+    assert [path for path in files if named.search(path.read_text(encoding='utf-8'))] == []

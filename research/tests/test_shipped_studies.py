@@ -60,7 +60,7 @@ def test_the_options_of_every_study_are_read(name):
 
 def test_the_study_of_the_page_can_be_planned(tmp_path):
     """A study, a config and a folder of the reader's own."""
-    page = (ROOT / 'research/pages/run_a_study.md').read_text(encoding='utf-8')
+    page = (ROOT / 'research/README.md').read_text(encoding='utf-8')
     text = next(part for part in page.split('```python\n') if part.startswith('# my_study.py'))
     (tmp_path / 'my_study.py').write_text(text.partition('```')[0])
     own = "_base_ = 'mmact_ssl::_base_/rivals/gru.py'"
