@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -18,6 +17,7 @@ from mmact_ssl.datasets.layouts import layout_of
 from mmact_ssl.datasets.skeleton_folder import META, SKELETONS, SkeletonFolder, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import expand, file_version, open_archive, read_arrays, reading
+from mmact_ssl.preparation.custom import read_clips
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, choose_files
 from mmact_ssl.preparation.skeletons import usable_clip
 
@@ -146,19 +146,20 @@ def _from_file(path: Path, name: str, kind: str, layout: str) -> list[Clip]:
             raise ConfigError(f'{path}: the model reads skeletons, .npz or .npy, not videos')
         return [Clip(name, partial(_results, place, 'RGB'), place, version)]
     if path.suffix.lower() == '.npz':
-        names = _clip_names(path)
-        if names is not None:
-            if twice := [clip for clip, count in Counter(names).items() if count > 1]:
-                raise DataError(f'{path}: two clips are named {twice[0]!r}: rename one')
+        try:
+            clips = _many_clips(place, version)
+        except DataError as error:
+            return [Clip(name, partial(_fail, str(error)), place, version, place)]
+        if clips is not None:
             return [
                 Clip(
                     f'{name}/{clip}',
-                    partial(_from_table, place, version, number, kind, layout),
+                    partial(_from_many, place, version, clip, kind, layout),
                     f'{place}/{clip}',
                     version,
                     place,
                 )
-                for number, clip in enumerate(names)
+                for clip in clips
             ]
     read = partial(_from_array_file, path, kind, layout)
     return [Clip(name, read, place, version, place)]  # it may have held several clips before
@@ -168,52 +169,32 @@ def _absolute(path: Path) -> str:
     return Path(os.path.abspath(path)).as_posix()
 
 
-def _clip_names(path: Path) -> list[str] | None:
-    """Names in a file of many clips; None for a single clip or a damaged file."""
-    try:
-        with open_archive(path, FIX), np.load(path, allow_pickle=False) as table:
-            if not JOINED.issubset(table.files):
-                return None
-            count = len(table['lengths'])
-            names = table['names'] if 'names' in table.files else np.arange(count)
-            return names.astype(str).tolist() if len(names) == count else None
-    except (DataError, OSError, ValueError, KeyError):
-        return None
-
-
 def _from_folder(folder: SkeletonFolder, place: int) -> dict[str, Any]:
     return skeleton_sample(folder.read(place), str(folder.names[place]), folder.layout)
 
 
-def _from_table(
-    path: str, version: tuple[int, ...], number: int, kind: str, layout: str
+def _from_many(
+    path: str, version: tuple[int, ...], name: str, kind: str, layout: str
 ) -> dict[str, Any]:
-    keypoints, ends = _table(path, version)
-    clip = keypoints[ends[number] : ends[number + 1]]  # (T, V, C) or (T, M, V, C)
-    clip = clip[:, None] if clip.ndim == 3 else clip
-    return _from_array(clip.transpose(1, 0, 2, 3), path, kind, layout)
+    clips = cast(dict[str, np.ndarray], _many_clips(path, version))
+    return _from_array(clips[name], path, kind, layout)
 
 
 @lru_cache(maxsize=1)
-def _table(path: str, version: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Concatenated clips of the last file, and their ends.
+def _many_clips(path: str, version: tuple[int, ...]) -> dict[str, np.ndarray] | None:
+    """Clips of the last file by name; None for a file of one clip.
 
     ``version`` changes when the file is replaced.
     """
-    with reading(path, FIX):
-        table = read_arrays(path, FIX)
-        ends = np.concatenate([[0], np.cumsum(table['lengths'])])
-        if ends[-1] != len(table['keypoints']):
-            raise ValueError(f'lengths add up to {ends[-1]} of {len(table["keypoints"])} frames')
-        return table['keypoints'], ends
+    with open_archive(path, FIX) as archive:
+        is_one = not {name.removesuffix('.npy') for name in archive.namelist()} >= JOINED
+    return None if is_one else read_clips(path)[1]
 
 
 def _from_array_file(path: Path, kind: str, layout: str) -> dict[str, Any]:
     with reading(path, FIX):
         if path.suffix.lower() == '.npz':
             arrays = read_arrays(path, FIX)
-            if JOINED.issubset(arrays):
-                raise ValueError('its clips have not as many names as lengths')
             clips = [array for array in arrays.values() if array.ndim == 4]
             if len(clips) != 1:
                 raise ValueError(f'{len(clips)} arrays of four axes, wanted one')

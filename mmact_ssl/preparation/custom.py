@@ -24,7 +24,7 @@ OPTIONS = {
     ),
 }
 FIX = 'docs/start/own_skeletons.md shows how to write it'
-REQUIRED = ('names', 'labels', 'lengths', 'keypoints')
+REQUIRED = ('names', 'lengths', 'keypoints')  # an inferencer reads no labels
 
 
 def prepare(
@@ -60,15 +60,19 @@ def prepare(
             negated, since prepared folders are right-handed.
     """
     with reading(source, FIX):
-        table = read_table(source)
-        keypoints = table['keypoints']
+        require(source, f'point --source at an npz file; {FIX}')
+        if source.is_dir():
+            files = sorted(source.glob('*.npz'))
+            if len(files) != 1:
+                raise DataError(f'{source}: {len(files)} npz files; point --source at one of them')
+            source = files[0]
+        table, clips = read_clips(source, ('names', 'labels', 'lengths', 'keypoints'))
+        sizes = table['keypoints'].shape[1], table['keypoints'].shape[3]
         if left_handed:
-            if keypoints.shape[-1] == 2:
+            if sizes[1] == 2:
                 raise DataError(f'{source}: --left-handed needs key points in 3D; leave it out')
-            keypoints = keypoints * np.array([1, 1, -1], np.float32)
-        if keypoints.ndim == 3:
-            keypoints = keypoints[:, None]
-        names, labels = table['names'].astype(str).tolist(), table['labels'].tolist()
+            clips = {n: clip * np.array([1, 1, -1], np.float32) for n, clip in clips.items()}
+        names, labels = [*clips], table['labels'].tolist()
         classes = (
             table['classes'].astype(str).tolist()
             if 'classes' in table
@@ -76,12 +80,10 @@ def prepare(
         )
         splits = split_names(source, table, names, train_subjects)
         used = table.get('used', np.ones(len(names), dtype=bool))
-        clips = np.split(keypoints, np.cumsum(table['lengths'])[:-1])
-        sizes = keypoints.shape[1], keypoints.shape[3]
         with SkeletonWriter(out, out.name, layout, classes, *sizes, unit, True) as writer:
-            for name, label, clip, is_used in zip(names, labels, clips, used):
+            for (name, clip), label, is_used in zip(clips.items(), labels, used):
                 if is_used:
-                    writer.add(name, label, clip.transpose(1, 0, 2, 3))
+                    writer.add(name, label, clip)
                 else:
                     writer.left_out[name] = 'not marked as used'
             counts = writer.finish(splits)
@@ -90,16 +92,19 @@ def prepare(
         return counts
 
 
-def read_table(source: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of a custom npz and check that they fit each other."""
-    require(source, f'point --source at an npz file; {FIX}')
-    if source.is_dir():
-        files = sorted(source.glob('*.npz'))
-        if len(files) != 1:
-            raise DataError(f'{source}: {len(files)} npz files; point --source at one of them')
-        source = files[0]
+def read_clips(
+    source: str | Path, required: Sequence[str] = REQUIRED
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Read a file of many clips, see :func:`prepare`, and check that its arrays fit each other.
+
+    Args:
+        required: Arrays that the file must have.
+
+    Returns:
+        All arrays, ``keypoints`` with the axis M; and the clips ``(M, T, V, C)`` by name.
+    """
     table = read_arrays(source, 'give an npz file without pickles')
-    missing = [key for key in REQUIRED if key not in table]
+    missing = [key for key in required if key not in table]
     if missing:
         raise DataError(f'{source}: no array {missing[0]}; {FIX}')
     count = table['names'].size
@@ -107,7 +112,8 @@ def read_table(source: Path) -> dict[str, np.ndarray]:
         if key in table and table[key].shape != (count,):
             shape = list(table[key].shape)
             raise DataError(f'{source}: {key} has shape {shape}; give one for each of {count}')
-    if not all(np.issubdtype(table[key].dtype, np.integer) for key in ('labels', 'lengths')):
+    whole = [table[key].dtype for key in ('labels', 'lengths') if key in table]
+    if not all(np.issubdtype(dtype, np.integer) for dtype in whole):
         raise DataError(f'{source}: labels and lengths must be whole numbers; convert them')
     keypoints, lengths = table['keypoints'], table['lengths']
     is_joined = lengths.min(initial=0) >= 0 and [lengths.sum()] == list(keypoints.shape[:1])
@@ -117,7 +123,13 @@ def read_table(source: Path) -> dict[str, np.ndarray]:
             f'{list(keypoints.shape)}; they must be numbers [sum(lengths), V, C] or '
             '[sum(lengths), M, V, C]'
         )
-    return table
+    if keypoints.ndim == 3:
+        keypoints = table['keypoints'] = keypoints[:, None]
+    names = table['names'].astype(str).tolist()
+    if twice := [name for name, number in Counter(names).items() if number > 1]:
+        raise DataError(f'{source}: two clips are named {twice[0]!r}: rename one')
+    parts = np.split(keypoints, np.cumsum(lengths)[:-1]) if count else []
+    return table, {name: part.transpose(1, 0, 2, 3) for name, part in zip(names, parts)}
 
 
 def split_names(

@@ -12,7 +12,7 @@ from scipy.io import loadmat
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import path_inside, reading
-from mmact_ssl.preparation.custom import read_table
+from mmact_ssl.preparation.custom import read_clips
 from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
 from mmact_ssl.preparation.poses import project_joints, write_poses
 from mmact_ssl.preparation.skeletons import SkeletonWriter
@@ -84,10 +84,10 @@ class Clip(NamedTuple):
 
 
 def _read_npz(path: Path) -> list[Clip]:
-    table = read_table(path)
-    parts = np.split(table['keypoints'][:, KINECT_ORDER], np.cumsum(table['lengths'])[:-1])
-    rows = zip(*(table[key].tolist() for key in ('names', 'labels', 'subjects')), parts)
-    return [Clip(*row) for row in rows]
+    table, clips = read_clips(path, ('names', 'labels', 'subjects', 'lengths', 'keypoints'))
+    labels, subjects = table['labels'].tolist(), table['subjects'].tolist()
+    skeletons = [clip[0][:, KINECT_ORDER] for clip in clips.values()]
+    return [Clip(*row) for row in zip(clips, labels, subjects, skeletons)]
 
 
 def _read_mat_files(folder: Path) -> list[Clip]:

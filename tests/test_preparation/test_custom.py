@@ -104,7 +104,7 @@ def test_left_handed_coordinates_become_right_handed(tmp_path, camera):
     dataset = SkeletonDataset(str(out / 'all.txt'), [], {'skeleton': str(out)})
     for sample, (part, clip) in zip(dataset, zip(('trunk', 'travel'), clips.values())):
         np.testing.assert_array_equal(sample['keypoint'][0], (clip * [1, 1, -1]).astype('f4'))
-        found = {code.part: code.direction for code in measure(sample['keypoint'], layout, 25)}
+        found = {code.part: code.direction for code in measure(sample['keypoint'], layout)}
         assert found[part] == 'forward'
         for mode in ('body_axes', 'first_frame'):
             body = NormalizeSkeleton(mode)({**sample})['keypoint'][0, 0]
