@@ -19,7 +19,7 @@ from research.steps import POINTER, Chain, Step
 STUDY_KEYS = ('dataset', 'seeds', 'runs')
 RUN_KEYS = {'method', 'variant', 'pretrain', 'set', 'cfg_options', 'hooks', 'evaluations', 'seeds'}
 EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'method'}
-EVALUATION_KEYS |= {'variant', 'finetuned', 'beside_start', 'program', 'set'}
+EVALUATION_KEYS |= {'variant', 'finetuned', 'program', 'set'}
 CONFIG_KEYS = ('pretrain', 'config')
 # File in a run's folder with its settings, so that no other run resumes or uses it.
 RECORD = 'study_run.json'
@@ -140,16 +140,16 @@ class _Run:
         steps = [self._evaluation(part) for part in parts]
         same = [(part.get('label_fraction'), part.get('dataset')) for part in parts]
         for key, part, step in zip(same, parts, steps):
-            reads, beside = part.get('finetuned'), part.get('beside_start')
+            reads = part.get('finetuned')
             tunings = [
                 tuning
                 for of, other, tuning in zip(same, parts, steps)
                 if of == key and other['protocols'] == 'finetune'
             ]
-            if (reads and len(tunings) != 1) or (beside and not (reads and self.pretrain)):
+            if reads and len(tunings) != 1:
                 raise ConfigError(
                     f"{self.name}: finetuned=True needs one evaluation by 'finetune' alone with "
-                    'the same label_fraction, beside_start=True a pretrain too'
+                    'the same label_fraction'
                 )
             step.needs = tunings[0] if reads else None
         steps.sort(key=lambda step: step.needs is not None)  # fine-tuning comes first
@@ -204,12 +204,11 @@ class _Run:
             command.append('--resume')
         return command + _cfg_options([*self.run.get('hooks', ()), *self.options])
 
-    def _encoder(self, fine_tuning: Step | None, beside_start: bool) -> list[str]:
+    def _encoder(self, fine_tuning: Step | None) -> list[str]:
         """Arguments for the encoder: a checkpoint of this run, or a random one.
 
         Args:
             fine_tuning: Step that fine-tunes the network; None: the pre-trained student.
-            beside_start: Add the student before its fine-tuning.
         """
         start = ['--random']
         if self.pretrain:
@@ -217,8 +216,7 @@ class _Run:
             start = [_last_checkpoint(self.folder)]
         if fine_tuning is None:
             return start
-        tuned = _last_checkpoint(fine_tuning.folder)
-        return [tuned, '--join', *start] if beside_start else [tuned]
+        return [_last_checkpoint(fine_tuning.folder)]
 
     def _evaluation(self, evaluation: dict) -> Step:
         protocols, share = evaluation['protocols'], evaluation.get('label_fraction')
@@ -226,7 +224,7 @@ class _Run:
         source = '' if not self.pretrain or target == self.dataset else self.dataset
         plan = {1.0: [PRETEXT]}
         if protocols != PRETEXT:
-            plan = plan_protocols(protocols, () if share is None else (float(share),))
+            plan = {1.0 if share is None else float(share): plan_protocols(protocols)}
         method, variant = (
             evaluation.get(key, self.run.get(key, 'full')) for key in ('method', 'variant')
         )
@@ -253,14 +251,14 @@ class _Run:
             stem += f'_{variant}'
 
         def command() -> list[str]:
-            encoder = self._encoder(step.needs, evaluation.get('beside_start', False))
+            encoder = self._encoder(step.needs)
             words = ['tools/evaluate.py', protocols, evaluation['config'], *encoder]
             if protocols == PRETEXT:
                 program = evaluation.get('program', 'research/pretext_tasks.py')
                 words = [program, evaluation['config'], *encoder]
             words += ['--set', evaluation['set']] if 'set' in evaluation else []
             words += ['--method', method, '--variant', variant]
-            words += ['--seed', str(self.seed)]
+            words += ['--seed' if protocols == PRETEXT else '--seeds', str(self.seed)]
             words += [] if share is None else ['--label-fraction', str(share)]
             words += ['--pretrained-on', source] if source else []
             words += ['--out', str(self.results), '--work-dir', str(self.folder / stem)]

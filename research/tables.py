@@ -205,12 +205,7 @@ def check_comparable(place: str, first: Result, second: Result) -> None:
     The settings of different backbones may differ, because they include the backbone.
     """
     what = ''
-    is_one_row = _row_of(first) == _row_of(second)
-    if is_one_row and first.prefix != second.prefix:
-        what = f'of different encoders (--prefix {first.prefix!r}, {second.prefix!r})'
-    elif is_one_row and first.students != second.students:
-        what = f'of {first.students} and {second.students} students (--join)'
-    elif first.backbone == second.backbone and first.config_hash != second.config_hash:
+    if first.backbone == second.backbone and first.config_hash != second.config_hash:
         what = 'by different settings'
     _refuse(place, first, second, what)
     check_same_data(place, first, second)

@@ -232,7 +232,7 @@ def figures_of(
         for column in COLUMNS
         for heading, protocol, metric, fraction in [column]
         for result in results
-        if (result.checkpoint_hash, result.prefix) == (sha256, 'backbone.')
+        if result.checkpoint_hash == sha256
         and (result.backbone, result.variant) == (card.backbone_name, variant)
         and has_column(result, column)
         and not result.transferred

@@ -25,7 +25,6 @@ from mmact_ssl.files import (
     read_text,
     video_path,
     why_missing,
-    write_atomically,
 )
 
 
@@ -185,25 +184,6 @@ def _paths(split: Split) -> set[str]:
     """Paths of the samples, independent of how the folder and the names are written."""
     root = os.path.realpath(split.root)
     return {os.path.normpath(os.path.join(root, name)) for name in split.names}
-
-
-def save_labeled(path: str | os.PathLike, train: Split, labeled: np.ndarray) -> None:
-    """Write the labeled samples as an annotation file, which must not change later.
-
-    Args:
-        labeled: int64 ``(L,)``, positions in ``train``.
-
-    Raises:
-        DataError: The file is there and lists other samples.
-    """
-    path, text = Path(path), ''.join(train.lines(labeled))
-    if not path.is_file():
-        write_atomically(path, text)
-    elif path.read_text(encoding='utf-8') != text:
-        raise DataError(
-            f'{path}: lists other samples than {train.ann_file} gives now; if the data were meant '
-            'to change, delete it and the results measured with it'
-        )
 
 
 def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from mmact_ssl.evaluation.data import (
     Split,
     class_names,
     read_splits,
-    save_labeled,
     share_labels,
 )
 from mmact_ssl.evaluation.features import Features, teacher_features
@@ -52,17 +50,12 @@ def evaluate(
         DataError: Data is missing.
         CheckpointError: The student does not fit.
     """
-    cfg, seed = request.cfg, request.seed
+    cfg = request.cfg
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     train, test = read_splits(cfg)
-    drawn, labeled = draw_labeled(request, train)
     classes = class_names(train, cfg.model.cls_head.num_classes)
     extracted = {} if extracted is None else extracted
-    task = Task(request, train, test, labeled, classes, extracted)
-    is_drawn = any(PROTOCOLS[name].labels == 'drawn' for name in protocols)
-    if request.label_lists is not None and request.label_fraction < 1 and is_drawn:
-        part = f'{100 * request.label_fraction:g}pct_seed{seed}'
-        save_labeled(Path(request.label_lists) / f'{cfg.dataset_name}_{part}.txt', train, drawn)
+    task = Task(request, train, test, draw_labeled(request, train), classes, extracted)
     caches: dict[str, str] = {}
     if request.teacher is not None:
         # The name is that of the cache; the hash covers the teacher's config and weights.
@@ -72,9 +65,8 @@ def evaluate(
         caches = {portable_path(request.teacher): cache_version(request.teacher)}
     else:
         backbone = cfg.backbone_name
-        hashes = [student.sha256 for student in request.students] or [start_hash(cfg) or RANDOM]
-        joined = hashlib.sha256(' '.join(hashes).encode()).hexdigest()
-        checkpoint_hash = joined if len(hashes) > 1 else hashes[0]
+        student = request.student
+        checkpoint_hash = student.sha256 if student else start_hash(cfg) or RANDOM
     data = data_version(train, test)
     for name in protocols:
         measured = PROTOCOLS[name].evaluate(task, **cfg.get(_config_key(name), {}))
@@ -89,7 +81,7 @@ def evaluate(
             dataset=cfg.dataset_name,
             protocol=name,
             backbone=backbone,
-            seed=seed,
+            seed=request.seed,
             metrics=measured.metrics,
             label_fraction=request.label_fraction,
             config=config_name(cfg.filename),
@@ -100,16 +92,14 @@ def evaluate(
             details=measured.details,
             versions=package_versions(),
             pretrained_on=request.pretrained_on,
-            prefix=request.prefix,
-            students=len(request.encoders),
             caches=caches,
         )
 
 
-def draw_labeled(request: Request, train: Split) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the drawn training samples, and of these with those that share their labels."""
+def draw_labeled(request: Request, train: Split) -> np.ndarray:
+    """Positions of the drawn training samples, with those that share their labels."""
     drawn = label_subset(train.names, train.labels, request.label_fraction, request.seed)
-    return drawn, share_labels(train, drawn, request.cfg.get('shared_label_pattern'))
+    return share_labels(train, drawn, request.cfg.get('shared_label_pattern'))
 
 
 def check_request(request: Request, protocols: Sequence[str]) -> None:
@@ -123,11 +113,9 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
     cfg = request.cfg
     for name in protocols:
         protocol, settings = PROTOCOLS[name], cfg.get(_config_key(name), {})
-        if request.teacher is not None and (request.checkpoint is not None or not protocol.frozen):
+        if request.teacher is not None and (request.student is not None or not protocol.frozen):
             frozen = ', '.join(name for name, other in PROTOCOLS.items() if other.frozen)
             raise ConfigError(f"a teacher's cache is evaluated without a checkpoint, by {frozen}")
-        if len(request.encoders) > 1 and not (request.checkpoint and protocol.frozen):
-            raise ConfigError(f'{name}: --join is for frozen features of checkpoints')
         if protocol.trains and cfg.get('optim_wrapper') is None:
             raise ConfigError(
                 f'{cfg.filename}: no training schedule: the config is for frozen features alone'
@@ -146,16 +134,16 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
                 f'{name} draws its labels itself: evaluate it without --label-fraction, or give '
                 f'--cfg-options {name}.labels=1,3'
             )
-        for student in request.students:
-            check_labels(student, name, request)
-        if protocol.needs_checkpoint and request.checkpoint is None:
+        if request.student is not None:
+            check_labels(request.student, name, request)
+        elif protocol.needs_checkpoint:
             raise ConfigError(
                 f'{name} needs the {protocol.needs_checkpoint} of a checkpoint: drop --random'
             )
     if checks := [check for name in protocols if (check := PROTOCOLS[name].check_labels)]:
         train, _ = read_splits(cfg)
         for check in checks:
-            check(train.labels[draw_labeled(request, train)[1]])
+            check(train.labels[draw_labeled(request, train)])
 
 
 def check_labels(student: SavedRun, name: str, request: Request) -> None:

@@ -37,10 +37,6 @@ class Features:
         """Return the samples at ``indices``."""
         return Features(self.values[indices], self.labels[indices])
 
-    def beside(self, other: Features) -> Features:
-        """Concatenate two encoders' features of the same samples, ``(N, D + D')``."""
-        return Features(np.concatenate([self.values, other.values], axis=1), self.labels)
-
     def spread(self) -> dict[str, float]:
         """Measure collapse: ``feature_std`` and ``effective_rank``."""
         values = torch.from_numpy(self.values).double()

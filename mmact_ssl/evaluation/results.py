@@ -7,20 +7,19 @@ import json
 import logging
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from mmengine.logging import print_log
 
-from mmact_ssl.checkpoint_file import CHECKPOINT, MODEL
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import read_text, write_atomically
 
 RANDOM = 'random'  # checkpoint hash of an encoder without a checkpoint
 PRETEXT = 'pretext'  # protocol of the pretext tasks themselves
 # A later result of the same run may not differ in these.
-KEPT_KEYS = ('method', 'variant', 'backbone', 'prefix', 'students')
+KEPT_KEYS = ('method', 'variant', 'backbone')
 
 
 @dataclass
@@ -42,9 +41,6 @@ class Result:
             'random'.
         details: The ``confusion`` matrix, the names of its ``classes``, and the like.
         pretrained_on: Data set of the pre-training, if known.
-        prefix: Prefix of the student's keys in the checkpoint: a momentum copy is another encoder
-            of the same file.
-        students: Number of students whose frozen features are concatenated; written above 1.
     """
 
     method: str
@@ -63,9 +59,7 @@ class Result:
     details: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     pretrained_on: str = ''
-    prefix: str = 'backbone.'
     caches: dict[str, str] = field(default_factory=dict)
-    students: int = 1
 
     @property
     def transferred(self) -> bool:
@@ -107,8 +101,6 @@ class Result:
         """
         file = result_file(folder, self.dataset, self.method)
         line = {**asdict(self), 'run': self.run}
-        if self.students == 1:
-            del line['students']
         file.parent.mkdir(parents=True, exist_ok=True)
         with open(file.parent / '.lock', 'w') as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -137,6 +129,9 @@ class Result:
                 )
 
 
+KEYS = [field.name for field in fields(Result)]
+
+
 def run_name(
     method: str,
     variant: str,
@@ -153,17 +148,6 @@ def run_name(
     part = '' if label_fraction == 1 else f'-{100 * label_fraction:g}pct'
     source = '' if pretrained_on in ('', dataset) else f'-from-{pretrained_on}'
     return _slug(f'{method}_{variant}_{dataset}{source}_{protocol}{part}_seed{seed}')
-
-
-def student_name(checkpoint: str, prefix: str = 'backbone.') -> str:
-    """Name a student without a method by its path: ``x/epoch_4`` for ``work_dirs/x/epoch_4.pth``.
-
-    The name is the path behind the last folder ``work_dirs``, else its last two parts.
-    """
-    parts = Path(checkpoint.removesuffix(CHECKPOINT).removesuffix(MODEL)).parts
-    after = len(parts) - parts[::-1].index('work_dirs') if 'work_dirs' in parts else -2
-    name = '/'.join(part for part in parts[after:] if part not in ('/', '..'))
-    return name if prefix == 'backbone.' else f'{name}-{prefix}'
 
 
 def result_file(folder: str | os.PathLike, dataset: str, method: str) -> Path:
@@ -189,8 +173,8 @@ def read_results(folder: str | os.PathLike, dataset: str = '*') -> list[Result]:
         for run, line in _read_lines(file).items():
             if files.setdefault(run, file) != file:
                 raise DataError(f'{file}: {run} is also in {files[run]}; delete one line')
-            try:
-                result = Result(**{k: v for k, v in line.items() if k != 'run'})
+            try:  # a line of an earlier version may have more keys
+                result = Result(**{key: line[key] for key in KEYS if key in line})
             except TypeError as error:
                 raise DataError(f'{file}: {run}: not a result ({error})') from error
             results[run] = result

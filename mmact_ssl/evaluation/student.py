@@ -81,7 +81,6 @@ def merge_own(
 def with_saved_backbone(
     cfg: Config,
     saved: SavedRun,
-    prefix: str = 'backbone.',
     options: Sequence[str] | None = None,
 ) -> Config:
     """Put the backbone and the inputs of a training into a downstream config, and log changes.
@@ -90,7 +89,6 @@ def with_saved_backbone(
     be loaded).
 
     Args:
-        prefix: Prefix of the student's keys; any but ``backbone.`` may be that of another network.
         options: Words of ``--cfg-options`` in the config, see :func:`with_saved_inputs`.
 
     Raises:
@@ -101,7 +99,7 @@ def with_saved_backbone(
     """
     recorded, config = saved.backbone, cfg.model.backbone
     is_same = type_name(config.type) == type_name(recorded.get('type'))
-    if not recorded or not is_same or not prefix.endswith('backbone.'):
+    if not recorded or not is_same:
         return cfg
     own = without_outside(config.to_dict(), 'backbone')
     with reading(saved.path, TRUSTED, CheckpointError):
@@ -177,18 +175,15 @@ def check_bones(cfg: Config, saved: SavedRun) -> None:
         )
 
 
-def load_student(backbone: nn.Module, saved: SavedRun, prefix: str = 'backbone.') -> None:
-    """Load all of the student's weights, and log their number.
-
-    Ignores keys outside the prefix (pretext heads, teachers); it is '' for a bare backbone.
-    """
-    state = saved.weights
+def load_student(backbone: nn.Module, saved: SavedRun) -> None:
+    """Load all weights named ``backbone.…``, and log their number; ignore all others."""
+    state, prefix = saved.weights, 'backbone.'
     student = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
     if not student:
         prefixes = ', '.join(sorted({key.split('.')[0] for key in state})[:5])
         raise CheckpointError(
             f'{saved.path}: no key begins with {prefix!r}, they begin with '
-            f'{prefixes or "nothing"}; pass --prefix'
+            f'{prefixes or "nothing"}: give a file of this package, or name them so'
         )
     load_strictly(backbone, student, saved.path, 'use the backbone config that it was trained with')
     others = len(state) - len(student)
@@ -198,9 +193,7 @@ def load_student(backbone: nn.Module, saved: SavedRun, prefix: str = 'backbone.'
     )
 
 
-def build_recognizer(
-    cfg: Config, seed: int, student: SavedRun | None = None, prefix: str = 'backbone.'
-) -> nn.Module:
+def build_recognizer(cfg: Config, seed: int, student: SavedRun | None = None) -> nn.Module:
     """Build the config's recognizer with mmaction2's own initialization, then load the student.
 
     Its backbone should be that of the training, see :func:`with_saved_backbone`.
@@ -231,7 +224,7 @@ def build_recognizer(
         for part, start in pretrained:
             load_pretrained(part, **start)
     else:
-        load_student(recognizer.backbone, student, prefix)
+        load_student(recognizer.backbone, student)
     return recognizer
 
 

@@ -34,9 +34,8 @@ shared_labels = dict(
     variant='copies-shared-labels',
     label_fraction=0.1,
 )
-# Frozen features of the fine-tuned network, alone and concatenated with those of its start.
+# Frozen features of the fine-tuned network.
 alone = dict(protocols='lda', **averaged, variant='copies-fine-tuned', finetuned=True)
-beside = dict(alone, variant='copies-fine-tuned-beside-start', beside_start=True)
 from_scratch = dict(alone, method='From scratch', variant='copies')
 transfer = [dict(streams[0], protocols='linear', set=name, dataset=name) for name in transfer_to]
 ms2l = 'configs/ms2l_gru_nwucla.py'
@@ -58,7 +57,6 @@ runs = [
             *streams[1:],
             *copies,
             alone,
-            beside,
             shared_labels,
         ],
         seeds=five,

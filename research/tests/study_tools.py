@@ -26,7 +26,8 @@ method = value('--method').lower().replace(' ', '-')
 file = pathlib.Path(value('--out')) / data.split('-')[0] / f'{method}.jsonl'
 file.parent.mkdir(parents=True, exist_ok=True)
 for protocol in args[0].split(','):
-    run = f"{method}_{value('--variant')}_{data}_{protocol}{part}_seed{value('--seed')}"
+    seed = value('--seeds') or value('--seed')
+    run = f"{method}_{value('--variant')}_{data}_{protocol}{part}_seed{seed}"
     file.touch()
     if f'"{run}"' not in file.read_text():
         with open(file, 'a') as results:

@@ -211,16 +211,6 @@ def test_one_training_is_evaluated_as_two_variants(workshop):
     assert not any(chain.todo for chain in plan(workshop, config))
 
 
-def test_semi_stands_for_its_fractions(workshop):
-    config = study(seeds=(0,))
-    config.runs[0].evaluations = [dict(protocols='semi', config='finetune.py')]
-    step = plan(workshop, config)[0].steps[0]
-    assert [run for _, run in step.results] == [
-        f'random-init_full_demo_finetune-{part}pct_seed0' for part in (1, 5, 10, 20, 40)
-    ]
-    assert '--label-fraction' not in step.command()
-
-
 def test_mistakes_in_a_study_are_named(workshop):
     bad_key = study()
     bad_key.runs[0]['evaluation'] = []
@@ -348,34 +338,32 @@ def tuned_study(**changes) -> Config:
     read = dict(protocols='linear', config='linear.py', finetuned=True)
     evaluations = [
         dict(read, variant='tuned', label_fraction=0.1, method='Tuned'),
-        dict(read, variant='tuned-beside', label_fraction=0.1, beside_start=True),
         dict(protocols='finetune', config='finetune.py', label_fraction=0.1),
     ]
     one = dict(method='CSVR', pretrain='pretrain.py', evaluations=evaluations)
     return study(seeds=(2,), runs=[{**one, **changes}])
 
 
-def test_a_fine_tuned_network_is_evaluated_alone_and_beside_its_start(workshop):
+def test_a_fine_tuned_network_is_evaluated(workshop):
     (workshop / 'tools/evaluate.py').write_text(EVALUATE + FINE_TUNE)
     failed, _ = run(workshop, plan(workshop, tuned_study()))
     assert not failed
     folder = workshop / 'work' / 'csvr_full_seed2'
     tuned, start = str(folder / 'finetune_10pct' / 'epoch_7.pth'), str(folder / 'epoch_1.pth')
-    _, fine_tuning, alone, beside = calls(workshop)
+    _, fine_tuning, alone = calls(workshop)
     assert fine_tuning[1:4] == ['finetune', 'finetune.py', start]
-    assert alone[1:4] == ['linear', 'linear.py', tuned] and '--join' not in alone
-    assert beside[1:6] == ['linear', 'linear.py', tuned, '--join', start]
+    assert alone[1:4] == ['linear', 'linear.py', tuned]
     assert written(workshop, 'tuned') == ['tuned_tuned_demo_linear-10pct_seed2']
     assert [chain.todo for chain in plan(workshop, tuned_study())] == [[]]
 
     # A missing result asks for the network, which is trained again where it was lost.
-    forget(workshop, 'tuned-beside')
+    forget(workshop, 'tuned_tuned')
     (chain,) = plan(workshop, tuned_study())
     (step,) = chain.todo
-    assert step.name == 'CSVR full seed 2: linear with 10 % of the labels as tuned-beside'
+    assert step.name == 'CSVR full seed 2: linear with 10 % of the labels as tuned'
     shutil.rmtree(folder / 'finetune_10pct')
     failed, _ = run(workshop, plan(workshop, tuned_study()))
-    assert not failed and [call[1] for call in calls(workshop)[4:]] == ['finetune', 'linear']
+    assert not failed and [call[1] for call in calls(workshop)[3:]] == ['finetune', 'linear']
 
 
 @pytest.mark.parametrize(
@@ -388,8 +376,6 @@ def test_a_fine_tuned_network_is_evaluated_alone_and_beside_its_start(workshop):
                 dict(protocols='finetune', config='linear.py', label_fraction=0.1, variant='other'),
             ]
         ),
-        dict(pretrain=None),
-        dict(evaluations=[dict(protocols='linear', config='linear.py', beside_start=True)]),
     ],
 )
 def test_a_fine_tuned_network_that_no_evaluation_makes_is_refused(workshop, changes):

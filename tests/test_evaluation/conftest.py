@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.evaluation.evaluate import check_request, evaluate
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.protocols.base import Encoder, Request, Task
+from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.results import Result
 from mmact_ssl.evaluation.student import with_saved_backbone
 from mmact_ssl.saved_run import SavedRun
@@ -38,8 +38,7 @@ def make_task() -> Callable[..., Task]:
         ]
         labeled = np.arange(len(train.labels))
         features = dict(train=train, test=test)
-        encoder = Encoder(Config(), request.pop('checkpoint', None))
-        return Task(Request((encoder,), **request), *splits, labeled, list(classes), features)
+        return Task(Request(Config(), **request), *splits, labeled, list(classes), features)
 
     return make
 
@@ -51,10 +50,9 @@ def run() -> Callable[..., list[Result]]:
     def evaluate_request(
         cfg: Config, protocols: Sequence[str], checkpoint: Any = None, **options: Any
     ) -> list[Result]:
-        paths = () if checkpoint is None else (checkpoint, *options.pop('joined', ()))
-        students = map(SavedRun.read, paths)
-        encoders = tuple(Encoder(with_saved_backbone(cfg, s), s) for s in students)
-        request = Request(encoders or (Encoder(cfg),), **options)
+        student = None if checkpoint is None else SavedRun.read(checkpoint)
+        cfg = cfg if student is None else with_saved_backbone(cfg, student)
+        request = Request(cfg, student, **options)
         check_request(request, protocols)
         return list(evaluate(request, protocols))
 

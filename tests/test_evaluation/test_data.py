@@ -16,7 +16,6 @@ from mmact_ssl.evaluation.data import (
     read_split,
     read_splits,
     sample_groups,
-    save_labeled,
     share_labels,
 )
 
@@ -78,17 +77,6 @@ def test_overlap_is_found_however_paths_are_written(tmp_path, linear_config, fol
         dataset.data_prefix = dict(video=str(tmp_path / root))
     with pytest.raises(ConfigError, match='1 samples are also in .*videos/a.mp4'):
         read_splits(linear_config)
-
-
-def test_drawn_labels_are_written_once_and_never_silently_changed(tmp_path):
-    train = Split('train.txt', '', ['a.mp4', 'b.mp4', 'c.mp4'], np.array([0, 0, 1]))
-    path = tmp_path / 'labels' / 'x.txt'
-    for _ in range(2):
-        save_labeled(path, train, np.array([1, 2]))
-        assert path.read_text() == 'b.mp4 0\nc.mp4 1\n'
-    with pytest.raises(DataError, match=r'x\.txt: lists other samples .*delete it'):
-        save_labeled(path, train, np.array([0, 2]))
-    assert [file.name for file in path.parent.iterdir()] == ['x.txt']
 
 
 def test_classes_have_names_or_numbers(tmp_path):

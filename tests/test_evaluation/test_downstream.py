@@ -300,7 +300,7 @@ def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, checkpoint,
     trained = str(tmp_path / 'joint.pth')
     torch.save(known, trained)
     assert SavedRun.read(trained).labels_read == LabelsRead('mine', 1.0, 0)
-    for words in (['knn,joint', checkpoint], ['knn', checkpoint, '--join', trained]):
+    for words in (['knn,joint', checkpoint], ['knn', trained]):
         with pytest.raises(SystemExit, match='no test list, and the student was trained with its'):
             evaluate.main([*words, '--data', str(folder)])
     assert not list(folder.glob('split_*.txt'))

@@ -19,9 +19,9 @@ from mmact_ssl.evaluation.protocols import (
     PROTOCOLS,
     is_stochastic,
     plan_protocols,
+    plan_steps,
 )
 from mmact_ssl.evaluation.protocols import linear as linear_protocol
-from mmact_ssl.evaluation.protocols.base import Measured, Protocol
 from mmact_ssl.evaluation.provenance import config_hash
 from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.files import sha256_of_file
@@ -38,7 +38,7 @@ def test_protocols_share_one_extraction(linear_config, student_checkpoint, monke
         return forward(*args)
 
     monkeypatch.setattr(features, 'forward_features', spy)
-    results = run(linear_config, plan_protocols('all')[1.0], student_checkpoint, seed=1)
+    results = run(linear_config, ['linear', 'knn', 'retrieval'], student_checkpoint, seed=1)
     assert len(extracted) == 2, 'training and test split, once'
     assert [result.protocol for result in results] == ['linear', 'knn', 'retrieval']
     for result in results:
@@ -84,18 +84,15 @@ def test_too_few_labels_are_refused_before_any_protocol_runs(linear_config, monk
                 run(linear_config, ['linear', name], label_fraction=0.25)
 
 
-def test_a_label_fraction_reduces_the_training_samples(linear_config, seen, tmp_path, run):
-    options = dict(label_fraction=0.5, label_lists=str(tmp_path / 'labels'))
-    result = run(linear_config, ['linear'], **options)[0]
+def test_a_label_fraction_reduces_the_training_samples(linear_config, seen, run):
+    result = run(linear_config, ['linear'], label_fraction=0.5)[0]
     assert seen == [[0, 0, 1, 1, 2, 2]]
     assert result.label_fraction == 0.5
     assert result.checkpoint_hash == 'random'
-    lines = (tmp_path / 'labels/made_50pct_seed0.txt').read_text().splitlines()
-    assert [line.split()[1] for line in lines] == list('001122'), 'the drawn labels are kept'
 
 
-def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, seen, tmp_path, run):
-    options = dict(label_fraction=0.25, label_lists=str(tmp_path / 'labels'))
+def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, seen, run):
+    options = dict(label_fraction=0.25)
     linear_config.linear.group_pattern = r'_(\d)\.mp4$'
     alone = run(linear_config, ['linear'], **options)[0]
     linear_config.shared_label_pattern = r'/(class[12])_|/(.+)'
@@ -107,22 +104,19 @@ def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, seen, tm
     del linear_config.linear.group_pattern
     with pytest.raises(ConfigError, match='give linear.group_pattern'):
         run(linear_config, ['linear'], **options)
-    lines = (tmp_path / 'labels/made_25pct_seed0.txt').read_text().splitlines()
-    assert [line.split()[1] for line in lines] == list('012'), 'the drawn labels are kept'
 
 
-def test_a_plan_names_every_protocol_once():
-    assert plan_protocols('linear, knn,linear') == {1.0: ['linear', 'knn']}
-    assert plan_protocols('all,transfer') == {1.0: ['linear', 'knn', 'retrieval']}
-    semi = plan_protocols('linear,semi,semi-linear')
-    assert semi == {
-        1.0: ['linear'],
-        **{part: ['finetune', 'linear'] for part in (0.01, 0.05, 0.1, 0.2, 0.4)},
-    }
-    assert plan_protocols('semi,knn', (0.1, 0.3)) == {
-        0.1: ['finetune', 'knn'],
-        0.3: ['finetune', 'knn'],
-    }
+def test_only_what_changes_with_the_seed_is_measured_again():
+    first, names = (3, 1.0, ['linear', 'knn', 'finetune']), 'linear, knn,linear,finetune'
+    assert plan_steps(names, (1.0,), [3, 4], True) == [first, (4, 1.0, ['finetune'])]
+    assert plan_steps(names, (1.0,), [3, 4], False) == [first, (4, *first[1:])]
+    assert plan_steps('linear', (0.1, 1.0), [3, 4], True) == [
+        (3, 0.1, ['linear']),
+        (3, 1.0, ['linear']),
+        (4, 0.1, ['linear']),
+    ]
+    # The labels of joint training are in its checkpoint.
+    assert plan_steps('joint', (0.1,), [3, 4], True) == [(3, 0.1, ['joint'])]
 
 
 def made_features(seed: int = 0) -> dict[str, Features]:
@@ -183,37 +177,6 @@ def test_hooks_of_fine_tuning_change_its_hash(finetune_config):
     assert made_hash() == plain
     finetune_config.custom_hooks = [dict(type='EMAHook')]
     assert made_hash() != plain
-
-
-def test_which_keys_were_the_student_is_recorded(linear_config, student_checkpoint, run):
-    content = torch.load(student_checkpoint, weights_only=True)['state_dict']
-    state = {key.replace('backbone.', 'copy.'): value for key, value in content.items()}
-    torch.save(dict(state_dict=state), student_checkpoint)
-    assert run(linear_config, ['knn'], student_checkpoint, prefix='copy.')[0].prefix == 'copy.'
-
-
-def test_joined_students_stand_side_by_side(linear_config, student_checkpoint, tmp_path, run):
-    """The probe reads both features of each clip, and the result is of both files."""
-    other = tmp_path / 'other.pth'
-    content = torch.load(student_checkpoint, weights_only=True)
-    content['state_dict'] = {key: value * 0.5 for key, value in content['state_dict'].items()}
-    torch.save(content, other)
-    seen = []
-    spy = Protocol(lambda task: seen.append(task.train_features) or Measured({}), frozen=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PROTOCOLS, 'spy', spy)
-        for first, rest in ((student_checkpoint, ()), (other, ()), (student_checkpoint, (other,))):
-            (result,) = run(linear_config, ['spy'], first, joined=tuple(map(str, rest)))
-    one, two, both = seen
-    assert not np.allclose(one.values, two.values)
-    np.testing.assert_array_equal(both.values, np.concatenate([one.values, two.values], axis=1))
-    np.testing.assert_array_equal(both.labels, one.labels)
-    assert result.checkpoint_hash not in map(sha256_of_file, (student_checkpoint, other))
-    assert result.students == 2
-    with pytest.raises(ConfigError, match='finetune: --join is for frozen features'):
-        run(linear_config, ['finetune'], student_checkpoint, joined=(str(other),))
-    with pytest.raises(CheckpointError, match=r'none\.pth is missing'):
-        run(linear_config, ['knn'], student_checkpoint, joined=(str(tmp_path / 'none.pth'),))
 
 
 def test_mistakes_are_one_line(linear_config, tmp_path, run):

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.evaluate import check_labels
-from mmact_ssl.evaluation.protocols.base import Encoder, Request
+from mmact_ssl.evaluation.protocols.base import Request
 from mmact_ssl.saved_run import LabelsRead, SavedRun
 from tools import publish_model
 
@@ -47,7 +47,7 @@ def test_another_draw_of_the_labels_is_refused(protocol, fraction, seed, fits, t
     student = save(tmp_path / 'joint.pth', JOINT)
     assert student.labels_read == LabelsRead('mine', 0.2, 3)
     mine, other = (
-        Request((Encoder(Config(dict(dataset_name=name))),), seed, fraction)
+        Request(Config(dict(dataset_name=name)), seed=seed, label_fraction=fraction)
         for name in ('mine', 'other')
     )
     check_labels(student, protocol, other)
@@ -87,7 +87,7 @@ def test_a_fine_tuned_network_keeps_its_labels_when_it_is_published(
     for path in (tuned, *tmp_path.glob('tuned-*')):
         assert SavedRun.read(path).labels_read == LabelsRead('made', 0.5, 3)
         with pytest.raises(ConfigError, match='a fraction of 0.5 of the labels of made, drawn by'):
-            run(linear_config, ['knn'], student_checkpoint, joined=[path], label_fraction=0.25)
+            run(linear_config, ['knn'], path, label_fraction=0.25)
     assert len(list(tmp_path.glob('tuned-*'))) == 2
 
 

@@ -114,8 +114,8 @@ def test_the_stride_of_a_student_goes_along_to_a_folder(make, said):
 def test_the_program_takes_the_stride_unless_an_option_sets_it(option, said):
     words = ['knn', '--data', own_folder_of_videos(), str(PUBLISHED['dtg_r3d_utdmhad'])]
     args = evaluate.parse_args([*words, *(['--cfg-options', option] if option else [])])
-    (encoder,) = evaluate.load_config(args)[1].values()
-    assert both(encoder.cfg, 'SampleFrames', 'frame_interval')[1] == (2 if option else 4)
+    cfg, _ = evaluate.load_config(args)
+    assert both(cfg, 'SampleFrames', 'frame_interval')[1] == (2 if option else 4)
     assert len(said) == 1
 
 

@@ -11,9 +11,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.errors import DataError
-from mmact_ssl.evaluation.protocols import PROTOCOLS, plan_steps
-from mmact_ssl.evaluation.results import Result, read_results
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.evaluation import features
+from mmact_ssl.evaluation.protocols import PROTOCOLS
+from mmact_ssl.evaluation.results import read_results
+from mmact_ssl.evaluation.student import build_recognizer
 from tools import evaluate
 from tools import test as test_tool
 
@@ -71,7 +73,6 @@ def test_evaluate_prints_and_writes(world, capsys):
     assert retrieval.run == 'random-init_full_jhmdb_retrieval_seed0'
     assert result.checkpoint_hash == 'random'
     assert np.array(result.details['confusion']).shape == (21, 21)
-    assert np.array(result.details['confusion']).sum() == 21
     assert result.config.endswith('configs/downstream/r3d18-small.py')
 
 
@@ -79,35 +80,41 @@ def test_results_before_an_error_are_printed_and_written(world, capsys, monkeypa
     def fail(task, **settings):
         raise DataError('the disk is gone')
 
-    knn = replace(PROTOCOLS['knn'], evaluate=fail)
-    monkeypatch.setitem(PROTOCOLS, 'knn', knn)
-    argv = ['linear-adam,knn', *LINEAR, '--random', '--out', 'results']
+    monkeypatch.setitem(PROTOCOLS, 'knn', replace(PROTOCOLS['knn'], evaluate=fail))
     with pytest.raises(SystemExit, match='error: the disk is gone'):
-        evaluate.main([*argv, *CHEAP])
+        evaluate.main(['linear-adam,knn', *LINEAR, '--random', '--out', 'results', *CHEAP])
     shown = capsys.readouterr().out
     assert 'linear-adam' in shown and 'knn' not in shown
     assert [result.protocol for result in read_results('results')] == ['linear-adam']
 
 
-def test_several_seeds_are_one_table(world, capsys):
-    argv = ['linear-adam', *LINEAR, '--random', '--seeds', '0', '1', '--label-fraction', '0.5']
-    evaluate.main([*argv, '--out', 'results', *CHEAP])
+def test_seeds_and_fractions_of_one_encoder_share_its_features(world, capsys, monkeypatch):
+    """A random encoder has weights of its own for each seed."""
+    extracted = []
+    forward = features.forward_features
+    monkeypatch.setattr(
+        features, 'forward_features', lambda *args: extracted.append(1) or forward(*args)
+    )
+    argv = ['knn', *LINEAR, '--random', '--seeds', '0', '1', '--label-fraction', '1,0.5']
+    results = evaluate.run(evaluate.parse_args([*argv, *CHEAP]))
     shown = capsys.readouterr().out
-    assert 'Random init full on jhmdb, seeds 0, 1' in shown
-    assert '± deviation' in shown
-    assert 'linear-adam, 50 %' in shown
-    names = sorted(path.as_posix() for path in Path('results').rglob('[!.]*.*'))
-    assert names == [
-        'results/jhmdb/random-init.jsonl',
-        'results/labels/jhmdb_50pct_seed0.txt',
-        'results/labels/jhmdb_50pct_seed1.txt',
+    assert 'Random init full on jhmdb, seeds 0, 1' in shown and '± deviation' in shown
+    assert 'knn, 50 %' in shown
+    assert len(extracted) == 4, 'two splits of two encoders'
+    assert len({result.metrics['effective_rank'] for result in results}) == 2
+
+    cfg, _ = evaluate.load_config(evaluate.parse_args([*argv, *CHEAP]))
+    backbone = build_recognizer(cfg, 0).backbone
+    torch.save({f'backbone.{k}': v for k, v in backbone.state_dict().items()}, 'x.pth')
+    extracted.clear()
+    argv[argv.index('--random')] = 'x.pth'
+    results = evaluate.run(evaluate.parse_args([*argv, *CHEAP]))
+    assert len(extracted) == 2
+    assert [(result.seed, result.label_fraction) for result in results] == [
+        (0, 1.0),
+        (0, 0.5),
+        (1, 0.5),
     ]
-    assert [result.run for result in read_results('results')] == [
-        f'random-init_full_jhmdb_linear-adam-50pct_seed{seed}' for seed in (0, 1)
-    ]
-    drawn = [Path(name).read_text() for name in names[1:]]
-    assert drawn[0] != drawn[1]
-    assert all(len(text.splitlines()) == 21 for text in drawn)
 
 
 def test_two_encoders_are_compared_on_the_same_draws(world, capsys):
@@ -117,7 +124,7 @@ def test_two_encoders_are_compared_on_the_same_draws(world, capsys):
     with pytest.raises(SystemExit, match="no few-shot result of 'Stat' on jhmdb"):
         evaluate.main(['fewshot', CONFIG, *options, '--compare', 'Stat'])
     capsys.readouterr()
-    evaluate.main(['fewshot', CONFIG, '--seed', '1', *options, '--compare', 'Start'])
+    evaluate.main(['fewshot', CONFIG, '--seeds', '1', *options, '--compare', 'Start'])
     shown = ' '.join(capsys.readouterr().out.split())
     first, second = sorted(read_results('results'), key=lambda result: result.method != 'Start')
     assert first.details['drawn'] == second.details['drawn']
@@ -139,212 +146,109 @@ def test_two_encoders_are_compared_on_the_same_draws(world, capsys):
     ]
 
 
-def test_compare_needs_fewshot_and_a_folder(capsys):
-    for protocols, options in (('linear', ['--out', 'results']), ('fewshot', [])):
-        with pytest.raises(SystemExit):
-            evaluate.parse_args([protocols, CONFIG, '--random', '--compare', 'Start', *options])
-        assert '--compare: for the protocol fewshot, with --out' in capsys.readouterr().err
-
-
 @pytest.fixture
-def made_result(make_result):
-    """Makes a result of MS2L on JHMDB."""
+def requests(world, monkeypatch):
+    """The requests of a command line, which are recorded and not evaluated."""
+    made = []
+    monkeypatch.setattr(
+        'mmact_ssl.evaluation.evaluate.evaluate',
+        lambda request, protocols, features: made.append(request) or [],
+    )
 
-    def make(seed=0, value=0.5, **changes) -> Result:
-        metrics = {'top1': value, 'feature_std': value, 'effective_rank': 9 * value}
-        values = dict(method='MS2L', dataset='jhmdb', metrics=metrics, checkpoint_hash='one')
-        return make_result(**{**values, 'seed': seed, 'synthetic': False, **changes})
+    def record(*argv: str) -> list:
+        made.clear()
+        evaluate.run(evaluate.parse_args(list(argv)))
+        return made
 
-    return make
-
-
-def test_only_what_changes_with_the_seed_is_measured_again():
-    first = (3, 1.0, ['linear', 'knn', 'finetune'])
-    protocols = 'linear,knn,finetune'
-    assert plan_steps(protocols, (), [3, 4], True) == [first, (4, 1.0, ['finetune'])]
-    assert plan_steps(protocols, (), [3, 4], False) == [first, (4, *first[1:])]
-    assert plan_steps('linear', (0.1, 1.0), [3, 4], True) == [
-        (3, 0.1, ['linear']),
-        (3, 1.0, ['linear']),
-        (4, 0.1, ['linear']),
-    ]
-    # The labels of joint training are in its checkpoint.
-    assert plan_steps('joint', (0.1,), [3, 4], True) == [(3, 0.1, ['joint'])]
+    return record
 
 
-@pytest.mark.parametrize(
-    ('backbone', 'seeds'),
-    [
+def test_a_start_that_the_config_names_is_one_encoder(requests, monkeypatch):
+    torch.save({}, 'start.pth')
+    for backbone, seeds in (
         (dict(type='x'), [0, 1]),
         (dict(type='x', pretrained='start.pth'), [0]),
         (dict(type='x', backbone=dict(type='y', pretrained='start.pth')), [0, 1]),
-    ],
-)
-def test_a_start_that_the_config_names_is_one_encoder(world, monkeypatch, backbone, seeds):
-    measured = []
-    monkeypatch.setattr(
-        'mmact_ssl.evaluation.evaluate.evaluate',
-        lambda request, protocols, features: measured.append(request.seed) or [],
-    )
-    torch.save({}, 'start.pth')
-    cfg = Config(dict(dataset_name='x', model=dict(backbone=backbone, cls_head=dict())))
-    monkeypatch.setattr(evaluate, 'load_config', lambda args: (cfg, {}))
-    evaluate.run(evaluate.parse_args(['linear', 'c.py', '--random', '--seeds', '0', '1']))
-    assert measured == seeds
+    ):
+        cfg = Config(dict(dataset_name='x', model=dict(backbone=backbone, cls_head=dict())))
+        monkeypatch.setattr(evaluate, 'load_config', lambda args: (cfg, None))  # noqa: B023
+        found = requests('linear', 'c.py', '--random', '--seeds', '0', '1')
+        assert [request.seed for request in found] == seeds
 
 
-def test_each_seed_has_its_checkpoint_and_folder(world, monkeypatch, made_result):
-    calls = []
-
-    def stand_in(request, protocols, features):
-        calls.append((protocols, request))
-        return [
-            made_result(
-                request.seed,
-                protocol=protocols[0],
-                label_fraction=request.label_fraction,
-                pretrained_on=request.pretrained_on,
-            )
-        ]
-
-    monkeypatch.setattr('mmact_ssl.evaluation.evaluate.evaluate', stand_in)
-    for path in map(Path, ('run0/x.pth', 'run5/x.pth', 'x.pth')):
-        path.parent.mkdir(exist_ok=True)
-        torch.save({'state_dict': {}}, path)
-    argv = ['transfer,semi', *LINEAR, 'run{seed}/x.pth', '--label-fraction', '0.1', '--seeds', '0']
-    argv += ['5', '--method', 'MS2L', '--pretrained-on', 'nwucla', '--out', 'results']
-    evaluate.main([*argv, '--work-dir', 'tuned'])
-    assert [(protocols, request.checkpoint.path) for protocols, request in calls] == [
-        (['linear', 'finetune'], 'run0/x.pth'),
-        (['linear', 'finetune'], 'run5/x.pth'),
-    ]
-    request = calls[1][1]
-    assert request.work_dir == 'tuned/ms2l_full_jhmdb-from-nwucla_finetune-10pct_seed5'
-    assert request.pretrained_on == 'nwucla'
-    assert request.label_lists == str(Path('results/labels'))
-    runs = [result.run for result in read_results('results')]
-    assert 'ms2l_full_jhmdb-from-nwucla_linear-10pct_seed5' in runs
-    evaluate.main(['finetune', *LINEAR, 'x.pth', '--work-dir', 'tuned'])
-    assert calls[-1][1].work_dir == 'tuned', 'the folder of the only run'
-    assert calls[-1][1].label_lists is None
-
-
-def test_the_method_is_that_of_the_checkpoint_unless_given(world, monkeypatch):
-    methods = []
-    monkeypatch.setattr(
-        'mmact_ssl.evaluation.evaluate.evaluate',
-        lambda request, protocols, features: methods.append(request.method) or [],
-    )
+def test_names_come_from_the_checkpoint_unless_given(requests, monkeypatch):
+    """Of the method, and of the folder of a fine-tuned network."""
     for name, experiment, cfg in (
         ('plain', '', ''),
         ('trained', 'ms2l-mine_gru_20250101_120000', 'model = dict(heads=dict())'),
         ('tuned', 'finetune_x_140012_20250101_120000', 'model = dict(cls_head=dict())'),
         ('odd', '[/b]', ''),
     ):
+        Path('work_dirs', name).mkdir(parents=True)
         meta = dict(experiment_name=experiment, cfg=cfg)
-        torch.save(dict(state_dict={}, meta=meta), f'{name}.pth')
+        torch.save(dict(state_dict={}, meta=meta), f'work_dirs/{name}/epoch_4.pth')
     zoo = next((ROOT / 'zoo').glob('csvr_*.safetensors'))
-    for argv in (
-        ['trained.pth'],
-        ['trained.pth', '--method', 'MS2L'],
-        ['trained.pth', '--join', 'plain.pth'],
-        [str(zoo)],
-        ['tuned.pth'],
-        ['plain.pth'],
-        ['odd.pth'],
-        ['--random'],
+    for argv, method, folder in (
+        (['work_dirs/trained/epoch_4.pth'], 'ms2l-mine_gru', 'trained-epoch_4'),
+        (['work_dirs/trained/epoch_4.pth', '--method', 'MS2L'], 'MS2L', 'ms2l'),
+        ([str(zoo)], 'CSVR', f'zoo-{zoo.stem}'),
+        (['work_dirs/tuned/epoch_4.pth'], 'unnamed', 'tuned-epoch_4'),
+        (['work_dirs/plain/epoch_4.pth'], 'unnamed', 'plain-epoch_4'),
+        (['work_dirs/odd/epoch_4.pth'], 'unnamed', 'odd-epoch_4'),
+        (['--random'], 'Random init', 'random-init'),
     ):
-        evaluate.run(evaluate.parse_args(['knn', *LINEAR, *argv]))
-    assert methods == ['ms2l-mine_gru', 'MS2L', 'unnamed', 'CSVR', *3 * ['unnamed'], 'Random init']
+        (request,) = requests('finetune', *LINEAR, *argv, '--seeds', '1')
+        folder = f'work_dirs/evaluate/{folder}_full_jhmdb_finetune_seed1'
+        assert (request.method, request.work_dir) == (method, folder)
+    several = requests('finetune', *LINEAR, '--random', '--work-dir', 'x', '--seeds', '1', '2')
+    assert several[1].work_dir == 'x/random-init_full_jhmdb_finetune_seed2'
+    (one,) = requests('finetune', *LINEAR, '--random', '--work-dir', 'x', '--pretrained-on', 'demo')
+    assert (one.work_dir, one.pretrained_on) == ('x', 'demo')
 
 
-def test_each_student_is_fine_tuned_in_its_own_folder(world, monkeypatch):
-    folders = []
-    monkeypatch.setattr(
-        'mmact_ssl.evaluation.evaluate.evaluate',
-        lambda request, protocols, features: folders.append(request.work_dir) or [],
-    )
-    monkeypatch.setattr('mmact_ssl.apis.zoo.find_model', lambda where: 'x.pth')
-    torch.save({'state_dict': {}}, 'x.pth')
-    Path('work_dirs/a/run1').mkdir(parents=True)
-    for argv in (
-        ['work_dirs/a'],
-        ['work_dirs/a/run{seed}'],
-        ['work_dirs/a/epoch_4.pth'],
-        ['../b/epoch_4.pth', '--prefix', 'momentum_backbone.'],
-        [f'{"long/" * 60}/work_dirs/c/epoch_2.pth'],
-        [f'/{"long/" * 60}/d/epoch_2.pth'],
-        ['dtg_tsm-lite0_jhmdb'],
-        ['work_dirs/a', '--method', 'CSVR'],
-        ['--random'],
-    ):
-        evaluate.run(evaluate.parse_args(['finetune', *LINEAR, *argv, '--seed', '1']))
-    assert [folder.removeprefix('work_dirs/evaluate/') for folder in folders] == [
-        f'{name}_full_jhmdb_finetune_seed1'
-        for name in (
-            'a',
-            'a-run1',
-            'a-epoch_4',
-            'b-epoch_4-momentum_backbone.',
-            'c-epoch_2',
-            'd-epoch_2',
-            'dtg_tsm-lite0_jhmdb',
-            'csvr',
-            'random-init',
-        )
-    ]
-
-
-def test_every_step_is_checked_before_the_first_one(world, monkeypatch):
-    def started(request, protocols, features):
-        raise AssertionError(f'{protocols} run')
-
-    monkeypatch.setattr('mmact_ssl.evaluation.evaluate.evaluate', started)
+def test_every_step_is_checked_before_the_first_one(requests):
     parts = ['--label-fraction', '1,0.1']
-    for protocol in ('retrieval', 'all'):
-        with pytest.raises(SystemExit, match='retrieval draws no labels: .* --label-fraction'):
-            evaluate.main([protocol, *LINEAR, '--random', *parts])
+    with pytest.raises(ConfigError, match='retrieval draws no labels: .* --label-fraction'):
+        requests('retrieval', *LINEAR, '--random', *parts)
     read = "labels_read = dict(dataset='jhmdb', fraction=1.0, seed=0)"
-    torch.save({'state_dict': {}, 'meta': {'cfg': read}}, 'x_0.pth')
-    with pytest.raises(SystemExit, match='trained with a fraction of 1 of the labels of jhmdb'):
-        evaluate.main(['joint', *LINEAR, 'x_0.pth', *parts])
-    with pytest.raises(SystemExit, match=r'x_1\.pth is missing'):
-        evaluate.main(['knn', *LINEAR, 'x_{seed}.pth', '--seeds', '0', '1'])
+    torch.save({'state_dict': {}, 'meta': {'cfg': read}}, 'x.pth')
+    with pytest.raises(ConfigError, match='trained with a fraction of 1 of the labels of jhmdb'):
+        requests('joint', *LINEAR, 'x.pth', *parts)
 
 
-def test_evaluate_reports_mistakes_in_one_line(world, monkeypatch):
-    def error(*argv):
-        with pytest.raises(SystemExit) as caught:
-            evaluate.main(list(argv))
-        message = str(caught.value)
-        assert message.startswith('error: ')
-        assert '\n' not in message
-        return message
-
-    assert 'none.pth is missing' in error('knn', *LINEAR, 'none.pth')
-    assert 'none.py: no such config' in error('knn', 'none.py', '--random')
-    off = ['--cfg-options', 'optim_wrapper=None']
-    assert 'no training schedule' in error('finetune', *LINEAR, '--random', *off)
-    options = ['--cfg-options', 'model.cls_head.num_classes=5']
-    assert '21 classes' in error('knn', *LINEAR, '--random', *options)
-    torch.save({'state_dict': {}}, 'x.pth')
-    assert '--pretrained-on' in error('linear,transfer', *LINEAR, 'x.pth')
-    assert '--pretrained-on' in error('transfer', *LINEAR, 'x.pth', '--pretrained-on', 'jhmdb')
-    pretraining = str(ROOT / 'configs/csvr_r3d_jhmdb.py')
-    assert 'not a downstream config' in error('knn', pretraining, '--random')
-    monkeypatch.setenv('MMACT_SSL_DATA', 'nowhere')
-    assert 'python tools/prepare_data.py jhmdb' in error('knn', *LINEAR, '--random')
+@pytest.mark.parametrize(
+    ('argv', 'message'),
+    [
+        ([*LINEAR, 'none.pth'], 'none.pth is missing'),
+        (['none.py', '--random'], 'none.py: no such config'),
+        ([*LINEAR, '--random', '--cfg-options', 'model.cls_head.num_classes=5'], '21 classes'),
+        ([str(ROOT / 'configs/csvr_r3d_jhmdb.py'), '--random'], 'not a downstream config'),
+    ],
+)
+def test_mistakes_are_one_line(world, argv, message):
+    with pytest.raises(SystemExit, match=f'^error: .*{message}') as caught:
+        evaluate.main(['knn', *argv])
+    assert '\n' not in str(caught.value)
 
 
-def test_a_checkpoint_or_random_must_be_given(capsys):
-    for more in ([], ['x.pth', '--random'], ['--random', '--teacher', 'x.lmdb']):
-        with pytest.raises(SystemExit):
-            evaluate.parse_args(['knn', *LINEAR, *more])
-        assert 'either a checkpoint, --random or --teacher' in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ('argv', 'message'),
+    [
+        (['knn', *LINEAR], 'either a checkpoint, --random or --teacher'),
+        (['knn', *LINEAR, 'x.pth', '--random'], 'either a checkpoint, --random or --teacher'),
+        (['knn', *LINEAR, '--random', '--teacher', 'x'], 'either a checkpoint, --random or --tea'),
+        (['knn', 'x.pth'], 'give --data DIR or --set NAME with a checkpoint'),
+        (['linear', *LINEAR, '--random', '--compare', 'S', '--out', 'r'], '--compare: for the pro'),
+        (['fewshot', *LINEAR, '--random', '--compare', 'S'], '--compare: for the protocol fewshot'),
+    ],
+)
+def test_a_command_line_that_does_not_fit(argv, message, capsys):
     with pytest.raises(SystemExit):
-        evaluate.parse_args(['knn', *LINEAR, '--random', '--pretrained-on', 'nwucla'])
-    assert 'pre-trained on nothing' in capsys.readouterr().err
-    # As `make demo` writes it; argparse alone would refuse the checkpoint after the options.
+        evaluate.parse_args(argv)
+    assert message in capsys.readouterr().err
+
+
+def test_the_checkpoint_may_come_after_the_options():
     args = evaluate.parse_args(['knn', 'c.py', '--out', 'results', '--method', 'CSVR', 'x.pth'])
     assert (args.protocols, args.config, args.checkpoint) == ('knn', 'c.py', 'x.pth')
     args = evaluate.parse_args(['linear', '--set', 'nwucla', 'x.pth'])

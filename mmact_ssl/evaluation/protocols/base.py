@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from mmengine.config import Config
@@ -16,60 +16,32 @@ from mmact_ssl.evaluation.student import build_recognizer
 from mmact_ssl.saved_run import SavedRun
 
 
-class Encoder(NamedTuple):
-    """An encoder to evaluate.
-
-    Attributes:
-        cfg: Downstream config with the student's network, see :func:`with_saved_backbone`.
-        student: Weights of the network; None for the config's own encoder.
-    """
-
-    cfg: Config
-    student: SavedRun | None = None
-
-
 @dataclass(frozen=True)
 class Request:
     """One encoder to evaluate, and the names of its results.
 
     Attributes:
-        encoders: The encoder; others, whose frozen features are concatenated to its own.
+        cfg: Downstream config with the student's network, see :func:`with_saved_backbone`.
+        student: Weights of the network; None for the config's own encoder.
         seed: Seed of initialization, labeled part and order; for joint training on a part of the
             labels, the seed of its draw.
         label_fraction: Fraction of the training labels; for joint training its own fraction.
-        method, variant, pretrained_on, prefix: As in the result.
+        method, variant, pretrained_on: As in the result.
         teacher: Cache of a teacher's embeddings to evaluate in place of an encoder's features.
         device: Device of the extraction.
         work_dir: Work dir of fine-tuning.
-        label_lists: Folder for lists of the drawn samples if ``label_fraction`` is below 1.
     """
 
-    encoders: tuple[Encoder, ...]
+    cfg: Config
+    student: SavedRun | None = None
     seed: int = 0
     label_fraction: float = 1.0
     method: str = 'Random init'
     variant: str = 'full'
     pretrained_on: str = ''
-    prefix: str = 'backbone.'
     teacher: str | None = None
     device: str = 'cpu'
     work_dir: str = 'work_dirs/evaluate'
-    label_lists: str | None = None
-
-    @property
-    def cfg(self) -> Config:
-        """Downstream config of the first encoder."""
-        return self.encoders[0].cfg
-
-    @property
-    def checkpoint(self) -> SavedRun | None:
-        """The first student; None for the config's own encoder."""
-        return self.encoders[0].student
-
-    @property
-    def students(self) -> tuple[SavedRun, ...]:
-        """All students; none for the config's own encoder."""
-        return tuple(encoder.student for encoder in self.encoders if encoder.student is not None)
 
 
 @dataclass
@@ -111,24 +83,19 @@ class Task:
 
     def _features(self, split: str) -> Features:
         if not self.extracted:
-            request = self.request
-            for cfg, student in request.encoders:
-                recognizer = build_recognizer(cfg, request.seed, student, request.prefix)
-                extracted = extract_features(cfg, recognizer, self.splits, request.device)
-                for name, features in extracted.items():
-                    before = self.extracted.get(name)
-                    self.extracted[name] = before.beside(features) if before else features
+            request, recognizer = self.request, self.build_recognizer()
+            extracted = extract_features(request.cfg, recognizer, self.splits, request.device)
+            self.extracted.update(extracted)
         return self.extracted[split]
 
     @property
     def student(self) -> SavedRun:
         """The student, for protocols that need one."""
-        return cast(SavedRun, self.request.checkpoint)
+        return cast(SavedRun, self.request.student)
 
     def build_recognizer(self) -> nn.Module:
         """Build a new recognizer, so that protocols do not share trained weights."""
-        request = self.request
-        return build_recognizer(request.cfg, request.seed, request.checkpoint, request.prefix)
+        return build_recognizer(self.request.cfg, self.request.seed, self.request.student)
 
 
 @dataclass

@@ -43,7 +43,7 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
         loader.dataset = dict(type='mmengine.RepeatDataset', dataset=loader.dataset, times=times)
     recognizer = task.build_recognizer()
     runner = make_runner(cfg, recognizer, request.work_dir, request.seed, train=True)
-    if request.checkpoint is not None or start_hash(cfg):
+    if request.student is not None or start_hash(cfg):
         slow_down_backbone(runner, pretrained_lr_mult)
     runner.train()
     return Measured(*recognition_metrics(runner.test()))

@@ -113,17 +113,6 @@ def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
     check_scores('gru.py@nwucla', model_config, targets, 3, tmp_path)
 
 
-@pytest.mark.parametrize('name', ['twoview', 'cameras'])
-def test_a_classifier_on_streams_scores_as_in_its_training(name, tmp_path):
-    """The pooled feature of training has the order of the downstream encoder's own pooling."""
-    model_config = load(f'ms2l-{name}-joint_gru_nwucla.py').model
-    model_config.backbone.encoder.hidden_size = 8
-    for head in model_config.heads.values():
-        head.in_channels = 96
-    targets = dict(sample=dict(label=torch.tensor([1, -1])))
-    check_scores('gru-streams.py@nwucla', model_config, targets, 9, tmp_path)
-
-
 def test_a_classifier_of_pooled_features_reads_these(make_task, tmp_path, monkeypatch):
     """mmaction2's GCNHead would count absent persons too, whose maps a graph network fills."""
     generator = np.random.default_rng(0)
@@ -134,7 +123,7 @@ def test_a_classifier_of_pooled_features_reads_these(make_task, tmp_path, monkey
     linear = torch.nn.Linear(4, 3)
     state = {f'heads.action.classifier.{k}': v for k, v in linear.state_dict().items()}
     torch.save(dict(state_dict=state), tmp_path / 'joint.pth')
-    task = make_task(*parts, 3, checkpoint=SavedRun.read(tmp_path / 'joint.pth'))
+    task = make_task(*parts, 3, student=SavedRun.read(tmp_path / 'joint.pth'))
     head = torch.nn.ModuleDict(dict(fc=torch.nn.Linear(4, 3)))
     recognizer = torch.nn.ModuleDict(dict(cls_head=head))
     monkeypatch.setattr(Task, 'build_recognizer', lambda self: recognizer)
