@@ -13,13 +13,12 @@ from mmact_ssl.evaluation.results import Result
 from research.fewshot_table import make_fewshot_table
 from research.gain_table import make_gain_table
 from research.paired_table import make_paired_table
-from research.tables import make_dependence_table, make_pretext_table, make_table
+from research.tables import make_dependence_table, make_table
 
 MAKERS = dict(
     results=make_table,
     gain=make_gain_table,
     paired=make_paired_table,
-    pretext=make_pretext_table,
     dependence=make_dependence_table,
     fewshot=make_fewshot_table,
 )

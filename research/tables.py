@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.headings import COLUMNS, format_cell, has_column
-from mmact_ssl.evaluation.pretext_metric import CHANCE, TRIVIAL_SUFFIXES, trivial_answer
+from mmact_ssl.evaluation.pretext_metric import trivial_answer
 from mmact_ssl.evaluation.protocols import is_stochastic
 from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result
 from mmact_ssl.models.dependence import OTHER_CLIP
@@ -113,39 +113,6 @@ def make_table(results: Sequence[Result], name: str) -> str:
         ]
         rows.append([*[key[0], label][-len(labels) :], *texts])
     return f'{_caption(chosen, backbones, cells.values())}\n\n{markdown(rows, len(labels))}'
-
-
-def make_pretext_table(results: Sequence[Result], name: str) -> str:
-    """Write a Markdown table of one method's pretext tasks beside their trivial answers.
-
-    Each variant of each backbone has a column; the trivial answers are those of the first. ``name``
-    is ``DATASET/METHOD``.
-
-    Raises:
-        ConfigError: Two results of one variant cannot be compared.
-    """
-    variants: dict[str, list[Result]] = defaultdict(list)
-    chosen = [result for result in select(results, name) if result.protocol == PRETEXT]
-    several = len({result.backbone for result in chosen}) > 1
-    for result in sorted(chosen, key=lambda r: (r.variant != 'full', r.variant, r.backbone)):
-        column = f'{result.variant} ({result.backbone})' if several else result.variant
-        variants[column].append(result)
-        check_comparable(f'{name}, pretext tasks', variants[column][0], result)
-    if not variants:
-        return NO_RESULTS
-    groups = list(variants.values())
-    names = ['Value'] if len(groups) == 1 else list(variants)
-    rows = [['Metric', *names, 'Trivial answer']]
-    metrics = dict.fromkeys(metric for result in chosen for metric in result.metrics)
-    for metric in metrics:
-        if metric.endswith((*TRIVIAL_SUFFIXES, CHANCE, OTHER_CLIP)):
-            continue
-        trivial = trivial_answer(metric, metrics)
-        shown = [*((group, metric) for group in groups), (groups[0], trivial)]
-        rows.append([metric, *(_metric_cell(group, key) for group, key in shown)])
-    first, counts = chosen[0], [len(group) for group in groups]
-    where = f'the test split of {first.dataset} ({first.kind})'
-    return f'{first.method} on {where}, {format_seeds(counts)}.\n\n{markdown(rows)}'
 
 
 def make_dependence_table(results: Sequence[Result], name: str) -> str:

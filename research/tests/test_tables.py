@@ -13,7 +13,6 @@ from mmact_ssl.evaluation.results import read_results
 from research.markers import fill, update_files
 from research.tables import (
     make_dependence_table,
-    make_pretext_table,
     make_table,
 )
 
@@ -246,7 +245,7 @@ def test_files_are_renewed_once_and_the_rest_is_kept(tmp_path, results):
         '<!-- results:demo -->\nx\n',
         'x\n<!-- /results:demo -->\n',
         '<!-- results:demo -->\n<!-- /results:other -->\n',
-        '<!-- results:demo -->\n<!-- /pretext:demo -->\n',
+        '<!-- results:demo -->\n<!-- /dependence:demo -->\n',
     ],
 )
 def test_a_marker_without_partner_is_refused(text, results):
@@ -264,49 +263,12 @@ def pretext(result):
     return make
 
 
-def test_the_table_of_pretext_tasks_sets_trivial_answers_beside(result, pretext):
-    results = [
-        pretext(0, **{'pose/error': 0.02, 'pose/error_repeat_last': 0.04, 'video/l1': 0.5}),
-        pretext(1, **{'pose/error': 0.03, 'pose/error_repeat_last': 0.04, 'video/l1': 0.5}),
-        result(protocol='linear'),
-    ]
-    assert make_pretext_table(results, 'demo/CSVR') == (
-        'CSVR on the test split of demo (synthetic data), 2 seeds.\n'
-        '\n'
-        '| Metric | Value | Trivial answer |\n'
-        '| --- | ---: | ---: |\n'
-        '| pose/error | 0.0250 ± 0.0071 | 0.0400 ± 0.0000 |\n'
-        '| video/l1 | 0.5000 ± 0.0000 | - |\n'
-    )
-    text = '<!-- pretext:demo/CSVR -->\nold\n<!-- /pretext:demo/CSVR -->'
-    assert '| pose/error | 0.0250' in fill(text, results)
-    assert 'pose/error' not in make_table(results, 'demo')
-
-
 def test_a_mean_tells_that_seeds_are_missing_from_it(pretext):
-    known = [pretext(seed, **{'x/l1': 0.1 + seed}) for seed in (0, 2)]
-    table = make_pretext_table([*known, pretext(1, **{'x/l1': float('nan')})], 'demo/CSVR')
+    known = [pretext(seed, **{'x/l1': 0.1 + seed, 'x/l1_other_clip': 1.0}) for seed in (0, 2)]
+    missing = pretext(1, **{'x/l1': float('nan'), 'x/l1_other_clip': 1.0})
+    table = make_dependence_table([*known, missing], 'demo/CSVR')
     assert ', 3 seeds.' in table
-    assert '| x/l1 | 1.1000 ± 1.4142 (2 of 3 seeds) | - |' in table
-
-
-def test_variants_of_pretext_tasks_stand_side_by_side(result, pretext):
-    shared = result(
-        protocol='pretext',
-        variant='shared',
-        metrics={'conflict/a~b': -0.5, 'x/accuracy': 0.5, 'x/chance': 0.1, 'y/accuracy': 0.5},
-        config_hash='clip_b',
-    )
-    full = [pretext(seed, **{'x/accuracy': 0.25, 'x/chance': 0.125}) for seed in (0, 1)]
-    assert make_pretext_table([shared, *full], 'demo/CSVR') == (
-        'CSVR on the test split of demo (synthetic data), 1 to 2 seeds.\n'
-        '\n'
-        '| Metric | full | shared | Trivial answer |\n'
-        '| --- | ---: | ---: | ---: |\n'
-        '| conflict/a~b | - | -0.5000 | - |\n'
-        '| x/accuracy | 0.2500 ± 0.0000 | 0.5000 | 0.1250 ± 0.0000 |\n'
-        '| y/accuracy | - | 0.5000 | - |\n'  # the chance of another task is not its own
-    )
+    assert '| x | l1 | 1.1000 ± 1.4142 (2 of 3 seeds) |' in table
 
 
 def test_the_table_of_dependence_sets_another_clip_beside(result, pretext):
@@ -327,7 +289,6 @@ def test_the_table_of_dependence_sets_another_clip_beside(result, pretext):
         '| demo | x | accuracy | 0.5000 ± 0.0000 | 0.1250 ± 0.0000 | 0.2500 ± 0.0000 |\n'
         '| jhmdb | y | l1 | 0.5000 | 0.7500 | - |\n'
     )
-    assert 'other_clip' not in make_pretext_table(results, 'demo/CSVR')
     text = '<!-- dependence:jhmdb/HCPG -->\nold\n<!-- /dependence:jhmdb/HCPG -->'
     assert fill(text, results) == text.replace('old\n', ''), 'nothing was measured yet'
     other = result(protocol='pretext', seed=2, metrics=both, config_hash='clip_b')
@@ -338,15 +299,11 @@ def test_the_table_of_dependence_sets_another_clip_beside(result, pretext):
 def test_pretext_rows_of_two_backbones_are_told_apart(result):
     metrics = {'x/l1': 0.5, 'x/l1_other_clip': 0.75}
     own = dict(protocol='pretext', metrics=metrics)
-    wide = dict(own, backbone='tsm', metrics={**metrics, 'x/l1': 0.25, 'x/never': float('nan')})
+    wide = dict(own, backbone='tsm', metrics={**metrics, 'x/l1': 0.25})
     found = [result(**own), result(**wide)]
     table = make_dependence_table(found, 'demo/CSVR')
     assert '| demo, CSVR, full (r3d18-small) | x | l1 | 0.5000 | 0.7500 | - |' in table
     assert '| demo, CSVR, full (tsm) | x | l1 | 0.2500 | 0.7500 | - |' in table
-    table = make_pretext_table(found, 'demo/CSVR')
-    assert '| Metric | full (r3d18-small) | full (tsm) | Trivial answer |' in table
-    assert '| x/l1 | 0.5000 | 0.2500 | - |' in table
-    assert '| x/never | - | - | - |' in table
 
 
 def test_every_protocol_has_a_column(result):
