@@ -20,7 +20,12 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmact_ssl import weights
-from mmact_ssl.checkpoint_file import allowed_objects, load_checkpoint_safely, read_safetensors
+from mmact_ssl.checkpoint_file import (
+    allowed_objects,
+    load_checkpoint_safely,
+    read_safetensors,
+    read_state_dict,
+)
 from mmact_ssl.errors import CheckpointError
 from tests.helpers.processes import in_processes
 
@@ -275,3 +280,22 @@ def test_the_allow_list_holds_no_way_to_run_code():
     for kind in types - {HistoryBuffer, np.ndarray, np.dtype}:
         assert issubclass(kind, np.dtype), kind
         assert not np.issubdtype(kind.type, np.object_)
+
+
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
+    torch.save(
+        {'state_dict': {'a': torch.ones(2), 'b': torch.tensor([1, torch.nan])}}, tmp_path / 'x'
+    )
+    with pytest.raises(CheckpointError, match='x: the weight b is not finite'):
+        read_state_dict(tmp_path / 'x')
+
+
+@pytest.mark.parametrize(
+    'content',
+    [3, [], torch.ones(2), {}, {'state_dict': {'a': 'b'}}, {'state_dict': []}, {'meta': 3}],
+)
+def test_files_of_odd_content_are_refused_in_one_line(tmp_path, content):
+    torch.save(content, tmp_path / 'x.pth')
+    with pytest.raises(CheckpointError, match=r'x\.pth: ') as error:
+        read_state_dict(tmp_path / 'x.pth')
+    assert '\n' not in str(error.value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,9 +10,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 
-from mmact_ssl.engine import terminal
 from mmact_ssl.engine.runner import PretrainRunner
-from mmact_ssl.engine.terminal import ShortLogProcessor, log_once, messages_on_stderr
+from mmact_ssl.engine.terminal import ShortLogProcessor, messages_on_stderr
 
 
 class Samples(BaseDataset):
@@ -88,22 +86,6 @@ def test_a_metric_is_the_mean_over_batches_in_which_something_counts(make_runner
     tag = processor._collect_scalars([], runner, 'train')
     assert tag['task/accuracy'] == 0.5
     assert tag['task/loss'] != tag['task/loss'], 'a loss that is NaN must be seen'
-
-
-def test_the_time_left_is_never_negative():
-    """A loop of one's own may make more steps than it tells."""
-    hub = SimpleNamespace(runtime_info=dict(eta=-5.0))
-    runner = SimpleNamespace(message_hub=hub, iter=12, max_iters=12)
-    line = ShortLogProcessor(by_epoch=False)._training_line(runner, 0, {})
-    assert line == 'step 13/12  left 0:00:00'
-
-
-def test_a_message_is_logged_once_in_a_process(monkeypatch):
-    lines = []
-    monkeypatch.setattr(terminal, 'print_log', lambda line, logger: lines.append(line))
-    for line in ('one', 'two', 'one'):
-        log_once(f'{line} of {id(lines)}')
-    assert [line[:3] for line in lines] == ['one', 'two']
 
 
 @pytest.mark.usefixtures('own_logger')

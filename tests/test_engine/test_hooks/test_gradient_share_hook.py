@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +14,6 @@ from mmact_ssl.engine.hooks.gradient_share_hook import GradientShareHook
 from mmact_ssl.engine.terminal import ShortLogProcessor
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.heads import PretextHead, Term
-from mmact_ssl.registry import HOOKS
 from tests.helpers.processes import in_two_processes
 from tests.helpers.three_tasks import LOADER, Frames, config
 
@@ -150,19 +147,6 @@ def test_training_is_the_same_to_the_bit_with_and_without(train, amp_on_cpu, opt
     assert sum(values) == pytest.approx(1, abs=1e-4) and all(0 < value < 1 for value in values)
 
 
-def test_the_log_carries_them(train, tmp_path):
-    default_hooks = dict(logger=dict(type='LoggerHook', interval=1))
-    train('run', True, default_hooks=default_hooks, log_level='INFO')
-    lines = next((tmp_path / 'run').rglob('scalars.json')).read_text().splitlines()
-    records = [json.loads(line) for line in lines]
-    assert all({f'share/{t}' for t in ('up', 'down', 'gan')} <= r.keys() for r in records)
-    (log,) = (tmp_path / 'run').rglob('*.log')
-    shown = [line.split(' - ')[-1] for line in log.read_text().splitlines() if ' step ' in line]
-    assert len(shown) == 4
-    assert all(re.search(r' up \d\.\d+ \(\d+%\)  down .*%\)  gan .*%\)', line) for line in shown)
-    assert all(len(f'00:00:00 {line}') <= 120 for line in shown)
-
-
 @pytest.mark.parametrize(('count', 'shown'), [(1, False), (3, True), (5, False)])
 def test_a_line_has_them_where_there_is_room_and_something_to_share(
     make_runner, tmp_path, count, shown
@@ -173,13 +157,6 @@ def test_a_line_has_them_where_there_is_room_and_something_to_share(
     line = ShortLogProcessor(by_epoch=False)._training_line(runner, 0, {'loss': 1.0, **tag})
     assert all(f'  {task} 1.000' + ' (25%)' * shown in line for task in tasks)
     assert ('25%' in line) == shown and len(f'00:00:00 {line}') <= 120
-
-
-def test_it_is_in_the_hooks_that_every_config_has():
-    from tests.shipped import load
-
-    hook = load('csvr_r3d_demo.py').default_hooks.gradient_share
-    assert isinstance(HOOKS.build(hook), GradientShareHook)
 
 
 def two_processes(rank: int, folder: Path) -> dict[str, float]:

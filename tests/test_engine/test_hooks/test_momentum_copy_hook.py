@@ -15,9 +15,9 @@ from torch import nn
 from mmact_ssl.engine.hooks.momentum_copy_hook import MomentumCopyHook
 from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
 from mmact_ssl.models.balancers.teacher_weights import LearnedTeacherWeights
+from mmact_ssl.models.balancers.uncertainty import UncertaintyWeights
 from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.necks.target_pooling import RunningStandardizer
-from mmact_ssl.registry import MODELS
 
 
 class Model(nn.Module):
@@ -107,42 +107,25 @@ def test_a_resumed_run_brings_both():
         assert torch.equal(value, before[name]), name
 
 
-@pytest.mark.parametrize('type_', ['UncertaintyWeights', 'FixedWeights', 'PCGrad'])
-def test_a_balancer_learns_anew_unless_the_run_is_resumed(type_):
-    """Of another run it would know losses that were never this one's."""
-    fresh, loaded = (
-        MODELS.build(dict(type=type_, tasks=('motion', 'jigsaw'), weights=dict(motion=2.0)))
-        for _ in range(2)
-    )
+def learned_modules() -> dict[str, nn.Module]:
+    """Modules with what a run has learned beside the student: weights, and means of targets."""
+    uncertainty = UncertaintyWeights(tasks=('motion', 'jigsaw'))
+    teachers, standardizer = LearnedTeacherWeights(('action', 'pose')), RunningStandardizer(3)
     with torch.no_grad():
-        for value in loaded.state_dict().values():
+        for value in (*uncertainty.parameters(), teachers.logits):
             value.add_(0.5)
-    learned = {name: value.clone() for name, value in loaded.state_dict().items()}
-    model = nn.ModuleDict(dict(balancer=loaded))
-    before_train(model, resumed=True)
-    assert all(torch.equal(value, learned[name]) for name, value in loaded.state_dict().items())
-    before_train(model)
-    start = fresh.state_dict()
-    assert all(torch.equal(value, start[name]) for name, value in loaded.state_dict().items())
-    assert len(start) == (2 if type_ == 'UncertaintyWeights' else 0)
-
-
-@pytest.mark.parametrize('resumed', [True, False])
-def test_weights_of_teachers_are_learned_anew_unless_the_run_is_resumed(resumed):
-    weights = LearnedTeacherWeights(('action', 'pose'))
-    with torch.no_grad():
-        weights.logits.copy_(torch.tensor([3.0, -3.0]))
-    before_train(nn.ModuleDict(dict(head=weights)), resumed)
-    assert weights.logits.tolist() == ([3.0, -3.0] if resumed else [0.0, 0.0])
-
-
-@pytest.mark.parametrize('resumed', [True, False])
-def test_statistics_of_targets_are_learned_anew_unless_the_run_is_resumed(resumed):
-    """Another run's targets, of another teacher perhaps, have other means."""
-    standardizer = RunningStandardizer(3)
     standardizer(torch.randn(8, 3) + 50)
-    before_train(standardizer, resumed)
-    assert standardizer.updates == resumed
-    values = torch.randn(64, 3)
-    standardized = standardizer(values)
-    assert (standardized.mean(0).abs() < 0.1).all() != resumed
+    return dict(balancer=uncertainty, teachers=teachers, targets=standardizer)
+
+
+@pytest.mark.parametrize('name', learned_modules())
+def test_a_module_learns_anew_unless_the_run_is_resumed(name):
+    """Of another run it would know losses and targets that were never this one's."""
+    module = learned_modules()[name]
+    learned = {key: value.clone() for key, value in module.state_dict().items()}
+    before_train(nn.ModuleDict(dict(part=module)), resumed=True)
+    assert all(torch.equal(value, learned[key]) for key, value in module.state_dict().items())
+    before_train(nn.ModuleDict(dict(part=module)))
+    state = module.state_dict()
+    assert any(not torch.equal(value, learned[key]) for key, value in state.items())
+    assert name == 'targets' or not any(value.any() for value in state.values())

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -139,17 +138,3 @@ def test_a_forked_process_ends_on_the_signal():
     finally:
         hook.give_signals_back()
     assert signal.getsignal(signal.SIGTERM) == before
-
-
-def test_signals_are_given_back_once(tmp_path: Path):
-    """A handler that is set between the end of the training and that of the runner stays."""
-    before = signal.getsignal(signal.SIGTERM)
-    hook = StopSignalHook()
-    hook.before_train(None)
-    hook.after_train(SimpleNamespace(work_dir=str(tmp_path)))
-    try:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        hook.give_signals_back()
-        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGTERM, before)
