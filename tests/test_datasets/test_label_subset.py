@@ -49,16 +49,6 @@ def test_the_order_of_the_file_does_not_matter(class_sizes, fraction, seed, rand
     assert {names[i] for i in chosen} == {names[order[i]] for i in shuffled}
 
 
-@settings(deadline=None, max_examples=50)
-@given(sizes, fractions, seeds)
-def test_another_class_changes_nothing(class_sizes, fraction, seed):
-    names, labels = made(class_sizes)
-    alone = label_subset(names, labels, fraction, seed)
-    more_names = [*names, 'x0.mp4', 'x1.mp4']
-    more = label_subset(more_names, np.append(labels, [99, 99]), fraction, seed)
-    assert alone.tolist() == more[more < len(names)].tolist()
-
-
 @pytest.mark.parametrize('fraction', [0.0, -0.1, 1.5])
 def test_a_fraction_out_of_range_is_refused(fraction):
     with pytest.raises(ConfigError, match='label fraction'):

@@ -106,16 +106,6 @@ def test_views_of_one_shape_and_other_types_are_not_stacked():
     assert [view.dtype for view in batch['inputs']['clip']] == [torch.float32, torch.float64]
 
 
-def test_pinned_memory_is_not_asked_for_without_a_gpu(monkeypatch, recwarn):
-    options = dict(pin_memory=True, num_workers=0)
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    assert loader(Samples(4), 2, **options).pin_memory
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    plain = loader(Samples(4), 2, **options)
-    assert len(list(plain)) == 2
-    assert not plain.pin_memory and not [w for w in recwarn if 'pin_memory' in str(w.message)]
-
-
 def test_a_large_batch_needs_few_file_descriptors():
     """That is more than 700 tensors; two batches are on their way, and one is held."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -94,18 +94,6 @@ def test_what_is_missing_is_named_at_once(folder, lines, options, message):
     assert '\n' not in str(error.value)
 
 
-def test_a_name_in_another_unicode_form_is_named(tmp_path):
-    (tmp_path / 'e\u0301.mp4').touch()
-    with pytest.raises(DataError, match='the first is .*: exists .* in the Unicode form NFD'):
-        build(tmp_path, ['\xe9.mp4'])
-
-
-def test_missing_videos_can_be_left_out(folder):
-    dataset = build(folder, ['a.mp4', 'gone.mp4', 'b.mp4'], skip_missing=True)
-    names = [os.path.basename(dataset.get_data_info(i)['filename']) for i in range(len(dataset))]
-    assert names == ['a.mp4', 'b.mp4']
-
-
 def test_the_labels_are_those_that_evaluation_draws(folder):
     """It draws by the names in the annotation file, the data set by paths."""
     names = [f'{name}.mp4' for name in 'cabcab']

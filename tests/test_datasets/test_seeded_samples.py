@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import BaseDataset, ConcatDataset
-from torch.utils.data import ConcatDataset as Joined
-from torch.utils.data import Subset
 
 from mmact_ssl.datasets import seeded_samples
 from mmact_ssl.datasets.seeded_samples import (
@@ -86,13 +84,6 @@ def test_members_of_joined_data_sets_draw_apart_and_the_first_as_alone():
     assert [number for number, _ in joined] == [0, 1, 0, 1, 2]
     assert len({value for _, value in joined}) == 5
     assert [joined[0], joined[1]] == [alone[0], alone[1]]
-
-
-def test_a_part_of_a_joined_data_set_draws_apart_from_the_next_one():
-    members = [Numbers(4, set(), more=[lambda results: np.random.rand()]) for _ in range(2)]
-    joined = Joined([Subset(members[0], [2, 3]), members[1]])
-    tell_progress(joined, 5, 1)
-    assert len({joined[i] for i in range(6)}) == 6
 
 
 def test_the_callers_generators_go_on_where_they_were():

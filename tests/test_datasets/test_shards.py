@@ -15,10 +15,9 @@ import pytest
 from torch.utils.data import DataLoader
 
 from mmact_ssl.datasets import shards
-from mmact_ssl.datasets.prepared_folder import read_groups
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.files import is_remote, read_annotation, video_path
+from mmact_ssl.files import is_remote, video_path
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.preparation.shards import prepare
 from mmact_ssl.registry import DATASETS
@@ -68,15 +67,6 @@ def folder(files, tmp_path):
     assert prepare(files, tmp_path, sum(two) / 1e6) == {'train': 6, 'shards': 3}
     shards.members.cache_clear()
     return tmp_path
-
-
-def test_what_fills_a_shard_exactly_fits(tmp_path):
-    """Megabytes are fractions, and 1e6 * (size / 1e6) may be less than the size."""
-    size = next(n for n in range(1000, 9999) if 1e6 * (n / 1e6) < n)
-    (tmp_path / 'a.mp4').write_bytes(bytes(600))
-    (tmp_path / 'b.mp4').write_bytes(bytes(size - 600))
-    (tmp_path / 'train.txt').write_text('a.mp4 0\nb.mp4 1\n')
-    assert prepare(tmp_path, tmp_path / 'out', size / 1e6) == {'train': 2, 'shards': 1}
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -157,15 +147,6 @@ def test_samples_of_shards_are_those_of_the_files(files, folder):
         index.unlink()
     shards.members.cache_clear()
     assert_same(samples_of(dataset), wanted)
-
-
-@pytest.mark.parametrize('seed', range(6))
-def test_the_same_videos_are_labeled_in_shards_as_in_files(files, folder, seed):
-    labels = []
-    for place in (folder, files):
-        dataset = build(place / 'train.txt', place, label_fraction=0.34, label_seed=seed)
-        labels.append([dataset.get_data_info(i)['label'] for i in range(6)])
-    assert labels[0] == labels[1] and sorted(labels[0]) == [-1, -1, -1, -1, 0, 1]
 
 
 @pytest.mark.parametrize('indexed', [True, False])
@@ -257,17 +238,6 @@ def test_missing_shards_are_found_when_the_data_set_is_built(folder):
     assert len(build(folder / 'train.txt', folder, skip_missing=True)) == 4
 
 
-def test_a_folder_may_have_the_name_of_a_shard(files, tmp_path):
-    (tmp_path / 'kinetics.tar').symlink_to(files)
-    (tmp_path / 'train.txt').write_text('kinetics.tar/e.mp4\n')
-    dataset = build(tmp_path / 'train.txt', tmp_path)
-    assert dataset.shards is None and not dataset[0]['data_samples'].replaced
-    out = tmp_path / 'sets.tar' / 'small'  # shards in such a folder
-    prepare(files, out)
-    dataset = build(out / 'train.txt', out)
-    assert dataset.shards is not None and not dataset[0]['data_samples'].replaced
-
-
 def test_every_list_is_written_and_the_source_stays_as_it_is(files, tmp_path):
     source = shutil.copytree(files, tmp_path / 'source')
     (source / 'val.txt').write_text('e.mp4 1\n')
@@ -278,30 +248,6 @@ def test_every_list_is_written_and_the_source_stays_as_it_is(files, tmp_path):
     assert (tmp_path / 'out/val.txt').read_text() == 'shards/val-000000.tar/e.mp4 1\n'
     prepare(files, tmp_path / 'out')
     assert not (tmp_path / 'out/val.txt').exists(), 'a list of before'
-
-
-def test_what_belongs_together_does_so_in_shards(files, tmp_path):
-    groups = {name: f'subject {i // 3}' for i, name in enumerate(NAMES)}
-    source = shutil.copytree(files, tmp_path / 'source')
-    (source / 'groups.json').write_text(json.dumps(groups))
-    prepare(source, tmp_path / 'out')
-    names, _ = read_annotation(tmp_path / 'out/train.txt', '')
-    found = read_groups(tmp_path / 'out/groups.json', names)
-    assert found.tolist() == [f'subject {i // 3}' for i in range(6)]
-    assert set(names).isdisjoint(groups)
-    prepare(files, tmp_path / 'out')
-    assert not (tmp_path / 'out/groups.json').exists(), 'groups of before'
-
-
-def test_preparing_again_gives_the_same_bytes(files, folder, tmp_path):
-    before = {path.name: path.read_bytes() for path in folder.glob('shards/*')}
-    two = sorted((files / name).stat().st_size for name in NAMES)[-2:]
-    prepare(files, folder, sum(two) / 1e6)
-    assert {path.name: path.read_bytes() for path in folder.glob('shards/*')} == before
-    assert prepare(files, tmp_path / 'one', 100) == {'train': 6, 'shards': 1}
-    assert prepare(files, tmp_path / 'each', 1e-6) == {'train': 6, 'shards': 6}
-    with pytest.raises(DataError, match=r'no train.txt in this folder'):
-        prepare(folder / 'shards', tmp_path / 'no')
 
 
 def test_teachers_read_shards(folder, files):

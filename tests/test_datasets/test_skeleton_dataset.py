@@ -100,14 +100,6 @@ def test_what_is_missing_is_named_at_once(folder, lines, options, message):
     assert 'run `python tools/prepare_data.py x`' in str(error.value)
 
 
-def test_a_name_in_another_unicode_form_is_named(tmp_path):
-    with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk'], num_persons=1) as writer:
-        writer.add('e\u0301', 0, CLIPS['a'])
-        writer.finish({'all': ['e\u0301']})
-    with pytest.raises(DataError, match='clip \xe9 is not in .*: exists .* Unicode form NFD'):
-        build(tmp_path, ['\xe9 0'])
-
-
 def draw(results):
     results['draw'] = float(np.random.rand())
     return results
@@ -179,13 +171,6 @@ def test_another_camera_is_any_other_of_the_performance_and_never_the_same(camer
     }
 
 
-def test_clips_outside_the_annotation_file_are_no_other_camera(cameras):
-    folder, _ = cameras
-    dataset = build(folder, ['e0_v0', 'e1_v0', 'e1_v1'], performance_pattern=r'(e\d)_v')
-    others = [sample['other_camera'] and sample['other_camera']['filename'] for sample in dataset]
-    assert others == [None, 'e1_v1', 'e1_v0']
-
-
 def test_which_camera_is_drawn_depends_on_seed_epoch_and_index_alone(cameras):
     folder, names = cameras
     one, two = (build(folder, names, performance_pattern=r'(e\d)_v') for _ in range(2))
@@ -200,14 +185,6 @@ def test_which_camera_is_drawn_depends_on_seed_epoch_and_index_alone(cameras):
     for epoch in range(8):
         forward = partners(one, epoch, range(len(names)))
         assert forward == partners(two, epoch, reversed(range(len(names))))
-
-
-def test_a_clip_that_is_listed_twice_is_not_its_own_other_camera(cameras):
-    folder, _ = cameras
-    dataset = build(folder, ['e1_v0', 'e1_v0', 'e1_v1'], performance_pattern=r'(e\d)_v')
-    assert [sample['other_camera']['filename'] for sample in dataset][:2] == ['e1_v1', 'e1_v1']
-    with pytest.raises(ConfigError, match='no two clips of one performance'):
-        build(folder, ['e1_v0', 'e1_v0'], performance_pattern=r'(e\d)_v')
 
 
 def test_what_would_leave_the_other_camera_unread_or_raw_is_refused(cameras):

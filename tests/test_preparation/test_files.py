@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import av
 import numpy as np
 import pytest
 
-from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.preparation.files import files_below, place_video, probe_video, probe_videos
 from mmact_ssl.preparation.poses import write_poses
-from tests.helpers.videos import copy_stream
 from tests.pose_file import read_poses
 from tests.test_preparation.helpers import make_video
 
@@ -28,12 +25,6 @@ def test_probe_tells_good_from_bad(tmp_path):
     for path in (empty, text, cut, tmp_path / 'missing.mp4'):
         assert probe_video(path).startswith('does not open: ')
     assert set(probe_videos([good, single, empty])) == {single, empty}
-
-
-def test_the_bar_of_checked_videos_ends_full(tmp_path, capsys):
-    videos = [make_video(tmp_path / f'{i}.mp4', num_frames=3) for i in range(3)]
-    assert probe_videos(videos) == {}
-    assert '100%' in capsys.readouterr().out
 
 
 def test_placed_videos_have_the_same_bytes(tmp_path):
@@ -69,24 +60,6 @@ def test_files_below_a_folder_lie_behind_links_too(tmp_path):
     (source / 'best').symlink_to(source / 'wave')
     names = [path.relative_to(source).as_posix() for path in files_below(source)]
     assert names == ['b/2.mp4', 'b/c/3.mp4', 'wave/1.mp4']
-
-
-def test_a_title_in_another_code_is_no_fault_of_a_video(tmp_path):
-    path = make_video(tmp_path / 'a.avi')
-    titled = tmp_path / 'titled.avi'
-    with av.open(str(path)) as source, av.open(str(titled), 'w') as target:
-        target.metadata['title'] = 'cafe'
-        stream = copy_stream(target, source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                target.mux(packet)
-    content = titled.read_bytes()
-    assert content.count(b'cafe') == 1
-    titled.write_bytes(content.replace(b'cafe', b'caf\xe9'))
-    assert probe_video(titled) == ''
-    with VideoReader(path) as plain, VideoReader(titled) as reader:
-        assert np.array_equal(reader.read([1])[1], plain.read([1])[1])
 
 
 def test_poses_come_back(tmp_path):

@@ -144,31 +144,6 @@ def test_the_120_actions_from_archives(tmp_path):
     assert len(lines(out / 'classes.txt')) == 120
 
 
-def test_the_person_that_moves_most_comes_first(tmp_path):
-    still, moving = body(1, frames=14), body(2, frames=14)
-    moving = moving + np.linspace(0, 1, 14)[:, None, None].round(3)
-    frames = [{FIRST: a, SECOND: b} for a, b in zip(still, moving)]
-    prepare(write(tmp_path / 'in', {'S001C001P001R001A050': frames}), tmp_path / 'out')
-    coordinates = np.load(tmp_path / 'out' / 'skeletons.npy')
-    np.testing.assert_allclose(coordinates[:, 0], moving, atol=1e-5)
-    np.testing.assert_allclose(coordinates[:, 1], still, atol=1e-5)
-
-
-def test_one_unknown_joint_of_the_person_that_moves_most(tmp_path):
-    """It takes its frame, not the person, and a wide seat stays one."""
-    actor, others = body(0, frames=40), [body(seed, frames=40) for seed in (1, 2)]
-    actor = actor + np.linspace(0, 1, 40)[:, None, None]
-    seat = body(3, width=1.5, height=0.5, frames=40) + np.linspace(0, 9, 40)[:, None, None]
-    actor[20, 5, 1] = seat[:, 7, 2] = np.nan
-    frames = [dict(zip('1234', joints)) for joints in zip(*others, seat, actor)]
-    seat_free = read_tracks(skeleton_text(frames))[[0, 1, 3]]
-    found = plausible_tracks(read_tracks(skeleton_text(frames)))
-    np.testing.assert_array_equal(found, seat_free)
-    prepare(write(tmp_path / 'in', {'S001C001P001R001A050': frames}), tmp_path / 'out')
-    coordinates = np.load(tmp_path / 'out' / 'skeletons.npy')
-    np.testing.assert_allclose(coordinates[:, 0], np.delete(actor, 20, axis=0), atol=1e-5)
-
-
 def test_listed_and_damaged_samples_are_left_out(tmp_path):
     source = write(tmp_path / 'in', CLIPS)
     (source / 'S001C003P001R001A004.skeleton').write_text(WHOLE[:700])

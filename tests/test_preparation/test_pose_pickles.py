@@ -86,19 +86,6 @@ def test_clips_may_lack_labels(tmp_path):
     assert lines(tmp_path / 'out' / 'all.txt') == ['a', 'b']
 
 
-def test_one_unknown_joint_does_not_change_who_is_kept(tmp_path):
-    clip = annotation('a', 0, persons=3, frames=40, coordinates=3)
-    clip['keypoint'] = clip['keypoint'].astype(np.float32) * [[[[0.1]]], [[[1]]], [[[0.2]]]]
-    kept = []
-    for value in (clip['keypoint'][1, 7, 3, 1], np.nan, np.inf):
-        clip['keypoint'][1, 7, 3, 1] = value
-        prepare_pose_pickle(write(tmp_path / 'a.pkl', [clip]), tmp_path / 'out', 'coco17')
-        kept.append(np.load(tmp_path / 'out' / 'skeletons.npy'))
-    assert [len(frames) for frames in kept] == [40, 39, 39]
-    for frames in kept[1:]:
-        np.testing.assert_array_equal(frames, np.delete(kept[0], 7, axis=0))
-
-
 @pytest.mark.parametrize(
     ('content', 'message'),
     [

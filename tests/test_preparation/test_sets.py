@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import av
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -12,10 +11,8 @@ from scipy.io import savemat
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.arid import prepare as prepare_arid
-from mmact_ssl.preparation.files import data_root
 from mmact_ssl.preparation.jhmdb import prepare as prepare_jhmdb
 from mmact_ssl.preparation.sthv2 import prepare as prepare_sthv2
-from mmact_ssl.preparation.utdmhad import KINECT_ORDER
 from mmact_ssl.preparation.utdmhad import prepare as prepare_utdmhad
 from tests.pose_file import read_poses
 from tests.test_preparation.helpers import lines, make_video
@@ -45,20 +42,10 @@ def test_jhmdb_keeps_split_and_bytes(jhmdb, tmp_path):
         assert (out / name).read_bytes() == (jhmdb / name).read_bytes()
 
 
-def test_jhmdb_leaves_out_and_names_a_broken_video(jhmdb, tmp_path):
-    (jhmdb / 'videos/clap_1.mp4').write_bytes(b'nothing')
-    out = tmp_path / 'out'
-    assert prepare_jhmdb(jhmdb, out) == {'train': 1, 'test': 2, 'left_out': 1}
-    assert lines(out / 'train.txt') == ['videos/clap_0.mp4 0']
-    assert lines(out / 'left_out.txt')[0].startswith('videos/clap_1.mp4\tdoes not open: ')
-    assert not (out / 'videos/clap_1.mp4').exists()
-
-
 @pytest.mark.parametrize(
     'file,text,message',
     [
         ('val.txt', 'videos/clap_0.mp4 0\n', 'clap_0.mp4 is in train and again in test; keep one'),
-        ('val.txt', 2 * 'videos/clap_2.mp4 0\n', 'clap_2.mp4 is in test and again in test; keep'),
         ('classes.txt', None, 'classes.txt is missing: point --source at'),
     ],
 )
@@ -105,12 +92,9 @@ def test_arid_keeps_its_split(arid, tmp_path):
     'file,text,message',
     [
         ('validate.txt', '0\t2\t24.mp4', 'label 2 of videos/val/24.mp4 has no class'),
-        ('validate.txt', '0\tRun\t24.mp4', "validate.txt: invalid literal for int.*'Run'"),
         ('mapping_table_23.txt', '0\tJump\n2\tRun\n', 'its classes are not numbered 0, 1, ...;'),
         ('validate.txt', '0 1 24.mp4', 'validate.txt:1: has 1 cells, not 3; point --source at'),
-        ('validate.txt', '0\t1\t25.mp4', 'val/25.mp4: no such file; it is listed in validate'),
         ('validate.txt', '0\t1\t../../24.mp4', 'validate.txt'),
-        ('mapping_table_23.txt', None, 'mapping_table_23.txt is missing: point --source at'),
     ],
 )
 def test_arid_says_what_is_wrong(arid, tmp_path, file, text, message):
@@ -205,35 +189,6 @@ def test_utdmhad_skeletons_with_videos_and_as_downloaded(utdmhad, tmp_path):
             prepare_utdmhad(source, tmp_path / 'out')
 
 
-# ---------------------------------------------------------------- the real sets
-
-
-def real(name):
-    folder = data_root() / name
-    if not (folder / 'train.txt').exists():
-        pytest.skip(f'no {folder}: set MMACT_SSL_DATA or run tools/prepare_data.py {name}')
-    return folder
-
-
-def test_real_utdmhad_joints_fall_on_the_silhouette():
-    folder = real('utdmhad')
-    train, test = lines(folder / 'train.txt'), lines(folder / 'test.txt')
-    assert (len(train), len(test)) == (431, 430)
-    layout, poses = read_poses(folder / 'poses.npz')
-    hits = []
-    for number, (name, pose) in enumerate(poses.items()):
-        if number % 60:
-            continue
-        with av.open(str(folder / name)) as container:
-            frames = [frame.to_ndarray(format='gray') for frame in container.decode(video=0)]
-        assert len(frames) == len(pose)
-        for t in range(0, len(frames), 8):
-            column, row = (pose[t, :, :2] * (160, 120)).astype(int).T
-            hits.append(frames[t][np.clip(row, 0, 119), np.clip(column, 0, 159)] > 20)
-    assert layout == 'kinect20' and KINECT_ORDER[:4] == (3, 2, 1, 0)
-    assert np.mean(hits) > 0.94
-
-
 # ---------------------------------------------------------------- Something-Something v2
 
 
@@ -282,11 +237,3 @@ def test_sthv2_says_what_is_wrong(sthv2, tmp_path):
         path.write_text(json.dumps([dict(id='5', template='Turning [something] upside down')]))
     with pytest.raises(DataError, match=r'5\.webm: no such file; .*unpack all parts'):
         prepare_sthv2(sthv2, tmp_path / 'out')
-    for path in sthv2.rglob('*train.json'):
-        path.write_text('[]')
-    for path in sthv2.rglob('*labels.json'):
-        path.write_text(json.dumps({'Turning something upside down': '1'}))
-    with pytest.raises(DataError, match='its classes are not numbered 0, 1, ...; fetch it again'):
-        prepare_sthv2(sthv2, tmp_path / 'out')
-    with pytest.raises(DataError, match='20bn-something-something-v2: no such folder'):
-        prepare_sthv2(tmp_path, tmp_path / 'out')

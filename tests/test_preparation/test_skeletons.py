@@ -103,12 +103,6 @@ def test_the_lists_of_an_earlier_split_go(tmp_path):
     assert lines(tmp_path / 'xsub_train.txt') == ['b 1']
 
 
-def test_copies_are_found_in_lists_of_pyskl_names_too(tmp_path):
-    clips = {name: clip(seed=seed) for name, seed in zip('abc', (0, 0, 2))}
-    counts, _ = write(tmp_path, clips, splits={'xsub_train': ['a'], 'xsub_val': ['b', 'c']})
-    assert lines(tmp_path / 'xsub_val_unseen.txt') == ['c 0'] and counts['xsub_val_unseen'] == 1
-
-
 def test_copies_of_training_clips_are_told_and_left_out_of_a_second_list(tmp_path, capsys):
     clips = {name: clip(seed=seed) for name, seed in zip('abcd', (0, 1, 0, 2))}
     splits = {'xsub_train': ['a', 'b'], 'xsub_test': ['c', 'd'], 'xview_test': ['a', 'c']}
@@ -219,17 +213,3 @@ def test_an_interrupted_preparation_is_seen_as_one(tmp_path):
     with pytest.raises(DataError, match=r'meta\.json is missing, the folder is incomplete'):
         open_skeleton_folder(tmp_path, 'prepare it again')
     assert not list(tmp_path.glob('.*'))
-
-
-def test_another_preparation_of_the_folder_does_not_change_this_one(tmp_path):
-    clips = {name: np.float32(clip(frames=200, seed=i)) for i, name in enumerate('abc')}
-    with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk'], 1) as first:
-        first.add('a', 0, clips['a'])
-        first.add('b', 0, clips['b'])
-        with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk'], 1) as second:
-            second.add('a', 0, clips['a'])
-            first.add('c', 0, clips['c'])
-            first.finish({'all': [*clips]})
-    folder = open_skeleton_folder(tmp_path, 'prepare it again')
-    for place, keypoint in enumerate(clips.values()):
-        np.testing.assert_array_equal(folder.read(place), keypoint)

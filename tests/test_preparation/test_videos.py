@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import re
 import shutil
 
-import av
 import numpy as np
 import pytest
 
 from mmact_ssl.apis.clips import find_clips
 from mmact_ssl.datasets.prepared_folder import hold_out
-from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.files import files_below
 from mmact_ssl.preparation.videos import class_order, target_names
@@ -63,20 +60,6 @@ def test_own_videos_with_labels_and_hold_out(folder, tmp_path):
     assert sorted(line[-1] for line in test) == ['0', '1']  # one of each class
     assert all(('/a/' in line) == line.endswith(' 0') for line in train + test)
     assert 'loose.MP4\tlies in no class folder' in lines(out / 'left_out.txt')
-
-
-def test_folders_of_one_person_stay_on_one_side(tmp_path, make_video):
-    make_video(tmp_path / 'clip.mp4', num_frames=4)
-    for action, who, day in itertools.product(('kick', 'wave'), ('anna', 'bob', 'eve'), '12'):
-        place = tmp_path / 'in' / action / who / day
-        place.mkdir(parents=True)
-        (place / '1.mp4').symlink_to(tmp_path / 'clip.mp4')
-    out = tmp_path / 'out'
-    prepare_videos(tmp_path / 'in', out, labels_from_folders=True, test_fraction=0.3)
-    train, test = (
-        {line.split('/')[2] for line in lines(out / f'{split}.txt')} for split in ('train', 'test')
-    )
-    assert len(train) == 2 and len(test) == 1 and not train & test
 
 
 TABLE = """video,label,group
@@ -130,22 +113,6 @@ def test_a_video_without_a_label_is_left_out_with_its_group(folder, tmp_path, ca
     assert ('videos/a/clip_3.mp4' in named) == (held == 'bob')
     assert ('videos/b_c/clip_3.mp4' in named) == (held == 'anna')
     assert {'videos/loose.MP4', 'videos/b_c/clip_4.mp4'} <= named
-
-
-@pytest.mark.parametrize('by', ['table', 'folders'])
-def test_classes_that_are_numbers_keep_their_order(tmp_path, make_video, by):
-    video = make_video(tmp_path / 'one.mp4', 4)
-    for number in range(12):
-        (tmp_path / f'in/{number}').mkdir(parents=True)
-        shutil.copy(video, tmp_path / f'in/{number}/a.mp4')
-    rows = ''.join(f'{number}/a.mp4,{number}\n' for number in range(12))
-    (tmp_path / 'table.csv').write_text(f'video,label\n{rows}')
-    how = {'labels': tmp_path / 'table.csv'} if by == 'table' else {'labels_from_folders': True}
-    prepare_videos(tmp_path / 'in', tmp_path / 'out', **how)
-    assert set(lines(tmp_path / 'out/train.txt')) == {
-        f'videos/{number}/a.mp4 {number}' for number in range(12)
-    }
-    assert lines(tmp_path / 'out/classes.txt') == [str(number) for number in range(12)]
 
 
 def test_a_class_is_one_line_whatever_its_folder_is_called(tmp_path):
@@ -264,40 +231,6 @@ def test_groups_are_held_out_in_the_share_that_is_asked_for(fraction):
     held = hold_out(labels, fraction, 0, groups)
     assert held.mean() == fraction
     assert not set(groups[held]) & set(groups[~held])
-
-
-WRITTEN = [  # suffix, container, codec, pixels
-    ('mpg', 'mpeg', 'mpeg1video', 'yuv420p'),
-    ('m4v', 'mp4', 'mpeg4', 'yuv420p'),
-    ('MTS', 'mpegts', 'mpeg2video', 'yuv420p'),
-    ('wmv', 'asf', 'wmv2', 'yuv420p'),
-    ('flv', 'flv', 'flv', 'yuv420p'),
-    ('3gp', '3gp', 'mpeg4', 'yuv420p'),
-    ('gif', 'gif', 'gif', 'rgb8'),
-    ('vob', 'vob', 'mpeg2video', 'yuv420p'),
-    ('ogv', 'matroska', 'mpeg4', 'yuv420p'),
-]
-
-
-def write_as(path, container, codec, pixels):
-    with av.open(str(path), 'w', format=container) as file:
-        stream = file.add_stream(codec, rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
-        for shade in range(9):
-            image = np.full((48, 64, 3), 20 * shade, np.uint8)
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(image).reformat(format=pixels)))
-        file.mux(stream.encode(None))
-
-
-def test_videos_of_every_suffix_are_read(tmp_path):
-    for suffix, *how in WRITTEN:
-        write_as(tmp_path / f'a.{suffix}', *how)
-    counts = prepare_videos(tmp_path, tmp_path / 'out')
-    assert counts == {'train': len(WRITTEN), 'left_out': 0}
-    for name in lines(tmp_path / 'out' / 'train.txt'):
-        with VideoReader(tmp_path / 'out' / name) as reader:
-            assert len(reader.read([0, reader.total_frames - 1])) == 2
-    assert len(find_clips(tmp_path / 'out' / 'videos', 'video')) == len(WRITTEN)
 
 
 @pytest.fixture

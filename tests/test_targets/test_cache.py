@@ -21,7 +21,6 @@ from mmact_ssl.targets.cache import (
     TargetWriter,
     data_bytes,
     read_meta,
-    remove_cache,
 )
 from mmact_ssl.targets.meta import parse_meta
 from tests.helpers.processes import context
@@ -266,13 +265,6 @@ def test_a_cache_that_was_killed_before_its_meta_data_is_taken_up(tmp_path):
     with pytest.raises(TargetCacheError, match='meta data .* absent'):
         TargetReader(tmp_path / 'x.lmdb')
     assert len(TargetReader(write(tmp_path / 'x.lmdb')).keys()) == 2
-
-
-def test_remove_leaves_other_files_alone(tmp_path):
-    path = write(tmp_path / 'x.lmdb')
-    (path / 'notes.txt').write_text('mine')
-    remove_cache(path)
-    assert [file.name for file in path.iterdir()] == ['notes.txt']
 
 
 @pytest.mark.parametrize('method', ['fork', 'forkserver'])

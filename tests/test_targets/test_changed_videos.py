@@ -19,7 +19,6 @@ from mmact_ssl.targets.broken_videos import read_broken
 from mmact_ssl.targets.cache import TargetReader, TargetWriter
 from mmact_ssl.targets.extraction import ExtractionJob, are_complete, extract_many
 from mmact_ssl.targets.part_maps import draw_parts
-from mmact_ssl.targets.rank_shards import make_shard
 from tests.test_targets.test_extraction import ColorTeacher, extract, run, write_configs
 
 NAMES = [f'{number}.mp4' for number in range(5)]
@@ -74,16 +73,6 @@ def test_a_replaced_video_gets_new_targets(data, make_video, monkeypatch, worker
     assert counts(extract_many([job], data, NAMES, workers=workers)) == (0, 0, 5)
 
 
-def test_one_of_several_caches_is_outdated_alone(data, make_video):
-    extract(data, NAMES[:1], ColorTeacher(1), out='other.lmdb')
-    replace(make_video, data / NAMES[0])
-    assert counts(extract(data, NAMES[:1], ColorTeacher(1), out='other.lmdb')) == (1, 1, 0)
-    first, second = ColorTeacher(), ColorTeacher(1)
-    jobs = [ExtractionJob(first, data / CACHE), ExtractionJob(second, data / 'other.lmdb')]
-    assert counts(extract_many(jobs, data, NAMES[:1])) == (1, 1, 0)
-    assert (first.seen, second.seen) == (3, 0)
-
-
 def test_a_copied_data_set_keeps_its_targets(data, tmp_path):
     copy = tmp_path / 'another disk' / 'moved'
     shutil.copytree(data, copy)
@@ -128,14 +117,6 @@ def test_an_entry_stays_until_its_new_one_is_ready(data, make_video, capsys):
         np.testing.assert_array_equal(TargetReader(data / CACHE).get(name), value)
     assert not are_complete([data / CACHE], data, NAMES)
     assert counts(extract(data, NAMES)) == (2, 2, 3)
-    check(data)
-
-
-def test_what_a_killed_rank_has_extracted_again_is_taken_over(data, make_video):
-    for name in NAMES[:2]:
-        replace(make_video, data / name)
-    extract(data, NAMES[:1], out=make_shard(data / CACHE, 1).name)
-    assert counts(extract(data, NAMES)) == (1, 1, 4)
     check(data)
 
 

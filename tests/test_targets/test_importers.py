@@ -1,17 +1,10 @@
-import json
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import sha256_of_file
-from mmact_ssl.preparation import utdmhad
-from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.importers import import_npz
-from tools.demo_world.write import coco_annotation
 
 LENGTHS = {'videos/a.mp4': 3, 'videos/b.mp4': 2}
 KEYPOINTS = np.random.default_rng(0).random((5, 17, 3), np.float32)
@@ -88,55 +81,3 @@ def test_a_name_that_is_there_twice_is_refused(tmp_path):
     table(tmp_path / 't.npz', names=('a', 'b', 'a'), lengths=(2, 2, 1))
     with pytest.raises(DataError, match="'a' is there twice"):
         import_npz(tmp_path / 't.npz', tmp_path / 'x')
-
-
-def recipe(number: int) -> str:
-    """A piece of Python in the documentation of imports."""
-    text = Path('docs/extend/targets.md').read_text().split('## Import what you have')[1]
-    return re.findall(r'```python\n(.*?)```', text, re.DOTALL)[number]
-
-
-def test_the_recipe_for_coco_gives_the_true_poses_of_the_demo_world(
-    tmp_path, monkeypatch, make_video
-):
-    code = recipe(0)
-    true = np.random.default_rng(0).random((3, 17, 3)).astype(np.float32)
-    true[..., 2] = [1] * 9 + [0.5] * 7 + [0]  # seen, hidden, outside
-    parts = np.ones((96, 128), np.uint8)
-    images = [dict(id=t, video='a.mp4', frame=t, width=128, height=96) for t in range(3)]
-    annotations = [dict(coco_annotation(pose, parts), image_id=t) for t, pose in enumerate(true)]
-    data = tmp_path / 'data' / 'x'
-    data.mkdir(parents=True)
-    (data / 'poses.json').write_text(json.dumps(dict(images=images, annotations=annotations)))
-    make_video(data / 'a.mp4', num_frames=4)
-    monkeypatch.chdir(tmp_path)
-    exec(code, {})
-    assert import_npz(data / 'poses.npz', data / 'pose.lmdb', ['a.mp4']) == 1
-    pose = TargetReader(data / 'pose.lmdb').get('a.mp4')
-    away = np.abs(pose[:3] - true)[:, :16, :2] * [128, 96]
-    assert away.max() < 0.006  # pixels: written with two decimals
-    np.testing.assert_array_equal(pose[:3, :, 2], true[..., 2] > 0)
-    assert not pose[3].any(), 'a frame without an annotation is unknown'
-
-
-def test_the_recipe_for_skeletons_projects_them_into_their_videos(tmp_path, monkeypatch):
-    code = recipe(1)
-    keypoints = np.random.default_rng(0).uniform(-1, 1, (5, 20, 3)).astype(np.float32)
-    keypoints[..., 2] += 3
-    keypoints[1, 7] = 0  # not seen
-    with SkeletonWriter(
-        tmp_path / 'data/x/skeleton', 'made', 'kinect20', ['x'], num_persons=1
-    ) as writer:
-        writer.add('videos/a.mp4', 0, keypoints[None, :3])
-        writer.add('videos/b.mp4', 0, keypoints[None, 3:])
-        writer.finish({'train': list(LENGTHS)})
-    monkeypatch.chdir(tmp_path)
-    exec(code, {})
-    import_npz('data/x/poses.npz', 'pose.lmdb', list(LENGTHS))
-    pose = TargetReader('pose.lmdb').get('videos/a.mp4')
-    for t, joint in np.ndindex(3, 20):
-        x, y, z = keypoints[t, joint].astype(float)
-        seen = (t, joint) != (1, 7)
-        wanted = [(79 + 130 * x / z) / 160, (60 - 130 * y / z) / 120, 1] if seen else [0, 0, 0]
-        np.testing.assert_allclose(pose[t, joint], wanted, rtol=1e-5)
-    assert (utdmhad.FOCAL, utdmhad.CENTER, utdmhad.SIZE) == (130, (79, 60), (160, 120))

@@ -9,7 +9,6 @@ import torch
 from mmact_ssl.datasets.transforms.formatting import PackInputs
 from mmact_ssl.datasets.transforms.skeleton.augment import SkeletonFlip
 from mmact_ssl.datasets.transforms.skeleton.pretext import MakeSkeletonViews
-from mmact_ssl.datasets.transforms.views import TransformViews
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import LoadTargets
@@ -99,22 +98,6 @@ def test_sentences_with_sides_are_refused_beside_a_mirrored_view(tmp_path):
     assert 'prompt' in pack_one(make(load(path, views=('two',))(sample())))['targets']['two']
     pack(load(path)(SkeletonFlip(0.0)(sample())))
     PackInputs(views=('two',))(make(load(path)(sample())))
-
-
-@pytest.mark.parametrize('flip', ['HorizontalFlip', 'mmaction.Flip'])
-def test_sentences_with_sides_are_refused_beside_a_mirrored_view_of_a_video(tmp_path, flip):
-    path, frames = write(tmp_path / 't'), [np.zeros((4, 4, 3), np.uint8)]
-
-    def sample(flip_ratio, **options):
-        results = dict(filename='a', views=dict(one=frames, two=frames))
-        transforms = [dict(type=flip, flip_ratio=flip_ratio)]
-        results = TransformViews(('one',), transforms)(load(path, **options)(results))
-        return PackInputs(views=('one', 'two'))(TransformViews(('two',), [])(results))
-
-    with pytest.raises(ConfigError, match="a flip mirrors the view 'one', whose sentences may"):
-        sample(1e-9)
-    for fitting in (sample(1e-9, views=('two',)), sample(0.0)):
-        assert 'prompt' in fitting['targets']['two']
 
 
 def test_what_cannot_be_masked_is_refused_when_bound(tmp_path):

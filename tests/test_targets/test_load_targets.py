@@ -165,18 +165,6 @@ def test_a_video_that_extraction_could_not_decode_is_a_broken_sample(cache):
     assert transform(sample())['targets']['clip']['pose'].any()
 
 
-@pytest.mark.parametrize('listed', [False, True])
-def test_no_video_gets_the_targets_of_another_of_its_name(cache, listed):
-    """As of 'videos/a.mp4' to one that the cache lacks in a folder of its own."""
-    if listed:
-        Path(f'{cache}.broken.txt').write_text('walk/videos/a.mp4\tcannot be decoded\n', 'utf-8')
-    transform = load(cache)
-    error = BrokenSampleError if listed else TargetCacheError
-    with pytest.raises(error, match=r'walk/videos/a.mp4'):
-        transform(sample(filename='/data/x/walk/videos/a.mp4'))
-    assert transform(sample())['targets']['clip']['pose'].any()
-
-
 def test_a_cache_of_another_teacher_is_refused(cache, tmp_path):
     load(cache, teacher={'type': 'SizedTeacher', 'size': 1})
     config = tmp_path / 'teacher.py'

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import runpy
-import tarfile
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pytest
 import torch
@@ -17,7 +14,6 @@ from mmact_ssl.datasets.transforms.views import DecodeViews, SampleViews, Transf
 from mmact_ssl.errors import BrokenSampleError, DataError
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.models.teachers.part_drawing import PartDrawing
-from mmact_ssl.preparation.poses import write_poses
 from mmact_ssl.registry import MODELS
 from mmact_ssl.targets import LoadTargets
 from mmact_ssl.targets.broken_videos import broken_listing, read_broken
@@ -101,32 +97,6 @@ def test_videos_without_poses_are_listed_as_broken_beside_the_maps(root: Path, t
     broken_listing(poses).unlink()
     assert draw_parts(poses, out, root, 24, overwrite=True) == 2
     assert not listing.exists()
-
-
-def test_the_command_line(root: Path, capsys):
-    tool = runpy.run_path('tools/extract_targets.py')['main']
-    poses = str(root / 'targets/pose.lmdb')
-    tool(['draw-parts', poses, '--data', str(root), '--map-size', '24'])
-    out = root / 'targets/pose_parts.lmdb'
-    assert f'2 videos written: {out}' in capsys.readouterr().out
-    found, exact = (TargetReader(p).get('high.mp4') for p in (out, root / 'targets/parts.lmdb'))
-    np.testing.assert_array_equal(found, exact)
-
-
-def test_videos_on_a_server(root: Path, tmp_path: Path, capsys):
-    """Parts are drawn with the address of the poses' shard."""
-    with fsspec.open('memory://set/x.tar', 'wb') as file, tarfile.open(fileobj=file, mode='w') as x:
-        x.add(root / 'wide.mp4', 'wide.mp4')
-    (tmp_path / 'train.txt').write_text('x.tar/wide.mp4\n')
-    poses = {'x.tar/wide.mp4': np.full((FRAMES, 17, 3), 0.5)}
-    write_poses(tmp_path / 'poses.npz', poses, 'coco17')
-    tool = runpy.run_path('tools/extract_targets.py')['main']
-    where = ['--data', str(tmp_path), '--videos', 'memory://set']
-    tool(['import-npz', str(tmp_path / 'poses.npz'), *where[:2]])
-    tool(['draw-parts', str(tmp_path / 'targets/pose.lmdb'), *where])
-    assert capsys.readouterr().out.count('1 videos written') == 2
-    reader = TargetReader(tmp_path / 'targets/pose_parts.lmdb')
-    assert reader.shape('x.tar/wide.mp4') == (FRAMES, 11, 64, 64)
 
 
 @pytest.mark.parametrize('flip', [False, True])

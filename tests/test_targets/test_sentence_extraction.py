@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -12,7 +10,6 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionReport, extract_sentences, read_annotations
-from mmact_ssl.targets.rank_shards import make_shard
 
 SENTENCES = {'a': ['one', 'three'], 'b': ['seven'], 'clap': ['hands meet']}
 
@@ -52,22 +49,6 @@ def test_sentences_that_differ_are_embedded_anew(cache):
     np.testing.assert_array_equal(reader.get('b'), [[6]])
     np.testing.assert_array_equal(reader.get('a'), [[3], [5]])
     assert reader.keys() == ['a', 'b', 'c', 'clap']
-
-
-def test_sentences_under_exchanged_names_or_in_another_order_differ(cache):
-    report, _ = extract(cache, {**SENTENCES, 'a': ['three', 'one'], 'b': ['hands meet']})
-    assert (report.written, report.renewed, report.skipped) == (2, 2, 1)
-    np.testing.assert_array_equal(TargetReader(cache).get('a'), [[5], [3]])
-    np.testing.assert_array_equal(TargetReader(cache).get('b'), [[10]])
-
-
-def test_what_a_killed_rank_has_embedded_anew_is_taken_over(cache):
-    new = {**SENTENCES, 'a': ['eleven'], 'b': ['fourteen']}
-    extract(make_shard(cache, 1), {'b': new['b']})
-    report, seen = extract(cache, new)
-    assert (report.written, report.renewed, report.skipped, seen) == (1, 1, 2, ['eleven'])
-    np.testing.assert_array_equal(TargetReader(cache).get('b'), [[8]])
-    assert not Path(f'{cache}.rank1').exists()
 
 
 def test_keys_that_the_file_no_longer_has_are_removed(cache):

@@ -13,7 +13,6 @@ from mmengine.config import Config
 from mmact_ssl.registry import HOOKS
 from mmact_ssl.targets import TargetCacheHook
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
-from mmact_ssl.targets.inspection import cache_version
 
 
 def write(folder: Path, name: str, teacher: str) -> str:
@@ -91,20 +90,6 @@ def write_sentences(path: Path, value: float) -> str:
     with TargetWriter(path, meta, overwrite=True) as writer:
         writer.put('a', np.full((1, 3), value, np.float32))
     return str(path)
-
-
-def test_of_several_caches_of_sentences_each_counts(tmp_path: Path, caplog):
-    paths = [write_sentences(tmp_path / f'{value}.lmdb', value) for value in (1, 2, 3)]
-    checkpoint = saved(paths, [])
-    (version,) = checkpoint['meta']['target_sentences'].values()
-    assert sorted(version.split()) == sorted(map(cache_version, paths))
-    for changed in (False, True):
-        if changed:
-            write_sentences(tmp_path / '2.lmdb', 4)
-        hook, runner = TargetCacheHook(), make_runner(paths[::-1], [], resume=True)
-        hook.after_load_checkpoint(runner, checkpoint)
-        hook.before_train(runner)
-        assert ('other sentences' in caplog.text) == changed
 
 
 def test_changed_sentences_are_told_when_a_run_goes_on(tmp_path: Path, caplog):

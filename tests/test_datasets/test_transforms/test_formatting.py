@@ -88,15 +88,6 @@ def test_skeletons_and_their_targets_become_tensors():
     assert packed['data_samples'].frame_dir == 'a01'
 
 
-def test_one_frame_is_a_view_too():
-    results = made_results()
-    results['views']['clip'] = results['views']['clip'][:1]
-    results['targets']['clip'] = {'pose': POSE[:1]}
-    packed = PackInputs(['clip'])(results)
-    assert packed['inputs']['clip'].shape == (3, 1, 6, 8)
-    np.testing.assert_allclose(packed['targets']['clip']['pose'], POSE[:1] / [8, 6, 1], rtol=1e-6)
-
-
 def test_a_view_that_is_not_made_is_named():
     with pytest.raises(KeyError, match=r"PackInputs: view 'gone' is not among .*'clip'"):
         PackInputs(['clip', 'gone'])(made_results())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
-from mmact_ssl.datasets.transforms.geometry import ViewBox, crop_maps, probes
+from mmact_ssl.datasets.transforms.geometry import ViewBox, crop_maps
 from mmact_ssl.datasets.transforms.views import TransformViews
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
@@ -212,23 +212,3 @@ def test_transforms_that_leave_targets_behind_are_refused(transform, kind):
         run(results, [transform])
     del results['target_meta'][kind]
     run(results, [transform])
-
-
-def test_colors_of_torchvision_are_allowed():
-    maps = ramps(20, 30)
-    found = run(made_results(maps), [{**TORCHVISION, 'op': 'ColorJitter', 'brightness': 0.5}])
-    np.testing.assert_array_equal(found['targets']['clip']['parts'], [maps, maps])
-
-
-def test_a_probe_is_a_person_whose_joints_are_seen_in_one_place():
-    points = probes((6, 8), 2, 5)
-    assert points.shape == (3, 2, 5, 3) and (points[..., 2] == 1).all()
-    assert (points[..., :2] < [8, 6]).all() and (np.ptp(points, axis=(1, 2)) == 0).all()
-
-
-def test_maps_of_the_whole_frame_are_resized_or_left_alone():
-    maps = np.random.default_rng(0).random((1, 2, 6, 7), np.float32)
-    whole = ViewBox(0, 0, 1, 1)
-    assert crop_maps(maps, whole, '') is maps
-    found = crop_maps(maps, whole, '', (4, 7))
-    np.testing.assert_allclose(found[0], slow_crop(maps[0], whole, (4, 7)), atol=1e-5)

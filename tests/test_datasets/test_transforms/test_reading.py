@@ -204,29 +204,3 @@ def test_windows_hold_the_frames_shown_in_their_seconds(suffix, tmp_path):
     for (start, stop), results in windows:
         expected = np.flatnonzero((times < stop - 1e-3) & (ends > start + 1e-3)).tolist()
         assert sorted({index_of(frame) for frame in results['imgs']}) == expected
-
-
-def test_a_long_video_is_opened_once_and_decoded_in_one_pass(tmp_path, monkeypatch):
-    from mmact_ssl.datasets import video_reader
-
-    path = write_video(tmp_path / 'a.mp4', num_frames=60, gop=60)
-    (clip,) = find_clips(str(path), 'video')
-    opened, read = [], []
-    plain_init, plain_read = video_reader.VideoReader.__init__, video_reader.VideoReader.read
-
-    def init(self, filename):
-        opened.append(filename)
-        plain_init(self, filename)
-
-    def reads(self, frame_inds, *args, **options):
-        read.append(frame_inds)
-        return plain_read(self, frame_inds, *args, **options)
-
-    monkeypatch.setattr(video_reader.VideoReader, '__init__', init)
-    monkeypatch.setattr(video_reader.VideoReader, 'read', reads)
-    windows = list(inferencer_of(SAMPLED)._samples(clip, 0.4, 0.1, 'seconds'))
-    assert len(windows) == 21 and len(opened) == 1 and len(read) == 1
-    monkeypatch.setattr('mmact_ssl.apis.feature_inferencer.BLOCK_BYTES', 30 * 160 * 120 * 3)
-    again = list(inferencer_of(SAMPLED)._samples(clip, 0.4, 0.1, 'seconds'))
-    assert len(opened) == 2 and 2 < len(read) < 8, 'in blocks of 30 frames'
-    assert [span for span, _ in again] == [span for span, _ in windows]

@@ -114,12 +114,6 @@ def test_future_goes_on_where_the_clip_ends(video):
     assert starts == set(range(40 - 16))
 
 
-def test_the_middle_start_in_testing(video):
-    transform = SampleViews(clip=CLIP, future=FUTURE, test_mode=True)
-    assert {int(sample(transform, video)['frame_inds']['clip'][0]) for _ in range(5)} == {11}
-    assert set(sample(transform, video)['frame_inds']) == {'clip', 'future'}
-
-
 def test_a_short_video_is_padded_and_says_so(tmp_path, make_video):
     path = str(make_video(tmp_path / 'short.mp4', num_frames=14))
     results = sample(SampleViews(clip=CLIP, future=FUTURE, keyframes={'num_frames': 3}), path)

@@ -16,7 +16,6 @@ from safetensors.torch import save_file
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.clip import OpenCLIPTeacher, OpenCLIPTextTeacher
-from mmact_ssl.models.teachers.preprocessing import FrameInput
 
 open_clip = pytest.importorskip('open_clip')
 transformers = pytest.importorskip('transformers')
@@ -78,19 +77,6 @@ def test_frames_are_embedded_as_the_library_does(small, frames):
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
     unit = OpenCLIPTeacher(**small)(square)
     torch.testing.assert_close(unit, wanted / wanted.norm(dim=1, keepdim=True), atol=1e-4, rtol=0)
-
-
-def test_frames_are_resized_as_the_file_says_or_as_asked(small, frames):
-    network = library(small)
-    values = {name: tuple(255 * v for v in INPUT[name]) for name in ('mean', 'std')}
-    for resize, arguments in (('stretch', {}), ('crop', {'resize': 'crop'})):
-        images = FrameInput((16, 16), **values, resize=resize, short_side=16)(frames)
-        with torch.no_grad():
-            wanted = network.encode_image(images)
-        teacher = OpenCLIPTeacher(**small, normalize=False, batch_size=2, **arguments)
-        torch.testing.assert_close(teacher(frames), wanted, atol=1e-4, rtol=1e-4)
-    other = OpenCLIPTeacher(**small, mean=(0, 0, 0), std=(1, 1, 1))
-    assert other.fingerprint() != OpenCLIPTeacher(**small).fingerprint()
 
 
 def test_it_is_frozen_and_known_by_its_content(small, tmp_path):

@@ -57,16 +57,6 @@ def test_crop_takes_the_center_of_the_scaled_frame():
     torch.testing.assert_close(images[..., 1:9, 1:9], torch.full((1, 3, 8, 8), 255.0))
 
 
-def test_the_center_is_cut_out_of_a_stretched_frame():
-    frame = torch.zeros(1, 3, 40, 80, dtype=torch.uint8)
-    frame[..., 10:30, 20:60] = 255
-    images = FrameInput((10, 10), stretched=(20, 20)).resized(frame)
-    assert images.shape == (1, 3, 10, 10)
-    torch.testing.assert_close(images[..., 1:9, 1:9], torch.full((1, 3, 8, 8), 255.0))
-    whole = FrameInput((20, 20)).resized(frame)
-    assert torch.equal(images, whole[..., 5:15, 5:15])
-
-
 def test_impossible_inputs_are_named():
     frame = torch.zeros(1, 3, 9, 9, dtype=torch.uint8)
     with pytest.raises(ConfigError, match="resize='pad': use 'stretch'"):

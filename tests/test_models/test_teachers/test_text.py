@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
@@ -81,12 +80,6 @@ def test_neighbors_order_and_blanks_do_not_matter(full_folder):
     torch.testing.assert_close(together, alone.repeat(2, 1), atol=1e-6, rtol=1e-5)
 
 
-def test_long_sentences_are_cut(bert_folder, tmp_path):
-    folder = str(save(bert_folder, tmp_path / 'short', models.Pooling(WIDTH), max_seq_length=5))
-    cut, same = SentenceTeacher(folder).embed(['a person waves one hand', 'a person waves down'])
-    torch.testing.assert_close(cut, same)
-
-
 def test_it_is_frozen_known_by_its_content_and_moves(full_folder, tmp_path):
     teacher = SentenceTeacher(str(full_folder)).train()
     assert not teacher.state_dict()
@@ -111,15 +104,6 @@ def test_it_is_frozen_known_by_its_content_and_moves(full_folder, tmp_path):
     assert len(prints) == 5
     teacher.double()
     assert {parameter.dtype for parameter in teacher.frozen.parameters()} == {torch.float64}
-
-
-def test_nothing_is_downloaded(full_folder, bert_folder, monkeypatch):
-    def refuse(*_):
-        raise AssertionError('the network was asked')
-
-    monkeypatch.setattr(socket.socket, 'connect', refuse)
-    for folder in (full_folder, bert_folder):
-        assert SentenceTeacher(str(folder)).embed(SENTENCES).isfinite().all()
 
 
 def test_no_code_of_a_folder_is_run(full_folder, bert_folder, tmp_path, capsys):

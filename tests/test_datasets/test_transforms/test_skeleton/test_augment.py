@@ -97,13 +97,6 @@ def test_flip(make_sample, layout):
     np.testing.assert_array_equal(twice, sample['keypoint'])
 
 
-def test_flip_keeps_its_probability(make_sample):
-    sample = make_sample()
-    np.random.seed(0)
-    same = [SkeletonFlip(0.3)({**sample})['keypoint'] is sample['keypoint'] for _ in range(1000)]
-    assert abs(np.mean(same) - 0.7) < 0.05
-
-
 def test_jitter(make_sample):
     sample = make_sample('ntu25', persons=2, frames=400)
     np.random.seed(0)
@@ -129,15 +122,6 @@ def test_a_joint_in_the_origin_of_a_normalized_clip_gets_noise(make_sample):
     sample = NormalizeSkeleton('first_frame')(make_sample('ntu25'))
     assert not sample['keypoint'][0, 0, 0].any()
     assert JointJitter()({**sample})['keypoint'].any(axis=-1).all()
-
-
-def test_masked_joints_get_no_noise(make_sample):
-    sample = NormalizeSkeleton(mode='first_frame').transform(make_sample())
-    masked = JointMask(fraction=(0.3, 0.3)).transform(sample)
-    zeros = (masked['keypoint'] == 0).all(axis=(0, 1, 3))
-    assert zeros.sum() >= int(0.3 * len(zeros))
-    jittered = JointJitter(deviation=0.1).transform(masked)['keypoint']
-    assert (jittered[:, :, zeros] == 0).all()
 
 
 def test_masked_joints_stay_masked_in_the_mirror(make_sample):
@@ -211,9 +195,3 @@ def test_a_camera_sees_the_rotated_clip_without_its_depth(make_sample):
     np.testing.assert_array_equal(unseen, before)
     with pytest.raises(ConfigError, match='it is a picture'):
         ProjectToCamera()(make_sample(coordinates=2))
-
-
-def test_half_of_the_clips_are_pictures(make_sample):
-    np.random.seed(0)
-    seen = [ProjectToCamera(ratio=0.5)(make_sample(frames=1))['keypoint'] for _ in range(200)]
-    assert 70 < sum(not clip[..., 2].any() for clip in seen) < 130

@@ -73,16 +73,6 @@ def test_a_flip_may_come_before_or_after(layout, coordinates, persons, frames, m
     np.testing.assert_allclose(before, after, rtol=0, atol=1e-6)
 
 
-@every_layout
-@pytest.mark.parametrize('coordinates', [2, 3])
-def test_float32_agrees_with_float64(layout, coordinates):
-    sample = make(layout, coordinates=coordinates, missing=0.2)
-    double = dict(sample, keypoint=sample['keypoint'].astype(np.float64))
-    np.testing.assert_allclose(
-        convert(sample)['keypoint'], convert(double)['keypoint'], rtol=0, atol=1e-6
-    )
-
-
 def test_the_common_joints_stay_and_the_input_is_left_as_it_was():
     sample = make(COMMON)
     before = sample['keypoint'].copy()

@@ -217,31 +217,6 @@ def test_origin_scale_and_axes_of_what_is_known(make_sample):
     np.testing.assert_allclose(out[0, 3].sum(axis=0), 0, atol=1e-4)
 
 
-def test_the_length_is_that_of_the_frames_that_show_it(make_sample):
-    """Frame 0 shows most joints, 1 alone the whole torso, 2 its lower end."""
-    layout = LAYOUTS['kinect20']
-    base, center = layout.index('hip_center', 'shoulder_center')
-    sides = layout.index('left_hip', 'right_hip', 'left_shoulder', 'right_shoulder')
-    sample = make_sample('kinect20', frames=3)
-    clip = sample['keypoint']
-    clip[0, [0, 2], center] = 0
-    clip[0, 1:, sides] = 0
-    length = np.linalg.norm(clip[0, 1, center] - clip[0, 1, base])
-    expected = np.where(clip.any(-1, keepdims=True), (clip - clip[0, 0, base]) / length, 0)
-    out = NormalizeSkeleton('first_frame')({**sample})['keypoint']
-    np.testing.assert_allclose(out, expected, atol=1e-5)
-
-
-def test_whoever_is_there_comes_before_who_is_absent(make_sample):
-    """Of the second person two joints are seen, on no common limb; of the first nothing."""
-    sample = make_sample('kinect20', persons=2, frames=1)
-    clip = np.zeros_like(sample['keypoint'])
-    clip[1, 0, LAYOUTS['kinect20'].index('head', 'left_wrist')] = [[1, 2, 3], [3, 2, 5]]
-    out = NormalizeSkeleton('first_frame')({**sample, 'keypoint': clip})['keypoint']
-    np.testing.assert_allclose(out[1, 0].sum(axis=0), 0, atol=1e-6)
-    assert np.ptp(out[1, 0], axis=0).tolist() == [2, 0, 2]
-
-
 def test_twice_is_as_good_as_once(make_sample):
     """A joint at the origin after normalization is not a missing joint."""
     once = NormalizeSkeleton('first_frame')(make_sample('ntu25', persons=2))
@@ -286,12 +261,6 @@ def test_in_the_plane_only_place_and_size_change(make_sample, layout):
             before, after = sample['keypoint'][0, t], out[0, t]
             ratio = (before[1:] - before[0]) / (after[1:] - after[0])
             np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-2)
-
-
-@pytest.mark.parametrize('options', [dict(mode='body'), dict(mode='body_axes', torso='hips')])
-def test_a_wrong_word_chooses_no_other_normalization(options):
-    with pytest.raises(ConfigError, match=f'{options["mode"]!r}, .* is unknown'):
-        NormalizeSkeleton(**options)
 
 
 def test_body_axes_need_a_spine_base(make_sample):
