@@ -13,7 +13,7 @@ from mmact_ssl.evaluation.headings import COLUMNS, has_column
 from mmact_ssl.evaluation.results import Result
 from research.markers import renew_file
 from research.study import runs_of
-from research.tables import distinct
+from research.tables import distinct, kind_of
 
 # Each model's second line is its config.
 MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)
@@ -65,7 +65,7 @@ def result_block(results: Sequence[Result]) -> str:
     return (
         '    Results:\n'
         '      - Task: Action Recognition\n'
-        f'        Dataset: {first.dataset} ({first.kind})\n'
+        f'        Dataset: {first.dataset} ({kind_of(first)})\n'
         f'        Metrics:\n{"".join(metrics)}'
         f'        Seeds: {" to ".join(map(str, sorted({min(counts), max(counts)})))}\n'
     )

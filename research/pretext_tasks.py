@@ -21,8 +21,9 @@ from mmengine.runner import Runner
 from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.evaluation.pretext_metric import KNOWN_FRACTION
 from mmact_ssl.evaluation.provenance import config_hash, config_name, package_versions
-from mmact_ssl.evaluation.results import PRETEXT, Result
+from mmact_ssl.evaluation.results import Result
 from mmact_ssl.files import sha256_of_file
+from research.steps import PRETEXT
 from tools import test
 
 

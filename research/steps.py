@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,9 +16,15 @@ from threading import Lock
 from typing import Any
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.results import has_result
 
 POINTER = 'last_checkpoint'  # mmengine's file in a work dir
+PRETEXT = 'pretext'  # protocol of the pretext tasks themselves
+
+
+def stored_runs(file: Path) -> dict[str, dict[str, Any]]:
+    """Last line of each run in a file of results; {} for a missing file."""
+    lines = file.read_text(encoding='utf-8').splitlines() if file.is_file() else []
+    return {line['run']: line for line in map(json.loads, lines)}
 
 
 @dataclass
@@ -53,7 +60,7 @@ class Step:
             return False
         if self.marker is not None:
             return self.marker.exists()
-        return all(has_result(file, run) for file, run in self.results)
+        return all(run in stored_runs(file) for file, run in self.results)
 
 
 @dataclass

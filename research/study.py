@@ -13,8 +13,8 @@ from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import plan_protocols
 from mmact_ssl.evaluation.provenance import config_hash
-from mmact_ssl.evaluation.results import PRETEXT, result_file, run_name, stored_backbone
-from research.steps import POINTER, Chain, Step
+from mmact_ssl.evaluation.results import result_file, run_name
+from research.steps import POINTER, PRETEXT, Chain, Step, stored_runs
 
 STUDY_KEYS = ('dataset', 'seeds', 'runs')
 RUN_KEYS = {'method', 'variant', 'pretrain', 'set', 'cfg_options', 'hooks', 'evaluations', 'seeds'}
@@ -273,7 +273,7 @@ class _Run:
         """Refuse stored results of another backbone: a result's name leaves the backbone out."""
         config = str(Path(self.root) / evaluation['config'])
         for file, run in results:
-            stored = stored_backbone(file, run)
+            stored = stored_runs(file).get(run, {}).get('backbone')
             if stored is None:
                 continue
             own = _backbone_of(config, tuple(options), evaluation.get('set'))

@@ -11,8 +11,9 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.headings import COLUMNS, format_cell, has_column
 from mmact_ssl.evaluation.pretext_metric import trivial_answer
 from mmact_ssl.evaluation.protocols import is_stochastic
-from mmact_ssl.evaluation.results import PRETEXT, RANDOM, Result
+from mmact_ssl.evaluation.results import RANDOM, Result
 from mmact_ssl.models.dependence import OTHER_CLIP
+from research.steps import PRETEXT
 
 # A row: data set, method, variant, data set of pre-training if it is another, backbone.
 Row = tuple[str, str, str, str, str]
@@ -166,6 +167,11 @@ def _repeats(first: Result, second: Result, metric: str) -> bool:
     )
 
 
+def kind_of(result: Result) -> str:
+    """Kind of a result's data."""
+    return 'synthetic data' if result.synthetic else 'real data'
+
+
 def check_comparable(place: str, first: Result, second: Result) -> None:
     """Raise ConfigError unless two results were measured in the same way on the same data.
 
@@ -180,14 +186,7 @@ def check_comparable(place: str, first: Result, second: Result) -> None:
 
 def check_same_data(place: str, first: Result, second: Result) -> None:
     """Raise ConfigError unless two results were measured on the same data."""
-    # Early results do not record their caches, which are not compared then.
-    shared = sorted(set(first.caches) & set(second.caches))
-    differing = [path for path in shared if first.caches[path] != second.caches[path]]
-    what = ''
-    if first.data_version != second.data_version:
-        what = 'on different data'
-    elif differing:
-        what = f'with different contents of {differing[0]}'
+    what = 'on different data' if first.data_version != second.data_version else ''
     _refuse(place, first, second, what)
 
 
@@ -226,7 +225,7 @@ def _caption(
 ) -> str:
     """Describe the measurement, the kind of data and the numbers of seeds."""
     filled = [{heading: cell for heading, cell in row.items() if cell} for row in rows]
-    data = ', '.join(sorted({f'{result.dataset} ({result.kind})' for result in chosen}))
+    data = ', '.join(sorted({f'{result.dataset} ({kind_of(result)})' for result in chosen}))
     backbone = backbones[0] if len(backbones) == 1 else 'backbone in brackets'
     seeds = format_seeds([len(cell) for row in filled for cell in row.values()])
     spread = '' if seeds == '1 seed' else ' ± deviation'

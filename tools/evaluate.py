@@ -196,7 +196,7 @@ def run(args: argparse.Namespace) -> list[Result]:
                     print(f'wrote {result.run} to {result.write(args.out)}')
     finally:
         if results:
-            print_results(results, len(args.seeds))
+            print_results(results)
     by_seed = {earlier.seed: earlier for earlier in row}
     for result in results if row else ():
         if result.protocol == 'fewshot':

@@ -26,12 +26,10 @@ from mmact_ssl.evaluation.provenance import (
     config_name,
     data_version,
     package_versions,
-    portable_path,
 )
 from mmact_ssl.evaluation.results import RANDOM, Result
 from mmact_ssl.evaluation.student import start_hash
 from mmact_ssl.saved_run import SavedRun
-from mmact_ssl.targets.inspection import cache_version
 
 
 def evaluate(
@@ -56,13 +54,11 @@ def evaluate(
     classes = class_names(train, cfg.model.cls_head.num_classes)
     extracted = {} if extracted is None else extracted
     task = Task(request, train, test, draw_labeled(request, train), classes, extracted)
-    caches: dict[str, str] = {}
     if request.teacher is not None:
         # The name is that of the cache; the hash covers the teacher's config and weights.
         backbone = Path(request.teacher).stem
         deviation = cfg.get('feature_deviation', False)
         task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits, deviation)
-        caches = {portable_path(request.teacher): cache_version(request.teacher)}
     else:
         backbone = cfg.backbone_name
         student = request.student
@@ -92,7 +88,6 @@ def evaluate(
             details=measured.details,
             versions=package_versions(),
             pretrained_on=request.pretrained_on,
-            caches=caches,
         )
 
 

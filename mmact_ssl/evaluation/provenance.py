@@ -1,4 +1,4 @@
-"""Hashes and versions that make results comparable: settings, data, caches, packages."""
+"""Hashes and versions that make results comparable: settings, data, packages."""
 
 from __future__ import annotations
 
@@ -41,11 +41,6 @@ def portable_text(config: Any) -> str:
     return text
 
 
-def portable_path(path: str | os.PathLike) -> str:
-    """Convert a path as :func:`portable_text` does."""
-    return str(json.loads(portable_text(os.fspath(path))))
-
-
 def config_name(path: str | os.PathLike[str]) -> str:
     """Name a config by its path: ``configs/...`` for the package's, else from the current folder.
 
@@ -57,7 +52,7 @@ def config_name(path: str | os.PathLike[str]) -> str:
 
 
 def data_version(train: Split, test: Split) -> str:
-    """Hash both annotations and the skeletons; a result's ``caches`` cover the targets."""
+    """Hash both annotations and the skeletons."""
     lines = ''.join([*train.lines(), *test.lines()])
     return hashlib.sha256(f'{lines}{train.skeletons}{test.skeletons}'.encode()).hexdigest()
 

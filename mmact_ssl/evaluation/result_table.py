@@ -11,18 +11,13 @@ from rich.table import Table
 
 from mmact_ssl.evaluation.draws import format_interval, paired_differences
 from mmact_ssl.evaluation.headings import format_cell
-from mmact_ssl.evaluation.protocols import is_stochastic
-from mmact_ssl.evaluation.results import RANDOM, Result
+from mmact_ssl.evaluation.results import Result
 
 FEATURE_METRICS = ('feature_std', 'effective_rank')
 
 
-def print_results(results: Sequence[Result], num_seeds: int = 1) -> None:
-    """Print the metrics as a table, one row per protocol and metric, one column per seed.
-
-    Args:
-        num_seeds: Number of seeds that were asked for.
-    """
+def print_results(results: Sequence[Result]) -> None:
+    """Print the metrics as a table, one row per protocol and metric, one column per seed."""
     first = results[0]
     seeds = sorted({result.seed for result in results})
     data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
@@ -67,16 +62,6 @@ def print_results(results: Sequence[Result], num_seeds: int = 1) -> None:
             'fewshot: READOUT@LABELS, with that many labels of every class; '
             f'{_explain_interval(groups["fewshot"][0])}'
         )
-    encoders = {result.checkpoint_hash for result in results}
-    if len(seeds) > 1 and len(encoders) == 1 and encoders != {RANDOM}:
-        print(
-            'one checkpoint: the deviation is that of the drawn labels and of training on them; '
-            'with {seed} in its path, each seed has its own'
-        )
-    unseeded = [r for r in results if not is_stochastic(r.protocol, r.label_fraction)]
-    if num_seeds > 1 and len(encoders) == 1 and encoders != {RANDOM} and unseeded:
-        names = ', '.join(dict.fromkeys(result.protocol for result in unseeded))
-        print(f'measured once: {names}; with the same checkpoint and labels no seed changes them')
 
 
 def _explain_interval(result: Result) -> str:

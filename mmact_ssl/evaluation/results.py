@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import logging
 import os
 import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from mmengine.logging import print_log
-
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_text, write_atomically
+from mmact_ssl.files import read_text
 
 RANDOM = 'random'  # checkpoint hash of an encoder without a checkpoint
-PRETEXT = 'pretext'  # protocol of the pretext tasks themselves
-# A later result of the same run may not differ in these.
-KEPT_KEYS = ('method', 'variant', 'backbone')
 
 
 @dataclass
@@ -30,15 +23,14 @@ class Result:
         method: Row of the tables, e.g. 'CSVR', 'Random init'.
         variant: 'full', or the part that was left out, e.g. 'no-pose'.
         dataset, backbone: ``dataset_name`` and ``backbone_name`` of the config.
-        protocol: A name in :data:`mmact_ssl.evaluation.protocols.PROTOCOLS`, or 'pretext'.
+        protocol: A name in :data:`mmact_ssl.evaluation.protocols.PROTOCOLS`.
         seed: Seed of initialization, labeled part and order.
         metrics: Values in 0..1, except ``feature_std``, ``effective_rank`` and ``n_test``, the
             number of test clips.
         label_fraction: Fraction of the training labels that was used.
-        config_hash, data_version, caches: See :mod:`mmact_ssl.evaluation.provenance`; ``caches`` by
-            path, for pretext tasks also folders of skeletons, {} in early results.
+        config_hash, data_version, versions: See :mod:`mmact_ssl.evaluation.provenance`.
         checkpoint_hash: Sha256 of the checkpoint, or of the weights that the config starts from, or
-            'random'.
+            'random'; of a teacher the identity of its cache.
         details: The ``confusion`` matrix, the names of its ``classes``, and the like.
         pretrained_on: Data set of the pre-training, if known.
     """
@@ -59,17 +51,11 @@ class Result:
     details: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     pretrained_on: str = ''
-    caches: dict[str, str] = field(default_factory=dict)
 
     @property
     def transferred(self) -> bool:
         """True if the student was pre-trained on another data set."""
         return self.pretrained_on not in ('', self.dataset)
-
-    @property
-    def kind(self) -> str:
-        """Kind of the data in tables."""
-        return 'synthetic data' if self.synthetic else 'real data'
 
     @property
     def test_clips(self) -> int:
@@ -93,40 +79,25 @@ class Result:
     def write(self, folder: str | os.PathLike) -> Path:
         """Append the result to its file in a folder, and return the file.
 
-        The last line of a run counts. Several processes may write and read at a time:
-        one writes while the others wait, and readers see whole lines.
+        The last line of a run counts. Processes that write at a time append whole lines.
 
         Raises:
             DataError: An earlier result of this run's name has another encoder, method or variant.
         """
         file = result_file(folder, self.dataset, self.method)
-        line = {**asdict(self), 'run': self.run}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with open(file.parent / '.lock', 'w') as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            self._compare_with(read_results(folder, file.parent.name), file)
-            lines = read_text(file, 'evaluate again').splitlines() if file.is_file() else []
-            lines.append(json.dumps(line, sort_keys=True))
-            write_atomically(file, '\n'.join(lines) + '\n')
-        return file
-
-    def _compare_with(self, results: list[Result], file: Path) -> None:
-        for earlier in (result for result in results if result.run == self.run):
-            for key in KEPT_KEYS:
+        for earlier in read_results(folder, file.parent.name):
+            for key in ('method', 'variant', 'backbone') if earlier.run == self.run else ():
                 old, new = getattr(earlier, key), getattr(self, key)
                 if old != new:
                     raise DataError(
                         f'{file}: {self.run} is there with {key} {old!r}, and this result has '
                         f'{new!r}: give another --variant'
                     )
-            if earlier.data_version != self.data_version:
-                print_log(
-                    f'{file}: {self.run} takes the place of a result on other clips, of an earlier '
-                    f'{self.dataset} or another folder of that name: give another --out to keep '
-                    'both',
-                    'current',
-                    logging.WARNING,
-                )
+        line = json.dumps({**asdict(self), 'run': self.run}, sort_keys=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open(file, 'ab', buffering=0) as stream:
+            stream.write(f'{line}\n'.encode())
+        return file
 
 
 KEYS = [field.name for field in fields(Result)]
@@ -155,24 +126,11 @@ def result_file(folder: str | os.PathLike, dataset: str, method: str) -> Path:
     return Path(folder) / _slug(dataset) / f'{_slug(method)}.jsonl'
 
 
-def has_result(file: Path, run: str) -> bool:
-    """True if a file of results has a line of a run."""
-    return run in _read_lines(file)
-
-
-def stored_backbone(file: Path, run: str) -> str | None:
-    """Backbone of a run in a file of results, which its name leaves out; None without the run."""
-    return _read_lines(file).get(run, {}).get('backbone')
-
-
 def read_results(folder: str | os.PathLike, dataset: str = '*') -> list[Result]:
     """Read the results of a folder, of all data sets or one, in the order of their runs' names."""
     results: dict[str, Result] = {}
-    files: dict[str, Path] = {}
     for file in sorted(Path(folder).glob(f'{dataset}/*.jsonl')):
         for run, line in _read_lines(file).items():
-            if files.setdefault(run, file) != file:
-                raise DataError(f'{file}: {run} is also in {files[run]}; delete one line')
             try:  # a line of an earlier version may have more keys
                 result = Result(**{key: line[key] for key in KEYS if key in line})
             except TypeError as error:

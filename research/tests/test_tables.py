@@ -89,27 +89,18 @@ def test_rounding_is_fixed():
     assert format_cell([50.0, 50.0]) == '50.0 ± 0.0'
 
 
-TEXTS = 'data/classes.lmdb'
-
-
 @pytest.mark.parametrize(
     ('changes', 'reason'),
     [
         (dict(method='CSVR', config_hash='other', seed=1), 'by different settings'),
         (dict(backbone='r3d18', data_version='other'), 'on different data'),
         (dict(data_version='other'), 'on different data'),
-        (dict(caches={TEXTS: 'other'}), f'with different contents of {TEXTS}'),
     ],
 )
 def test_results_that_cannot_be_compared_are_not_mixed(changes, reason, result):
-    one, other = result(caches={TEXTS: 'one'}), {'method': 'DTG-Net', **changes}
+    one, other = result(), {'method': 'DTG-Net', **changes}
     with pytest.raises(ConfigError, match=rf"column 'Linear': csvr.* and .* measured {reason}"):
         make_table([one, result(**other)], 'demo')
-
-
-def test_results_that_can_be_compared_share_a_table(result):
-    one, unknown = result(caches={TEXTS: 'one'}), result('MS2L', caches={})
-    assert len(make_table([one, unknown], 'demo').splitlines()) == 6
 
 
 def test_another_backbone_is_named_and_has_its_own_settings(result):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -11,15 +10,11 @@ import numpy as np
 import pytest
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.evaluation import results as results_module
 from mmact_ssl.evaluation.provenance import package_versions
 from mmact_ssl.evaluation.results import (
-    has_result,
     read_results,
-    result_file,
     run_name,
 )
-from mmact_ssl.files import writing_whole
 
 DETAILS = {'confusion': [[3, 1], [0, 4]], 'classes': ['sit  down', 'a [b], c'], 'C': 0.1}
 
@@ -29,7 +24,7 @@ def test_results_are_read_as_they_were_written(make_result, tmp_path):
         make_result(details=DETAILS, versions=package_versions()),
         make_result(protocol='retrieval', seed=1),
         make_result(method='MS2L + C2VL', pretrained_on='nwucla', details={'clips': 6}),
-        make_result(dataset='nwucla', caches={'data/x.lmdb': 'v'}),
+        make_result(dataset='nwucla'),
     ]
     files = {str(result.write(tmp_path).relative_to(tmp_path)) for result in written[::-1]}
     assert files == {'demo/csvr.jsonl', 'demo/ms2l-c2vl.jsonl', 'nwucla/csvr.jsonl'}
@@ -37,13 +32,6 @@ def test_results_are_read_as_they_were_written(make_result, tmp_path):
     line = json.loads((tmp_path / 'demo/csvr.jsonl').read_text().splitlines()[-1])
     assert list(line) == sorted(line)
     assert line['run'] == written[0].run and line['details'] == DETAILS
-
-
-def test_a_file_that_is_being_written_is_not_read(make_result, tmp_path):
-    file = make_result().write(tmp_path)
-    with writing_whole(file) as part:
-        part.write_text(file.read_text() + '{"run": "half a li')
-        assert read_results(tmp_path) == [make_result()]
 
 
 def test_of_a_run_the_last_line_counts(make_result, tmp_path):
@@ -56,18 +44,6 @@ def test_of_a_run_the_last_line_counts(make_result, tmp_path):
     assert found == read_results(tmp_path, 'demo') and not read_results(tmp_path, 'nwucla')
     assert [result.seed for result in found] == [0, 1, 2]
     assert found[1].metrics == {'top1': 0.75} and found[1].details == {}, 'no confusion of before'
-
-
-def test_a_result_on_other_clips_is_replaced_aloud(make_result, tmp_path, monkeypatch):
-    said: list[str] = []
-    monkeypatch.setattr(results_module, 'print_log', lambda text, *level: said.append(text))
-    for _ in range(2):
-        make_result(data_version='one').write(tmp_path)
-    assert said == []
-    make_result(data_version='two').write(tmp_path)
-    (sentence,) = said
-    assert 'csvr_full_demo_linear_seed0 takes the place of a result on other clips' in sentence
-    assert 'give another --out to keep both' in sentence
 
 
 @pytest.mark.parametrize(
@@ -93,13 +69,6 @@ def test_a_result_of_another_encoder_or_method_is_not_replaced(
     assert len(read_results(tmp_path)) == 2
 
 
-def test_a_run_in_two_files_is_refused(make_result, tmp_path):
-    file = make_result().write(tmp_path)
-    file.with_name('other.jsonl').write_text(file.read_text())
-    with pytest.raises(DataError, match=r'other\.jsonl: csvr_full.* is also in .*csvr\.jsonl'):
-        read_results(tmp_path)
-
-
 def write_one(arguments) -> None:
     result, folder = arguments
     result.write(folder)
@@ -111,30 +80,6 @@ def test_results_that_end_at_the_same_time_are_all_kept(make_result, tmp_path):
     with ProcessPoolExecutor(4, mp_context=get_context('fork')) as pool:
         list(pool.map(write_one, [(result, tmp_path) for result in results]))
     assert read_results(tmp_path) == sorted(results, key=lambda result: result.run)
-
-
-def test_a_reader_sees_no_line_that_is_being_written(make_result, tmp_path):
-    file = make_result().write(tmp_path)
-    with file.open() as reader:  # a file that grows would show it a part of the next line
-        make_result(seed=1, details=DETAILS).write(tmp_path)
-        assert len(reader.readlines()) == 1
-    assert len(read_results(tmp_path)) == 2
-
-
-def test_of_encoders_that_are_written_at_the_same_time_one_is_kept(
-    make_result, tmp_path, monkeypatch
-):
-    def read_slowly(*arguments):
-        found = read_results(*arguments)
-        time.sleep(0.1)
-        return found
-
-    monkeypatch.setattr('mmact_ssl.evaluation.results.read_results', read_slowly)
-    with ProcessPoolExecutor(4, mp_context=get_context('fork')) as pool:
-        runs = [pool.submit(write_one, (make_result(backbone=f'b{n}'), tmp_path)) for n in range(4)]
-        errors = [str(run.exception()) for run in runs if run.exception()]
-    assert len(errors) == 3 and all('give another --variant' in error for error in errors)
-    assert len(read_results(tmp_path)) == 1
 
 
 def test_names_tell_runs_apart(make_result):
@@ -155,14 +100,6 @@ def test_the_test_clips_are_recorded_or_counted(make_result):
     assert make_result().test_clips == 0
     assert make_result(details={'confusion': [[3, 1], [0, 2]]}).test_clips == 6
     assert make_result(metrics={'recall@1': 0.5, 'n_test': 4}).test_clips == 4
-
-
-def test_a_run_is_found_by_its_line(make_result, tmp_path):
-    file = result_file(tmp_path, 'demo', 'CSVR')
-    runs = [f'csvr_full_demo_linear_seed{seed}' for seed in (0, 1)]
-    assert [has_result(file, run) for run in runs] == [False, False]
-    assert make_result().write(tmp_path) == file
-    assert [has_result(file, run) for run in runs] == [True, False]
 
 
 @pytest.mark.parametrize('line', ['not json', '[1]', '{"method": "CSVR"}', '<<<<<<< HEAD'])
