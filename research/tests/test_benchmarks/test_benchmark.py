@@ -141,10 +141,10 @@ def test_extraction(run_benchmark, module, tmp_path, monkeypatch):
     ways = one_core['ways']
     assert ways['decoding alone']['results'] == [2 * 80]
     sizes = sum(path.stat().st_size for path in (tmp_path / 'cache').glob('*_[01].mp4'))
-    # 1,200 bytes and a scale a frame of 160, or of 40, and what LMDB needs.
+    # 1,200 float32 of each of 160 frames, or of 40, and what LMDB needs.
     for name, frames in (('every frame', 160), ('one frame of 4', 40)):
         (shares,) = ways[name]['results']
-        assert 1200 * frames < shares['noise'] * sizes < 1800 * frames + 40_000
+        assert 4800 * frames < shares['noise'] * sizes < 7200 * frames + 40_000
 
 
 def test_evaluation_agrees_with_scikit_learn(run_benchmark):
