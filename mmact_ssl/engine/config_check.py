@@ -113,13 +113,12 @@ def errors_while_building(cfg: Config) -> Iterator[SimpleNamespace]:
     except (MMActSSLError, OSError, MemoryError):
         raise
     except Exception as error:
-        if built.runner is not None and getattr(built.runner._train_loop, 'iter', 0):
+        steps = getattr(getattr(built.runner, '_train_loop', None), 'iter', 0)
+        if steps:
             raise
-        where = str(cfg.filename)
-        if task := getattr(
-            unwrap_model(getattr(built.runner, 'model', None)), 'current_task', None
-        ):
-            where = f'model.heads.{task} does not fit its inputs or targets'
+        model = unwrap_model(getattr(built.runner, 'model', None))
+        task = getattr(model, 'current_task', None)
+        where = f'model.heads.{task} does not fit its inputs or targets' if task else cfg.filename
         raise ConfigError(
             f'{where}: {reason_of(error)}: correct the config, or the part of yours; {SHOW_PLACE}'
         ) from error

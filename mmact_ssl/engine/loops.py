@@ -99,10 +99,3 @@ class StepsTrainLoop(EpochTrainLoop):
         steps = len(self.dataloader)
         self._max_epochs = min(math.ceil(max_iters / steps), int(min(max_epochs, max_iters)))
         self._max_iters = self._max_epochs * steps
-        if self._max_iters > 1.1 * max_iters:
-            runner.logger.warning(
-                f'train_cfg.max_iters={max_iters} becomes {self._max_iters} steps, whole epochs of '
-                f'{steps}: a schedule that ends at {max_iters} keeps its last rate for the other '
-                f'{self._max_iters - max_iters}: set max_iters and the end of param_scheduler to a '
-                f'multiple of {steps}, such as {self._max_iters}'
-            )

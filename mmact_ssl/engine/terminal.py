@@ -20,7 +20,6 @@ from torch import nn
 from mmact_ssl.datasets.loading import build_dataloader, end_workers
 from mmact_ssl.registry import LOG_PROCESSORS
 
-COLUMNS = 111  # without the time
 # Parts of upstream messages that users cannot act on, or that warn about intended behavior.
 FILE_ONLY = (
     *('Exp name: ', 'Using env variable ', 'Distributed training is not used'),
@@ -105,9 +104,8 @@ def is_for_the_screen(record: logging.LogRecord) -> bool:
 class ShortLogProcessor(LogProcessor):
     """mmengine's log processor, with training lines that fit a terminal.
 
-    A line shows epoch and step, the time left, the total loss, each task's loss with its share of
-    the student's gradient (in brackets, if there is room), and the learning rate.
-    ``scalars.json`` has all numbers.
+    A line shows epoch and step, the time left, the total loss, each task's loss and the learning
+    rates. ``scalars.json`` has all numbers.
     """
 
     def _collect_scalars(
@@ -133,19 +131,11 @@ class ShortLogProcessor(LogProcessor):
             start = f'epoch {tag["epoch"]}/{runner.max_epochs} step {batch_idx + 1}/{size}'
         left = runner.message_hub.runtime_info.get('eta')
         if left is not None:
-            start += f'  left {timedelta(seconds=max(0, int(left)))}'
+            start += f'  left {timedelta(seconds=int(left))}'
         losses: dict[str, float] = {}
         for name, value in tag.items():
             task, _, rest = name.rpartition('/')
             if 'loss' in rest:
                 losses[task or rest] = losses.get(task or rest, 0.0) + value
-        shares = {n: s for n in losses if not np.isnan(s := tag.get(f'share/{n}', np.nan))}
-        plain = {name: f'  {name} {value:#.4g}' for name, value in losses.items()}
-        line = start + ''.join(plain.values())
-        if len(shares) > 1:
-            texts = [f'{t} ({shares[n]:.0%})' if n in shares else t for n, t in plain.items()]
-            line = full if len(full := start + ''.join(texts)) <= COLUMNS else line
-        for name, value in tag.items():
-            rate = f'  {name} {value:#.4g}' if name.endswith('lr') and 'base_lr' not in name else ''
-            line += rate if len(line + rate) <= COLUMNS else ''
-        return line
+        rates = {n: v for n, v in tag.items() if n.endswith('lr') and 'base_lr' not in n}
+        return start + ''.join(f'  {n} {value:#.4g}' for n, value in {**losses, **rates}.items())

@@ -11,7 +11,6 @@ from mmengine.optim.optimizer import amp_optimizer_wrapper
 from torch import Tensor, nn
 
 from mmact_ssl.engine.hooks.gradient_share_hook import GradientShareHook
-from mmact_ssl.engine.terminal import ShortLogProcessor
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.heads import PretextHead, Term
 from tests.helpers.processes import in_two_processes
@@ -145,18 +144,6 @@ def test_training_is_the_same_to_the_bit_with_and_without(train, amp_on_cpu, opt
     assert all(len(history.data[0]) == 2 for history in found.values())
     values = [history.current() for history in found.values()]
     assert sum(values) == pytest.approx(1, abs=1e-4) and all(0 < value < 1 for value in values)
-
-
-@pytest.mark.parametrize(('count', 'shown'), [(1, False), (3, True), (5, False)])
-def test_a_line_has_them_where_there_is_room_and_something_to_share(
-    make_runner, tmp_path, count, shown
-):
-    runner = make_runner(tmp_path, nn.Linear(1, 1), Frames(), loader=LOADER)
-    tasks = [f'a_task_{number}' for number in range(count)]
-    tag = {f'{task}/loss': 1.0 for task in tasks} | {f'share/{task}': 0.25 for task in tasks}
-    line = ShortLogProcessor(by_epoch=False)._training_line(runner, 0, {'loss': 1.0, **tag})
-    assert all(f'  {task} 1.000' + ' (25%)' * shown in line for task in tasks)
-    assert ('25%' in line) == shown and len(f'00:00:00 {line}') <= 120
 
 
 def two_processes(rank: int, folder: Path) -> dict[str, float]:
