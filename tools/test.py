@@ -27,11 +27,6 @@ def make_parser() -> Parser:
     parser.add_argument(
         '--work-dir', help='folder of logs and metrics, work_dirs/<config name> if not given'
     )
-    parser.add_argument(
-        '--any-teacher',
-        action='store_true',
-        help="test against targets of another teacher than the training's",
-    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
     return parser
@@ -49,9 +44,6 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg = launch.load_config(args)
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f'{args.config}: has no test_dataloader, see docs/extend/add_a_task.md')
-    if args.any_teacher:
-        hook = dict(type='TargetCacheHook', any_teacher=True)
-        cfg.merge_from_dict({'default_hooks.target_caches': hook})
     return cfg
 
 

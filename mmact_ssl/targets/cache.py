@@ -18,7 +18,6 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -156,21 +155,16 @@ class TargetReader:
     process can have only one, but a training and a test data set may share a cache.
 
     Args:
-        fingerprint: If given, the cache must be of this teacher.
         command: Command that makes the cache, for error messages.
 
     Raises:
-        TargetCacheError: The cache is missing, damaged or stale.
+        TargetCacheError: The cache is missing or damaged.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], fingerprint: str | None = None, command: str = TOOL
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], command: str = TOOL) -> None:
         self.path = Path(path)
         self.command = command
         self.meta = read_meta(self.path, command)
-        if fingerprint is not None:
-            check_meta(self.path, self.meta, replace(self.meta, fingerprint=fingerprint))
 
     def __contains__(self, key: str) -> bool:
         return bool(self._read([key], Header))

@@ -21,7 +21,7 @@ from mmact_ssl.targets.broken_videos import read_broken
 from mmact_ssl.targets.cache import TOOL, TargetReader, names_of
 from mmact_ssl.targets.meta import AXES, TargetCacheError
 
-# Teacher in the command that an error message suggests, if the config has no teacher.
+# Teacher of poses in the command that an error message suggests.
 POSE_TEACHER = 'configs/teachers/rtmpose-t_coco.py'
 PROMPTS = 'python tools/generate_prompts.py'
 
@@ -59,8 +59,6 @@ class LoadTargets(BaseTransform):
         layout: Layout of joints or parts that the cache must have. 'default': 'coco17' for poses,
             any for maps. None: any. '': no part of the maps is left or right. Without '' more than
             two maps without a layout are refused, because a flip would not exchange their sides.
-        teacher: Config file with a dict ``teacher``, or that dict. If given, a cache of another
-            teacher is refused.
         kind: Kind that the cache must have. None: the target's name if that is a kind, else any.
         sentences: 'draw' or 'mean'.
         missing: Treatment of a video that the cache lacks: 'error', or 'mask' for sentences and
@@ -78,7 +76,6 @@ class LoadTargets(BaseTransform):
         cache: str = 'pose.lmdb',
         views: Sequence[str] = ('clip',),
         layout: str | None = 'default',
-        teacher: str | dict | None = None,
         kind: str | None = None,
         sentences: str = 'draw',
         missing: str = 'error',
@@ -95,7 +92,6 @@ class LoadTargets(BaseTransform):
         self.cache = cache
         self.views = tuple(views)
         self.layout = layout
-        self.teacher = teacher
         self.kind = target if kind is None and target in AXES else kind
         self.sentences = sentences
         self.mask = missing == 'mask'
@@ -111,24 +107,18 @@ class LoadTargets(BaseTransform):
 
         Raises:
             ConfigError: The cache does not fit the arguments.
-            TargetCacheError: The cache is missing, damaged, stale, of another kind or layout.
+            TargetCacheError: The cache is missing, damaged, of another kind or layout.
         """
         path = cache_path(self.cache, root)
         self.videos = os.path.join(videos, '')
-        fingerprint = None
-        if self.teacher is not None:
-            # Not at the top: the teachers import mmpose or onnxruntime.
-            from mmact_ssl.models.teachers import build_teacher
-
-            fingerprint = build_teacher(self.teacher).fingerprint()
-        self.reader = TargetReader(path, fingerprint, self._command(path, root))
+        self.reader = TargetReader(path, self._command(path, root))
         self._check()
         self.broken = read_broken(path)
         return self
 
     def _command(self, path: str, root: str | os.PathLike[str]) -> str:
         """Command that makes the cache of the data set in a folder."""
-        folder, name, config = Path(root), Path(path).stem, self.teacher
+        folder, name = Path(root), Path(path).stem
         data, out = shlex.quote(str(folder)), shlex.quote(path)
         if self.kind == 'text':
             file = folder / 'sentences_kinematic.json'
@@ -141,12 +131,11 @@ class LoadTargets(BaseTransform):
             return f'{make}{TOOL} draw-parts {shlex.quote(poses)} --data {data}'
         is_pose = (self.kind, name) == ('pose', 'pose')
         own_poses = folder / 'poses.npz'  # of the set itself; a teacher's have other joints
-        if is_pose and config is None and own_poses.is_file():
+        if is_pose and own_poses.is_file():
             return f'{TOOL} import-npz {shlex.quote(str(own_poses))} --data {data}'
-        if not isinstance(config, str):
-            shipped = f'configs/teachers/{name}.py'
-            config = shipped if (CONFIGS.parent / shipped).is_file() else 'CONFIG'
-            config = POSE_TEACHER if is_pose else config
+        shipped = f'configs/teachers/{name}.py'
+        config = shipped if (CONFIGS.parent / shipped).is_file() else 'CONFIG'
+        config = POSE_TEACHER if is_pose else config
         lists = f'--data {data}' if (folder / 'train.txt').is_file() else '--ann LIST --videos DIR'
         in_folder = path == cache_path(f'{name}.lmdb', root) and '--data' in lists
         is_default = in_folder and name in ('pose', Path(config).stem)

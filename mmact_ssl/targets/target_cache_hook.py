@@ -30,15 +30,11 @@ class TargetCacheHook(Hook):
     not compared. A fingerprint does not cover the sentences that a teacher embedded: if these have
     changed, a resumed run gets a warning. Our choice.
 
-    Args:
-        any_teacher: Do not compare fingerprints.
-
     Raises:
         TargetCacheError: A cache is of another teacher than the checkpoint's.
     """
 
-    def __init__(self, any_teacher: bool = False) -> None:
-        self.any_teacher = any_teacher
+    def __init__(self) -> None:
         self._now: dict[str, Teachers] = {}
         self._saved: dict[str, Teachers] = {}
         # {target: hash of the embeddings of all sentences}; hashes of several caches are joined.
@@ -88,8 +84,6 @@ class TargetCacheHook(Hook):
         self._saved_sentences = checkpoint.get('meta', {}).get(SENTENCES_KEY, {})
 
     def _compare(self, current: Teachers, known: Teachers) -> None:
-        if self.any_teacher:
-            return
         for target, teachers in current.items():
             for fingerprint, source in teachers.items():
                 if target in known and fingerprint not in known[target]:
@@ -97,8 +91,7 @@ class TargetCacheHook(Hook):
                     raise TargetCacheError(
                         f'the cache of the target {target!r} is of {source} ({fingerprint[:12]}), '
                         f'the checkpoint was trained under {expected}: give LoadTargets that '
-                        'cache. To change the teacher on purpose, start a new run with load_from, '
-                        'or test with --any-teacher'
+                        'cache. To change the teacher on purpose, start a new run with load_from'
                     )
 
 

@@ -186,9 +186,7 @@ def test_a_stale_cache_is_refused_by_writer_and_overwritten_on_demand(tmp_path, 
     other = TargetMeta(**{**META.__dict__, field: value})
     with pytest.raises(TargetCacheError, match=rf'stale.*{re.escape(str(value))}.*--overwrite'):
         TargetWriter(path, other)
-    assert TargetReader(path, 'a' * 64).meta == META
-    with pytest.raises(TargetCacheError, match=r'stale: its fingerprint is a{12}, wanted b{12}'):
-        TargetReader(path, 'b' * 64)
+    assert TargetReader(path).meta == META
     assert len(TargetReader(path).keys()) == 2
     with TargetWriter(path, other, overwrite=True):
         pass

@@ -122,7 +122,7 @@ def test_several_teachers_share_one_decoding_pass(data, names, monkeypatch):
     assert (report.written, report.skipped, report.frames, report.broken) == (5, 0, 25, {})
     assert len(read) == 25  # each frame once
     for job in jobs:
-        reader = TargetReader(job.out, job.teacher.fingerprint())
+        reader = TargetReader(job.out)
         assert reader.meta == job.meta
         for name in names:
             wanted = run(job.teacher, data / name)
@@ -323,7 +323,7 @@ def test_processes_make_the_same_as_one(data, names, monkeypatch):
     assert not any(job.teacher.seen for job in jobs)
     extract(data, names, out='pose.lmdb')
     for job in jobs:
-        reader = TargetReader(job.out, job.teacher.fingerprint())
+        reader = TargetReader(job.out)
         for name in [names[0], *names[2:]]:
             seen = spread(reader.shape(name)[0], 2)
             wanted = run(ColorTeacher(), data / name)[seen]
@@ -372,7 +372,8 @@ def test_when_a_rank_dies_the_next_run_goes_on(data, names):
     second.wait()
     assert f'{5 - len(done)} videos written, {len(done)} were there' in first.wait().out
     for offset, cache in enumerate(('one.lmdb', 'two.lmdb')):
-        reader = TargetReader(data / 'targets' / cache, ColorTeacher(offset).fingerprint())
+        reader = TargetReader(data / 'targets' / cache)
+        assert reader.meta.fingerprint == ColorTeacher(offset).fingerprint()
         assert reader.keys() == names
         for name in names:
             wanted = run(ColorTeacher(), data / name)
