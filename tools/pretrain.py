@@ -15,7 +15,6 @@ import argparse
 import io
 import json
 import os
-import shlex
 import shutil
 import time
 from contextlib import redirect_stdout
@@ -32,9 +31,8 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ('linear', 'knn')
 PLAN = 'plan.json'
-NO_LABELS = 'no labels, no table: give --labels, and the same command compares start and student'
 # Options that make the plan.
-ASKED = ('minutes', 'steps', 'teacher', 'layout', 'start', 'cfg_options')
+ASKED = ('minutes', 'steps', 'teacher', 'layout', 'start')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -63,15 +61,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='published model or checkpoint to start from, of the same network',
     )
     parser.add_argument('--dry-run', action='store_true', help='print the plan, write nothing')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action='extend', metavar='KEY=VALUE', help='of the training'
-    )
-    args = parser.parse_args(argv)
-    if not all(value is None or value > 0 for value in (args.steps, args.minutes)):
-        parser.error('--steps, --minutes: give more than 0')
-    if any(option.startswith('train_cfg.') for option in args.cfg_options or ()):
-        parser.error('--cfg-options train_cfg...: give --steps')
-    return args
+    return parser.parse_args(argv)
 
 
 class Run:
@@ -106,26 +96,20 @@ class Run:
         first = videos if self.source.is_video else ['prepare', 'train', 'evaluate']
         return [*first, 'publish', 'gallery']
 
+    def state(self, step: str) -> str:
+        """Hash of what a step reads: a step runs again if this has changed."""
+        of_clips = step in ('targets', 'gallery')
+        return self.source.state(None if of_clips else self.args.labels)
+
     def is_done(self, step: str) -> bool:
         """True if a step has nothing left to do."""
-        from mmact_ssl.targets.extraction import are_complete
-
-        if step == 'prepare':
-            return not self.source.words or self.known.get('source') == self.state
+        if step == 'prepare' and not self.source.words:
+            return True
         if step in ('targets', 'train') and self.model is not None:
             return True
-        if step == 'targets':
-            caches = sorted((self.data / 'targets').glob('*.lmdb'))
-            is_whole = len(caches) == len(self.plan.teachers) and self.is_done('prepare')
-            return is_whole and are_complete(caches, self.data, self.listed()[0])
         if step == 'train':
             return self.checkpoint.is_file()
-        if step == 'evaluate':
-            return self.is_done('prepare') and bool(self.table or not self.has_labels())
-        if step == 'publish':
-            has_figures = not self.table or self.known.get('published') == self.table
-            return self.model is not None and has_figures
-        return self.page.is_file() and self.known.get('gallery') == self.source.state(None)
+        return self.known.get(step) == self.state(step)
 
     def listed(self) -> tuple[list[str], list[int]]:
         """Names and labels in the training list."""
@@ -138,11 +122,6 @@ class Run:
         """True if several classes have a label, one of them two or more."""
         labels = [label for label in self.listed()[1] if label >= 0]
         return 1 < len(set(labels)) < len(labels)
-
-    @property
-    def state(self) -> str:
-        """Hash of the files and labels that this call reads."""
-        return self.source.state(self.args.labels)
 
     @property
     def known(self) -> dict[str, Any]:
@@ -160,40 +139,25 @@ class Run:
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """Rows of the evaluation with these labels; [] if there is none yet."""
-        kept = self.known.get('table', {})
-        return kept['rows'] if kept.get('source') == self.state else []
+        """Rows of the evaluation with these labels; [] if there is none."""
+        return self.known.get('table', []) if self.is_done('evaluate') else []
 
     def prepare(self) -> None:
         """List what can be read, and make the small copies of videos."""
         frames = ['--frames', str(self.plan.frames)] if self.source.is_video else []
-        before = self.listed()[0] if 'source' in self.known else []
+        before = set(self.listed()[0]) if 'prepare' in self.known else set()
         load_tool('prepare').main([*self.source.words, *frames, '--out', str(self.data)])
         for listing in (self.data / 'targets').glob('*.broken.txt'):
             listing.unlink()  # the videos may be others now
-        for name in set(before) - set(self.listed()[0]) if self.source.is_video else ():
+        clips = set(self.listed()[0])
+        for name in before - clips if self.source.is_video else ():
             # The copy of a video that is gone or cannot be read any more, and no other file.
             (self.data / name).unlink(missing_ok=True)
-        self.compare_with_training()
-        self.record(source=self.state)
-
-    def compare_with_training(self) -> None:
-        """Record the clips of a training; ConfigError if it would go on with others."""
-        from mmact_ssl.errors import ConfigError
-        from mmact_ssl.files import hash_names
-
-        names, is_trained = hash_names(sorted(self.listed()[0])), self.is_done('train')
-        if not is_trained and not any(self.training.glob('*.pth')):
-            self.record(trained=names)
-        if self.known.get('trained', names) == names:
-            return
-        message = (
-            f'the videos or clips of {self.source.path} have changed since the training: give '
-            'another --out to train on all of them'
-        )
-        if not is_trained:
-            raise ConfigError(message)
-        print(message)
+        if before not in (set(), clips) and self.is_done('train'):
+            print(
+                f'the videos or clips of {self.source.path} have changed since the training: give '
+                'another --out to train on all of them'
+            )
 
     def targets(self) -> None:
         """Run the teachers on copies that are new or have changed."""
@@ -203,8 +167,7 @@ class Run:
 
     def train(self) -> None:
         """Train, from the newest checkpoint if there is one."""
-        self.compare_with_training()
-        options = [*self.plan.training_options, *(self.plan.asked['cfg_options'] or ())]
+        options = self.plan.training_options
         if self.plan.start:
             options += ['model.backbone.init_cfg.type=Pretrained']
             options += [f'model.backbone.init_cfg.checkpoint="{self.plan.start}"']
@@ -215,8 +178,10 @@ class Run:
 
     def evaluate(self) -> None:
         """Evaluate the start and the student by the same readouts."""
+        rows: list[dict[str, Any]] = []
         if not self.has_labels():
             print('the folder has too few labels for an evaluation')
+            self.record(table=rows)
             return
         from mmact_ssl.evaluation.result_table import accuracy_row
 
@@ -224,24 +189,21 @@ class Run:
         where = ['--data', str(self.data), '--out', str(self.out / 'results')]
         network = f'mmact_ssl::downstream/{self.plan.recipe.network}.py'
         start = [self.plan.start] if self.plan.start else [network, '--random']
-        rows = []
         for method, encoder in ('start', start), (self.plan.recipe.name, [str(self.checkpoint)]):
             words = [','.join(PROTOCOLS), *encoder, *where, '--method', method]
             rows += [accuracy_row(result) for result in tool.run(tool.parse_args(words))]
-        self.record(table=dict(source=self.state, rows=rows))
+        self.record(table=rows)
 
     def publish(self) -> None:
         """Publish the student, with the figures of an evaluation if there was one."""
         figures = ['--results', str(self.out / 'results')] if self.table else []
         load_tool('publish').main([str(self.checkpoint), str(self.out / self.name), *figures])
-        self.record(published=self.table)
 
     def gallery(self) -> None:
         """Write a page of all clips."""
         clips = self.data / 'videos' if self.source.is_video else self.data
         words = ['gallery', str(self.model), str(clips), '--out', str(self.page.parent)]
         load_tool('visualize').main(words)
-        self.record(gallery=self.source.state(None))
 
 
 def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
@@ -251,14 +213,13 @@ def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
     from mmact_ssl.apis import pretrain_plan
     from mmact_ssl.errors import ConfigError
 
-    steps, options = args.steps, args.cfg_options
     logger = MMLogger.get_current_instance()
     level = logger.level
     logger.setLevel('WARNING')  # what is measured reports itself when it runs
     print('measuring the steps on this machine', flush=True)
     if source.is_video:
         teachers = (args.teacher, pretrain_plan.IMAGE_TEACHER) if args.teacher else ()
-        plan = pretrain_plan.plan_videos(source, scratch, steps, teachers, options)
+        plan = pretrain_plan.plan_videos(source, scratch, args.steps, teachers)
     elif args.teacher:
         raise ConfigError('--teacher is for videos, skeletons need none: leave it out')
     else:
@@ -268,7 +229,7 @@ def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
             with redirect_stdout(io.StringIO()):  # it tells of a temporary folder
                 load_tool('prepare').main([*source.words, '--out', str(folder)])
         took = time.perf_counter() - start
-        plan = pretrain_plan.plan_skeletons(folder, took, steps, options)
+        plan = pretrain_plan.plan_skeletons(folder, took, args.steps)
         plan = replace(plan, note=' '.join(source.words[3:]))
     logger.setLevel(level)
     plan = pretrain_plan.from_model(plan, args.start) if args.start else plan
@@ -306,68 +267,36 @@ def find_plan(args: argparse.Namespace, source: Source) -> Plan:
 
 
 def show_plan(run: Run) -> None:
-    """Print the steps with their times, and the disk that they need.
-
-    Raises:
-        DataError: The disk has too little room.
-    """
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
+    """Print the steps with their times, and the disk that they need."""
     from mmact_ssl.apis.pretrain_plan import cores
-    from mmact_ssl.errors import DataError
 
     plan, left = run.plan, [step for step in run.steps if not run.is_done(step)]
-    what = 'videos' if run.source.is_video else 'clips'
-    table = Table('step', 'what', title=escape(f'{run.source.path}: {plan.count} {what}'))
-    for heading in ('time', 'MB'):
-        table.add_column(heading, justify='right')
+    print(f'{run.source.path}: {plan.count} {"videos" if run.source.is_video else "clips"}')
     for step in run.steps:
         time_left = plan.time([step]) if step in left else 'done'
-        table.add_row(step, plan.what(step), time_left, f'{plan.megabytes.get(step, 0):.0f}')
-    Console().print(table)
+        print(
+            f'  {step:8} {time_left:>10} {plan.megabytes.get(step, 0):6.0f} MB  {plan.what(step)}'
+        )
     parent = next(path for path in (run.out, *run.out.parents) if path.exists())
-    free = shutil.disk_usage(parent).free / 1e6
     needed = sum(plan.megabytes.get(step, 0) for step in left)
     print(
         f'about {plan.time(left)} on this machine ({cores()} cores, measured beside a load of '
-        f'{plan.load:.1f}); {needed:.0f} MB in {run.out}, where {free:.0f} MB are free'
+        f'{plan.load:.1f}); {needed:.0f} MB in {run.out}, where '
+        f'{shutil.disk_usage(parent).free / 1e6:.0f} MB are free'
     )
     if 'evaluate' not in run.steps:
-        print(NO_LABELS)
-    if needed > free:
-        raise DataError(f'{parent}: {needed:.0f} MB are needed: make room or give another --out')
+        print('no labels, no table: give --labels, and the same command compares start and student')
 
 
 def show_end(run: Run) -> None:
-    """Print where everything is, the table, and what to do next."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """Print the accuracies, and where model and gallery are."""
     rows = run.table
     if rows:
-        count = rows[0]['n_test']
-        title = f'top-1 in % of {count} held-out clips (95 % interval)'
-        table = Table('', *PROTOCOLS, title=title)
-        for name in dict.fromkeys(row['method'] for row in rows):
-            cells = [row['text'] for row in rows if row['method'] == name]
-            table.add_row('start' if name == 'start' else f'student ({name})', *cells)
-        Console().print(table)
-    elif run.source.is_video:
-        print(NO_LABELS)
-    folder = run.data / 'videos' if run.source.is_video else run.data
-    paths = run.model, folder, run.page.parent, run.data, run.checkpoint
-    model, clips, gallery, data, checkpoint = (shlex.quote(str(path)) for path in paths)
-    print(f'model    {run.model}\ngallery  {run.page.as_uri()}\nnext:')
-    print(f'  mmact-ssl visualize embedding {model} {clips} --out {gallery}')
-    if rows:
-        print(f'  mmact-ssl evaluate finetune --data {data} {checkpoint}')
-    else:
-        print(f'  mmact-ssl publish {checkpoint} {run.name} --format onnx')
-    inputs = ', '.join(json.dumps(str(path), ensure_ascii=False) for path in (run.model, folder))
-    code = f'from mmact_ssl.apis import embed; print(embed({inputs}).shape)'
-    print(f'  python -c {shlex.quote(code)}')
+        print(f'top-1 in % of {rows[0]["n_test"]} held-out clips (95 % interval)')
+        for row in rows:
+            name = 'start' if row['method'] == 'start' else f'student ({row["method"]})'
+            print(f'  {name:30} {row["protocol"]:8} {row["text"]}')
+    print(f'model    {run.model}\ngallery  {run.page.as_uri()}')
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -390,6 +319,7 @@ def main(argv: list[str] | None = None) -> None:
             what, left = f'{step}: {run.plan.what(step)}', run.plan.time(run.steps[number - 1 :])
             print(f'\n[{number}/{len(run.steps)}] {what}; about {left} left', flush=True)
             getattr(run, step)()
+            run.record(**{step: run.state(step)})
         show_end(run)
 
 

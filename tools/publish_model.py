@@ -30,7 +30,7 @@ from mmact_ssl_cli import Parser
 # Options of the card, which a .pth file does not have.
 CARD = (
     *('results', 'variant', 'licence', 'trained_on'),
-    *('method', 'downstream', 'text_encoder', 'half'),
+    *('downstream', 'text_encoder', 'half'),
 )
 
 
@@ -40,9 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'checkpoint', help='checkpoint of tools/train.py, or a published file or its name'
     )
     parser.add_argument('output', type=Path, help='FOLDER/NAME; hash and suffix are added')
-    parser.add_argument(
-        '--format', choices=('safetensors', 'onnx', 'pth'), help='safetensors by default'
-    )
+    parser.add_argument('--format', choices=('safetensors', 'onnx', 'pth'), default='safetensors')
     card = parser.add_argument_group('the card of a safetensors or onnx file')
     card.add_argument(
         '--results', nargs='+', default=(), metavar='DIR', help='folders with its results'
@@ -50,7 +48,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     card.add_argument('--variant', help="of the results; 'full' by default")
     card.add_argument('--licence', help='of the weights, as the training data allows')
     card.add_argument('--trained-on', help="the data; the config's data set by default")
-    card.add_argument('--method', help='row of the tables; that of the results by default')
     card.add_argument('--downstream', metavar='CONFIG', help='config that evaluates it')
     card.add_argument(
         '--text-encoder',
@@ -66,17 +63,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='name the weights as the backbone does, without "backbone."; of --format pth',
     )
-    parser.add_argument(
-        '--classifier',
-        action='store_true',
-        help='export the classifier of joint training as "cls_head." too, a whole recognizer; of '
-        '--format pth',
-    )
     args = parser.parse_args(argv)
-    if args.format is None:
-        args.format = 'pth' if args.strip_prefix or args.classifier else 'safetensors'
-    elif args.format != 'pth' and (args.strip_prefix or args.classifier):
-        parser.error('--strip-prefix and --classifier are of --format pth')
+    if args.format != 'pth' and args.strip_prefix:
+        parser.error('--strip-prefix is of --format pth')
     of_card = [name for name in CARD if getattr(args, name)]
     if args.format == 'pth' and of_card:
         options = ', '.join('--' + name.replace('_', '-') for name in of_card)
@@ -100,7 +89,7 @@ def main(argv: list[str] | None = None) -> None:
     with one_line_errors(), messages_on_stderr():
         saved = SavedRun.read(find_model(args.checkpoint))
         if args.format == 'pth':
-            path = export_backbone(saved, args.output, args.strip_prefix, args.classifier)
+            path = export_backbone(saved, args.output, args.strip_prefix)
         else:
             write = publish_onnx if args.format == 'onnx' else publish
             options = {name: getattr(args, name) for name in CARD}

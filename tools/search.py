@@ -31,30 +31,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--top', type=int, default=5, help='hits of a query')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--index', default='clips.index', help='folder of the features')
-    parser.add_argument('--window', type=float, help='search moments, of so many seconds')
-    parser.add_argument('--stride', type=float, help='seconds between windows; --window by default')
-    parser.add_argument('--batch-size', type=int, default=8, help='windows at a time')
-    parser.add_argument('--device', help='of the network; a GPU where there is one')
     parser.add_argument('--layout', default='', help='joint order of skeletons in arrays')
-    parser.add_argument(
-        '--checkpoint', type=existing_path, help='of --text: pre-training that the model comes from'
-    )
-    parser.add_argument('--text-encoder', help='of --text: config, e.g. configs/teachers/minilm.py')
     args = parser.parse_args(argv)
     if not (args.clips or args.query or args.text):
         parser.error('name clips for the index, a --query or a --text')
     return args
-
-
-def describe(found: dict[str, Any], has_windows: bool) -> str:
-    """Write the hits below their queries, most similar first."""
-    lines = []
-    for query, hits in zip(found['queries'], found['hits']):
-        lines.append(query)
-        for hit in hits:
-            span = f'{hit["start"]:7.2f} to {hit["stop"]:.2f} s' if has_windows else ''
-            lines.append(f'{hit["similarity"]:7.3f}{span}  {hit["name"]}')
-    return '\n'.join(lines)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -69,27 +50,24 @@ def main(argv: list[str] | None = None) -> None:
         search = RetrievalInferencer(
             args.model,
             args.index,
-            window=args.window,
-            stride=args.stride,
-            device=args.device,
             layout=args.layout,
-            checkpoint=args.checkpoint,
-            text_encoder=args.text_encoder,
             show_progress=sys.stdout.isatty() and not args.json,  # the bar goes to stdout
         )
         report: dict[str, Any] = {}
         if args.clips:
-            report['index'] = search.add(args.clips, args.batch_size)
+            report['index'] = search.add(args.clips)
         if args.query or args.text:
-            report |= search(args.query, args.top, args.text, args.batch_size)
+            report |= search(args.query, args.top, args.text)
     if args.json:
         print(json.dumps(report))
         return
     if counts := report.get('index'):
         del counts['broken']  # the inferencer has named them
         print(', '.join(f'{number} {state}' for state, number in counts.items()), file=sys.stderr)
-    if 'hits' in report:
-        print(describe(report, args.window is not None))
+    for query, hits in zip(report.get('queries', ()), report.get('hits', ())):
+        print(query)
+        for hit in hits:
+            print(f'{hit["similarity"]:7.3f}  {hit["name"]}')
 
 
 if __name__ == '__main__':

@@ -9,10 +9,7 @@ frames), ``poses.png`` (predicted, the teacher's and last observed poses over ti
 what it predicts, and what is real), ``parts.png`` (the student's part maps below the teacher's)
 and ``neighbors.png`` (the videos nearest to a clip by each teacher and by its student, or by the
 projections of a task that brings two clips of a video together).
-``--animate`` writes poses and frames as ``.webp``. The pictures also go to TensorBoard or Weights &
-Biases:
-
-    --cfg-options visualizer.vis_backends.0.type=TensorboardVisBackend
+``--animate`` writes poses and frames as ``.webp``.
 
     python tools/visualize.py gallery MODEL my/videos --out gallery
     python tools/visualize.py embedding MODEL my/videos --out gallery
@@ -27,12 +24,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmact_ssl_cli import Parser, existing_path
-
-if TYPE_CHECKING:
-    from mmengine.config import Config
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -70,14 +64,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def save(figures: dict[str, Any], folder: Path, config: Config, step: int) -> None:
-    """Write figures by name to a folder, and print their paths.
-
-    A list of figures becomes an animation. Figures also go to the config's visualizer, unless it is
-    the local one.
-    """
-    from mmengine.visualization import Visualizer
-
+def save(figures: dict[str, Any], folder: Path) -> None:
+    """Write figures by name to a folder, and print their paths; a list becomes an animation."""
     from mmact_ssl.visualization.clips import rasterize
     from mmact_ssl.visualization.pages import animate
 
@@ -90,14 +78,6 @@ def save(figures: dict[str, Any], folder: Path, config: Config, step: int) -> No
             path = folder / f'{name}.png'
             figure.savefig(path, dpi=130)
         print(path)
-    backends = (config.get('visualizer') or {}).get('vis_backends') or ()
-    backends = [b for b in backends if not b['type'].endswith('LocalVisBackend')]
-    if backends:
-        shown = Visualizer(vis_backends=backends, save_dir=str(folder))
-        for name, figure in figures.items():
-            if not isinstance(figure, list):
-                shown.add_image(name, rasterize(figure), step)
-        shown.close()
 
 
 def draw_model(args: argparse.Namespace) -> None:
@@ -119,8 +99,7 @@ def draw_model(args: argparse.Namespace) -> None:
     load_trained(model, checkpoint, content)
     figures, lines = draw_predictions(model, config, animate=args.animate)
     print(*lines, sep='\n', end='\n' if lines else '')
-    step = content.get('meta', {}).get('iter', 0)
-    save(figures, Path(args.out or Path(checkpoint).parent), config, step)
+    save(figures, Path(args.out or Path(checkpoint).parent))
 
 
 def draw_page(args: argparse.Namespace) -> None:

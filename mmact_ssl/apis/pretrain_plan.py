@@ -154,7 +154,6 @@ def plan_videos(
     folder: Path,
     steps: int | None = None,
     teachers: Sequence[str] = (),
-    options: Sequence[str] | None = None,
 ) -> Plan:
     """Measure copying, teachers and training on a few videos, and plan for all.
 
@@ -182,7 +181,7 @@ def plan_videos(
     # The config counts the lines; the measured batches have the videos of the sample alone.
     lines = [*names, *(f'other {number}.mp4' for number in range(count - len(names)))]
     (folder / 'train.txt').write_text(''.join(f'{line}\n' for line in lines))
-    cfg = read_config(VIDEOS.config, options, str(folder))
+    cfg = read_config(VIDEOS.config, data=str(folder))
     batch = cfg.train_dataloader.batch_size
     (folder / 'sample.txt').write_text(''.join(f'{name}\n' for name in names) * 2 * batch)
     cfg.train_dataloader.dataset.ann_file = str(folder / 'sample.txt')
@@ -206,7 +205,6 @@ def plan_skeletons(
     folder: Path,
     preparing: float,
     steps: int | None = None,
-    options: Sequence[str] | None = None,
 ) -> Plan:
     """Measure training steps on a prepared folder of skeletons, and plan the rest.
 
@@ -214,7 +212,7 @@ def plan_skeletons(
         preparing: Seconds in which the folder was prepared.
         steps: Training steps; None: those of the recipe.
     """
-    cfg = read_config(SKELETONS.config, options, str(folder))
+    cfg = read_config(SKELETONS.config, data=str(folder))
     stepping, weights = measure_step(cfg)
     count = cfg.own_folder.num_train
     plan = with_steps(Plan(False, count, 0, 0, 0), cfg, steps)

@@ -12,8 +12,6 @@ import torch
 from mmact_ssl import __version__
 from mmact_ssl.apis.publish import backbone_weights
 from mmact_ssl.checkpoint_file import CHECKPOINT
-from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.protocols.joint import classifier_state
 from mmact_ssl.files import write_atomically
 from mmact_ssl.saved_run import LABELS_KEY, SavedRun
 
@@ -22,7 +20,6 @@ def export_backbone(
     saved: SavedRun,
     output: Path,
     strip_prefix: bool = False,
-    classifier: bool = False,
 ) -> Path:
     """Write ``<output>-<8 digits of sha256>.pth``, and return its path.
 
@@ -31,14 +28,8 @@ def export_backbone(
     Args:
         saved, strip_prefix: As in :func:`backbone_weights`.
         output: Path, with or without ``.pth``.
-        classifier: Include the classifier of joint training.
     """
-    if strip_prefix and classifier:
-        raise ConfigError('--strip-prefix makes a file for a backbone alone: drop --classifier')
     backbone, trained = backbone_weights(saved, strip_prefix), saved.meta
-    if classifier:
-        state = classifier_state(saved)
-        backbone.update({f'cls_head.{key}': value.clone() for key, value in state.items()})
     meta = {
         'mmact_ssl_version': __version__,
         'epoch': trained.get('epoch'),

@@ -29,7 +29,7 @@ from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import is_remote, read_annotation, video_path, why_missing
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.prompts.sentence_file import hash_sentences
-from mmact_ssl.targets.broken_videos import broken_listing, list_broken, read_broken
+from mmact_ssl.targets.broken_videos import broken_listing, list_broken
 from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter, encode_key
 from mmact_ssl.targets.rank_shards import make_shard, merge_shards, remove_shards
 from mmact_ssl.targets.run_teachers import run_teachers
@@ -357,15 +357,3 @@ def _finish(
             f'{broken_listing(jobs[0].out)}: replace them, or take them off the annotation'
         )
     return total
-
-
-def are_complete(
-    caches: Iterable[Path], root: str | os.PathLike[str], names: Collection[str]
-) -> bool:
-    """True if each cache has a current entry of each video, or lists it as broken."""
-    hashes = hash_videos(root, names)
-    for cache in caches:
-        stored, broken = TargetReader(cache).source_hash(names), read_broken(cache)
-        if not all(n in broken or is_current(stored.get(n), hashes[n]) for n in names):
-            return False
-    return True

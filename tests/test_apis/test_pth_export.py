@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mmact_ssl.apis.pth_export import export_backbone
-from mmact_ssl.errors import CheckpointError, ConfigError
+from mmact_ssl.errors import CheckpointError
 from mmact_ssl.saved_run import SavedRun
 from tests.helpers.students import weights_of
 
@@ -64,26 +64,6 @@ def test_only_the_backbone_leaves(training_checkpoint: Path, tmp_path: Path):
 def test_a_file_without_a_training_config_has_no_hash_of_one(published, tmp_path: Path):
     exported = export_backbone(SavedRun.read(published), tmp_path / 'x')
     assert 'config_hash' not in torch.load(exported, weights_only=True)['meta']
-
-
-def test_the_classifier_of_joint_training_goes_along(training_checkpoint: Path, tmp_path: Path):
-    with pytest.raises(CheckpointError, match='0 classifiers'):
-        export_backbone(SavedRun.read(training_checkpoint), tmp_path / 'a', classifier=True)
-    content = torch.load(training_checkpoint, weights_only=True)
-    content['state_dict']['heads.recognition.cls_head.fc_cls.weight'] = torch.ones(3, 4)
-    torch.save(content, training_checkpoint)
-    with pytest.raises(ConfigError, match='--strip-prefix makes a file for a backbone alone'):
-        export_backbone(
-            SavedRun.read(training_checkpoint), tmp_path / 'a', strip_prefix=True, classifier=True
-        )
-    published = export_backbone(SavedRun.read(training_checkpoint), tmp_path / 'a', classifier=True)
-    state = torch.load(published, weights_only=True)['state_dict']
-    assert torch.equal(state.pop('cls_head.fc_cls.weight'), torch.ones(3, 4))
-    assert all(key.startswith('backbone.') for key in state)
-    plain = torch.load(
-        export_backbone(SavedRun.read(training_checkpoint), tmp_path / 'b'), weights_only=True
-    )
-    assert set(plain['state_dict']) == set(state)
 
 
 def test_a_view_does_not_drag_its_storage_along(tmp_path: Path):

@@ -37,7 +37,7 @@ def test_a_published_model_has_a_name(tmp_path: Path):
         main(['csvr_r3d_dmo', str(tmp_path / 'y')])
 
 
-@pytest.mark.parametrize('option', ['--half', '--method=DTG-Net', '--variant=full'])
+@pytest.mark.parametrize('option', ['--half', '--licence=ours', '--variant=full'])
 def test_an_option_of_the_card_is_none_of_a_pth_file(option, capsys):
     with pytest.raises(SystemExit, match='2'):
         main(['x.pth', 'y', '--format=pth', option])

@@ -47,14 +47,12 @@ def test_hits_are_printed_below_their_queries(model, clips, tmp_path, capsys):
 @pytest.mark.usefixtures('own_logger')
 def test_an_index_is_brought_up_to_date_and_searched_as_it_is(model, clips, tmp_path, capsys):
     index = str(tmp_path / 'clips.index')
-    main([model, str(clips), '--index', index, '--window', '1', '--json'])
+    main([model, str(clips), '--index', index, '--json'])
     printed = capsys.readouterr()
     assert json.loads(printed.out).keys() == {'index'} and 'torn.mp4: ' in printed.err
     query = min(clips.glob('class*'))
-    search = [model, '--index', index, '--query', str(query), '--window', '1', '--top', '2']
+    search = [model, '--index', index, '--query', str(query), '--top', '2']
     main([*search, '--json'])
     report = json.loads(capsys.readouterr().out)
     assert report.keys() == {'queries', 'hits', 'broken'}
-    assert {hit['stop'] - hit['start'] for hit in report['hits'][0]} == {1}
-    main(search)
-    assert ' to 1.00 s  ' in capsys.readouterr().out, 'hits are moments'
+    assert report['hits'][0][0]['name'] == str(query)

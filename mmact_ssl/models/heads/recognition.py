@@ -21,8 +21,7 @@ class RecognitionHead(PretextHead):
     """Classifier of any mmaction2 recognizer, trained together with the pretext tasks.
 
     It serves joint end-to-end training (DTG-Net's second use, arXiv 2006.07609). The student's
-    backbone and this head's ``cls_head`` form the recognizer that ``tools/evaluate.py joint`` tests
-    and ``tools/publish_model.py --classifier`` exports.
+    backbone and this head's ``cls_head`` form a recognizer, tested by ``tools/evaluate.py joint``.
 
     Args:
         cls_head: Config of an mmaction2 head with its ``num_classes`` and loss, e.g.
