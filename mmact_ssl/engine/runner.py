@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import atexit
-import fcntl
 import gc
-import logging
 import os
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.dist import broadcast_object_list, get_rank, is_main_process, master_only
 from mmengine.hooks import LoggerHook
-from mmengine.logging import print_log
 from mmengine.runner import BaseLoop
 from torch import nn
 
@@ -62,13 +57,11 @@ class PretrainRunner(QuietRunner):
         """Train to the end of the schedule.
 
         Raises:
-            TrainingError: Another process of the training has ended, or another training writes to
-                the work dir.
+            TrainingError: Another process of the training has ended.
             DataError: No batch came in time.
         """
         try:
-            with only_training_in(self.work_dir):
-                return super().train()
+            return super().train()
         except RuntimeError as error:
             if re.search('Connection (closed|reset) by peer', str(error)):
                 raise TrainingError(
@@ -202,42 +195,6 @@ class PretrainRunner(QuietRunner):
             if isinstance(hook, LoggerHook):
                 hook.after_test_epoch = master_only(hook.after_test_epoch)
         return super().test()
-
-
-@contextmanager
-def only_training_in(folder: str) -> Iterator[None]:
-    """Lock a work dir for one training; call it in all of its processes.
-
-    The main process holds a POSIX lock on ``training.lock``. The lock ends with the process, and
-    forked workers do not hold it. Across machines it needs the file system's lock service, as NFS
-    has; without one there is a warning.
-
-    Raises:
-        TrainingError: Another training holds the lock.
-    """
-    problem: list[str | None] = [None]
-    lock = None
-    if is_main_process():
-        lock = os.open(os.path.join(folder, 'training.lock'), os.O_RDWR | os.O_CREAT)
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            problem = ['another training writes to it']
-        except OSError as error:
-            print_log(
-                f'{folder}: its file system has no locks ({error.strerror}), so nothing keeps a '
-                'second training out',
-                'current',
-                logging.WARNING,
-            )
-    broadcast_object_list(problem)
-    try:
-        if problem[0]:
-            raise TrainingError(f'{folder}: {problem[0]}, wait for it or give another --work-dir')
-        yield
-    finally:
-        if lock is not None:
-            os.close(lock)  # releases it
 
 
 def end_process_group(patience: float = 30.0) -> None:

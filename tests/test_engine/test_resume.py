@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import resource
 import shutil
 import time
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from unittest.mock import patch
 
@@ -18,12 +16,10 @@ from torch import nn
 
 from mmact_ssl.checkpoint_file import newest_checkpoint
 from mmact_ssl.engine.loops import EpochTrainLoop
-from mmact_ssl.engine.runner import PretrainRunner, only_training_in
-from mmact_ssl.errors import CheckpointError, ConfigError, TrainingError
+from mmact_ssl.engine.runner import PretrainRunner
+from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.weights import load_trained, read_trained
 from tests.test_checkpoint_file import Constants, OneWeight
-
-FORK = multiprocessing.get_context('fork')
 
 
 @pytest.fixture
@@ -119,30 +115,6 @@ def test_checkpoints_of_earlier_versions_are_older(make, folder):
     assert newest_checkpoint(folder) == str(folder / 'epoch_2.pth')
     make(folder, epochs=1).train()
     assert newest_checkpoint(folder) == str(folder / 'epoch_1.pth')
-
-
-def hold(folder: Path, held: Event) -> None:
-    """Train in a folder, with a worker of a data loader, which may live a little longer."""
-    with only_training_in(str(folder)):
-        if os.fork() == 0:
-            time.sleep(5)
-            os._exit(0)
-        held.set()
-        time.sleep(600)
-
-
-def test_a_second_training_in_a_work_dir_is_refused_until_the_first_is_killed(make, folder):
-    held = FORK.Event()
-    first = FORK.Process(target=hold, args=(folder, held))
-    first.start()
-    assert held.wait(60)
-    with pytest.raises(TrainingError, match='another training writes to it'):
-        make(folder, epochs=3, resume=True).train()
-    assert not (folder / 'epoch_3.pth').exists()
-    first.kill()
-    first.join()
-    make(folder, epochs=3, resume=True).train()
-    assert (folder / 'epoch_3.pth').is_file()
 
 
 def cut(path: Path) -> None:
