@@ -165,12 +165,12 @@ def test_reconstruction_is_the_mean_over_resolutions_and_real_frames():
 def test_r1_comes_every_interval_of_the_trainers_steps_to_the_discriminators_alone():
     inputs = make_inputs()
     plain = run(make_head(adversarial={**GAN, 'r1_weight': 0.0}), inputs)
-    head = make_head()
-    for iteration in (0, 1, 3, 4, 7, 8):
+    head = make_head(adversarial={**GAN, 'r1_weight': 1e4})
+    for iteration in (0, 1, 4, 7):
         head.iteration = iteration
         for name, value in run(head, inputs).items():
             if name in ADVERSARY_LOSSES and iteration % 4 == 0:
-                assert value > plain[name], (iteration, name)
+                assert value > 1.001 * plain[name], (iteration, name)
             else:
                 torch.testing.assert_close(value, plain[name])
 

@@ -75,12 +75,13 @@ def test_every_sample_gets_that_half_of_the_batch_away(samples: int, others: lis
 
 
 def test_global_means_are_those_of_each_row_and_need_no_weight_of_1():
-    values = torch.tensor([[2.0, 4.0, 7.0], [1.0, 5.0, 3.0]], requires_grad=True)
-    weight = torch.tensor([[0.1, 0.3, 0.0], [0.0, 0.0, 0.0]], requires_grad=True)
+    values = torch.tensor([[2.0, 4.0, 7.0], [1.0, 5.0, 3.0], [8.0, 9.0, 9.0]], requires_grad=True)
+    weight = torch.tensor([[0.1, 0.3, 0.0], [2.0, 0.0, 2.0], [0.0, 0.0, 0.0]], requires_grad=True)
     mean: Tensor = global_mean(values, weight)
-    assert mean.tolist() == pytest.approx([3.5, 0]), 'without any weight it is 0'
+    assert mean.tolist() == pytest.approx([3.5, 2, 0]), 'without any weight it is 0'
     mean.sum().backward()
-    assert values.grad.flatten().tolist() == pytest.approx([0.25, 0.75, 0, 0, 0, 0])
+    expected = [0.25, 0.75, 0, 0.5, 0, 0.5, 0, 0, 0]
+    assert values.grad.flatten().tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
