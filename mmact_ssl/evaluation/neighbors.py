@@ -113,14 +113,6 @@ def nearest_samples(
     return nearest(project(queries), train.values, k, project)
 
 
-def knn_scores(
-    train: Features, queries: np.ndarray, num_classes: int, k: int, temperature: float = 0.07
-) -> np.ndarray:
-    """Scores ``(Q, num_classes)`` by the votes of the k nearest samples, see :func:`vote`."""
-    similarity, position = nearest_samples(train, queries, k)
-    return vote(similarity, train.labels[position], num_classes, temperature)
-
-
 def vote(
     similarity: np.ndarray, labels: np.ndarray, num_classes: int, temperature: float
 ) -> np.ndarray:

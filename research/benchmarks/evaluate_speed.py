@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.neighbors import knn_scores, nearest_samples
+from mmact_ssl.evaluation.neighbors import nearest_samples, vote
 from mmact_ssl.evaluation.protocols.linear import PENALTIES, fit_probe
 
 TARGET = 5.0
@@ -94,7 +94,8 @@ def their_neighbors(gallery: Features, queries: Features, number: int) -> list:
 
 def our_votes(gallery: Features, queries: Features, classes: int, number: int) -> list[int]:
     """Classes as ``tools/evaluate.py knn`` predicts them."""
-    return knn_scores(gallery, queries.values, classes, 20).argmax(1).tolist()
+    similarity, position = nearest_samples(gallery, queries.values, 20)
+    return vote(similarity, gallery.labels[position], classes, 0.07).argmax(1).tolist()
 
 
 def their_votes(gallery: Features, queries: Features, number: int) -> list[int]:

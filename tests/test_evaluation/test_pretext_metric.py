@@ -99,14 +99,6 @@ class Deaf(Live):
         return super().terms(0 * feature + aim[:, None] + 0.05, aim)
 
 
-class Blunt(Live):
-    """Reads the student and is worse than the trivial answer."""
-
-    def terms(self, feature: Tensor, aim: Tensor) -> dict[str, Term]:
-        error = (2 * feature.mean(1) + aim).abs()
-        return dict(loss=Term(error), error=Term(error), error_repeat_last=Term(aim))
-
-
 class Half(Live):
     """One of two metrics goes around the student."""
 
@@ -126,14 +118,6 @@ def test_a_task_that_does_not_depend_on_the_student_is_warned_about(monkeypatch)
         'depend on the student, so that its loss does not teach the student'
     )
     assert partly.startswith("the task 'partly': future 0.") and 'error' not in partly
-
-
-def test_a_task_that_is_no_better_than_its_trivial_answer_is_warned_about(monkeypatch):
-    lines: list[str] = []
-    measure(lines, monkeypatch, live=Live, blunt=Blunt)
-    (line,) = (line for line in lines if 'trivial' in line)
-    assert line.startswith("the task 'blunt': error 1.")
-    assert line.endswith('it is not better, so that the task has not been learned')
 
 
 @pytest.mark.parametrize(

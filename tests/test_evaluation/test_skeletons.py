@@ -65,25 +65,6 @@ def test_all_protocols_run_and_know_the_classes(skeleton_config, tmp_path, run):
     assert len((tmp_path / 'run' / LABELED_SAMPLES).read_text().splitlines()) == 12
 
 
-def test_fine_tuning_reads_the_drawn_clips_alone(skeleton_config, tmp_path, monkeypatch, run):
-    from mmact_ssl.datasets import SkeletonDataset
-
-    read = set()
-    prepare = SkeletonDataset.get_data_info
-
-    def spy(self, position):
-        info = prepare(self, position)
-        read.add((self.test_mode, info['frame_dir']))
-        return info
-
-    monkeypatch.setattr(SkeletonDataset, 'get_data_info', spy)
-    skeleton_config.finetune.min_iters_per_epoch = 4  # the clips are repeated
-    run(skeleton_config, ['finetune'], label_fraction=0.5, work_dir=str(tmp_path / 'run'))
-    lines = (tmp_path / 'run' / LABELED_SAMPLES).read_text().splitlines()
-    assert len(lines) == 6
-    assert {name for test, name in read if not test} == {line.split()[0] for line in lines}
-
-
 def test_skeletons_without_pooling_are_refused(skeleton_config, run):
     skeleton_config.feature_pooling = None
     with pytest.raises(ConfigError, match=r'skeleton\.py: skeletons are padded.*feature_pooling='):

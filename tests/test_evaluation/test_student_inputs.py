@@ -20,7 +20,6 @@ from mmact_ssl.evaluation.student import with_saved_backbone
 from mmact_ssl.evaluation.student_inputs import with_saved_inputs
 from mmact_ssl.saved_run import SavedRun
 from tests.shipped import CONFIGS, ROOT, TOP_LEVEL, load, own_folder_of_videos, parsed, steps
-from tools import evaluate
 
 # Sets to evaluate students of other data on.
 STAND_INS = dict(kinetics400='ucf101', skeletons='nwucla', videos='jhmdb')
@@ -110,24 +109,6 @@ def test_the_stride_of_a_student_goes_along_to_a_folder(make, said):
     assert said == [f'{saved.path}: {taken}']
 
 
-@pytest.mark.parametrize('option', ['', 'test_dataloader.dataset.pipeline.1.frame_interval=2'])
-def test_the_program_takes_the_stride_unless_an_option_sets_it(option, said):
-    words = ['knn', '--data', own_folder_of_videos(), str(PUBLISHED['dtg_r3d_utdmhad'])]
-    args = evaluate.parse_args([*words, *(['--cfg-options', option] if option else [])])
-    cfg, _ = evaluate.load_config(args)
-    assert both(cfg, 'SampleFrames', 'frame_interval')[1] == (2 if option else 4)
-    assert len(said) == 1
-
-
-@pytest.mark.parametrize('of_set', [None, 8])
-def test_a_checkpoint_is_published_with_its_stride(of_set):
-    """Whatever the stride of its own set."""
-    saved = trained('byol_r3d18-small.py@jhmdb', 'SampleViews', clip=dict(stride=4), clip_b=None)
-    if of_set:
-        saved.config.update(dataset_name='mine', frame_interval=of_set)
-    assert both(find_downstream(saved), 'SampleFrames', 'frame_interval') == [4, 4]
-
-
 @pytest.mark.parametrize(
     ('name', 'network'),
     [
@@ -155,14 +136,6 @@ def test_a_checkpoint_of_ones_own_set_is_published_as_it_is_evaluated(
     mine.unlink()
     published = find_downstream(saved, path).test_dataloader
     assert published.dataset.pipeline == evaluated.dataset.pipeline
-
-
-def test_a_set_may_say_that_nothing_is_mirrored_by_a_word():
-    cfg = load('barlow_gru.py@nwucla')
-    cfg.merge_from_dict(dict(dataset_name='mine', flip_ratio=False))
-    path = str(CONFIGS / 'downstream/gru-streams.py')
-    loader = find_downstream(record(cfg), path).train_dataloader
-    assert not [*steps([loader], 'SkeletonFlip')]
 
 
 @pytest.mark.parametrize(
@@ -214,20 +187,6 @@ def test_frames_are_normalized_as_in_the_training(said):
         ['data_preprocessor.mean'],
         ['data_preprocessor.std'],
     ]
-
-
-def test_the_network_and_its_inputs_go_along_together(monkeypatch):
-    cfg = load('downstream/r3d18-small.py@jhmdb')
-    training = load(
-        'downstream/r3d18-small.py@jhmdb', ['model.backbone.temporal_strides=[1,1,1,1]']
-    )
-    training.model.data_preprocessor.mean = [0, 0, 0]
-    # The file is this test, smaller than the network.
-    monkeypatch.setattr('mmact_ssl.evaluation.student.os.path.getsize', lambda path: 1 << 30)
-    found = with_saved_backbone(cfg, record(training)).model
-    assert found.backbone.temporal_strides == [1, 1, 1, 1]
-    assert found.data_preprocessor.mean == [0, 0, 0]
-    assert cfg.model.data_preprocessor.mean != [0, 0, 0]
 
 
 def test_a_fine_tuned_network_keeps_its_frames(said):

@@ -9,7 +9,7 @@ import pytest
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.neighbors import knn_scores, nearest_samples, vote
+from mmact_ssl.evaluation.neighbors import nearest_samples, vote
 from mmact_ssl.evaluation.protocols import knn
 
 
@@ -53,8 +53,8 @@ def test_scores_against_the_twin(k, center):
 
 
 def test_a_small_temperature_does_not_overflow():
-    train = random_features(10, 2, seed=0)
-    assert np.isfinite(knn_scores(train, train.values, 2, 5, temperature=1e-4)).all()
+    similarity = np.array([[1.0, 0.5, -1.0]])
+    assert np.isfinite(vote(similarity, np.array([[0, 1, 1]]), 2, temperature=1e-4)).all()
 
 
 def test_separate_classes_are_told_apart(make_task):
@@ -76,11 +76,6 @@ def test_the_confusion_matrix_is_that_of_the_main_k(make_task):
         task = make_task(train, query, 2)
         found = knn.evaluate(task, k=(1, 3), main_k=main_k, temperature=10)
         assert (found.metrics['top1'], found.details['confusion']) == (top1, confusion)
-
-
-def test_one_k_needs_no_list(make_task):
-    train = random_features(20, 2, seed=0)
-    assert knn.evaluate(make_task(train, train, 2), k=10).metrics.keys() == {'top1', 'top1@k=10'}
 
 
 def test_neighbors_that_are_all_of_the_training_samples_are_left_out(make_task):
