@@ -91,14 +91,13 @@ def test_targets_soften_with_the_progress_of_the_training():
     assert constant.alpha == 0.8 and make_head().alpha == 0, 'hard unless asked'
 
 
-def test_the_perplexity_is_that_of_the_sentences_and_the_accuracy_that_of_finding_one():
-    """All clips have one sentence: no clip but the first finds its own."""
+def test_the_perplexity_is_that_of_the_sentences():
+    """All clips have one sentence, and skeletons of their own."""
     head, inputs = make_head(loss=LOSS), make_inputs()
     inputs['prompt'][:] = inputs['prompt'][0]
     found = head.loss(**inputs)
     assert found['perplexity'].item() == pytest.approx(BATCH)
     assert found['skeleton_perplexity'] < BATCH - 0.1
-    assert head.predict(**inputs)['accuracy'].tolist() == [1, 0, 0, 0, 0, 0]
 
 
 def test_clips_without_a_sentence_change_nothing_and_learn_nothing():
