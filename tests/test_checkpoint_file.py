@@ -299,3 +299,16 @@ def test_files_of_odd_content_are_refused_in_one_line(tmp_path, content):
     with pytest.raises(CheckpointError, match=r'x\.pth: ') as error:
         read_state_dict(tmp_path / 'x.pth')
     assert '\n' not in str(error.value)
+
+
+def test_wrappers_and_prefixes_are_taken_off(tmp_path):
+    state = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).state_dict()
+    wrapped = {'module.' + name: value for name, value in state.items()}
+    for saved in (state, {'state_dict': wrapped, 'meta': {'epoch': 3}}, {'model': state}):
+        torch.save(saved, tmp_path / 'a.pth')
+        found = read_state_dict(tmp_path / 'a.pth')
+        assert all(torch.equal(found[name], value) for name, value in state.items())
+        assert len(found) == len(state)
+    torch.save({'epoch': 3}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=r'a.pth: holds no state dict'):
+        read_state_dict(tmp_path / 'a.pth')

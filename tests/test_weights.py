@@ -9,7 +9,6 @@ import torch
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.download import check_hash
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
 from mmact_ssl.files import writing_whole
@@ -102,19 +101,6 @@ def test_a_file_in_a_package_is_found_without_importing_it(tmp_path, monkeypatch
 
 def small():
     return nn.Sequential(OrderedDict(conv=nn.Conv2d(3, 4, 3), norm=nn.BatchNorm2d(4)))
-
-
-def test_wrappers_and_prefixes_are_taken_off(tmp_path):
-    state = small().state_dict()
-    wrapped = {'module.' + name: value for name, value in state.items()}
-    for saved in (state, {'state_dict': wrapped, 'meta': {'epoch': 3}}, {'model': state}):
-        torch.save(saved, tmp_path / 'a.pth')
-        found = read_state_dict(tmp_path / 'a.pth')
-        assert all(torch.equal(found[name], value) for name, value in state.items())
-        assert len(found) == len(state)
-    torch.save({'epoch': 3}, tmp_path / 'a.pth')
-    with pytest.raises(CheckpointError, match=r'a.pth: holds no state dict'):
-        read_state_dict(tmp_path / 'a.pth')
 
 
 def test_by_name_nothing_may_be_missing_left_over_or_of_another_shape():

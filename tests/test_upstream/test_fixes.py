@@ -91,10 +91,6 @@ def test_only_their_teachers_need_the_other_packages_of_openmmlab():
         assert answers[teacher] == f'ConfigError: {missing}'
 
 
-def test_a_second_call_does_nothing():
-    assert upstream.apply_fixes() == []
-
-
 @pytest.mark.skipif('mmcv._ext' not in sys.modules, reason='compiled mmcv is installed')
 def test_calling_a_missing_operator_names_it():
     from mmcv.ops import nms
