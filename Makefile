@@ -36,7 +36,6 @@ help:
 	@echo 'make install  set up .venv/'
 	@echo 'make test     lint, type check and tests'
 	@echo 'make test-research  the studies, tables and benchmarks of research/'
-	@echo 'make check    lint, type check and the tests of what has changed since main: a minute'
 	@echo 'make test-python PYTHON=python3.13  the tests on another Python, in an environment of its own'
 	@echo 'make test-newest, make test-oldest  the tests with the newest and the oldest versions'
 	@echo 'make demo     pre-train on generated videos, evaluate, draw: five to eight minutes on two cores'
@@ -92,11 +91,6 @@ test-research: $(INSTALLED)
 	$(BIN)/ruff format --check research
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS) research/tests
 	$(BIN)/python research/make_tables.py --check
-
-# tests/helpers/changed.py chooses the tests.
-.PHONY: check
-check: lint types
-	$(BIN)/python -m tests.helpers.changed -q $(PYTEST_ARGS)
 
 # The suite on another Python, with the versions that it was last tested with.
 .PHONY: test-python

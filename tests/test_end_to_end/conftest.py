@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmengine.config import Config
 
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
@@ -15,8 +14,6 @@ from tests.helpers.processes import Process
 
 ROOT = Path(__file__).parents[2]
 VIDEOS, FRAMES, SIZE = 8, 24, 48
-# Frames of each of HCPG's videos: 9 are padded at the higher speeds; in the third nobody is found.
-HCPG_VIDEOS = {'a.mp4': 40, 'b.mp4': 9, 'c.mp4': 30, 'd.mp4': 35, 'e.mp4': 31, 'f.mp4': 33}
 
 
 @pytest.fixture(scope='session')
@@ -87,44 +84,3 @@ class TrainingRun:
 def training_run(tiny_data: Path, tmp_path: Path):
     """Make training runs in work dirs of their own."""
     return lambda name: TrainingRun(tiny_data, tmp_path / name)
-
-
-@pytest.fixture
-def hcpg_config(tmp_path: Path, make_video, monkeypatch) -> Config:
-    """configs/hcpg_r3d_jhmdb.py cut down, with a queue, on six videos and their part maps."""
-    root = tmp_path / 'jhmdb'
-    root.mkdir()
-    meta = TargetMeta(kind='map', layout='pose_parts', fingerprint='made for tests', source='tests')
-    with TargetWriter(root / 'targets' / 'pose_parts.lmdb', meta) as writer:
-        for name, frames in HCPG_VIDEOS.items():
-            make_video(root / name, num_frames=frames, width=96, height=80)
-            maps = np.zeros((frames, 11, 16, 16), np.float32)
-            if name != 'c.mp4':  # a head above a torso
-                maps[:, 1, 2:6, 4:11] = maps[:, 2, 6:14, 4:11] = 1
-            maps[:, 0] = 1 - maps.sum(1)
-            writer.put(name, maps)
-    for split in ('train', 'test'):
-        (root / f'{split}.txt').write_text(''.join(f'{name} 0\n' for name in HCPG_VIDEOS))
-    monkeypatch.setenv('MMACT_SSL_DATA', str(tmp_path))
-    config = Config.fromfile(ROOT / 'configs' / 'hcpg_r3d_jhmdb.py')
-    config.merge_from_dict(
-        {
-            'model.backbone.base_channels': 4,
-            'model.encode': ['clip'],
-            'model.momentum_encoder': {'views': ['clip_b'], 'momentum': 0.9},
-            'model.heads.appearance.momentum': 0.9,
-            'model.heads.motion.momentum': 0.9,
-            'model.heads.appearance.queue_size': 5,
-            'model.heads.motion.queue_size': 5,
-            'train_dataloader.batch_size': 2,
-            'train_dataloader.num_workers': 0,
-            'train_dataloader.persistent_workers': False,
-            'test_dataloader.batch_size': 3,
-            'test_dataloader.num_workers': 0,
-            'train_cfg.max_epochs': 2,
-            'default_hooks.checkpoint.interval': 1,
-        }
-    )
-    for adapter in config.model.adapters.values():
-        adapter.in_channels = 32
-    return config
