@@ -1,5 +1,5 @@
-# Barlow Twins on video, on the small R3D-18: your own (--data DIR), or --set jhmdb, utdmhad or
-# another set.
+# Barlow Twins on video, on the small R3D-18, by default on the demo world: your own (--data DIR),
+# or --set jhmdb, utdmhad or another set.
 _base_ = ['_base_/rivals/r3d18-small.py', '_base_/rivals/redundancy.py']
 
 model = dict(

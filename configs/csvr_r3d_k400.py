@@ -1,10 +1,10 @@
 # CSVR on Kinetics-400 in mmaction2's layout: R3D-18, 16 frames at stride 4, 112x112, 120 epochs.
 # Clip, crop, epochs and batch size follow the released settings of its nearest relative (arXiv
 # 2104.00862). Poses by configs/teachers/rtmpose-t_coco.py, see docs/methods/csvr.md.
-_base_ = ['_base_/sets/kinetics400.py', '_base_/students/r3d18.py', '_base_/methods/csvr.py']
+_base_ = 'csvr_r3d.py'
 
-model = dict(backbone=_base_.backbone)
 clip = dict(num_frames=16, stride=4)
 sample_views = dict(_base_.sample_views, clip=clip, future=clip)
-train_pipeline = [sample_views, _base_.load_poses, *_base_.make_views]
-train_dataloader = dict(dataset=dict(_base_.train_set, pipeline=train_pipeline))
+train_dataloader = dict(
+    dataset=dict(pipeline=[sample_views, _base_.load_poses, *_base_.make_views])
+)

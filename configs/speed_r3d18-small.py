@@ -1,6 +1,6 @@
 # Recognition of the stride at which a clip was cut out of a video (pace prediction, arXiv
-# 2008.05861), on the small R3D-18: your own (--data DIR), or --set jhmdb, utdmhad or another set
-# of videos.
+# 2008.05861), on the small R3D-18, by default on the demo world: your own (--data DIR), or --set
+# jhmdb, utdmhad or another set of videos.
 #
 #     stride = random.choice(strides)
 #     clip = augment(frames[start::stride][:8])

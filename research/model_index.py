@@ -22,8 +22,8 @@ RESULTS = re.compile(r'^    Results:\n(?:      .*\n)*', re.MULTILINE)
 
 def results_by_config(
     studies: Iterable[str | os.PathLike], results: Sequence[Result]
-) -> dict[str, list[Result]]:
-    """Find the results of each pre-training config in studies, on its own data set.
+) -> dict[str, list[list[Result]]]:
+    """Find the results of each pre-training config in studies, on the data sets that it trained on.
 
     Runs with ``cfg_options`` are left out. Of several runs of a config the variant ``full`` counts.
     """
@@ -33,7 +33,7 @@ def results_by_config(
         for run in runs_of(study)
         if run.get('pretrain') and not run.get('cfg_options')
     ]
-    by_config: dict[str, list[Result]] = {}
+    by_config: dict[str, dict[str, list[Result]]] = {}
     for config, name in sorted(runs, key=lambda run: run[1][1] == 'full'):
         found = [
             result
@@ -41,12 +41,12 @@ def results_by_config(
             if (result.method, result.variant, result.dataset) == name and not result.transferred
         ]
         if found:
-            by_config[config] = found
-    return by_config
+            by_config.setdefault(config, {})[name[2]] = found
+    return {config: list(sets.values()) for config, sets in by_config.items()}
 
 
 def result_block(results: Sequence[Result]) -> str:
-    """Format one model's results as YAML: means over seeds in percent, by the tables' headings.
+    """Format a model's results on a set as YAML: means over seeds in percent, by their headings.
 
     '' if no column of the tables has a value.
     """
@@ -63,7 +63,6 @@ def result_block(results: Sequence[Result]) -> str:
         return ''
     first = results[0]
     return (
-        '    Results:\n'
         '      - Task: Action Recognition\n'
         f'        Dataset: {first.dataset} ({kind_of(first)})\n'
         f'        Metrics:\n{"".join(metrics)}'
@@ -72,11 +71,12 @@ def result_block(results: Sequence[Result]) -> str:
 
 
 def update_model_index(
-    path: str | os.PathLike, by_config: dict[str, list[Result]], write: bool = True
+    path: str | os.PathLike, by_config: dict[str, list[list[Result]]], write: bool = True
 ) -> bool:
     """Renew the results of :func:`results_by_config` in an index, see :func:`renew_file`."""
 
     def renew(match: re.Match) -> str:
-        return RESULTS.sub('', match.group()) + result_block(by_config.get(match['config'], []))
+        blocks = ''.join(map(result_block, by_config.get(match['config'], [])))
+        return RESULTS.sub('', match.group()) + (f'    Results:\n{blocks}' if blocks else '')
 
     return renew_file(path, lambda text: MODEL.sub(renew, text), write)

@@ -16,6 +16,13 @@ TOP = (
     '| --- | --- | --- | --- | ---: | ---: | ---: | ---: |\n'
 )
 ENTRY = re.compile(r'^  - Name: (?P<name>\S+)\n(?:    .*\n)*', re.MULTILINE)
+# Today's names of configs that cards name.
+RENAMED = {
+    'c2vl_gru_nwucla': 'c2vl_gru',
+    'dtg_tsm-lite0_jhmdb': 'dtg_tsm-lite0',
+    'hcpg_r3d_jhmdb': 'hcpg_r3d18-small',
+    'ms2l-twoview_gru_nwucla': 'ms2l-twoview_gru',
+}
 
 
 def zoo_block(folder: str | os.PathLike[str]) -> str:
@@ -57,11 +64,11 @@ def update_zoo(
     write: bool = True,
 ) -> list[Path]:
     """Renew the page and the index's ``Weights``, or only compare; return the files that differ."""
-    # By the training config, which a model's name need not be.
-    files = {
-        read_card(Path(folder) / entry.file).config: entry.file
+    configs = {
+        entry.file: read_card(Path(folder) / entry.file).config
         for entry in read_index(Path(folder) / INDEX).values()
     }
+    files = {RENAMED.get(config, config): file for file, config in configs.items()}
 
     def renew(match: re.Match) -> str:
         text = re.sub(r'^    Weights: .*\n', '', match.group(), flags=re.MULTILINE)

@@ -18,9 +18,9 @@ TRANSFORMER = [
     *('model.backbone.embed_dims=16', 'model.backbone.depth=1', 'model.backbone.num_heads=2'),
 ]
 MIXED = ('contrast', 'barlow', 'vicreg', 'simsiam', 'dino')
-# Method -> config and its options. Together they have an adversary, momentum copies and queues,
-# schedules by step and by epoch, clipping, gradients that accumulate over the ends of epochs, an
-# average of the weights, and one worker that lives on.
+# Method -> config and its options; those of skeletons read --set nwucla. Together they have an
+# adversary, momentum copies and queues, schedules by step and by epoch, clipping, gradients that
+# accumulate over the ends of epochs, an average of the weights, and one worker that lives on.
 METHODS: dict[str, tuple[str, list[str]]] = {
     'csvr': (
         'configs/csvr_r3d_demo.py',
@@ -40,7 +40,7 @@ METHODS: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     'dtg': (
-        'configs/dtg_r3d_demo.py',
+        'configs/dtg_r3d18-small.py',
         [
             *VIDEO,
             'model.heads.guidance.in_channels=32',
@@ -68,7 +68,7 @@ METHODS: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     'ms2l': (
-        'configs/ms2l_gru_nwucla.py',
+        'configs/ms2l_gru.py',
         [
             'model.backbone.hidden_size=8',
             *(f'model.heads.{head}.in_channels=16' for head in ('motion', 'jigsaw', 'contrast')),
@@ -78,7 +78,7 @@ METHODS: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     'c2vl': (
-        'configs/c2vl_gru_nwucla.py',
+        'configs/c2vl_gru.py',
         [
             'model.backbone.encoder.hidden_size=8',
             'model.heads.prompts.in_channels=96',
@@ -88,7 +88,7 @@ METHODS: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     'ms2l-masked': (
-        'configs/ms2l-masked_stt_nwucla.py',
+        'configs/ms2l-masked_stt.py',
         [
             *TRANSFORMER,
             'model.heads.contrast.in_channels=16',
@@ -99,7 +99,7 @@ METHODS: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     'latent': (
-        'configs/latent_stt_nwucla.py',
+        'configs/latent_stt.py',
         [
             *TRANSFORMER,
             'model.heads.latent.in_channels=16',
@@ -111,11 +111,16 @@ METHODS: dict[str, tuple[str, list[str]]] = {
     ),
     # MS2L, Barlow Twins, VICReg, DINO and SimSiam on one student.
     'mix': (
-        'configs/ms2l-barlow_gru_nwucla.py',
+        'configs/ms2l-twoview_gru.py',
         [
             'model.backbone.encoder.hidden_size=8',
             'model.momentum_encoder.views=[one,two]',
             'model.momentum_encoder.momentum=0.9',
+            'model.balancer.type=FixedWeights',
+            'model.balancer.weights.barlow=0.01',
+            'model.heads.barlow.type=RedundancyHead',
+            'model.heads.barlow.loss.type=BarlowTwinsLoss',
+            'model.heads.barlow.streams=3',
             'model.heads.vicreg.type=RedundancyHead',
             'model.heads.vicreg.loss.type=VICRegLoss',
             'model.heads.simsiam.type=SelfDistillationHead',
@@ -135,6 +140,11 @@ METHODS: dict[str, tuple[str, list[str]]] = {
         ],
     ),
 }
+
+
+def set_of(method: str) -> str | None:
+    """The set of a method's config; None for its own or default one."""
+    return None if '_r3d' in METHODS[method][0] else 'nwucla'
 
 
 def options_of(method: str, batch_size: int = 2) -> list[str]:

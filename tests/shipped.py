@@ -24,36 +24,43 @@ from mmact_ssl.registry import MODELS
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
-# Sets of skeletons, and the large ones among them.
+# Sets of skeletons.
 SKELETON_SETS = sorted(
     path.stem
     for path in (CONFIGS / '_base_/sets').glob('*.py')
     if path.stem.startswith(('msr', 'ntu', 'nwucla', 'pku', 'utk')) or '-skeleton' in path.stem
 )
 SKELETON_SETS.remove('folder-skeleton')
-LARGE_SETS = [name for name in SKELETON_SETS if name.startswith(('ntu', 'pku'))]
 VIDEO_SETS = ['arid', 'demo', 'hmdb51', 'jhmdb', 'sthv2', 'ucf101', 'utdmhad']
-# Students of the rivals' configs, which take a set, and sets.
-RIVALS_ON = [
-    *(('gru', 'nwucla'), ('gru', 'utdmhad-skeleton'), ('stgcn', 'ntu60-xsub')),
-    *(('r3d18-small', 'jhmdb'), ('r3d18-small', 'utdmhad'), ('tsm-lite0', 'jhmdb')),
-]
-# In tests a config that takes a set is named with it, as in 'ms2l_gru.py@pkummd1'; without one it
-# reads a prepared folder.
+
+
+def with_a_set(stem: str) -> str:
+    """Name in tests of a top-level config on a set of its kind."""
+    student = stem.split('_')[1]
+    if stem.endswith(('_k400', '_demo', '-quick')):
+        return f'{stem}.py'
+    return f'{stem}.py@{ONE_SET[student]}'
+
+
+# In tests a config is named with its set, as in 'ms2l_gru.py@pkummd1'; without one it reads its
+# default set, or a prepared folder.
+ONE_SET = dict.fromkeys(('gru', 'stgcn', 'stt', 'stt-base'), 'nwucla')
+ONE_SET |= {'r3d': 'ucf101'} | dict.fromkeys(('r3d18-small', 'tsm-lite0', 'vit-tiny'), 'jhmdb')
 TOP_LEVEL = sorted(
-    [path.name for path in CONFIGS.glob('*.py')]
-    + [f'{name}.py@{one}' for name in ('c2vl_stgcn', 'ms2l_gru') for one in LARGE_SETS]
-    + [f'c2vl-frames_stgcn.py@{one}' for one in LARGE_SETS if one.startswith('ntu')]
-    + [f'{name}_{student}.py@{one}' for name in ('byol', 'speed') for student, one in RIVALS_ON]
+    [with_a_set(path.stem) for path in CONFIGS.glob('*.py')]
+    + ['csvr_r3d.py@sthv2', 'csvr_r3d18-small.py@utdmhad', 'dtg_r3d18-small.py@utdmhad']
+    + ['dtg_r3d18-small.py@demo', 'ms2l-twoview_gru.py@utdmhad-skeleton', 'ms2l_gru.py@pkummd1']
+    + ['c2vl_stgcn.py@ntu60-xsub', 'c2vl-frames_stgcn.py@demo-skeleton', 'byol_gru.py@ntu60-xsub']
+    + ['dtg_tsm-lite0.py', 'ms2l-twoview_gru.py', 'c2vl_gru.py']
 )
 # Every network on one set, and one of each kind on all.
 VIDEOS = sorted(
     {f'downstream/{path.name}@jhmdb' for path in CONFIGS.glob('downstream/[rtv]*.py')}
-    | {f'downstream/{name}.py@{one}' for one in VIDEO_SETS for name in ('r3d18', 'r3d18-small')}
+    | {f'downstream/r3d18-small.py@{one}' for one in VIDEO_SETS}
 )
 SKELETONS = sorted(
-    {f'downstream/{path.name}@nwucla' for path in CONFIGS.glob('downstream/[agps]*.py')}
-    | {f'downstream/{n}.py@{one}' for one in SKELETON_SETS for n in ('gru', 'gru-streams', 'stgcn')}
+    {f'downstream/{path.name}@nwucla' for path in CONFIGS.glob('downstream/[gs]*.py')}
+    | {f'downstream/gru.py@{one}' for one in SKELETON_SETS}
 )
 DOWNSTREAM = [*VIDEOS, *SKELETONS]
 
@@ -83,7 +90,7 @@ def own_folder_of_videos() -> str:
 def parsed(name: str) -> Config:
     path, _, dataset = name.partition('@')
     read = partial(read_config, str(CONFIGS / path), dataset=dataset or None)
-    if dataset or names_a_set(name):
+    if dataset or has_a_set(name):
         return read()
     try:
         return read(data=own_folder())
@@ -91,9 +98,9 @@ def parsed(name: str) -> Config:
         return read(data=own_folder_of_videos())
 
 
-def names_a_set(name: str) -> bool:
-    """True if a config names a data set, and does not read the folder that ``--data`` gives."""
-    return not re.fullmatch(r'downstream/[^/]+\.py|[^/_]+_[^/_]+\.py', name)
+def has_a_set(name: str) -> bool:
+    """True if a config has a set of its own or by default, and needs neither --set nor --data."""
+    return bool(re.search(r'_k400|_demo|_r3d', name)) and 'downstream' not in name
 
 
 def load(name: str, options: Sequence[str] = ()) -> Config:

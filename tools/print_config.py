@@ -1,6 +1,6 @@
 """Print a config as it is read, each value with the file that set it.
 
-    python tools/print_config.py configs/csvr_r3d_jhmdb.py
+    python tools/print_config.py configs/csvr_r3d_k400.py
     python tools/print_config.py configs/downstream/gru.py --set nwucla
 
 The keys are those of ``--cfg-options``. Variables that are read only while a file loads are left

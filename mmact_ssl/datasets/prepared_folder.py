@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
-from mmact_ssl.errors import ConfigError, DataError, KindError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import read_annotation, read_json, write_atomically
 from mmact_ssl.shipped_configs import SET_VARIABLE, environment, find_set
 
@@ -40,15 +40,18 @@ SKELETONS = 'python tools/prepare_data.py custom --source FILE --layout kinect20
 
 @contextmanager
 def telling_data(folder: str | None, dataset: str | None = None) -> Iterator[None]:
-    """Set the environment variables that configs without a data set read.
+    """Set the environment variables by which configs read a data set.
 
     Args:
-        folder: A prepared folder. None: leave its variable unchanged.
+        folder: A prepared folder, read by ``folder.py`` or ``folder-skeleton.py`` of
+            ``configs/_base_/sets/``. None: leave its variable unchanged.
         dataset: Name of a shipped data set, or path of a file like those of
             ``configs/_base_/sets/``; it goes before ``folder``. None: no data set, and without a
             folder leave its variable unchanged.
     """
-    path = find_set(dataset) if dataset else None if folder is None else ''
+    if not dataset and folder:
+        dataset = 'folder-skeleton' if Path(folder, META).is_file() else 'folder'
+    path = find_set(dataset) if dataset else folder
     with environment(VARIABLE, folder), environment(SET_VARIABLE, path):
         yield
 
@@ -68,9 +71,7 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     """
     root = os.environ.get(VARIABLE) if path is None else path
     if not root:
-        # With --set, only a config that takes no known set gets here.
-        known = '' if os.environ.get(SET_VARIABLE) else ' or, for a known set, --set NAME'
-        raise ConfigError(f'this config names no data set: give --data DIR{known}')
+        raise ConfigError('this config names no data set: give --data DIR or --set NAME')
     folder = Path(root)
     is_skeleton = (folder / META).is_file()
     command = f'{SKELETONS if is_skeleton else VIDEOS} --out {root}'
@@ -104,16 +105,6 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         description['num_coordinates'] = clips.shape[3]
         description['num_frames'] = int(clips.lengths.max(initial=1))
     return description
-
-
-def require_skeletons(folder: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a folder of :func:`describe_folder`; KindError if it contains videos."""
-    if 'layout' not in folder:
-        raise KindError(
-            f'{folder["root"]} contains videos, but this config reads skeletons: use a config for '
-            'videos, such as configs/dtg_tsm-lite0.py'
-        )
-    return folder
 
 
 def write_groups(folder: Path, groups: dict[str, str]) -> bool:

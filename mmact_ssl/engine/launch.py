@@ -50,7 +50,7 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
     join_launcher(args.launcher)
     name = Path(cfg.filename).stem
-    if not names_a_set(cfg):
+    if data is not None or dataset is not None:
         name += f'_{cfg.dataset_name}'
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{name}'
     if not torch.cuda.is_available():
@@ -94,11 +94,13 @@ def read_config(
         try:
             cfg = Config.fromfile(path)
         except AttributeError as error:
-            if dataset is None:
+            given = f'--set {dataset}' if dataset is not None else f'--data {data}'
+            if dataset is None and data is None:
                 raise _mistake(path, error) from error
             raise KindError(
-                f'--set {dataset} does not go with {path} ({error}): a student of videos takes a '
-                'set of videos, one of skeletons a set of skeletons; or the name is misspelt'
+                f'{given} does not go with {path} ({error}): a student of videos takes videos, '
+                'such as configs/dtg_tsm-lite0.py; one of skeletons skeletons, such as '
+                'configs/ms2l-twoview_gru.py; or the name of a set is misspelt'
             ) from error
         except (ImportError, NameError, LookupError, TypeError, ValueError) as error:
             raise _mistake(path, error) from error
@@ -111,11 +113,11 @@ def read_config(
     parsed = parse_cfg_options(options)
     check_options(cfg, parsed)
     cfg.merge_from_dict(parsed)
-    folder = cfg.get('own_folder', {})  # folder-skeleton.py refuses a folder of videos
-    if 'layout' in folder and 'video' in (cfg.get('train_set', {}).get('data_prefix') or {}):
+    training = (cfg.get('train_dataloader') or {}).get('dataset') or {}
+    if 'Video' in str(training.get('type')) and 'skeleton' in training.get('data_prefix', {}):
         raise KindError(
-            f'{folder.root} holds skeletons, and {cfg.filename} reads videos: take a config for '
-            'skeletons, such as configs/ms2l-twoview_gru.py'
+            f'{data or dataset} holds skeletons, and {cfg.filename} reads videos: take a config '
+            'for skeletons, such as configs/ms2l-twoview_gru.py'
         )
     # yapf takes a second or more, four times before the first step and for each checkpoint.
     # fromfile drops mmengine's own argument against it.

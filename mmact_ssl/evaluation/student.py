@@ -162,7 +162,7 @@ def check_bones(cfg: Config, saved: SavedRun) -> None:
     steps = cfg.test_dataloader.dataset.get('pipeline') or ()
     made = [step for step in steps if type_name(step.type) == BonesAndMotion.__name__]
     # Files of the common joints record the bones of their first data set's own layout.
-    if layout not in LAYOUTS or layout == COMMON or saved.card is not None:
+    if str(layout) not in LAYOUTS or layout == COMMON or saved.card is not None:
         return
     if not any('bone' in str(step.get('streams', 'bone')) for step in made):
         return

@@ -47,7 +47,6 @@ RECIPES = (
     'csvr_r3d_k400.py',
     'hcpg_r3d_k400.py',
     'dtg_r3d_k400.py',
-    'dtg_tsm-r50_k400.py',
     'c2vl_stgcn.py',
     'ms2l_gru.py',
 )

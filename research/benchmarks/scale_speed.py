@@ -29,7 +29,7 @@ TARGET = 0.9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--config', default=str(TOOLS.parent / 'configs' / 'dtg_r3d_jhmdb.py'))
+    parser.add_argument('--config', default=str(TOOLS.parent / 'configs' / 'dtg_r3d18-small.py'))
     parser.add_argument('--batch-size', type=int, default=8, help='of each process')
     parser.add_argument('--steps', type=int, default=20, help='of each run')
     parser.add_argument('--rounds', type=int, default=3, help='runs of each kind')

@@ -24,7 +24,11 @@ from mmengine.config import Config
 from step_speed import supervised_config
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
-METHODS = {'csvr': 'csvr_r3d_jhmdb.py', 'hcpg': 'hcpg_r3d_jhmdb.py', 'dtg': 'dtg_r3d_jhmdb.py'}
+METHODS = {
+    'csvr': 'csvr_r3d18-small.py',
+    'hcpg': 'hcpg_r3d18-small.py',
+    'dtg': 'dtg_r3d18-small.py',
+}
 TARGET = 1.1
 HOOK = """
 import os

@@ -49,9 +49,9 @@ METHODS = {
         'ms2l': 'ms2l_gru.py',
     },
     'small': {
-        'csvr': 'csvr_r3d_jhmdb.py',
-        'dtg': 'dtg_r3d_jhmdb.py',
-        'hcpg': 'hcpg_r3d_jhmdb.py',
+        'csvr': 'csvr_r3d18-small.py',
+        'dtg': 'dtg_r3d18-small.py',
+        'hcpg': 'hcpg_r3d18-small.py',
         'c2vl': 'c2vl_stgcn.py',
         'ms2l': 'ms2l_gru.py',
     },

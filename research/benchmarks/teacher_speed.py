@@ -34,7 +34,7 @@ ONLINE_TARGET, WITHOUT_TARGET = 19.0, 1.05
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        '--config', default=str(CONFIGS / 'dtg_r3d_jhmdb.py'), help='pre-training config'
+        '--config', default=str(CONFIGS / 'dtg_r3d18-small.py'), help='pre-training config'
     )
     parser.add_argument(
         '--teachers',

@@ -1,5 +1,5 @@
 # The same without one set, to test on it.
-_base_ = 'mmact_ssl::ms2l-twoview_gru_skeletons.py'
+_base_ = 'ms2l-twoview_gru_skeletons.py'
 
 sets = [one for name, one in zip(_base_.names, _base_.sets) if name != 'nwucla']
 train_dataloader = dict(dataset=dict(datasets=sets))

@@ -8,6 +8,11 @@ frozen = [
     dict(protocols='linear', **downstream, label_fraction=0.1),
 ]
 runs = [
-    dict(method='C2VL', pretrain='configs/c2vl_stgcn_demo.py', evaluations=frozen),
+    dict(
+        method='C2VL',
+        pretrain='configs/c2vl_stgcn_demo.py',
+        set=dataset,
+        evaluations=frozen,
+    ),
     dict(method='Random init', evaluations=frozen),
 ]

@@ -9,9 +9,17 @@ frozen = [
     dict(protocols='linear', **downstream, label_fraction=0.1),
 ]
 evaluations = [dict(protocols='pretext'), *frozen]
-c2vl = dict(method='C2VL', pretrain='configs/c2vl_gru_nwucla.py', evaluations=evaluations)
+c2vl = dict(
+    method='C2VL',
+    pretrain='configs/c2vl_gru.py',
+    set='{dataset}',
+    evaluations=evaluations,
+)
 together = dict(
-    method='MS2L + C2VL', pretrain='configs/ms2l-c2vl_gru_nwucla.py', evaluations=evaluations[1:]
+    method='MS2L + C2VL',
+    pretrain='configs/ms2l-c2vl_gru.py',
+    set='{dataset}',
+    evaluations=evaluations[1:],
 )
 
 no_averages = ['model.heads.prompts.cross_consistency=False', 'model.momentum_encoder=None']

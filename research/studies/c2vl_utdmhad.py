@@ -6,12 +6,8 @@ dataset = 'utdmhad-skeleton'
 seeds = (0,)
 
 evaluations = _base_.frozen
-pretrain = 'configs/c2vl_gru_utdmhad.py'
-pretrain_frames = 'configs/c2vl-frames_gru_utdmhad.py'
-pretrain_together = 'configs/ms2l-c2vl_gru_utdmhad.py'
-runs = [
-    dict(method='C2VL', pretrain=pretrain, evaluations=evaluations),
-    dict(method='C2VL', variant='frames', pretrain=pretrain_frames, evaluations=evaluations),
-    dict(method='MS2L + C2VL', pretrain=pretrain_together, evaluations=evaluations),
-    *[dict(rung, pretrain=pretrain, evaluations=evaluations) for rung in _base_.rungs],
-]
+c2vl = dict(_base_.c2vl, evaluations=evaluations)
+frames = dict(c2vl, variant='frames', pretrain='configs/c2vl-frames_gru.py')
+together = dict(_base_.together, evaluations=evaluations)
+rungs = [dict(rung, evaluations=evaluations) for rung in _base_.rungs]
+runs = [c2vl, frames, together, *rungs]

@@ -2,7 +2,7 @@
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
-pretrain = 'configs/csvr_r3d_{dataset}.py'
+pretrain = dict(pretrain='configs/csvr_r3d18-small.py', set='{dataset}')
 pretext = dict(protocols='pretext')
 downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
 frozen = dict(protocols='linear,knn,retrieval', **downstream)
@@ -10,7 +10,7 @@ finetune = dict(protocols='finetune', **downstream)
 few_labels = dict(**finetune, label_fraction=0.1)
 
 random = dict(method='Random init', evaluations=[frozen, few_labels])
-csvr = dict(method='CSVR', pretrain=pretrain, evaluations=[pretext, frozen, few_labels])
+csvr = dict(method='CSVR', **pretrain, evaluations=[pretext, frozen, few_labels])
 # Fine-tuning a random encoder is supervised training from scratch.
 supervised = dict(method='Random init', evaluations=[finetune], seeds=(0,))
 # One seed: each costs as much as a whole CSVR run.

@@ -2,4 +2,6 @@
 _base_ = 'csvr_jhmdb.py'
 
 dataset = 'utdmhad'
-runs = [_base_.random, _base_.csvr, _base_.supervised, *_base_.without]
+own = dict(pretrain='configs/csvr_r3d_utdmhad.py', set=dataset)
+trained = [dict(run, **own) for run in (_base_.csvr, *_base_.without)]
+runs = [_base_.random, _base_.supervised, *trained]

@@ -3,15 +3,15 @@
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
-pretrain = 'configs/dtg_r3d_{dataset}.py'
-joint = 'configs/dtg_r3d_joint_{dataset}.py'
+pretrain = dict(pretrain='configs/dtg_r3d18-small.py', set='{dataset}')
+joint = dict(pretrain='configs/dtg-joint_r3d18-small.py', set='{dataset}')
 downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
 frozen = dict(protocols='linear,knn,retrieval', **downstream)
 guidance = 'model.heads.guidance'
 no_guidance = f'{guidance}=None'
 weights = f'{guidance}.weights'
 
-dtg = dict(method='DTG-Net', pretrain=pretrain, evaluations=[frozen])
+dtg = dict(method='DTG-Net', **pretrain, evaluations=[frozen])
 guided = [
     dict(method='Random init', evaluations=[frozen]),
     dict(dtg, evaluations=[dict(protocols='pretext'), frozen]),
@@ -22,7 +22,7 @@ joint_training = [
     dict(
         method=method,
         variant='full' if fraction == 1 else f'labels-{100 * fraction:g}pct',
-        pretrain=joint,
+        **joint,
         cfg_options=[
             *options,
             f'train_dataloader.dataset.label_fraction={fraction}',

@@ -2,4 +2,5 @@
 _base_ = 'dtg_jhmdb.py'
 
 dataset = 'utdmhad'
-runs = _base_.guided
+own = dict(pretrain='configs/dtg_r3d_utdmhad.py', set=dataset)
+runs = [dict(run, **own) if 'pretrain' in run else run for run in _base_.guided]

@@ -3,7 +3,7 @@
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
-pretrain = 'configs/hcpg_r3d_{dataset}.py'
+pretrain = dict(pretrain='configs/hcpg_r3d18-small.py', set='{dataset}')
 downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
 frozen = dict(protocols='linear,knn,retrieval', **downstream)
 # With the conflict of the tasks' gradients, which the training logs, too.
@@ -22,8 +22,8 @@ no_contrast = [
 ]
 
 random = dict(method='Random init', evaluations=[frozen])
-hcpg = dict(method='HCPG', pretrain=pretrain, hooks=hooks, evaluations=[pretext, frozen])
-alone = dict(method='HCPG', pretrain=pretrain, evaluations=[frozen])
+hcpg = dict(method='HCPG', **pretrain, hooks=hooks, evaluations=[pretext, frozen])
+alone = dict(method='HCPG', **pretrain, evaluations=[frozen])
 tasks = [
     random,
     hcpg,

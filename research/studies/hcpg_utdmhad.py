@@ -2,4 +2,5 @@
 _base_ = 'hcpg_jhmdb.py'
 
 dataset = 'utdmhad'
-runs = _base_.tasks
+own = dict(pretrain='configs/hcpg_r3d_utdmhad.py', set=dataset)
+runs = [dict(run, **own) if 'pretrain' in run else run for run in _base_.tasks]

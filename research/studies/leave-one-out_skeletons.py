@@ -15,6 +15,7 @@ runs = [
         method='MS2L common joints',
         variant=f'without-{name}',
         pretrain=f'configs/ms2l-twoview_gru_skeletons-without-{name}.py',
+        set='nwucla',
         evaluations=[on(name)],
     )
     for name in labeled

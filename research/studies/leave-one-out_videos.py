@@ -15,6 +15,7 @@ runs = [
         method='DTG-Net TSM joined sets',
         variant=f'without-{name}',
         pretrain=f'configs/dtg_tsm-lite0_videos-without-{name}.py',
+        set='jhmdb',
         evaluations=[on(name)],
     )
     for name in labeled

@@ -13,7 +13,8 @@ runs = [
     dict(
         method=method,
         variant='full' if fraction == 1 else f'labels-{100 * fraction:g}pct',
-        pretrain=f'configs/{config}_gru_{{dataset}}.py',
+        pretrain=f'configs/{config}_gru.py',
+        set=dataset,
         cfg_options=[
             *options,
             f'train_dataloader.dataset.label_fraction={fraction}',

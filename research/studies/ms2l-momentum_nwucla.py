@@ -13,7 +13,8 @@ evaluations = [
 runs = [
     dict(
         method='MS2L momentum',
-        pretrain='configs/ms2l-momentum_stgcnpp-small_{dataset}.py',
+        pretrain='configs/ms2l-momentum_stgcnpp-small.py',
+        set='{dataset}',
         evaluations=[dict(protocols='pretext'), *evaluations],
     ),
     dict(method='Random init', variant='stgcnpp-small', evaluations=evaluations),

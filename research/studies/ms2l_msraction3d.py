@@ -5,7 +5,8 @@ seeds = (0, 1, 2)
 runs = [
     dict(
         method='MS2L two views',
-        pretrain='configs/ms2l-twoview_gru_{dataset}.py',
+        pretrain='configs/ms2l-twoview_gru.py',
+        set='{dataset}',
         evaluations=[
             dict(
                 protocols='linear,knn',

@@ -38,19 +38,21 @@ shared_labels = dict(
 alone = dict(protocols='lda', **averaged, variant='copies-fine-tuned', finetuned=True)
 from_scratch = dict(alone, method='From scratch', variant='copies')
 transfer = [dict(streams[0], protocols='linear', set=name, dataset=name) for name in transfer_to]
-ms2l = 'configs/ms2l_gru_nwucla.py'
+ms2l = dict(pretrain='configs/ms2l_gru.py', set=dataset)
 pretext = dict(protocols='pretext')
 
 runs = [
     dict(
         method='MS2L two views',
-        pretrain='configs/ms2l-twoview_gru_nwucla.py',
+        pretrain='configs/ms2l-twoview_gru.py',
+        set=dataset,
         evaluations=[pretext, *streams, *copies, *transfer],
         seeds=five,
     ),
     dict(
         method='MS2L two cameras',
-        pretrain='configs/ms2l-cameras_gru_nwucla.py',
+        pretrain='configs/ms2l-cameras_gru.py',
+        set=dataset,
         evaluations=[
             pretext,
             dict(streams[0], protocols='linear,lda,knn'),
@@ -67,7 +69,7 @@ runs = [
         evaluations=[*streams, *copies, from_scratch, shared_labels, *transfer],
         seeds=five,
     ),
-    dict(method='MS2L', pretrain=ms2l, evaluations=[pretext, *published]),
+    dict(method='MS2L', **ms2l, evaluations=[pretext, *published]),
     dict(method='Random init', evaluations=published),
 ]
 # One seed: each costs as much as a whole run.
@@ -75,7 +77,7 @@ runs += [
     dict(
         method='MS2L',
         variant=f'no-{task}',
-        pretrain=ms2l,
+        **ms2l,
         cfg_options=[f'model.heads.{task}=None'],
         evaluations=published[:1],
         seeds=(0,),

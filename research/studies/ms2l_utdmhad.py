@@ -8,7 +8,8 @@ seeds = (0, 1, 2)
 runs = [
     dict(
         method='MS2L two views',
-        pretrain='configs/ms2l-twoview_gru_utdmhad.py',
+        pretrain='configs/ms2l-twoview_gru.py',
+        set=dataset,
         evaluations=[_base_.pretext, *_base_.streams],
     ),
     dict(method='Random init', variant='streams', evaluations=_base_.streams),
@@ -18,7 +19,8 @@ published = _base_.published[:2]
 runs += [
     dict(
         method='MS2L',
-        pretrain='configs/ms2l_gru_utdmhad.py',
+        pretrain='configs/ms2l_gru.py',
+        set=dataset,
         evaluations=[_base_.pretext, *published],
         seeds=(0,),
     ),

@@ -25,10 +25,10 @@ def rival(key):
 
 
 guided = [
-    dict(method=f'{name} TSM', **more, pretrain=config, evaluations=evaluations)
+    dict(method=f'{name} TSM', **more, pretrain=config, set=dataset, evaluations=evaluations)
     for name, config, more in (
-        ('DTG-Net', 'configs/dtg_tsm-lite0_jhmdb.py', dict(variant='336-steps')),
-        ('DTG-Net + latent', 'configs/dtg-latent_tsm-lite0_jhmdb.py', dict()),
+        ('DTG-Net', 'configs/dtg_tsm-lite0.py', dict(variant='336-steps')),
+        ('DTG-Net + latent', 'configs/dtg-latent_tsm-lite0.py', dict()),
     )
 ]
 runs = [*guided, *(rival(key) for key in ('byol', 'barlow', 'speed', 'order'))]

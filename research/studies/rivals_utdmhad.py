@@ -27,12 +27,11 @@ def evaluations(student):
 
 def rival(method, config, student):
     """A run of a config under the budget, with its pretext tasks, named by the budget."""
-    where = {} if config.endswith(dataset) else dict(set=dataset)
     return dict(
         method=method,
         variant=f'{steps}-steps',
         pretrain=f'configs/{config}.py',
-        **where,
+        set=dataset,
         cfg_options=budget,
         evaluations=[dict(protocols='pretext'), *evaluations(student)],
     )
@@ -50,7 +49,7 @@ starts = [
     dict(method='Random init', variant='vit-tiny', evaluations=evaluations('vit-tiny')),
 ]
 transformer = [
-    rival('VideoMAE', 'videomae_vit-tiny_utdmhad', 'vit-tiny'),
-    rival('Latent prediction', 'latent_vit-tiny_utdmhad', 'vit-tiny'),
+    rival('VideoMAE', 'videomae_vit-tiny', 'vit-tiny'),
+    rival('Latent prediction', 'latent_vit-tiny', 'vit-tiny'),
 ]
 runs = [*starts, *convolutional, *transformer]

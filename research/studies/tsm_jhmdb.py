@@ -5,10 +5,10 @@ dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
 downstream = dict(config='configs/downstream/tsm-lite0.py', set=dataset)
-dtg = 'configs/dtg_tsm-lite0_{dataset}.py'
-csvr = 'configs/csvr_tsm-lite0_{dataset}.py'
-hcpg = 'configs/hcpg_tsm-lite0_{dataset}.py'
-joint = 'configs/dtg_tsm-lite0_joint_{dataset}.py'
+dtg, csvr, hcpg, joint = (
+    dict(pretrain=f'configs/{method}_tsm-lite0.py', set=dataset)
+    for method in ('dtg', 'csvr', 'hcpg', 'dtg-joint')
+)
 
 frozen = dict(protocols='linear,knn,retrieval', **downstream)
 few_labels = dict(protocols='linear', **downstream, label_fraction=0.1)
@@ -17,7 +17,7 @@ evaluations = [frozen, few_labels, dict(tuned, label_fraction=0.1), tuned]
 
 start = dict(method='ImageNet start', evaluations=evaluations)
 students = [
-    dict(method=method, pretrain=config, evaluations=[dict(protocols='pretext'), *evaluations])
+    dict(method=method, **config, evaluations=[dict(protocols='pretext'), *evaluations])
     for method, config in (('DTG-Net TSM', dtg), ('CSVR TSM', csvr), ('HCPG TSM', hcpg))
 ]
 # HCPG with the conflict of its tasks' gradients, as in hcpg_jhmdb.py.
@@ -42,7 +42,7 @@ joint_training = [
     dict(
         method='DTG-Net TSM joint',
         variant='full' if fraction == 1 else f'labels-{100 * fraction:g}pct',
-        pretrain=joint,
+        **joint,
         cfg_options=[
             f'train_dataloader.dataset.label_fraction={fraction}',
             'train_dataloader.dataset.label_seed={seed}',
@@ -54,7 +54,7 @@ joint_training = [
 # The same training without guidance, by labels alone.
 supervised = dict(
     method='Supervised TSM',
-    pretrain=joint,
+    **joint,
     cfg_options=[f'model.heads.{task}=None' for task in ('guidance', 'frames')],
     evaluations=[dict(protocols='joint', **downstream)],
 )
@@ -73,13 +73,14 @@ larger = []
 for pixels, caches in ((160, 'every-4-int8'), (224, 'every-4')):
     config = f'configs/downstream/tsm-lite0-{pixels}.py'
     on_larger = [dict(part, config=config) for part in (frozen, few_labels)]
-    student = f'configs/dtg_tsm-lite0-{pixels}_{{dataset}}.py'
+    student = f'configs/dtg_tsm-lite0-{pixels}.py'
     larger += [
         dict(method='ImageNet start', variant=f'{pixels}px', evaluations=on_larger),
         dict(
             method='DTG-Net TSM',
             variant=f'{caches}-{pixels}px',
             pretrain=student,
+            set=dataset,
             evaluations=on_larger,
         ),
     ]

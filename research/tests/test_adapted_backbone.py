@@ -24,7 +24,7 @@ TASKS = ('appearance', 'motion', 'parsing')
 @pytest.fixture(scope='module')
 def pretrained(tmp_path_factory):
     """A small pre-trainer and its checkpoint."""
-    config = Config.fromfile(CONFIGS / 'hcpg_r3d_jhmdb.py')
+    config = Config.fromfile(CONFIGS / 'hcpg_r3d18-small.py')
     config.model.backbone.base_channels = 4
     for adapter in config.model.adapters.values():
         adapter.in_channels = 32
@@ -63,7 +63,7 @@ def test_downstream_it_is_what_the_tasks_read(pretrained, tmp_path, outputs):
 
 
 def test_maps_of_two_levels_stand_side_by_side_at_the_smaller_ones_size():
-    config = Config.fromfile(CONFIGS / 'csvr_r3d_jhmdb.py').model
+    config = Config.fromfile(CONFIGS / 'csvr_r3d18-small.py').model
     backbone = dict(
         type='mmact_ssl.AdaptedBackbone',
         backbone=config.backbone,
@@ -81,7 +81,7 @@ def test_maps_of_two_levels_stand_side_by_side_at_the_smaller_ones_size():
 
 
 @pytest.mark.parametrize(
-    ('name', 'dataset'), [('hcpg_r3d_jhmdb.py', 'jhmdb'), ('hcpg_r3d_k400.py', 'hmdb51')]
+    ('name', 'dataset'), [('hcpg_r3d18-small.py', 'jhmdb'), ('hcpg_r3d_k400.py', 'hmdb51')]
 )
 def test_the_adapted_student_is_the_pretrained_one_under_the_plain_protocols(name, dataset):
     pretrained = load(name)

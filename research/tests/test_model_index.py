@@ -62,7 +62,7 @@ def found(tmp_path, results):
 
 
 def test_a_config_has_the_results_of_its_plain_runs(found, results):
-    assert found == {'configs/csvr_r3d_demo.py': results[:3]}
+    assert found == {'configs/csvr_r3d_demo.py': [results[:3]]}
 
 
 @pytest.mark.parametrize('reverse', [False, True])
@@ -79,7 +79,7 @@ def test_of_several_studies_of_a_config_the_full_variant_counts(tmp_path, make_r
         (tmp_path / f'{name}.py').write_text(f"dataset = 'demo'\nseeds = (0,)\nruns = [{listed}]\n")
     studies = sorted(tmp_path.glob('*.py'), reverse=reverse)
     found = results_by_config(studies, [full, *other])
-    assert found == {'configs/csvr.py': [full], 'configs/dtg.py': [other[1]]}
+    assert found == {'configs/csvr.py': [[full]], 'configs/dtg.py': [[other[1]]]}
 
 
 def test_results_are_renewed_once_and_the_rest_is_kept(found, tmp_path):

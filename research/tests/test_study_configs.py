@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +26,17 @@ ROOT = Path(__file__).parents[2]
 STUDIES = ROOT / 'research/studies'
 NAMES = sorted(path.stem for path in STUDIES.glob('*.py'))
 OURS = '../research/configs'
-CONFIGS = sorted(path.name for path in (ROOT / 'research/configs').glob('*.py'))
+
+
+def on_a_set(path: Path) -> str:
+    """A config on a set that it is for."""
+    sets = dict(demo='demo-skeleton', utdmhad='utdmhad')
+    is_video = re.search('r3d|tsm', path.stem)
+    dataset = sets.get(path.stem.rpartition('_')[2], 'jhmdb' if is_video else 'nwucla')
+    return f'{OURS}/{path.name}@{dataset}'
+
+
+CONFIGS = sorted(map(on_a_set, (ROOT / 'research/configs').glob('*.py')))
 
 
 def study(name: str) -> Config:
@@ -84,7 +95,7 @@ def test_the_ladder_of_c2vl_is_climbed(name):
 def test_each_stream_has_projectors_of_its_own():
     runs = [r for r in study('c2vl_nwucla').runs if 'apart' in r.get('variant', '')]
     for run in runs:
-        config = load('c2vl_gru_nwucla.py', run.cfg_options)
+        config = load('c2vl_gru.py@nwucla', run.cfg_options)
         head = MODELS.build(config.model.heads.prompts)
         assert len(head.skeleton_projector) == len(head.prompt_projector) == 3
         assert config.model.backbone.num_streams == 3
@@ -95,7 +106,8 @@ def test_wrong_sentences_are_read_by_training_alone():
     noisy = [run for run in study('c2vl_nwucla').runs if 'shuffled' in run.get('variant', '')]
     assert len(noisy) == 4
     for run in noisy:
-        clean, wrong = load(Path(run.pretrain).name), load(Path(run.pretrain).name, run.cfg_options)
+        name = f'{Path(run.pretrain).name}@nwucla'
+        clean, wrong = load(name), load(name, run.cfg_options)
         percent = run.variant.partition('shuffled-')[2].removesuffix('pct')
         path = f'{clean.data_root}/targets/prompts_shuffled{percent}.lmdb'
         assert list(caches_read_by(wrong.train_dataloader)) == [('prompt', path)]
@@ -113,7 +125,7 @@ def test_every_run_of_dtg_builds(name: str):
             options = [option.replace('{seed}', '0') for option in run.get('cfg_options', [])]
             file = run['pretrain'].replace('configs/', '', 1)
             file = f'../{run["pretrain"]}' if file.startswith('research/') else file
-            heads = build(load(file, options)).heads
+            heads = build(load(f'{file}@{run["set"]}', options)).heads
             kind = type(heads['guidance'].weights).__name__ if 'guidance' in heads else None
             told = {'learned': 'Learned', 'confidence': 'Confidence'}.get(
                 run.get('variant'), 'Fixed'
@@ -124,12 +136,12 @@ def test_every_run_of_dtg_builds(name: str):
 @pytest.mark.parametrize('name', CONFIGS)
 def test_every_config_builds(name: str):
     init_default_scope('mmact_ssl')
-    assert build(load(f'{OURS}/{name}')).heads
+    assert build(load(name)).heads
 
 
 @pytest.mark.parametrize('left_out', ['jhmdb', 'utdmhad', 'arid', 'demo'])
 def test_a_set_of_videos_is_left_out(left_out: str):
-    config = load(f'{OURS}/dtg_tsm-lite0_videos-without-{left_out}.py')
+    config = load(f'{OURS}/dtg_tsm-lite0_videos-without-{left_out}.py@jhmdb')
     roots = [Path(part.ann_file).parent.name for part in config.train_dataloader.dataset.datasets]
     assert roots == [name for name in ('jhmdb', 'utdmhad', 'arid', 'demo') if name != left_out]
 
@@ -139,23 +151,23 @@ def test_a_set_of_skeletons_is_left_out(left_out: str):
     def files(config: Config) -> set[str]:
         return {part.ann_file for part in config.train_dataloader.dataset.datasets}
 
-    rest = files(load(f'{OURS}/ms2l-twoview_gru_skeletons-without-{left_out}.py'))
+    rest = files(load(f'{OURS}/ms2l-twoview_gru_skeletons-without-{left_out}.py@nwucla'))
     read = Config.fromfile(ROOT / f'configs/_base_/sets/{left_out}.py').train_set.ann_file
-    assert files(load('ms2l-twoview_gru_skeletons.py')) - rest == {read}
+    assert files(load(f'{OURS}/ms2l-twoview_gru_skeletons.py@nwucla')) - rest == {read}
 
 
 @pytest.mark.parametrize('kind', ['twoview', 'cameras'])
 def test_classification_is_trained_beside_the_contrast(kind: str, train):
-    metrics = train(f'{OURS}/ms2l-{kind}-joint_gru_nwucla.py').test()
+    metrics = train(f'{OURS}/ms2l-{kind}-joint_gru.py@nwucla').test()
     assert {key.split('/')[0] for key in metrics} == {'contrast', 'classification'}
-    moving = load(f'{OURS}/ms2l-{kind}-moving_gru_nwucla.py').model.balancer
+    moving = load(f'{OURS}/ms2l-{kind}-moving_gru.py@nwucla').model.balancer
     assert moving.weights == dict(contrast=(1, 0), classification=(0, 1))
 
 
 def test_momentum_keys_and_a_queue_on_a_graph_network(on_made_set):
     """The student learns from one view, and the queue gets the keys of the other."""
     init_default_scope('mmact_ssl')
-    config = on_made_set(f'{OURS}/ms2l-momentum_stgcnpp-small_nwucla.py')
+    config = on_made_set(f'{OURS}/ms2l-momentum_stgcnpp-small.py@nwucla')
     torch.manual_seed(0)
     model = MODELS.build(config.model).train()
     for copy, source in model.momentum_pairs():

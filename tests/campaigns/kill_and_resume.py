@@ -31,7 +31,7 @@ from mmengine.registry import init_default_scope
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.checkpoint_file import load_checkpoint_safely, newest_checkpoint
 from mmact_ssl.registry import MODELS
-from tests.five_methods import METHODS, make_data, options_of
+from tests.five_methods import METHODS, make_data, options_of, set_of
 from tests.helpers.processes import free_port
 from tests.helpers.upstream import spare_upstream
 from tools import train
@@ -135,24 +135,30 @@ def differences(first: Any, second: Any, path: str = '') -> list[str]:
     return [] if first == second else [path]
 
 
+def words_of(method: str) -> list[str]:
+    """Config of a method, and its set."""
+    dataset = set_of(method)
+    return [METHODS[method][0], *(['--set', dataset] if dataset else [])]
+
+
 def campaign(method: str, kills: int, processes: int, root: Path, seed: int) -> str:
     """Run one method with and without kills; what was found, in a line.
 
     Raises:
         AssertionError: They are not the same.
     """
-    config = METHODS[method][0]
+    config = words_of(method)
     # Seven samples in batches of two; after each kill it comes two iterations on, or a few.
     batches = 4 // processes
     epochs = (2 * kills + 8) // batches
-    by_steps = 'max_iters' in train.load_config(train.parse_args([config])).train_cfg
+    by_steps = 'max_iters' in train.load_config(train.parse_args(config)).train_cfg
     length = f'max_iters={epochs * batches}' if by_steps else f'max_epochs={epochs}'
     draw = random.Random(f'{method} {seed}')
     folders = {name: root / f'{method}{processes}-{name}' for name in ('whole', 'killed')}
     counts: Counter[str] = Counter()
     for name, folder in folders.items():
         folder.mkdir()
-        argv = [config, f'--work-dir={folder}', '--deterministic', '--resume', '--cfg-options']
+        argv = [*config, f'--work-dir={folder}', '--deterministic', '--resume', '--cfg-options']
         argv += [
             *options_of(method),
             'default_hooks.checkpoint.by_epoch=False',
@@ -201,7 +207,7 @@ def main() -> None:
         for method in args.methods:
             begin = sum(os.times()[2:4])  # of the forks
             # Imports what the forks need.
-            MODELS.build(train.load_config(train.parse_args([METHODS[method][0]])).model)
+            MODELS.build(train.load_config(train.parse_args(words_of(method))).model)
             found = campaign(method, args.kills, args.processes, root, args.seed)
             used = sum(os.times()[2:4]) - begin
             print(f'{found} ({used:.0f} s of processor time)', flush=True)

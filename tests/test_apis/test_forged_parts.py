@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 import timm  # noqa: F401  (looks for other packages when it is imported)
 import torch
-from mmengine.config import Config
 from mmengine.registry import registry as mmengine_registry
 from mmengine.registry import root as registries
 from safetensors.torch import save_file
@@ -28,7 +27,7 @@ from mmact_ssl.evaluation.student import require_backbone, with_saved_backbone
 from mmact_ssl.files import reading
 from mmact_ssl.parts import build_model, build_pipeline, known_class
 from mmact_ssl.saved_run import SavedRun
-from tests.shipped import CONFIGS, ROOT, load
+from tests.shipped import ROOT, load
 from tests.test_apis.conftest import write_checkpoint
 
 ZOO = ROOT / 'zoo'
@@ -190,8 +189,8 @@ def test_forged_cards_call_nothing_off_the_list(tmp_path, harmless, registered, 
 
 
 def test_forged_checkpoints_call_nothing_off_the_list(tmp_path, harmless, registered, watched):
-    stems = ('csvr_r3d_demo', 'dtg_r3d_utdmhad', 'ms2l-twoview_gru_nwucla', 'ms2l_aagcn_nwucla')
-    configs = [Config.fromfile(CONFIGS / f'{stem}.py').model.backbone.to_dict() for stem in stems]
+    names = ('csvr_r3d_demo.py', 'ms2l-twoview_gru.py@nwucla', 'ms2l_stgcn.py@nwucla')
+    configs = [load(name).model.backbone.to_dict() for name in names]
     downstream = load('downstream/r3d18-small.py@jhmdb')
     path, built = tmp_path / 'forged.pth', 0
     for seed in range(TREES - TREES * 2 // 3):

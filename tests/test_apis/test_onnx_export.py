@@ -38,15 +38,11 @@ GRAPH = {
 STUDENTS = {
     'r3d18-small': ('r3d18-small.py@demo', R3D, 32, (3, 3, 'T', SIDE, SIDE)),
     'tsm-lite0': ('tsm-lite0.py@jhmdb', {}, 1280, ('T', 3, SIDE, SIDE)),
-    'tsm-r50': ('tsm-r50.py@ucf101', {'depth': 18}, 512, ('T', 3, SIDE, SIDE)),
-    'tsn-r18': ('tsn-r18.py@ucf101', {}, 512, ('T', 3, SIDE, SIDE)),
     'gru': ('gru.py@nwucla', {'hidden_size': 4}, 8, (2, 1, 'T', 20, 3)),
     'gru-streams': ('gru-streams.py@nwucla', {'encoder.hidden_size': 4}, 48, (2, 1, 'T', 20, 9)),
     'stgcn': ('stgcn.py@nwucla', GRAPH, 16, (2, 1, 'T', 20, 3)),
-    'stgcnpp-small': ('stgcnpp-small.py@nwucla', GRAPH, 16, (2, 1, 'T', 20, 6)),
     'vit-tiny': ('vit-tiny.py@jhmdb', {'depth': 2}, 192, (3, 3, 8, SIDE, SIDE)),
     'stt': ('stt.py@nwucla', {'depth': 2, 'embed_dims': 16}, 16, (2, 1, 16, 20, 3)),
-    'aagcn': ('aagcn.py@nwucla', GRAPH, 16, (2, 1, 'T', 20, 3)),
 }
 
 

@@ -14,29 +14,13 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.preparation.videos import prepare as prepare_videos
 from mmact_ssl.registry import DATASETS, MODELS
-from mmact_ssl.targets.load_targets import caches_read_by
 from tests.helpers.videos import write_video
-from tests.shipped import ROOT, TOP_LEVEL, build, load, loaders, step, steps
+from tests.shipped import TOP_LEVEL, build, load, loaders, step, steps
 
-NAMES = [name for name in TOP_LEVEL if 'c2vl' in name]
-GRU = [name for name in NAMES if '_gru' in name]
-DEMO = 'c2vl_stgcn_demo.py'
-FRAMES = [DEMO, *(name for name in NAMES if name.startswith('c2vl-frames'))]  # a second prompt
-PAGE = (ROOT / 'docs/methods/c2vl.md').read_text(encoding='utf-8')
-
-
-def documented_ladder() -> dict[str, list[str]]:
-    """Variant -> its ``--cfg-options``, as the method's page lists them."""
-    _, _, rest = PAGE.partition('| variant | `--cfg-options` |\n|---|---|\n')
-    table, _, _ = rest.partition('\n\n')
-    cells = [line.strip('|').split('|') for line in table.splitlines()]
-    return {
-        variant.strip(): [] if options.strip() == 'none' else options.strip(' `').split()
-        for variant, options in cells
-    }
-
-
-LADDER = documented_ladder()
+NAMES = [name for name in TOP_LEVEL if name.startswith('c2vl')]
+GRU = 'c2vl_gru.py@nwucla'
+FRAMES = [name for name in NAMES if name.startswith('c2vl-frames')]  # a second prompt
+NO_AVERAGES = ['model.heads.prompts.cross_consistency=False', 'model.momentum_encoder=None']
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -45,8 +29,6 @@ def test_a_sentence_is_read_beside_a_view_that_is_never_mirrored(name: str):
     for loader, sentences in ((config.train_dataloader, 'draw'), (config.test_dataloader, 'mean')):
         prompt, *frames = steps(loader.dataset.pipeline, 'LoadTargets')
         assert [part.target for part in frames] == (['frames'] if name in FRAMES else [])
-        caches = dict(caches_read_by(loader))
-        assert caches['prompt'] == f'{config.data_root}/targets/prompts.lmdb'
         assert (prompt.get('sentences', 'draw'), prompt.missing) == (sentences, 'mask')
         assert prompt['views'] == ('clip',)
         clip = step(loader, 'MakeSkeletonViews')['views'].clip
@@ -55,42 +37,9 @@ def test_a_sentence_is_read_beside_a_view_that_is_never_mirrored(name: str):
     assert build(config).heads['prompts'].alpha_max == 0.5
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_the_augmentation_is_that_of_two_views_but_for_the_mirror(name: str):
-    two_views = step(load('ms2l-twoview_gru_nwucla.py').train_dataloader, 'MakeSkeletonViews')
-    own = step(load(name).train_dataloader, 'MakeSkeletonViews')['views']
-    left_out = {'SkeletonFlip'} if name in GRU else {'SkeletonFlip', 'BonesAndMotion'}
-    expected = [dict(part) for part in two_views['views'].one if part.type not in left_out]
-    if 'stgcn' in name and name != DEMO:  # its clips are shorter
-        expected[0]['num_frames'] = 64
-    assert [dict(part) for part in own.clip] == expected
-    if name == 'ms2l-c2vl_gru_nwucla.py':
-        assert (own.one, own.two) == (two_views['views'].one, two_views['views'].two)
-    if 'utdmhad' in name:  # left and right differ there, for the contrast too
-        assert not any(steps(own, 'SkeletonFlip'))
-
-
-@pytest.mark.parametrize('variant', LADDER)
-@pytest.mark.parametrize('name', sorted({*NAMES} - {*FRAMES}))
-def test_each_rung_builds_what_it_says_and_nothing_idle(name: str, variant: str):
-    config = load(name, LADDER[variant])
-    model = build(config)
-    head = model.heads['prompts']
-    consistent = 'cross-consistency' in variant or 'full' in variant
-    assert (len(head.momentum_projectors) > 0) == consistent
-    assert (model.momentum_encoder is not None) == consistent
-    # The encoder's average and one of each projector, or none.
-    assert len(model.momentum_pairs()) == 3 * consistent
-    if consistent:
-        (momentum,) = {config.model.momentum_encoder.momentum, config.model.heads.prompts.momentum}
-        assert 0.9 < momentum < 1
-    assert (head.alpha_max == 0) == ('hard' in variant)
-    assert (head.schedule == 'constant') == ('constant' in variant)
-
-
-@pytest.mark.parametrize('variant', LADDER)
-def test_only_cross_consistency_costs_a_second_pass(variant: str, monkeypatch):
-    model = MODELS.build(load('c2vl_gru_nwucla.py', LADDER[variant]).model)
+@pytest.mark.parametrize('options', [[], NO_AVERAGES], ids=['full', 'no averages'])
+def test_only_cross_consistency_costs_a_second_pass(options, monkeypatch):
+    model = MODELS.build(load(GRU, options).model)
     passes = []
     forward = type(model.backbone).forward
 
@@ -111,11 +60,10 @@ def test_only_cross_consistency_costs_a_second_pass(variant: str, monkeypatch):
     assert passes == ([True, False] if model.momentum_encoder is not None else [True])
 
 
-def test_the_demo_matches_frames_too_and_reads_no_labeled_sentence():
-    config = load(DEMO)
-    assert config.synthetic
+def test_frames_are_a_second_prompt_beside_the_sentences():
+    config = load('c2vl-frames_stgcn.py@demo-skeleton')
     for loader in loaders(config):
-        assert 'sentences.json' not in str(loader)
+        assert 'sentences.json' not in str(loader), 'those of the demo world come from labels'
         _, frames = steps(loader.dataset.pipeline, 'LoadTargets')
         assert (frames.kind, frames.whole, frames.missing) == ('embedding', True, 'mask')
         assert frames.cache.endswith('demo/targets/efficientnet_lite0_imagenet.lmdb')
@@ -137,55 +85,19 @@ def test_the_demo_matches_frames_too_and_reads_no_labeled_sentence():
         assert all(p.grad.any() for p in head.skeleton_projector.parameters())
 
 
-@pytest.mark.parametrize('name', sorted({*FRAMES} - {DEMO}))
-def test_frames_are_a_second_prompt_beside_the_same_sentences(name: str, tmp_path):
-    """Their keys are the names that the videos get when they are prepared."""
-    config, plain = load(name), load(name.replace('-frames', ''))
-    clip, ending = (
-        ('a1_s1_t1', '.mp4') if 'utdmhad' in name else ('S001C002P003R002A013', '_rgb.avi')
-    )
+@pytest.mark.parametrize(
+    ('dataset', 'file'),
+    [('utdmhad-skeleton', 'a1_s1_t1.mp4'), ('ntu60-xsub', 'S001C002P003R002A013_rgb.avi')],
+)
+def test_frames_have_the_names_that_videos_get_when_they_are_prepared(dataset, file, tmp_path):
     source = tmp_path / 'rgb'
     source.mkdir()
-    write_video(source / f'{clip}{ending}', num_frames=4)
+    write_video(source / file, num_frames=4)
     prepare_videos(source, tmp_path / 'out')
     (listed,), _ = read_annotation(tmp_path / 'out/train.txt', '')
-    for loader, other in zip(loaders(config), loaders(plain)):
+    for loader in loaders(load(f'c2vl-frames_stgcn.py@{dataset}')):
         _, frames = steps(loader.dataset.pipeline, 'LoadTargets')
-        assert frames.key.replace('{}', clip) == listed
-        assert (frames.kind, frames.whole, frames.missing) == ('embedding', True, 'mask')
-        loader.dataset.pipeline.remove(frames)
-        assert loader == other
-    model, heads = build(config), config.model.heads
-    assert set(model.heads) == {'prompts', 'frames'}
-    assert model.heads['frames'].inputs['prompt'] == 'targets.clip.frames'
-    assert heads.frames.momentum == heads.prompts.momentum == config.model.momentum_encoder.momentum
-
-
-def test_the_demo_goes_without_frames_by_the_documented_options():
-    page = (ROOT / 'docs/extend/sentences.md').read_text(encoding='utf-8')
-    options = re.findall(r'`--cfg-options (model\.heads\.frames.*?)`', page)
-    assert set(build(load(DEMO, options)).heads) == {'prompts'}
-
-
-CLIPS = {
-    'demo-skeleton': ('videos/wave_s07_c0_000.mp4', '07'),
-    'pkummd2': ('A01N02-L_3', '01'),
-    'ntu60-xsub': ('S001C002P003R002A013', '003'),
-    'ntu120-xsub': ('S001C002P003R002A013', '003'),
-}
-
-
-@pytest.mark.parametrize('dataset', CLIPS)
-def test_each_graph_network_is_evaluated_as_it_was_trained(dataset: str):
-    config = load('c2vl_stgcn_demo.py' if 'demo' in dataset else f'c2vl_stgcn.py@{dataset}')
-    downstream = load(f'downstream/stgcn.py@{dataset}')
-    assert downstream.feature_pooling.type.endswith(config.model.pooling.type)
-    for theirs, own in zip(loaders(downstream), loaders(config)):
-        crop = step(own, 'MakeSkeletonViews')['views'].clip[0]
-        assert step(theirs, 'ResampleFrames').num_frames == crop.num_frames
-        assert step(theirs, 'FormatGCNInput').num_person == config.bodies.num_persons
-    clip, subject = CLIPS[dataset]
-    assert re.search(downstream.linear.group_pattern, clip).group(1) == subject
+        assert frames.key.replace('{}', re.sub(r'(_rgb)?\.\w+$', '', file)) == listed
 
 
 def logged(work_dir: Path, key: str) -> list[float]:
@@ -193,9 +105,8 @@ def logged(work_dir: Path, key: str) -> list[float]:
     return [json.loads(line)[key] for line in lines if key in json.loads(line)]
 
 
-@pytest.mark.parametrize('name', ['c2vl_gru_nwucla.py', 'ms2l-c2vl_gru_nwucla.py'])
-def test_it_trains_softens_and_tests(name, train, tmp_path):
-    runner = train(name)
+def test_it_trains_softens_and_tests(train, tmp_path):
+    runner = train(GRU)
     alphas = logged(tmp_path, 'prompts/alpha')
     assert alphas == sorted(alphas) and alphas[0] == 0 < alphas[-1] < 0.5
     # The log is a mean over a window: 6 of 8 clips have a sentence in each whole epoch.
@@ -208,7 +119,7 @@ def test_it_trains_softens_and_tests(name, train, tmp_path):
 def test_a_resumed_run_is_the_run_that_never_stopped_and_has_no_picture(train, tmp_path):
     from tools import visualize
 
-    name, half = 'c2vl_gru_nwucla.py', str(tmp_path / 'epoch_1.pth')
+    name, half = GRU, str(tmp_path / 'epoch_1.pth')
     straight = train(name)
     resumed = train(name, resume=True, load_from=half)
     pairs = zip(straight.model.state_dict().values(), resumed.model.state_dict().values())
@@ -219,7 +130,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped_and_has_no_picture(train, t
 
 
 def test_the_sentence_drawn_depends_on_seed_and_epoch_alone(on_made_set):
-    config = on_made_set('c2vl_gru_nwucla.py').train_dataloader.dataset
+    config = on_made_set(GRU).train_dataloader.dataset
     dataset = DATASETS.build(config)
 
     def drawn(epoch: int, order: list[int]) -> dict[int, list[float]]:

@@ -1,4 +1,4 @@
-"""Optimizers, schedules and batches of the rivals."""
+"""Optimizers and batches of the rivals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mmengine.optim import build_optim_wrapper
 
 from tests.shipped import TOP_LEVEL, build, load, parsed
 
-TRANSFORMERS = ('videomae_vit-b_k400.py', 'latent_vit-b_k400.py', 'mamp_stt-base_ntu60-xsub.py')
+TRANSFORMERS = ('videomae_vit-b_k400.py', 'mamp_stt-base.py@nwucla')
 REDUNDANCY = [name for name in TOP_LEVEL if 'RedundancyHead' in str(parsed(name).model.heads)]
 
 
@@ -21,16 +21,6 @@ def test_only_matrices_decay_at_the_published_sizes(name: str):
             assert group['weight_decay'] == (0.05 if parameter.ndim > 1 else 0), parameter.shape
 
 
-@pytest.mark.parametrize('name', TOP_LEVEL)
-def test_a_schedule_ends_at_a_part_of_its_rate(name: str):
-    """An absolute one would not follow the rate of another batch (--auto-scale-lr)."""
-    assert [part.get('eta_min') for part in parsed(name).param_scheduler if 'eta_min' in part] == []
-
-
 @pytest.mark.parametrize('name', REDUNDANCY)
 def test_statistics_over_clips_are_those_of_whole_batches(name: str):
-    loader = load(name).train_dataloader
-    if name.endswith('_nwucla.py'):  # 1020 clips, always
-        assert 1020 % loader.batch_size > 0.8 * loader.batch_size
-    else:
-        assert loader.drop_last
+    assert load(name).train_dataloader.drop_last

@@ -17,18 +17,16 @@ from mmact_ssl.saved_run import SavedRun
 from tests.shipped import (
     CONFIGS,
     ROOT,
-    SKELETON_SETS,
-    VIDEO_SETS,
     load,
     loaders,
     own_folder,
+    own_folder_of_videos,
     parsed,
     steps,
 )
 from tools.train import load_config, parse_args
 
-ON_VIDEOS = sorted(path.stem for path in CONFIGS.glob('downstream/[rtv]*.py'))
-ON_SKELETONS = sorted(path.stem for path in CONFIGS.glob('downstream/[agps]*.py'))
+NETWORKS = {'r3d18': 'video', 'tsm-lite0': 'video', 'gru': 'skeleton', 'stgcn': 'skeleton'}
 
 
 @pytest.fixture
@@ -55,12 +53,12 @@ def test_a_run_has_the_name_of_config_and_set():
 @pytest.mark.parametrize(
     ('name', 'dataset', 'answer'),
     [
-        ('downstream/gru.py', 'jhmdb', '--set jhmdb does not go with .*a set of videos, one of'),
+        ('downstream/gru.py', 'jhmdb', '--set jhmdb does not go with .*of skeletons skeletons'),
+        ('byol_r3d18-small.py', 'nwucla', 'nwucla holds skeletons, and .* reads videos'),
         ('downstream/r3d18.py', 'nwucla', '--set nwucla does not go with '),
         ('downstream/gru.py', 'nwulca', '--set nwulca: no such set; .*nwucla'),
-        ('csvr_r3d_jhmdb.py', 'jhmdb', 'names its own data set: leave --set out'),
-        ('dtg_tsm-lite0.py', 'jhmdb', 'this config names no data set: give --data DIR$'),
-        ('barlow_gru.py', '', 'give --data DIR or, for a known set, --set NAME$'),
+        ('videomae_vit-b_k400.py', 'jhmdb', 'names its own data set: leave --set out'),
+        ('dtg_tsm-lite0.py', '', 'this config names no data set: give --data DIR or --set NAME$'),
     ],
 )
 def test_what_does_not_go_together(name, dataset, answer):
@@ -78,7 +76,7 @@ def test_a_folder_and_a_set_are_not_read_at_once(monkeypatch, own_set):
 
 
 def test_the_config_of_a_checkpoint_is_that_of_its_network(tmp_path):
-    cfg = load('ms2l-twoview_gru_nwucla.py', ['model.backbone.encoder.hidden_size=8'])
+    cfg = load('ms2l-twoview_gru.py@nwucla', ['model.backbone.encoder.hidden_size=8'])
     checkpoint = str(tmp_path / 'a.pth')
     torch.save(dict(state_dict={}, meta=dict(cfg=cfg.pretty_text)), checkpoint)
     saved = SavedRun.read(checkpoint)
@@ -92,7 +90,7 @@ def test_the_config_of_a_checkpoint_is_that_of_its_network(tmp_path):
 
 
 def test_a_student_of_a_folder_that_is_gone_has_its_bodies(tmp_path):
-    text = load('ms2l_gru_nwucla.py').pretty_text
+    text = load('ms2l_gru.py@nwucla').pretty_text
     changed = text.replace('kinect20', 'ntu25').replace("'nwucla'", "'gone'").replace('201', '77')
     torch.save(dict(state_dict={}, meta=dict(cfg=changed)), tmp_path / 'a.pth')
     found = find_downstream(SavedRun.read(tmp_path / 'a.pth'))
@@ -109,21 +107,22 @@ def mirrors(cfg: Config) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    ('network', 'dataset'),
-    [
-        (network, dataset)
-        for networks, sets in ((ON_VIDEOS, VIDEO_SETS), (ON_SKELETONS, SKELETON_SETS))
-        for dataset in sets
-        if Config.fromfile(CONFIGS / f'_base_/sets/{dataset}.py').get('flip_ratio') == 0
-        for network in networks
-    ],
-)
-def test_where_left_and_right_differ_nothing_is_mirrored(network, dataset):
-    assert not mirrors(parsed(f'downstream/{network}.py@{dataset}'))
+@pytest.mark.parametrize('path', [*CONFIGS.glob('*.py'), *CONFIGS.glob('downstream/*.py')])
+def test_where_left_and_right_differ_nothing_is_mirrored(path):
+    name = str(path.relative_to(CONFIGS))
+    if not re.search('_k400|_demo', name):
+        is_video = re.search('r3d|tsm|vit', name)
+        assert not mirrors(parsed(f'{name}@{"utdmhad" if is_video else "utdmhad-skeleton"}'))
 
 
-EVERY_KEY = """
+def test_a_config_with_a_default_set_takes_another_and_a_folder():
+    path = str(CONFIGS / 'dtg_r3d18-small.py')
+    named = [read_config(path), read_config(path, dataset='jhmdb')]
+    own = read_config(path, data=own_folder_of_videos())
+    assert [cfg.dataset_name for cfg in (*named, own)] == ['demo', 'jhmdb', 'own']
+
+
+EVERY_KEY = r"""
 dataset_name = 'mine'
 synthetic = True
 prepare_command = 'make mine'
@@ -134,6 +133,10 @@ one_standard_error = True
 flip_ratio = 0.0
 frame_interval = 5
 clip_frames = 48
+pose_layout, pose_joints = 'kinect20', 20
+pretrain_epochs = 200
+few_clips = True
+performance_pattern = r'(.+)_v\d+$'
 bodies = dict(layout='kinect20', num_persons=1)
 pad = dict(type='PadFrames', num_frames=99)
 format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
@@ -143,14 +146,14 @@ test_set = dict(ann_file=f'{{data_root}}/two.txt', **folder)
 """
 
 
-@pytest.mark.parametrize('network', [*ON_VIDEOS, *ON_SKELETONS])
+@pytest.mark.parametrize('network', NETWORKS)
 def test_every_documented_key_of_a_set_is_read(network, tmp_path):
     page = (ROOT / 'docs/extend/add_a_dataset.md').read_text()
     rows = re.findall(r'^\| (`.+?) \|', page, re.M)
     keys = set(re.findall(r'`(\w+_\w+)', ' '.join(row for row in rows if '.py' not in row)))
     assert {'flip_ratio', 'clip_frames'} <= keys
     assert all(f'\n{key} = ' in EVERY_KEY for key in keys)
-    kind = 'video' if network in ON_VIDEOS else 'skeleton'
+    kind = NETWORKS[network]
     (tmp_path / 'mine.py').write_text(EVERY_KEY.format(kind=kind))
     cfg = read_config(str(CONFIGS / f'downstream/{network}.py'), dataset=str(tmp_path / 'mine.py'))
     assert (cfg.dataset_name, cfg.synthetic, cfg.prepare_command) == ('mine', True, 'make mine')
@@ -166,8 +169,3 @@ def test_every_documented_key_of_a_set_is_read(network, tmp_path):
         frames = steps(loaders(cfg), 'ResampleFrames', 'TemporalCrop')
         assert {step.num_frames for step in frames} == {48}
     assert {step.num_frames for step in steps(loaders(cfg), 'PadFrames')} <= {99}
-
-
-def test_only_for_videos_of_a_folder_the_penalty_is_the_strongest():
-    assert load('downstream/r3d18.py').linear.one_standard_error
-    assert 'one_standard_error' not in load('downstream/gru.py').linear

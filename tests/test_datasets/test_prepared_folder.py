@@ -189,7 +189,7 @@ def test_a_config_for_the_other_kind_of_data_is_refused(tmp_path: Path, skeleton
         (
             'ms2l-twoview_gru.py',
             tmp_path / 'clips',
-            'contains videos, but this config reads skeletons',
+            'does not go with configs/ms2l-twoview_gru.py',
         ),
         (
             'dtg_tsm-lite0.py',

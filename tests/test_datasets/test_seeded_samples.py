@@ -145,7 +145,7 @@ def test_a_transform_that_draws_when_it_is_built_is_named(draw, monkeypatch):
 
 def test_the_order_of_the_color_jitter_is_drawn_for_each_sample():
     """Of one picture and one strength each, some samples differ by the order of the steps alone."""
-    jitter = load('dtg_r3d_jhmdb.py').jitter
+    jitter = load('dtg_r3d18-small.py@jhmdb').jitter
     jitter.update(brightness=(1.4, 1.4), contrast=(0.5, 0.5), saturation=(0.3, 0.3), hue=(0.1, 0.1))
     pipeline = build_pipeline([jitter])
     picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)

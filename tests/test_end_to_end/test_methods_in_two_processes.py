@@ -24,7 +24,7 @@ from mmact_ssl.engine.launch import read_config
 from mmact_ssl.models.losses.common import gather_with_gradient
 from mmact_ssl.models.networks.projector import RowNorm
 from mmact_ssl.registry import DATASETS, MODELS
-from tests.five_methods import METHODS, make_data, options_of
+from tests.five_methods import METHODS, make_data, options_of, set_of
 
 # Targets without which a task has nothing to do, in the samples of the second process.
 NOTHING = {'csvr': 'pose', 'hcpg': 'parts', 'c2vl': 'prompt_valid'}
@@ -61,7 +61,7 @@ def synchronize(monkeypatch):
 
 def make(method: str, samples: int) -> tuple[nn.Module, dict[str, Any]]:
     """A model in float64, and a batch as its own pipeline and preprocessor make it."""
-    config: Config = read_config(METHODS[method][0], options_of(method))
+    config: Config = read_config(METHODS[method][0], options_of(method), dataset=set_of(method))
     torch.manual_seed(0)
     model = MODELS.build(config.model).train()
     model.init_weights()

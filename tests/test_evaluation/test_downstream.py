@@ -111,7 +111,7 @@ def test_a_folder_with_the_name_of_a_shipped_set_is_not_that_set(checkpoint: str
 def unshifted(tmp_path: Path) -> str:
     """Checkpoint of a training on JHMDB without the shift that its configs have."""
     options = ['model.backbone.num_segments=1', 'model.backbone.checkpoint=None']
-    cfg = read_config(str(CONFIGS / 'dtg_tsm-lite0_jhmdb.py'), options)
+    cfg = read_config(str(CONFIGS / 'dtg_tsm-lite0.py'), options, dataset='jhmdb')
     meta = dict(cfg=cfg.pretty_text, experiment_name='dtg_tsm-lite0_jhmdb')
     torch.save(dict(state_dict={}, meta=meta), tmp_path / 'unshifted.pth')
     return str(tmp_path / 'unshifted.pth')

@@ -91,12 +91,9 @@ def test_a_published_file_is_evaluated_as_its_card_has_it(name, said):
     'make',
     [
         published,
-        lambda: trained('dtg_r3d_utdmhad.py'),
         # Its views have several strides: that of the data set counts.
-        lambda: trained('hcpg_r3d_utdmhad.py'),
-        lambda: trained(
-            'byol_r3d18-small.py@jhmdb', 'SampleViews', clip=dict(stride=4), clip_b=None
-        ),
+        lambda: trained('hcpg_r3d18-small.py@utdmhad'),
+        lambda: trained('videomae_vit-tiny.py@jhmdb', 'SampleViews', clip=dict(stride=4)),
     ],
 )
 def test_the_stride_of_a_student_goes_along_to_a_folder(make, said):
@@ -112,10 +109,10 @@ def test_the_stride_of_a_student_goes_along_to_a_folder(make, said):
 @pytest.mark.parametrize(
     ('name', 'network'),
     [
-        ('barlow_stgcn.py@nwucla', 'stgcn'),
+        ('c2vl_stgcn.py@nwucla', 'stgcn'),
         ('barlow_gru.py@nwucla', 'gru'),
-        ('ms2l-twoview_gru_nwucla.py', 'gru-streams'),
-        ('barlow_r3d18-small.py@jhmdb', 'r3d18-small'),
+        ('ms2l-twoview_gru.py@nwucla', 'gru-streams'),
+        ('csvr_r3d18-small.py@jhmdb', 'r3d18-small'),
     ],
 )
 def test_a_checkpoint_of_ones_own_set_is_published_as_it_is_evaluated(
@@ -130,7 +127,8 @@ def test_a_checkpoint_of_ones_own_set_is_published_as_it_is_evaluated(
     mine.write_text('\n'.join([like.read_text(), *lines]))
     training.merge_from_dict(values)
     for step in steps([training.train_dataloader, training.test_dataloader], 'SampleViews'):
-        step.update({view: dict(clip, stride=8) for view, clip in step.items() if view != 'type'})
+        clips = {view: clip for view, clip in step.items() if isinstance(clip, dict)}
+        step.update({view: dict(clip, stride=8) for view, clip in clips.items()})
     saved, path = record(training), str(CONFIGS / f'downstream/{network}.py')
     evaluated = with_saved_backbone(read_config(path, dataset=str(mine)), saved).test_dataloader
     mine.unlink()
@@ -149,7 +147,7 @@ def test_a_checkpoint_of_ones_own_set_is_published_as_it_is_evaluated(
     ],
 )
 def test_recorded_values_of_a_set_are_checked(key, value, limits):
-    cfg = load('barlow_stgcn.py@nwucla')
+    cfg = load('c2vl_stgcn.py@nwucla')
     cfg.merge_from_dict({'dataset_name': 'mine', key: value})
     with pytest.raises(CheckpointError, match=f'{key} is .*, not a number of {limits}'):
         find_downstream(record(cfg))
@@ -164,7 +162,7 @@ def test_recorded_values_of_a_set_are_checked(key, value, limits):
     ],
 )
 def test_skeletons_are_prepared_as_in_the_training(kind, key, value, said):
-    saved = trained('ms2l-twoview_gru_nwucla.py', kind, **{key: value})
+    saved = trained('ms2l-twoview_gru.py@nwucla', kind, **{key: value})
     cfg = load('downstream/gru-streams.py@nwucla')
     found = with_saved_backbone(cfg, saved)
     assert both(found, kind, key) == [value, value]
@@ -178,7 +176,7 @@ def test_skeletons_are_prepared_as_in_the_training(kind, key, value, said):
 
 
 def test_frames_are_normalized_as_in_the_training(said):
-    cfg, training = load(VIDEOS), load('dtg_tsm-lite0_jhmdb.py')
+    cfg, training = load(VIDEOS), load('dtg_tsm-lite0.py@jhmdb')
     mean, std = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
     training.model.data_preprocessor.update(mean=mean, std=std)
     found = with_saved_backbone(cfg, record(training)).model.data_preprocessor
@@ -228,7 +226,7 @@ def test_a_set_and_a_config_of_ones_own_stay_and_are_told(said, tmp_path: Path):
     assert 'frame_interval=2, and evaluated with SampleFrames.frame_interval=4' in said[0]
     (tmp_path / 'own.py').write_text(f'_base_ = {str(CONFIGS / "downstream/gru-streams.py")!r}\n')
     own = read_config(str(tmp_path / 'own.py'), dataset='nwucla')
-    training = load('ms2l-twoview_gru_nwucla.py')
+    training = load('ms2l-twoview_gru.py@nwucla')
     training.train_dataloader.dataset.pipeline[0].mode = 'body_axes'
     assert with_saved_inputs(own, record(training)) is own
     assert 'mode=body_axes, and evaluated with NormalizeSkeleton.mode=first_frame' in said[1]
@@ -241,18 +239,20 @@ def test_a_set_and_a_config_of_ones_own_stay_and_are_told(said, tmp_path: Path):
 def test_other_transforms_and_numbers_of_streams_are_refused():
     fix = 'give a downstream config with the inputs of the training'
     common = 'downstream/gru-streams-common.py@nwucla'
-    general = load('ms2l-twoview_gru_skeletons.py')
+    general = load('ms2l-twoview_gru.py@nwucla')
+    general.train_dataloader.dataset.pipeline.insert(0, dict(type='ToCommonJoints'))
+    for crop in steps([general.train_dataloader], 'TemporalCrop'):
+        crop.num_frames = 16
     cfg = load(common)
     cfg.test_dataloader.dataset.pipeline.pop(0)
     answer = rf'trained with ToCommonJoints, and .*gru-streams\S* evaluates it without ToC.*: {fix}'
     with pytest.raises(ConfigError, match=answer):
         with_saved_inputs(cfg, record(general))
     bare = copy.deepcopy(general)
-    for dataset in bare.train_dataloader.dataset.datasets:
-        dataset.pipeline.pop(0)
+    bare.train_dataloader.dataset.pipeline.pop(0)
     with pytest.raises(ConfigError, match='trained without ToCommonJoints, and .* it with ToC'):
         with_saved_inputs(load(common), record(bare))
-    two = trained('ms2l-twoview_gru_nwucla.py', 'BonesAndMotion', streams=('joint', 'motion'))
+    two = trained('ms2l-twoview_gru.py@nwucla', 'BonesAndMotion', streams=('joint', 'motion'))
     with pytest.raises(ConfigError, match=r'streams=\["joint","motion"\], and .*\["joint","bone"'):
         with_saved_inputs(load(SKELETONS), two)
 
@@ -262,14 +262,17 @@ def test_another_crop_is_refused_unless_it_is_your_choice(said):
     published_at_96 = published()
     for step in steps(published_at_96.card, 'CenterCrop'):
         step['crop_size'] = 96
-    for saved in (trained('hcpg_r3d_jhmdb.py', 'CenterCrop', crop_size=96), published_at_96):
+    for saved in (
+        trained('hcpg_r3d18-small.py@jhmdb', 'CenterCrop', crop_size=96),
+        published_at_96,
+    ):
         with pytest.raises(ConfigError, match=rf'\[96,96\], and .* it with C.*=\[64,64\]: {fix}'):
             with_saved_inputs(cfg, saved)
         chosen = 'test_dataloader.dataset.pipeline.4.crop_size=64'
         with_saved_inputs(cfg, saved, [chosen])
         assert 'with CenterCrop.crop_size=[64,64], which is kept as your choice' in said[-1]
     said.clear()
-    same = trained('hcpg_r3d_jhmdb.py', 'CenterCrop', crop_size=(64, 64))
+    same = trained('hcpg_r3d18-small.py@jhmdb', 'CenterCrop', crop_size=(64, 64))
     assert with_saved_inputs(cfg, same) is cfg and not said
 
 
@@ -283,7 +286,7 @@ def test_another_crop_is_refused_unless_it_is_your_choice(said):
     ],
 )
 def test_a_recorded_value_is_checked(kind, key, value, reason):
-    saved = trained('ms2l-twoview_gru_nwucla.py', kind, **{key: value})
+    saved = trained('ms2l-twoview_gru.py@nwucla', kind, **{key: value})
     with pytest.raises(CheckpointError, match=reason):
         with_saved_inputs(load(SKELETONS), saved)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -13,15 +14,28 @@ from mmengine.registry import init_default_scope
 
 from mmact_ssl.apis.card import read_card
 from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.engine.launch import parse_cfg_options
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation import student as module
 from mmact_ssl.evaluation.student import build_recognizer, check_bones, with_saved_backbone
 from mmact_ssl.saved_run import SavedRun
-from tests.shipped import ROOT, load
+from tests import shipped
+from tests.shipped import ROOT
 
 ZOO = sorted((ROOT / 'zoo').glob('*.safetensors'))
 OK = nullcontext()
-SHIFT = 'downstream/tsm-r50.py@ucf101'
+SHIFT = 'TSM of mmaction2'
+
+
+def load(name: str, options: Sequence[str] = ()) -> Config:
+    """A shipped config, or one of TSM's ResNet-50 as mmaction2 spells it."""
+    if name != SHIFT:
+        return shipped.load(name, options)
+    config = shipped.load('downstream/tsm-lite0.py@ucf101')
+    network = dict(type='mmaction.ResNetTSM', depth=50, num_segments=8, shift_div=8)
+    config.merge_from_dict({'model.backbone': {**network, '_delete_': True}})
+    config.merge_from_dict(parse_cfg_options(options))
+    return config
 
 
 @pytest.fixture(autouse=True)

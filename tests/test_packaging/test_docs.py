@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import HOOKS, VISBACKENDS, init_default_scope
 
 import mmact_ssl  # noqa: F401  the fixes
+from mmact_ssl.datasets.prepared_folder import telling_data
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.registry import MODELS, TRANSFORMS
 
@@ -117,15 +118,19 @@ def written_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str
 
 
 def test_configs_that_pages_tell_to_write_name_their_data(written_configs: dict[str, Path]):
-    loaded = {name: Config.fromfile(path) for name, path in written_configs.items()}
-    for name, data in (('csvr_r3d_mine', 'mine'), ('ms2l_gru_moves', 'moves')):
-        for loader in ('train_dataloader', 'test_dataloader'):
-            dataset = loaded[f'configs/{name}.py'][loader].dataset
-            assert f'/{data}/' in dataset.ann_file, name
-            assert dataset.pipeline, name
-    pipeline = loaded['configs/hcpg_r3d_lip.py'].train_dataloader.dataset.pipeline
+    loaded = {}
+    for name, path in written_configs.items():
+        with telling_data(None, 'nwucla' if '_gru' in name else 'jhmdb'):
+            loaded[name] = Config.fromfile(path)
+    for name, videos in (('mine', True), ('moves', False)):
+        written = Config.fromfile(written_configs[f'configs/_base_/sets/{name}.py'])
+        assert f'/{name}/' in written.train_set.ann_file
+        assert list(written.train_set.data_prefix) == ['video' if videos else 'skeleton']
+    several = loaded['configs/dtg_tsm-lite0_two.py'].train_dataloader.dataset.datasets
+    assert [Path(part.ann_file).parent.name for part in several] == ['jhmdb', 'arid']
+    pipeline = loaded['configs/hcpg_r3d18-small_lip.py'].train_dataloader.dataset.pipeline
     assert 'lip' in [step.get('layout') for step in pipeline]
-    online = loaded['configs/dtg_r3d_online.py']
+    online = loaded['configs/dtg_r3d18-small_online.py']
     read = [step.get('target') for step in online.train_dataloader.dataset.pipeline]
     assert 'pose' in read and 'imagenet' not in read
     assert online.model.teachers.imagenet.teacher.type == 'TimmTeacher'
@@ -148,7 +153,7 @@ def examples_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures('examples_of_parts')
 def test_the_example_of_a_task_builds_with_its_own_loss(written_configs: dict[str, Path]):
-    model = MODELS.build(Config.fromfile(written_configs['configs/change_r3d_jhmdb.py']).model)
+    model = MODELS.build(Config.fromfile(written_configs['configs/change_r3d18-small.py']).model)
     head = model.heads['change'].eval()
     clip, valid = torch.randn(3, 3, 4, 2, 2), torch.ones(3, 4, dtype=torch.bool)
     valid[1, 2:] = valid[2, 1:] = False

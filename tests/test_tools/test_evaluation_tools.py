@@ -222,7 +222,7 @@ def test_every_step_is_checked_before_the_first_one(requests):
         ([*LINEAR, 'none.pth'], 'none.pth is missing'),
         (['none.py', '--random'], 'none.py: no such config'),
         ([*LINEAR, '--random', '--cfg-options', 'model.cls_head.num_classes=5'], '21 classes'),
-        ([str(ROOT / 'configs/csvr_r3d_jhmdb.py'), '--random'], 'not a downstream config'),
+        ([str(ROOT / 'configs/csvr_r3d18-small.py'), '--random'], 'not a downstream config'),
     ],
 )
 def test_mistakes_are_one_line(world, argv, message):

@@ -12,13 +12,13 @@ def printed(capsys, *argv: str) -> dict[str, str]:
 
 
 def test_each_value_has_the_file_that_set_it(capsys):
-    options = ['--cfg-options', 'model.heads.pose.hidden_dim=3']
-    shown = printed(capsys, 'csvr_r3d_jhmdb.py', *options)
+    options = ['--set', 'jhmdb', '--cfg-options', 'model.heads.pose.hidden_dim=3']
+    shown = printed(capsys, 'csvr_r3d18-small.py', *options)
     for key, value, file in (
         ('model.heads.pose.hidden_dim', '3', '--cfg-options'),
         ('model.heads.pose.in_channels', '128', '_base_/methods/csvr-small.py'),
         ('model.heads.pose.type', "'PosePredictionHead'", '_base_/methods/csvr.py'),
-        ('model.backbone.depth', '18', 'csvr_r3d_jhmdb.py'),
+        ('model.backbone.depth', '18', 'csvr_r3d18-small.py'),
         ('dataset_name', "'jhmdb'", '_base_/sets/jhmdb.py'),
         ('log_level', "'INFO'", '_base_/runtime/pretrain.py'),
     ):

@@ -152,7 +152,8 @@ def test_a_wrong_path_ends_the_program_with_one_line():
 
 
 def test_missing_data_ends_the_program_with_one_line(tmp_path: Path):
-    line = run_program('configs/csvr_r3d_jhmdb.py', '--work-dir', str(tmp_path), data=tmp_path)
+    words = ['configs/csvr_r3d18-small.py', '--set', 'jhmdb', '--work-dir', str(tmp_path)]
+    line = run_program(*words, data=tmp_path)
     assert line.startswith('error: ')
     assert f'{tmp_path}/jhmdb/' in line
     assert 'python tools/' in line, 'names the command that makes it'

@@ -33,14 +33,16 @@ def make(name: str, data: Path, monkeypatch: pytest.MonkeyPatch):
         f'test_dataloader.dataset.ann_file={data}/demo/test.txt',
         f'test_dataloader.dataset.data_prefix.video={data}/demo',
     ]
-    config = read_config(f'configs/{name}', [*SMALL, *of_videos * ('jhmdb' in name)])
+    path, _, dataset = name.partition('@')
+    options = [*SMALL, *of_videos * (dataset == 'jhmdb')]
+    config = read_config(f'configs/{path}', options, dataset=dataset)
     torch.manual_seed(0)
     model: MultiTaskPretrainer = MODELS.build(config.model).eval()
     return model, config
 
 
 def test_a_masked_frame_is_gray_and_the_prediction_is_real_where_it_is_not(data, monkeypatch):
-    model, config = make('videomae_vit-tiny_jhmdb.py', data, monkeypatch)
+    model, config = make('videomae_vit-tiny.py@jhmdb', data, monkeypatch)
     figures, lines = draw_predictions(model, config, num_clips=2, pool=2)
     assert set(figures) == {'masked'} and not lines
     axes = np.array(figures['masked'].axes).reshape(6, 8)
@@ -64,7 +66,7 @@ def test_a_masked_frame_is_gray_and_the_prediction_is_real_where_it_is_not(data,
 
 
 def test_visible_joints_alone_are_drawn_above_predicted_and_real_skeletons(data, monkeypatch):
-    model, config = make('mamp_stt_nwucla.py', data, monkeypatch)
+    model, config = make('mamp_stt.py@nwucla', data, monkeypatch)
     np.random.seed(0)  # of the clip's augmentation and mask
     figures, _ = draw_predictions(model, config, num_clips=2, pool=2)
     axes = np.array(figures['masked'].axes).reshape(6, 8)
@@ -85,6 +87,6 @@ def test_visible_joints_alone_are_drawn_above_predicted_and_real_skeletons(data,
 
 
 def test_latents_have_no_picture(data, monkeypatch):
-    model, config = make('latent_stt_nwucla.py', data, monkeypatch)
+    model, config = make('latent_stt.py@nwucla', data, monkeypatch)
     with pytest.raises(ConfigError, match='no picture of its tasks .latent.'):
         draw_predictions(model, config, num_clips=2, pool=2)

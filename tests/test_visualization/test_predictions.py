@@ -26,10 +26,20 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize('task', ['byol', 'vicreg'])
-def test_views_find_each_other(task, data):
-    options = [*SMALL, f'model.heads.{task}.in_channels=32', f'model.heads.{task}.hidden_dim=16']
-    config = read_config(f'configs/{task}_r3d18-small.py', options, dataset='demo')
+PAIR = ['views=[clip,clip_b]', 'in_channels=32', 'hidden_dim=16', 'embedding_dim=8']
+BYOL = ['type=SelfDistillationHead', 'momentum=0.99', 'predictor_dim=16']
+VICREG = ['type=RedundancyHead', 'loss.type=VICRegLoss']
+
+
+@pytest.mark.parametrize(('task', 'head'), [('byol', BYOL), ('vicreg', VICREG)])
+def test_views_find_each_other(task, head, data):
+    options = [*SMALL, 'model.heads.guidance=None', 'model.heads.contrast=None']
+    options += [
+        'model.momentum_encoder.views=[clip,clip_b]',
+        'model.momentum_encoder.momentum=0.99',
+    ]
+    options += [f'model.heads.{task}.{setting}' for setting in (*head, *PAIR)]
+    config = read_config('configs/dtg_r3d18-small.py', options)
     torch.manual_seed(0)
     model = MODELS.build(config.model).eval()
     figures, lines = draw_predictions(model, config, num_clips=2, pool=SAMPLES)

@@ -64,25 +64,11 @@ model = dict(
     ),
 )
 
-# 16 frames, the 16 after them, and 3 I-frames, at 112x112.
-sample_views = dict(
-    type='SampleViews',
-    clip=dict(num_frames=16, stride=2),
-    future=dict(num_frames=16),
-    keyframes=dict(num_frames=3),
-)
 load_poses = dict(
     type='LoadTargets', target='pose', cache='pose.lmdb', views=('clip', 'future'), layout='coco17'
 )
 pack = dict(type='PackInputs', views=('clip', 'future', 'keyframes'))
-make_views = [
-    dict(type='DecodeViews', short_side=128),
-    dict(type='TransformViews', views=('clip', 'future'), transforms=_base_.augment_112),
-    dict(type='TransformViews', views=('keyframes',), transforms=_base_.augment_112),
-    pack,
-]
-train_pipeline = [sample_views, load_poses, *make_views]
-train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(batch_size=16)
 
 # The student learns by AdamW; the discriminators by Adam without momentum, as in TGANv2 (learning
 # rate 2e-4, betas 0 and 0.9).

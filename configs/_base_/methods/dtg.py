@@ -47,23 +47,12 @@ model = dict(
     balancer=dict(type='FixedWeights', weights=dict(guidance=1.0, contrast=1.0)),
 )
 
-# Two clips of 16 frames from anywhere in a video, at 112x112, each with its own crop, flip and
-# colors; and the features of three teachers: an ImageNet classifier, an image-based action
-# recognizer and a pose network's backbone.
-clip = dict(num_frames=16, stride=2)
-sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
+# Features of three teachers: an ImageNet classifier, an image-based action recognizer and a pose
+# network's backbone.
 embedding = dict(type='LoadTargets', kind='embedding', views=views)
 load_targets = [
     dict(embedding, target='imagenet', cache='resnet50_imagenet.lmdb'),
     dict(embedding, target='action', cache='tsn-r50_k400.lmdb'),
     dict(embedding, target='pose', cache='hrnet-w32_coco_backbone.lmdb'),
 ]
-augment = [*_base_.augment_112, _base_.jitter]
-make_views = [
-    dict(type='DecodeViews', short_side=128),
-    dict(type='TransformViews', views=('clip',), transforms=augment),
-    dict(type='TransformViews', views=('clip_b',), transforms=augment),
-]
 pack = dict(type='PackInputs', views=views)
-train_steps = [sample_views, *load_targets, *make_views]
-train_dataloader = dict(dataset=dict(pipeline=[*train_steps, pack]))

@@ -60,10 +60,6 @@ model = dict(
     balancer=dict(type='FixedWeights', weights=dict(appearance=1.0, motion=1.0, parsing=1.0)),
 )
 
-# Two clips of 16 frames from anywhere in a video, at 112x112, at two different speeds, each with
-# its own crop, flip and colors; and the part maps of the first, with the same crop and flip.
-clip = dict(num_frames=16, stride=(1, 2, 4))
-sample_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True)
 # Drawn from poses (tools/extract_targets.py draw-parts). For a parsing network set another cache,
 # layout and model.heads.parsing.num_parts; docs/extend/parsers.md has an example.
 load_parts = dict(
@@ -73,11 +69,4 @@ load_parts = dict(
     kind='map',
     layout='pose_parts',
 )
-augment = [*_base_.augment_112, _base_.jitter]
-make_views = [
-    dict(type='DecodeViews', short_side=128),
-    dict(type='TransformViews', views=('clip',), transforms=augment, map_size=(28, 28)),
-    dict(type='TransformViews', views=('clip_b',), transforms=augment),
-    dict(type='PackInputs', views=views, video=True),
-]
-train_dataloader = dict(dataset=dict(pipeline=[sample_views, load_parts, *make_views]))
+pack = dict(type='PackInputs', views=views, video=True)

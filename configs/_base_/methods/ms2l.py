@@ -49,9 +49,9 @@ make_views = dict(
     ),
 )
 pack = dict(type='PackInputs', views=views)
-train_dataloader = dict(batch_size=256, dataset=dict(pipeline=[make_views, pack]))
+train_dataloader = dict(dataset=dict(pipeline=[make_views, pack]))
 test_dataloader = dict(dataset=dict(pipeline=[make_views, pack]))
-default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=1))
+default_hooks = dict(logger=dict(interval=50))
 
 # As published, in steps: Adam, learning rate 1e-3, a tenth of it after half of the training. The
 # published 60 epochs on NTU RGB+D 60 in batches of 256 are 9,000 steps; 60 epochs of a small set

@@ -26,12 +26,17 @@ jitter = [
 ]
 mask = dict(type='JointMask', fraction=(0.1, 0.3))
 change = [*jitter, dict(type='BonesAndMotion', motion_scale=10), mask]
-mirrored = [crop, *move, dict(type='SkeletonFlip'), *change]
-# For sets whose actions differ in left and right, and for views that meet sentences.
-never_mirrored = [crop, *move, *change]
+# Some sets have actions that differ in left and right.
+flip = [dict(type='SkeletonFlip')] if _base_.get('flip_ratio', 0.5) else []
+augment = [crop, *move, *flip, *change]
 pack = dict(type='PackInputs', views=views)
-make_views = dict(type='MakeSkeletonViews', views=dict(one=mirrored, two=mirrored))
+make_views = dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment))
 pipeline = [_base_.normalize, make_views, pack]
-train_dataloader = dict(batch_size=128, dataset=dict(pipeline=pipeline))
+train_dataloader = dict(
+    batch_size=64 if _base_.get('few_clips') else 128, dataset=dict(pipeline=pipeline)
+)
 test_dataloader = dict(dataset=dict(pipeline=pipeline))
 default_hooks = dict(logger=dict(interval=8), checkpoint=dict(interval=40))
+epochs = _base_.get('pretrain_epochs', 120)
+train_cfg = dict(max_epochs=epochs)
+param_scheduler = [_base_.warmup, dict(_base_.cosine, end=epochs)]

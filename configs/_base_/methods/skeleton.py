@@ -1,5 +1,5 @@
-# Shared settings of all methods on skeletons.
-_base_ = '../runtime/pretrain.py'
+# Shared settings of all methods on skeletons, on the set of --set or the prepared folder of --data.
+_base_ = ['{{$MMACT_SSL_SET:../sets/folder-skeleton.py}}', '../runtime/pretrain.py']
 
 model = dict(
     type='MultiTaskPretrainer',
@@ -12,14 +12,16 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type='SkeletonDataset'),
+    dataset=dict(type='SkeletonDataset', **_base_.train_set),
 )
 # For tools/test.py: pretext tasks on held-out clips.
 test_dataloader = dict(
     batch_size=64,
     num_workers=1,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='SkeletonDataset', test_mode=True),
+    dataset=dict(
+        type='SkeletonDataset', test_mode=True, **_base_.get('test_set', _base_.train_set)
+    ),
 )
 test_cfg = dict(type='TestLoop')
 test_evaluator = dict(type='PretextMetric')

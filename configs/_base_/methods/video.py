@@ -28,9 +28,3 @@ jitter = dict(
     saturation=0.5,
     hue=0.14,
 )
-# Views of 112x112, before the jitter of colors.
-crop_112 = [
-    dict(type='mmaction.RandomResizedCrop', area_range=(0.2, 1.0)),
-    dict(type='mmaction.Resize', scale=(112, 112), keep_ratio=False),
-]
-augment_112 = [*crop_112, dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5)]

@@ -1,32 +1,27 @@
 # Two clips of 8 frames at 64x64 for the small R3D-18, on the set of --set or the prepared folder of
 # --data; sized for two cores.
 _base_ = [
-    '{{$MMACT_SSL_SET:../sets/folder.py}}',
+    '../views/small.py',
     '../students/r3d18-small.py',
     'clips.py',
-    '../methods/video-small.py',
 ]
 
 head_sizes = dict(in_channels=128)
 model = dict(backbone=_base_.backbone)
-# Some sets have longer actions, a camera that stands still, or actions that differ in left and
-# right.
+# Some sets have longer actions.
 clip = dict(num_frames=8, stride=_base_.get('frame_interval', 2))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
-flip = dict(_base_.flip, flip_ratio=_base_.get('flip_ratio', 0.5))
-augment = [_base_.get('gentle_crop', _base_.crop), _base_.resize, flip, _base_.jitter]
-make_clip = [
-    _base_.decode,
-    dict(type='TransformViews', views=('clip',), transforms=augment),
-]
+augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]
+make_clip = [_base_.decode, dict(type='TransformViews', views=('clip',), transforms=augment)]
 make_views = [*make_clip, dict(type='TransformViews', views=('clip_b',), transforms=augment)]
+center_crop = [_base_.center_crop]
 make_test_clip = [
     _base_.decode_test,
-    dict(type='TransformViews', views=('clip',), transforms=[_base_.center_crop]),
+    dict(type='TransformViews', views=('clip',), transforms=center_crop),
 ]
 make_test_views = [
     *make_test_clip,
-    dict(type='TransformViews', views=('clip_b',), transforms=[_base_.center_crop]),
+    dict(type='TransformViews', views=('clip_b',), transforms=center_crop),
 ]
 train_pipeline = [sample_views, *make_views, _base_.pack]
 # Clips are drawn in tests too: with test_mode they would be the first and the last of the video.
@@ -34,7 +29,7 @@ test_pipeline = [sample_views, *make_test_views, _base_.pack]
 train_dataloader = dict(
     batch_size=32, num_workers=1, dataset=dict(_base_.train_set, pipeline=train_pipeline)
 )
-test_dataloader = dict(dataset=dict(_base_.test_set, pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 train_cfg = dict(_delete_=True, type='StepsTrainLoop', max_iters=800)
 warmup = dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=40)
 cosine = dict(type='CosineAnnealingLR', by_epoch=False, begin=40, end=800)

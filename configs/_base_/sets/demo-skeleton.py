@@ -13,6 +13,8 @@ format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
 group_pattern = r'_s(\d+)_'  # the subject: the linear probe does not split its clips
 pad = dict(type='PadFrames', num_frames=48)  # to the longest clip
 clip_frames = 32  # of graph networks, as in pre-training
+# Of the videos, which have the names of the skeletons.
+frames = dict(cache='{{$MMACT_SSL_DATA:data}}/demo/targets/efficientnet_lite0_imagenet.lmdb')
 
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
 train_set = dict(ann_file=f'{data_root}/xsub_train.txt', **folder)

@@ -1,9 +1,7 @@
 # A prepared folder of your own skeletons, from --data DIR.
 _base_ = 'folder.py'
 
-from mmact_ssl.datasets.prepared_folder import require_skeletons  # noqa: E402
-
-folder = require_skeletons(_base_.own_folder)
+folder = _base_.own_folder
 bodies = dict(
     layout=folder.layout, num_persons=folder.num_persons, in_channels=folder.num_coordinates
 )
@@ -13,3 +11,6 @@ pad = dict(type='PadFrames', num_frames=folder.num_frames)  # to the longest cli
 lists = dict(data_prefix=dict(skeleton=folder.root), prepare_command=folder.prepare_command)
 train_set = dict(_delete_=True, ann_file=folder.train, **lists)
 test_set = dict(train_set, ann_file=folder.test, prepare_command=folder.test_command)
+# Of the contrast of two views and of C2VL: small sets get smaller batches and more epochs.
+few_clips = folder.num_train < 500
+pretrain_epochs = max(120, 40_000 // folder.num_train)

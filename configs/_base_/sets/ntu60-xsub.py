@@ -7,6 +7,7 @@ num_classes = 60
 bodies = dict(layout='ntu25', num_persons=2)
 format_bodies = dict(type='mmaction.FormatGCNInput', num_person=2)
 group_pattern = r'P(\d+)R'  # the subject: the linear probe does not split its clips
+frames = dict(key='videos/{}_rgb.avi')  # of a clip in the cache of the videos' frames
 pad = dict(type='PadFrames', num_frames=300)  # to the longest clip
 
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)

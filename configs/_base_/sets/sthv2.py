@@ -12,4 +12,4 @@ train_set = dict(ann_file=f'{data_root}/train.txt', **folder)
 test_set = dict(ann_file=f'{data_root}/test.txt', **folder)
 # Some actions differ only in left and right: no flip.
 flip_ratio = 0.0
-no_flip = dict(type='HorizontalFlip', layout='coco17', flip_ratio=flip_ratio)
+strides = (2, 1)  # of clips of 16 frames and the 16 after them: many videos are short

@@ -16,7 +16,7 @@ gentle_crop = dict(
     type='mmaction.RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.9, 1.1)
 )
 flip_ratio = 0.0
-no_flip = dict(type='HorizontalFlip', layout='kinect20', flip_ratio=flip_ratio)
+pose_layout, pose_joints = 'kinect20', 20  # of the sensor
 # Downstream. Actions are longer than in other sets.
 frame_interval = 4
 # From scratch 60 and 120 epochs are too few. This number gives 6,480 steps, and 2,640 with a tenth

@@ -10,6 +10,7 @@ num_classes = 10
 bodies = dict(layout='kinect20', num_persons=1)
 format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
 group_pattern = r's(\d+)_'  # the subject: the linear probe does not split its clips
+few_clips = True  # smaller batches
 pad = dict(type='PadFrames', num_frames=170)  # to the longest clip
 
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)

@@ -94,7 +94,7 @@ def test_ways_of_a_gpu_are_one_training(run_benchmark, module, monkeypatch):
     for name in ('enable_mixed_precision', 'check_gpu'):
         monkeypatch.setattr(module('gpu_speed'), name, lambda *cfg: None)
     few = ('--clips', '2', '--batches', '2', '--steps', '2', '--rounds', '1', '--seconds', '0.1')
-    recipes = ('dtg_r3d_jhmdb.py', 'ms2l_gru.py')
+    recipes = ('dtg_r3d18-small.py', 'ms2l_gru.py')
     video, skeleton = run_benchmark('gpu', '--recipes', *recipes, *few, '--workers', '1')
     assert video['loader'] > 0 and video['clips'] == 2
     assert list(skeleton['ways']) == ['float32', 'amp'], 'mmaction2 has no GRU'

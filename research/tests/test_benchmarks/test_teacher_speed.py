@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.registry import MODELS
 
-CONFIG = Path(__file__).parents[3] / 'configs' / 'dtg_r3d_jhmdb.py'
+CONFIG = Path(__file__).parents[3] / 'configs' / 'dtg_r3d18-small.py'
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def check_scores(name, model_config, targets, channels, tmp_path):
 
 def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
     """A ClassificationHead beside a jigsaw."""
-    model_config = load('ms2l-joint_gru_nwucla.py').model
+    model_config = load('ms2l-joint_gru.py@nwucla').model
     model_config.backbone.hidden_size = 8
     for head in model_config.heads.values():
         head.in_channels = 16

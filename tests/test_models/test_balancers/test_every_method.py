@@ -63,13 +63,6 @@ def ms2l() -> Batch:
     return inputs, targets
 
 
-def ms2l_c2vl() -> Batch:
-    inputs, targets = skeletons(9, 'one', 'two', 'clip')
-    targets['clip']['prompt'] = torch.randn(BATCH, 1, 384)
-    targets['clip']['prompt_valid'] = torch.tensor([True, True, False, True])
-    return inputs, targets
-
-
 def ms2l_masked() -> Batch:
     inputs = {view: torch.randn(BATCH, 1, 8, 20, 3) for view in ('one', 'two', 'masked')}
     targets = {view: dict(valid=torch.ones(BATCH, 1, 8).bool()) for view in inputs}
@@ -99,7 +92,7 @@ METHODS: dict[str, tuple[str, dict, Callable[[], Batch]]] = {
         csvr,
     ),
     'DTG-Net': (
-        'dtg_r3d_demo.py',
+        'dtg_r3d18-small.py@demo',
         {**VIDEO, **in_channels(32, 'heads.guidance', 'heads.contrast')},
         dtg,
     ),
@@ -114,23 +107,15 @@ METHODS: dict[str, tuple[str, dict, Callable[[], Batch]]] = {
         hcpg,
     ),
     'MS2L': (
-        'ms2l_gru_nwucla.py',
+        'ms2l_gru.py@nwucla',
         {
             'model.backbone.hidden_size': 8,
             **in_channels(16, 'heads.motion', 'heads.jigsaw', 'heads.contrast'),
         },
         ms2l,
     ),
-    'MS2L and C2VL': (
-        'ms2l-c2vl_gru_nwucla.py',
-        {
-            'model.backbone.encoder.hidden_size': 8,
-            **in_channels(96, 'heads.contrast', 'heads.prompts'),
-        },
-        ms2l_c2vl,
-    ),
     'MS2L and MAMP': (
-        'ms2l-masked_stt_nwucla.py',
+        'ms2l-masked_stt.py@nwucla',
         {
             'model.backbone.embed_dims': 16,
             'model.backbone.depth': 1,

@@ -1,7 +1,0 @@
-# Barlow Twins on video, on EfficientNet-Lite0 with the temporal shift, from ImageNet: your own
-# (--data DIR), or --set jhmdb or another set.
-_base_ = ['_base_/rivals/tsm-lite0.py', '_base_/rivals/redundancy.py']
-
-model = dict(
-    heads=dict(barlow=dict(**_base_.barlow_small, **_base_.head_sizes, views=_base_.views)),
-)

@@ -1,8 +1,0 @@
-# BYOL on video, on EfficientNet-Lite0 with the temporal shift, from ImageNet: your own (--data
-# DIR), or --set jhmdb or another set.
-_base_ = ['_base_/rivals/tsm-lite0.py', '_base_/rivals/self-distillation.py']
-
-model = dict(
-    momentum_encoder=dict(views=_base_.views, momentum=_base_.byol_small.momentum),
-    heads=dict(byol=dict(**_base_.byol_small, **_base_.head_sizes, views=_base_.views)),
-)

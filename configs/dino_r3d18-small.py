@@ -1,7 +1,0 @@
-# DINO on video, on the small R3D-18: your own (--data DIR), or --set jhmdb, utdmhad or another set.
-_base_ = ['_base_/rivals/r3d18-small.py', '_base_/rivals/self-distillation.py']
-
-model = dict(
-    momentum_encoder=dict(views=_base_.views, momentum=_base_.dino_small.momentum),
-    heads=dict(dino=dict(**_base_.dino_small, **_base_.head_sizes, views=_base_.views)),
-)

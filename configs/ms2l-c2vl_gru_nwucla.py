@@ -1,7 +1,0 @@
-# MS2L's contrast between two augmented views and C2VL's matching with sentences, together, on
-# NW-UCLA (views 1 and 2).
-_base_ = ['_base_/sets/nwucla.py', '_base_/students/gru-streams.py', '_base_/methods/ms2l-c2vl.py']
-
-model = dict(backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **_base_.bodies)))
-train_dataloader = dict(dataset=_base_.train_set)
-test_dataloader = dict(dataset=_base_.test_set)

@@ -1,7 +1,0 @@
-# VICReg on video, on the small R3D-18: your own (--data DIR), or --set jhmdb, utdmhad or another
-# set.
-_base_ = ['_base_/rivals/r3d18-small.py', '_base_/rivals/redundancy.py']
-
-model = dict(
-    heads=dict(vicreg=dict(**_base_.vicreg_small, **_base_.head_sizes, views=_base_.views)),
-)

@@ -1,0 +1,24 @@
+# DTG-Net on EfficientNet-Lite0 with the temporal shift, on frames of 160x160 in place of 112x112:
+# twice the time. On --set jhmdb or another set.
+_base_ = 'mmact_ssl::dtg_tsm-lite0.py'
+
+backbone_name = 'tsm-lite0-160'
+augment = [_base_.crop, dict(_base_.resize, scale=(160, 160)), _base_.flip, _base_.jitter]
+train_pipeline = [
+    _base_.sample_views,
+    *_base_.load_targets,
+    dict(type='DecodeViews', short_side=184),
+    dict(type='TransformViews', views=('clip',), transforms=augment),
+    dict(type='TransformViews', views=('clip_b',), transforms=augment),
+    _base_.pack,
+]
+center_crop = dict(_base_.center_crop, crop_size=160)
+test_pipeline = [
+    dict(_base_.sample_views, test_mode=True),
+    *_base_.load_targets,
+    dict(type='DecodeViews', short_side=160),
+    dict(type='TransformViews', views=_base_.views, transforms=[center_crop]),
+    _base_.pack,
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

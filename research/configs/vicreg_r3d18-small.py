@@ -1,0 +1,7 @@
+# VICReg on video, on the small R3D-18, by default on the demo world: your own (--data DIR), or
+# --set jhmdb, utdmhad or another set.
+_base_ = ['mmact_ssl::_base_/rivals/r3d18-small.py', 'mmact_ssl::_base_/rivals/redundancy.py']
+
+model = dict(
+    heads=dict(vicreg=dict(**_base_.vicreg_small, **_base_.head_sizes, views=_base_.views)),
+)
