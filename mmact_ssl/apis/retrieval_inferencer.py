@@ -16,9 +16,9 @@ from mmact_ssl.apis.feature_index import FeatureIndex, Window
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, layout_of_arrays, mean_of
 from mmact_ssl.apis.model import PretrainedModel
 from mmact_ssl.apis.windows import check_cut
-from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
-from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
+from mmact_ssl.evaluation.shared_space import SharedSpace
 from mmact_ssl.files import expand
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl.shipped_configs import CONFIGS
@@ -36,10 +36,6 @@ class RetrievalInferencer(FeatureInferencer):
         model: See FeatureInferencer.
         index: Folder of this model's index; a missing one is made.
         window, stride: Windows of the rows, see FeatureInferencer; None: a row a clip.
-        checkpoint: Pre-training with sentences that the model was published from, to search by
-            sentences; not needed if the published file has its projectors.
-        text_encoder: Config of the teacher that embedded the sentences, e.g.
-            ``configs/teachers/minilm.py``; by default the card's.
         device, show_progress, layout: See FeatureInferencer. An index has one ``layout``.
     """
 
@@ -49,8 +45,6 @@ class RetrievalInferencer(FeatureInferencer):
         index: str | Path,
         window: float | None = None,
         stride: float | None = None,
-        checkpoint: str | None = None,
-        text_encoder: str | None = None,
         device: str | None = None,
         show_progress: bool = True,
         layout: str = '',
@@ -67,7 +61,6 @@ class RetrievalInferencer(FeatureInferencer):
         )
         self.index = FeatureIndex(index, meta)
         super().__init__(model, device, show_progress, layout)
-        self.checkpoint, self.text_encoder = checkpoint, text_encoder
         self._space: tuple[SharedSpace, Any, Any] | None = None
 
     def add(self, inputs: Input | Sequence[Input], batch_size: int = 8) -> dict[str, Any]:
@@ -182,32 +175,23 @@ class RetrievalInferencer(FeatureInferencer):
         """The projectors of the pre-training, that of features, and the encoder of sentences."""
         if self._space is None:
             card = self.pretrained.card
-            source = self.checkpoint or (self.pretrained.path if card.text_encoder else None)
-            config = self.text_encoder or CONFIGS / 'teachers' / f'{card.text_encoder}.py'
-            if source is None or not (self.text_encoder or card.text_encoder):
+            if not card.text_encoder:
                 raise ConfigError(
-                    f'{card.name} is a backbone alone and reads no sentences: give checkpoint=, '
-                    'its C2VL pre-training, and text_encoder=, e.g. configs/teachers/minilm.py'
-                )
-            expected = card.source_sha256 if self.checkpoint else self.pretrained.sha256
-            saved = SavedRun.read(source)
-            if saved.sha256 != expected:
-                raise CheckpointError(
-                    f'{source}: {card.name} was published from another file, so these '
-                    'projectors belong to other features'
+                    f'{card.name} is a backbone alone and reads no sentences: publish its C2VL '
+                    'pre-training by tools/publish_model.py --text-encoder'
                 )
             from mmact_ssl.models.teachers import build_teacher
 
+            config = CONFIGS / 'teachers' / f'{card.text_encoder}.py'
             encoder = build_teacher(os.fspath(config))
             if encoder.kind != 'text':
                 raise ConfigError(f'{config}: reads no sentences, it is {encoder.kind}')
             if card.text_fingerprint not in ('', encoder.fingerprint()):
                 raise ConfigError(
-                    f'{config}: {card.name} learned from the sentences of another encoder: give '
-                    f'text_encoder=, the config {card.text_encoder!r} with its original weights'
+                    f'{config}: {card.name} learned from the sentences of another encoder: publish '
+                    'it again by --text-encoder with the original one'
                 )
-            if self.checkpoint:
-                check_encoder(saved, encoder.fingerprint(), encoder.source)
+            saved = SavedRun.read(self.pretrained.path)
             space = SharedSpace(saved)
             self._space = space, partial(space.embed, 'skeleton'), encoder
         return self._space

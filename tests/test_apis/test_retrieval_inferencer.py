@@ -16,7 +16,7 @@ from mmact_ssl.apis.clips import Clip
 from mmact_ssl.apis.feature_inferencer import embed
 from mmact_ssl.apis.publish import text_part
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
-from mmact_ssl.errors import CheckpointError, ConfigError, DataError
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace, check_encoder
 from mmact_ssl.saved_run import SavedRun
@@ -270,90 +270,38 @@ def test_a_layout_of_another_model_makes_no_index(skeleton_model, tmp_path):
         RetrievalInferencer(skeleton_model, tmp_path / 'k.index', layout=layout)
 
 
-@pytest.fixture
-def by_text(publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch):
-    """A model with the pre-training that it comes from, and a text encoder."""
+def test_sentences_find_skeletons_by_the_projectors(
+    publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch
+):
+    words = Words()
     checkpoint = write_student(tmp_path / 'epoch.pth', skeleton_config, prompts=prompt_head())
-    monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
-    model = load_model(str(publish(skeleton_config, checkpoint, tmp_path)))
-    return model, str(checkpoint), Words()
-
-
-def test_sentences_find_skeletons_by_the_projectors(by_text, skeleton_folder, tmp_path):
-    model, checkpoint, encoder = by_text
-    search = RetrievalInferencer(
-        model,
-        tmp_path / 't.index',
-        checkpoint=checkpoint,
-        text_encoder='words.py',
-        show_progress=False,
-    )
+    monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: words)
+    text = text_part(SavedRun.read(checkpoint), 'minilm')
+    assert text[1]['text_fingerprint'] == '', 'the training told none'
+    record = {'train': {'prompt': {words.fingerprint(): 'words'}}}
+    torch.save({**torch.load(checkpoint), 'meta': {'target_caches': record}}, tmp_path / 'told.pth')
+    text = text_part(SavedRun.read(tmp_path / 'told.pth'), 'minilm')
+    model = load_model(str(publish(skeleton_config, checkpoint, tmp_path, 'told', text)))
+    assert model.card.text_encoder == 'minilm'
+    search = RetrievalInferencer(model, tmp_path / 't.index', show_progress=False)
     assert search.add(skeleton_folder)['added'] == 18
     sentences = ['they carry', 'they wave and wave']
     found = search(text=sentences, top=5)
     space = SharedSpace(SavedRun.read(checkpoint))
-    prompts = space.embed('prompt', encoder.embed(sentences).numpy())
+    prompts = space.embed('prompt', words.embed(sentences).numpy())
     similarity = prompts @ space.embed('skeleton', embed(model, skeleton_folder)).T
     names = [window.name for window in search.index.rows()[0]]
-    assert names[0] == f'{skeleton_folder.as_posix()}/a00_v1_0'
     for query, hits in zip(similarity, found['hits']):
         check_hits(hits, dict(zip(names, query)), 5)
     assert found['queries'] == sentences
-
-
-def test_a_backbone_alone_says_that_it_reads_no_sentences(by_text, skeleton_folder, tmp_path):
-    model, checkpoint, _ = by_text
-    search = RetrievalInferencer(model, tmp_path / 't.index', show_progress=False)
-    search.add(skeleton_folder)
-    with pytest.raises(ConfigError, match=r'is a backbone alone and reads no sentences: give chec'):
-        search(text='somebody waves')
-    state = torch.load(checkpoint)
-    torch.save({**state, 'epoch': 9}, tmp_path / 'later.pth')
-    search.checkpoint, search.text_encoder = str(tmp_path / 'later.pth'), 'words.py'
-    with pytest.raises(CheckpointError, match=r'later\.pth: .* was published from another file'):
-        search(text='somebody waves')
-
-
-def test_a_file_with_its_projectors_is_searched_by_sentences_alone(
-    by_text, publish, skeleton_config, skeleton_folder, tmp_path, monkeypatch
-):
-    bare, checkpoint, encoder = by_text
-    assert text_part(SavedRun.read(checkpoint), 'minilm')[1]['text_fingerprint'] == '', (
-        'the training told none'
-    )
-    record = {'train': {'prompt': {encoder.fingerprint(): 'words'}}}
-    told = {**torch.load(checkpoint), 'meta': {'target_caches': record}}
-    torch.save(told, tmp_path / 'told.pth')
-    text = text_part(SavedRun.read(tmp_path / 'told.pth'), 'minilm')
-    model = load_model(str(publish(skeleton_config, checkpoint, tmp_path, 'told', text)))
-    assert model.card.text_encoder == 'minilm'
-    features = [embed(one, skeleton_folder) for one in (model, bare)]
-    np.testing.assert_array_equal(*features)
-    searches = [
-        RetrievalInferencer(bare, tmp_path / 'a', checkpoint=checkpoint, text_encoder='words.py'),
-        RetrievalInferencer(model, tmp_path / 'b'),
-    ]
-    for search in searches:
-        search.add(skeleton_folder)
-    of_checkpoint, of_file = (search(text='they wave', top=5)['hits'] for search in searches)
-    assert of_file == of_checkpoint
-    monkeypatch.setattr(type(encoder), 'fingerprint', lambda self: 'other weights')
-    searches[1]._space = None
-    with pytest.raises(ConfigError, match='learned from the sentences of another encoder: give'):
-        searches[1](text='they wave')
-    with pytest.raises(ConfigError, match='learned from sentences of words, another teacher or'):
-        check_encoder(SavedRun.read(tmp_path / 'told.pth'), encoder.fingerprint(), encoder.source)
-
-
-def test_a_backbone_alone_is_searched_by_the_encoder_of_its_training(
-    by_text, publish, skeleton_config, skeleton_folder, tmp_path
-):
-    _, checkpoint, _ = by_text
-    record = {'train': {'prompt': {'others': 'other words'}}}
-    told = str(tmp_path / 'told.pth')
-    torch.save({**torch.load(checkpoint), 'meta': {'target_caches': record}}, told)
-    bare = load_model(str(publish(skeleton_config, told, tmp_path, 'bare')))
-    search = RetrievalInferencer(bare, tmp_path / 'a', checkpoint=told, text_encoder='words.py')
-    search.add(skeleton_folder)
-    with pytest.raises(ConfigError, match='learned from sentences of other words, another teacher'):
+    monkeypatch.setattr(type(words), 'fingerprint', lambda self: 'other weights')
+    search._space = None
+    with pytest.raises(ConfigError, match='learned from the sentences of another encoder: publish'):
         search(text='they wave')
+    with pytest.raises(ConfigError, match='learned from sentences of words, another teacher or'):
+        check_encoder(SavedRun.read(tmp_path / 'told.pth'), words.fingerprint(), words.source)
+
+
+def test_a_backbone_alone_says_that_it_reads_no_sentences(skeletons):
+    with pytest.raises(ConfigError, match=r'is a backbone alone and reads no sentences: publish'):
+        skeletons(text='somebody waves')

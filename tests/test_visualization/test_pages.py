@@ -167,7 +167,7 @@ def test_a_page_that_is_written_again_shows_the_files_as_they_are(model, clips, 
 
 
 def test_sentences_need_the_pretraining(model, clips, tmp_path):
-    with pytest.raises(SystemExit, match='reads no sentences: give checkpoint='):
+    with pytest.raises(SystemExit, match='reads no sentences: publish its'):
         main(['gallery', model, str(clips / 'blue'), '--out', str(tmp_path), '--text', 'waves'])
 
 
