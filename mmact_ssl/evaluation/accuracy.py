@@ -43,10 +43,6 @@ def mean_class_accuracy(confusion: np.ndarray) -> float:
 
     mmaction2's own function also averages over classes that are only predicted, as zeros.
     """
-    return float(np.nanmean(class_accuracy(confusion)))
-
-
-def class_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Recall of each class, ``(K,)`` in 0..1; NaN for a class without samples."""
     total = confusion.sum(axis=1)
-    return np.where(total > 0, np.diag(confusion) / np.maximum(total, 1), np.nan)
+    accuracy = np.where(total > 0, np.diag(confusion) / np.maximum(total, 1), np.nan)
+    return float(np.nanmean(accuracy))

@@ -32,15 +32,6 @@ def test_the_interval_against_the_table_of_students_t():
     assert format_interval([0.5], '+') == '+50.0', 'one draw has no interval'
 
 
-def test_the_interval_covers_the_mean_in_95_of_100_cases():
-    generator = np.random.default_rng(1)
-    covered = [
-        abs(mean) <= half
-        for mean, half in (interval(generator.normal(size=20)) for _ in range(2000))
-    ]
-    assert 0.935 < np.mean(covered) < 0.965
-
-
 def test_differences_of_pairs_do_not_spread_with_the_draws(made):
     """Two encoders that differ by 3 points in each draw differ by 3 points, without deviation."""
     draws = np.random.default_rng(0).uniform(size=20)
