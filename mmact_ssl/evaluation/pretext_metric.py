@@ -54,7 +54,7 @@ class PretextMetric(BaseMetric):
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
         """Mean of each metric over the samples for which it is defined, in one process."""
         values = {name: np.array([r[name] for r in results]) for name in results[0]}
-        metrics = {}
+        metrics: dict[str, float] = {}
         for name in own_metrics(values):
             group = on_common_clips(name, values)
             for warning in describe_doubts(name, group):

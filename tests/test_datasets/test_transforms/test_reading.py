@@ -84,7 +84,7 @@ def evaluation(path):
 def inference(path):
     inferencer = inferencer_of(SAMPLED)
     (clip,) = find_clips(str(path), 'video')
-    for options in ((None, None, 'frames'), (7, 4, 'frames'), (0.3, 0.2, 'seconds')):
+    for options in ((None, None), (0.3, 0.2)):
         for _, results in inferencer._samples(clip, *options):
             yield results['frame_inds'], results['imgs']
 
@@ -159,7 +159,7 @@ def test_no_pipeline_names_a_decoder_of_mmaction2():
 def test_frames_share_no_memory(tmp_path):
     path = write_video(tmp_path / 'a.mp4', num_frames=4)
     (clip,) = find_clips(str(path), 'video')
-    ((_, results),) = inferencer_of(SAMPLED)._samples(clip, None, None, 'seconds')
+    ((_, results),) = inferencer_of(SAMPLED)._samples(clip, None, None)
     assert len(set(results['frame_inds'].tolist())) < len(results['imgs']) == 10
     again = [frame.copy() for frame in results['imgs']]
     results['imgs'][0][:] = 0
@@ -197,7 +197,7 @@ def test_windows_hold_the_frames_shown_in_their_seconds(suffix, tmp_path):
     (clip,) = find_clips(str(path), 'video')
     all_frames = dict(type='mmaction.SampleFrames', clip_len=1, num_clips=30, test_mode=True)
     times = np.array(STAMPS) / 600
-    windows = list(inferencer_of(all_frames)._samples(clip, 0.8, 0.35, 'seconds'))
+    windows = list(inferencer_of(all_frames)._samples(clip, 0.8, 0.35))
     assert [span for span, _ in windows][:3] == [(0, 0.8), (0.35, 1.15), (0.7, 1.5)]
     assert windows[-1][0][1] == pytest.approx(6.0, abs=0.02)
     ends = np.append(times[1:], np.inf)
