@@ -91,13 +91,6 @@ def test_visible_places_alone_are_read_and_clips_without_a_frame_move_nothing(ca
     assert torch.equal(feature_map.grad.any(2 if skeletons else 1), visible)
 
 
-@pytest.mark.parametrize('case', ['speed', 'appearance', 'consistent_motion', 'queue', 'prompts'])
-def test_an_input_that_a_head_does_not_have_is_no_argument_of_its_equation(case):
-    head, batch = cases()[case]
-    with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
-        head.loss(**batch, other=torch.zeros(len(batch[STUDENT[case][0]])))
-
-
 @pytest.mark.parametrize('case', NOTHING)
 def test_a_batch_with_nothing_to_count_is_a_loss_of_0_that_moves_nothing(case):
     head, batch = cases()[case]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.heads import PretextHead, Term, pretext_head
+from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.heads.terms import Terms
 
 
@@ -99,12 +99,3 @@ def test_a_reference_may_be_one_number_for_all_samples():
     head = Named(loss=Term(torch.ones(3)), accuracy=accuracy, chance=Term(torch.tensor(0.25)))
     assert head.loss(clip=torch.zeros(3, 1))['chance'] == 0.25
     assert head.predict(clip=torch.zeros(3, 1))['chance'].tolist() == [0.25] * 3
-
-
-def test_other_numbers_of_a_batch_are_named_once(monkeypatch):
-    lines: list[str] = []
-    monkeypatch.setattr(pretext_head, 'print_log', lambda text, *_: lines.append(text))
-    head, _ = made()
-    for _ in range(2):
-        head.predict(clip=torch.zeros(3, 1))
-    assert lines == ['Named: of a batch, and so not tested: fraction']

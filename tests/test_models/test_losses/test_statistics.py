@@ -37,9 +37,3 @@ def test_a_diverged_run_shows_as_nan_instead_of_ending():
         values[2, 1] = wrong
         assert math.isnan(effective_rank(values))
         assert math.isnan(feature_std(values))
-
-
-def test_statistics_carry_no_gradient():
-    values = features(6, 4).requires_grad_()
-    assert not feature_std(values).requires_grad
-    assert not effective_rank(values).requires_grad

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 
 
@@ -76,8 +75,3 @@ def test_of_several_streams_what_is_made_of_each_stays_together():
     pooled = SkeletonPooling('mean_max', streams=3)(feature_map)
     each = [SkeletonPooling('mean_max')(part) for part in feature_map.chunk(3, dim=2)]
     assert torch.equal(pooled, torch.cat(each, dim=1))
-
-
-def test_a_mode_that_is_neither_is_refused():
-    with pytest.raises(ConfigError, match="mode='max': use 'mean' or 'mean_max'"):
-        SkeletonPooling('max')

@@ -41,12 +41,7 @@ def test_training_renders_some_of_the_frames_that_evaluation_renders():
         for level, whole in zip(levels, full):
             torch.testing.assert_close(level.frames, whole.frames[:, :, level.positions])
     assert len(offsets) > 2, 'offsets are drawn'
-
-
-def test_a_short_video_keeps_a_frame_at_every_resolution():
-    for num_frames in (1, 2, 3):
-        levels = make_generator().train()(torch.randn(1, 4, 8, 8), num_frames)
-        assert all(len(level.positions) >= 1 for level in levels)
+    assert all(len(level.positions) for level in generator(latent, 1)), 'a frame at each'
 
 
 def test_nothing_but_the_blurred_background_goes_around_the_latent():
