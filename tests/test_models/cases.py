@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.models.heads.classification import ClassificationHead
-from mmact_ssl.models.heads.clip_restoration import ClipRestorationHead
 from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.heads.context_matching import ContextMatchingHead
 from mmact_ssl.models.heads.contrast import ContrastHead
@@ -146,10 +145,6 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
                 # Clips of one frame, then of three.
                 valid=(few | torch.tensor([True, False, False]))[:, None].cummin(2).values,
             ),
-        ),
-        restoration=(
-            ClipRestorationHead(4, 'jhmdb15', num_frames=3, coordinates=2, hidden_dim=8),
-            dict(pooled=torch.randn(BATCH, 4), clip=torch.randn(BATCH, 1, 3, 15, 2)),
         ),
         masked_pixels=(
             MaskedPixelHead(4, (1, 2, 2), **decoder),

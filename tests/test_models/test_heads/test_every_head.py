@@ -24,7 +24,6 @@ STUDENT = dict(
     vicreg=('one', 'two'),
     speed=('pooled',),
     context=('static', 'keyframes'),
-    restoration=('pooled',),
     frame_guidance=('feature_map',),
     pose=('dynamic',),
     motion=('feature_map',),
@@ -44,7 +43,6 @@ STUDENT = dict(
 )
 # What comes as it is from the data set; all else is of a teacher or a momentum encoder.
 DATA = dict(
-    restoration=('clip',),
     motion=('clip', 'masked'),
     masked_pixels=('frames',),
     masked_motion=('clip',),
@@ -169,9 +167,6 @@ REFUSED = {
     ),
     'give --cfg-options model.heads.motion.coordinates=3': of_case(
         'motion', clip=torch.zeros(BATCH, 1, 3, 15, 3)
-    ),
-    'ClipRestorationHead got clips of': of_case(
-        'restoration', clip=torch.zeros(BATCH, 1, 3, 15, 3)
     ),
     r'targets.clip.parts is \[3, 4, 4, 4\] .*expected is \[3, 3, 4, 4\]': of_case(
         'parsing', parts=torch.zeros(BATCH, 3, 4, 4, 4)

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmact_ssl.models.heads.clip_restoration import ClipRestorationHead
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
 from mmact_ssl.models.heads.frame_guidance import FrameGuidanceHead
 from mmact_ssl.models.heads.latent_prediction import LatentPredictionHead
@@ -95,13 +94,6 @@ def masked_motion():
     return head, inputs, ('feature_map',), 'mse', 200, 1e-2
 
 
-def restoration():
-    clip = draw(CLIPS, 1, 2, 15, 2)
-    inputs = dict(pooled=draw(CLIPS, 32, seed=1), clip=clip)
-    head = ClipRestorationHead(32, 'jhmdb15', num_frames=2, coordinates=2)
-    return head, inputs, ('pooled',), 'error', 100, 1e-2
-
-
 def poses():
     """The feature says where the person stands and how it moves."""
     place, speed = 0.1 * draw(CLIPS, 1, 1, 2) + 0.4, 0.02 * draw(CLIPS, 1, 1, 2, seed=1)
@@ -130,7 +122,6 @@ def poses():
         latent,
         masked_pixels,
         masked_motion,
-        restoration,
         poses,
     ],
 )

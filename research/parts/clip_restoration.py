@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from mmact_ssl.models.heads import PretextHead, Term
+from mmact_ssl.models.heads.terms import Terms
 from mmact_ssl.models.networks.projector import make_plain_projector
 from mmact_ssl.models.skeletons import check_skeleton_shape, find_layout
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead
-from .terms import Term, Terms
 
 
 @MODELS.register_module()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmact_ssl.models.heads.clip_restoration import ClipRestorationHead
+from research.parts.clip_restoration import ClipRestorationHead
 
 
 @pytest.fixture
