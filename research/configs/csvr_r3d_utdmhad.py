@@ -1,10 +1,11 @@
 # CSVR on UTD-MHAD (real depth video) with poses from the sensor: --set utdmhad.
 _base_ = 'mmact_ssl::csvr_r3d18-small.py'
+custom_imports = dict(imports=['mmact_ssl', 'research.parts.posture_loss'])
 
 # Without a background, an I-frame shows mainly the person, which does not help for new subjects.
 # The camera stands still: in the view's coordinates poses depend mostly on the random crop.
 model = dict(
-    heads=dict(pose=dict(loss=dict(type='JointLoss', beta=0.05, posture=3.0))),
+    heads=dict(pose=dict(loss=dict(type='PostureLoss', beta=0.05, posture=3.0))),
     balancer=dict(weights=dict(pose=6.0, context=0.05)),
 )
 # Actions are longer than in JHMDB. Depth has no colors.

@@ -15,23 +15,13 @@ MIN_SCORE = 0.2  # of a known joint; MoveNet's scores are lower if no person is 
 class JointLoss(nn.Module):
     """Smooth-L1 distance of joints, to be averaged by their visibility.
 
-    ``body(p)`` are a clip's joints relative to their mean, divided by their size, which is the root
-    mean square of their distances from the mean; both are weighted by visibility::
-
-        distance(p, target; beta)  +  posture * distance(body(p), body(target); 3 beta)
-
-    The second part compares how bodies stand and move, independent of the crop. A body's size is
-    about a third of half a view, hence ``3 beta``. Our choice.
-
     Args:
         beta: Distance at which the loss changes from quadratic to linear, in units of the poses.
-        posture: Weight of the second part; 0 for none.
     """
 
-    def __init__(self, beta: float, posture: float = 0.0) -> None:
+    def __init__(self, beta: float) -> None:
         super().__init__()
         self.beta = beta
-        self.posture = posture
 
     def forward(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """Distance of each joint, ``(B, T, V, C) -> (B, T, V)``.
@@ -40,25 +30,7 @@ class JointLoss(nn.Module):
         """
         # 0 * nan is nan: mask the target, not the distance.
         target = target.where(weight[..., None] > 0, target.new_zeros(()))
-        distance = _smooth_l1(prediction, target, self.beta)
-        if self.posture:
-            bodies = (_body(prediction, weight), _body(target, weight))
-            distance = distance + self.posture * _smooth_l1(*bodies, 3 * self.beta)
-        return distance
-
-
-def _smooth_l1(prediction: Tensor, target: Tensor, beta: float) -> Tensor:
-    """Mean over the coordinates, ``(..., C) -> (...)``."""
-    return F.smooth_l1_loss(prediction, target, reduction='none', beta=beta).mean(-1)
-
-
-def _body(poses: Tensor, weight: Tensor) -> Tensor:
-    """Joints of a clip relative to their mean place, in units of their size, ``(B, T, V, C)``."""
-    share = (weight / weight.sum((1, 2), keepdim=True).clamp(min=1e-6))[..., None]
-    poses = poses - (share * poses).sum((1, 2), keepdim=True)
-    square = (share * poses.square()).sum((1, 2, 3), keepdim=True)
-    # Joints in one place, or unseen joints, have no size. The root of 0 has no gradient.
-    return poses / square.clamp(min=1e-4).sqrt()
+        return F.smooth_l1_loss(prediction, target, reduction='none', beta=self.beta).mean(-1)
 
 
 def joint_distance(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
