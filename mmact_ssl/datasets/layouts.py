@@ -234,13 +234,8 @@ PART_LAYOUTS: dict[str, PartLayout] = {
         # Look into Person (Gong et al. 2017).
         'lip': 'background hat hair glove sunglasses upper_clothes dress coat socks pants '
         'jumpsuits scarf skirt face left_arm right_arm left_leg right_leg left_shoe right_shoe',
-        # ATR (Liang et al. 2015).
-        'atr': 'background hat hair sunglasses upper_clothes skirt pants dress belt left_shoe '
-        'right_shoe face left_leg right_leg left_arm right_arm bag scarf',
         # Parts drawn from poses, see part_drawing.py; the lower arms include the hands.
         'pose_parts': 'background head torso left_upper_arm right_upper_arm left_lower_arm '
         'right_lower_arm left_upper_leg right_upper_leg left_lower_leg right_lower_leg',
-        # Pascal-Person-Part (Chen et al. 2014), seven coarse parts without sides.
-        'pascal_person': 'background head torso upper_arms lower_arms upper_legs lower_legs',
     }.items()
 }

@@ -25,8 +25,6 @@ NUM_PARTS = {
     'person': 1,
     'demo_parts': 10,
     'lip': 20,
-    'atr': 18,
-    'pascal_person': 7,
     'pose_parts': 11,
 }
 

@@ -182,8 +182,8 @@ def test_maps_without_a_layout_must_be_said_to_have_no_sides(tmp_path):
     load(three, target='parts', layout='')
     load(cache(2), target='parts')  # background and person
     load(cache(20, 'lip'), target='parts')
-    with pytest.raises(TargetCacheError, match="has the layout 'atr', wanted '': set"):
-        load(cache(18, 'atr'), target='parts', layout='')
+    with pytest.raises(TargetCacheError, match="has the layout 'demo_parts', wanted '': set"):
+        load(cache(10, 'demo_parts'), target='parts', layout='')
 
 
 @pytest.mark.parametrize(

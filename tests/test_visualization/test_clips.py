@@ -16,7 +16,7 @@ from mmact_ssl.visualization.clips import (
     part_numbers,
 )
 
-PARTS = PART_LAYOUTS['pascal_person']
+PARTS = PART_LAYOUTS['pose_parts']
 LIMBS = LAYOUTS['coco17'].limbs
 CLIPS, TIME, HEIGHT, WIDTH = 2, 3, 20, 30
 

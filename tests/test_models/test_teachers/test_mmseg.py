@@ -46,21 +46,21 @@ def test_left_and_right_need_a_layout(small_model):
 
 def test_the_parts_are_those_of_the_layout_in_its_order(small_model):
     files = small_model('mmseg').files
-    parts = {name: [0] for name in PART_LAYOUTS['pascal_person'].names}
-    teacher = MMSegTeacher(**files, input_size=32, parts=parts, layout='pascal_person')
-    assert teacher.layout == 'pascal_person'
+    parts = {name: [0] for name in PART_LAYOUTS['pose_parts'].names}
+    teacher = MMSegTeacher(**files, input_size=32, parts=parts, layout='pose_parts')
+    assert teacher.layout == 'pose_parts'
     moved = {'head': [1], **parts}
     more = {**parts, 'tail': [0]}
     fewer = {name: [0] for name in list(parts)[:-1]}
     for wrong, have, want in (
         (moved, "'head'", "'background'"),
         (more, "'tail'", 'None'),
-        (fewer, 'None', "'lower_legs'"),
+        (fewer, 'None', "'right_lower_leg'"),
     ):
         with pytest.raises(
-            ConfigError, match=f"{have} of parts is where the layout 'pascal_person' has {want}: gi"
+            ConfigError, match=f"{have} of parts is where the layout 'pose_parts' has {want}: gi"
         ):
-            MMSegTeacher(**files, input_size=32, parts=wrong, layout='pascal_person')
+            MMSegTeacher(**files, input_size=32, parts=wrong, layout='pose_parts')
     with pytest.raises(ConfigError, match="unknown layout 'pascal'; known are person"):
         MMSegTeacher(**files, input_size=32, parts=parts, layout='pascal')
 
