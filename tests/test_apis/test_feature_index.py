@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from functools import partial
 
 import numpy as np
 import pytest
@@ -156,10 +153,9 @@ def test_what_was_dropped_is_found_no_more_and_can_come_again(index, features):
     assert again.rows()[0] == [] and again.versions == {}
 
 
-@pytest.mark.parametrize('version', [2, 3])
-def test_an_index_of_another_version_is_refused(index, version):
+def test_an_index_of_another_version_is_refused(index):
     head = index.path / 'index.json'
-    head.write_text(json.dumps({**json.loads(head.read_text()), 'format': version}))
+    head.write_text(json.dumps({**json.loads(head.read_text()), 'format': 3}))
     with pytest.raises(DataError, match='of another version of mmact_ssl: delete the folder'):
         FeatureIndex(index.path, META)
 
@@ -175,66 +171,3 @@ def test_another_model_is_named(index):
     with pytest.raises(DataError) as raised:
         FeatureIndex(index.path, other)
     assert '\x1b' not in str(raised.value) and len(str(raised.value)) < 500
-
-
-def test_a_relative_path_is_that_of_the_folder_where_it_was_opened(tmp_path, features, monkeypatch):
-    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
-    for name in ('here', 'there'):
-        (tmp_path / name).mkdir()
-    monkeypatch.chdir(tmp_path / 'here')
-    indexes = [FeatureIndex('few.index', META), FeatureIndex('~/few.index', META)]
-    monkeypatch.chdir(tmp_path / 'there')
-    for index in indexes:
-        index.add([Window('a', 0, 1)], features[:1], {})
-    for path in ('here', 'home'):
-        assert len(FeatureIndex(tmp_path / path / 'few.index', META).rows()[0]) == 1
-    assert not any((tmp_path / 'there').iterdir())
-
-
-def in_child(work) -> int:
-    """Run in a forked process; its exit status, negative of the signal that ended it."""
-    child = os.fork()
-    if not child:
-        signal.alarm(60)
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def test_one_that_is_killed_at_any_step_leaves_an_index(tmp_path, features):
-    """Each call that touches the disk is the last one once."""
-    path = tmp_path / 'killed.index'
-
-    def fill(last):
-        left = iter(range(last))
-
-        def counted(call):
-            def run(*args, **options):
-                if next(left, None) is None:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return call(*args, **options)
-
-            return run
-
-        for place, name in ((module, 'write_atomically'), (module.np, 'savez'), (os, 'link')):
-            setattr(place, name, counted(getattr(place, name)))  # of the child alone
-        module.Path.unlink = counted(module.Path.unlink)
-        index = FeatureIndex(path, META)
-        for row in range(0, 6, 2):
-            index.add([Window(f'clip {row}', 0, 1), Window(f'clip {row}', 1, 2)], features[:2], {})
-        index.drop({'clip 0'})
-
-    kills = 0
-    while (status := in_child(partial(fill, kills))) == -signal.SIGKILL:
-        again = FeatureIndex(path, META)
-        windows, values = again.rows()
-        assert len(windows) == len(values) and len(windows) in (0, 2, 4, 6)
-        for file in path.iterdir():
-            file.unlink()
-        kills += 1
-    assert status == 0 and kills > 9
-    assert json.loads((path / 'index.json').read_text())['format'] == module.FORMAT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
@@ -20,7 +19,6 @@ from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
-from mmact_ssl.datasets.transforms.skeleton.common import ToCommonJoints
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError
@@ -108,33 +106,6 @@ def test_features_of_skeletons_are_those_of_the_evaluation(
         embed(skeleton_model, clips[0][:, :, :5])
 
 
-def test_a_model_of_the_common_joints_reads_all_layouts(common_model, skeleton_folder, tmp_path):
-    random = np.random.default_rng(0)
-
-    def common(clip, layout):
-        return ToCommonJoints()(dict(keypoint=clip, layout=layout))['keypoint']
-
-    assert common_model.card.layout == 'common15'
-    for layout, coordinates in itertools.product(LAYOUTS, (2, 3)):
-        shape = 1, 6, LAYOUTS[layout].num_joints, coordinates
-        clip = random.normal(size=shape).astype(np.float32)
-        np.save(tmp_path / 'a.npy', clip)
-        expected = embed(common_model, common(clip, layout), layout='common15')
-        for source in (clip, tmp_path / 'a.npy'):
-            found = embed(common_model, source, layout=layout)
-            np.testing.assert_allclose(found, expected, **TOLERANCE)
-        if layout in ('coco17', 'kinect20', 'mediapipe33'):  # no other has so many joints
-            np.testing.assert_allclose(embed(common_model, clip), expected, **TOLERANCE)
-        else:
-            with pytest.raises(DataError, match=f'layout=.* one of .*{layout}'):
-                embed(common_model, clip)
-    folder = open_skeleton_folder(skeleton_folder, '')
-    first = common(folder.read(0), folder.layout)
-    rows = embed(common_model, skeleton_folder)
-    expected = embed(common_model, first, layout='common15')
-    np.testing.assert_allclose(rows[0], expected, **TOLERANCE)
-
-
 def test_other_models_read_one_layout(skeleton_model, video_model):
     with pytest.raises(ConfigError, match="layout='coco17': .* reads the layout kinect20"):
         embed(skeleton_model, np.zeros((1, 2, 17, 2)), layout='coco17')
@@ -146,17 +117,6 @@ def test_no_clip_is_an_error(skeleton_model, tmp_path):
     with pytest.raises(DataError, match='the list of clips is empty'):
         FeatureInferencer(skeleton_model)([], out=tmp_path / 'f.npz')
     assert not (tmp_path / 'f.npz').exists()
-
-
-@pytest.mark.parametrize(
-    ('count', 'show', 'hidden'), [(1, True, True), (2, True, False), (2, False, True)]
-)
-def test_only_several_clips_have_a_bar(skeleton_model, monkeypatch, count, show, hidden):
-    shown = Mock(side_effect=lambda clips, *_, **settings: clips)
-    monkeypatch.setattr('mmact_ssl.apis.feature_inferencer.track', shown)
-    clips = [np.random.default_rng(0).normal(size=(1, 24, 20, 3)).astype('float32')] * count
-    FeatureInferencer(skeleton_model, show_progress=show)(clips)
-    assert shown.called != hidden
 
 
 def test_windows_are_clips_of_their_own(inferencer, video_model, labeled_world):
@@ -248,12 +208,6 @@ def test_a_person_that_the_network_does_not_read_changes_nothing(skeleton_model)
     )
     del skeleton_model.transform  # built before
     np.testing.assert_array_equal(embed(skeleton_model, clip), embed(skeleton_model, clip[:1]))
-
-
-def test_an_argument_of_the_inferencer_alone_is_refused_by_name(skeleton_model, tmp_path):
-    for name in ('out', 'return_windows'):
-        with pytest.raises(TypeError, match=rf'embed\(\) got an unexpected .* {name!r}'):
-            embed(skeleton_model, tmp_path, **{name: tmp_path / 'f.npz'})
 
 
 def test_the_home_of_a_user_is_found_wherever_a_path_is_given(

@@ -244,13 +244,6 @@ def test_windows_are_found_with_their_place(video_model, labeled_world, tmp_path
     assert {hit['name'] for hit in hits} == {video}
 
 
-def test_one_cut_is_one_index(video_model, tmp_path):
-    for options in (dict(window=10), dict(window=10.0, stride=10)):
-        RetrievalInferencer(video_model, tmp_path / 'w.index', **options)
-    with pytest.raises(DataError, match=r'is \[10\.0, 10\.0\], not \[10\.0, 5'):
-        RetrievalInferencer(video_model, tmp_path / 'w.index', window=10, stride=5)
-
-
 def test_an_index_has_one_layout(common_model, tmp_path):
     clip = np.random.default_rng(0).normal(size=(1, 6, 25, 3)).astype(np.float32)
     np.save(tmp_path / 'a.npy', clip)
@@ -261,13 +254,6 @@ def test_an_index_has_one_layout(common_model, tmp_path):
     assert similarity == pytest.approx(1)
     with pytest.raises(DataError, match='its layout is openpose25, not ntu25'):
         RetrievalInferencer(common_model, tmp_path / 'o.index', layout='ntu25')
-
-
-def test_a_layout_of_another_model_makes_no_index(skeleton_model, tmp_path):
-    with pytest.raises(ConfigError, match='reads the layout kinect20'):
-        RetrievalInferencer(skeleton_model, tmp_path / 'k.index', layout='ntu25')
-    for layout in ('', 'kinect20'):
-        RetrievalInferencer(skeleton_model, tmp_path / 'k.index', layout=layout)
 
 
 def test_sentences_find_skeletons_by_the_projectors(

@@ -132,14 +132,3 @@ def test_unseen_joints_are_not_drawn(poses):
     assert counts == dict(teacher=without_wrist, predicted=without_wrist, last=len(LIMBS))
     assert len(lines(axes[1, 2], 'last')) == without_nose
     assert len(lines(axes[1, 2], 'teacher')) == len(LIMBS)
-
-
-def test_titles_and_legend_of_poses(poses):
-    true, predicted, last = poses
-    true[0, 0, :, 2] = 0  # the first picture shows no pose; the legend must not need it
-    figure, axes = draw(true, predicted, last)
-    assert [axis.get_title() for axis in axes[0]] == ['future 1', 'future 2', 'future 3']
-    assert [row[0].get_ylabel() for row in axes] == ['walk', 'wave']
-    (legend,) = figure.legends
-    assert {text.get_text() for text in legend.get_texts()} == {'teacher', 'predicted', 'last'}
-    assert axes[0, 0].get_ylim() == (HEIGHT - 0.5, -0.5), 'y points down, as in images'

@@ -41,13 +41,6 @@ def test_each_clip_is_drawn_at_its_rank_with_its_mark(hits):
     assert rows[1].get_suptitle().count('\n') >= 2, 'a long sentence is broken into lines'
 
 
-def test_a_clip_that_searches_has_no_rank():
-    (row,) = draw_gallery(['search'], [[hit(1, 'query'), hit(2, 'video'), hit(3, '')]]).subfigs
-    titles = [axis.get_title() for axis in row.axes]
-    assert titles == ['clip1', '1. clip2 (0.80)', '2. clip3 (0.70)']
-    assert row.axes[1].get_xlabel() == 'same video'
-
-
 def test_searches_of_a_video_stand_in_their_order_and_the_nearest_first(monkeypatch):
     monkeypatch.setattr(gallery, 'FOUND', 2)
     own = torch.tensor([[0.9, 0.1, 0.2, -0.3], [0.0, 0.1, 0.3, 0.2]]).repeat(2, 1)

