@@ -18,7 +18,6 @@ from mmengine.logging import print_log
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import hash_names
 from mmact_ssl.registry import SCOPE, TRANSFORMS
-from mmact_ssl.upstream.mmaction_fixes import fix_color_jitter
 
 
 class SeededSamples(BaseDataset):
@@ -180,7 +179,6 @@ def build_pipeline(
                 loaded.add(transform.target)
                 transform.bind(root, videos)
             transforms.append(transform)
-    fix_color_jitter()
     unread = sorted(caches.keys() - loaded)
     if unread:
         raise ConfigError(f'target_caches: no LoadTargets of the pipeline loads {unread}')

@@ -19,7 +19,6 @@ tests/test_upstream/test_fixes.py fails once a fix is no longer needed.
 | fix_synchronized_normalization | none yet; mmengine 0.10.7 drops activations of timm |
 | restricted_registries | none yet; mmengine 0.10.7 imports any name |
 | fix_video_lists | none yet; mmaction2 1.2.0 needs it |
-| fix_color_jitter | numpy before 2; mmaction2 1.2.0 needs it with numpy 2 |
 """
 
 from __future__ import annotations

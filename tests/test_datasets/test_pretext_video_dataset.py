@@ -21,7 +21,7 @@ AUGMENT = [
     {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.2, 1.0)},
     {'type': 'mmaction.Resize', 'scale': (32, 32), 'keep_ratio': False},
     {'type': 'HorizontalFlip', 'layout': 'coco17'},
-    {'type': 'mmaction.ColorJitter'},
+    {'type': 'mmaction.TorchVisionWrapper', 'op': 'ColorJitter', 'hue': 0.14},
 ]
 VIEWS = ('clip', 'future', 'keyframes')
 PIPELINE = [

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -241,13 +240,6 @@ def test_video_lists_fix_is_still_needed(unfixed: dict[str, Any]):
     assert before == [['\ufeffa.mp4', 1], ['', -1]]
     assert fixed == [True, False]
     assert after == [['a.mp4', 1], ['my b.mp4', 0], ['c.mp4', 2]]
-
-
-def test_color_jitter_fix_is_still_needed(unfixed: dict[str, Any]):
-    """With numpy 2 mmaction2 alone fails; with numpy 1 it shifts hues as the fix does."""
-    old_numpy = np.__version__.startswith('1.')
-    expected = ['whole', False, True] if old_numpy else ['broken', True, [32, 32, 3]]
-    assert unfixed['hue'] == expected
 
 
 def test_mmengine_looks_for_operators_without_find_loader(monkeypatch):

@@ -122,7 +122,8 @@ def test_poses_do_not_depend_on_whether_there_are_maps():
 
 def test_views_that_do_not_move_keep_their_maps_to_the_bit():
     maps = np.random.default_rng(0).random((3, 17, 23), np.float32)
-    for transforms in ([], [RESIZE], [{'type': 'mmaction.ColorJitter'}]):
+    jitter = {'type': 'mmaction.TorchVisionWrapper', 'op': 'ColorJitter', 'hue': 0.14}
+    for transforms in ([], [RESIZE], [jitter]):
         results = run(made_results(maps), transforms)
         np.testing.assert_array_equal(results['targets']['clip']['parts'], [maps, maps])
 
