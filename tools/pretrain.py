@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
-import shutil
 import time
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -109,6 +107,8 @@ class Run:
             return True
         if step == 'train':
             return self.checkpoint.is_file()
+        if self.model is None and step == 'publish':
+            return False
         return self.known.get(step) == self.state(step)
 
     def listed(self) -> tuple[list[str], list[int]]:
@@ -257,9 +257,8 @@ def find_plan(args: argparse.Namespace, source: Source) -> Plan:
                     'out to go on, or give another --out'
                 )
         return plan
-    load = os.getloadavg()[0]
     with TemporaryDirectory() as scratch:
-        plan = replace(make_plan(args, source, Path(scratch)), asked=asked, load=load)
+        plan = replace(make_plan(args, source, Path(scratch)), asked=asked)
     if not args.dry_run:
         args.out.mkdir(parents=True, exist_ok=True)
         plan.write(args.out / PLAN)
@@ -268,8 +267,6 @@ def find_plan(args: argparse.Namespace, source: Source) -> Plan:
 
 def show_plan(run: Run) -> None:
     """Print the steps with their times, and the disk that they need."""
-    from mmact_ssl.apis.pretrain_plan import cores
-
     plan, left = run.plan, [step for step in run.steps if not run.is_done(step)]
     print(f'{run.source.path}: {plan.count} {"videos" if run.source.is_video else "clips"}')
     for step in run.steps:
@@ -277,13 +274,8 @@ def show_plan(run: Run) -> None:
         print(
             f'  {step:8} {time_left:>10} {plan.megabytes.get(step, 0):6.0f} MB  {plan.what(step)}'
         )
-    parent = next(path for path in (run.out, *run.out.parents) if path.exists())
     needed = sum(plan.megabytes.get(step, 0) for step in left)
-    print(
-        f'about {plan.time(left)} on this machine ({cores()} cores, measured beside a load of '
-        f'{plan.load:.1f}); {needed:.0f} MB in {run.out}, where '
-        f'{shutil.disk_usage(parent).free / 1e6:.0f} MB are free'
-    )
+    print(f'about {plan.time(left)} on this machine; {needed:.0f} MB in {run.out}')
     if 'evaluate' not in run.steps:
         print('no labels, no table: give --labels, and the same command compares start and student')
 

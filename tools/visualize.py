@@ -36,9 +36,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         argv = ['predictions', *argv]
     parser = Parser(description=__doc__)
     commands = parser.add_subparsers(dest='command', required=True, metavar='CONFIG | COMMAND')
-    predictions = commands.add_parser(
-        'predictions', help='of a pre-training (the word may be left out)'
-    )
+    predictions = commands.add_parser('predictions', help='of a pre-training; it is the default')
     predictions.add_argument('config', help='config of the pre-training')
     predictions.add_argument('checkpoint', help='checkpoint or work dir of that training')
     predictions.add_argument('--animate', action='store_true', help='animate poses and frames')
@@ -48,19 +46,12 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     embedding = commands.add_parser('embedding', help='page with a map of your own clips')
     for page in (gallery, embedding):
         page.add_argument('model', help='name in the zoo, or path of a published file')
-        page.add_argument(
-            'clips',
-            nargs='+',
-            type=existing_path,
-            help='videos or skeleton files, or folders of them',
-        )
+        page.add_argument('clips', nargs='+', type=existing_path, help='files or folders')
         page.add_argument('--out', default='gallery', help='folder of the pages')
         page.add_argument('--index', help='of the clips, by default clips.index in that folder')
         page.add_argument('--layout', default='', help='joint order of skeletons in arrays')
     gallery.add_argument('--text', nargs='+', default=(), help='sentences that search too')
-    embedding.add_argument(
-        '--ann', type=existing_path, help='annotation file of the clips: colors by label'
-    )
+    embedding.add_argument('--ann', type=existing_path, help='list of the clips: colors by label')
     return parser.parse_args(argv)
 
 

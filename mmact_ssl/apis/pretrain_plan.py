@@ -73,7 +73,6 @@ class Plan:
         frames: Of a small copy.
         teachers: Names or configs; the first one is of poses.
         note: Why this teacher of poses; of skeletons in a table, how they are read.
-        load: Programs that ran when the times were measured, as the system counts them.
         start: Path of the model or checkpoint that the training starts from; '' for none.
         seconds, megabytes: Estimates for each step.
         asked: Values of the options that the plan follows; None where none was given.
@@ -87,7 +86,6 @@ class Plan:
     frames: int = 0
     teachers: tuple[str, ...] = ()
     note: str = ''
-    load: float = 0.0
     start: str = ''
     seconds: dict[str, float] = field(default_factory=dict)
     megabytes: dict[str, float] = field(default_factory=dict)
