@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mmact_ssl.models.losses.centered_cross_entropy import CenteredCrossEntropyLoss
-from tests.helpers.processes import in_two_processes
 
 
 def make(seed: int, pairs: int, num: int, size: int) -> tuple[Tensor, Tensor]:
@@ -84,20 +82,3 @@ def test_the_center_follows_the_mean_of_the_targets_and_counts_in_the_next_step(
     assert loss.state_dict().keys() == {'center'}, 'a resumed run goes on with it'
     loss.restart()
     assert not loss.center.any()
-
-
-def center_of_half(rank: int, folder: Path) -> Tensor:
-    loss = CenteredCrossEntropyLoss(3, center_momentum=0.75)
-    for seed in range(2):
-        predictions, targets = make(seed, 2, 4, 3)
-        loss(predictions.chunk(2, 1)[rank], targets.chunk(2, 1)[rank])
-    return loss.center
-
-
-def test_every_process_has_the_center_of_one_with_all_samples(tmp_path: Path):
-    one, other = in_two_processes(center_of_half, tmp_path)
-    assert torch.equal(one, other)
-    whole = CenteredCrossEntropyLoss(3, center_momentum=0.75)
-    for seed in range(2):
-        whole(*make(seed, 2, 4, 3))
-    torch.testing.assert_close(one, whole.center, rtol=1e-5, atol=1e-7)

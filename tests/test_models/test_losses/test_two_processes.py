@@ -27,6 +27,8 @@ def losses_and_gradients(rank: int, world_size: int) -> dict[str, dict[str, Tens
         if case == 'queue':
             queues = {name: value.clone() for name, value in module.queue.state_dict().items()}
             results['queue after'] = queues
+        if case == 'dino':
+            results['center after'] = dict(module.losses.state_dict())
         for name, parameter in module.named_parameters():
             if not parameter.requires_grad:  # a momentum copy
                 continue
@@ -111,6 +113,13 @@ def test_every_process_has_the_queue_of_one(halves: list[dict], whole: dict):
     for name, value in expected.items():
         assert torch.equal(halves[0]['queue after'][name], halves[1]['queue after'][name]), name
         torch.testing.assert_close(halves[0]['queue after'][name], value)
+
+
+def test_every_process_has_the_center_of_one(halves: list[dict], whole: dict):
+    for name, value in whole['center after'].items():
+        assert torch.equal(halves[0]['center after'][name], halves[1]['center after'][name]), name
+        torch.testing.assert_close(halves[0]['center after'][name], value, rtol=1e-5, atol=1e-7)
+        assert value.any()
 
 
 def test_every_process_has_the_same_momentum_copy(halves: list[dict], whole: dict):
