@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
+from mmact_ssl.engine.launch import read_config
 from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from tools import visualize
@@ -24,7 +25,7 @@ HCPG_VIDEOS = {'a.mp4': 40, 'b.mp4': 9, 'c.mp4': 30, 'd.mp4': 35, 'e.mp4': 31, '
 
 @pytest.fixture
 def hcpg_config(tmp_path: Path, make_video, monkeypatch) -> Config:
-    """configs/hcpg_r3d_jhmdb.py cut down, with a queue, on six videos and their part maps."""
+    """configs/hcpg_r3d18-small.py cut down, with a queue, on six videos and their part maps."""
     root = tmp_path / 'jhmdb'
     root.mkdir()
     meta = TargetMeta(kind='map', layout='pose_parts', fingerprint='made for tests', source='tests')
@@ -39,7 +40,7 @@ def hcpg_config(tmp_path: Path, make_video, monkeypatch) -> Config:
     for split in ('train', 'test'):
         (root / f'{split}.txt').write_text(''.join(f'{name} 0\n' for name in HCPG_VIDEOS))
     monkeypatch.setenv('MMACT_SSL_DATA', str(tmp_path))
-    config = Config.fromfile(ROOT / 'configs' / 'hcpg_r3d_jhmdb.py')
+    config = read_config(str(ROOT / 'configs/hcpg_r3d18-small.py'), dataset='jhmdb')
     config.merge_from_dict(
         {
             'model.backbone.base_channels': 4,
