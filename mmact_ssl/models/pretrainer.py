@@ -71,7 +71,8 @@ class MultiTaskPretrainer(BaseModel):
 
     Raises:
         ConfigError: Nothing makes an input of a head, no task trains the last map, a head has
-            another momentum than the momentum encoder, or the backbone has no such parameter.
+            another momentum than the momentum encoder, the backbone has no such parameter, or it
+            recomputes its activations (``with_cp``).
     """
 
     def __init__(
@@ -97,6 +98,11 @@ class MultiTaskPretrainer(BaseModel):
         self.encode_together = encode_together
         self.statistics_views = None if statistics_views is None else tuple(statistics_views)
         self.frame_wise = frame_wise
+        if backbone.get('with_cp'):
+            raise ConfigError(
+                'model.backbone.with_cp=True would count the statistics of each batch twice: '
+                'leave it out'
+            )
         self.backbone = MODELS.build(backbone)
         shared = {n: a for n, a in (adapters or {}).items() if isinstance(a, str)}
         own = {n: a for n, a in (adapters or {}).items() if not isinstance(a, str)}

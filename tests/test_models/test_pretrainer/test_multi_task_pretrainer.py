@@ -287,6 +287,10 @@ def teacher(target: str, view: str) -> dict:
             dict(adapters=dict(static='third')),
             r"model.adapters.static='third' shares an adapter",
         ),
+        (
+            dict(backbone=dict(type='mmaction.ResNet3d', depth=18, with_cp=True)),
+            'model.backbone.with_cp=True would count',
+        ),
     ],
 )
 def test_config_errors_name_the_key(changes, message):
