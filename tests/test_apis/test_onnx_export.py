@@ -166,10 +166,3 @@ def test_what_is_not_the_same_network_is_not_written(network, answer, tmp_path, 
     assert [*tmp_path.iterdir()] == []
     lines = ''.join(capfd.readouterr()).splitlines()
     assert all('small: ' in line for line in lines), 'torch tells nothing'
-
-
-def test_pictures_of_any_size_are_refused(tmp_path):
-    model = student(*STUDENTS['r3d18-small'][:3])
-    model.card.pipeline[:] = [step for step in model.card.pipeline if 'crop_size' not in step]
-    with pytest.raises(ConfigError, match='its pipeline crops no fixed size'):
-        export_onnx(model, tmp_path)

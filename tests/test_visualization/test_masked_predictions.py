@@ -10,7 +10,6 @@ import torch
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.engine.launch import read_config
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.registry import MODELS
 from mmact_ssl.visualization.predictions import Predictions, draw_predictions
@@ -84,9 +83,3 @@ def test_visible_joints_alone_are_drawn_above_predicted_and_real_skeletons(data,
         if masks[clip, step].all() or not real[clip, step].any():
             assert not drawn[0].any()
     assert [axis.get_title() for axis in axes[0]] == [f'frame {4 * i + 4}' for i in range(8)]
-
-
-def test_latents_have_no_picture(data, monkeypatch):
-    model, config = make('latent_stt.py@nwucla', data, monkeypatch)
-    with pytest.raises(ConfigError, match='no picture of its tasks .latent.'):
-        draw_predictions(model, config, num_clips=2, pool=2)
