@@ -15,8 +15,11 @@ from research.markers import renew_file
 from research.study import runs_of
 from research.tables import distinct, kind_of
 
-# Each model's second line is its config.
-MODEL = re.compile(r'^  - Name: \S+\n    Config: (?P<config>\S+)\n(?:    .*\n)*', re.MULTILINE)
+# The entry of a config has its name; those of published models have another and no results.
+MODEL = re.compile(
+    r'^  - Name: (?P<name>\S+)\n    Config: (?P<config>configs/(?P=name)\.py)\n(?:    .*\n)*',
+    re.MULTILINE,
+)
 RESULTS = re.compile(r'^    Results:\n(?:      .*\n)*', re.MULTILINE)
 
 

@@ -16,13 +16,6 @@ TOP = (
     '| --- | --- | --- | --- | ---: | ---: | ---: | ---: |\n'
 )
 ENTRY = re.compile(r'^  - Name: (?P<name>\S+)\n(?:    .*\n)*', re.MULTILINE)
-# Today's names of configs that cards name.
-RENAMED = {
-    'c2vl_gru_nwucla': 'c2vl_gru',
-    'dtg_tsm-lite0_jhmdb': 'dtg_tsm-lite0',
-    'hcpg_r3d_jhmdb': 'hcpg_r3d18-small',
-    'ms2l-twoview_gru_nwucla': 'ms2l-twoview_gru',
-}
 
 
 def zoo_block(folder: str | os.PathLike[str]) -> str:
@@ -64,11 +57,7 @@ def update_zoo(
     write: bool = True,
 ) -> list[Path]:
     """Renew the page and the index's ``Weights``, or only compare; return the files that differ."""
-    configs = {
-        entry.file: read_card(Path(folder) / entry.file).config
-        for entry in read_index(Path(folder) / INDEX).values()
-    }
-    files = {RENAMED.get(config, config): file for file, config in configs.items()}
+    files = {name: entry.file for name, entry in read_index(Path(folder) / INDEX).items()}
 
     def renew(match: re.Match) -> str:
         text = re.sub(r'^    Weights: .*\n', '', match.group(), flags=re.MULTILINE)
