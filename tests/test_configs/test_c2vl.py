@@ -20,7 +20,6 @@ from tests.shipped import TOP_LEVEL, build, load, loaders, step, steps
 NAMES = [name for name in TOP_LEVEL if name.startswith('c2vl')]
 GRU = 'c2vl_gru.py@nwucla'
 FRAMES = [name for name in NAMES if name.startswith('c2vl-frames')]  # a second prompt
-NO_AVERAGES = ['model.heads.prompts.cross_consistency=False', 'model.momentum_encoder=None']
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -35,29 +34,6 @@ def test_a_sentence_is_read_beside_a_view_that_is_never_mirrored(name: str):
         assert not list(steps(clip, 'SkeletonFlip'))
     assert {head.get('alpha_max') for head in config.model.heads.values()} - {None} == {0.5}
     assert build(config).heads['prompts'].alpha_max == 0.5
-
-
-@pytest.mark.parametrize('options', [[], NO_AVERAGES], ids=['full', 'no averages'])
-def test_only_cross_consistency_costs_a_second_pass(options, monkeypatch):
-    model = MODELS.build(load(GRU, options).model)
-    passes = []
-    forward = type(model.backbone).forward
-
-    def count(self, *arguments, **masks):
-        passes.append(self is model.backbone)
-        return forward(self, *arguments, **masks)
-
-    monkeypatch.setattr(type(model.backbone), 'forward', count)
-    for copy_, source in model.momentum_pairs():
-        copy_.start(source)
-    inputs = dict(clip=torch.randn(4, 1, 6, 20, 9))
-    targets = dict(
-        valid=torch.ones(4, 1, 6, dtype=torch.bool),
-        prompt=torch.randn(4, 1, 384),
-        prompt_valid=torch.ones(4, dtype=torch.bool),
-    )
-    model(inputs, dict(clip=targets), mode='loss')
-    assert passes == ([True, False] if model.momentum_encoder is not None else [True])
 
 
 def test_frames_are_a_second_prompt_beside_the_sentences():

@@ -17,23 +17,6 @@ def count(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def r3d18_parameters(width: int) -> int:
-    """Convolutions without bias, each with a batch normalization of two numbers a channel."""
-
-    def convolution(inward: int, outward: int, kernel: int) -> int:
-        return inward * outward * kernel + 2 * outward
-
-    total, channels = convolution(3, width, 3 * 7 * 7), width
-    for stage in range(4):
-        outward = width * 2**stage
-        for block in range(2):
-            total += convolution(channels, outward, 27) + convolution(outward, outward, 27)
-            if block == 0 and channels != outward:
-                total += convolution(channels, outward, 1)
-            channels = outward
-    return total
-
-
 def build_optimizers(config, model) -> OptimWrapper:
     wrapper = dict(type=config.optim_wrapper.pop('constructor'))
     return OPTIM_WRAPPER_CONSTRUCTORS.build({**wrapper, 'optim_wrapper_cfg': config.optim_wrapper})(
@@ -58,22 +41,6 @@ def test_r3d18_is_torchvisions():
     with torch.no_grad():
         features = twin.layer4(twin.layer3(twin.layer2(twin.layer1(twin.stem(frames)))))
         torch.testing.assert_close(backbone(frames)[-1], features)
-
-
-@pytest.mark.parametrize(
-    ('student', 'width', 'frames', 'feature_map'),
-    [
-        ('r3d18', 64, (2, 3, 16, 112, 112), (2, 512, 2, 7, 7)),
-        ('r3d18-small', 16, (2, 3, 8, 64, 64), (2, 128, 1, 4, 4)),
-    ],
-)
-def test_parameters_and_shapes_of_student_and_adapters(student, width, frames, feature_map):
-    model = build(load(STUDENTS[student]))
-    assert count(model.backbone) == r3d18_parameters(width)
-    maps = model.backbone(torch.empty(frames, device='meta'))
-    assert tuple(maps[-1].shape) == feature_map
-    for name, level in (('dynamic', -1), ('static', 0)):
-        assert model.adapters[name](maps[level]).shape[2:] == maps[level].shape[2:]
 
 
 def test_the_discriminators_have_an_optimizer_of_their_own():

@@ -4,25 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.shipped import TOP_LEVEL, build, load, loaders, steps
-
-PRETRAINING = [name for name in TOP_LEVEL if name.startswith('dtg')]
-JOINT = [name for name in PRETRAINING if 'joint' in name]
-
-
-@pytest.mark.parametrize('name', PRETRAINING)
-def test_each_teacher_has_a_cache_and_each_clip_its_own_augmentation(name: str):
-    config = load(name)
-    teachers = config.model.heads.guidance.teachers.items()
-    for loader in loaders(config):
-        caches = {part.target: part for part in steps(loader.dataset.pipeline, 'LoadTargets')}
-        assert set(caches) == {name for name, settings in teachers if settings}
-        assert {tuple(part['views']) for part in caches.values()} == {('clip', 'clip_b')}
-    own = [part['views'] for part in steps(loaders(config)[0], 'TransformViews')]
-    assert own == [('clip',), ('clip_b',)]
-    tasks = {task for task, head in config.model.heads.items() if head}
-    beside = 'frames' if 'tsm-lite0' in name else 'contrast'
-    assert tasks == {'guidance', beside, *(['recognition'] if name in JOINT else [])}
+from tests.shipped import build, load, steps
 
 
 @pytest.mark.parametrize(

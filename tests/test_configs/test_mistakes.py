@@ -19,15 +19,9 @@ ROWS = [
     ),
     (
         'ms2l_gru',
-        'default_hooks.momentun=None',
-        'default_hooks.momentun=None switches nothing off: did you mean momentum?',
-    ),
-    (
-        'ms2l_gru',
         'optim_wraper.optimizer.lr=1',
         'optim_wraper.optimizer.lr: did you mean optim_wrapper?',
     ),
-    ('ms2l_gru', 'load_form=other.pth', 'load_form: did you mean load_from?'),
     ('ms2l_gru', 'max_epochs=1', 'max_epochs: did you mean train_cfg.max_epochs?'),
     (
         'ms2l-twoview_gru',

@@ -11,8 +11,7 @@ from mmengine.config import Config
 
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.downstream import config_for, find_downstream
-from mmact_ssl.evaluation.student import with_saved_backbone
+from mmact_ssl.evaluation.downstream import find_downstream
 from mmact_ssl.saved_run import SavedRun
 from tests.shipped import (
     CONFIGS,
@@ -75,20 +74,6 @@ def test_a_folder_and_a_set_are_not_read_at_once(monkeypatch, own_set):
     assert read_config(path, data=own_folder()).dataset_name == 'own'
 
 
-def test_the_config_of_a_checkpoint_is_that_of_its_network(tmp_path):
-    cfg = load('ms2l-twoview_gru.py@nwucla', ['model.backbone.encoder.hidden_size=8'])
-    checkpoint = str(tmp_path / 'a.pth')
-    torch.save(dict(state_dict={}, meta=dict(cfg=cfg.pretty_text)), checkpoint)
-    saved = SavedRun.read(checkpoint)
-    for name in ('nwucla', 'utdmhad-skeleton'):
-        found = with_saved_backbone(config_for(saved, None, dataset=name), saved)
-        assert (found.dataset_name, found.model.backbone.encoder.hidden_size) == (name, 8)
-    with pytest.raises(ConfigError, match='of layout=kinect20, and .* has layout=ntu25'):
-        with_saved_backbone(config_for(saved, None, dataset='ntu60-xsub'), saved)
-    with pytest.raises(ConfigError, match='for skeletons, .*, and the set jhmdb holds videos'):
-        config_for(saved, None, dataset='jhmdb')
-
-
 def test_a_student_of_a_folder_that_is_gone_has_its_bodies(tmp_path):
     text = load('ms2l_gru.py@nwucla').pretty_text
     changed = text.replace('kinect20', 'ntu25').replace("'nwucla'", "'gone'").replace('201', '77')
@@ -133,7 +118,8 @@ one_standard_error = True
 flip_ratio = 0.0
 frame_interval = 5
 clip_frames = 48
-pose_layout, pose_joints = 'kinect20', 20
+pose_layout = 'kinect20'
+pose_joints = 20
 pretrain_epochs = 200
 few_clips = True
 performance_pattern = r'(.+)_v\d+$'
