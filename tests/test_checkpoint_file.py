@@ -67,7 +67,7 @@ class OneWeight(BaseModel):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(1))
 
-    def forward(self, inputs: Any, mode: str = 'tensor') -> Any:
+    def forward(self, inputs: Any, mode: str = 'tensor', **_: Any) -> Any:
         return {'loss': (self.weight * torch.stack(inputs)).square().mean()}
 
 

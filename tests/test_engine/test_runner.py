@@ -126,17 +126,6 @@ def test_a_worker_that_sends_nothing_ends_the_run_in_one_line(make_runner, tmp_p
         runner.train()
 
 
-@pytest.fixture
-def random_settings(monkeypatch):
-    """Put back what makes torch deterministic."""
-    monkeypatch.setenv('CUBLAS_WORKSPACE_CONFIG', '')  # noted, to be put back
-    monkeypatch.delenv('CUBLAS_WORKSPACE_CONFIG')
-    for name in ('deterministic', 'benchmark'):
-        monkeypatch.setattr(torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
 def test_workers_end_with_the_training(make_runner, tmp_path):
     """Not when the runner is garbage, which torch notices seconds later."""
     runner = make_runner(
@@ -153,11 +142,17 @@ def test_workers_end_with_the_training(make_runner, tmp_path):
 
 
 def test_layers_without_deterministic_gradients_do_not_end_a_deterministic_run(
-    make_runner, tmp_path, random_settings
+    make_runner, tmp_path, monkeypatch
 ):
-    randomness = dict(seed=0, deterministic=True)
-    options = dict(runner_class=PretrainRunner, randomness=randomness)
-    make_runner(tmp_path, OneWeight(), [], **options)
-    assert torch.are_deterministic_algorithms_enabled()
-    assert torch.is_deterministic_algorithms_warn_only_enabled()
+    monkeypatch.setenv('CUBLAS_WORKSPACE_CONFIG', '')  # noted, to be put back
+    monkeypatch.delenv('CUBLAS_WORKSPACE_CONFIG')
+    for name in ('deterministic', 'benchmark'):
+        monkeypatch.setattr(torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
+    options = dict(runner_class=PretrainRunner, randomness=dict(seed=0, deterministic=True))
+    try:
+        make_runner(tmp_path, OneWeight(), [], **options)
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
     assert os.environ['CUBLAS_WORKSPACE_CONFIG'] == ':4096:8'

@@ -6,17 +6,13 @@ import io
 
 import pytest
 import torch
-from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.engine.terminal import ShortLogProcessor, messages_on_stderr
 
-
-class Samples(BaseDataset):
-    def load_data_list(self) -> list[dict]:
-        return [{'inputs': torch.ones(1)} for _ in range(4)]
+SAMPLES = [dict(inputs=torch.ones(1))] * 4
 
 
 class Model(BaseModel):
@@ -26,7 +22,7 @@ class Model(BaseModel):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.ones(()))
 
-    def forward(self, inputs, sample_idx, mode='loss'):
+    def forward(self, inputs, mode='loss'):
         losses = {}
         for task in range(2):
             losses[f'task{task}/loss'] = self.weight * (task + 1)
@@ -35,33 +31,23 @@ class Model(BaseModel):
         return losses
 
 
-@pytest.fixture
-def train(tmp_path, capsys, make_runner):
-    """Trains; the lines on the screen and the text of the log file."""
-
-    def run():
-        runner = make_runner(
-            tmp_path,
-            Model(),
-            Samples(),
-            epochs=12,
-            loader=dict(batch_size=1),
-            default_hooks=dict(logger=dict(type='LoggerHook', interval=2)),
-            log_processor=dict(type='ShortLogProcessor', window_size=1),
-            log_level='INFO',
-            runner_class=PretrainRunner,
-        )
-        runner.train()
-        runner.logger.warning('look out')
-        runner.logger.warning('stem.weight is skipped since its requires_grad=False')
-        (log,) = tmp_path.rglob('*.log')
-        return capsys.readouterr().out.splitlines(), log.read_text()
-
-    return run
-
-
-def test_the_screen_shows_progress_and_warnings_and_the_file_all(tmp_path, train):
-    screen, log = train()
+def test_the_screen_shows_progress_and_warnings_and_the_file_all(tmp_path, capsys, make_runner):
+    runner = make_runner(
+        tmp_path,
+        Model(),
+        SAMPLES,
+        epochs=12,
+        loader=dict(batch_size=1),
+        default_hooks=dict(logger=dict(type='LoggerHook', interval=2)),
+        log_processor=dict(type='ShortLogProcessor', window_size=1),
+        log_level='INFO',
+        runner_class=PretrainRunner,
+    )
+    runner.train()
+    runner.logger.warning('look out')
+    runner.logger.warning('stem.weight is skipped since its requires_grad=False')
+    (log,) = (path.read_text() for path in tmp_path.rglob('*.log'))
+    screen = capsys.readouterr().out.splitlines()
     for dump in ('System environment', 'Hooks will be executed', 'Exp name', 'requires_grad'):
         assert dump in log
         assert dump not in '\n'.join(screen)
@@ -78,7 +64,7 @@ def test_the_screen_shows_progress_and_warnings_and_the_file_all(tmp_path, train
 
 
 def test_a_metric_is_the_mean_over_batches_in_which_something_counts(make_runner, tmp_path):
-    runner = make_runner(tmp_path, Model(), Samples(), epochs=1, loader=dict(batch_size=1))
+    runner = make_runner(tmp_path, Model(), SAMPLES, epochs=1, loader=dict(batch_size=1))
     processor = ShortLogProcessor(window_size=3, mean_pattern=r'.*(loss|accuracy).*')
     for value in (9.0, 0.25, float('nan'), 0.75):
         runner.message_hub.update_scalar('train/task/accuracy', value)

@@ -9,12 +9,12 @@ import pytest
 import torch
 from mmaction.structures import ActionDataSample
 from mmengine.dist import is_main_process
-from mmengine.model import BaseModel
 
 from mmact_ssl.engine.hooks import broken_sample_hook
 from mmact_ssl.engine.hooks.broken_sample_hook import BrokenSampleHook
 from mmact_ssl.errors import DataError
 from tests.helpers.processes import in_two_processes
+from tests.test_checkpoint_file import OneWeight
 
 
 def batch(*replaced):
@@ -75,29 +75,13 @@ def test_weights_to_start_from_bring_no_counts(tmp_path):
     assert not list((tmp_path / 'other').iterdir())
 
 
-class Model(BaseModel):
-    def __init__(self):
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.ones(()))
-
-    def forward(self, inputs, data_samples, mode='loss'):
-        return dict(loss=self.weight * 2)
-
-
-class Samples(torch.utils.data.Dataset):
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        text = '' if index else 'a.mp4: cut'
-        return dict(inputs=0, data_samples=ActionDataSample(metainfo={'replaced': text}))
-
-
 def test_the_counts_are_in_a_runs_checkpoints(tmp_path, make_runner):
     """Which are saved after an epoch's last check."""
+    samples = batch('a.mp4: cut', '', '', '')['data_samples']
+    data = [dict(inputs=torch.ones(1), data_samples=sample) for sample in samples]
     hooks = [BrokenSampleHook(max_fraction=0.5)]
     for epochs in (1, 2):
-        make_runner(tmp_path, Model(), Samples(), hooks, epochs, resume=epochs == 2).train()
+        make_runner(tmp_path, OneWeight(), data, hooks, epochs, resume=epochs == 2).train()
     found = json.loads((tmp_path / 'broken_samples.json').read_text())
     assert (found['samples'], found['files']) == (8, {'a.mp4: cut': 2})
 

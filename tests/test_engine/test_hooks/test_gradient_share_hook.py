@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.optim.optimizer import amp_optimizer_wrapper
 from torch import Tensor, nn
 
 from mmact_ssl.engine.hooks.gradient_share_hook import GradientShareHook
@@ -119,19 +117,13 @@ def train(tmp_path, make_runner):
 MIXED = dict(wrapper=dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale='dynamic'))
 
 
-@pytest.fixture
-def amp_on_cpu(monkeypatch):
-    """mmengine's mixed precision, which asks for a GPU, with torch's real scaler on CPU."""
-    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
-    monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', partial(torch.amp.GradScaler, 'cpu'))
-
-
 @pytest.mark.parametrize(
     'options',
     [{}, dict(balancer='PCGrad'), MIXED, dict(wrapper=dict(accumulative_counts=2))],
     ids=['plain', 'PCGrad', 'mixed precision', 'accumulation'],
 )
-def test_training_is_the_same_to_the_bit_with_and_without(train, amp_on_cpu, options):
+@pytest.mark.usefixtures('amp_on_cpu')
+def test_training_is_the_same_to_the_bit_with_and_without(train, options):
     plain, watched = train('plain', False, **options), train('watched', True, **options)
     histories = [r.message_hub.get_scalar('train/loss').data[0].tolist() for r in (plain, watched)]
     assert histories[0] == histories[1] and len(histories[0]) == 4
