@@ -13,6 +13,8 @@ from mmact_ssl.models.heads.contrast import ContrastHead
 from mmact_ssl.models.heads.jigsaw import JigsawHead
 from mmact_ssl.models.heads.recognition import RecognitionHead
 from mmact_ssl.models.heads.speed import SpeedHead
+from mmact_ssl.models.losses.centered_cross_entropy import CenteredCrossEntropyLoss
+from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 from tests.test_models.cases import BATCH, cases
 
 # What comes of the student, and inputs that a head encodes by itself.
@@ -144,6 +146,10 @@ def of_case(name: str, **changes):
 
 REFUSED = {
     "'pairs': use 'mean' or 'pair'": lambda: ContrastHead(4, target='pairs'),
+    "mode='max': use 'mean' or 'mean_max'": lambda: SkeletonPooling('max'),
+    'channels=4, but the head projects to 5': lambda: CenteredCrossEntropyLoss(4)(
+        *torch.zeros(2, 2, 3, 5)
+    ),
     "consistency='speed': use 'appearance' or 'motion'": lambda: ConsistencyHead(4, 'speed').terms(
         *torch.randn(2, 2, 4), torch.arange(2)
     ),
