@@ -31,7 +31,7 @@ SKELETON_SETS = sorted(
     if path.stem.startswith(('msr', 'ntu', 'nwucla', 'pku', 'utk')) or '-skeleton' in path.stem
 )
 SKELETON_SETS.remove('folder-skeleton')
-VIDEO_SETS = ['arid', 'demo', 'hmdb51', 'jhmdb', 'sthv2', 'ucf101', 'utdmhad']
+VIDEO_SETS = ['demo', 'hmdb51', 'jhmdb', 'sthv2', 'ucf101', 'utdmhad']
 
 
 def with_a_set(stem: str) -> str:

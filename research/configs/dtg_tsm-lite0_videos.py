@@ -3,6 +3,8 @@
 # ARID, the sensor's of UTD-MHAD (depth), the true ones of the demo world (synthetic). `--set jhmdb`
 # names the set whose crops and flips are those of all but UTD-MHAD.
 _base_ = 'mmact_ssl::dtg_tsm-lite0.py'
+parts = ('mmact_ssl', 'research.parts.common_poses', 'research.parts.even_sampler')
+custom_imports = dict(imports=[*parts])
 
 from mmact_ssl.shipped_configs import read_set  # noqa: E402
 
@@ -26,7 +28,10 @@ def augmented(crop, flip_ratio):
 
 
 decode, pack = _base_.decode, _base_.pack
-files = {name: read_set(name) for name in ('jhmdb', 'utdmhad', 'arid', 'demo')}
+places = dict(
+    jhmdb='jhmdb', utdmhad='utdmhad', arid='{{ fileDirname }}/_base_/arid.py', demo='demo'
+)
+files = {name: read_set(place) for name, place in places.items()}
 pipelines = {name: augmented(_base_.crop, 0.5) for name in files}
 # As everywhere on UTD-MHAD: gentle crops, and no flip where actions differ in left and right.
 pipelines['utdmhad'] = augmented(files['utdmhad']['gentle_crop'], 0.0)

@@ -2,7 +2,8 @@
 # the joints that all layouts have (ToCommonJoints). Half of the views are pictures of a camera.
 # `--set nwucla` names one of them, whose settings are not read.
 _base_ = 'mmact_ssl::ms2l-twoview_gru.py'
-custom_imports = dict(imports=['mmact_ssl', 'research.parts.clip_restoration'])
+parts = ('mmact_ssl', 'research.parts.clip_restoration', 'research.parts.project_to_camera')
+custom_imports = dict(imports=[*parts])
 
 from mmact_ssl.shipped_configs import read_set  # noqa: E402
 

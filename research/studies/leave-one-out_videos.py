@@ -7,7 +7,8 @@ config = 'configs/downstream/tsm-lite0.py'
 
 
 def on(name):
-    return dict(protocols='fewshot,knn', config=config, set=name, dataset=name)
+    path = 'research/configs/_base_/arid.py' if name == 'arid' else name
+    return dict(protocols='fewshot,knn', config=config, set=path, dataset=name)
 
 
 runs = [

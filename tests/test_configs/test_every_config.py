@@ -146,7 +146,6 @@ def test_a_new_data_set_is_one_file(name, set_file, make, length, tmp_path):
 
 # Two clips of one subject or source video, and one of another, as the lists of a set name them.
 CLIPS = {
-    'arid': ('train/Jump/Jump_11_1.mp4', 'train/Run/Run_11_3.mp4', 'train/Jump/Jump_8_1.mp4'),
     'demo': (
         'videos/wave_s03_c1_000.mp4',
         'videos/clap_s03_c0_001.mp4',

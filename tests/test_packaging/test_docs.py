@@ -127,7 +127,7 @@ def test_configs_that_pages_tell_to_write_name_their_data(written_configs: dict[
         assert f'/{name}/' in written.train_set.ann_file
         assert list(written.train_set.data_prefix) == ['video' if videos else 'skeleton']
     several = loaded['configs/dtg_tsm-lite0_two.py'].train_dataloader.dataset.datasets
-    assert [Path(part.ann_file).parent.name for part in several] == ['jhmdb', 'arid']
+    assert [Path(part.ann_file).parent.name for part in several] == ['jhmdb', 'hmdb51']
     pipeline = loaded['configs/hcpg_r3d18-small_lip.py'].train_dataloader.dataset.pipeline
     assert 'lip' in [step.get('layout') for step in pipeline]
     online = loaded['configs/dtg_r3d18-small_online.py']

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,7 +9,6 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import COMMON, LAYOUTS, SkeletonLayout
-from mmact_ssl.datasets.transforms.formatting import check_views
 from mmact_ssl.datasets.transforms.skeleton.joints import known_joints, layout_of, num_coordinates
 from mmact_ssl.registry import TRANSFORMS
 
@@ -40,7 +37,7 @@ class ToCommonJoints(BaseTransform):
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        sources = _sources(layout_of(results, 'ToCommonJoints'))
+        sources = joint_sources(layout_of(results, 'ToCommonJoints'))
         keypoint, coordinates = results['keypoint'], num_coordinates(results, self)
         common = np.zeros((*keypoint.shape[:2], len(sources), 3), keypoint.dtype)
         seen = common[..., :coordinates]
@@ -56,52 +53,8 @@ class ToCommonJoints(BaseTransform):
         return results
 
 
-@TRANSFORMS.register_module()
-class ToCommonPoses(BaseTransform):
-    """Convert the poses of a video to the layout ``common15``, for models of several data sets.
-
-    As :class:`ToCommonJoints`. A joint that others stand for is their mean, weighted by their
-    scores, and its score is the mean of theirs. The place of a joint of score 0 may be NaN. Put it
-    behind the LoadTargets of the poses, with ``layout=None`` there.
-
-    Required keys: ``targets`` {view: {target: float (T, V, 3)}}, x, y, score; ``target_meta``
-    {target: TargetMeta}. Modified keys: the same, (T, 15, 3), of the same dtype.
-
-    Args:
-        views: Views with poses.
-        target: Name of the poses.
-
-    Source: our choice.
-    """
-
-    def __init__(self, views: Sequence[str] = ('clip',), target: str = 'pose') -> None:
-        self.views = tuple(views)
-        self.target = target
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        check_views(self, self.views, results['targets'])
-        meta = results['target_meta'][self.target]
-        for view in self.views:
-            poses = results['targets'][view][self.target]
-            joints = [_weighted_mean(poses[:, places]) for places in _sources(LAYOUTS[meta.layout])]
-            results['targets'][view][self.target] = np.stack(joints, axis=1)
-        results['target_meta'][self.target] = replace(meta, layout=COMMON)
-        return results
-
-
-def _weighted_mean(poses: np.ndarray) -> np.ndarray:
-    """Mean of the joints of (T, V, 3), x, y, score, by their scores: (T, 3)."""
-    if poses.shape[1] == 1:  # to the bit
-        return poses[:, 0]
-    score = poses[..., 2:]
-    weight = np.maximum(score, 1e-6)  # if none is known, the mean of all
-    places = np.where((score == 0) & np.isnan(poses[..., :2]), 0, poses[..., :2])
-    place = (weight * places).sum(axis=1) / weight.sum(axis=1)
-    return np.concatenate([place, score.mean(axis=1)], axis=1)
-
-
 @cache
-def _sources(layout: SkeletonLayout) -> list[list[int]]:
+def joint_sources(layout: SkeletonLayout) -> list[list[int]]:
     """Joints of a layout whose mean is each common joint."""
     if layout.name == COMMON:
         return [[joint] for joint in range(layout.num_joints)]

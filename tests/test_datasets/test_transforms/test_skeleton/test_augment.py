@@ -11,14 +11,12 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.augment import (
     JointJitter,
     JointMask,
-    ProjectToCamera,
     RandomRotation,
     RandomScale,
     RandomShear,
     SkeletonFlip,
 )
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
-from mmact_ssl.errors import ConfigError
 
 ALL = [
     RandomRotation(),
@@ -178,20 +176,3 @@ def test_mask(make_sample):
     assert joints.min() > 0.6 * joints.mean()  # none is spared
     same = JointMask((0.3, 0.3))
     assert {int((~same({**sample})['keypoint'].any((0, 1, 3))).sum()) for _ in range(9)} == {6}
-
-
-def test_a_camera_sees_the_rotated_clip_without_its_depth(make_sample):
-    sample = make_sample('ntu25', 2, padding=3, gaps=True)
-    before = sample['keypoint'].copy()
-    np.random.seed(3)
-    np.random.rand()
-    turned = RandomRotation((15, 180, 15))({**sample})['keypoint']
-    np.random.seed(3)
-    seen = ProjectToCamera(degrees=(15, 180, 15), ratio=1.0)({**sample})['keypoint']
-    np.testing.assert_array_equal(seen[..., :2], turned[..., :2])
-    assert not seen[..., 2].any()
-    np.testing.assert_array_equal(sample['keypoint'], before)
-    unseen = ProjectToCamera(ratio=0.0)({**sample})['keypoint']
-    np.testing.assert_array_equal(unseen, before)
-    with pytest.raises(ConfigError, match='it is a picture'):
-        ProjectToCamera()(make_sample(coordinates=2))

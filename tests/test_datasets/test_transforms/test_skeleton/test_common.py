@@ -1,4 +1,4 @@
-"""ToCommonJoints: places, means, missing joints, flips and pictures; and ToCommonPoses."""
+"""ToCommonJoints: places, means, missing joints, flips and pictures."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from mmact_ssl.datasets.layouts import COMMON, LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.augment import SkeletonFlip
-from mmact_ssl.datasets.transforms.skeleton.common import ToCommonJoints, ToCommonPoses
+from mmact_ssl.datasets.transforms.skeleton.common import ToCommonJoints
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
-from mmact_ssl.targets.meta import TargetMeta
 
 every_layout = pytest.mark.parametrize('layout', LAYOUTS)
 NAMES = LAYOUTS[COMMON].names
@@ -102,39 +101,3 @@ def test_normalization_reads_the_common_joints(layout, mode):
     other = dict(sample, keypoint=sample['keypoint'] @ turn.T * 2 + np.float32([1, 2, 3]))
     one, two = (normalize(convert(clip))['keypoint'] for clip in (sample, other))
     np.testing.assert_allclose(one, two, rtol=0, atol=2e-5)
-
-
-def of_video(poses, layout):
-    meta = {'pose': TargetMeta('pose', layout, 'f'), 'imagenet': TargetMeta('embedding', '', 'g')}
-    return dict(targets={'clip': {'pose': poses.copy()}}, target_meta=meta)
-
-
-@every_layout
-@pytest.mark.parametrize('missing', [0.0, 0.4])
-def test_poses_of_a_video_are_those_of_skeletons_where_scores_are_one(layout, missing):
-    sample = make(layout, persons=1, coordinates=2, missing=missing)
-    (points,) = sample['keypoint']
-    seen = points.any(axis=-1, keepdims=True)
-    out = ToCommonPoses()(of_video(np.concatenate([points, seen], axis=-1), layout))
-    assert out['target_meta']['pose'].layout == COMMON and 'imagenet' in out['target_meta']
-    poses = out['targets']['clip']['pose']
-    assert poses.shape == (3, 15, 3) and poses.dtype == np.float32
-    upright = convert(sample)['keypoint'][0, ..., :2] * np.float32([1, -1])
-    known = poses[..., 2] > 0
-    assert known.any() and np.array_equal(known, upright.any(axis=-1))
-    np.testing.assert_allclose(poses[known][:, :2], upright[known], rtol=0, atol=2e-5)
-
-
-def test_a_joint_is_the_mean_of_others_by_their_scores():
-    poses = np.zeros((1, 17, 3))
-    left, right = LAYOUTS['coco17'].index('left_hip', 'right_hip')
-    poses[0, left], poses[0, right] = (0.2, 0.5, 0.9), (0.6, 0.3, 0.3)
-    out = ToCommonPoses()(of_video(poses, 'coco17'))['targets']['clip']['pose']
-    hip = out[0, NAMES.index('mid_hip')]
-    np.testing.assert_allclose(hip, [(0.18 + 0.18) / 1.2, (0.45 + 0.09) / 1.2, 0.6])
-    assert np.isfinite(out).all() and not out[0, NAMES.index('neck'), 2]
-    poses[0, right] = np.nan, np.nan, 0  # one of the two is unknown
-    out = ToCommonPoses()(of_video(poses, 'coco17'))['targets']['clip']['pose']
-    np.testing.assert_allclose(out[0, NAMES.index('mid_hip')], [0.2, 0.5, 0.45], rtol=1e-5)
-    with pytest.raises(KeyError, match="ToCommonPoses: view 'clip_b' is not among"):
-        ToCommonPoses(views=('clip', 'clip_b'))(of_video(poses, 'coco17'))

@@ -1,7 +1,7 @@
 # ARID: real RGB video in the dark, few clips; its own split.
 dataset_name = 'arid'
 synthetic = False
-prepare_command = 'python tools/prepare_data.py arid --source DIR'
+prepare_command = 'python research/parts/arid.py SOURCE data/arid'
 data_root = '{{$MMACT_SSL_DATA:data}}/arid'
 num_classes = 6
 # The group of a clip in the set, such as 11 in Jump_11_1: the linear probe does not split it.

@@ -1,14 +1,17 @@
-"""ARID (Xu et al. 2020) as lists of its own split, from the lists that come with the videos."""
+"""ARID (Xu et al. 2020) as lists of its own split, from the lists that come with the videos.
+
+python research/parts/arid.py SOURCE data/arid
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import path_inside, read_text, reading
 from mmact_ssl.preparation.files import Video, classes_by_number, require, write_usable_videos
 
-SETS = {'arid': 'ARID: real video in the dark'}
 # {our split: list and folder of its videos}
 SPLITS = {'train': ('train.txt', 'train'), 'test': ('validate.txt', 'val')}
 
@@ -47,3 +50,7 @@ def _rows(path: Path, count: int, fix: str) -> list[list[str]]:
         if len(cells) != count:
             raise DataError(f'{path}:{number}: has {len(cells)} cells, not {count}; {fix}')
     return rows
+
+
+if __name__ == '__main__':
+    print(prepare(*map(Path, sys.argv[1:3])))
