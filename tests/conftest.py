@@ -84,7 +84,7 @@ def small_teacher_images(monkeypatch: pytest.MonkeyPatch) -> None:
     from mmact_ssl.models.teachers import timm
 
     read = timm._read_input
-    monkeypatch.setattr(timm, '_read_input', lambda *args: read(*args[:2], 32, *args[3:]))
+    monkeypatch.setattr(timm, '_read_input', lambda *args: read(args[0], 32, *args[2:]))
 
 
 @pytest.fixture

@@ -6,4 +6,4 @@ center crop may lose the actor (our choice).
 
 _base_ = 'clip-vit-b32_text.py'
 
-teacher = dict(type='OpenCLIPTeacher', resize='stretch')
+teacher = dict(type='OpenCLIPTeacher')

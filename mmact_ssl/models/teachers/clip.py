@@ -20,9 +20,6 @@ from mmact_ssl.models.teachers.text import TextTeacher
 from mmact_ssl.registry import MODELS
 from mmact_ssl.weights import find_weights, load_by_name, require_file
 
-# {open_clip's name of a resizing: ours}.
-_RESIZES = {'shortest': 'crop', 'squash': 'stretch', 'longest': 'letterbox'}
-
 
 @MODELS.register_module()
 class OpenCLIPTextTeacher(TextTeacher):
@@ -82,10 +79,10 @@ class OpenCLIPTextTeacher(TextTeacher):
 class OpenCLIPTeacher(BaseTeacher):
     """Projected image tower of a CLIP network: frames to embeddings ``(N, D)``.
 
+    The whole frame is stretched to the network's input size.
+
     Args:
         model, checkpoint, normalize: See OpenCLIPTextTeacher; both can use the same checkpoint.
-        resize: Resizing to the network's input size, see :class:`FrameInput`: ``'stretch'``,
-            ``'crop'`` or ``'letterbox'``; None: the config file's, else ``'crop'``.
         mean, std: Of each channel, RGB in units of 0..255; None: the config file's, else CLIP's.
         batch_size, precision: See BaseTeacher.
     """
@@ -97,7 +94,6 @@ class OpenCLIPTeacher(BaseTeacher):
         model: str,
         checkpoint: str,
         normalize: bool = True,
-        resize: str | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         batch_size: int = 16,
@@ -110,11 +106,11 @@ class OpenCLIPTeacher(BaseTeacher):
         # open_clip's values are fractions, ours 0..255.
         mean = mean or [255 * v for v in published.get('mean', open_clip.OPENAI_DATASET_MEAN)]
         std = std or [255 * v for v in published.get('std', open_clip.OPENAI_DATASET_STD)]
-        mode = published.get('resize_mode', 'shortest')
-        resize = resize or _RESIZES.get(mode, mode)
         size = pair(network.visual.image_size)
-        frame_input = FrameInput(size, tuple(mean), tuple(std), False, resize, max(size))
-        identity = {'model': config, 'normalize': normalize, 'input': frame_input.identity()}
+        frame_input = FrameInput(size, tuple(mean), tuple(std))
+        # The short side stands in the fingerprints of caches that exist.
+        own_input = {**frame_input.identity(), 'short_side': max(size)}
+        identity = {'model': config, 'normalize': normalize, 'input': own_input}
         super().__init__(identity, {'checkpoint': path}, batch_size, precision)
         self._input = frame_input
         self._normalize = normalize

@@ -32,13 +32,10 @@ class MMLabTeacher(BaseTeacher):
 
     Args:
         config: Config file, or ``mmpretrain::``, ``mmaction::``, ``mmpose::``, ``mmseg::`` and its
-            path in the installed package.
+            path in the installed package. A clip has the frames of its test pipeline.
         checkpoint: Weights of the config, see :func:`find_weights`.
-        window: (number of frames, stride) of a clip. None: that of the config's test pipeline for a
-            3D recognizer, else single frames. 2D models average over the frames of a window; a
-            model that shifts features between frames (TSM) needs its ``num_segments`` frames.
-        input_size: Side or (height, width) to which the whole frame is stretched. None: the size
-            and center crop of the config's test pipeline.
+        input_size: Side or (height, width) to which the whole frame is stretched. None: the whole
+            frame is letterboxed to the input of the config, which is of a top-down pose model.
         batch_size, precision: See BaseTeacher.
     """
 
@@ -48,7 +45,6 @@ class MMLabTeacher(BaseTeacher):
         self,
         config: str,
         checkpoint: str,
-        window: Sequence[int] | None = None,
         input_size: int | Sequence[int] | None = None,
         batch_size: int = 8,
         precision: str = 'float32',
@@ -62,39 +58,35 @@ class MMLabTeacher(BaseTeacher):
         built = {name: model[name] for name in ('type', 'backbone')}
         network = build_network(built if recognizer else model['backbone'], loaded.default_scope)
         is_3d = recognizer and _is_3d(network, config)
+        window = _read_window(loaded, config) if is_3d else None
         frame_input = read_input(loaded, config, input_size)
-        clip_window = _find_window(loaded, config, is_3d, window)
         backbone = network.backbone if recognizer else network
-        segments = getattr(backbone, 'num_segments', None)
-        if segments is not None and (clip_window is None or clip_window[0] != segments):
-            # The backbone would mix the frames of different clips.
+        if getattr(backbone, 'num_segments', None) is not None:
             raise ConfigError(
-                f'{config} mixes {segments} frames: set window=({segments}, stride) of the teacher'
+                f'{config} shifts features between the frames of a clip, but a 2D recognizer reads '
+                'single frames here: choose another network'
             )
         checkpoint = find_weights(checkpoint, 'checkpoint of MMLabTeacher')
-        identity = {'model': built, 'input': frame_input.identity(), 'window': clip_window}
+        identity = {'model': built, 'input': frame_input.identity(), 'window': window}
         super().__init__(identity, {'checkpoint': checkpoint}, batch_size, precision)
         load_parts(backbone, checkpoint, ('backbone',), 'backbone.')
-        self.window = clip_window
+        self.window = window
         self._recognizer = recognizer
-        self._is_3d = is_3d
         self._input = frame_input
         self.freeze_external(network)
 
     def predict(self, frames: Tensor) -> Tensor:
         """Embed uint8 frames ``(N, 3, H, W)`` or clips ``(N, T, 3, H, W)``: ``(N, D)``."""
-        clips = frames if self.window else frames[:, None]
-        images = self._input(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])  # (N, T, 3, h, w)
-        if self._is_3d:
+        if self.window:
+            images = self._input(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
             crops = images.transpose(1, 2)[:, None]  # (N, 1 crop, 3, T, h, w)
             return pool(self.frozen.extract_feat(crops, stage='backbone')[0])
+        images = self._input(frames)
         if self._recognizer:
-            features = self.frozen.extract_feat(images, stage='backbone')[0]
-        else:
-            features = self.frozen(images.flatten(0, 1))
-            # A tuple contains features of several depths; the deepest is used.
-            features = features[-1] if isinstance(features, (tuple, list)) else features
-        return pool(features).unflatten(0, clips.shape[:2]).mean(1)
+            return pool(self.frozen.extract_feat(images[:, None], stage='backbone')[0])
+        features = self.frozen(images)
+        # A tuple contains features of several depths; the deepest is used.
+        return pool(features[-1] if isinstance(features, (tuple, list)) else features)
 
 
 def pool(features: Any) -> Tensor:
@@ -117,18 +109,8 @@ def _is_3d(network: Any, config: str) -> bool:
     return isinstance(network, Recognizer3D)
 
 
-def _find_window(
-    loaded: Config, config: str, is_3d: bool, window: Sequence[int] | None
-) -> tuple[int, int] | None:
-    if window is not None:
-        num_frames, stride = window
-        return int(num_frames), int(stride)
-    if not is_3d:
-        return None
+def _read_window(loaded: Config, config: str) -> tuple[int, int]:
     for step in loaded.test_dataloader.dataset.pipeline:
         if step['type'].rpartition('.')[2] == 'SampleFrames':
             return int(step['clip_len']), int(step.get('frame_interval', 1))
-    raise ConfigError(
-        f'the test pipeline of {config} has no SampleFrames: set window=(frames, stride) of the '
-        'teacher'
-    )
+    raise ConfigError(f'the test pipeline of {config} has no SampleFrames: add it')

@@ -83,14 +83,14 @@ def load_parts(
 def read_input(loaded: Config, config: str, input_size: int | Sequence[int] | None) -> FrameInput:
     """Read the preprocessing of a model's input from its config.
 
-    Mean, deviation and channel order are those of the data_preprocessor. The size is the one to
-    which the test pipeline resizes and crops. A top-down pose model gets the whole frame without
-    the padding of GetBBoxCenterScale.
+    Mean, deviation and channel order are those of the data_preprocessor. A top-down pose model gets
+    the whole frame without the padding of GetBBoxCenterScale.
 
     Args:
         loaded: The config.
         config: Name of the config in errors.
-        input_size: Side or (height, width) that replaces the test pipeline's size.
+        input_size: Side or (height, width) to which the whole frame is stretched. None: that of
+            the test pipeline of a top-down pose model, letterboxed.
     """
     settings = loaded.model.get('data_preprocessor') or loaded.get('data_preprocessor') or {}
     # mmaction2 decodes to RGB, the other packages read BGR. The settings may swap channels.
@@ -103,41 +103,8 @@ def read_input(loaded: Config, config: str, input_size: int | Sequence[int] | No
     }
     if input_size is not None:
         return FrameInput(pair(input_size), **values)
-    return FrameInput(**_read_geometry(loaded, config), **values)
-
-
-def _read_geometry(loaded: Config, config: str) -> dict[str, Any]:
-    """Read resize and size from the test pipeline of mmpretrain, mmaction2 or mmpose."""
-    short_side: int | None = None
-    stretched: tuple[int, int] | None = None
-    geometry: dict[str, Any] = {}
     for step in loaded.test_dataloader.dataset.pipeline:
-        name = step['type'].rpartition('.')[2]
-        if name == 'ResizeEdge' and step.get('edge', 'short') == 'short':
-            short_side = int(step['scale'])
-        elif name == 'Resize':
-            scale = step['scale']
-            if not isinstance(scale, int) and -1 in scale:
-                short_side = max(scale)
-            elif step.get('keep_ratio', loaded.get('default_scope') == 'mmaction'):
-                geometry = {}  # the short side depends on the frame's aspect
-                break
-            else:
-                stretched = pair(scale)[::-1]  # OpenMMLab writes (width, height)
-                geometry = {'size': stretched}
-        elif name in ('CenterCrop', 'ThreeCrop', 'TenCrop', 'EfficientNetCenterCrop'):
-            size = pair(step['crop_size'])[::-1]
-            if name == 'EfficientNetCenterCrop':
-                short_side = max(size) + step.get('crop_padding', 32)
-            if stretched is not None and short_side is None:
-                geometry = {'size': size, 'stretched': stretched}
-            else:
-                geometry = {'size': size, 'resize': 'crop', 'short_side': short_side or max(size)}
-        elif name in ('TopdownAffine', 'BottomupResize'):
-            geometry = {'size': pair(step['input_size'])[::-1], 'resize': 'letterbox'}
-    if not geometry:
-        raise ConfigError(
-            f'the test pipeline of {config} does not set one size of the input for all frames: set '
-            'input_size of the teacher'
-        )
-    return geometry
+        if step['type'].rpartition('.')[2] == 'TopdownAffine':
+            width, height = step['input_size']
+            return FrameInput((height, width), letterbox=True, **values)
+    raise ConfigError(f'{config} is not of a top-down pose model: set input_size of the teacher')

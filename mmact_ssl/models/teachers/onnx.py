@@ -35,7 +35,7 @@ class OnnxTeacher(BaseTeacher):
     layout = 'person'
 
     def __init__(self, model: str, input_size: int, map_size: int | Sequence[int]) -> None:
-        frame_input = FrameInput(pair(input_size), (0.0,) * 3, (255.0,) * 3, resize='letterbox')
+        frame_input = FrameInput(pair(input_size), (0.0,) * 3, (255.0,) * 3, letterbox=True)
         model = find_weights(model, 'model of OnnxTeacher')
         size = pair(map_size)
         # The constants stand in the fingerprints of caches that exist.

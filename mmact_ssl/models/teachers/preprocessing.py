@@ -10,8 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmact_ssl.errors import ConfigError
-
 
 @dataclass(frozen=True)
 class FrameInput:
@@ -21,21 +19,14 @@ class FrameInput:
         size: (height, width) of the input in pixels.
         mean, std: Of each channel, in units of 0..255 and in the network's channel order.
         bgr: The network reads BGR.
-        resize: ``'stretch'``: the whole frame, with another aspect. ``'letterbox'``: the whole
-            frame with its aspect, centered on black. ``'crop'``: scale to ``short_side``, then take
-            the center.
-        short_side: Short side of the frame before the center crop, in pixels.
-        stretched: (height, width) of a stretched frame before the center crop, in pixels. None:
-            ``size``, so that nothing is cut off.
+        letterbox: Keep the frame's aspect, centered on black, instead of stretching it.
     """
 
     size: tuple[int, int]
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     bgr: bool = False
-    resize: str = 'stretch'
-    short_side: int = 0
-    stretched: tuple[int, int] | None = None
+    letterbox: bool = False
 
     def __call__(self, frames: Tensor) -> Tensor:
         """Prepare uint8 RGB ``(N, 3, H, W)``: float32 ``(N, 3, *size)``, normalized."""
@@ -47,33 +38,16 @@ class FrameInput:
 
     def resized(self, frames: Tensor) -> Tensor:
         """Resize only: float32 ``(N, 3, *size)``, RGB, 0..255."""
-        height, width = frames.shape[2:]
-        if self.resize == 'stretch':
-            return self._center(scale(frames, self.stretched or self.size))
-        if self.resize == 'letterbox':
-            new_height, new_width, top, left = letterbox_geometry(height, width, self.size)
-            square = torch.zeros(*frames.shape[:2], *self.size, device=frames.device)
-            rows, columns = slice(top, top + new_height), slice(left, left + new_width)
-            square[:, :, rows, columns] = scale(frames, (new_height, new_width))
-            return square
-        if self.resize == 'crop':
-            factor = self.short_side / min(height, width)
-            return self._center(scale(frames, (round(height * factor), round(width * factor))))
-        raise ConfigError(f"resize={self.resize!r}: use 'stretch', 'letterbox' or 'crop'")
-
-    def _center(self, scaled: Tensor) -> Tensor:
-        """Cut the center, ``(N, 3, *size)``, out of larger frames."""
-        top, left = ((have - want) // 2 for have, want in zip(scaled.shape[2:], self.size))
-        if min(top, left) < 0:
-            raise ConfigError(
-                f'cannot cut {self.size} out of frames scaled to {tuple(scaled.shape[2:])}: raise '
-                f'short_side or stretched of {self}'
-            )
-        return scaled[:, :, top : top + self.size[0], left : left + self.size[1]]
+        if not self.letterbox:
+            return scale(frames, self.size)
+        height, width, top, left = letterbox_geometry(*frames.shape[2:], self.size)
+        square = torch.zeros(*frames.shape[:2], *self.size, device=frames.device)
+        square[:, :, top : top + height, left : left + width] = scale(frames, (height, width))
+        return square
 
     def without_border(self, maps: Tensor, height: int, width: int) -> Tensor:
         """Cut the frame out of maps ``(N, C, h', w')`` of a letterboxed input, to whole pixels."""
-        if self.resize != 'letterbox':
+        if not self.letterbox:
             return maps
         new_height, new_width, top, left = letterbox_geometry(height, width, self.size)
         down, across = (have / want for have, want in zip(maps.shape[2:], self.size))
@@ -84,7 +58,10 @@ class FrameInput:
 
     def identity(self) -> dict[str, Any]:
         """Return the settings for a fingerprint."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        settings = asdict(self)
+        resize = 'letterbox' if settings.pop('letterbox') else 'stretch'
+        # The short side stands in the fingerprints of caches that exist.
+        return {**settings, 'resize': resize, 'short_side': 0}
 
 
 def scale(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -30,8 +29,7 @@ class TimmTeacher(BaseTeacher):
         match: ``'name'``: weights have timm's names. ``'order'``: another implementation saved them
             with its own names, in the same order; see :func:`load_by_order`.
         input_size: Side or (height, width) to which the whole frame is stretched. None: timm's own
-            size and crop mode for the network: ``center`` (short side and center crop) or
-            ``squash`` (stretch and center crop).
+            size for the network.
         mean, std: Of each channel, RGB in units of 0..255; None: timm's.
         model_args: More arguments of ``timm.create_model``, e.g. ``dict(num_classes=400)``.
         batch_size, precision: See BaseTeacher.
@@ -59,7 +57,7 @@ class TimmTeacher(BaseTeacher):
             )
         args = dict(model_args or {})
         network: Any = timm.create_model(model, pretrained=False, **args)
-        frame_input = _read_input(model, network.pretrained_cfg, input_size, mean, std)
+        frame_input = _read_input(network.pretrained_cfg, input_size, mean, std)
         if checkpoint == 'timm':
             path = _download(network.pretrained_cfg, model)
         else:
@@ -80,7 +78,6 @@ class TimmTeacher(BaseTeacher):
 
 
 def _read_input(
-    model: str,
     published: Mapping[str, Any],
     input_size: int | Sequence[int] | None,
     mean: Sequence[float] | None,
@@ -89,20 +86,8 @@ def _read_input(
     """Convert timm's description of a network's input; its values are fractions, ours 0..255."""
     mean = mean if mean is not None else [255 * value for value in published['mean']]
     std = std if std is not None else [255 * value for value in published['std']]
-    values: dict[str, Any] = {'mean': tuple(map(float, mean)), 'std': tuple(map(float, std))}
-    if input_size is not None:
-        return FrameInput(pair(input_size), **values)
-    size = pair(published['input_size'][1:])
-    height, width = (math.floor(side / published['crop_pct']) for side in size)
-    crop_mode = published.get('crop_mode') or 'center'
-    if crop_mode == 'squash':
-        return FrameInput(size, stretched=(height, width), **values)
-    if crop_mode != 'center':
-        raise ConfigError(
-            f"timm's input of {model!r} has crop_mode={crop_mode!r}, which TimmTeacher does not "
-            f'support: set input_size={size}'
-        )
-    return FrameInput(size, resize='crop', short_side=max(height, width), **values)
+    size = published['input_size'][1:] if input_size is None else input_size
+    return FrameInput(pair(size), tuple(map(float, mean)), tuple(map(float, std)))
 
 
 def _download(published: Mapping[str, Any], model: str) -> str:

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.clip import OpenCLIPTeacher, OpenCLIPTextTeacher
+from mmact_ssl.models.teachers.preprocessing import FrameInput
 
 open_clip = pytest.importorskip('open_clip')
 transformers = pytest.importorskip('transformers')
@@ -77,6 +78,11 @@ def test_frames_are_embedded_as_the_library_does(small, frames):
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
     unit = OpenCLIPTeacher(**small)(square)
     torch.testing.assert_close(unit, wanted / wanted.norm(dim=1, keepdim=True), atol=1e-4, rtol=0)
+    values = (tuple(255 * v for v in INPUT[name]) for name in ('mean', 'std'))
+    with torch.no_grad():  # the whole frame is stretched
+        wanted = network.encode_image(FrameInput((16, 16), *values)(frames))
+    found = OpenCLIPTeacher(**small, normalize=False, batch_size=2)(frames)
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_it_is_frozen_and_known_by_its_content(small, tmp_path):

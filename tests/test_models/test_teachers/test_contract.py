@@ -12,9 +12,9 @@ from mmact_ssl.models.teachers import build_teacher
 
 # family -> (small model, teacher, arguments)
 FAMILIES = {
-    'image': ('mmpretrain', 'MMLabTeacher', {}),
-    'action-2d': ('mmaction_2d', 'MMLabTeacher', {}),
-    'action-3d': ('mmaction_3d', 'MMLabTeacher', {}),
+    'image': ('mmpretrain', 'MMLabTeacher', {'input_size': 32}),
+    'action-2d': ('mmaction_2d', 'MMLabTeacher', {'input_size': 32}),
+    'action-3d': ('mmaction_3d', 'MMLabTeacher', {'input_size': 32}),
     'pose-backbone': ('mmpose', 'MMLabTeacher', {}),
     'parsing': ('mmseg', 'MMSegTeacher', {'input_size': 32, 'map_size': 8}),
 }

@@ -1,5 +1,7 @@
 """Backbones of OpenMMLab: the feature of the network itself, after the config's own input."""
 
+from functools import partial
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -13,16 +15,26 @@ from mmact_ssl.models.teachers.mmlab_config import build_network, without_init
 from mmact_ssl.models.teachers.preprocessing import FrameInput
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+SIZE = (32, 48)
+SizedTeacher = partial(MMLabTeacher, input_size=SIZE)
 
 
-def cropped(frames):
-    """[..., 3, 45, 60] resized to a short side of 40, the center of 32, RGB 0..255."""
-    return tv.center_crop(tv.resize(frames.float(), [40, 53], antialias=True), [32, 32])
+def stretched(frames):
+    """[..., 3, 45, 60] resized to SIZE, RGB 0..255."""
+    return tv.resize(frames.float(), list(SIZE), antialias=True)
 
 
 def normalized(frames):
     mean, std = torch.tensor([MEAN, STD])
-    return (cropped(frames) - mean[:, None, None]) / std[:, None, None]
+    return (stretched(frames) - mean[:, None, None]) / std[:, None, None]
+
+
+def changed(small, path, **backbone):
+    """A config of the small model with another backbone, and the path of its checkpoint to be."""
+    config = Config.fromfile(small.files['config'])
+    config.model.backbone = backbone
+    config.dump(str(path))
+    return config, {'config': str(path), 'checkpoint': str(path.with_suffix('.pth'))}
 
 
 def test_an_image_classifier_is_read_before_its_head(small_model, frames):
@@ -32,60 +44,59 @@ def test_an_image_classifier_is_read_before_its_head(small_model, frames):
         preprocessor = MMPRETRAIN_MODELS.build(
             dict(type='ClsDataPreprocessor', mean=MEAN, std=STD, to_rgb=True)
         )
-    images = preprocessor({'inputs': cropped(frames).flip(1)})['inputs']
+    images = preprocessor({'inputs': stretched(frames).flip(1)})['inputs']
     with torch.no_grad():
         wanted = small.network.extract_feat(images, stage='pre_logits')
-    found = MMLabTeacher(**small.files)(frames)
+    found = SizedTeacher(**small.files)(frames)
     assert found.shape == (5, 64)
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
 
 
-def test_a_pose_backbone_sees_the_whole_frame_letterboxed(small_model, frames):
-    small = small_model('mmpose')
-    images = FrameInput((32, 24), MEAN, STD, resize='letterbox')(frames)
+@pytest.mark.parametrize(
+    ('family', 'depths', 'options', 'frame_input'),
+    [
+        ('mmpose', 1, {}, FrameInput((32, 24), MEAN, STD, letterbox=True)),
+        ('mmseg', 4, {'input_size': SIZE}, FrameInput(SIZE, MEAN, STD)),
+    ],
+)
+def test_the_last_depth_is_pooled(small_model, frames, family, depths, options, frame_input):
+    small = small_model(family)
     with torch.no_grad():
-        wanted = small.network.backbone(images)[-1].mean((2, 3))
-    found = MMLabTeacher(**small.files)(frames)
-    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
-
-
-def test_of_several_depths_the_last_is_pooled(small_model, frames):
-    small = small_model('mmseg')
-    images = FrameInput((32, 48), MEAN, STD)(frames)
-    with torch.no_grad():
-        maps = small.network.backbone(images)
-    assert len(maps) == 4
-    found = MMLabTeacher(**small.files, input_size=(32, 48))(frames)
+        maps = small.network.backbone(frame_input(frames))
+    assert len(maps) == depths
+    found = MMLabTeacher(**small.files, **options)(frames)
     torch.testing.assert_close(found, maps[-1].mean((2, 3)), atol=1e-5, rtol=1e-5)
 
 
-def test_a_2d_recognizer_reads_frames_and_averages_over_a_window(small_model, frames, clips):
+def test_a_2d_recognizer_reads_frames(small_model, frames):
     small = small_model('mmaction_2d')
-    teacher = MMLabTeacher(**small.files)
+    teacher = SizedTeacher(**small.files)
     assert teacher.window is None
     with torch.no_grad():
         maps, _ = small.network.extract_feat(normalized(frames)[:, None], stage='backbone')
     torch.testing.assert_close(teacher(frames), maps.mean((2, 3)), atol=1e-4, rtol=1e-4)
-    for family in ('mmaction_2d', 'mmpretrain'):
-        files = small_model(family).files
-        of_clips, alone = MMLabTeacher(**files, window=(4, 3)), MMLabTeacher(**files)
-        assert of_clips.window == (4, 3)
-        wanted = torch.stack([alone(clip).mean(0) for clip in clips])
-        torch.testing.assert_close(of_clips(clips), wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_a_3d_recognizer_reads_clips_of_its_config(small_model, clips):
+def test_a_3d_recognizer_reads_clips_of_its_config(small_model, clips, tmp_path):
     small = small_model('mmaction_3d')
-    teacher = MMLabTeacher(**small.files)
+    teacher = SizedTeacher(**small.files)
     assert teacher.window == (4, 2)
     inputs = normalized(clips).transpose(1, 2)[:, None]
     with torch.no_grad():
         maps, _ = small.network.extract_feat(inputs, stage='backbone')
     torch.testing.assert_close(teacher(clips), maps.mean((2, 3, 4)), atol=1e-4, rtol=1e-4)
     assert not torch.allclose(teacher(clips), teacher(clips.flip(1)), atol=1e-3)  # order matters
-    other = MMLabTeacher(**small.files, window=(8, 1))
-    assert other.window == (8, 1)
-    assert other.fingerprint() != teacher.fingerprint()
+    config = Config.fromfile(small.files['config'])
+    for step, wanted in ((dict(type='SampleFrames', clip_len=8), (8, 1)), (dict(type='X'), None)):
+        config.test_dataloader.dataset.pipeline = [step]
+        config.dump(str(tmp_path / 'x.py'))
+        files = {**small.files, 'config': str(tmp_path / 'x.py')}
+        if wanted is None:
+            with pytest.raises(ConfigError, match='x.py has no SampleFrames: add it'):
+                SizedTeacher(**files)
+        else:
+            other = SizedTeacher(**files)
+            assert other.window == wanted and other.fingerprint() != teacher.fingerprint()
 
 
 def test_two_pathways_are_put_side_by_side():
@@ -96,29 +107,16 @@ def test_two_pathways_are_put_side_by_side():
         pool(torch.zeros(2, 5, 8))
 
 
-def test_a_backbone_that_shifts_between_frames_needs_its_window(small_model, tmp_path):
-    config = Config.fromfile(small_model('mmaction_2d').files['config'])
-    config.model.backbone = dict(
-        type='ResNetTSM', depth=18, pretrained=None, num_segments=4, shift_div=8
-    )
-    config.dump(str(tmp_path / 'tsm.py'))
-    files = {'config': str(tmp_path / 'tsm.py'), 'checkpoint': str(tmp_path / 'tsm.pth')}
-    for window in (None, (8, 1)):
-        with pytest.raises(ConfigError, match=r'tsm.py mixes 4 frames: set window=\(4, stride\)'):
-            MMLabTeacher(**files, window=window)
-    network = build_network(config.to_dict()['model'], 'mmaction')
-    torch.save({'state_dict': network.state_dict()}, tmp_path / 'tsm.pth')
-    clips = torch.randint(0, 256, (2, 4, 3, 40, 40), dtype=torch.uint8)
-    teacher = MMLabTeacher(**files, window=(4, 2), batch_size=2)
-    embedding = teacher(clips)
-    assert embedding.shape == (2, 512)
-    clips[1] = 0  # neighbors in the batch are no neighbors in time
-    torch.testing.assert_close(teacher(clips)[0], embedding[0])
+def test_a_backbone_that_shifts_between_frames_is_refused(small_model, tmp_path):
+    tsm = dict(type='ResNetTSM', depth=18, pretrained=None, num_segments=4, shift_div=8)
+    _, files = changed(small_model('mmaction_2d'), tmp_path / 'tsm.py', **tsm)
+    with pytest.raises(ConfigError, match='tsm.py shifts features between the frames of a clip'):
+        SizedTeacher(**files)
 
 
 def test_any_checkpoint_with_the_backbone_will_do(small_model, frames, tmp_path):
     small = small_model('mmpretrain')
-    wanted = MMLabTeacher(**small.files)(frames)
+    wanted = SizedTeacher(**small.files)(frames)
     backbone = small.network.backbone.state_dict()
     student = {f'backbone.{name}': value for name, value in backbone.items()}
     for state in (
@@ -126,32 +124,20 @@ def test_any_checkpoint_with_the_backbone_will_do(small_model, frames, tmp_path)
         {**backbone, 'fc.weight': torch.zeros(1000, 64)},  # as torchvision publishes
     ):
         torch.save(state, tmp_path / 'other.pth')
-        found = MMLabTeacher(small.files['config'], str(tmp_path / 'other.pth'))(frames)
+        found = SizedTeacher(small.files['config'], str(tmp_path / 'other.pth'))(frames)
         torch.testing.assert_close(found, wanted)
     student.pop('backbone.conv1.weight')
     torch.save(student, tmp_path / 'other.pth')
     with pytest.raises(CheckpointError, match='other.pth: .* do not fit .*conv1.weight missing'):
-        MMLabTeacher(small.files['config'], str(tmp_path / 'other.pth'))
+        SizedTeacher(small.files['config'], str(tmp_path / 'other.pth'))
 
 
 def test_no_pretrained_weights_of_a_config_are_downloaded(small_model, tmp_path):
     """timm and torchvision would fetch them while the network is built."""
     pytest.importorskip('timm')
-    config = Config.fromfile(small_model('mmaction_2d').files['config'])
-    config.model.backbone = dict(type='timm.test_resnet', pretrained=True)
-    config.dump(str(tmp_path / 'timm.py'))
+    backbone = dict(type='timm.test_resnet', pretrained=True)
+    config, files = changed(small_model('mmaction_2d'), tmp_path / 'timm.py', **backbone)
     network = build_network(without_init(config.model), 'mmaction')
-    torch.save(network.state_dict(), tmp_path / 'timm.pth')
-    teacher = MMLabTeacher(str(tmp_path / 'timm.py'), str(tmp_path / 'timm.pth'))
-    assert teacher(torch.zeros(1, 3, 40, 40, dtype=torch.uint8)).shape == (1, 96)
-
-
-def test_mistakes_are_named(small_model, tmp_path):
-    files = {'config': str(tmp_path / 'x.py'), 'checkpoint': 'none.pth'}
-    with pytest.raises(ConfigError, match='does not set one size of the input for all frames'):
-        MMLabTeacher(**small_model('mmseg').files)
-    config = Config.fromfile(small_model('mmaction_3d').files['config'])
-    config.test_dataloader.dataset.pipeline.pop(0)
-    config.dump(files['config'])
-    with pytest.raises(ConfigError, match='has no SampleFrames: set window='):
-        MMLabTeacher(**files)
+    torch.save(network.state_dict(), files['checkpoint'])
+    frame = torch.zeros(1, 3, 40, 40, dtype=torch.uint8)
+    assert SizedTeacher(**files)(frame).shape == (1, 96)
