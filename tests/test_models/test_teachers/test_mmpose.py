@@ -1,4 +1,3 @@
-import copy
 import shutil
 
 import numpy as np
@@ -7,16 +6,14 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.hub import get_config
-from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
 from mmpose.registry import MODELS as MMPOSE_MODELS
 from torch import nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.teachers import build_teacher
-from mmact_ssl.models.teachers.mmlab_config import without_init
+from mmact_ssl.models.teachers.mmlab_config import build_network, without_init
 from mmact_ssl.models.teachers.mmpose import MMPosePoseTeacher
 
-RTMPOSE = 'mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py'
 RTMO = 'mmpose::body_2d_keypoint/rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py'
 CODEC = {'type': 'MSRAHeatmap', 'input_size': (96, 96), 'heatmap_size': (48, 48), 'sigma': 2}
 PIPELINE = [
@@ -130,38 +127,6 @@ def test_mistakes_are_named(files):
         MMPosePoseTeacher(**files, layout='ntu25')
 
 
-def random_checkpoint(config, path):
-    """Save random weights for an mmpose config."""
-    with DefaultScope.overwrite_default_scope('mmpose'):
-        network = MMPOSE_MODELS.build(without_init(copy.deepcopy(config.model)))
-    torch.save({'state_dict': network.state_dict()}, path)
-    return str(path)
-
-
-def test_a_config_of_the_installed_mmpose(tmp_path):
-    checkpoint = random_checkpoint(get_config(RTMPOSE), tmp_path / 'rtmpose.pth')
-    config = {'type': 'MMPosePoseTeacher', 'config': RTMPOSE, 'checkpoint': checkpoint}
-    teacher = build_teacher({**config, 'batch_size': 2})
-    poses = teacher(torch.randint(0, 256, (3, 3, 60, 80), dtype=torch.uint8))
-    assert poses.shape == (3, 17, 3)
-    assert poses.isfinite().all()
-
-
-def test_a_one_stage_model_needs_no_compiled_operators(tmp_path):
-    config = get_config(RTMO)
-    config.test_dataloader.dataset.pipeline[1].input_size = (64, 64)
-    config.dump(str(tmp_path / 'rtmo.py'))
-    files = {
-        'config': str(tmp_path / 'rtmo.py'),
-        'checkpoint': random_checkpoint(config, tmp_path / 'rtmo.pth'),
-    }
-    frames = torch.randint(0, 256, (3, 3, 60, 80), dtype=torch.uint8)
-    poses = MMPosePoseTeacher(**files, batch_size=2)(frames)
-    assert poses.shape == (3, 17, 3)
-    assert poses.isfinite().all()
-    assert not MMPosePoseTeacher(**files, batch_size=2, min_person_score=1.1)(frames).any()
-
-
 def test_a_whole_frame_scores_as_its_joints_do(files):
     frames = torch.cat([spots(96, 96, (48, 48, brightness)) for brightness in (255, 64)])
     every = MMPosePoseTeacher(**files)(frames)
@@ -173,8 +138,6 @@ def test_a_whole_frame_scores_as_its_joints_do(files):
 
 
 def test_of_several_persons_the_best_is_kept(files):
-    from mmengine.structures import InstanceData
-
     teacher = MMPosePoseTeacher(**files, min_person_score=0.5)
     teacher._one_stage = True
     persons = InstanceData(
@@ -189,15 +152,16 @@ def test_of_several_persons_the_best_is_kept(files):
 
 
 def test_persons_are_counted_by_a_one_stage_model(tmp_path, files):
-    from mmengine.structures import InstanceData
-
     config = get_config(RTMO)
     config.test_dataloader.dataset.pipeline[1].input_size = (64, 64)
     config.dump(str(tmp_path / 'rtmo.py'))
-    checkpoint = random_checkpoint(config, tmp_path / 'rtmo.pth')
-    teacher = MMPosePoseTeacher(str(tmp_path / 'rtmo.py'), checkpoint, batch_size=2)
+    network = build_network(without_init(config.model), 'mmpose')
+    torch.save({'state_dict': network.state_dict()}, tmp_path / 'rtmo.pth')
+    paths = (str(tmp_path / 'rtmo.py'), str(tmp_path / 'rtmo.pth'))
+    teacher = MMPosePoseTeacher(*paths, batch_size=2)
     frames = torch.randint(0, 256, (3, 3, 60, 80), dtype=torch.uint8)
     assert teacher.count_persons(frames, min_score=1.1).tolist() == [0, 0, 0]
+    assert not MMPosePoseTeacher(*paths, batch_size=2, min_person_score=1.1)(frames).any()
     scores = iter(([0.9, 0.5, 0.2], [0.1], []))
 
     class Result:

@@ -18,7 +18,10 @@ ZOO = {
     'r2plus1d-r34_k400': ('mmaction', {'input_size': 32}, (512,)),
     'hrnet-w32_coco_backbone': ('mmpose', {'input_size': 64}, (32,)),
     'segformer-b0_ade20k_person': ('mmseg', {'input_size': 64}, (1, 64, 64)),
+    'rtmpose-t_coco': ('mmpose', {}, (17, 3)),
+    'rtmo-s_coco': ('mmpose', {}, (17, 3)),
 }
+KINDS = {1: 'embedding', 2: 'pose', 3: 'map'}  # by the axes of a target
 
 
 def settings_of(name):
@@ -40,7 +43,7 @@ def test_it_builds_and_runs(name, tmp_path):
     targets = teacher(frames)
     assert tuple(targets.shape[1:]) == shape
     assert targets.isfinite().all()
-    assert teacher.kind == ('map' if len(shape) == 3 else 'embedding')
+    assert teacher.kind == KINDS[len(shape)]
 
 
 @pytest.mark.parametrize('name', ZOO)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,14 @@ sentence_transformers = pytest.importorskip('sentence_transformers')
 models = importlib.import_module('sentence_transformers.models')
 SENTENCES = ['a person waves one hand', 'person claps', 'a person sits down', 'person stands']
 WIDTH = 16  # of the network in `bert_folder`
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_downloaded(monkeypatch):
+    def refuse(*_):
+        raise AssertionError('the network was asked')
+
+    monkeypatch.setattr(socket.socket, 'connect', refuse)
 
 
 def save(bert_folder: Path, folder: Path, *others, **settings) -> Path:
@@ -78,6 +87,12 @@ def test_neighbors_order_and_blanks_do_not_matter(full_folder):
     together = teacher.embed(SENTENCES * 2)
     alone = torch.cat([teacher.embed([f' {sentence}\n']) for sentence in SENTENCES])
     torch.testing.assert_close(together, alone.repeat(2, 1), atol=1e-6, rtol=1e-5)
+
+
+def test_long_sentences_are_cut(bert_folder, tmp_path):
+    folder = str(save(bert_folder, tmp_path / 'short', models.Pooling(WIDTH), max_seq_length=5))
+    cut, same = SentenceTeacher(folder).embed(['a person waves one hand', 'a person waves down'])
+    torch.testing.assert_close(cut, same)
 
 
 def test_it_is_frozen_known_by_its_content_and_moves(full_folder, tmp_path):
