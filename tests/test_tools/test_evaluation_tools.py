@@ -208,18 +208,10 @@ def test_every_step_is_checked_before_the_first_one(requests):
         requests('joint', *LINEAR, 'x.pth', *parts)
 
 
-@pytest.mark.parametrize(
-    ('argv', 'message'),
-    [
-        ([*LINEAR, 'none.pth'], 'none.pth is missing'),
-        (['none.py', '--random'], 'none.py: no such config'),
-        ([*LINEAR, '--random', '--cfg-options', 'model.cls_head.num_classes=5'], '21 classes'),
-        ([str(ROOT / 'configs/csvr_r3d18-small.py'), '--random'], 'not a downstream config'),
-    ],
-)
-def test_mistakes_are_one_line(world, argv, message):
-    with pytest.raises(SystemExit, match=f'^error: .*{message}') as caught:
-        evaluate.main(['knn', *argv])
+def test_a_mistake_is_one_line(world):
+    training = str(ROOT / 'configs/csvr_r3d18-small.py')
+    with pytest.raises(SystemExit, match='^error: .*not a downstream config.*') as caught:
+        evaluate.main(['knn', training, '--random'])
     assert '\n' not in str(caught.value)
 
 

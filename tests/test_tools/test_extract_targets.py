@@ -4,58 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmact_ssl.targets.cache import TargetReader
-
-ROOT = Path(__file__).parents[2]
-MODULE = """
-import torch
-from mmact_ssl.models.teachers import BaseTeacher
-from mmact_ssl.registry import MODELS
-
-
-@MODELS.register_module(force=True)
-class GrayTeacher(BaseTeacher):
-    def __init__(self, kind):
-        super().__init__({'kind': kind}, {})
-        self.kind = kind
-        self.layout = {'pose': 'coco17', 'map': 'person'}.get(kind, '')
-
-    def predict(self, frames):
-        gray = frames.float().mean(1) / 255  # (N, H, W)
-        if self.kind == 'map':
-            return gray[:, None, ::8, ::8]
-        mean = gray.mean((1, 2))
-        return mean[:, None, None].expand(-1, 17, 3) if self.kind == 'pose' else mean[:, None]
-
-    def embed(self, sentences):
-        return torch.tensor([[len(line)] for line in sentences]).float()
-"""
-
-
-@pytest.fixture(scope='module')
-def tool():
-    return runpy.run_path(str(ROOT / 'tools' / 'extract_targets.py'))['main']
+from tools.extract_targets import main
 
 
 @pytest.fixture
-def data(tmp_path, make_video, monkeypatch):
+def data(tmp_path, make_video, gray_teachers):
     """Two videos with an annotation, and configs of teachers of all kinds."""
-    (tmp_path / 'gray_teacher.py').write_text(MODULE)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(sys, 'dont_write_bytecode', True)
-    monkeypatch.delitem(sys.modules, 'gray_teacher', raising=False)
-    for kind in ('pose', 'map', 'embedding', 'text', 'box'):
-        (tmp_path / f'gray_{kind}.py').write_text(
-            "custom_imports = dict(imports=['gray_teacher'])\n"
-            f"teacher = dict(type='GrayTeacher', kind='{kind}')\n"
-        )
     for i in range(2):
         make_video(tmp_path / f'{i}.mp4', num_frames=6 + i, width=64, height=48)
     (tmp_path / 'train.txt').write_text('0.mp4 0\n')
@@ -67,18 +26,18 @@ def config(data, kind):
     return str(data / f'gray_{kind}.py')
 
 
-def test_a_broken_video_is_named(tool, data, capsys):
+def test_a_broken_video_is_named(data, capsys):
     (data / '1.mp4').write_bytes(b'no video')
-    tool([config(data, 'pose'), '--data', str(data)])
+    main([config(data, 'pose'), '--data', str(data)])
     out = capsys.readouterr().out
     assert '1 videos written, 0 were there, 1 broken' in out
     assert re.search(r'warning: 1\.mp4: .*; all without targets: .*pose\.lmdb\.broken\.txt', out)
 
 
-def test_several_teachers_fill_a_cache_each(tool, data, capsys):
+def test_several_teachers_fill_a_cache_each(data, capsys):
     configs = [config(data, kind) for kind in ('pose', 'map', 'embedding')]
     options = ['--data', str(data)]
-    tool([*configs, *options])
+    main([*configs, *options])
     out = capsys.readouterr().out
     assert '2 videos written, 0 were there, 0 broken; 13 frames' in out
     assert 'warning' not in out
@@ -86,38 +45,38 @@ def test_several_teachers_fill_a_cache_each(tool, data, capsys):
         reader = TargetReader(data / 'targets' / f'{name}.lmdb')
         assert reader.meta.kind == kind
         assert [reader.shape(key)[0] for key in ('0.mp4', '1.mp4')] == [6, 7]
-    tool([*configs, *options])
+    main([*configs, *options])
     assert '0 videos written, 2 were there' in capsys.readouterr().out
 
 
-def test_every_second_frame(tool, data, capsys):
-    tool([config(data, 'pose'), '--data', str(data), '--every', '2'])
+def test_every_second_frame(data, capsys):
+    main([config(data, 'pose'), '--data', str(data), '--every', '2'])
     assert '2 videos written, 0 were there, 0 broken; 13 frames' in capsys.readouterr().out
     reader = TargetReader(data / 'targets' / 'pose.lmdb')
     assert [reader.shape(key) for key in ('0.mp4', '1.mp4')] == [(6, 17, 3), (7, 17, 3)]
     assert reader.meta.every == 2
     with pytest.raises(SystemExit, match='stale: its every is 2, wanted 1'):
-        tool([config(data, 'pose'), '--data', str(data)])
+        main([config(data, 'pose'), '--data', str(data)])
     with pytest.raises(SystemExit):
-        tool([config(data, 'pose'), '--data', str(data), '--every', '0'])
+        main([config(data, 'pose'), '--data', str(data), '--every', '0'])
     assert '--every: give 1 or more' in capsys.readouterr().err
 
 
-def test_sentences(tool, data, capsys):
+def test_sentences(data, capsys):
     (data / 's.json').write_text(json.dumps({'0.mp4': ['one', 'three'], 'clap': ['x']}))
-    tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
+    main([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
     assert '2 keys written, 0 were there' in capsys.readouterr().out
     reader = TargetReader(data / 'targets' / 'gray_text.lmdb')
     np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [5]])
     (data / 's.json').write_text(
         json.dumps({'0.mp4': ['two', 'four'], 'clap': ['x'], 'sit': ['y'], 'wave': ['z']})
     )
-    tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
+    main([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
     out = capsys.readouterr().out
     assert '3 keys written (1 had changed), 1 were there, 0 broken' in out
     np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [4]])
     (data / 's.json').write_text(json.dumps({'clap': ['x'], 'sit': ['y']}))
-    tool([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
+    main([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
     out = capsys.readouterr().out
     assert '2 were there, 2 removed that the file lacks, 0 broken' in out
     assert reader.keys() == ['clap', 'sit']
@@ -134,8 +93,8 @@ def test_sentences(tool, data, capsys):
         (['box'], ['--data', '{data}'], "kind 'box' cannot be stored"),
     ],
 )
-def test_wrong_uses_end_in_one_line(tool, data, kinds, options, message):
+def test_wrong_uses_end_in_one_line(data, kinds, options, message):
     (data / 's.json').write_text('{"a": ["b"]}')
     command = [config(data, kind) for kind in kinds] + [part.format(data=data) for part in options]
     with pytest.raises(SystemExit, match=f'^error: .*{message}'):
-        tool(command)
+        main(command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -10,17 +9,9 @@ import numpy as np
 import pytest
 
 from mmact_ssl.preparation.skeletons import SkeletonWriter
+from tools import generate_prompts as tool
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'generate_prompts.py'
 NAMES = [f'a0{number}_clip' for number in range(6)]
-
-
-@pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('generate_prompts', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def prepare(folder: Path, labels: list[int], names: list[str] = NAMES) -> Path:
@@ -39,7 +30,7 @@ def data(tmp_path) -> Path:
     return prepare(tmp_path / 'data', [0, 1, 0, 1, 0, 1])
 
 
-def test_kinematic_sentences_do_not_depend_on_labels_or_names(tool, tmp_path, data):
+def test_kinematic_sentences_do_not_depend_on_labels_or_names(tmp_path, data):
     written = []
     other = prepare(tmp_path / 'permuted', [1, 0, 0, 0, 1, 1])
     for folder in (data, other):
@@ -53,7 +44,7 @@ def test_kinematic_sentences_do_not_depend_on_labels_or_names(tool, tmp_path, da
     assert {name[1:]: lines for name, lines in found.items()} == json.loads(written[0])
 
 
-def test_a_file_is_matched_by_name_and_the_rest_reported(tool, tmp_path, data, capsys):
+def test_a_file_is_matched_by_name_and_the_rest_reported(tmp_path, data, capsys):
     file = tmp_path / 'others.json'
     file.write_text(json.dumps({NAMES[1]: ['x'], NAMES[3]: ['y', 'z'], 'stranger': ['w']}))
     tool.main(['file', str(file), '--data', str(data)])
@@ -71,7 +62,7 @@ def test_a_file_is_matched_by_name_and_the_rest_reported(tool, tmp_path, data, c
         (['kinematic', '--data', 'none'], 'skeleton folder none is missing'),
     ],
 )
-def test_errors_are_one_line(tool, data, arguments, message):
+def test_errors_are_one_line(data, arguments, message):
     filled = [word.format(data=data) for word in arguments]
     with pytest.raises(SystemExit, match=f'error: .*{message}') as caught:
         tool.main(filled)

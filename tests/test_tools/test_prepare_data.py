@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import mmact_ssl.preparation
+from tools import prepare_data as tool
 from tools.demo_world.write import write_video
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_data.py'
 SOURCED = ['jhmdb', 'utdmhad', 'videos', 'nwucla', 'ntu60', 'ntu120', 'pkummd1', 'pkummd2']
 
 
-@pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('prepare_data', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_videos_from_the_command_line(tool, tmp_path, capsys):
+def test_videos_from_the_command_line(tmp_path, capsys):
     source, out = tmp_path / 'in', tmp_path / 'out'
     (source / 'a').mkdir(parents=True)
     write_video(source / 'a' / 'x.mp4', np.zeros((3, 32, 32, 3), np.uint8))
@@ -33,7 +22,7 @@ def test_videos_from_the_command_line(tool, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('name', SOURCED)
-def test_a_missing_source_is_one_line_with_the_fix(tool, tmp_path, monkeypatch, capsys, name):
+def test_a_missing_source_is_one_line_with_the_fix(tmp_path, monkeypatch, capsys, name):
     monkeypatch.setenv('MMACT_SSL_DATA', str(tmp_path / 'data'))
     with pytest.raises(SystemExit) as stop:
         tool.main([name, '--source', str(tmp_path / 'nowhere')])
@@ -46,7 +35,7 @@ def test_a_missing_source_is_one_line_with_the_fix(tool, tmp_path, monkeypatch, 
     assert not (tmp_path / 'data').exists(), 'a folder in spite of the error'
 
 
-def test_the_demo_world_is_made_in_a_checkout_only(tool, tmp_path, monkeypatch, capsys):
+def test_the_demo_world_is_made_in_a_checkout_only(tmp_path, monkeypatch, capsys):
     out = ['--size', 'tiny', '--out', str(tmp_path / 'demo')]
     tool.main(['demo', *out])
     assert f'{tmp_path / "demo"}: 24 train, 12 test' in capsys.readouterr().out
@@ -55,7 +44,7 @@ def test_the_demo_world_is_made_in_a_checkout_only(tool, tmp_path, monkeypatch, 
         tool.main(['demo', *out])
 
 
-def test_an_out_that_cannot_be_written_is_not_blamed_on_the_source(tool, tmp_path):
+def test_an_out_that_cannot_be_written_is_not_blamed_on_the_source(tmp_path):
     source, out = tmp_path / 'in', tmp_path / 'a file' / 'out'
     source.mkdir()
     write_video(source / 'x.mp4', np.zeros((3, 32, 32, 3), np.uint8))
@@ -66,7 +55,7 @@ def test_an_out_that_cannot_be_written_is_not_blamed_on_the_source(tool, tmp_pat
     assert str(source) not in str(stop.value)
 
 
-def test_own_skeletons_from_the_command_line(tool, tmp_path, capsys):
+def test_own_skeletons_from_the_command_line(tmp_path, capsys):
     np.savez(
         tmp_path / 'mine.npz',
         names=np.array(['a', 'b']),
@@ -86,7 +75,7 @@ def test_own_skeletons_from_the_command_line(tool, tmp_path, capsys):
         tool.main(['pose-pickle', *source, *options[:4], '--persons', '1'])
 
 
-def test_default_folder_and_name_of_a_set(tool, tmp_path, monkeypatch):
+def test_default_folder_and_name_of_a_set(tmp_path, monkeypatch):
     from mmact_ssl.preparation import ntu
 
     given = {}
@@ -102,7 +91,7 @@ def test_default_folder_and_name_of_a_set(tool, tmp_path, monkeypatch):
         assert given == {'name': name, 'out': tmp_path / name}
 
 
-def test_a_new_set_is_one_file(tool, tmp_path, monkeypatch, capsys):
+def test_a_new_set_is_one_file(tmp_path, monkeypatch, capsys):
     (tmp_path / 'my_set.py').write_text(
         "SETS = {'my-set': 'three clips'}\n\n\n"
         "def prepare(source, out, seed=3):\n    return {'clips': seed, 'left_out': 0}\n"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-import sys
 from argparse import Namespace
 from pathlib import Path
 from unittest.mock import Mock
@@ -22,10 +20,9 @@ from mmact_ssl.apis.zoo import find_model
 from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.targets.broken_videos import broken_listing
 from mmact_ssl.targets.cache import TargetReader
-from tests.test_tools.test_extract_targets import MODULE
+from tools import pretrain as tool
 
 GENERAL = 'dtg_tsm-lite0_jhmdb'
-TOOL = Path(__file__).parents[2] / 'tools' / 'pretrain.py'
 # Images of 32x32 in place of 112x112, in each view; fewer videos a step.
 SMALL = [
     'train_dataloader.batch_size=4',
@@ -34,25 +31,9 @@ SMALL = [
 
 
 @pytest.fixture
-def tool(monkeypatch):
-    spec = importlib.util.spec_from_file_location('pretrain', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def clips(tmp_path, make_video, monkeypatch):
+def clips(tmp_path, make_video, monkeypatch, gray_teachers):
     """Eight videos of two classes and one that is broken; a teacher of poses is gray_pose.py."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / 'gray_teacher.py').write_text(MODULE)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(sys, 'dont_write_bytecode', True)
-    monkeypatch.delitem(sys.modules, 'gray_teacher', raising=False)
-    Path('gray_pose.py').write_text(
-        "custom_imports = dict(imports=['gray_teacher'])\n"
-        "teacher = dict(type='GrayTeacher', kind='pose')\n"
-    )
     folder = tmp_path / 'my clips'
     for number in range(8):
         place = folder / ('wave', 'jump high')[number % 2]
@@ -88,17 +69,17 @@ def files_below(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob('*'))
 
 
-def run(tool, capsys, *words: str) -> str:
+def run(capsys, *words: str) -> str:
     tool.main([str(word) for word in words])
     return capsys.readouterr().out
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures('small_images')
-def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatch):
+def test_videos_from_a_plan_to_a_model(clips, tmp_path, capsys, monkeypatch):
     before = files_below(tmp_path)
     command = [clips, '--teacher', 'gray_pose.py', '--steps', '4', '--out', tmp_path / 'out']
-    shown = run(tool, capsys, *command, '--dry-run')
+    shown = run(capsys, *command, '--dry-run')
     assert 'gray_pose, efficientnet_lite0_imagenet' in shown and '2 epochs, 4 steps' in shown
     assert 'evaluate' not in shown  # no labels
     assert files_below(tmp_path) == before
@@ -118,7 +99,7 @@ def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatc
     assert 'left out: wave/bad one.mp4: cannot be opened' in shown
     assert '8 videos written, 0 were there' in shown
     monkeypatch.setattr(tool, 'load_tool', real)
-    shown = run(tool, capsys, clips, '--out', tmp_path / 'out')
+    shown = run(capsys, clips, '--out', tmp_path / 'out')
     assert 'measuring' not in shown and 'videos written' not in shown
     assert '[3/5] train' in shown and '[1/5]' not in shown and '[2/5]' not in shown
     assert 'no labels, no table' in shown
@@ -129,12 +110,12 @@ def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatc
     page = (tmp_path / 'out' / 'gallery' / 'gallery-data.js').read_text()
     assert len(json.loads(page.removeprefix('const DATA = ').rstrip(';\n'))['clips']) == 8
 
-    shown = run(tool, capsys, clips, '--out', tmp_path / 'out')
+    shown = run(capsys, clips, '--out', tmp_path / 'out')
     assert '/5]' not in shown and shown.count('done') == 5
 
     # Labels that come later are evaluated, with the student that is there, and stand on its card.
     assert not read_card(model).results
-    shown = run(tool, capsys, clips, '--out', tmp_path / 'out', '--labels', 'folders')
+    shown = run(capsys, clips, '--out', tmp_path / 'out', '--labels', 'folders')
     assert '[1/6] prepare' in shown and '[4/6] evaluate' in shown
     assert '[3/6]' not in shown and '[5/6] publish' in shown and '[6/6]' not in shown
     (newer,) = {*(tmp_path / 'out').glob('my_clips-*.safetensors')} - {model}
@@ -142,7 +123,7 @@ def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatc
     assert {figure['name'] for figure in read_card(newer).results} == {'Linear', 'kNN'}
     assert 'top-1 in % of 2 held-out clips (95 % interval)' in shown
     assert 'start' in shown and 'student (dtg_tsm-lite0)' in shown
-    shown = run(tool, capsys, clips, '--out', tmp_path / 'out', '--labels', 'folders')
+    shown = run(capsys, clips, '--out', tmp_path / 'out', '--labels', 'folders')
     assert '/6]' not in shown and 'held-out clips' in shown
 
     with pytest.raises(SystemExit) as end:
@@ -153,7 +134,7 @@ def test_videos_from_a_plan_to_a_model(tool, clips, tmp_path, capsys, monkeypatc
 
 @pytest.mark.slow
 @pytest.mark.usefixtures('known_speeds', 'small_images')
-def test_a_video_that_has_changed_gets_new_targets(tool, clips, make_video, capsys, monkeypatch):
+def test_a_video_that_has_changed_gets_new_targets(clips, make_video, capsys, monkeypatch):
     def killed(self):
         raise KeyboardInterrupt
 
@@ -180,7 +161,7 @@ def test_a_video_that_has_changed_gets_new_targets(tool, clips, make_video, caps
     assert '[2/5] targets' not in capsys.readouterr().out
 
 
-def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tool, tmp_path, monkeypatch):
+def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tmp_path, monkeypatch):
     videos = tmp_path / 'out' / 'mine' / 'videos'
     videos.mkdir(parents=True)
     (videos / 'a.mp4').touch()
@@ -200,12 +181,12 @@ def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tool, tmp_
 
 @pytest.mark.slow
 @pytest.mark.usefixtures('known_speeds')
-def test_videos_start_from_a_published_model(tool, clips, small_images, tmp_path, capsys):
+def test_videos_start_from_a_published_model(clips, small_images, tmp_path, capsys):
     """A training that changes nothing ends with the weights of the model that it starts from."""
     command = [clips, '--teacher', 'gray_pose.py', '--steps', '2', '--out', tmp_path / 'out']
     command += ['--from', GENERAL, '--labels', 'folders']
     small_images.append('optim_wrapper.optimizer.lr=0')
-    shown = run(tool, capsys, *command)
+    shown = run(capsys, *command)
     state = read_state_dict(tmp_path / 'out' / 'training' / 'epoch_2.pth')
     published = read_state_dict(find_model(GENERAL))
     own = {name: value for name, value in state.items() if name.startswith('backbone.')}
@@ -230,14 +211,14 @@ def write_skeletons(path: Path, count: int = 12) -> None:
     )
 
 
-def test_skeletons_from_a_file_to_a_model(tool, tmp_path, capsys, monkeypatch):
+def test_skeletons_from_a_file_to_a_model(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_skeletons(tmp_path / 'moves.npz')
     before = files_below(tmp_path)
-    shown = run(tool, capsys, 'moves.npz', '--steps', '2', '--dry-run')
+    shown = run(capsys, 'moves.npz', '--steps', '2', '--dry-run')
     assert 'ms2l-twoview_gru: 2 epochs, 2 steps' in shown and 'targets' not in shown
     assert files_below(tmp_path) == before
-    shown = run(tool, capsys, 'moves.npz', '--steps', '2')
+    shown = run(capsys, 'moves.npz', '--steps', '2')
     assert 'student (ms2l-twoview_gru)' in shown
     (model,) = Path('work_dirs/pretrain_moves').glob('moves-*.safetensors')
     clip = np.random.default_rng(1).normal(size=(1, 20, 20, 3)).astype(np.float32)
@@ -246,28 +227,28 @@ def test_skeletons_from_a_file_to_a_model(tool, tmp_path, capsys, monkeypatch):
     odd = Path('my, models [1]')
     odd.mkdir()
     model = model.rename(odd / model.name)
-    shown = run(tool, capsys, 'moves.npz', '--steps', '1', '--from', str(model), '--out', 'again')
+    shown = run(capsys, 'moves.npz', '--steps', '1', '--from', str(model), '--out', 'again')
     assert len(list(Path('again').glob('moves-*.safetensors'))) == 1
     with pytest.raises(SystemExit):
         tool.main(['moves.npz', '--from', 'dtg_tsm-lite0_jhmdb', '--out', 'other', '--dry-run'])
     assert "'tsm-lite0', and this folder trains 'gru-streams'" in capsys.readouterr().err
 
 
-def test_a_training_does_not_go_on_with_other_clips(tool, tmp_path, capsys, monkeypatch):
+def test_a_training_does_not_go_on_with_other_clips(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('HOME', str(tmp_path))
     folder, out = tmp_path / '-clips', tmp_path / 'out'
     folder.mkdir()
     write_skeletons(folder / 'moves.npz')
     command = ['./-clips', '--steps', '2', '--out=~/out']  # a name like an option
-    run(tool, capsys, *command)
+    run(capsys, *command)
     page = out / 'gallery' / 'gallery-data.js'
     assert '"c99"' not in page.read_text()
     arrays = dict(np.load(folder / 'moves.npz'))
     arrays['names'][0] = 'c99'
     np.savez(folder / 'moves.npz', **arrays)
     # After the training the clips are evaluated and shown, and that is told.
-    assert 'have changed since the training: give another --out' in run(tool, capsys, *command)
+    assert 'have changed since the training: give another --out' in run(capsys, *command)
     assert '"c99"' in page.read_text() and '"c0"' not in page.read_text()
     # As if it had been stopped after one epoch.
     for model in out.glob('*.safetensors'):
@@ -278,7 +259,7 @@ def test_a_training_does_not_go_on_with_other_clips(tool, tmp_path, capsys, monk
 
 
 @pytest.mark.usefixtures('small_images')
-def test_mistakes_are_one_line_with_the_fix(tool, tmp_path, clips, capsys):
+def test_mistakes_are_one_line_with_the_fix(tmp_path, clips, capsys):
     def message(*words) -> str:
         with pytest.raises(SystemExit) as end:
             tool.main([str(word) for word in words])

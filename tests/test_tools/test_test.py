@@ -16,21 +16,11 @@ from tools import test as test_tool
 from tools.test import load_config, make_parser
 
 
-@pytest.mark.parametrize(
-    ('saved', 'complaint'),
-    [
-        (nn.Sequential(nn.Linear(2, 3)), r'1\.weight'),
-        (nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2), nn.Linear(2, 2)), r'2\.weight'),
-        (nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 2)), r'0\.weight \[4, 2\]≠\[3, 2\]'),
-    ],
-    ids=['missing', 'left over', 'of another shape'],
-)
-def test_nothing_is_tested_with_random_weights(tmp_path, saved, complaint):
-    path = tmp_path / 'other.pth'
-    torch.save(saved.state_dict(), path)
-    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
-    with pytest.raises(CheckpointError, match=rf'other\.pth: . weights do not fit .*{complaint}'):
-        load_trained(model, *read_trained(str(path)))
+def test_nothing_is_tested_with_random_weights(tmp_path):
+    path, network = str(tmp_path / 'other.pth'), nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
+    torch.save(network[:1].state_dict(), path)
+    with pytest.raises(CheckpointError, match=r'other\.pth: 2 weights do not fit .*1\.weight'):
+        load_trained(network, *read_trained(path))
 
 
 def test_what_is_missing_is_named(tmp_path):

@@ -11,7 +11,6 @@ from mmact_ssl.errors import ConfigError, DataError, MMActSSLError, one_line_err
 from tests.helpers.processes import Process
 from tools.train import load_config, parse_args
 
-ROOT = Path(__file__).parents[2]
 CONFIG = """
 model = dict(type='X', heads=dict(pose=dict(weight=1), context=dict(weight=2)))
 optim_wrapper = dict(constructor='C', optimizer=dict(type='Adam', lr=0.1))
@@ -30,18 +29,35 @@ def load(*argv: str):
     return load_config(parse_args(list(argv)))
 
 
-def test_without_options_the_config_is_as_written(config: str):
-    cfg = load(config)
-    assert cfg.work_dir == 'work_dirs/some_method'
-    assert cfg.launcher == 'none'
-    assert cfg.randomness == {'seed': 5}
-    assert not cfg.get('resume')
-    assert cfg.model.heads.pose == {'weight': 1}
-
-
-def test_a_head_is_switched_off_with_none(config: str):
-    cfg = load(config, '--cfg-options', 'model.heads.pose=None', 'model.heads.context.weight=3')
-    assert cfg.model.heads == {'pose': None, 'context': {'weight': 3}}
+@pytest.mark.parametrize(
+    ('words', 'expected'),
+    [
+        (
+            '',
+            dict(
+                work_dir='work_dirs/some_method',
+                launcher='none',
+                resume=None,
+                randomness=dict(seed=5),
+                model=dict(type='X', heads=dict(pose=dict(weight=1), context=dict(weight=2))),
+            ),
+        ),
+        (
+            '--cfg-options model.heads.pose=None model.heads.context.weight=3',
+            dict(model=dict(type='X', heads=dict(pose=None, context=dict(weight=3)))),
+        ),
+        # load_from is where a run without a checkpoint begins.
+        ('--resume --cfg-options load_from=a.pth', dict(resume='auto', load_from='a.pth')),
+        ('--resume some.pth', dict(resume=True, load_from='some.pth')),
+        (
+            '--work-dir here --seed 7 --deterministic',
+            dict(work_dir='here', randomness=dict(seed=7, deterministic=True)),
+        ),
+    ],
+)
+def test_options_win_over_the_config(config: str, words: str, expected: dict):
+    cfg = load(config, *words.split())
+    assert {key: cfg.get(key) for key in expected} == expected
 
 
 def test_a_word_that_is_no_option_is_named(config: str):
@@ -49,21 +65,6 @@ def test_a_word_that_is_no_option_is_named(config: str):
         load(config, '--cfg-options', 'train_cfg.max_epochs=1', 'seed')
     cfg = load(config, '--cfg-options', 'knn=1', '--cfg-options', 'env_cfg=[1,x]')
     assert (cfg.knn, cfg.env_cfg) == (1, [1, 'x'])
-
-
-def test_resume_from_the_latest_or_from_a_file(config: str):
-    cfg = load(config, '--resume', '--cfg-options', 'load_from=start.pth')
-    assert cfg.resume == 'auto'
-    assert cfg.load_from == 'start.pth', 'where a run without a checkpoint begins'
-    cfg = load(config, '--resume', 'some.pth')
-    assert cfg.resume is True
-    assert cfg.load_from == 'some.pth'
-
-
-def test_work_dir_and_seed_win_over_the_config(config: str):
-    cfg = load(config, '--work-dir', 'here', '--seed', '7', '--deterministic')
-    assert cfg.work_dir == 'here'
-    assert cfg.randomness == {'seed': 7, 'deterministic': True}
 
 
 def test_mixed_precision_keeps_the_constructor(config: str, monkeypatch: pytest.MonkeyPatch):
@@ -74,9 +75,6 @@ def test_mixed_precision_keeps_the_constructor(config: str, monkeypatch: pytest.
     assert cfg.optim_wrapper.constructor == 'C'
     with pytest.raises(ConfigError, match='cannot be combined with optim_wrapper.type=Mine'):
         load(config, '--amp', '--cfg-options', 'optim_wrapper.type=Mine')
-
-
-def test_mixed_precision_without_a_gpu_is_an_error(config: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     with pytest.raises(ConfigError, match='--amp needs a GPU'):
         load(config, '--amp')
@@ -147,24 +145,13 @@ def test_threads_are_shared_among_processes(config: str, monkeypatch: pytest.Mon
     assert chosen == [8, 2, 1]
 
 
-def test_a_wrong_path_ends_the_program_with_one_line():
-    assert run_program('xyzzyx.py') == 'error: xyzzyx.py: no such config, see configs/'
-
-
 def test_missing_data_ends_the_program_with_one_line(tmp_path: Path):
     words = ['configs/csvr_r3d18-small.py', '--set', 'jhmdb', '--work-dir', str(tmp_path)]
-    line = run_program(*words, data=tmp_path)
-    assert line.startswith('error: ')
-    assert f'{tmp_path}/jhmdb/' in line
-    assert 'python tools/' in line, 'names the command that makes it'
-
-
-def run_program(*argv: str, data: Path | None = None) -> str:
-    """Run tools/train.py; return the last line of what it complains."""
-    program = Process.program('tools/train.py', *argv, MMACT_SSL_DATA=str(data)).wait(None)
-    assert program.status in (1, 2)
+    program = Process.program('tools/train.py', *words, MMACT_SSL_DATA=str(tmp_path)).wait(1)
     assert 'Traceback' not in program.err
-    return program.err.strip().splitlines()[-1]
+    line = program.err.strip().splitlines()[-1]
+    assert line.startswith('error: ') and f'{tmp_path}/jhmdb/' in line
+    assert 'python tools/' in line, 'names the command that makes it'
 
 
 def test_errors_for_users_become_one_line():
