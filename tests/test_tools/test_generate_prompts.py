@@ -55,15 +55,8 @@ def test_a_file_is_matched_by_name_and_the_rest_reported(tmp_path, data, capsys)
     assert '1 keys of' in printed and 'stranger' in printed
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (['file', 'none.json', '--data', '{data}'], 'none.json is missing: correct --sentences'),
-        (['kinematic', '--data', 'none'], 'skeleton folder none is missing'),
-    ],
-)
-def test_errors_are_one_line(data, arguments, message):
-    filled = [word.format(data=data) for word in arguments]
-    with pytest.raises(SystemExit, match=f'error: .*{message}') as caught:
-        tool.main(filled)
+def test_an_error_is_one_line(data):
+    message = 'error: .*none.json is missing: correct --sentences'
+    with pytest.raises(SystemExit, match=message) as caught:
+        tool.main(['file', 'none.json', '--data', str(data)])
     assert '\n' not in str(caught.value)

@@ -12,15 +12,6 @@ from tools.demo_world.write import write_video
 SOURCED = ['jhmdb', 'utdmhad', 'videos', 'nwucla', 'ntu60', 'ntu120', 'pkummd1', 'pkummd2']
 
 
-def test_videos_from_the_command_line(tmp_path, capsys):
-    source, out = tmp_path / 'in', tmp_path / 'out'
-    (source / 'a').mkdir(parents=True)
-    write_video(source / 'a' / 'x.mp4', np.zeros((3, 32, 32, 3), np.uint8))
-    tool.main(['videos', '--source', str(source), '--out', str(out), '--labels-from-folders'])
-    assert f'{out}: 1 train, 0 left out' in capsys.readouterr().out
-    assert (out / 'train.txt').read_text() == 'videos/a/x.mp4 0\n'
-
-
 @pytest.mark.parametrize('name', SOURCED)
 def test_a_missing_source_is_one_line_with_the_fix(tmp_path, monkeypatch, capsys, name):
     monkeypatch.setenv('MMACT_SSL_DATA', str(tmp_path / 'data'))
