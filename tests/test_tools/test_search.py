@@ -28,9 +28,10 @@ def clips(labeled_world, tmp_path) -> Path:
 
 @pytest.mark.usefixtures('own_logger')
 def test_hits_are_printed_below_their_queries_or_as_json(model, clips, tmp_path, capsys):
-    index, words = tmp_path / 'clips.index', [model, '--index', str(tmp_path / 'clips.index')]
+    index = tmp_path / 'clips.index'
+    options = ['--index', str(index), '--top', '3']
     queries = [str(path) for path in sorted(clips.glob('class*'))[:2]]
-    main([*words, str(clips), '--top', '3', '--query', *queries])
+    main([model, str(clips), *options, '--query', *queries])
     printed = capsys.readouterr()
     number = len(list(clips.glob('class*')))
     assert f'{number} added, 0 changed, 0 known, 0 gone' in printed.err
@@ -41,8 +42,8 @@ def test_hits_are_printed_below_their_queries_or_as_json(model, clips, tmp_path,
     search = RetrievalInferencer(model, index, show_progress=False)
     expected = search(first, top=3)['hits'][0]
     assert [line.split(maxsplit=1)[1] for line in hits[:3]] == [hit['name'] for hit in expected]
-    main([*words, str(clips), '--json'])
+    main([model, str(clips), *options, '--json'])
     assert json.loads(capsys.readouterr().out).keys() == {'index'}
-    main([*words, '--query', first, '--top', '3', '--json'])  # the index as it is
+    main([model, *options, '--query', first, '--json'])  # the index as it is
     report = json.loads(capsys.readouterr().out)
     assert report.keys() == {'queries', 'hits', 'broken'} and report['hits'][0] == expected
