@@ -75,8 +75,7 @@ def test_all_permutations_come_alike(make_sample):
 @pytest.mark.parametrize(
     ('earlier', 'is_refused'),
     [
-        (NormalizeSkeleton('first_frame'), True),
-        (NormalizeSkeleton('body_axes'), False),  # each frame by itself
+        (NormalizeSkeleton(), True),
         (ResampleFrames(30), True),
         (TemporalCrop(num_frames=30), True),
         (TemporalCrop(warp=0.3), True),

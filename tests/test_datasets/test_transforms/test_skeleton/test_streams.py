@@ -120,8 +120,7 @@ def test_no_frame_knows_the_next_one(make_sample):
 @pytest.mark.parametrize(
     'transform',
     [
-        NormalizeSkeleton('first_frame'),
-        NormalizeSkeleton('body_axes'),
+        NormalizeSkeleton(),
         ToCommonJoints(),
         *(kind() for kind in (RandomRotation, RandomShear, RandomScale, SkeletonFlip)),
     ],
