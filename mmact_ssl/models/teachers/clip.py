@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -79,11 +78,11 @@ class OpenCLIPTextTeacher(TextTeacher):
 class OpenCLIPTeacher(BaseTeacher):
     """Projected image tower of a CLIP network: frames to embeddings ``(N, D)``.
 
-    The whole frame is stretched to the network's input size.
+    The whole frame is stretched to the network's input size. Mean and deviation of the channels are
+    those of the config file, else CLIP's.
 
     Args:
         model, checkpoint, normalize: See OpenCLIPTextTeacher; both can use the same checkpoint.
-        mean, std: Of each channel, RGB in units of 0..255; None: the config file's, else CLIP's.
         batch_size, precision: See BaseTeacher.
     """
 
@@ -94,8 +93,6 @@ class OpenCLIPTeacher(BaseTeacher):
         model: str,
         checkpoint: str,
         normalize: bool = True,
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
         batch_size: int = 16,
         precision: str = 'float32',
     ) -> None:
@@ -104,10 +101,10 @@ class OpenCLIPTeacher(BaseTeacher):
         path = find_weights(checkpoint, 'checkpoint of OpenCLIPTeacher')
         network = _build(config, path, open_clip)
         # open_clip's values are fractions, ours 0..255.
-        mean = mean or [255 * v for v in published.get('mean', open_clip.OPENAI_DATASET_MEAN)]
-        std = std or [255 * v for v in published.get('std', open_clip.OPENAI_DATASET_STD)]
+        mean = tuple(255 * v for v in published.get('mean', open_clip.OPENAI_DATASET_MEAN))
+        std = tuple(255 * v for v in published.get('std', open_clip.OPENAI_DATASET_STD))
         size = pair(network.visual.image_size)
-        frame_input = FrameInput(size, tuple(mean), tuple(std))
+        frame_input = FrameInput(size, mean, std)
         # The short side stands in the fingerprints of caches that exist.
         own_input = {**frame_input.identity(), 'short_side': max(size)}
         identity = {'model': config, 'normalize': normalize, 'input': own_input}

@@ -1,4 +1,4 @@
-"""Small teachers of every family, with random weights on disk, and small ONNX files."""
+"""Small teachers of every family, with random weights on disk."""
 
 from __future__ import annotations
 
@@ -13,31 +13,6 @@ from mmengine.config import Config
 from torch import nn
 
 from mmact_ssl.models.teachers.mmlab_config import build_network
-
-
-@pytest.fixture(scope='session')
-def write_onnx() -> Callable[..., str]:
-    """Writes an ONNX file of nodes, constants (name -> array), inputs and outputs."""
-    onnx = pytest.importorskip('onnx')
-    make = onnx.helper
-
-    def write(path: Path, nodes: list, inputs: dict, outputs: dict, **constants: Any) -> str:
-        infos = (
-            [make.make_tensor_value_info(name, *info) for name, info in side.items()]
-            for side in (inputs, outputs)
-        )
-        arrays = [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()]
-        graph = make.make_graph(
-            [make.make_node(kind, read, [made], **options) for kind, read, made, options in nodes],
-            'graph',
-            *infos,
-            arrays,
-        )
-        opset = [make.make_opsetid('', 11)]
-        onnx.save(make.make_model(graph, ir_version=6, opset_imports=opset), str(path))
-        return str(path)
-
-    return write
 
 
 def randomize(network: nn.Module, seed: int = 0) -> nn.Module:

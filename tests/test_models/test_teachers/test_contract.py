@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmact_ssl.errors import CheckpointError, DataError
+from mmact_ssl.errors import CheckpointError
 from mmact_ssl.models.teachers import build_teacher
 
 # family -> (small model, teacher, arguments)
@@ -40,36 +40,20 @@ def test_neighbors_in_the_batch_do_not_matter(family):
     torch.testing.assert_close(together[2:], teacher(frames[2:].float() + 0.3), **close)
 
 
-class Student(nn.Module):
-    def __init__(self, teacher, width):
-        super().__init__()
-        self.backbone = nn.Sequential(nn.Flatten(), nn.LazyLinear(width), nn.BatchNorm1d(width))
-        self.teacher = teacher
-
-
-def test_no_bit_of_its_weights_changes_while_a_student_learns(family):
+def test_it_is_frozen_and_no_part_of_its_holder(family):
     config, frames = family
     teacher = build_teacher(config)
-    target = teacher(frames).flatten(1)
     network = teacher.frozen
     before = copy.deepcopy(network.state_dict())
-    student = Student(teacher, target.shape[1])
-    student.backbone(frames.float())
-    optimizer = torch.optim.SGD(student.parameters(), lr=1e-3, momentum=0.9)
-    for _ in range(10):
-        student.train()
-        guided = student.teacher(frames[:2]).flatten(1).mean(0)
-        loss = (student.backbone(frames.float() / 255) - guided) ** 2
-        optimizer.zero_grad()
-        loss.mean().backward()
-        optimizer.step()
+    assert any(name.endswith('running_mean') for name in before)
+    holder = nn.ModuleDict({'backbone': nn.Linear(1, 1), 'teacher': teacher}).train()
+    assert {name.split('.')[0] for name in holder.state_dict()} == {'backbone'}
+    assert len([*holder.parameters()]) == 2
+    targets = teacher(frames)
+    assert not targets.requires_grad and not any(p.requires_grad for p in network.parameters())
+    assert not any(module.training for module in network.modules())
     after = network.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
-    assert any(name.endswith('running_mean') for name in before)
-    assert all(p.grad is None and not p.requires_grad for p in network.parameters())
-    assert not any(module.training for module in network.modules())
-    torch.testing.assert_close(teacher(frames).flatten(1), target)
-    assert {name.split('.')[0] for name in student.state_dict()} == {'backbone'}
 
 
 def test_the_fingerprint_follows_weights_and_config_not_paths(family, tmp_path):
@@ -98,21 +82,8 @@ def test_only_its_own_precision_counts(family):
     assert 0 < (half - targets).abs().max() < 0.02 * targets.abs().max()
 
 
-def test_a_missing_or_other_checkpoint_is_named(family, tmp_path):
+def test_a_checkpoint_of_another_network_is_refused(family, tmp_path):
     config, _ = family
-    config = {**config, 'checkpoint': str(tmp_path / 'none.pth')}
-    message = (
-        rf"no file '.*none.pth' \(checkpoint of {config['type']}\), looked for it at {tmp_path}"
-    )
-    with pytest.raises(DataError, match=message):
-        build_teacher(config)
-    torch.save({'state_dict': {'backbone.conv1.weight': torch.zeros(1)}}, tmp_path / 'none.pth')
-    with pytest.raises(CheckpointError, match='weights do not fit .* missing'):
-        build_teacher(config)
-
-
-def test_frames_and_clips_are_not_mixed_up(family):
-    config, frames = family
-    other = frames[:, 0] if frames.ndim == 5 else frames[:, None]
-    with pytest.raises(ValueError, match=r'reads (clips \[N, 4, 3|frames \[N, 3), H, W\], got \['):
-        build_teacher(config)(other)
+    torch.save({'state_dict': {'backbone.conv1.weight': torch.zeros(1)}}, tmp_path / 'other.pth')
+    with pytest.raises(CheckpointError, match=r'other\.pth: \d+ weights do not fit'):
+        build_teacher({**config, 'checkpoint': str(tmp_path / 'other.pth')})

@@ -32,37 +32,33 @@ def test_parts_add_classes_in_their_order(small_model, frames):
     torch.testing.assert_close(teacher(frames), wanted)
     other = MMSegTeacher(**files, input_size=32, parts={'body': [0, 2], 'head': [3]})
     assert other.fingerprint() != teacher.fingerprint()
-    with pytest.raises(ConfigError, match=r"has the classes 0 to 3, parts\['head'\] is \[4\]"):
-        MMSegTeacher(**files, input_size=32, parts={'head': [4]})
 
 
-def test_left_and_right_need_a_layout(small_model):
+LAYOUT = {part: [0] for part in PART_LAYOUTS['pose_parts'].names}
+
+
+@pytest.mark.parametrize(('parts', 'layout'), [({'leftovers': [3]}, ''), (LAYOUT, 'pose_parts')])
+def test_parts_without_sides_or_in_the_order_of_a_layout(small_model, parts, layout):
     files = small_model('mmseg').files
-    sides = {'background': [0], 'left_arm': [1], 'right_arm': [2]}
-    with pytest.raises(ConfigError, match="has the part 'left_arm' and no layout.*flip.*lip"):
-        MMSegTeacher(**files, input_size=32, parts=sides)
-    assert MMSegTeacher(**files, input_size=32, parts={'leftovers': [3]}).layout == ''
+    assert MMSegTeacher(**files, input_size=32, parts=parts, layout=layout).layout == layout
 
 
-def test_the_parts_are_those_of_the_layout_in_its_order(small_model):
-    files = small_model('mmseg').files
-    parts = {name: [0] for name in PART_LAYOUTS['pose_parts'].names}
-    teacher = MMSegTeacher(**files, input_size=32, parts=parts, layout='pose_parts')
-    assert teacher.layout == 'pose_parts'
-    moved = {'head': [1], **parts}
-    more = {**parts, 'tail': [0]}
-    fewer = {name: [0] for name in list(parts)[:-1]}
-    for wrong, have, want in (
-        (moved, "'head'", "'background'"),
-        (more, "'tail'", 'None'),
-        (fewer, 'None', "'right_lower_leg'"),
-    ):
-        with pytest.raises(
-            ConfigError, match=f"{have} of parts is where the layout 'pose_parts' has {want}: gi"
-        ):
-            MMSegTeacher(**files, input_size=32, parts=wrong, layout='pose_parts')
-    with pytest.raises(ConfigError, match="unknown layout 'pascal'; known are person"):
-        MMSegTeacher(**files, input_size=32, parts=parts, layout='pascal')
+@pytest.mark.parametrize(
+    ('parts', 'layout', 'message'),
+    [
+        ({'head': [4]}, '', r"has the classes 0 to 3, parts\['head'\] is \[4\]"),
+        ({'body': [0], 'left_arm': [1]}, '', "the part 'left_arm' and no layout.*flip.*lip"),
+        ({'head': [1], **LAYOUT}, 'pose_parts', "'head' of parts is where .* has 'background'"),
+        ({**LAYOUT, 'tail': [0]}, 'pose_parts', "'tail' of parts is where .* has None"),
+        (dict([*LAYOUT.items()][:-1]), 'pose_parts', "None of parts .* has 'right_lower_leg'"),
+        (LAYOUT, 'pascal', "unknown layout 'pascal'; known are person"),
+    ],
+)
+def test_parts_that_a_flip_or_the_network_cannot_have_are_refused(
+    small_model, parts, layout, message
+):
+    with pytest.raises(ConfigError, match=message):
+        MMSegTeacher(**small_model('mmseg').files, input_size=32, parts=parts, layout=layout)
 
 
 def test_one_class_is_a_sigmoid(small_model, frames, tmp_path):

@@ -5,27 +5,34 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from torch import nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.onnx import OnnxPoseTeacher, OnnxTeacher
 from mmact_ssl.models.teachers.preprocessing import scale
 
+pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 SIZE = 32
-FLOAT, INT32 = 1, 6  # of onnx.TensorProto
+
+
+def export(network, path, dtype, size):
+    image = torch.zeros(1, size, size, 3, dtype=dtype)
+    torch.onnx.export(network.eval(), (image,), str(path), input_names=['image'], dynamo=False)
+    return str(path)
+
+
+class RedChannel(nn.Module):
+    """A network whose mask is the picture's red channel."""
+
+    def forward(self, image):
+        return image[..., :1]
 
 
 @pytest.fixture
-def mask(tmp_path, write_onnx):
-    """A network whose mask is the picture's red channel."""
-    return write_onnx(
-        tmp_path / 'mask.onnx',
-        [('MatMul', ['image', 'pick'], 'map', {})],
-        dict(image=(FLOAT, (1, SIZE, SIZE, 3))),
-        dict(map=(FLOAT, (1, SIZE, SIZE, 1))),
-        pick=np.eye(3, 1, dtype=np.float32),
-    )
+def mask(tmp_path):
+    return export(RedChannel(), tmp_path / 'mask.onnx', torch.float32, SIZE)
 
 
 @pytest.mark.parametrize('shape', [(20, 40), (40, 20), (45, 60)])
@@ -78,35 +85,25 @@ def test_the_real_person_mask_is_that_of_the_session(frames):
 SQUARE = 64  # pixels of the pose network's input
 
 
-@pytest.fixture
-def centroid(tmp_path, write_onnx):
-    """Writes one with MoveNet's interface: all joints are the brightness centroid of the square."""
+class Centroid(nn.Module):
+    """A network as MoveNet; all joints are the brightness centroid of the square."""
 
+    def __init__(self, score):
+        super().__init__()
+        self.register_buffer('score', torch.tensor([score]))
+        self.register_buffer('grid', (torch.arange(SQUARE) + 0.5) / SQUARE)
+
+    def forward(self, image):
+        weight = image[0].float().sum(-1)
+        y, x = (weight.sum(axis) @ self.grid / weight.sum() for axis in (1, 0))
+        return torch.cat([y[None], x[None], self.score]).expand(1, 1, 17, 3)
+
+
+@pytest.fixture
+def centroid(tmp_path):
     def make(score=0.75):
-        grid = ((np.arange(SQUARE) + 0.5) / SQUARE).astype(np.float32)
-        across, down = dict(axes=[0, 3], keepdims=0), dict(axes=[0, 1], keepdims=1)
-        return write_onnx(
-            tmp_path / f'centroid{score}.onnx',
-            [
-                ('Cast', ['input'], 'image', dict(to=FLOAT)),
-                ('ReduceSum', ['image'], 'weight', across),
-                ('ReduceSum', ['weight'], 'total', down),
-                ('Mul', ['weight', 'rows'], 'down', {}),
-                ('ReduceSum', ['down'], 'y_sum', down),
-                ('Div', ['y_sum', 'total'], 'y', {}),
-                ('Mul', ['weight', 'columns'], 'right', {}),
-                ('ReduceSum', ['right'], 'x_sum', down),
-                ('Div', ['x_sum', 'total'], 'x', {}),
-                ('Concat', ['y', 'x', 'score'], 'joint', dict(axis=1)),
-                ('Expand', ['joint', 'shape'], 'output', {}),
-            ],
-            dict(input=(INT32, (1, SQUARE, SQUARE, 3))),
-            dict(output=(FLOAT, (1, 1, 17, 3))),
-            rows=grid[:, None],
-            columns=grid[None],
-            score=np.float32([[score]]),
-            shape=np.array([1, 1, 17, 3]),
-        )
+        path = tmp_path / f'centroid{score}.onnx'
+        return export(Centroid(score), path, torch.int32, SQUARE)
 
     return make
 

@@ -31,7 +31,7 @@ def draw(poses: np.ndarray, layout: str = 'coco17', drawing: PartDrawing = DRAWI
     return drawing(torch.from_numpy(poses), layout, ASPECT).numpy()
 
 
-def standing(layout: str = 'coco17', turned_by: float = 0.0) -> np.ndarray:
+def standing(layout: str = 'coco17') -> np.ndarray:
     """A person who faces us with bent arms and spread legs, in the middle: (1, V, 3)."""
     places = dict(
         nose=(0, -0.02), head=(0, -0.02), face=(0, -0.02),
@@ -154,6 +154,8 @@ def test_it_draws_what_the_slow_formula_says(layout):
     poses = np.tile(standing(layout), (6, 1, 1))
     poses[1:, :, :2] += generator.normal(0, 0.08, poses[1:, :, :2].shape)
     poses[2:, :, 2] = generator.uniform(0, 1, poses[2:, :, 2].shape)
+    left, right = (LAYOUTS[layout].index(f'{s}_elbow', f'{s}_wrist') for s in ('left', 'right'))
+    poses[1, right] = poses[1, left] * [1, 1, 0.4]  # crossed arms, one of them less certain
     drawn = draw(poses.astype(np.float32), layout)
     for own, pose in zip(drawn, poses.astype(np.float32)):
         np.testing.assert_allclose(own, slowly(pose, layout, DRAWING), atol=2e-5)
@@ -181,15 +183,6 @@ def test_any_pose_gives_probabilities_and_a_mirrored_pose_the_mirrored_maps(poin
     np.testing.assert_allclose(draw(mirrored), expected, atol=1e-3)
 
 
-def test_the_persons_left_arm_is_on_our_right():
-    maps = draw(standing(), drawing=PartDrawing((48, 64)))[0]
-    columns = (np.arange(64) + 0.5) / 64
-    for name in PARTS.names[3:]:
-        drawn = maps[PARTS.names.index(name)]
-        center = (drawn.sum(0) * columns).sum() / drawn.sum()
-        assert (center > 0.5) == name.startswith('left_')
-
-
 def test_a_joint_of_low_score_takes_its_limbs_with_it():
     pose = standing()
     elbow, hips = (
@@ -212,17 +205,6 @@ def test_a_joint_of_low_score_takes_its_limbs_with_it():
     np.testing.assert_array_equal(draw(moved), draw(pose))
     pose[..., 2] = 0
     assert drawn(pose) == {'background'}
-
-
-def test_of_two_crossed_arms_the_more_certain_one_has_the_larger_share():
-    pose = standing()
-    left, right = (LAYOUTS['coco17'].index(f'{s}_elbow', f'{s}_wrist') for s in ('left', 'right'))
-    pose[0, right, :2] = pose[0, left, :2]
-    pose[0, right, 2] = 0.3
-    maps = draw(pose, drawing=PartDrawing((48, 64)))[0]
-    own, other = maps[PARTS.index('left_lower_arm', 'right_lower_arm')]
-    seen = own > 0.1
-    np.testing.assert_allclose(other[seen] / own[seen], 0.3 / 0.9, rtol=1e-4)
 
 
 def test_the_fingerprint_follows_the_drawing_and_the_poses():
