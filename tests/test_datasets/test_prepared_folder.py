@@ -88,12 +88,6 @@ def test_a_missing_test_list_is_made_by_the_quoted_command(
         DATASETS.build(cfg.test_dataloader.dataset)
 
 
-def test_without_labels_the_option_is_named(tmp_path: Path):
-    write_list(tmp_path, 'train.txt', ['a.mp4', 'b.mp4'])
-    with pytest.raises(DataError, match='no sample has a label; .* --labels TABLE'):
-        make_lists(describe_folder(str(tmp_path)))
-
-
 def test_samples_without_a_label_are_left_out(tmp_path: Path):
     write_list(tmp_path, 'train.txt', ['a.mp4', 'b.mp4 1', 'c.mp4 0', 'd.mp4'])
     write_list(tmp_path, 'test.txt', ['e.mp4 1', 'f.mp4'])
@@ -107,22 +101,17 @@ def test_samples_without_a_label_are_left_out(tmp_path: Path):
     assert again['num_train'] == 4 and make_lists(again) == said
 
 
-def test_a_list_without_any_label_changes_nothing(tmp_path: Path):
-    write_list(tmp_path, 'train.txt', ['a.mp4', 'b.mp4 1'])
-    write_list(tmp_path, 'test.txt', ['c.mp4'])
-    folder = describe_folder(str(tmp_path))
-    with pytest.raises(DataError, match='test.txt: no sample has a label'):
-        make_lists(folder)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['test.txt', 'train.txt']
-    assert make_lists(folder, ['train']) and folder['test'].endswith('/test.txt')
-
-
-def test_lists_with_labels_alone_stay(tmp_path: Path):
+def test_lists_with_labels_alone_or_without_any_stay(tmp_path: Path):
     write_list(tmp_path, 'train.txt', ['a.mp4 0', 'b.mp4 1'])
     write_list(tmp_path, 'test.txt', ['c.mp4 0'])
     folder = describe_folder(str(tmp_path))
     assert make_lists(folder) == [] and folder == describe_folder(str(tmp_path))
+    write_list(tmp_path, 'train.txt', ['a.mp4', 'b.mp4 1'])
+    write_list(tmp_path, 'test.txt', ['c.mp4'])
+    with pytest.raises(DataError, match='test.txt: no sample has a label; .* --labels TABLE'):
+        make_lists(folder)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['test.txt', 'train.txt']
+    assert make_lists(folder, ['train']) and folder['test'].endswith('/test.txt')
 
 
 def test_clips_are_held_out_and_it_is_said(tmp_path: Path):
@@ -181,21 +170,3 @@ def test_no_class_is_lost_from_training(samples: list[tuple[int, int]], grouped:
     assert held.any() and set(labels[~held]) == set(labels)
     if groups is not None:
         assert not set(groups[held]) & set(groups[~held])
-
-
-def test_a_config_for_the_other_kind_of_data_is_refused(tmp_path: Path, skeleton_folder: Path):
-    write_list(tmp_path / 'clips', 'train.txt', ['a.mp4'])
-    for config, data, message in (
-        (
-            'ms2l-twoview_gru.py',
-            tmp_path / 'clips',
-            'does not go with configs/ms2l-twoview_gru.py',
-        ),
-        (
-            'dtg_tsm-lite0.py',
-            skeleton_folder,
-            r'holds skeletons, and .*dtg_tsm-lite0.py reads videos',
-        ),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            read_config(f'configs/{config}', None, str(data))

@@ -180,13 +180,6 @@ def test_a_reader_is_closed_when_its_frames_are_decoded(tmp_path):
         reader.read([1])
 
 
-def test_a_video_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / 'page.mp4').write_text('a login page')
-    for name in ('page.mp4', 'gone.mp4'):
-        with pytest.raises(BrokenSampleError, match=rf'{name}: cannot be opened'):
-            build_pipeline([OPENED])(sample_of(tmp_path / name))
-
-
 # 10, 2 and 10 frames a second.
 STAMPS = [*range(0, 1200, 60), *range(1200, 2400, 300), *range(2400, 3600, 60)]
 

@@ -51,23 +51,21 @@ def test_all_orders_come_alike_and_views_have_orders_of_their_own():
     assert np.mean([one == other for one, other in orders]) == pytest.approx(1 / 6, abs=0.05)
 
 
-@given(frames=st.integers(1, 5), padding=st.integers(1, 5), seed=st.integers(0, 99))
-def test_padding_leaves_no_order_to_recognize(frames, padding, seed):
-    """It repeats the last frame, and stays where it is: it would show which segment was last."""
+@given(
+    frames=st.integers(1, 5),
+    padding=st.integers(1, 5),
+    is_short=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_padding_and_repeated_frames_leave_no_order_to_recognize(frames, padding, is_short, seed):
+    """Equal frames stay where they are: they would show which segments are neighbors."""
     np.random.seed(seed)
-    before, segments = make(frames, padding), frames + padding
-    found = ShuffleViewSegments(('clip',), segments)(make(frames, padding))
-    np.testing.assert_array_equal(found['frame_inds']['clip'], before['frame_inds']['clip'])
-    assert (found['targets']['clip']['permutation'] == -1).all()
-
-
-@settings(max_examples=30, deadline=None)
-@given(frames=st.integers(1, 5), seed=st.integers(0, 99))
-def test_frames_of_a_short_video_that_stand_twice_leave_no_order_to_recognize(frames, seed):
-    np.random.seed(seed)
-    sample = make(6, 0)
-    sample['frame_inds']['clip'] = before = np.arange(6) * frames // 6
-    found = ShuffleViewSegments(('clip',), 3)(sample)
+    segments = frames + padding
+    sample = make(segments, 0) if is_short else make(frames, padding)
+    if is_short:  # as a clip of segments of a short video
+        sample['frame_inds']['clip'] = np.arange(segments) * frames // segments
+    before = sample['frame_inds']['clip'].copy()
+    found = ShuffleViewSegments(('clip',), segments)(sample)
     np.testing.assert_array_equal(found['frame_inds']['clip'], before)
     assert (found['targets']['clip']['permutation'] == -1).all()
 
@@ -97,22 +95,20 @@ def test_segments_are_transformed_apart_and_the_frames_of_one_alike():
         TransformSegments(('clip',), [dict(type='HorizontalFlip')])
 
 
-def test_frames_that_are_left_over_are_an_error():
-    """The frame before them would show which segment was last."""
-    with pytest.raises(ConfigError, match='has 8 frames, which do not make 3 equal segments'):
-        ShuffleViewSegments(('clip',), 3)(make(8, 0))
-
-
-def test_a_view_that_is_not_there_is_said():
-    with pytest.raises(KeyError, match="view 'future' is not among"):
-        ShuffleViewSegments(('future',))(make(4, 0))
-
-
-@pytest.mark.parametrize('read', [dict(views={}), dict(target_meta=dict(pose=None))])
-def test_frames_or_targets_that_are_read_already_are_an_error(read):
-    """They would keep the old order, beside a label of the new one."""
-    with pytest.raises(ConfigError, match='put ShuffleViewSegments before both'):
-        ShuffleViewSegments()({**make(6, 0), **read})
+@pytest.mark.parametrize(
+    ('view', 'sample', 'error', 'message'),
+    [
+        # The frame before those that are left over would show which segment was last.
+        ('clip', make(8, 0), ConfigError, '8 frames, which do not make 3 equal segments'),
+        ('future', make(6, 0), KeyError, "view 'future' is not among"),
+        # What is read already would keep the old order, beside a label of the new one.
+        ('clip', {**make(6, 0), 'views': {}}, ConfigError, 'before both'),
+        ('clip', {**make(6, 0), 'target_meta': {'pose': None}}, ConfigError, 'before both'),
+    ],
+)
+def test_wrong_uses_are_named(view, sample, error, message):
+    with pytest.raises(error, match=message):
+        ShuffleViewSegments((view,), 3)(sample)
 
 
 def test_frames_and_targets_follow(tmp_path, make_video):

@@ -94,14 +94,6 @@ def test_the_motion_of_a_place_is_known_if_all_of_its_frames_and_the_next_are(ma
     assert known[..., 1:, 0].any() and not known[..., 1:, 0].all()
 
 
-def test_it_is_a_transform_of_a_view(make_sample):
-    views = dict(clip=[], masked=[dict(type='MaskJointSegments', segment=3)])
-    results = MakeSkeletonViews(views)(make_sample(frames=12))
-    np.testing.assert_array_equal(results['views']['clip'], results['views']['masked'])
-    assert results['targets']['masked']['mask'].shape == (1, 4, 20, 1)
-    assert 'mask' not in results['targets']['clip']
-
-
 def test_a_clip_that_is_no_whole_number_of_segments_is_refused(make_sample):
     with pytest.raises(ConfigError, match='11 frames, not a multiple of segment=4'):
         MaskJointSegments()(make_sample(frames=11, padding=1))
@@ -123,10 +115,3 @@ def test_streams_before_the_views_reach_no_masked_view(make_sample):
     with pytest.raises(ConfigError, match='has bone, motion of BonesAndMotion'):
         MakeSkeletonViews(dict(seen=[MASK]))(sample)
     MakeSkeletonViews(dict(seen=[]))(sample)
-
-
-def test_joints_alone_may_be_masked(make_sample):
-    steps = [dict(STREAMS, streams=('joint',)), MASK]
-    assert (
-        MakeSkeletonViews(dict(seen=steps))(make_sample(frames=12))['views']['seen'].shape[-1] == 3
-    )

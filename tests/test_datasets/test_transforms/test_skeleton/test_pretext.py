@@ -1,8 +1,7 @@
-"""MaskFuture and ShuffleSegments."""
+"""MakeSkeletonViews, MaskFuture and ShuffleSegments."""
 
 from __future__ import annotations
 
-from collections import Counter
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
-from mmact_ssl.datasets.transforms.skeleton.pretext import MaskFuture, ShuffleSegments
+from mmact_ssl.datasets.transforms.skeleton.pretext import (
+    MakeSkeletonViews,
+    MaskFuture,
+    ShuffleSegments,
+)
 from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.datasets.transforms.skeleton.temporal import (
     PadFrames,
@@ -61,16 +64,6 @@ def test_shuffle(make_sample, frames, padding, segments, seed):
     np.testing.assert_array_equal(sample['keypoint'], before)
 
 
-def test_all_permutations_come_alike(make_sample):
-    sample = make_sample(frames=7)
-    np.random.seed(0)
-    shuffle = ShuffleSegments(3)
-    counts = Counter(
-        tuple(shuffle({**sample, 'targets': {}})['targets']['permutation']) for _ in range(1200)
-    )
-    assert len(counts) == 6 and all(abs(count - 200) < 50 for count in counts.values())
-
-
 @pytest.mark.parametrize('choose', [ShuffleSegments(), RandomStride((1, 2), 4)])
 @pytest.mark.parametrize(
     ('earlier', 'is_refused'),
@@ -96,3 +89,82 @@ def test_what_would_reveal_the_places_of_frames_comes_later(
     else:
         assert choose(sample)['targets']
     earlier(choose(make_sample(frames=24)))
+
+
+MS2L = dict(clip=[], masked=[dict(type='MaskFuture')], shuffled=[dict(type='ShuffleSegments')])
+
+
+def test_the_views_of_ms2l(make_sample):
+    sample = make_sample(frames=10, persons=2)
+    before = sample['keypoint'].copy()
+    out = MakeSkeletonViews(MS2L)(sample)
+    views = out['views']
+    assert list(views) == ['clip', 'masked', 'shuffled']
+    np.testing.assert_array_equal(views['clip'], before)
+    np.testing.assert_array_equal(views['masked'][:, :7], before[:, :7])
+    assert views['masked'].shape == before.shape and not views['masked'][:, 7:].any()
+    assert out['targets'].keys() == views.keys()
+    assert {view: set(named) for view, named in out['targets'].items() if named} == {
+        'shuffled': {'permutation'}
+    }
+    np.testing.assert_array_equal(out['keypoint'], before)
+    views['clip'][:] = 0  # no view shares its memory
+    assert out['keypoint'].any() and views['masked'].any()
+
+
+def test_what_stands_before_is_shared_and_what_stands_inside_is_not(make_sample):
+    np.random.seed(0)
+    rotation = dict(type='RandomRotation')
+    views = MakeSkeletonViews(dict(clip=[], same=[], one=[rotation], two=[rotation]))(
+        make_sample()
+    )['views']
+    np.testing.assert_array_equal(views['clip'], views['same'])
+    assert not np.allclose(views['one'], views['two'])
+
+
+def test_two_views_of_their_own_lengths_without_padding(make_sample):
+    np.random.seed(0)
+    views = MakeSkeletonViews(
+        dict(
+            whole=[],
+            padded=[dict(type='PadFrames', num_frames=30)],
+            cropped=[dict(type='TemporalCrop', area=(0.5, 0.5))],
+            clip_b=[dict(type='ResampleFrames', num_frames=5), dict(type='BonesAndMotion')],
+        )
+    )(make_sample(frames=10, padding=2))['views']
+    shapes = {name: view.shape for name, view in views.items()}
+    assert shapes == {
+        'whole': (1, 10, 20, 3),
+        'padded': (1, 10, 20, 3),
+        'cropped': (1, 5, 20, 3),
+        'clip_b': (1, 5, 20, 9),
+    }
+
+
+def test_each_view_has_targets_of_its_own_beside_those_that_were_loaded(make_sample):
+    shuffle = [dict(type='ShuffleSegments')]
+    sample = {**make_sample(), 'targets': {'one': {'prompt': 1}}}
+    targets = MakeSkeletonViews(dict(one=shuffle, two=shuffle, three=[]))(sample)['targets']
+    names = {view: set(named) for view, named in targets.items()}
+    assert names == {'one': {'permutation', 'prompt'}, 'two': {'permutation'}, 'three': set()}
+
+
+def test_a_view_shows_the_other_camera_where_there_is_one(make_sample):
+    sample, other = make_sample(frames=10), make_sample(frames=6)
+    other['keypoint'] = other['keypoint'] + 1
+    resample = [dict(type='ResampleFrames', num_frames=3)]
+    views = dict(one=[], two=[], three=resample)
+    make = MakeSkeletonViews(views, other_camera=['two', 'three'])
+    paired = make({**sample, 'other_camera': other})['views']
+    np.testing.assert_array_equal(paired['one'], sample['keypoint'])
+    np.testing.assert_array_equal(paired['two'], other['keypoint'])
+    resampled = MakeSkeletonViews(dict(three=resample))(other)['views']['three']
+    np.testing.assert_array_equal(paired['three'], resampled)
+    paired['two'][:] = 0  # its memory is its own
+    assert other['keypoint'].any()
+    alone = make({**sample, 'other_camera': None})['views']
+    np.testing.assert_array_equal(alone['two'], alone['one'])
+    with pytest.raises(ConfigError, match='the data set has no performance_pattern'):
+        make(sample)
+    with pytest.raises(ConfigError, match=r"no view of views: \['four'\]"):
+        MakeSkeletonViews(views, other_camera=['four'])

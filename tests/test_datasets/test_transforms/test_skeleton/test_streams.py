@@ -15,14 +15,10 @@ from mmact_ssl.datasets.transforms.skeleton.augment import (
     SkeletonFlip,
 )
 from mmact_ssl.datasets.transforms.skeleton.common import ToCommonJoints
-from mmact_ssl.datasets.transforms.skeleton.joints import known_joints
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
-from mmact_ssl.datasets.transforms.skeleton.pretext import MaskFuture
 from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.datasets.transforms.skeleton.temporal import ResampleFrames
 from mmact_ssl.errors import ConfigError
-
-from mmaction.datasets.transforms import JointToBone  # isort: skip
 
 
 def twin(clip, parent):
@@ -86,11 +82,6 @@ def test_bones_to_a_joint_in_the_origin_of_a_normalized_clip(make_sample, flippe
     np.testing.assert_allclose(resampled[:, 1::2], middle, atol=1e-6)
 
 
-def test_the_bones_of_the_root_are_zero_and_not_missing(make_sample):
-    out = BonesAndMotion(('bone',))(make_sample('kinect20'))
-    assert not out['keypoint'][:, :, 0].any() and known_joints(out).all()
-
-
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_flips_and_bones_may_change_places(make_sample, layout):
     sample = make_sample(layout)
@@ -98,23 +89,6 @@ def test_flips_and_bones_may_change_places(make_sample, layout):
     np.testing.assert_array_equal(
         bones(flip({**sample}))['keypoint'], flip(bones({**sample}))['keypoint']
     )
-
-
-@pytest.mark.parametrize(('layout', 'name'), [('ntu25', 'nturgb+d'), ('coco17', 'coco')])
-def test_bones_are_those_of_mmaction2(make_sample, layout, name):
-    """Of 2D key points mmaction2's third channel is a score, which clips here have none of."""
-    sample = make_sample(layout, coordinates=3 if layout == 'ntu25' else 2)
-    theirs = JointToBone(name)({**sample})['keypoint']
-    np.testing.assert_array_equal(BonesAndMotion(('bone',))(sample)['keypoint'], theirs)
-
-
-def test_no_frame_knows_the_next_one(make_sample):
-    """Masked after or before the streams, what is kept of them is the same."""
-    sample = make_sample(frames=10)
-    streams, mask = BonesAndMotion(), MaskFuture(0.5)
-    after = mask(streams({**sample}))['keypoint']
-    before = streams(mask({**sample}))['keypoint']
-    np.testing.assert_array_equal(after, before)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 from mmact_ssl.datasets.transforms.skeleton.temporal import (
     PadFrames,
     RandomStride,
@@ -64,33 +63,33 @@ def test_a_missing_joint_pulls_nothing_to_the_origin(transform):
     assert (np.delete(out, [5, 9], axis=2) == 2).all()
 
 
-def test_a_joint_in_the_origin_of_a_normalized_clip_is_not_missing(make_sample):
-    normalized = NormalizeSkeleton('first_frame')(make_sample(frames=4))
-    clip = normalized['keypoint'].copy()
-    assert not clip[0, 0, 0].any()  # hip center
-    out = ResampleFrames(7)({**normalized})['keypoint']
-    np.testing.assert_allclose(out[:, 1], (clip[:, 0] + clip[:, 1]) / 2, atol=1e-6)
-
-
-def test_crop_takes_every_run_alike(make_sample):
-    keypoint = np.arange(1, 6, dtype=np.float32)[None, :, None, None] * np.ones((1, 1, 20, 3))
-    keypoint = np.pad(keypoint, ((0, 0), (0, 3), (0, 0), (0, 0)))
+def assert_runs_are_drawn(transform, frames, expected):
+    """Compare how often runs of a clip's frames 1, 2, ... come with ``expected`` {run: chance}."""
+    keypoint = np.arange(1, frames + 1, dtype=np.float32)[None, :, None, None]
+    keypoint = np.pad(np.tile(keypoint, (1, 1, 20, 3)), ((0, 0), (0, 3), (0, 0), (0, 0)))
     np.random.seed(0)
     runs = Counter()
-    for _ in range(2000):
-        out = TemporalCrop(area=(0.5, 1.0))({'keypoint': keypoint, 'valid_frames': 5})
+    for _ in range(3000):
+        out = transform({'keypoint': keypoint, 'valid_frames': frames})
         run = tuple(out['keypoint'][0, :, 0, 0].astype(int).tolist())
         assert out['total_frames'] == out['valid_frames'] == len(run)
         runs[run] += 1
+        if 'targets' in out:
+            speed = out['targets']['speed']
+            assert speed.dtype == np.int64 and set(np.diff(run)) == {speed}
+    assert set(runs) == set(expected)
+    for run, chance in expected.items():
+        assert abs(runs[run] / 3000 - chance) < 0.03, run
+
+
+def test_crop_takes_every_run_alike():
     # Of 5 frames the share 0.5..1 gives, rounded, 3, 4 or 5 (0.9 and more) frames.
     expected = {
         tuple(range(start, start + length)): chance / (6 - length)
         for length, chance in ((3, 0.4), (4, 0.4), (5, 0.2))
         for start in range(1, 7 - length)
     }
-    assert set(runs) == set(expected)
-    for run, chance in expected.items():
-        assert abs(runs[run] / 2000 - chance) < 0.05, run
+    assert_runs_are_drawn(TemporalCrop(area=(0.5, 1.0)), 5, expected)
 
 
 def test_crop_to_a_number_of_frames(make_sample):
@@ -121,27 +120,13 @@ def test_warped_time_bends_a_line_to_a_power(frames, num_frames, seed):
 
 
 def test_strides_and_starts_come_alike_where_they_fit():
-    keypoint = np.arange(1, 9, dtype=np.float32)[None, :, None, None] * np.ones((1, 1, 20, 3))
-    keypoint = np.pad(keypoint, ((0, 0), (0, 3), (0, 0), (0, 0)))
-    np.random.seed(0)
-    runs = Counter()
-    for _ in range(3000):
-        out = RandomStride(strides=(1, 3, 4), num_frames=3)(
-            {'keypoint': keypoint, 'valid_frames': 8}
-        )
-        run = tuple(out['keypoint'][0, :, 0, 0].astype(int).tolist())
-        assert out['total_frames'] == out['valid_frames'] == 3
-        assert out['targets']['speed'].dtype == np.int64
-        runs[int(out['targets']['speed']), run] += 1
     # Three frames at a stride of 4 need 9 frames.
     expected = {
-        (stride, tuple(range(start, start + 2 * stride + 1, stride))): 1 / 2 / (8 - 2 * stride)
+        tuple(range(start, start + 2 * stride + 1, stride)): 1 / 2 / (8 - 2 * stride)
         for stride in (1, 3)
         for start in range(1, 9 - 2 * stride)
     }
-    assert set(runs) == set(expected)
-    for run, chance in expected.items():
-        assert abs(runs[run] / 3000 - chance) < 0.03, run
+    assert_runs_are_drawn(RandomStride(strides=(1, 3, 4), num_frames=3), 8, expected)
 
 
 @pytest.mark.parametrize('frames', [1, 4, 5])
