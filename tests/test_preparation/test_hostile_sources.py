@@ -7,13 +7,13 @@ import os
 import pickle
 import zipfile
 
-import av
 import numpy as np
 import pytest
 
 from mmact_ssl.errors import DataError
 from mmact_ssl.files import UNPACKED_BYTES
 from mmact_ssl.preparation import custom, jhmdb, nwucla, pose_pickles, videos
+from tests.test_preparation.helpers import make_video
 
 KEYPOINT = np.random.default_rng(0).random((1, 5, 17, 2))
 CLIP = 'a01_s01_e00_v01.json'
@@ -130,21 +130,10 @@ def check_left_out(tmp_path, content, damage=None):
     assert '\n' not in str(error.value)
 
 
-def video(path):
-    with av.open(str(path), 'w') as container:
-        stream = container.add_stream('mpeg4', rate=10)
-        stream.width = stream.height = 32
-        stream.pix_fmt = 'yuv420p'
-        for _ in range(4):
-            frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), 'rgb24')
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
 def test_a_list_of_videos_writes_nothing_outside(tmp_path):
     source = tmp_path / 'deep' / 'source'
     source.mkdir(parents=True)
-    video(tmp_path / 'deep' / 'victim.mp4')
+    make_video(tmp_path / 'deep' / 'victim.mp4')
     (tmp_path / 'victim.mp4').write_text('precious')  # where out/../victim.mp4 would be written
     for name, text in {'train': '../victim.mp4 0', 'val': 'a.mp4 0', 'classes': 'x'}.items():
         (source / f'{name}.txt').write_text(f'{text}\n')
@@ -154,8 +143,7 @@ def test_a_list_of_videos_writes_nothing_outside(tmp_path):
 
 
 def test_a_video_whose_name_is_not_utf8_is_left_out(tmp_path):
-    (tmp_path / 'in').mkdir()
-    video(tmp_path / 'in' / 'good.mp4')
+    make_video(tmp_path / 'in' / 'good.mp4')
     os.link(tmp_path / 'in' / 'good.mp4', os.fsencode(tmp_path / 'in') + b'/caf\xe9.mp4')
     counts = videos.prepare(tmp_path / 'in', tmp_path / 'out')
     assert counts == {'train': 1, 'left_out': 1}

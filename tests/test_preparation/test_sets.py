@@ -179,12 +179,15 @@ def test_sthv2_reads_the_classes_of_the_templates(sthv2, tmp_path):
     assert (out / 'videos/42326.webm').is_symlink()
 
 
-def test_sthv2_says_what_is_wrong(sthv2, tmp_path):
-    for path in sthv2.rglob('*train.json'):
-        path.write_text(json.dumps([dict(id='78687', template='Eating [something]')]))
-    with pytest.raises(DataError, match="'Eating something' of video 78687"):
-        prepare_sthv2(sthv2, tmp_path / 'out')
-    for path in sthv2.rglob('*train.json'):
-        path.write_text(json.dumps([dict(id='5', template='Turning [something] upside down')]))
-    with pytest.raises(DataError, match=r'5\.webm: no such file; .*unpack all parts'):
+@pytest.mark.parametrize(
+    ('entry', 'message'),
+    [
+        (dict(id='78687', template='Eating [something]'), "'Eating something' of video 78687"),
+        (dict(id='5', template='Turning [something] upside down'), r'5\.webm: .*unpack all parts'),
+    ],
+)
+def test_sthv2_says_what_is_wrong(sthv2, tmp_path, entry, message):
+    (path,) = sthv2.rglob('*train.json')
+    path.write_text(json.dumps([entry]))
+    with pytest.raises(DataError, match=message):
         prepare_sthv2(sthv2, tmp_path / 'out')
