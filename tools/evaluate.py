@@ -10,8 +10,6 @@
     python tools/evaluate.py fewshot --data data/mine work_dirs/x --out results --compare Start
     python tools/evaluate.py finetune configs/downstream/r3d18-small.py --set demo --random \
         --label-fraction 0.1 --seeds 0 1 2 --out results
-    python tools/evaluate.py linear,knn configs/downstream/r3d18-small.py --set jhmdb \
-        --method Teacher --teacher data/jhmdb/targets/efficientnet_lite0_imagenet.lmdb --out results
 """
 
 from __future__ import annotations
@@ -55,11 +53,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="no checkpoint: a random encoder, or one with the config's initial weights",
     )
     parser.add_argument(
-        '--teacher',
-        metavar='CACHE',
-        help="a teacher's own embeddings in place of an encoder, mean over a video's frames",
-    )
-    parser.add_argument(
         '--seeds', type=int, nargs='+', default=[0], help='several: mean and deviation'
     )
     parser.add_argument(
@@ -98,8 +91,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error('give a downstream config, or a checkpoint')
     if args.config is None and args.data is None and args.set is None:
         parser.error('give --data DIR or --set NAME with a checkpoint')
-    if sum((args.checkpoint is not None, args.random, args.teacher is not None)) != 1:
-        parser.error('give either a checkpoint, --random or --teacher')
+    if (args.checkpoint is not None) == args.random:
+        parser.error('give either a checkpoint or --random')
     if args.compare and not (args.out and 'fewshot' in args.protocols.split(',')):
         parser.error('--compare: for the protocol fewshot, with --out')
     return args
@@ -173,7 +166,6 @@ def run(args: argparse.Namespace) -> list[Result]:
             method=method,
             variant=args.variant,
             pretrained_on=args.pretrained_on,
-            teacher=args.teacher,
             device=find_device(None),
             work_dir=work_dir,
         )

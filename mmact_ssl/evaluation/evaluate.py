@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from mmact_ssl.evaluation.data import (
     read_splits,
     share_labels,
 )
-from mmact_ssl.evaluation.features import Features, teacher_features
+from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.evaluation.protocols.base import Request, Task
 from mmact_ssl.evaluation.provenance import (
@@ -54,15 +53,8 @@ def evaluate(
     classes = class_names(train, cfg.model.cls_head.num_classes)
     extracted = {} if extracted is None else extracted
     task = Task(request, train, test, draw_labeled(request, train), classes, extracted)
-    if request.teacher is not None:
-        # The name is that of the cache; the hash covers the teacher's config and weights.
-        backbone = Path(request.teacher).stem
-        deviation = cfg.get('feature_deviation', False)
-        task.extracted, checkpoint_hash = teacher_features(request.teacher, task.splits, deviation)
-    else:
-        backbone = cfg.backbone_name
-        student = request.student
-        checkpoint_hash = student.sha256 if student else start_hash(cfg) or RANDOM
+    student = request.student
+    checkpoint_hash = student.sha256 if student else start_hash(cfg) or RANDOM
     data = data_version(train, test)
     for name in protocols:
         measured = PROTOCOLS[name].evaluate(task, **cfg.get(_config_key(name), {}))
@@ -76,7 +68,7 @@ def evaluate(
             variant=request.variant,
             dataset=cfg.dataset_name,
             protocol=name,
-            backbone=backbone,
+            backbone=cfg.backbone_name,
             seed=request.seed,
             metrics=measured.metrics,
             label_fraction=request.label_fraction,
@@ -108,9 +100,6 @@ def check_request(request: Request, protocols: Sequence[str]) -> None:
     cfg = request.cfg
     for name in protocols:
         protocol, settings = PROTOCOLS[name], cfg.get(_config_key(name), {})
-        if request.teacher is not None and (request.student is not None or not protocol.frozen):
-            frozen = ', '.join(name for name, other in PROTOCOLS.items() if other.frozen)
-            raise ConfigError(f"a teacher's cache is evaluated without a checkpoint, by {frozen}")
         if protocol.trains and cfg.get('optim_wrapper') is None:
             raise ConfigError(
                 f'{cfg.filename}: no training schedule: the config is for frozen features alone'

@@ -18,7 +18,6 @@ from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import Split
 from mmact_ssl.models.encoding import check_whole_clips, shift_length
 from mmact_ssl.models.losses.statistics import effective_rank, feature_std
-from mmact_ssl.targets.cache import TargetReader
 
 
 @dataclass(frozen=True)
@@ -191,27 +190,6 @@ def extract_features(
                 'read all samples, without drawing or shuffling'
             )
     return result
-
-
-def teacher_features(
-    path: str, splits: Mapping[str, Split], deviation: bool = False
-) -> tuple[dict[str, Features], str]:
-    """Average a teacher's cached embeddings over the frames of each video (our choice).
-
-    ``deviation`` appends the standard deviation over the frames, as in :func:`pool_features`.
-
-    Returns:
-        Features of each split, and the identity of the cache's targets.
-    """
-    reader = TargetReader(path, command='python tools/extract_targets.py CONFIG --data DATA')
-    if reader.meta.kind != 'embedding':
-        raise ConfigError(f'{path} holds {reader.meta.kind!r}: only embeddings are features')
-    features = {}
-    for name, split in splits.items():
-        videos = (torch.from_numpy(reader.get(reader.find(video))) for video in split.names)
-        values = [pool_features(frames, len(frames), deviation)[0] for frames in videos]
-        features[name] = Features(torch.stack(values).numpy(), split.labels)
-    return features, reader.meta.identity
 
 
 def normalize(values: np.ndarray, center: np.ndarray | None = None) -> np.ndarray:

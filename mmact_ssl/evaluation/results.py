@@ -30,7 +30,7 @@ class Result:
         label_fraction: Fraction of the training labels that was used.
         config_hash, data_version, versions: See :mod:`mmact_ssl.evaluation.provenance`.
         checkpoint_hash: Sha256 of the checkpoint, or of the weights that the config starts from, or
-            'random'; of a teacher the identity of its cache.
+            'random'.
         details: The ``confusion`` matrix, the names of its ``classes``, and the like.
         pretrained_on: Data set of the pre-training, if known.
     """

@@ -212,9 +212,8 @@ def test_a_mistake_is_one_line(world):
 @pytest.mark.parametrize(
     ('argv', 'message'),
     [
-        (['knn', *LINEAR], 'either a checkpoint, --random or --teacher'),
-        (['knn', *LINEAR, 'x.pth', '--random'], 'either a checkpoint, --random or --teacher'),
-        (['knn', *LINEAR, '--random', '--teacher', 'x'], 'either a checkpoint, --random or --tea'),
+        (['knn', *LINEAR], 'either a checkpoint or --random'),
+        (['knn', *LINEAR, 'x.pth', '--random'], 'either a checkpoint or --random'),
         (['knn', 'x.pth'], 'give --data DIR or --set NAME with a checkpoint'),
         (['linear', *LINEAR, '--random', '--compare', 'S', '--out', 'r'], '--compare: for the pro'),
         (['fewshot', *LINEAR, '--random', '--compare', 'S'], '--compare: for the protocol fewshot'),

@@ -27,7 +27,6 @@ class Request:
             labels, the seed of its draw.
         label_fraction: Fraction of the training labels; for joint training its own fraction.
         method, variant, pretrained_on: As in the result.
-        teacher: Cache of a teacher's embeddings to evaluate in place of an encoder's features.
         device: Device of the extraction.
         work_dir: Work dir of fine-tuning.
     """
@@ -39,7 +38,6 @@ class Request:
     method: str = 'Random init'
     variant: str = 'full'
     pretrained_on: str = ''
-    teacher: str | None = None
     device: str = 'cpu'
     work_dir: str = 'work_dirs/evaluate'
 
