@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -48,7 +46,7 @@ def find_set(name: str) -> str:
     Raises:
         ConfigError: There is no such set.
     """
-    path = Path(name) if name.endswith('.py') else SETS / f'{name}.py'
+    path = Path(name) if name.endswith(('.py', '.json')) else SETS / f'{name}.py'
     if not path.is_file():
         known = sorted(p.stem for p in SETS.glob('*.py') if not p.stem.startswith('folder'))
         raise ConfigError(f'--set {name}: no such set; give the path of a file or one of {known}')
@@ -60,19 +58,3 @@ def read_set(name: str) -> dict[str, Any]:
     from mmengine.config import Config
 
     return Config.fromfile(find_set(name)).to_dict()
-
-
-@contextmanager
-def environment(variable: str, value: str | None) -> Iterator[None]:
-    """Set an environment variable within a block; '' removes it, None leaves it."""
-    before = os.environ.get(variable)
-    try:
-        if value:
-            os.environ[variable] = value
-        elif value is not None:
-            os.environ.pop(variable, None)
-        yield
-    finally:
-        os.environ.pop(variable, None)
-        if before is not None:
-            os.environ[variable] = before

@@ -103,12 +103,12 @@ def _fractions(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(','))
 
 
-def load_config(args: argparse.Namespace) -> tuple[Config, SavedRun | None]:
-    """Read the downstream config with the student's network, and the student."""
+def read_student(args: argparse.Namespace) -> tuple[Config, SavedRun | None]:
+    """Read the downstream config with the student's network, and the student's file."""
     from mmact_ssl.apis.zoo import find_model
     from mmact_ssl.engine.launch import keep_freed_memory, read_config
     from mmact_ssl.errors import ConfigError
-    from mmact_ssl.evaluation.downstream import config_for, fit_lists
+    from mmact_ssl.evaluation.downstream import config_for
     from mmact_ssl.evaluation.student import with_saved_backbone
     from mmact_ssl.saved_run import SavedRun
 
@@ -120,10 +120,6 @@ def load_config(args: argparse.Namespace) -> tuple[Config, SavedRun | None]:
         cfg = read_config(args.config, args.cfg_options, args.data, args.set)
         if 'dataset_name' not in cfg or 'cls_head' not in cfg.get('model', {}):
             raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
-    read = student and student.labels_read
-    if 'own_folder' in cfg:
-        reads_labels = 'joint' in args.protocols or (read and read.dataset == cfg.dataset_name)
-        fit_lists(cfg, splits=not reads_labels)
     return with_saved_backbone(cfg, student, args.cfg_options) if student else cfg, student
 
 
@@ -134,6 +130,7 @@ def run(args: argparse.Namespace) -> list[Result]:
     """
     from mmact_ssl.apis.card import known_method
     from mmact_ssl.engine.device import find_device
+    from mmact_ssl.evaluation.downstream import write_labeled_lists
     from mmact_ssl.evaluation.draws import find_row
     from mmact_ssl.evaluation.evaluate import check_request, evaluate
     from mmact_ssl.evaluation.protocols import plan_steps
@@ -142,7 +139,10 @@ def run(args: argparse.Namespace) -> list[Result]:
     from mmact_ssl.evaluation.results import read_results, run_name
     from mmact_ssl.evaluation.student import start_hash
 
-    cfg, student = load_config(args)
+    cfg, student = read_student(args)
+    trained_labels = student and student.labels_read
+    has_read = trained_labels and trained_labels.dataset == cfg.get('dataset_name')
+    write_labeled_lists(cfg, may_hold_out=not (has_read or 'joint' in args.protocols))
     is_random = args.random and not start_hash(cfg)
     # Adapters have no initial weights.
     draws_weights = is_random or (args.random and 'backbone' in cfg.model.backbone)

@@ -40,7 +40,7 @@ def origins(cfg: Config, data: str | None, dataset: str | None) -> dict[str, str
     """The file that set each value: the earliest from which on all files agree in it."""
     from mmengine.config import Config
 
-    from mmact_ssl.datasets.prepared_folder import telling_data
+    from mmact_ssl.engine.launch import data_environment
 
     sources: dict[str, str] = {}
     final = dict(values_of(cfg.to_dict()))
@@ -49,11 +49,12 @@ def origins(cfg: Config, data: str | None, dataset: str | None) -> dict[str, str
         line for line in cfg.text.splitlines() if line.endswith('.py') and os.path.isfile(line)
     ]
     settled: set[str] = set()
-    with telling_data(data, dataset):
+    with data_environment(data, dataset):
         for file in reversed(files):
-            own = dict(values_of(Config.fromfile(file).to_dict()))
-            settled |= {key for key in own.keys() - settled if own[key] != final.get(key)}
-            keys = own.keys() & final.keys() - settled
+            file_values = dict(values_of(Config.fromfile(file).to_dict()))
+            unsettled = file_values.keys() - settled
+            settled |= {key for key in unsettled if file_values[key] != final.get(key)}
+            keys = file_values.keys() & final.keys() - settled
             sources.update(dict.fromkeys(keys, os.path.relpath(file)))
     return sources
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from mmact_ssl_cli import Parser
 
 if TYPE_CHECKING:
-    from mmengine.config import Config
     from mmengine.runner import Runner
 
 
@@ -32,31 +31,23 @@ def make_parser() -> Parser:
     return parser
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """Read the config and apply the command line.
+def test(args: argparse.Namespace) -> tuple[Runner, str, dict[str, float]]:
+    """Test a checkpoint; return the runner, the path of the checkpoint, and the metrics.
 
     Raises:
         ConfigError: There is no such config, or it has no test data.
     """
-    from mmact_ssl.engine import launch
-    from mmact_ssl.errors import ConfigError
-
-    cfg = launch.load_config(args)
-    if cfg.get('test_dataloader') is None:
-        raise ConfigError(f'{args.config}: has no test_dataloader, see docs/extend/add_a_task.md')
-    return cfg
-
-
-def test(args: argparse.Namespace) -> tuple[Runner, str, dict[str, float]]:
-    """Test a checkpoint; return the runner, the path of the checkpoint, and the metrics."""
-    from mmact_ssl.engine.config_check import check_config, errors_while_building
+    from mmact_ssl.engine.config_check import errors_while_building
+    from mmact_ssl.engine.launch import configure_run
     from mmact_ssl.engine.runner import PretrainRunner
     from mmact_ssl.engine.unwrap import unwrap_model
+    from mmact_ssl.errors import ConfigError
     from mmact_ssl.weights import load_trained, read_trained
 
-    cfg = load_config(args)
+    cfg = configure_run(args)
+    if cfg.get('test_dataloader') is None:
+        raise ConfigError(f'{args.config}: has no test_dataloader, see docs/extend/add_a_task.md')
     path, content = read_trained(args.checkpoint)
-    check_config(cfg)
     with errors_while_building(cfg):
         runner = PretrainRunner.from_cfg(cfg)
     load_trained(unwrap_model(runner.model), path, content)

@@ -1,7 +1,7 @@
 """Description of a user's prepared folder, for configs without a data set.
 
 ``--data DIR`` of the tools puts the folder's path into the environment variable
-:data:`VARIABLE`, and ``configs/_base_/sets/folder.py`` calls :func:`describe_folder`.
+:data:`FOLDER_VARIABLE`, and ``configs/_base_/sets/folder.py`` calls :func:`describe_folder`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,8 @@ from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.files import read_annotation, read_json, write_atomically
-from mmact_ssl.shipped_configs import SET_VARIABLE, environment, find_set
 
-VARIABLE = 'MMACT_SSL_FOLDER'
+FOLDER_VARIABLE = 'MMACT_SSL_FOLDER'
 GROUPS = 'groups.json'
 CLASS_NAMES = 'classes.txt'  # a line for each label
 # Names of training and test lists in prepared folders; the first pair that exists is taken.
@@ -38,24 +36,6 @@ VIDEOS = 'python tools/prepare_data.py videos --source DIR'
 SKELETONS = 'python tools/prepare_data.py custom --source FILE --layout kinect20'
 
 
-@contextmanager
-def telling_data(folder: str | None, dataset: str | None = None) -> Iterator[None]:
-    """Set the environment variables by which configs read a data set.
-
-    Args:
-        folder: A prepared folder, read by ``folder.py`` or ``folder-skeleton.py`` of
-            ``configs/_base_/sets/``. None: leave its variable unchanged.
-        dataset: Name of a shipped data set, or path of a file like those of
-            ``configs/_base_/sets/``; it goes before ``folder``. None: no data set, and without a
-            folder leave its variable unchanged.
-    """
-    if not dataset and folder:
-        dataset = 'folder-skeleton' if Path(folder, META).is_file() else 'folder'
-    path = find_set(dataset) if dataset else folder
-    with environment(VARIABLE, folder), environment(SET_VARIABLE, path):
-        yield
-
-
 def describe_folder(path: str | None = None) -> dict[str, Any]:
     """Describe a folder that tools/prepare_data.py has written.
 
@@ -69,7 +49,7 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         ``test_command``, which also makes a test list. For skeletons also ``layout``,
         ``num_persons``, ``num_coordinates`` (2 or 3) and ``num_frames`` of the longest clip.
     """
-    root = os.environ.get(VARIABLE) if path is None else path
+    root = os.environ.get(FOLDER_VARIABLE) if path is None else path
     if not root:
         raise ConfigError('this config names no data set: give --data DIR or --set NAME')
     folder = Path(root)

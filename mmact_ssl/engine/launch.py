@@ -6,7 +6,8 @@ import argparse
 import ctypes
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger, print_log
 
 from mmact_ssl.datasets.loading import end_with_parent
-from mmact_ssl.datasets.prepared_folder import telling_data
-from mmact_ssl.engine.config_check import check_options
+from mmact_ssl.datasets.prepared_folder import FOLDER_VARIABLE
+from mmact_ssl.datasets.skeleton_folder import META
+from mmact_ssl.engine.config_check import check_config, check_options
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import SHOW_PLACE, ConfigError, KindError, reason_of
-from mmact_ssl.shipped_configs import SET_VARIABLE, find_config
+from mmact_ssl.shipped_configs import SET_VARIABLE, find_config, find_set
 
 # Variable that a launcher sets for its processes, and the program that starts it.
 LAUNCHERS = {
@@ -29,23 +31,33 @@ LAUNCHERS = {
 # Numbers of glibc's mallopt(3).
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 # Names of mmengine's own default hooks.
-OWN_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
+UPSTREAM_HOOKS = (
+    'runtime_info',
+    'timer',
+    'sampler_seed',
+    'logger',
+    'param_scheduler',
+    'checkpoint',
+)
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """Read a config, and apply the options that all programs with a runner have.
+def configure_run(args: argparse.Namespace) -> Config:
+    """Read the config of a program with a runner, apply the command line, and check it.
 
     Args:
         args: ``config``, ``cfg_options`` (see :func:`parse_cfg_options`), ``launcher`` and
             ``work_dir`` (by default the config's, or ``work_dirs/<config name>``); optionally
             ``data`` and ``set``, see :func:`read_config`.
+
+    Raises:
+        ConfigError: There is no such config, or an option does not go with it or the machine.
     """
     data, dataset = getattr(args, 'data', None), getattr(args, 'set', None)
     quiet_the_screen(MMLogger.get_current_instance())  # until the runner builds its own
     cfg = read_config(args.config, args.cfg_options, data, dataset)
     # For None mmengine switches off a default hook of its own, and fails for any other.
     hooks = cfg.get('default_hooks') or {}
-    for name in [name for name, hook in hooks.items() if hook is None and name not in OWN_HOOKS]:
+    for name in [n for n, hook in hooks.items() if hook is None and n not in UPSTREAM_HOOKS]:
         del hooks[name]
     cfg.launcher = args.launcher
     join_launcher(args.launcher)
@@ -55,6 +67,33 @@ def load_config(args: argparse.Namespace) -> Config:
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{name}'
     if not torch.cuda.is_available():
         fit_to_cpu(cfg)
+    check_config(cfg)
+    return cfg
+
+
+def configure_training(args: argparse.Namespace) -> Config:
+    """Configure a run, and apply the options that only ``tools/train.py`` has."""
+    cfg = configure_run(args)
+    if args.resume is not None:
+        cfg.resume = args.resume if args.resume == 'auto' else True
+        cfg.load_from = cfg.get('load_from') if args.resume == 'auto' else args.resume
+    if args.seed is not None:
+        cfg.merge_from_dict({'randomness.seed': args.seed})
+    if args.deterministic:
+        cfg.merge_from_dict({'randomness.deterministic': True})
+    if args.amp:
+        enable_mixed_precision(cfg)
+    if 'auto_scale_lr' not in cfg:  # the rate is for the batch of the file, in one process
+        file_config = read_config(args.config, data=args.data, dataset=args.set)
+        batch = (file_config.get('train_dataloader') or {}).get('batch_size')
+        counts = (file_config.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+        cfg.auto_scale_lr = dict(base_batch_size=counts * batch) if batch else {}
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in (cfg.auto_scale_lr or {}):
+            raise ConfigError(
+                f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...)'
+            )
+        cfg.auto_scale_lr.enable = True
     return cfg
 
 
@@ -90,15 +129,15 @@ def read_config(
     path = find_config(path)
     if data is not None and dataset is not None:
         raise ConfigError('--data and --set both name what is read: give one of them')
-    with telling_data(data, dataset):
+    with data_environment(data, dataset):
         try:
             cfg = Config.fromfile(path)
         except AttributeError as error:
-            given = f'--set {dataset}' if dataset is not None else f'--data {data}'
             if dataset is None and data is None:
                 raise _mistake(path, error) from error
+            option = f'--set {dataset}' if dataset is not None else f'--data {data}'
             raise KindError(
-                f'{given} does not go with {path} ({error}): a student of videos takes videos, '
+                f'{option} does not go with {path} ({error}): a student of videos takes videos, '
                 'such as configs/dtg_tsm-lite0.py; one of skeletons skeletons, such as '
                 'configs/ms2l-twoview_gru.py; or the name of a set is misspelt'
             ) from error
@@ -123,6 +162,33 @@ def read_config(
     # fromfile drops mmengine's own argument against it.
     object.__setattr__(cfg, '_format_python_code', False)
     return cfg
+
+
+@contextmanager
+def data_environment(folder: str | None, dataset: str | None = None) -> Iterator[None]:
+    """Set the environment variables by which configs read a data set.
+
+    Args:
+        folder: A prepared folder, read by ``folder.py`` or ``folder-skeleton.py`` of
+            ``configs/_base_/sets/``. None: leave its variable unchanged.
+        dataset: Name of a shipped data set, or path of a file like those of
+            ``configs/_base_/sets/``; it goes before ``folder``. None: no data set, and without a
+            folder leave its variable unchanged.
+    """
+    if not dataset and folder:
+        dataset = 'folder-skeleton' if Path(folder, META).is_file() else 'folder'
+    variables = {} if folder is None else {FOLDER_VARIABLE: folder}
+    if dataset:
+        variables[SET_VARIABLE] = find_set(dataset)
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _mistake(path: str, error: BaseException) -> ConfigError:

@@ -7,29 +7,37 @@ import gc
 import os
 import re
 import threading
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.dist import broadcast_object_list, get_rank, is_main_process, master_only
 from mmengine.hooks import LoggerHook
-from mmengine.runner import BaseLoop
+from mmengine.logging import MMLogger
+from mmengine.optim import ConstantParamScheduler, LinearParamScheduler
+from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmact_ssl.checkpoint_file import STARTS, newest_checkpoint, saved_checkpoints
+from mmact_ssl.datasets.loading import build_dataloader, end_workers
 from mmact_ssl.engine.hooks.exact_resume_hook import collect_process_states
 from mmact_ssl.engine.hooks.non_finite_hook import check_weights
 from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
 from mmact_ssl.engine.same_run import RUN, check_same_run, describe_data
-from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, TrainingError
 from mmact_ssl.files import reading
 
 
-class PretrainRunner(QuietRunner):
-    """The quiet runner, with exact resuming and errors that name their fix."""
+class PretrainRunner(Runner):
+    """mmengine's runner with exact resuming, a quiet screen, and errors that name their fix.
 
+    Data loaders are this package's, and warm-ups end.
+    """
+
+    build_dataloader = staticmethod(build_dataloader)
     _resume: bool | str
     _load_from: str | None
     process_states: list[dict[str, Any]]  # at the last save, see ExactResumeHook
@@ -53,8 +61,25 @@ class PretrainRunner(QuietRunner):
             # mmengine's setting would raise an error at the first step.
             torch.use_deterministic_algorithms(True, warn_only=True)
 
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        logger = super().build_logger(*args, **kwargs)
+        quiet_the_screen(logger)
+        return logger
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        """Build the schedules, with warm-ups of one step that end after that step.
+
+        mmengine's would keep its first value: a learning rate that never rises.
+        """
+        built = super().build_param_scheduler(scheduler)
+        for schedule in chain.from_iterable(built.values() if isinstance(built, dict) else [built]):
+            is_warm_up = isinstance(schedule, (ConstantParamScheduler, LinearParamScheduler))
+            if is_warm_up and schedule.total_iters == 0:
+                schedule.total_iters, schedule.end = 1, schedule.end + 1
+        return built
+
     def train(self) -> nn.Module:
-        """Train to the end of the schedule.
+        """Train to the end of the schedule, and end the workers.
 
         Raises:
             TrainingError: Another process of the training has ended.
@@ -75,6 +100,7 @@ class PretrainRunner(QuietRunner):
                 'disk of the data, or raise train_dataloader.timeout'
             ) from error
         finally:
+            end_workers(getattr(self._train_loop, 'dataloader', None))
             for hook in self.hooks:
                 if isinstance(hook, StopSignalHook):
                     hook.give_signals_back()
@@ -137,13 +163,15 @@ class PretrainRunner(QuietRunner):
         """
         if not self._resume:
             # Without buffers: a counter has one shape in all networks.
-            own = {n: value.shape for n, value in unwrap_model(self.model).named_parameters()}
+            model = unwrap_model(self.model)
+            shapes = {name: value.shape for name, value in model.named_parameters()}
             loaded = super().load_checkpoint(filename, *args, **kwargs)
             weights = loaded.get('state_dict', loaded)
-            if not any(getattr(weights.get(name), 'shape', None) == own[name] for name in own):
+            if not any(getattr(weights.get(n), 'shape', None) == shapes[n] for n in shapes):
                 raise CheckpointError(
-                    f'{filename}: no weight has a name and shape of this model ({next(iter(own))}, '
-                    f'... there: {next(iter(weights), None)}, ...); load a bare backbone by '
+                    f'{filename}: no weight has a name and shape of this model '
+                    f'({next(iter(shapes))}, ... there: {next(iter(weights), None)}, ...); load a '
+                    'bare backbone by '
                     "model.backbone.init_cfg=dict(type='Pretrained', checkpoint=FILE)"
                 )
             return loaded

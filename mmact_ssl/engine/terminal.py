@@ -8,16 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
-from itertools import chain
-from typing import Any
 
 import numpy as np
 from mmengine.logging import MMLogger, print_log
-from mmengine.optim import ConstantParamScheduler, LinearParamScheduler
 from mmengine.runner import LogProcessor, Runner
-from torch import nn
 
-from mmact_ssl.datasets.loading import build_dataloader, end_workers
 from mmact_ssl.registry import LOG_PROCESSORS
 
 # Parts of upstream messages that users cannot act on, or that warn about intended behavior.
@@ -47,36 +42,6 @@ def messages_on_stderr() -> Iterator[None]:
         yield
     finally:
         screen.stream = stdout
-
-
-class QuietRunner(Runner):
-    """mmengine's runner with this package's data loaders, warm-ups that end, a quiet screen."""
-
-    build_dataloader = staticmethod(build_dataloader)
-
-    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        logger = super().build_logger(*args, **kwargs)
-        quiet_the_screen(logger)
-        return logger
-
-    def build_param_scheduler(self, scheduler: Any) -> Any:
-        """Build the schedules, with warm-ups of one step that end after that step.
-
-        mmengine's would keep its first value: a learning rate that never rises.
-        """
-        built = super().build_param_scheduler(scheduler)
-        for schedule in chain.from_iterable(built.values() if isinstance(built, dict) else [built]):
-            is_warm_up = isinstance(schedule, (ConstantParamScheduler, LinearParamScheduler))
-            if is_warm_up and schedule.total_iters == 0:
-                schedule.total_iters, schedule.end = 1, schedule.end + 1
-        return built
-
-    def train(self) -> nn.Module:
-        """Train, and end the workers."""
-        try:
-            return super().train()
-        finally:
-            end_workers(getattr(self._train_loop, 'dataloader', None))
 
 
 @cache

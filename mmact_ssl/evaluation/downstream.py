@@ -15,15 +15,14 @@ from mmengine.config import Config
 from mmact_ssl.datasets.prepared_folder import (
     describe_folder,
     make_lists,
-    telling_data,
 )
-from mmact_ssl.engine.launch import names_a_set, read_config
+from mmact_ssl.engine.launch import data_environment, names_a_set, read_config
 from mmact_ssl.errors import CheckpointError, ConfigError, KindError
 from mmact_ssl.evaluation.student import OF_THE_DATA, require_backbone, with_saved_backbone
 from mmact_ssl.evaluation.student_inputs import FIX, MAX_FRAMES
 from mmact_ssl.files import reading
 from mmact_ssl.saved_run import SavedRun
-from mmact_ssl.shipped_configs import DOWNSTREAM, SET_VARIABLE, SETS, environment, find_set
+from mmact_ssl.shipped_configs import DOWNSTREAM, SETS, find_set
 
 # Values of a set's file that change how downstream configs read a clip: types and limits. The
 # stride is that of the training, see student_inputs.py.
@@ -55,10 +54,11 @@ def config_for(
         return read_config(str(path), options, data, dataset)
     except KindError as error:
         kinds = ['videos', 'skeletons']
-        own, other = kinds if _holds_skeletons(data, dataset) else reversed(kinds)
+        trained, brought = kinds if _holds_skeletons(data, dataset) else reversed(kinds)
         raise ConfigError(
-            f'{saved.path} holds a network for {own}, {saved.backbone_name!r}, and {source} holds '
-            f'{other}: give a checkpoint that was trained on {other}, or {own} to evaluate it on'
+            f'{saved.path} holds a network for {trained}, {saved.backbone_name!r}, and {source} '
+            f'holds {brought}: give a checkpoint that was trained on {brought}, or {trained} to '
+            'evaluate it on'
         ) from error
 
 
@@ -67,10 +67,10 @@ def _config_of(saved: SavedRun) -> Path:
         require_backbone(saved)
     path = DOWNSTREAM / f'{saved.backbone_name}.py'
     if not path.is_file():
-        known = ', '.join(sorted(p.stem for p in DOWNSTREAM.glob('*.py')))
+        networks = ', '.join(sorted(p.stem for p in DOWNSTREAM.glob('*.py')))
         raise ConfigError(
             f'{saved.path}: holds the network {saved.backbone_name!r} and there is no {path.name} '
-            f'in configs/downstream/: give a downstream config, as there are for {known}'
+            f'in configs/downstream/: give a downstream config, as there are for {networks}'
         )
     return path
 
@@ -102,8 +102,8 @@ def find_downstream(saved: SavedRun, path: str | None = None) -> Config:
 
 def _is_shipped(saved: SavedRun) -> bool:
     """True if the data set of a training is shipped; a user's folder may have the name of one."""
-    is_own = 'own_folder' in saved.config
-    return not is_own and (SETS / f'{saved.dataset_name}.py').is_file()
+    is_folder = 'own_folder' in saved.config
+    return not is_folder and (SETS / f'{saved.dataset_name}.py').is_file()
 
 
 def _read_for_card(path: str, saved: SavedRun) -> Config:
@@ -113,38 +113,38 @@ def _read_for_card(path: str, saved: SavedRun) -> Config:
     except for the values and steps that the checkpoint records.
     """
     if _is_shipped(saved):
-        with telling_data(None, saved.dataset_name):
+        with data_environment(None, saved.dataset_name):
             return read_config(path)
     try:
-        with _standing_in('demo', saved):
+        with shipped_set_as_recorded('demo', saved):
             cfg = read_config(path)
     except ConfigError:  # a set of videos has no bodies
-        with _standing_in('nwucla', saved):
+        with shipped_set_as_recorded('nwucla', saved):
             cfg = read_config(path)
     if not names_a_set(cfg):
         _forget(cfg.model.backbone, OF_THE_DATA)
         steps = (saved.config.get(name) for name in ('format_bodies', 'pad'))
-        own = {step['type']: step for step in steps if step}
+        recorded = {step['type']: step for step in steps if step}
         for loader in (cfg.train_dataloader, cfg.test_dataloader):
             pipeline = loader.dataset.pipeline
-            loader.dataset.pipeline = [own.get(step.type, step) for step in pipeline]
+            loader.dataset.pipeline = [recorded.get(step.type, step) for step in pipeline]
     return cfg
 
 
 @contextmanager
-def _standing_in(name: str, saved: SavedRun) -> Iterator[None]:
-    """Context in which configs read a shipped set with :data:`OF_CLIPS` of a training's own set."""
-    own = {key: saved.config[key] for key in OF_CLIPS if key in saved.config}
+def shipped_set_as_recorded(name: str, saved: SavedRun) -> Iterator[None]:
+    """Let configs read a shipped set with the values :data:`OF_CLIPS` of a training's own set."""
+    recorded = {key: saved.config[key] for key in OF_CLIPS if key in saved.config}
     with reading(saved.path, FIX, CheckpointError):
-        for key, value in own.items():
+        for key, value in recorded.items():
             types, low, high = OF_CLIPS[key]
             if type(value) not in types or not low <= value <= high:
                 raise ValueError(f'{key} is {value!r:.80}, not a number of {low} to {high}')
     with TemporaryDirectory() as folder:
         # JSON, not Python: nothing that a checkpoint records is executed.
         path = Path(folder, f'{name}.json')
-        path.write_text(json.dumps({'_base_': find_set(name), **own}), encoding='utf-8')
-        with environment(SET_VARIABLE, str(path)):
+        path.write_text(json.dumps({'_base_': find_set(name), **recorded}), encoding='utf-8')
+        with data_environment(None, str(path)):
             yield
 
 
@@ -157,27 +157,28 @@ def _forget(part: Any, names: Iterable[str]) -> None:
             _forget(inner, names)
 
 
-def fit_lists(cfg: Config, splits: bool = True) -> None:
-    """Limit the lists of a prepared folder to labeled samples; make a missing test list.
+def write_labeled_lists(cfg: Config, may_hold_out: bool = True) -> None:
+    """Write lists of a prepared folder's labeled samples, and a missing test list; read these.
 
     Each change is printed. Lists that an option names stay as they are.
 
     Args:
-        splits: False if a student was trained with labels of the folder: then a missing test list
-            is a ConfigError.
+        cfg: The downstream config, changed in place.
+        may_hold_out: False if a student was trained with labels of the folder: then a missing
+            test list is a ConfigError.
     """
     folder = cfg.get('own_folder')
     if folder is None:
         return
     sets = {split: cfg[f'{split}_dataloader'].dataset for split in ('train', 'test')}
-    own = [split for split, dataset in sets.items() if dataset.ann_file == folder[split]]
+    unchanged = [split for split, dataset in sets.items() if dataset.ann_file == folder[split]]
     lists = folder.to_dict()
-    if len(own) == len(sets) and not splits and not os.path.isfile(lists['test']):
+    if len(unchanged) == len(sets) and not may_hold_out and not os.path.isfile(lists['test']):
         raise ConfigError(
             f'{lists["root"]} has no test list, and the student was trained with its labels: '
             f'prepare the folder with one, `{folder["test_command"]}`, and train again'
         )
-    for message in make_lists(lists, own):
+    for message in make_lists(lists, unchanged):
         print(message)
-    for split in own:
+    for split in unchanged:
         sets[split].ann_file = lists[split]

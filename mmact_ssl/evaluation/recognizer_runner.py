@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import nn
 
-from mmact_ssl.engine.terminal import QuietRunner
+from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.evaluation.accuracy import mean_class_accuracy
 from mmact_ssl.models.encoding import check_sampling, shift_length
 
@@ -26,7 +26,7 @@ def make_runner(
     several = isinstance(cfg.test_evaluator, (list, tuple))
     evaluators = list(cfg.test_evaluator) if several else [cfg.test_evaluator]
     training = ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler')
-    return QuietRunner(
+    return PretrainRunner(
         model=recognizer,
         work_dir=work_dir,
         test_dataloader=cfg.test_dataloader,

@@ -30,6 +30,7 @@ from mmengine.registry import init_default_scope
 
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.checkpoint_file import load_checkpoint_safely, newest_checkpoint
+from mmact_ssl.engine.launch import configure_training
 from mmact_ssl.registry import MODELS
 from tests.five_methods import METHODS, make_data, options_of, set_of
 from tests.helpers.processes import free_port
@@ -151,7 +152,7 @@ def campaign(method: str, kills: int, processes: int, root: Path, seed: int) -> 
     # Seven samples in batches of two; after each kill it comes two iterations on, or a few.
     batches = 4 // processes
     epochs = (2 * kills + 8) // batches
-    by_steps = 'max_iters' in train.load_config(train.parse_args(config)).train_cfg
+    by_steps = 'max_iters' in configure_training(train.parse_args(config)).train_cfg
     length = f'max_iters={epochs * batches}' if by_steps else f'max_epochs={epochs}'
     draw = random.Random(f'{method} {seed}')
     folders = {name: root / f'{method}{processes}-{name}' for name in ('whole', 'killed')}
@@ -207,7 +208,7 @@ def main() -> None:
         for method in args.methods:
             begin = sum(os.times()[2:4])  # of the forks
             # Imports what the forks need.
-            MODELS.build(train.load_config(train.parse_args(words_of(method))).model)
+            MODELS.build(configure_training(train.parse_args(words_of(method))).model)
             found = campaign(method, args.kills, args.processes, root, args.seed)
             used = sum(os.times()[2:4]) - begin
             print(f'{found} ({used:.0f} s of processor time)', flush=True)

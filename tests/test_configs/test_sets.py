@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.launch import configure_training, read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.downstream import find_downstream
 from mmact_ssl.saved_run import SavedRun
@@ -23,7 +23,7 @@ from tests.shipped import (
     parsed,
     steps,
 )
-from tools.train import load_config, parse_args
+from tools.train import parse_args
 
 NETWORKS = {'r3d18': 'video', 'tsm-lite0': 'video', 'gru': 'skeleton', 'stgcn': 'skeleton'}
 
@@ -46,7 +46,7 @@ def test_a_set_is_shipped_or_a_file(name, own_set):
 
 def test_a_run_has_the_name_of_config_and_set():
     args = parse_args([str(CONFIGS / 'c2vl_stgcn.py'), '--set', 'pkummd1'])
-    assert load_config(args).work_dir == 'work_dirs/c2vl_stgcn_pkummd1'
+    assert configure_training(args).work_dir == 'work_dirs/c2vl_stgcn_pkummd1'
 
 
 @pytest.mark.parametrize(

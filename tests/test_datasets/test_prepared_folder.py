@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.datasets.prepared_folder import (
-    VARIABLE,
+    FOLDER_VARIABLE,
     describe_folder,
     hold_out,
     make_lists,
@@ -31,7 +31,7 @@ def write_list(folder: Path, name: str, lines: list[str]) -> None:
 
 def test_a_folder_of_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write_list(tmp_path / 'mine', 'train.txt', ['a b.mp4 0', 'c.mp4 2'])
-    monkeypatch.setenv(VARIABLE, str(tmp_path / 'mine'))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / 'mine'))
     found = describe_folder()
     assert (found['name'], found['num_train'], found['num_classes']) == ('mine', 2, 3)
     assert found['train'] == str(tmp_path / 'mine/train.txt')
@@ -59,7 +59,7 @@ def test_a_folder_of_skeletons(skeleton_folder: Path):
 
 
 def test_what_is_missing_is_one_line_with_a_command(tmp_path, monkeypatch):
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     with pytest.raises(ConfigError, match='give --data DIR'):
         describe_folder()
     with pytest.raises(DataError, match='prepare_data.py videos --source DIR --out'):

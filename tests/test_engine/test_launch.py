@@ -10,8 +10,8 @@ import pytest
 from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 
-from mmact_ssl.datasets.prepared_folder import VARIABLE
-from mmact_ssl.engine.launch import load_config, parse_cfg_options, read_config
+from mmact_ssl.datasets.prepared_folder import FOLDER_VARIABLE
+from mmact_ssl.engine.launch import configure_run, parse_cfg_options, read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.shipped_configs import CONFIGS
 from tests.helpers.processes import Process
@@ -26,7 +26,7 @@ def test_any_default_hook_is_switched_off_by_none(tmp_path):
     off = ['default_hooks.momentum=None', 'default_hooks.timer=None']
     args = Namespace(config=str(path), cfg_options=off, launcher='none', work_dir=str(tmp_path))
     # mmengine itself takes its own hook out.
-    hooks = load_config(args).default_hooks
+    hooks = configure_run(args).default_hooks
     assert dict(hooks) == dict(timer=None, seeds=dict(type='SeedByProgressHook'))
 
 
@@ -85,11 +85,11 @@ def test_the_work_dir_of_a_folder_has_its_name(tmp_path):
         launcher='none',
         work_dir=None,
     )
-    cfg = load_config(args)
+    cfg = configure_run(args)
     assert cfg.work_dir == 'work_dirs/dtg_tsm-lite0_mine'
     assert cfg.train_dataloader.dataset.ann_file == str(tmp_path / 'mine/train.txt')
     assert cfg.train_cfg.max_epochs == 4 * 675 // 2
-    assert VARIABLE not in os.environ
+    assert FOLDER_VARIABLE not in os.environ
 
 
 def test_an_import_of_the_config_that_fails_is_named(tmp_path, monkeypatch):

@@ -12,14 +12,14 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.apis.publish import card_of_checkpoint, make_card, write_model
-from mmact_ssl.datasets.prepared_folder import VARIABLE
+from mmact_ssl.datasets.prepared_folder import FOLDER_VARIABLE
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation import student
 from mmact_ssl.evaluation.downstream import (
     config_for,
     find_downstream,
-    fit_lists,
+    write_labeled_lists,
 )
 from mmact_ssl.evaluation.student import with_saved_backbone
 from mmact_ssl.preparation.skeletons import SkeletonWriter
@@ -60,7 +60,7 @@ def checkpoint(folder: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def narrow(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Words to publish that network: mean and maximum, both directions, three streams of 8."""
-    monkeypatch.setenv(VARIABLE, str(folder))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
     base = CONFIGS / 'downstream/gru-streams.py'
     (tmp_path / 'narrow.py').write_text(
         f'_base_ = {str(base)!r}\nmodel = dict(cls_head=dict(in_channels=96))\n'
@@ -247,7 +247,7 @@ def test_a_named_test_list_leaves_the_other_one_to_the_folder(folder: Path, chec
     (folder / 'all.txt').write_text(text.replace('c03 1', 'c03'))
     option = f'test_dataloader.dataset.ann_file={folder}/other.txt'
     cfg = config_for(SavedRun.read(checkpoint), str(folder), [option])
-    fit_lists(cfg)
+    write_labeled_lists(cfg)
     assert cfg.test_dataloader.dataset.ann_file == f'{folder}/other.txt'
     assert Path(cfg.train_dataloader.dataset.ann_file).read_text() == text.replace('c03 1\n', '')
 
@@ -256,7 +256,7 @@ def test_a_named_test_list_leaves_the_other_one_to_the_folder(folder: Path, chec
 def test_a_list_that_an_option_names_is_not_replaced(split, folder: Path, checkpoint: str):
     option = f'{split}_dataloader.dataset.ann_file={folder}/other.txt'
     cfg = config_for(SavedRun.read(checkpoint), str(folder), [option])
-    fit_lists(cfg)
+    write_labeled_lists(cfg)
     assert cfg[f'{split}_dataloader'].dataset.ann_file == f'{folder}/other.txt'
     assert not list(folder.glob('split_*.txt'))
 

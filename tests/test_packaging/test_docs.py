@@ -14,8 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import HOOKS, VISBACKENDS, init_default_scope
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.datasets.prepared_folder import telling_data
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.launch import data_environment, read_config
 from mmact_ssl.registry import MODELS, TRANSFORMS
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +119,7 @@ def written_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str
 def test_configs_that_pages_tell_to_write_name_their_data(written_configs: dict[str, Path]):
     loaded = {}
     for name, path in written_configs.items():
-        with telling_data(None, 'nwucla' if '_gru' in name else 'jhmdb'):
+        with data_environment(None, 'nwucla' if '_gru' in name else 'jhmdb'):
             loaded[name] = Config.fromfile(path)
     for name, videos in (('mine', True), ('moves', False)):
         written = Config.fromfile(written_configs[f'configs/_base_/sets/{name}.py'])

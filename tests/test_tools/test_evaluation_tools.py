@@ -92,7 +92,7 @@ def test_seeds_and_fractions_of_one_encoder_share_its_features(world, capsys, mo
     assert len(extracted) == 4, 'two splits of two encoders'
     assert len({result.metrics['effective_rank'] for result in results}) == 2
 
-    cfg, _ = evaluate.load_config(evaluate.parse_args([*argv, *CHEAP]))
+    cfg, _ = evaluate.read_student(evaluate.parse_args([*argv, *CHEAP]))
     backbone = build_recognizer(cfg, 0).backbone
     torch.save({f'backbone.{k}': v for k, v in backbone.state_dict().items()}, 'x.pth')
     extracted.clear()
@@ -157,7 +157,7 @@ def test_a_start_that_the_config_names_is_one_encoder(requests, monkeypatch):
         (dict(type='x', backbone=dict(type='y', pretrained='start.pth')), [0, 1]),
     ):
         cfg = Config(dict(dataset_name='x', model=dict(backbone=backbone, cls_head=dict())))
-        monkeypatch.setattr(evaluate, 'load_config', lambda args: (cfg, None))  # noqa: B023
+        monkeypatch.setattr(evaluate, 'read_student', lambda args: (cfg, None))  # noqa: B023
         found = requests('linear', 'c.py', '--random', '--seeds', '0', '1')
         assert [request.seed for request in found] == seeds
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmact_ssl.engine.launch import configure_training
 from mmact_ssl.errors import ConfigError, DataError, MMActSSLError, one_line_errors
 from tests.helpers.processes import Process
-from tools.train import load_config, parse_args
+from tools.train import parse_args
 
 CONFIG = """
 model = dict(type='X', heads=dict(pose=dict(weight=1), context=dict(weight=2)))
@@ -26,7 +27,7 @@ def config(tmp_path: Path) -> str:
 
 
 def load(*argv: str):
-    return load_config(parse_args(list(argv)))
+    return configure_training(parse_args(list(argv)))
 
 
 @pytest.mark.parametrize(
