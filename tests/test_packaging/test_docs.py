@@ -16,6 +16,7 @@ from mmengine.registry import HOOKS, VISBACKENDS, init_default_scope
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.engine.launch import data_environment, read_config
 from mmact_ssl.registry import MODELS, TRANSFORMS
+from tests.helpers.pages import blocks
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / 'mmact_ssl_cli.py'
@@ -105,14 +106,10 @@ def written_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str
     monkeypatch.setenv('MMACT_SSL_SET', str(ROOT / 'configs/_base_/sets/jhmdb.py'))
     shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
     written = {}
-    for page in PAGES:
-        for name, text in re.findall(
-            r'^```python\n# (configs/\S+\.py)\n(.*?)^```',
-            page.read_text(),
-            re.DOTALL | re.MULTILINE,
-        ):
-            written[name] = tmp_path / name
-            written[name].write_text(text)
+    for block in (block for page in PAGES for block in blocks(page)):
+        if found := re.match(r'# (configs/\S+\.py)\n', block):
+            written[found[1]] = tmp_path / found[1]
+            written[found[1]].write_text(block)
     return written
 
 
@@ -142,8 +139,7 @@ def examples_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         ('add_a_task', MODELS, 'mmact_ssl.models.heads.change'),
         ('inputs', TRANSFORMS, 'mmact_ssl.datasets.transforms.backward'),
     ):
-        text = (ROOT / f'docs/extend/{page}.md').read_text()
-        example = re.search(r'```python\n(""".*?)```', text, re.DOTALL).group(1)
+        example = next(b for b in blocks(f'docs/extend/{page}.md') if b.startswith('"""'))
         registry.import_from_location()  # before the copy, so that only the example is undone
         monkeypatch.setattr(registry, '_module_dict', dict(registry._module_dict))
         exec(example, dict(__name__=module, __package__=module.rpartition('.')[0]))
@@ -189,17 +185,16 @@ def test_the_example_of_a_view_is_in_a_folder_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Neither module nor config lies in the package."""
-    text = (ROOT / 'docs/extend/inputs.md').read_text()
-    module = re.search(
-        r'^`my/(turned\.py)`:\n\n```python\n(.*?)^```', text, re.DOTALL | re.MULTILINE
-    )
-    config = re.search(r'^# my/(turned_\S+)\n(.*?)^```', text, re.DOTALL | re.MULTILINE)
-    for found in (module, config):
-        (tmp_path / found.group(1)).write_text(found.group(2))
+    page = 'docs/extend/inputs.md'
+    (config,) = blocks(page, about='# my/turned')
+    (module,) = blocks(page, about='class TurnView')
+    name = re.match(r'# my/(\S+)', config)[1]
+    (tmp_path / name).write_text(config)
+    (tmp_path / 'turned.py').write_text(module)
     TRANSFORMS.import_from_location()
     monkeypatch.setattr(TRANSFORMS, '_module_dict', dict(TRANSFORMS._module_dict))
     monkeypatch.syspath_prepend(str(tmp_path))
-    cfg = read_config(str(tmp_path / config.group(1)), dataset='demo')
+    cfg = read_config(str(tmp_path / name), dataset='demo')
     init_default_scope('mmact_ssl')
     transform, pack = map(TRANSFORMS.build, cfg.train_dataloader.dataset.pipeline[-2:])
     clip = list(np.random.default_rng(0).integers(0, 255, (3, 4, 4, 3), np.uint8))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 from pathlib import Path
@@ -14,9 +13,8 @@ from mmact_ssl import apis
 from mmact_ssl.apis.publish import text_part
 from mmact_ssl.saved_run import SavedRun
 from mmact_ssl_cli import main
+from tests.helpers.pages import blocks
 from tests.helpers.students import Words, prompt_head, write_student
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -51,11 +49,6 @@ def made_world(
     monkeypatch.setattr(apis, 'find_model', lambda name: str(models[name]))
     monkeypatch.chdir(root)
     return root
-
-
-def blocks(page: str, kind: str, about: str) -> list[str]:
-    found = re.findall(rf'^```{kind}\n(.*?)^```', (ROOT / page).read_text(), re.S | re.M)
-    return [block for block in found if about in block]
 
 
 def test_each_example_runs(made_world, capsys):

@@ -18,17 +18,14 @@ missing = [name for name in ('mkdocs', 'material', 'mkdocstrings') if find_spec(
 pytestmark = pytest.mark.skipif(bool(missing), reason=f'the extra docs lacks {missing}')
 
 
-def build(out: Path, address: str, *options: str) -> Path:
-    command = [sys.executable, '-m', 'mkdocs', 'build', '-d', str(out), *options]
-    environment = {**os.environ, 'NO_MKDOCS_2_WARNING': '1', 'SITE_URL': address}
+@pytest.fixture(scope='module')
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp('site')
+    command = [sys.executable, '-m', 'mkdocs', 'build', '--strict', '-d', str(out)]
+    environment = {**os.environ, 'NO_MKDOCS_2_WARNING': '1', 'SITE_URL': ''}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return out
-
-
-@pytest.fixture(scope='module')
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp('site'), '', '--strict')
 
 
 def test_every_page_is_in_it(site: Path):

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.pages import blocks
+
 ROOT = Path(__file__).parents[2]
 # Options that make a command small.
 SMALL = {
@@ -34,10 +36,8 @@ FEW_VIDEOS = [
 def commands(page: str, about: str) -> list[list[str]]:
     """Words of each ``python tools/...`` line in the blocks of a page that have a text in them."""
     text = (ROOT / 'docs' / page).read_text()
-    blocks = re.findall(r'^```\w*\n(.*?)^```|((?:^    .*\n)+)', text, re.DOTALL | re.MULTILINE)
-    chosen = ''.join(
-        fenced or indented for fenced, indented in blocks if about in fenced + indented
-    )
+    found = re.findall(r'^```\w*\n(.*?)^```|((?:^    .*\n)+)', text, re.DOTALL | re.MULTILINE)
+    chosen = ''.join(block for block in map(''.join, found) if about in block)
     lines = chosen.replace('\\\n', ' ').splitlines()
     return [shlex.split(li, comments=True)[1:] for li in lines if 'python tools/' in li]
 
@@ -45,12 +45,7 @@ def commands(page: str, about: str) -> list[list[str]]:
 def run(words: list[str]) -> None:
     """Run a tool in this process, made small."""
     tool = Path(words[0]).stem
-    arguments = [
-        str(Path(re.sub(r'\$\(cat (.*)\)', lambda m: Path(m[1]).read_text(), word)).expanduser())
-        if word[0] in '~$'
-        else word
-        for word in words[1:]
-    ]
+    arguments = words[1:]
     if '--seeds' in arguments:
         del arguments[arguments.index('--seeds') + 2 :]
     import_module(f'tools.{tool}').main(arguments + SMALL.get(tool, []))
@@ -83,15 +78,14 @@ def test_few_labels(desk: Path, capsys: pytest.CaptureFixture[str]):
     for number in range(36):
         name = f'{("sit", "wave")[number // 6 % 2]}_s{number % 6 + 1:02d}_{number:03d}.npy'
         np.save(desk / 'clips' / name, clip(number // 6 % 2, number))
-    page = (ROOT / 'docs/start/own_skeletons.md').read_text()
-    (example,) = re.findall(r'^```python\n(from pathlib.*?)^```', page, re.DOTALL | re.MULTILINE)
+    (example,) = blocks('docs/start/own_skeletons.md', about='from pathlib')
     exec(example, names := {})
     table = dict(np.load('mine.npz'))
     written = [
         f'{n}.npy,{action},{int(person[1:])}' for n, (action, person) in names['rows'].items()
     ]
     Path('labels.csv').write_text('\n'.join(['file,action,person', *written]))
-    (variant,) = re.findall(r'^```python\n(import csv.*?)^```', page, re.DOTALL | re.MULTILINE)
+    (variant,) = blocks('docs/start/own_skeletons.md', about='import csv')
     exec(re.sub('^rows = .*\n', lambda line: variant, example, flags=re.MULTILINE), {})
     assert {key: value.tolist() for key, value in np.load('mine.npz').items()} == {
         key: value.tolist() for key, value in table.items()
@@ -154,8 +148,7 @@ def test_your_own_videos(desk: Path, labeled_world: Path, capsys: pytest.Capture
     run(finetune)
     tuned = 'work_dirs/evaluate/dtg_tsm-lite0_mine_full_mine_finetune_seed0'
     assert f'are in {tuned}\n' in capsys.readouterr().out
-    page = (ROOT / 'docs/start/own_videos.md').read_text()
-    (code,) = re.findall(r'^```python\n(from mmaction.apis.*?)^```', page, re.DOTALL | re.MULTILINE)
+    (code,) = blocks('docs/start/own_videos.md', about='from mmaction.apis')
     code = code.replace('epoch_20', 'epoch_1').replace(
         "'a.mp4'", repr(str(next(desk.glob('my_videos/*/*'))))
     )

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -45,6 +44,7 @@ def test_modules_configs_tools_and_data_files_are_in_it(wheel: zipfile.ZipFile):
         if path.suffix != '.pyc':
             assert f'mmact_ssl/.mim/{path.relative_to(ROOT)}' in names
     assert {'mmact_ssl/.mim/model-index.yml', 'mmact_ssl_cli.py'} <= names
+    assert any(name.endswith('LICENSE') for name in names)
     (name,) = [name for name in names if name.endswith('entry_points.txt')]
     assert 'mmact-ssl = mmact_ssl_cli:main' in wheel.read(name).decode()
     for only_in_a_checkout in ('research', 'demo_world'):
@@ -58,14 +58,3 @@ def test_models_are_in_it_and_mim_knows_where_to_download_them(wheel: zipfile.Zi
     weights = {model['Weights'] for model in index['Models'] if 'Weights' in model}
     files = (ROOT / 'zoo').glob('*.safetensors')
     assert weights == {f'https://host.example/zoo/{path.name}' for path in files}
-
-
-def test_the_metadata_says_what_it_is(wheel: zipfile.ZipFile):
-    (name,) = [name for name in wheel.namelist() if name.endswith('.dist-info/METADATA')]
-    metadata = message_from_bytes(wheel.read(name))
-    assert metadata['Name'] in ('mmact_ssl', 'mmact-ssl')
-    assert metadata['Requires-Python'] == '<3.15,>=3.10'
-    assert 'mmcv-lite' in '\n'.join(
-        line for line in metadata.get_all('Requires-Dist') if 'extra == "lite"' in line
-    )
-    assert any(name.endswith('LICENSE') for name in wheel.namelist())

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from mmact_ssl.apis import embed
+from tests.helpers.pages import blocks
 from tests.helpers.videos import write_video
-from tests.test_packaging.test_inference_page import blocks
 from tools.publish_model import main
 
 pytest.importorskip('onnx', reason="pip install 'mmact_ssl[onnx]'")
