@@ -10,7 +10,6 @@ import numpy as np
 from mmaction.datasets import BaseActionDataset
 
 from mmact_ssl.datasets.label_subset import drop_labels
-from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prepared_folder import match_names
 from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
@@ -94,8 +93,6 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
                     'place': places[name],
                 }
             )
-        # Checkpoints store the metainfo, and with it the bones that they were trained with.
-        self._metainfo['bones'] = list(LAYOUTS[self.folder.layout].parents)
         drop_labels(data_list, self.label_fraction, self.label_seed)
         self._pair_cameras(data_list)
         return data_list

@@ -8,7 +8,6 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 import torch
@@ -16,12 +15,10 @@ from mmengine.config import Config, ConfigDict
 from mmengine.logging import MMLogger, print_log
 from torch import nn
 
-from mmact_ssl.datasets.layouts import COMMON, LAYOUTS
-from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.engine.terminal import log_once
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.student_inputs import type_name, with_saved_inputs
-from mmact_ssl.files import reading, sha256_of_file
+from mmact_ssl.files import reading, sha256_of, sha256_of_file
 from mmact_ssl.part_checks import plain_part, without_outside
 from mmact_ssl.parts import build_without_memory
 from mmact_ssl.saved_run import SavedRun, find_value
@@ -45,8 +42,6 @@ OWN = re.compile(
 OF_THE_DATA = {'layout': None, 'in_channels': 3}
 # Ends the error of a network that is refused.
 TRUSTED = 'if you trust the file, give a downstream config'
-# Layouts whose bones have changed since checkpoints that do not record them.
-CHANGED_BONES = ('ntu25', 'coco17')
 
 
 def require_backbone(saved: SavedRun) -> None:
@@ -92,9 +87,9 @@ def with_saved_backbone(
         options: Words of ``--cfg-options`` in the config, see :func:`with_saved_inputs`.
 
     Raises:
-        ConfigError: The student was trained on skeletons of another layout or dimension, with other
-            bones, or on inputs that the config cannot give it; or the file records types that are
-            not listed, and other arguments than the config's.
+        ConfigError: The student was trained on skeletons of another layout or dimension, or on
+            inputs that the config cannot give it; or the file records types that are not listed,
+            and other arguments than the config's.
         CheckpointError: The network is larger than the file.
     """
     recorded, config = saved.backbone, cfg.model.backbone
@@ -127,7 +122,6 @@ def with_saved_backbone(
                 f'{saved.path} was trained on data of {key}={trained}, and {data} has '
                 f'{key}={read}: a network reads one kind of data'
             )
-    check_bones(cfg, saved)
     cfg = with_saved_inputs(cfg, saved, options)
     merged = merge_own(recorded, own)
     differing = _differing(own, merged)
@@ -154,25 +148,6 @@ def _differing(own: Mapping[str, Any], merged: Mapping[str, Any]) -> list[str]:
 def _text(value: Any) -> str:
     """Text of a value, the same for a list and a tuple."""
     return json.dumps(value, sort_keys=True, default=str)
-
-
-def check_bones(cfg: Config, saved: SavedRun) -> None:
-    """Raise ConfigError if a student was trained with other bones than BonesAndMotion gives."""
-    layout = find_value(saved.backbone, 'layout')
-    steps = cfg.test_dataloader.dataset.get('pipeline') or ()
-    made = [step for step in steps if type_name(step.type) == BonesAndMotion.__name__]
-    # Files of the common joints record the bones of their first data set's own layout.
-    if str(layout) not in LAYOUTS or layout == COMMON or saved.card is not None:
-        return
-    if not any('bone' in str(step.get('streams', 'bone')) for step in made):
-        return
-    bones = list(LAYOUTS[layout].parents)
-    recorded = saved.meta.get('dataset_meta') or {}
-    if recorded.get('bones', None if layout in CHANGED_BONES else bones) != bones:
-        raise ConfigError(
-            f'{saved.path}: was trained with other bones of the layout {layout} than '
-            'BonesAndMotion gives now: train it again'
-        )
 
 
 def load_student(backbone: nn.Module, saved: SavedRun) -> None:
@@ -239,4 +214,4 @@ def start_hash(cfg: Config) -> str:
     files = files[:1]
     files += [(file, 'model.backbone.init_cfg') for file in pretrained_files(backbone)]
     hashes = [sha256_of_file(find_weights(*file)) for file in files]
-    return ''.join(hashes) if len(hashes) < 2 else sha256(' '.join(hashes).encode()).hexdigest()
+    return ''.join(hashes) if len(hashes) < 2 else sha256_of(' '.join(hashes))

@@ -13,11 +13,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.apis.card import read_card
-from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.engine.launch import parse_cfg_options
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation import student as module
-from mmact_ssl.evaluation.student import build_recognizer, check_bones, with_saved_backbone
+from mmact_ssl.evaluation.student import build_recognizer, with_saved_backbone
 from mmact_ssl.saved_run import SavedRun
 from tests import shipped
 from tests.shipped import ROOT
@@ -166,29 +165,6 @@ def test_a_network_larger_than_its_file_is_refused(monkeypatch):
     trained = load(SHIFT, ['model.backbone.num_segments=1'])
     with pytest.raises(CheckpointError, match='its network is larger than the file'):
         with_saved_backbone(load(SHIFT), record(trained))
-
-
-@pytest.mark.parametrize(
-    ('layout', 'bones', 'refused'),
-    [
-        ('ntu25', None, True),  # of a training before checkpoints recorded them
-        ('ntu25', 'own', False),
-        ('kinect20', None, False),
-        ('kinect20', [0] * 20, True),
-    ],
-)
-def test_a_student_of_other_bones_is_refused(layout, bones, refused):
-    option = f'model.backbone.encoder.layout={layout}'
-    cfg = load('downstream/gru-streams.py@nwucla', [option])
-    own = list(LAYOUTS[layout].parents) if bones == 'own' else bones
-    saved = record(cfg)
-    saved.meta['dataset_meta'] = {} if own is None else dict(bones=own)
-    with pytest.raises(ConfigError, match=f'bones of the layout {layout}') if refused else OK:
-        check_bones(cfg, saved)
-    # Joints and their motion have none.
-    steps = cfg.test_dataloader.dataset.pipeline
-    next(step for step in steps if 'Bones' in step.type).streams = ('joint', 'motion', 'motion')
-    check_bones(cfg, saved)
 
 
 def test_weights_that_fit_two_networks_are_those_of_the_recorded_one(
