@@ -1,4 +1,4 @@
-"""Version of a target cache, and a warning about poses of low scores."""
+"""Version of a cache of sentences, and a warning about poses of low scores."""
 
 from __future__ import annotations
 
@@ -33,18 +33,16 @@ def doubtful_poses(path: str | os.PathLike[str]) -> str:
 
 
 def cache_version(path: str | os.PathLike) -> str:
-    """Hash the teacher of a target cache and the storage of its values.
+    """Hash the teacher and the embeddings of a cache of sentences.
 
-    For sentences it also hashes their embeddings, because a fingerprint does not cover the embedded
-    sentences. Other targets are determined by the teacher and the videos.
+    A fingerprint does not cover the embedded sentences.
     """
     reader = TargetReader(path)
     names = ('kind', 'layout', 'window', 'precision')
     words = {n: getattr(reader.meta, n) for n in names}
     words.update(fingerprint=reader.meta.identity, dtype=DTYPE)
     digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
-    if reader.meta.kind == 'text':
-        for key in sorted(reader.keys()):
-            values = reader.get(key)  # (S, D)
-            digest.update(f'{key} {values.shape}\n'.encode() + values.tobytes())
+    for key in sorted(reader.keys()):
+        values = reader.get(key)  # (S, D)
+        digest.update(f'{key} {values.shape}\n'.encode() + values.tobytes())
     return digest.hexdigest()

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import re
 import resource
-import zlib
 from contextlib import contextmanager
 
 import lmdb
@@ -125,22 +124,6 @@ def test_the_caches_own_names_are_not_videos(tmp_path):
         writer.put('__meta__', pose())
 
 
-def test_some_frames_of_a_long_video_are_read_without_the_others(tmp_path):
-    meta = TargetMeta('map', '', 'm')
-    array = np.random.default_rng(0).random((40, 4, 64, 64), np.float32)
-    with TargetWriter(tmp_path / 'x.lmdb', meta) as writer:
-        writer.put('a', array)
-    data = tmp_path / 'x.lmdb/data.mdb'
-    content, chunk = data.read_bytes(), zlib.compress(array[20].tobytes(), 1)[50:90]
-    assert content.count(chunk) == 1
-    data.write_bytes(content.replace(chunk, chunk[::-1]))
-    reader = TargetReader(tmp_path / 'x.lmdb')
-    kept = [*range(20), *range(21, 40)]
-    np.testing.assert_array_equal(reader.get('a', kept), array[kept])
-    with pytest.raises(TargetCacheError, match='wrong checksum'):
-        reader.get('a', [20])
-
-
 @pytest.mark.parametrize('kind', ['pose', 'text'])
 def test_a_target_is_found_by_the_exact_name(tmp_path, kind):
     """And that of a video in a shard by the name in the shard: the cache may be of the files."""
@@ -162,13 +145,21 @@ def test_a_target_is_found_by_the_exact_name(tmp_path, kind):
             reader.find(name)
 
 
-def test_a_cache_of_another_storage_type_is_refused(monkeypatch):
-    """As earlier versions wrote."""
+@pytest.mark.parametrize(
+    ('constant', 'value', 'every', 'message'),
+    [
+        ('DTYPE', 'uint8', 1, 'stored as uint8.*make it again with --overwrite'),
+        ('FORMAT_OF_SOME_FRAMES', 2, 4, 'not of format 3'),  # without the last frame
+    ],
+)
+def test_a_cache_as_earlier_versions_wrote_is_refused(monkeypatch, constant, value, every, message):
+    meta = TargetMeta('pose', 'coco17', 'abc', every=every)
+    assert parse_meta('x.lmdb', meta.encode()) == meta
     with monkeypatch.context() as patch:
-        patch.setattr('mmact_ssl.targets.meta.DTYPE', 'uint8')
-        value = META.encode()
-    with pytest.raises(TargetCacheError, match='stored as uint8.*make it again with --overwrite'):
-        parse_meta('x.lmdb', value)
+        patch.setattr(f'mmact_ssl.targets.meta.{constant}', value)
+        encoded = meta.encode()
+    with pytest.raises(TargetCacheError, match=message):
+        parse_meta('x.lmdb', encoded)
 
 
 @pytest.mark.parametrize(
@@ -187,16 +178,11 @@ def test_a_stale_cache_is_refused_by_writer_and_overwritten_on_demand(tmp_path, 
     with pytest.raises(TargetCacheError, match=rf'stale.*{re.escape(str(value))}.*--overwrite'):
         TargetWriter(path, other)
     assert TargetReader(path).meta == META
-    assert len(TargetReader(path).keys()) == 2
+    write(path, ['new.mp4'], TargetMeta(**{**META.__dict__, 'source': 'the same file elsewhere'}))
+    assert len(TargetReader(path).keys()) == 3
     with TargetWriter(path, other, overwrite=True):
         pass
     assert len(TargetReader(path).keys()) == 0
-
-
-def test_the_source_may_differ(tmp_path):
-    path = write(tmp_path / 'x.lmdb')
-    write(path, ['new.mp4'], TargetMeta('pose', 'coco17', 'a' * 64, 'the same file elsewhere'))
-    assert len(TargetReader(path).keys()) == 3
 
 
 @pytest.mark.parametrize('kept', [0, 5, 5000, -4096])
@@ -288,27 +274,6 @@ def test_the_source_hash_belongs_to_the_value(tmp_path):
         writer.put('a', pose())
         writer.remove([LONG])
     assert reader.source_hash(['a', LONG]) == {'a': ''}
-
-
-def test_a_full_cache_grows(tmp_path, monkeypatch):
-    monkeypatch.setattr('mmact_ssl.targets.cache.INITIAL_MAP_BYTES', 1 << 16)
-    keys = [f'{number}.mp4' for number in range(10)]
-    with TargetWriter(tmp_path / 'x.lmdb', META) as writer:
-        for number, key in enumerate(keys):
-            writer.put(key, pose(100, number))  # 20 kB each
-    reader = TargetReader(tmp_path / 'x.lmdb')
-    for number, key in enumerate(keys):
-        np.testing.assert_array_equal(reader.get(key), pose(100, number))
-
-
-def test_a_cache_of_every_nth_frame_without_the_last_one_is_refused(monkeypatch):
-    meta = TargetMeta('pose', 'coco17', 'abc', every=4)
-    assert parse_meta('x.lmdb', meta.encode()) == meta
-    with monkeypatch.context() as patch:
-        patch.setattr('mmact_ssl.targets.meta.FORMAT_OF_SOME_FRAMES', 2)
-        value = meta.encode()
-    with pytest.raises(TargetCacheError, match='not of format 3'):
-        parse_meta('x.lmdb', value)
 
 
 @contextmanager

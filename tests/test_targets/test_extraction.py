@@ -107,12 +107,17 @@ class ClipTeacher(BaseTeacher):
         return clips.float().mean((3, 4)).flatten(1) / 255
 
 
-def test_several_teachers_share_one_decoding_pass(data, names, monkeypatch):
-    read = []
-    original = VideoReader.read
+@pytest.fixture
+def decoded(monkeypatch):
+    """Indices of the frames that videos are asked for."""
+    read, original = [], VideoReader.read
     monkeypatch.setattr(
         VideoReader, 'read', lambda self, inds, *a: read.extend(inds) or original(self, inds, *a)
     )
+    return read
+
+
+def test_several_teachers_share_one_decoding_pass(data, names, decoded):
     jobs = [
         ExtractionJob(ColorTeacher(), data / 'pose.lmdb'),
         ExtractionJob(MapTeacher(), data / 'map.lmdb'),
@@ -120,7 +125,7 @@ def test_several_teachers_share_one_decoding_pass(data, names, monkeypatch):
     ]
     report = extract_many(jobs, data, names)
     assert (report.written, report.skipped, report.frames, report.broken) == (5, 0, 25, {})
-    assert len(read) == 25  # each frame once
+    assert len(decoded) == 25  # each frame once
     for job in jobs:
         reader = TargetReader(job.out)
         assert reader.meta == job.meta
@@ -262,7 +267,7 @@ def test_a_broken_video_of_any_name_is_listed_by_that_name(tmp_path):
     assert read_broken(tmp_path / 'x') == broken
 
 
-def test_teachers_see_some_frames_and_the_reader_fills_in_the_others(data, names):
+def test_teachers_see_some_frames_and_the_reader_fills_in_the_others(data, names, decoded):
     color, parts, clip = ColorTeacher(), MapTeacher(), ClipTeacher()
     jobs = [
         ExtractionJob(teacher, data / f'{i}.lmdb', every=3)
@@ -286,16 +291,9 @@ def test_teachers_see_some_frames_and_the_reader_fills_in_the_others(data, names
                 np.testing.assert_allclose(found, whole[nearest], rtol=1e-5)
     with pytest.raises(TargetCacheError, match='its every is 3, wanted 1'):
         extract(data, names, out='0.lmdb')
-
-
-def test_frame_teachers_alone_decode_no_other_frames(data, names, monkeypatch):
-    read = []
-    original = VideoReader.read
-    monkeypatch.setattr(
-        VideoReader, 'read', lambda self, inds, *a: read.extend(inds) or original(self, inds, *a)
-    )
+    decoded.clear()  # teachers of frames alone need no others
     extract_many([ExtractionJob(ColorTeacher(), data / 'pose.lmdb', every=3)], data, names)
-    assert len(read) == 13
+    assert len(decoded) == 13
 
 
 def write_configs(data, pause=0.0):
