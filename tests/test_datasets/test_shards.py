@@ -15,9 +15,10 @@ import pytest
 from torch.utils.data import DataLoader
 
 from mmact_ssl.datasets import shards
+from mmact_ssl.datasets.prepared_folder import read_groups
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.files import is_remote, video_path
+from mmact_ssl.files import is_remote, read_annotation, video_path
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.preparation.shards import prepare
 from mmact_ssl.registry import DATASETS
@@ -67,6 +68,32 @@ def folder(files, tmp_path):
     assert prepare(files, tmp_path, sum(two) / 1e6) == {'train': 6, 'shards': 3}
     shards.members.cache_clear()
     return tmp_path
+
+
+def test_a_shard_is_filled_to_its_limit(files, tmp_path):
+    for megabytes, number in ((100, 1), (1e-6, 6)):
+        counts = prepare(files, tmp_path / str(number), megabytes)
+        assert counts == {'train': 6, 'shards': number}
+    # Megabytes are fractions, and 1e6 * (size / 1e6) may be less than the size.
+    size = next(n for n in range(1000, 9999) if 1e6 * (n / 1e6) < n)
+    (tmp_path / 'a.mp4').write_bytes(bytes(600))
+    (tmp_path / 'b.mp4').write_bytes(bytes(size - 600))
+    (tmp_path / 'train.txt').write_text('a.mp4 0\nb.mp4 1\n')
+    assert prepare(tmp_path, tmp_path / 'out', size / 1e6) == {'train': 2, 'shards': 1}
+
+
+def test_groups_follow_their_videos_and_equal_files_give_equal_bytes(files, folder, tmp_path):
+    before = {path.name: path.read_bytes() for path in folder.glob('shards/*')}
+    source = shutil.copytree(files, tmp_path / 'source')
+    groups = {name: f'subject {i // 3}' for i, name in enumerate(NAMES)}
+    (source / 'groups.json').write_text(json.dumps(groups))
+    two = sorted((files / name).stat().st_size for name in NAMES)[-2:]
+    prepare(source, folder, sum(two) / 1e6)
+    assert {path.name: path.read_bytes() for path in folder.glob('shards/*')} == before
+    names, _ = read_annotation(folder / 'train.txt', '')
+    assert read_groups(folder / 'groups.json', names).tolist() == [*groups.values()]
+    prepare(files, folder)
+    assert not (folder / 'groups.json').exists(), 'groups of before'
 
 
 class Handler(SimpleHTTPRequestHandler):

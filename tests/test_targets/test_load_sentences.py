@@ -103,10 +103,7 @@ def test_sentences_with_sides_are_refused_beside_a_mirrored_view(tmp_path):
 def test_what_cannot_be_masked_is_refused_when_bound(tmp_path):
     frames = write(tmp_path / 'e', 'embedding')
     empty = write(tmp_path / 'n', entries={})
-    for path, options in (
-        (frames, dict(kind='embedding')),
-        (empty, {}),
-    ):
+    for path, options in ((frames, dict(kind='embedding')), (empty, {})):
         with pytest.raises(ConfigError, match="missing='mask' needs sentences,"):
             load(path, **options)
 
@@ -116,6 +113,7 @@ def test_what_cannot_be_masked_is_refused_when_bound(tmp_path):
     [
         (dict(sentences='first'), "sentences='first': 'draw' or 'mean'"),
         (dict(missing='masked'), "missing='masked': 'error' or 'mask'"),
+        (dict(key='videos/a'), "key='videos/a' lacks '{}' for the sample's name"),
     ],
 )
 def test_an_unknown_option_is_named_with_its_choices(option, message):
@@ -149,5 +147,3 @@ def test_a_video_of_another_name_is_found_by_the_key(tmp_path):
         load(path, **options).check_names(['b', 'c'])
     with pytest.raises(TargetCacheError, match="'videos/b_rgb.avi' is not in"):
         packed(path, 'b', **dict(options, missing='error'))
-    with pytest.raises(ConfigError, match="key='videos/a' lacks '{}' for the sample's name"):
-        LoadTargets(key='videos/a')

@@ -186,32 +186,20 @@ def test_maps_without_a_layout_must_be_said_to_have_no_sides(tmp_path):
         load(cache(10, 'demo_parts'), target='parts', layout='')
 
 
+CONFIG = '{tool} configs/teachers/'
+DRAW = '{tool} draw-parts {data}/targets/pose.lmdb --data {data}'
+EMBED = '--sentences {data}/sentences_kinematic.json --out {data}/targets/prompts.lmdb'
+IMAGENET = dict(target='imagenet', kind='embedding', cache='resnet50_imagenet.lmdb')
+
+
 @pytest.mark.parametrize(
     ('options', 'command'),
     [
-        ({}, 'extract_targets.py configs/teachers/rtmpose-t_coco.py --data {data}'),
-        (
-            dict(target='imagenet', kind='embedding', cache='resnet50_imagenet.lmdb'),
-            'extract_targets.py configs/teachers/resnet50_imagenet.py --data {data}',
-        ),
-        (
-            PARTS,
-            (
-                'extract_targets.py configs/teachers/rtmpose-t_coco.py --data {data} && '
-                'python tools/extract_targets.py draw-parts {data}/targets/pose.lmdb --data {data}'
-            ),
-        ),
-        (
-            dict(target='prompt', kind='text', cache='prompts.lmdb'),
-            (
-                'extract_targets.py configs/teachers/minilm.py --sentences '
-                '{data}/sentences_kinematic.json --out {data}/targets/prompts.lmdb'
-            ),
-        ),
-        (
-            dict(cache='other.lmdb'),
-            'extract_targets.py CONFIG --data {data} --out {data}/targets/other.lmdb',
-        ),
+        ({}, f'{CONFIG}rtmpose-t_coco.py --data {{data}}'),
+        (IMAGENET, f'{CONFIG}resnet50_imagenet.py --data {{data}}'),
+        (PARTS, f'{CONFIG}rtmpose-t_coco.py --data {{data}} && {DRAW}'),
+        (dict(target='prompt', kind='text', cache='prompts.lmdb'), f'{CONFIG}minilm.py {EMBED}'),
+        (dict(cache='other.lmdb'), '{tool} CONFIG --data {data} --out {data}/targets/other.lmdb'),
     ],
 )
 def test_a_missing_cache_is_named_with_the_command_that_makes_it(tmp_path, options, command):
@@ -220,7 +208,7 @@ def test_a_missing_cache_is_named_with_the_command_that_makes_it(tmp_path, optio
     with pytest.raises(TargetCacheError) as error:
         LoadTargets(**options).bind(tmp_path)
     shown = str(error.value).split('`')[1]
-    assert shown.endswith(f'python tools/{command.format(data=tmp_path)}')
+    assert shown.endswith(command.format(tool='python tools/extract_targets.py', data=tmp_path))
     for step in shown.split(' && '):
         if 'extract_targets.py ' in step:
             args = parse_args(shlex.split(step.partition('extract_targets.py ')[2]))

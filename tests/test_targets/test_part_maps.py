@@ -89,10 +89,6 @@ def test_videos_without_poses_are_listed_as_broken_beside_the_maps(root: Path, t
     sample = dict(filename=str(root / 'bad.mp4'), total_frames=2, frame_inds=dict(clip=[0, 1]))
     with pytest.raises(BrokenSampleError, match=f'bad.mp4: {re.escape(reason)}'):
         LoadTargets('parts', str(out), kind='map').bind(tmp_path, str(root))(sample)
-    # Drawing again keeps videos of another list, and takes off those that are drawn by now.
-    listing.write_text('other.mp4\tof another list\nwide.mp4\twas broken\n')
-    assert draw_parts(poses, out, root, 24) == 0
-    assert read_broken(out) == {'other.mp4': 'of another list', 'bad.mp4': reason}
     # Without a list of the poses nothing is listed.
     broken_listing(poses).unlink()
     assert draw_parts(poses, out, root, 24, overwrite=True) == 2

@@ -64,13 +64,6 @@ def test_frames_that_stand_for_all_are_spread_over_the_video(total, every):
         assert seen.tolist() == list(range(total))
 
 
-def test_a_pose_that_moves_steadily_moves_to_the_last_frame():
-    seen = spread(40, 4)
-    pose = np.repeat(seen.astype(np.float32)[:, None, None], 3, axis=2)
-    found = unpack(b'k', pack(b'k', pose, total=40), poses=True)
-    np.testing.assert_allclose(found[:, 0, 0], np.arange(40), rtol=1e-5)
-
-
 @pytest.mark.parametrize('total', [1, 5, 8, 23])
 def test_between_them_poses_move_on_a_line_and_others_stay(total):
     seen = spread(total, 4)
