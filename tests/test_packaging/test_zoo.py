@@ -10,7 +10,7 @@ import yaml
 
 from mmact_ssl.apis import embed, list_models, load_model
 from mmact_ssl.apis.zoo import INDEX, read_index
-from mmact_ssl.datasets.layouts import LAYOUTS
+from mmact_ssl.datasets.layouts import COMMON, LAYOUTS
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.shipped_configs import find_config
 
@@ -56,8 +56,9 @@ def test_a_shipped_model_is_whole_and_says_where_it_comes_from(name: str):
     if card.kind == 'video':
         clips = generator.integers(0, 256, (2, 40, 96, 128, 3), np.uint8)
     else:
-        joints = LAYOUTS[card.layout if card.layout in LAYOUTS else 'kinect20'].num_joints
-        clips = generator.normal(size=(2, card.num_persons, 40, joints, 3))
+        layout = 'kinect20' if card.layout == COMMON else card.layout  # converted from any
+        shape = (2, card.num_persons, 40, LAYOUTS[layout].num_joints, 3)
+        clips = generator.normal(size=shape)
     features = embed(model, [*clips])
     assert features.shape == (2, card.feature_dim)
     assert np.isfinite(features).all() and not np.allclose(*features)
