@@ -132,22 +132,15 @@ def test_a_sample_with_a_number_that_is_not_finite_is_broken(place):
 
 
 def test_an_unseen_joint_may_be_anywhere_and_a_seen_one_may_not():
-    pose = POSE.copy()
-    pose[1, 2] = [np.nan, np.inf, 0]
-    results = made_results()
-    results['targets']['clip']['pose'] = pose
-    packed = PackInputs(['clip']).transform(results)['targets']['clip']['pose']
-    assert packed[1, 2].tolist() == [0, 0, 0]
-    pose[1, 2] = 8, 6, 0  # where else it is does not matter
-    results = made_results()
-    results['targets']['clip']['pose'] = pose
-    other = PackInputs(['clip']).transform(results)['targets']['clip']['pose']
-    other[1, 2] = 0
-    assert torch.equal(packed, other)
-    for wrong in ([np.nan, 1, 0.5], [1, 1, np.nan]):
-        pose = POSE.copy()
-        pose[1, 2] = wrong
+    def packed(joint):
         results = made_results()
-        results['targets']['clip']['pose'] = pose
+        results['targets']['clip']['pose'][1, 2] = joint
+        return PackInputs(['clip']).transform(results)['targets']['clip']['pose']
+
+    unseen, other = packed([np.nan, np.inf, 0]), packed([8, 6, 0])
+    assert unseen[1, 2].tolist() == [0, 0, 0]
+    other[1, 2] = 0  # where else it is does not matter
+    assert torch.equal(unseen, other)
+    for wrong in ([np.nan, 1, 0.5], [1, 1, np.nan]):
         with pytest.raises(BrokenSampleError, match='its clip.pose is not finite'):
-            PackInputs(['clip']).transform(results)
+            packed(wrong)

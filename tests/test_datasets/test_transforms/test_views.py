@@ -17,6 +17,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.targets.cache import TargetMeta
 
 CLIP = {'num_frames': 4, 'stride': 3}
+SEGMENTS = {'num_frames': 8, 'segments': True}
 POSES = TargetMeta('pose', 'coco17', 'f')
 FUTURE = {'num_frames': 3, 'stride': 2}
 CROP = {'type': 'mmaction.RandomResizedCrop', 'area_range': (0.2, 0.6)}
@@ -26,88 +27,6 @@ FLIP = {'type': 'HorizontalFlip', 'layout': 'coco17'}
 @pytest.fixture(scope='module')
 def video(tmp_path_factory, make_video):
     return str(make_video(tmp_path_factory.mktemp('views') / 'video.mp4', num_frames=40))
-
-
-def sample(transform, video):
-    results = transform.transform({'filename': video})
-    results['video_reader'].close()
-    return results
-
-
-def speeds(results):
-    targets = results['targets'].items()
-    return {view: named['speed'] for view, named in targets if 'speed' in named}
-
-
-def valid(results, view):
-    return results['targets'][view]['valid'].tolist()
-
-
-def test_the_other_clip_has_a_start_of_its_own(video):
-    transform = SampleViews(clip=CLIP, clip_b={'num_frames': 3, 'stride': 5})
-    starts = set()
-    for seed in range(400):
-        np.random.seed(seed)
-        inds = sample(transform, video)['frame_inds']
-        np.testing.assert_array_equal(inds['clip'], np.add(inds['clip'][0], [0, 3, 6, 9]))
-        np.testing.assert_array_equal(inds['clip_b'], np.add(inds['clip_b'][0], [0, 5, 10]))
-        starts.add((int(inds['clip'][0]), int(inds['clip_b'][0])))
-    firsts, others = zip(*starts)
-    assert (min(firsts), max(firsts)) == (0, 30) and (min(others), max(others)) == (0, 29)
-    assert len(starts) > 250, 'drawn apart'
-    fixed = sample(SampleViews(CLIP, clip_b={'num_frames': 3, 'stride': 5}, test_mode=True), video)
-    assert (fixed['frame_inds']['clip'][0], fixed['frame_inds']['clip_b'][0]) == (0, 29)
-
-
-@pytest.mark.parametrize('differ', [False, True])
-def test_the_strides_are_drawn_and_told(video, differ):
-    clip = {'num_frames': 4, 'stride': [1, 2, 4]}
-    views = dict(clip=clip, clip_b=clip, future={'num_frames': 2, 'stride': 3}, differ=differ)
-    seen = set()
-    for seed in range(200):
-        np.random.seed(seed)
-        results = sample(SampleViews(**views), video)
-        speed, inds = speeds(results), results['frame_inds']
-        assert set(speed) == {'clip', 'clip_b'}, 'the stride of the future is never another'
-        for view, stride in speed.items():
-            assert set(np.diff(inds[view])) == {stride}
-        assert inds['future'][0] == inds['clip'][-1] + speed['clip']
-        assert np.diff(inds['future']) == [3]
-        seen.add((speed['clip'], speed['clip_b']))
-    pairs = {(one, two) for one in (1, 2, 4) for two in (1, 2, 4)}
-    assert seen == {pair for pair in pairs if not differ or len(set(pair)) == 2}
-    fixed = sample(SampleViews(**views, test_mode=True), video)
-    assert speeds(fixed) == {'clip': 1, 'clip_b': 2 if differ else 1}
-
-
-def test_future_goes_on_where_the_clip_ends(video):
-    transform = SampleViews(clip=CLIP, future=FUTURE)
-    starts = set()
-    for seed in range(200):
-        np.random.seed(seed)
-        results = sample(transform, video)
-        start = results['frame_inds']['clip'][0]
-        starts.add(int(start))
-        np.testing.assert_array_equal(results['frame_inds']['clip'], np.add(start, [0, 3, 6, 9]))
-        np.testing.assert_array_equal(results['frame_inds']['future'], np.add(start, [12, 14, 16]))
-        assert all(named['valid'].all() for named in results['targets'].values())
-        assert results['total_frames'] == 40
-    assert starts == set(range(40 - 16))
-
-
-def test_a_short_video_is_padded_and_says_so(tmp_path, make_video):
-    path = str(make_video(tmp_path / 'short.mp4', num_frames=14))
-    results = sample(SampleViews(clip=CLIP, future=FUTURE, keyframes={'num_frames': 3}), path)
-    assert results['frame_inds']['clip'].tolist() == [0, 3, 6, 9]
-    assert results['frame_inds']['future'].tolist() == [12, 13, 13]
-    assert all(valid(results, 'clip'))
-    assert valid(results, 'future') == [True, False, False]
-    assert results['frame_inds']['keyframes'].tolist() == [0, 12, 12]
-    assert valid(results, 'keyframes') == [True, True, False]
-    one = str(make_video(tmp_path / 'one.mp4', num_frames=14, gop=30))
-    results = sample(SampleViews(clip=CLIP, keyframes={'num_frames': 3}), one)
-    assert results['frame_inds']['keyframes'].tolist() == [0, 0, 0]
-    assert valid(results, 'keyframes') == [True, False, False]
 
 
 class FramesOnly:
@@ -123,7 +42,87 @@ class FramesOnly:
         pass
 
 
-SEGMENTS = {'num_frames': 8, 'segments': True}
+def draw(transform, total):
+    """Results for a video of so many frames, without a file."""
+    with mock.patch.object(views_module, 'VideoReader', FramesOnly):
+        return transform.transform({'filename': total})
+
+
+def speeds(results):
+    targets = results['targets'].items()
+    return {view: named['speed'] for view, named in targets if 'speed' in named}
+
+
+def valid(results, view):
+    return results['targets'][view]['valid'].tolist()
+
+
+def test_the_other_clip_has_a_start_of_its_own():
+    transform = SampleViews(clip=CLIP, clip_b={'num_frames': 3, 'stride': 5})
+    starts = set()
+    for seed in range(400):
+        np.random.seed(seed)
+        inds = draw(transform, 40)['frame_inds']
+        np.testing.assert_array_equal(inds['clip'], np.add(inds['clip'][0], [0, 3, 6, 9]))
+        np.testing.assert_array_equal(inds['clip_b'], np.add(inds['clip_b'][0], [0, 5, 10]))
+        starts.add((int(inds['clip'][0]), int(inds['clip_b'][0])))
+    firsts, others = zip(*starts)
+    assert (min(firsts), max(firsts)) == (0, 30) and (min(others), max(others)) == (0, 29)
+    assert len(starts) > 250, 'drawn apart'
+    fixed = draw(SampleViews(CLIP, clip_b={'num_frames': 3, 'stride': 5}, test_mode=True), 40)
+    assert (fixed['frame_inds']['clip'][0], fixed['frame_inds']['clip_b'][0]) == (0, 29)
+
+
+@pytest.mark.parametrize('differ', [False, True])
+def test_the_strides_are_drawn_and_told(differ):
+    clip = {'num_frames': 4, 'stride': [1, 2, 4]}
+    views = dict(clip=clip, clip_b=clip, future={'num_frames': 2, 'stride': 3}, differ=differ)
+    seen = set()
+    for seed in range(200):
+        np.random.seed(seed)
+        results = draw(SampleViews(**views), 40)
+        speed, inds = speeds(results), results['frame_inds']
+        assert set(speed) == {'clip', 'clip_b'}, 'the stride of the future is never another'
+        for view, stride in speed.items():
+            assert set(np.diff(inds[view])) == {stride}
+        assert inds['future'][0] == inds['clip'][-1] + speed['clip']
+        assert np.diff(inds['future']) == [3]
+        seen.add((speed['clip'], speed['clip_b']))
+    pairs = {(one, two) for one in (1, 2, 4) for two in (1, 2, 4)}
+    assert seen == {pair for pair in pairs if not differ or len(set(pair)) == 2}
+    fixed = draw(SampleViews(**views, test_mode=True), 40)
+    assert speeds(fixed) == {'clip': 1, 'clip_b': 2 if differ else 1}
+
+
+def test_future_goes_on_where_the_clip_ends():
+    transform = SampleViews(clip=CLIP, future=FUTURE)
+    starts = set()
+    for seed in range(200):
+        np.random.seed(seed)
+        results = draw(transform, 40)
+        start = results['frame_inds']['clip'][0]
+        starts.add(int(start))
+        np.testing.assert_array_equal(results['frame_inds']['clip'], np.add(start, [0, 3, 6, 9]))
+        np.testing.assert_array_equal(results['frame_inds']['future'], np.add(start, [12, 14, 16]))
+        assert all(named['valid'].all() for named in results['targets'].values())
+        assert results['total_frames'] == 40
+    assert starts == set(range(40 - 16))
+
+
+def test_a_short_video_is_padded_and_says_so(tmp_path, make_video):
+    path = str(make_video(tmp_path / 'short.mp4', num_frames=14))
+    views = SampleViews(clip=CLIP, future=FUTURE, keyframes={'num_frames': 3})
+    results = views({'filename': path})
+    assert results['frame_inds']['clip'].tolist() == [0, 3, 6, 9]
+    assert results['frame_inds']['future'].tolist() == [12, 13, 13]
+    assert all(valid(results, 'clip'))
+    assert valid(results, 'future') == [True, False, False]
+    assert results['frame_inds']['keyframes'].tolist() == [0, 12, 12]
+    assert valid(results, 'keyframes') == [True, True, False]
+    one = str(make_video(tmp_path / 'one.mp4', num_frames=14, gop=30))
+    results = SampleViews(clip=CLIP, keyframes={'num_frames': 3})({'filename': one})
+    assert results['frame_inds']['keyframes'].tolist() == [0, 0, 0]
+    assert valid(results, 'keyframes') == [True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -149,12 +148,6 @@ def test_none_takes_a_setting_out():
         clip=dict(SEGMENTS, stride=None), clip_b=dict(CLIP, segments=None), differ=True
     )
     assert views.clips == dict(clip=SEGMENTS, clip_b=CLIP)
-
-
-def draw(transform, total):
-    """Results for a video of so many frames, without a file."""
-    with mock.patch.object(views_module, 'VideoReader', FramesOnly):
-        return transform.transform({'filename': total})
 
 
 @pytest.mark.parametrize('total', [40, 5])

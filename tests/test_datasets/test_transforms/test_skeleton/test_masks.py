@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -35,22 +33,6 @@ def test_each_person_has_as_many_masked_places(
     assert mask.shape == (persons, segments, 20, 1) and mask.dtype == bool
     assert mask.sum((1, 2, 3)).tolist() == [9 * segments * 20 // 10] * persons
     np.testing.assert_array_equal(sample['keypoint'], before)
-
-
-def test_moving_joints_are_masked_more_often_by_the_published_weights(make_sample):
-    """One masked place of four: each with the share of its weight."""
-    still = make_sample(frames=4)['keypoint'][:, :1].repeat(4, axis=1)
-    still[:, 2:, 0] += 1.0  # the first joint moves between the two segments
-    still[:, 2:, 1] += 0.5
-    weights = np.ones((2, 20))
-    weights[:, 0], weights[:, 1] = math.exp(1 / 0.75), math.exp(0.5 / 0.75)
-    np.random.seed(0)
-    transform = MaskJointSegments(2, 1 / 40, 0.75)
-    sample = make_sample(frames=4)
-    draws = [transform({**sample, 'keypoint': still})['targets']['mask'] for _ in range(4000)]
-    np.testing.assert_allclose(
-        np.mean(draws, axis=0)[0, :, :2, 0], (weights / weights.sum())[:, :2], atol=0.015
-    )
 
 
 @pytest.mark.parametrize('temperature', [None, 0.8])
