@@ -12,14 +12,12 @@ again after a stop: what is done is left out.
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import time
-from contextlib import redirect_stdout
-from dataclasses import replace
+import re
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmact_ssl_cli import Parser, full_path, load_tool
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from mmact_ssl.apis.source_folder import Source
 
 PROTOCOLS = ('linear', 'knn')
-PLAN = 'plan.json'
+PLAN, STATE = 'plan.json', 'state.json'
 # Options that make the plan.
 ASKED = ('minutes', 'steps', 'teacher', 'layout', 'start')
 
@@ -59,57 +57,41 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='published model or checkpoint to start from, of the same network',
     )
     parser.add_argument('--dry-run', action='store_true', help='print the plan, write nothing')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    name = args.folder.resolve().stem if args.folder.is_file() else args.folder.resolve().name
+    args.name = re.sub(r'[^\w.+-]+', '_', name).strip('._+-')[:60] or 'mine'
+    args.out = args.out or full_path(f'work_dirs/pretrain_{args.name}')
+    return args
 
 
-class Run:
-    """One run: what is done of it, and its steps, each by its own tool.
+class Job:
+    """The files of a run, and what its finished steps have recorded.
 
-    Args:
-        name: Of the prepared folder and of the model.
+    Attributes:
+        is_trained: True if nothing is left to train.
+        recorded: For each finished step what it has read; and ``table``, rows of the evaluation.
     """
 
-    def __init__(self, args: argparse.Namespace, source: Source, plan: Plan, name: str) -> None:
-        self.args, self.source, self.plan, self.name = args, source, plan, name
-        self.out: Path = args.out
-        self.data = self.out / name if source.words else source.path
+    def __init__(self, args: argparse.Namespace, source: Source, plan: Plan) -> None:
+        from mmact_ssl.apis.pretrain_plan import RECIPES
+        from mmact_ssl.files import read_json
+
+        self.source, self.plan, self.recipe = source, plan, RECIPES[plan.is_video]
+        self.labels, self.out = args.labels, args.out
+        self.published: Path = self.out / args.name
+        self.data = self.published if source.words else source.path
         self.training = self.out / 'training'
+        self.checkpoint = self.training / f'epoch_{plan.epochs}.pth'
         self.page = self.out / 'gallery' / 'index.html'
+        self.is_trained = self.checkpoint.is_file() or self.model is not None
+        state = self.out / STATE
+        self.recorded = read_json(state, 'give another --out', dict) if state.is_file() else {}
 
     @property
     def model(self) -> Path | None:
         """The newest published file, once one is written; others have other figures."""
-        published = self.out.glob(f'{self.name}-????????.safetensors')
+        published = self.out.glob(f'{self.published.name}-????????.safetensors')
         return max(published, key=lambda path: path.stat().st_mtime, default=None)
-
-    @property
-    def checkpoint(self) -> Path:
-        """The last checkpoint of the training, once it is written."""
-        return self.training / f'epoch_{self.plan.epochs}.pth'
-
-    @property
-    def steps(self) -> list[str]:
-        """Names of the steps, in their order."""
-        videos = ['prepare', 'targets', 'train', *(['evaluate'] if self.args.labels else [])]
-        first = videos if self.source.is_video else ['prepare', 'train', 'evaluate']
-        return [*first, 'publish', 'gallery']
-
-    def state(self, step: str) -> str:
-        """Hash of what a step reads: a step runs again if this has changed."""
-        of_clips = step in ('targets', 'gallery')
-        return self.source.state(None if of_clips else self.args.labels)
-
-    def is_done(self, step: str) -> bool:
-        """True if a step has nothing left to do."""
-        if step == 'prepare' and not self.source.words:
-            return True
-        if step in ('targets', 'train') and self.model is not None:
-            return True
-        if step == 'train':
-            return self.checkpoint.is_file()
-        if self.model is None and step == 'publish':
-            return False
-        return self.known.get(step) == self.state(step)
 
     def listed(self) -> tuple[list[str], list[int]]:
         """Names and labels in the training list."""
@@ -118,201 +100,191 @@ class Run:
 
         return read_annotation(describe_folder(str(self.data))['train'], 'prepare the folder again')
 
-    def has_labels(self) -> bool:
-        """True if several classes have a label, one of them two or more."""
-        labels = [label for label in self.listed()[1] if label >= 0]
-        return 1 < len(set(labels)) < len(labels)
 
-    @property
-    def known(self) -> dict[str, Any]:
-        """The values that earlier calls recorded."""
-        from mmact_ssl.files import read_json
+class Step(NamedTuple):
+    """A step of a run.
 
-        path = self.out / 'state.json'
-        return read_json(path, 'give another --out', dict) if path.is_file() else {}
-
-    def record(self, **values: Any) -> None:
-        """Record something for later calls."""
-        from mmact_ssl.files import write_atomically
-
-        write_atomically(self.out / 'state.json', json.dumps({**self.known, **values}, indent=1))
-
-    @property
-    def table(self) -> list[dict[str, Any]]:
-        """Rows of the evaluation with these labels; [] if there is none."""
-        return self.known.get('table', []) if self.is_done('evaluate') else []
-
-    def prepare(self) -> None:
-        """List what can be read, and make the small copies of videos."""
-        frames = ['--frames', str(self.plan.frames)] if self.source.is_video else []
-        before = set(self.listed()[0]) if 'prepare' in self.known else set()
-        load_tool('prepare').main([*self.source.words, *frames, '--out', str(self.data)])
-        for listing in (self.data / 'targets').glob('*.broken.txt'):
-            listing.unlink()  # the videos may be others now
-        clips = set(self.listed()[0])
-        for name in before - clips if self.source.is_video else ():
-            # The copy of a video that is gone or cannot be read any more, and no other file.
-            (self.data / name).unlink(missing_ok=True)
-        if before not in (set(), clips) and self.is_done('train'):
-            print(
-                f'the videos or clips of {self.source.path} have changed since the training: give '
-                'another --out to train on all of them'
-            )
-
-    def targets(self) -> None:
-        """Run the teachers on copies that are new or have changed."""
-        from mmact_ssl.models.teachers.choice import config_of
-
-        load_tool('extract').main([*map(config_of, self.plan.teachers), '--data', str(self.data)])
-
-    def train(self) -> None:
-        """Train, from the newest checkpoint if there is one."""
-        options = self.plan.training_options
-        if self.plan.start:
-            options += ['model.backbone.init_cfg.type=Pretrained']
-            options += [f'model.backbone.init_cfg.checkpoint="{self.plan.start}"']
-        words = [self.plan.recipe.config, '--data', str(self.data)]
-        words += ['--work-dir', str(self.training), '--cfg-options', *options]
-        resume = ['--resume'] if any(self.training.glob('*.pth')) else []
-        load_tool('train').main([*words, *resume])
-
-    def evaluate(self) -> None:
-        """Evaluate the start and the student by the same readouts."""
-        rows: list[dict[str, Any]] = []
-        if not self.has_labels():
-            print('the folder has too few labels for an evaluation')
-            self.record(table=rows)
-            return
-        from mmact_ssl.evaluation.result_table import accuracy_row
-
-        tool = load_tool('evaluate')
-        where = ['--data', str(self.data), '--out', str(self.out / 'results')]
-        network = f'mmact_ssl::downstream/{self.plan.recipe.network}.py'
-        start = [self.plan.start] if self.plan.start else [network, '--random']
-        for method, encoder in ('start', start), (self.plan.recipe.name, [str(self.checkpoint)]):
-            words = [','.join(PROTOCOLS), *encoder, *where, '--method', method]
-            rows += [accuracy_row(result) for result in tool.run(tool.parse_args(words))]
-        self.record(table=rows)
-
-    def publish(self) -> None:
-        """Publish the student, with the figures of an evaluation if there was one."""
-        figures = ['--results', str(self.out / 'results')] if self.table else []
-        load_tool('publish').main([str(self.checkpoint), str(self.out / self.name), *figures])
-
-    def gallery(self) -> None:
-        """Write a page of all clips."""
-        clips = self.data / 'videos' if self.source.is_video else self.data
-        words = ['gallery', str(self.model), str(clips), '--out', str(self.page.parent)]
-        load_tool('visualize').main(words)
-
-
-def make_plan(args: argparse.Namespace, source: Source, scratch: Path) -> Plan:
-    """Measure in a temporary folder, and plan."""
-    from mmengine.logging import MMLogger
-
-    from mmact_ssl.apis import pretrain_plan
-    from mmact_ssl.errors import ConfigError
-
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel('WARNING')  # what is measured reports itself when it runs
-    print('measuring the steps on this machine', flush=True)
-    if source.is_video:
-        teachers = (args.teacher, pretrain_plan.IMAGE_TEACHER) if args.teacher else ()
-        plan = pretrain_plan.plan_videos(source, scratch, args.steps, teachers)
-    elif args.teacher:
-        raise ConfigError('--teacher is for videos, skeletons need none: leave it out')
-    else:
-        start = time.perf_counter()
-        folder = scratch / 'data' if source.words else source.path
-        if source.words:
-            with redirect_stdout(io.StringIO()):  # it tells of a temporary folder
-                load_tool('prepare').main([*source.words, '--out', str(folder)])
-        took = time.perf_counter() - start
-        plan = pretrain_plan.plan_skeletons(folder, took, args.steps)
-        plan = replace(plan, note=' '.join(source.words[3:]))
-    logger.setLevel(level)
-    plan = pretrain_plan.from_model(plan, args.start) if args.start else plan
-    if args.minutes:
-        plan = pretrain_plan.within(plan, args.minutes, Run(args, source, plan, '').steps)
-    return plan
-
-
-def find_plan(args: argparse.Namespace, source: Source) -> Plan:
-    """The plan of an earlier call, or a new one.
-
-    Raises:
-        ConfigError: An option asks for another plan than that of the earlier call.
+    Attributes:
+        what: Description in the plan.
+        run: Function that does it by another tool.
+        reads: Hash of the files that it reads, and it runs again if this changes; None if it never
+            runs again.
+        has_result: False if its result is not there yet, or was removed.
     """
-    from mmact_ssl.apis.pretrain_plan import Plan
-    from mmact_ssl.errors import ConfigError
 
-    asked = {name: getattr(args, name) for name in ASKED}
-    if (args.out / PLAN).is_file():
-        plan = Plan.read(args.out / PLAN)
-        for name, value in asked.items():
-            if value is not None and value != plan.asked.get(name):
-                raise ConfigError(
-                    f'{args.out} was begun with {name} {plan.asked.get(name)}: leave the option '
-                    'out to go on, or give another --out'
-                )
-        return plan
-    with TemporaryDirectory() as scratch:
-        plan = replace(make_plan(args, source, Path(scratch)), asked=asked)
-    if not args.dry_run:
-        args.out.mkdir(parents=True, exist_ok=True)
-        plan.write(args.out / PLAN)
-    return plan
+    name: str
+    what: str
+    run: Callable[[Job], None]
+    reads: str | None
+    has_result: bool = True
+
+    def is_done(self, job: Job) -> bool:
+        """True if its result is there, and made from the same files."""
+        return self.has_result and self.reads in (None, job.recorded.get(self.name))
 
 
-def show_plan(run: Run) -> None:
-    """Print the steps with their times, and the disk that they need."""
-    plan, left = run.plan, [step for step in run.steps if not run.is_done(step)]
-    print(f'{run.source.path}: {plan.count} {"videos" if run.source.is_video else "clips"}')
-    for step in run.steps:
-        time_left = plan.time([step]) if step in left else 'done'
+def prepare(job: Job) -> None:
+    """List what can be read, and make the small copies of videos."""
+    source = job.source
+    frames = ['--frames', str(job.plan.frames)] if source.is_video else []
+    before = set(job.listed()[0]) if 'prepare' in job.recorded else set()
+    load_tool('prepare').main([*source.words, *frames, '--out', str(job.data)])
+    for listing in (job.data / 'targets').glob('*.broken.txt'):
+        listing.unlink()  # the videos may be others now
+    clips = set(job.listed()[0])
+    for name in before - clips if source.is_video else ():
+        # The copy of a video that is gone or cannot be read any more, and no other file.
+        (job.data / name).unlink(missing_ok=True)
+    if before not in (set(), clips) and job.is_trained:
         print(
-            f'  {step:8} {time_left:>10} {plan.megabytes.get(step, 0):6.0f} MB  {plan.what(step)}'
+            f'the videos or clips of {source.path} have changed since the training: give '
+            'another --out to train on all of them'
         )
-    needed = sum(plan.megabytes.get(step, 0) for step in left)
-    print(f'about {plan.time(left)} on this machine; {needed:.0f} MB in {run.out}')
-    if 'evaluate' not in run.steps:
+
+
+def extract(job: Job) -> None:
+    """Run the teachers on copies that are new or have changed."""
+    from mmact_ssl.models.teachers.choice import config_of
+
+    load_tool('extract').main([*map(config_of, job.plan.teachers), '--data', str(job.data)])
+
+
+def train(job: Job) -> None:
+    """Train, from the newest checkpoint if there is one."""
+    plan = job.plan
+    options = [
+        f'train_cfg.max_epochs={plan.epochs}',
+        f'param_scheduler.0.end={plan.warmup}',
+        f'param_scheduler.1.begin={plan.warmup}',
+        f'param_scheduler.1.end={plan.epochs}',
+        f'default_hooks.checkpoint.interval={max(1, plan.epochs // 5)}',
+    ]
+    if plan.start:
+        options += ['model.backbone.init_cfg.type=Pretrained']
+        options += [f'model.backbone.init_cfg.checkpoint="{plan.start}"']
+    words = [job.recipe.config, '--data', str(job.data), '--work-dir', str(job.training)]
+    words += ['--resume'] if any(job.training.glob('*.pth')) else []
+    load_tool('train').main([*words, '--cfg-options', *options])
+
+
+def evaluate(job: Job) -> None:
+    """Evaluate the start and the student by the same readouts."""
+    rows: list[dict[str, Any]] = []
+    job.recorded['table'] = rows
+    labels = [label for label in job.listed()[1] if label >= 0]
+    if not 1 < len(set(labels)) < len(labels):  # several classes, one with two or more
+        print('the folder has too few labels for an evaluation')
+        return
+    from mmact_ssl.evaluation.result_table import accuracy_row
+
+    tool = load_tool('evaluate')
+    where = ['--data', str(job.data), '--out', str(job.out / 'results')]
+    network = f'mmact_ssl::downstream/{job.recipe.network}.py'
+    start = [job.plan.start] if job.plan.start else [network, '--random']
+    for method, encoder in ('start', start), (job.recipe.name, [str(job.checkpoint)]):
+        words = [','.join(PROTOCOLS), *encoder, *where, '--method', method]
+        rows += [accuracy_row(result) for result in tool.run(tool.parse_args(words))]
+
+
+def publish(job: Job) -> None:
+    """Publish the student, with the figures of an evaluation if there was one."""
+    has_figures = job.source.is_labeled and job.recorded['table']
+    figures = ['--results', str(job.out / 'results')] if has_figures else []
+    load_tool('publish').main([str(job.checkpoint), str(job.published), *figures])
+
+
+def make_gallery(job: Job) -> None:
+    """Write a page of all clips."""
+    clips = job.data / 'videos' if job.source.is_video else job.data
+    words = ['gallery', str(job.model), str(clips), '--out', str(job.page.parent)]
+    load_tool('visualize').main(words)
+
+
+def list_steps(job: Job) -> list[Step]:
+    """The steps of a run, in their order."""
+    from mmact_ssl.preparation.small_copies import SHORT_SIDE
+
+    plan, is_video = job.plan, job.source.is_video
+    clips, labels = job.source.state(None), job.source.state(job.labels)
+    copies = f'copies of {plan.frames} frames, short side {SHORT_SIDE}; links to smaller ones'
+    listed = copies if is_video else f'one file of all clips {plan.note}'.rstrip()
+    teachers = f'of {", ".join(Path(name).stem for name in plan.teachers)} ({plan.note})'
+    length = f'{job.recipe.name}: {plan.epochs} epochs, {plan.steps} steps'
+    compared = 'linear and kNN, of the start and of the student'
+    card, page = 'a file with weights and card', 'a page of all clips, with the nearest ones'
+    steps = [
+        Step('prepare', listed, prepare, labels if job.source.words else None),
+        Step('targets', teachers, extract, None if job.is_trained else clips),
+        Step('train', length, train, None, job.is_trained),
+        Step('evaluate', compared, evaluate, labels),
+        Step('publish', card, publish, labels, job.model is not None),
+        Step('gallery', page, make_gallery, clips),
+    ]
+    left_out = set() if is_video else {'targets'}
+    if not job.source.is_labeled:
+        left_out.add('evaluate')
+    return [step for step in steps if step.name not in left_out]
+
+
+def show_plan(job: Job, steps: list[Step]) -> None:
+    """Print the steps with their times, and the disk that they need."""
+    plan, left = job.plan, [step.name for step in steps if not step.is_done(job)]
+    print(f'{job.source.path}: {plan.count} {"videos" if job.source.is_video else "clips"}')
+    for step in steps:
+        time_left = plan.time([step.name]) if step.name in left else 'done'
+        size = plan.megabytes.get(step.name, 0)
+        print(f'  {step.name:8} {time_left:>10} {size:6.0f} MB  {step.what}')
+    needed = sum(plan.megabytes.get(name, 0) for name in left)
+    print(f'about {plan.time(left)} on this machine; {needed:.0f} MB in {job.out}')
+    if not job.source.is_labeled:
         print('no labels, no table: give --labels, and the same command compares start and student')
 
 
-def show_end(run: Run) -> None:
+def show_end(job: Job) -> None:
     """Print the accuracies, and where model and gallery are."""
-    rows = run.table
+    rows = job.recorded['table'] if job.source.is_labeled else []
     if rows:
         print(f'top-1 in % of {rows[0]["n_test"]} held-out clips (95 % interval)')
         for row in rows:
             name = 'start' if row['method'] == 'start' else f'student ({row["method"]})'
             print(f'  {name:30} {row["protocol"]:8} {row["text"]}')
-    print(f'model    {run.model}\ngallery  {run.page.as_uri()}')
+    print(f'model    {job.model}\ngallery  {job.page.as_uri()}')
 
 
 def main(argv: list[str] | None = None) -> None:
     """Plan, and run what is not done yet."""
     args = parse_args(argv)
-    from mmact_ssl.apis.source_folder import find_source, short_name
+    from mmact_ssl.apis.pretrain_plan import Plan, make_plan
+    from mmact_ssl.apis.source_folder import find_source
     from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.files import write_atomically
 
     with one_line_errors():
-        name = short_name(args.folder)
-        args.out = args.out or full_path(f'work_dirs/pretrain_{name}')
         source = find_source(args.folder, args.out, args.labels, args.layout)
-        run = Run(args, source, find_plan(args, source), name)
-        show_plan(run)
+        path, asked = args.out / PLAN, {option: vars(args)[option] for option in ASKED}
+        if path.is_file():
+            plan = Plan.read(path, asked)
+        else:
+            print('measuring the steps on this machine', flush=True)
+            plan = make_plan(source, asked, load_tool('prepare').main)
+        job = Job(args, source, plan)
+        steps = list_steps(job)
+        show_plan(job, steps)
         if args.dry_run:
             return
-        for number, step in enumerate(run.steps, 1):
-            if run.is_done(step):
+        args.out.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(asdict(plan), indent=1) + '\n')
+        for number, step in enumerate(steps, 1):
+            if step.is_done(job):
                 continue
-            what, left = f'{step}: {run.plan.what(step)}', run.plan.time(run.steps[number - 1 :])
-            print(f'\n[{number}/{len(run.steps)}] {what}; about {left} left', flush=True)
-            getattr(run, step)()
-            run.record(**{step: run.state(step)})
-        show_end(run)
+            left = plan.time([later.name for later in steps[number - 1 :]])
+            print(
+                f'\n[{number}/{len(steps)}] {step.name}: {step.what}; about {left} left', flush=True
+            )
+            step.run(job)
+            job.recorded[step.name] = step.reads
+            write_atomically(job.out / STATE, json.dumps(job.recorded, indent=1))
+        show_end(job)
 
 
 if __name__ == '__main__':

@@ -1,20 +1,23 @@
-"""Plan of a pre-training on a user's folder: its steps, and their times on this machine."""
+"""Plan of a pre-training on a user's folder: its settings, and times on this machine."""
 
 from __future__ import annotations
 
-import json
+import io
 import math
 import os
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
@@ -26,7 +29,7 @@ from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.engine.device import find_device
 from mmact_ssl.engine.launch import fit_to_cpu, keep_freed_memory, read_config
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.files import read_json, write_atomically
+from mmact_ssl.files import read_json
 from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.models.teachers.choice import choose_pose_teacher, config_of
 from mmact_ssl.preparation.small_copies import FRAMES, SHORT_SIDE, copy_video
@@ -43,28 +46,27 @@ IMAGE_TEACHER = 'efficientnet_lite0_imagenet'  # read by the config of videos
 STARTING = 15.0  # seconds in which a program imports and builds what it needs
 THUMBNAIL = 0.05  # seconds for one in the gallery, and megabytes
 SAMPLE = 2  # videos to measure with
+CORES = len(os.sched_getaffinity(0))  # of this process
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A config for a folder of the user's, and its network's name."""
+class Recipe(NamedTuple):
+    """A config for a folder of the user's: its name, the words for ``train.py``, its network."""
 
+    name: str
     config: str
     network: str
 
-    @property
-    def name(self) -> str:
-        """Name of the config."""
-        return Path(self.config.partition('::')[2]).stem
 
-
-VIDEOS = Recipe('mmact_ssl::dtg_tsm-lite0.py', 'tsm-lite0')
-SKELETONS = Recipe('mmact_ssl::ms2l-twoview_gru.py', 'gru-streams')
+# By Plan.is_video.
+RECIPES = {
+    True: Recipe('dtg_tsm-lite0', 'mmact_ssl::dtg_tsm-lite0.py', 'tsm-lite0'),
+    False: Recipe('ms2l-twoview_gru', 'mmact_ssl::ms2l-twoview_gru.py', 'gru-streams'),
+}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of a run and their settings. A run that goes on after a stop keeps its plan.
+    """Settings and estimates of a run. A run that goes on after a stop keeps its plan.
 
     Attributes:
         is_video: True for videos, False for skeletons.
@@ -80,9 +82,9 @@ class Plan:
 
     is_video: bool
     count: int
-    epochs: int
-    warmup: int
-    steps: int
+    epochs: int = 0
+    warmup: int = 0
+    steps: int = 0
     frames: int = 0
     teachers: tuple[str, ...] = ()
     note: str = ''
@@ -91,79 +93,79 @@ class Plan:
     megabytes: dict[str, float] = field(default_factory=dict)
     asked: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def recipe(self) -> Recipe:
-        """Config and network."""
-        return VIDEOS if self.is_video else SKELETONS
-
-    @property
-    def training_options(self) -> list[str]:
-        """Words of ``--cfg-options`` that set the length of the training."""
-        return [
-            f'train_cfg.max_epochs={self.epochs}',
-            f'param_scheduler.0.end={self.warmup}',
-            f'param_scheduler.1.begin={self.warmup}',
-            f'param_scheduler.1.end={self.epochs}',
-            f'default_hooks.checkpoint.interval={max(1, self.epochs // 5)}',
-        ]
-
-    def what(self, step: str) -> str:
-        """Description of a step."""
-        if step == 'prepare':
-            small = (
-                f'copies of {self.frames} frames, short side {SHORT_SIDE}; links to smaller ones'
-            )
-            return small if self.is_video else f'one file of all clips {self.note}'.rstrip()
-        return {
-            'targets': f'of {", ".join(Path(name).stem for name in self.teachers)} ({self.note})',
-            'train': f'{self.recipe.name}: {self.epochs} epochs, {self.steps} steps',
-            'evaluate': 'linear and kNN, of the start and of the student',
-            'publish': 'a file with weights and card',
-            'gallery': 'a page of all clips, with the nearest ones',
-        }[step]
-
     def time(self, steps: Iterable[str]) -> str:
         """Estimate for some steps: minutes and seconds, or hours and minutes."""
         minutes, rest = divmod(round(sum(self.seconds.get(step, 0) for step in steps)), 60)
         long = f'{minutes // 60} h {minutes % 60:02d} min'
         return long if minutes >= 60 else f'{minutes}:{rest:02d}'
 
-    def write(self, path: Path) -> None:
-        """Write the plan as JSON."""
-        write_atomically(path, json.dumps(asdict(self), indent=1) + '\n')
-
     @classmethod
-    def read(cls, path: Path) -> Plan:
-        """Read a plan of :meth:`write`."""
+    def read(cls, path: Path, asked: dict[str, Any]) -> Plan:
+        """Read the plan that an earlier call wrote as JSON.
+
+        Raises:
+            ConfigError: An option of this call asks for another plan.
+            DataError: The file is damaged, or of another version.
+        """
         values = read_json(path, 'give another --out', dict)
         try:
-            return cls(**{**values, 'teachers': tuple(values['teachers'])})
+            plan = cls(**{**values, 'teachers': tuple(values['teachers'])})
         except (KeyError, TypeError) as error:
             raise DataError(f'{path}: is not a plan of this version; give another --out') from error
+        for name, value in asked.items():
+            if value is not None and value != plan.asked.get(name):
+                raise ConfigError(
+                    f'{path.parent} was begun with {name} {plan.asked.get(name)}: leave the option '
+                    'out to go on, or give another --out'
+                )
+        return plan
 
 
-def cores() -> int:
-    """Number of cores for this process."""
-    return len(os.sched_getaffinity(0))
-
-
-def plan_videos(
-    source: Source,
-    folder: Path,
-    steps: int | None = None,
-    teachers: Sequence[str] = (),
-) -> Plan:
-    """Measure copying, teachers and training on a few videos, and plan for all.
+def make_plan(source: Source, asked: dict[str, Any], prepare: Callable[[list[str]], None]) -> Plan:
+    """Measure on this machine, and plan.
 
     Args:
         source: Of :func:`find_source`.
+        asked: Options of the run; None where none is given.
+        prepare: Takes the words of ``tools/prepare_data.py``.
+
+    Raises:
+        CheckpointError: There is no model to start from, or it is damaged.
+        ConfigError: An option does not fit, or no teacher of poses can be built.
+        DataError: Nothing can be read.
+    """
+    start, teacher, network = asked['start'], asked['teacher'], RECIPES[source.is_video].network
+    if start:
+        saved = SavedRun.read(find_model(start))
+        if saved.backbone_name != network:
+            raise ConfigError(
+                f'--from {start}: holds the network {saved.backbone_name!r}, and this folder '
+                f'trains {network!r}: give a model of that'
+            )
+        start = os.path.abspath(saved.path)
+    if teacher and not source.is_video:
+        raise ConfigError('--teacher is for videos, skeletons need none: leave it out')
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('WARNING')  # what is measured reports itself when it runs
+    with TemporaryDirectory() as folder:
+        if source.is_video:
+            teachers = (teacher, IMAGE_TEACHER) if teacher else ()
+            plan = plan_videos(source, Path(folder), asked['steps'], teachers)
+        else:
+            plan = plan_skeletons(source, Path(folder), asked['steps'], prepare)
+    logger.setLevel(level)
+    plan = replace(plan, start=start or '', asked=asked)
+    return within(plan, asked['minutes'], source.is_labeled) if asked['minutes'] else plan
+
+
+def plan_videos(source: Source, folder: Path, steps: int | None, teachers: Sequence[str]) -> Plan:
+    """Measure copying, teachers and training on a few videos, and plan for all.
+
+    Args:
         folder: Empty folder for what is measured with.
         steps: Training steps; None: those of the recipe, at most :data:`VIDEO_STEPS`.
         teachers: Names in ``configs/teachers/`` or configs; () to choose by what can be built.
-
-    Raises:
-        ConfigError: No teacher of poses can be built, or the teachers do not fit the recipe.
-        DataError: No video can be read.
     """
     keep_freed_memory()
     threads = torch.get_num_threads()
@@ -174,68 +176,60 @@ def plan_videos(
         teachers = (pose, IMAGE_TEACHER)
     count = len(source.files)
     torch.set_num_threads(1)  # as in the processes of the extraction
-    looking, caches = measure_teachers(folder, names, teachers)
+    looking, stored = measure_teachers(folder, names, teachers)
     torch.set_num_threads(threads)
+    kept = sum((folder / name).stat().st_size for name in names) / len(names)
+    plan = Plan(
+        *(True, count),
+        frames=FRAMES,
+        teachers=tuple(teachers),
+        note=note,
+        seconds=dict(prepare=count * copying / CORES, targets=count * looking / CORES + STARTING),
+        megabytes=dict(prepare=count * kept / 1e6, targets=count * stored / 1e6),
+    )
     # The config counts the lines; the measured batches have the videos of the sample alone.
     lines = [*names, *(f'other {number}.mp4' for number in range(count - len(names)))]
     (folder / 'train.txt').write_text(''.join(f'{line}\n' for line in lines))
-    cfg = read_config(VIDEOS.config, data=str(folder))
+    cfg = read_config(RECIPES[True].config, data=str(folder))
     batch = cfg.train_dataloader.batch_size
     (folder / 'sample.txt').write_text(''.join(f'{name}\n' for name in names) * 2 * batch)
     cfg.train_dataloader.dataset.ann_file = str(folder / 'sample.txt')
-    stepping, weights = measure_step(cfg)
-    plan = Plan(True, count, 0, 0, 0, FRAMES, tuple(teachers), note)
-    plan = with_steps(plan, cfg, steps, VIDEO_STEPS)
-    kept = sum((folder / name).stat().st_size for name in names) / len(names)
-    stored = sum(_folder_size(cache) for cache in caches) / len(names)
-    seconds = dict(
-        prepare=count * copying / cores(),
-        targets=count * looking / cores() + STARTING,
-        train=plan.steps * stepping + STARTING,
-        **_after(count, stepping / batch),
-    )
-    megabytes = dict(prepare=count * kept / 1e6, targets=count * stored / 1e6)
-    megabytes |= dict(train=4 * weights / 1e6, publish=weights / 3e6, gallery=count * THUMBNAIL)
-    return replace(plan, seconds=seconds, megabytes=megabytes)
+    return plan_training(plan, cfg, steps, VIDEO_STEPS)
 
 
 def plan_skeletons(
-    folder: Path,
-    preparing: float,
-    steps: int | None = None,
+    source: Source, folder: Path, steps: int | None, prepare: Callable[[list[str]], None]
 ) -> Plan:
-    """Measure training steps on a prepared folder of skeletons, and plan the rest.
+    """Measure the preparation of skeletons and their training steps, and plan the rest.
 
     Args:
-        preparing: Seconds in which the folder was prepared.
+        folder: Empty folder, to prepare the files in.
         steps: Training steps; None: those of the recipe.
+        prepare: Takes the words of ``tools/prepare_data.py``.
     """
-    cfg = read_config(SKELETONS.config, data=str(folder))
+    start = time.perf_counter()
+    data = folder / 'data' if source.words else source.path
+    if source.words:
+        with redirect_stdout(io.StringIO()):  # it tells of a temporary folder
+            prepare([*source.words, '--out', str(data)])
+    took = time.perf_counter() - start
+    cfg = read_config(RECIPES[False].config, data=str(data))
+    size = 512 * sum(file.stat().st_blocks for file in data.rglob('*') if file.is_file())
+    plan = Plan(
+        *(False, cfg.own_folder.num_train),
+        note=' '.join(source.words[3:]),
+        seconds=dict(prepare=took),
+        megabytes=dict(prepare=size / 1e6),
+    )
+    return plan_training(plan, cfg, steps)
+
+
+def plan_training(plan: Plan, cfg: Config, steps: int | None, most: int | None = None) -> Plan:
+    """Add the training and the steps behind it to a plan.
+
+    The training has whole epochs: those of the config, in at most ``most`` steps, or in ``steps``.
+    """
     stepping, weights = measure_step(cfg)
-    count = cfg.own_folder.num_train
-    plan = with_steps(Plan(False, count, 0, 0, 0), cfg, steps)
-    seconds = dict(
-        prepare=preparing,
-        train=plan.steps * stepping + STARTING,
-        **_after(count, stepping / cfg.train_dataloader.batch_size),
-    )
-    megabytes = dict(prepare=_folder_size(folder) / 1e6, train=4 * weights / 1e6)
-    megabytes |= dict(publish=weights / 3e6, gallery=count * THUMBNAIL)
-    return replace(plan, seconds=seconds, megabytes=megabytes)
-
-
-def _after(count: int, step_of_one: float) -> dict[str, float]:
-    """Seconds of the steps behind the training; features need no gradient, a third of a step."""
-    embedding = count * step_of_one / 3
-    return dict(
-        evaluate=2 * embedding + 2 * STARTING,
-        publish=STARTING / 3,
-        gallery=embedding + count * THUMBNAIL + STARTING,
-    )
-
-
-def with_steps(plan: Plan, cfg: Config, steps: int | None, most: int | None = None) -> Plan:
-    """Set the epochs of a plan: of the config, at most ``most`` steps, or ``steps``; whole ones."""
     loader = cfg.train_dataloader
     whole, rest = divmod(plan.count, loader.batch_size)
     in_epoch = max(1, whole + bool(rest and not loader.get('drop_last')))
@@ -246,33 +240,33 @@ def with_steps(plan: Plan, cfg: Config, steps: int | None, most: int | None = No
         epochs = round(steps / in_epoch)
     epochs = max(2, epochs)  # one to warm up, and one to fall
     warmup = min(cfg.param_scheduler[0].end, max(1, epochs // 20))
-    return replace(plan, epochs=epochs, warmup=warmup, steps=epochs * in_epoch)
+    # Features need no gradient, a third of a step.
+    embedding = plan.count * stepping / loader.batch_size / 3
+    seconds = dict(
+        train=epochs * in_epoch * stepping + STARTING,
+        evaluate=2 * embedding + 2 * STARTING,
+        publish=STARTING / 3,
+        gallery=embedding + plan.count * THUMBNAIL + STARTING,
+    )
+    megabytes = dict(train=4 * weights / 1e6, publish=weights / 3e6, gallery=plan.count * THUMBNAIL)
+    return replace(
+        plan,
+        epochs=epochs,
+        warmup=warmup,
+        steps=epochs * in_epoch,
+        seconds=plan.seconds | seconds,
+        megabytes=plan.megabytes | megabytes,
+    )
 
 
-def from_model(plan: Plan, start: str) -> Plan:
-    """Start a plan from a published model or a checkpoint.
-
-    Raises:
-        CheckpointError: There is no such file, or it is damaged.
-        ConfigError: It holds another network than the recipe's.
-    """
-    saved = SavedRun.read(find_model(start))
-    if saved.backbone_name != plan.recipe.network:
-        raise ConfigError(
-            f'--from {start}: holds the network {saved.backbone_name!r}, and this folder trains '
-            f'{plan.recipe.network!r}: give a model of that'
-        )
-    return replace(plan, start=os.path.abspath(saved.path))
-
-
-def within(plan: Plan, minutes: float, steps: Iterable[str]) -> Plan:
-    """Shorten a plan to a budget for some steps, by fewer frames of the copies and less training.
+def within(plan: Plan, minutes: float, is_labeled: bool) -> Plan:
+    """Shorten a plan to a budget, by fewer frames of the copies and less training.
 
     Raises:
         ConfigError: The least plan needs more time.
     """
     wanted, in_epoch = 60 * minutes, plan.steps // plan.epochs
-    seconds = {step: plan.seconds[step] for step in steps}
+    seconds = {step: n for step, n in plan.seconds.items() if is_labeled or step != 'evaluate'}
     counts = dict(targets=plan.frames, train=plan.epochs)
     least = dict(
         targets=min(LEAST_FRAMES, plan.frames),
@@ -299,7 +293,8 @@ def within(plan: Plan, minutes: float, steps: Iterable[str]) -> Plan:
 
 def _copy_sample(source: Source, folder: Path) -> tuple[list[str], float]:
     """Copy videos of middling size to a folder: their names, and seconds for one of mean size."""
-    files = sorted(source.files, key=lambda file: file.stat().st_size)
+    sizes = {file: file.stat().st_size for file in source.files}
+    files = sorted(sizes, key=lambda file: sizes[file])
     middle = len(files) // 2
     near = sorted(range(len(files)), key=lambda place: abs(place - middle))
     names: list[str] = []
@@ -317,13 +312,13 @@ def _copy_sample(source: Source, folder: Path) -> tuple[list[str], float]:
             reasons.append(f'{files[place]}: {error.reason}')
             continue
         seconds += took
-        size += files[place].stat().st_size
+        size += sizes[files[place]]
         names.append(name)
         if len(names) == SAMPLE:
             break
     if not names:
         raise DataError(f'{source.path}: none of {len(files)} videos can be read: {reasons[0]}')
-    return names, seconds * source.size / max(size, 1) / len(files)
+    return names, seconds * sum(sizes.values()) / max(size, 1) / len(files)
 
 
 def _sample_frames(folder: Path, names: Sequence[str], count: int = 12) -> np.ndarray:
@@ -337,8 +332,8 @@ def _sample_frames(folder: Path, names: Sequence[str], count: int = 12) -> np.nd
 
 def measure_teachers(
     folder: Path, names: Sequence[str], teachers: Sequence[str]
-) -> tuple[float, list[Path]]:
-    """Extract targets of some videos in this process: seconds for one, and the caches.
+) -> tuple[float, float]:
+    """Extract targets of some videos in this process: seconds and bytes for one.
 
     Raises:
         ConfigError: The teachers are not one of poses and the recipe's one of images.
@@ -357,7 +352,9 @@ def measure_teachers(
     ]
     start = time.perf_counter()
     extract_many(jobs, folder, names)
-    return (time.perf_counter() - start) / len(names), caches
+    seconds = time.perf_counter() - start
+    stored = [file.stat().st_blocks for cache in caches for file in cache.iterdir()]
+    return seconds / len(names), 512 * sum(stored) / len(names)
 
 
 def measure_step(cfg: Config) -> tuple[float, float]:
@@ -381,11 +378,7 @@ def measure_step(cfg: Config) -> tuple[float, float]:
             break
         start = time.perf_counter()
     # A worker loads while another core trains.
-    both = max if cores() > 1 and cfg.train_dataloader.num_workers else sum
+    both = max if CORES > 1 and cfg.train_dataloader.num_workers else sum
     seconds = float(both([min(loading), min(training)]))
     weights = 4.0 * sum(value.numel() for value in model.parameters())
     return seconds, weights
-
-
-def _folder_size(folder: Path) -> int:
-    return sum(file.stat().st_blocks * 512 for file in folder.rglob('*') if file.is_file())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,17 +33,14 @@ class Source:
         is_video: True for videos, False for skeletons.
         words: Words of ``tools/prepare_data.py``, without ``--out``; () for a folder of skeletons
             that is prepared already.
+        is_labeled: True if labels are given or are in the files.
     """
 
     path: Path
     is_video: bool
     files: tuple[Path, ...]
     words: tuple[str, ...]
-
-    @property
-    def size(self) -> int:
-        """Size of all files in bytes."""
-        return sum(file.stat().st_size for file in self.files)
+    is_labeled: bool
 
     def state(self, labels: str | None) -> str:
         """Hash of the names, sizes and times of all files, and of a table of labels."""
@@ -92,7 +88,7 @@ def find_source(path: Path, out: Path, labels: str | None, layout: str | None) -
             read_labels(Path(labels), videos, path)  # a mistake shows before the first step
         if labels is not None:
             words += ['--labels-from-folders'] if labels == 'folders' else ['--labels', labels]
-        return Source(path, True, tuple(videos), tuple(words))
+        return Source(path, True, tuple(videos), tuple(words), labels is not None)
     tables = [file for file in files if file.suffix.lower() in ('.npz', *PICKLES)]
     if len(tables) > 1:
         raise ConfigError(f'{path} holds {len(tables)} files of skeletons: give one of them')
@@ -121,7 +117,7 @@ def _skeletons(
         )
     if layout is not None:
         raise ConfigError(f'--layout: the joints of {path} are known: leave it out')
-    return Source(path, False, tuple(files), tuple(words))
+    return Source(path, False, tuple(files), tuple(words), True)
 
 
 def _table_words(file: Path, layout: str | None) -> list[str]:
@@ -139,9 +135,3 @@ def _table_words(file: Path, layout: str | None) -> list[str]:
     in_pixels = ['--unit', 'pixels'] if not is_pickle and shape[-1:] == (2,) else []
     command = 'pose-pickle' if is_pickle else 'custom'
     return [command, '--source', str(file), '--layout', layout, *in_pixels]
-
-
-def short_name(path: Path) -> str:
-    """Name of a folder or file that a data set and a model can have."""
-    name = path.resolve().stem if path.is_file() else path.resolve().name
-    return re.sub(r'[^\w.+-]+', '_', name).strip('._+-')[:60] or 'mine'

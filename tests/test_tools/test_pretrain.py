@@ -48,8 +48,16 @@ def small_images(monkeypatch, small_teacher_images) -> list[str]:
     """Gives the options of all trainings, which a test may extend."""
     from mmact_ssl.engine.launch import read_config
 
-    options, whole = [*SMALL], Plan.training_options.fget
-    monkeypatch.setattr(Plan, 'training_options', property(lambda plan: [*whole(plan), *options]))
+    options, load_any = [*SMALL], tool.load_tool
+
+    def load(name: str):
+        module = load_any(name)
+        if name == 'train':
+            train = module.main
+            module.main = lambda words: train([*words, *options])  # --cfg-options is the last one
+        return module
+
+    monkeypatch.setattr(tool, 'load_tool', load)
     monkeypatch.setattr(
         'mmact_ssl.apis.pretrain_plan.read_config',
         lambda config, data: read_config(config, options, data),
@@ -61,7 +69,7 @@ def small_images(monkeypatch, small_teacher_images) -> list[str]:
 def known_speeds(monkeypatch):
     """Plan with speeds that are given; other tests measure them."""
     planning = 'mmact_ssl.apis.pretrain_plan'
-    monkeypatch.setattr(f'{planning}.measure_teachers', lambda folder, names, teachers: (1.0, []))
+    monkeypatch.setattr(f'{planning}.measure_teachers', lambda folder, names, teachers: (1.0, 0))
     monkeypatch.setattr(f'{planning}.measure_step', lambda cfg: (1.0, 1e6))
 
 
@@ -135,7 +143,7 @@ def test_videos_from_a_plan_to_a_model(clips, tmp_path, capsys, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.usefixtures('known_speeds', 'small_images')
 def test_a_video_that_has_changed_gets_new_targets(clips, make_video, capsys, monkeypatch):
-    def killed(self):
+    def killed(job):
         raise KeyboardInterrupt
 
     def poses() -> list[float]:
@@ -143,7 +151,7 @@ def test_a_video_that_has_changed_gets_new_targets(clips, make_video, capsys, mo
         names = 'videos/wave/clip_0.mp4', 'videos/wave/clip_2.mp4'
         return [float(reader.get(name).mean()) for name in names]
 
-    monkeypatch.setattr(tool.Run, 'train', killed)
+    monkeypatch.setattr(tool, 'train', killed)
     command = ['my clips', '--teacher', 'gray_pose.py', '--out', 'out']
     with pytest.raises(SystemExit, match='^130$'):
         tool.main(command)
@@ -171,11 +179,11 @@ def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tmp_path, 
     listing.write_text('videos/a.mp4\nvideos/gone.mp4\n')
     prepare = Mock(side_effect=lambda words: listing.write_text('videos/a.mp4\n'))
     monkeypatch.setattr(tool, 'load_tool', lambda name: Mock(main=prepare))
-    args = Namespace(labels=None, out=tmp_path / 'out')
-    source = Source(tmp_path, True, (), ('videos', '--source', str(tmp_path)))
-    run = tool.Run(args, source, Plan(True, 1, 2, 1, 2), 'mine')
-    run.record(prepare='as it was')
-    run.prepare()
+    args = Namespace(labels=None, out=tmp_path / 'out', name='mine')
+    source = Source(tmp_path, True, (), ('videos', '--source', str(tmp_path)), False)
+    job = tool.Job(args, source, Plan(True, 1, 2, 1, 2))
+    job.recorded['prepare'] = 'as it was'
+    tool.prepare(job)
     assert sorted(os.listdir(videos)) == ['a.mp4', "the user's.mp4"]
 
 
