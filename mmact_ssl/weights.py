@@ -7,7 +7,6 @@ read files as data.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import re
@@ -30,6 +29,7 @@ from mmact_ssl.checkpoint_file import (
 )
 from mmact_ssl.download import check_hash, download
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, MMActSSLError
+from mmact_ssl.files import sha256_of
 
 # Names of the classifier in a bare backbone's checkpoint (torchvision and timm).
 CLASSIFIERS = ('fc.', 'head.', 'heads.', 'classifier.')
@@ -144,7 +144,7 @@ def download_checkpoint(
     folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
     name = os.path.basename(urlparse(address).path)
     if not sha256:
-        name = f'{hashlib.sha256(address.encode()).hexdigest()[:8]}-{name}'
+        name = f'{sha256_of(address)[:8]}-{name}'
     path = os.path.join(folder, name)
     problem = ''
     # Machines may have separate disks, so the first process of each downloads.

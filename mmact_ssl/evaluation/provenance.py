@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -10,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmact_ssl.files import sha256_of
 from mmact_ssl.shipped_configs import CONFIGS
 from mmact_ssl.upstream.packages import version_of
 
@@ -26,10 +26,7 @@ def config_hash(config: Any, *annotations: Iterable[str]) -> str:
         config: The parts of the config that the protocol reads.
         annotations: Lines of the splits, training before test.
     """
-    digest = hashlib.sha256(portable_text(config).encode())
-    for lines in annotations:
-        digest.update(''.join(lines).encode())
-    return digest.hexdigest()
+    return sha256_of(''.join([portable_text(config), *map(''.join, annotations)]))
 
 
 def portable_text(config: Any) -> str:
@@ -54,7 +51,7 @@ def config_name(path: str | os.PathLike[str]) -> str:
 def data_version(train: Split, test: Split) -> str:
     """Hash both annotations and the skeletons."""
     lines = ''.join([*train.lines(), *test.lines()])
-    return hashlib.sha256(f'{lines}{train.skeletons}{test.skeletons}'.encode()).hexdigest()
+    return sha256_of(f'{lines}{train.skeletons}{test.skeletons}')
 
 
 def package_versions(packages: Iterable[str] = REPORTED_PACKAGES) -> dict[str, str]:
