@@ -19,7 +19,6 @@ ALLOWED_TYPES: Mapping[str, set[str]] = {
         'mmact_ssl.SkeletonStreams',
         'mmact_ssl.SkeletonTransformer',
         'mmact_ssl.TemporalShiftNetwork',
-        'mmaction.AAGCN',
         'mmaction.C2D',
         'mmaction.C3D',
         'mmaction.MViT',

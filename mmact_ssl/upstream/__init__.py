@@ -15,7 +15,6 @@ tests/test_upstream/test_fixes.py fails once a fix is no longer needed.
 | fix_missing_find_loader | mmengine after 0.10.7, or Python before 3.14 |
 | fix_checkpoint_loading | none yet; mmengine 0.10.7 unpickles files or refuses its own |
 | fix_config_names | none yet; mmengine 0.10.7 knows a fixed list of packages |
-| fix_initializer_scopes | none yet; mmengine 0.10.7 reads them in the scope of the config |
 | fix_synchronized_normalization | none yet; mmengine 0.10.7 drops activations of timm |
 | restricted_registries | none yet; mmengine 0.10.7 imports any name |
 | fix_video_lists | none yet; mmaction2 1.2.0 needs it |
@@ -34,7 +33,6 @@ from .missing_modules import (
     fix_multimodal_models,
 )
 from .mmengine_fixes import (
-    fix_initializer_scopes,
     fix_missing_find_loader,
     fix_missing_pkg_resources,
     fix_synchronized_normalization,
@@ -68,7 +66,6 @@ def apply_fixes() -> list[str]:
         fix_missing_find_loader,
         fix_multimodal_models,
         fix_cuda_set_device,
-        fix_initializer_scopes,
         fix_synchronized_normalization,
     ]
     acted = [fix.__name__ for fix in fixes if fix()]

@@ -98,33 +98,6 @@ def fix_config_names(resolve: Callable[[str], str]) -> bool:
     return True
 
 
-def fix_initializer_scopes() -> bool:
-    """Read the ``init_cfg`` of a module in the scope of its own OpenMMLab package.
-
-    mmengine reads it in the scope of the config, which lacks ``ConvBranch`` of mmaction2's AAGCN.
-    mmaction2's own scope has it only after ``mmaction.engine`` is imported.
-    """
-    from mmengine.config.utils import MODULE2PACKAGE
-    from mmengine.model import base_module
-    from mmengine.registry import DefaultScope
-
-    initialize = base_module.initialize
-    if initialize.__module__ == __name__:
-        return False
-    openmmlab = frozenset(MODULE2PACKAGE)
-
-    def initialize_in_own_scope(module: torch.nn.Module, init_cfg: Any) -> None:
-        packages = [kind.__module__.partition('.')[0] for kind in type(module).__mro__]
-        scope = next((name for name in packages if name in openmmlab), None)
-        if scope == 'mmaction' and init_cfg:
-            importlib.import_module('mmaction.engine')
-        with DefaultScope.overwrite_default_scope(scope):
-            initialize(module, init_cfg)
-
-    base_module.initialize = initialize_in_own_scope
-    return True
-
-
 def fix_synchronized_normalization() -> bool:
     """Make ``sync_bn='torch'`` keep the activations inside timm's batch normalization.
 

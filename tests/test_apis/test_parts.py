@@ -128,7 +128,6 @@ def test_the_security_page_shows_the_list():
 
 
 NETWORKS = {
-    'AAGCN': dict(graph_cfg=dict(layout='coco', mode='spatial')),
     'C3D': {},
     'MViT': {},
     'MobileNetV2': {},

@@ -192,30 +192,6 @@ def test_config_names_fix_is_still_needed(unfixed: dict[str, Any]):
     assert unfixed['config'].startswith('ValueError')
 
 
-def test_initializer_scopes_fix_is_still_needed():
-    """mmengine alone looks for an initializer of mmaction2's AAGCN in the scope of the config."""
-    code = """
-        import mmact_ssl
-        import mmengine.model.base_module as base
-        from mmengine.registry import MODELS, init_default_scope
-        init_default_scope('{scope}')
-        base.initialize = {initialize}
-        graph = dict(layout='coco', mode='spatial')
-        network = MODELS.build(dict(type='mmaction.AAGCN', graph_cfg=graph, num_stages=1))
-        try:
-            network.init_weights()
-        except KeyError as error:
-            print(error)
-        else:
-            print(network.gcn[0].gcn.conv_d[0].bias.abs().sum().item())
-    """
-    upstream = "__import__('mmengine.model.weight_init').model.weight_init.initialize"
-    for scope in ('mmact_ssl', 'mmaction'):
-        assert 'ConvBranch is not in' in run_fixed(code.format(scope=scope, initialize=upstream))
-        own = run_fixed(code.format(scope=scope, initialize='base.initialize'))
-        assert own.splitlines()[-1] == '0.0'
-
-
 def test_synchronized_normalization_fix_is_still_needed():
     """mmengine alone takes the activations out of a network of timm."""
     pytest.importorskip('timm')

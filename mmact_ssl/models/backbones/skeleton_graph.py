@@ -1,4 +1,4 @@
-"""mmaction2's graph networks for any joint layout of this package."""
+"""mmaction2's graph network for any joint layout of this package."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def build_graph_network(network: dict, layout: str, mode: str = 'spatial') -> nn
     give them clips of equal length (``ResampleFrames``).
 
     Args:
-        network: Config of ``mmaction.STGCN`` or ``mmaction.AAGCN`` without ``graph_cfg``. ST-GCN++
-            is ``STGCN`` with ``gcn_adaptive='init'``, ``gcn_with_res=True``, ``tcn_type='mstcn'``.
-        mode: Mode of mmaction2's ``Graph``: ``'stgcn_spatial'`` for ST-GCN, ``'spatial'`` for AAGCN
-            and ST-GCN++.
+        network: Config of ``mmaction.STGCN`` without ``graph_cfg``. ST-GCN++ is ``STGCN`` with
+            ``gcn_adaptive='init'``, ``gcn_with_res=True``, ``tcn_type='mstcn'``.
+        mode: Mode of mmaction2's ``Graph``: ``'stgcn_spatial'`` for ST-GCN, ``'spatial'`` for
+            ST-GCN++.
     """
     graph = dict(layout=graph_of_layout(layout), mode=mode)
     graph_network = MODELS.build({**network, 'graph_cfg': graph})

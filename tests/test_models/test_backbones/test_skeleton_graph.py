@@ -26,9 +26,8 @@ NETWORKS = pytest.mark.parametrize(
             dict(type='mmaction.STGCN', gcn_adaptive='init', gcn_with_res=True, tcn_type='mstcn'),
             'spatial',
         ),
-        (dict(type='mmaction.AAGCN'), 'spatial'),
     ],
-    ids=['ST-GCN', 'ST-GCN++', 'AAGCN'],
+    ids=['ST-GCN', 'ST-GCN++'],
 )
 
 
@@ -58,8 +57,7 @@ def test_graphs_are_those_of_mmaction2(layout, name, mode):
 @NETWORKS
 def test_persons_are_encoded_apart_at_a_lower_rate(network, mode):
     torch.manual_seed(0)
-    sizes = {**SMALL, 'num_stages': 2} if network['type'] == 'mmaction.AAGCN' else SMALL
-    backbone = build_graph_network({**network, **sizes}, 'kinect20', mode).eval()
+    backbone = build_graph_network({**network, **SMALL}, 'kinect20', mode).eval()
     clip = torch.randn(4, 2, 8, 20, 3)
     feature_map = backbone(clip)
     assert feature_map.shape == (4, 2, 16, 4, 20)
@@ -72,15 +70,14 @@ def test_persons_are_encoded_apart_at_a_lower_rate(network, mode):
 @NETWORKS
 def test_weights_bring_the_graph_that_they_were_trained_with(network, mode, monkeypatch):
     """A checkpoint of other edges gives the features of its own training."""
-    sizes = {**SMALL, 'num_stages': 2} if network['type'] == 'mmaction.AAGCN' else SMALL
     layout = LAYOUTS['ntu25']
     hand, thumb, wrist = layout.index('left_hand', 'left_thumb', 'left_wrist')
     edges = tuple((wrist, thumb) if edge == (hand, thumb) else edge for edge in layout.edges)
     assert edges != layout.edges
     with monkeypatch.context() as patch:
         patch.setitem(LAYOUTS, 'ntu25', replace(layout, edges=edges))
-        trained = build_graph_network({**network, **sizes}, 'ntu25', mode).eval()
-    built = build_graph_network({**network, **sizes}, 'ntu25', mode).eval()
+        trained = build_graph_network({**network, **SMALL}, 'ntu25', mode).eval()
+    built = build_graph_network({**network, **SMALL}, 'ntu25', mode).eval()
     clip = torch.randn(2, 2, 8, 25, 3)
     load_strictly(built, trained.state_dict(), 'a.pth', '')
     torch.testing.assert_close(built(clip), trained(clip), rtol=0, atol=0)
