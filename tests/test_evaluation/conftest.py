@@ -57,3 +57,14 @@ def run() -> Callable[..., list[Result]]:
         return list(evaluate(request, protocols))
 
     return evaluate_request
+
+
+@pytest.fixture
+def recognizers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The recognizers that protocols build, in order."""
+    built: list[Any] = []
+    build = Task.build_recognizer
+    monkeypatch.setattr(
+        Task, 'build_recognizer', lambda self: built.append(build(self)) or built[-1]
+    )
+    return built

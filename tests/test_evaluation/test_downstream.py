@@ -12,7 +12,6 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.apis.publish import card_of_checkpoint, make_card, write_model
-from mmact_ssl.datasets.prepared_folder import FOLDER_VARIABLE
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation import student
@@ -55,17 +54,6 @@ def checkpoint(folder: Path, tmp_path: Path) -> str:
     path = tmp_path / 'epoch_1.pth'
     torch.save(dict(state_dict=state, meta=dict(cfg=cfg.pretty_text)), path)
     return str(path)
-
-
-@pytest.fixture
-def narrow(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
-    """Words to publish that network: mean and maximum, both directions, three streams of 8."""
-    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
-    base = CONFIGS / 'downstream/gru-streams.py'
-    (tmp_path / 'narrow.py').write_text(
-        f'_base_ = {str(base)!r}\nmodel = dict(cls_head=dict(in_channels=96))\n'
-    )
-    return ['--downstream', str(tmp_path / 'narrow.py')]
 
 
 def of_checkpoint(path: str, data: Path, options: list[str] | None = None) -> Config:

@@ -7,19 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.data import read_splits
-from mmact_ssl.evaluation.features import extract_features, feature_dataloader
+from mmact_ssl.evaluation.features import feature_dataloader
 from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
 from mmact_ssl.evaluation.student import build_recognizer
-
-
-def extract(cfg):
-    init_default_scope('mmaction')
-    train, test = read_splits(cfg)
-    return extract_features(cfg, build_recognizer(cfg, 0), {'train': train, 'test': test})
+from tests.test_evaluation.test_features import extract
 
 
 def clips_of(folder: Path, split: str) -> list[torch.Tensor]:

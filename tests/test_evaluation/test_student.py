@@ -80,32 +80,17 @@ def test_the_file_of_an_init_cfg_is_a_start_too(name, part, tmp_path):
     assert all(torch.equal(value, state[key]) for key, value in found.items())
 
 
-@pytest.mark.parametrize(
-    ('edit', 'message'),
-    [
-        (
-            lambda s: s.pop('backbone.conv1.conv.weight'),
-            r'1 weights do not fit \(conv1\.conv\.weight missing≠\[8',
-        ),
-        (
-            lambda s: s.update({'backbone.layer5.weight': torch.zeros(1)}),
-            r'layer5\.weight \[1\]≠unexpected',
-        ),
-        (
-            lambda s: s.update({'backbone.conv1.bn.weight': torch.zeros(5)}),
-            r'conv1\.bn\.weight \[5\]≠\[8\]',
-        ),
-    ],
-)
-def test_what_does_not_fit_is_an_error_and_loads_nothing(
-    backbone, student_checkpoint, edit, message
-):
+def test_what_does_not_fit_is_an_error_and_loads_nothing(backbone, student_checkpoint):
     content = torch.load(student_checkpoint, weights_only=True)
-    edit(content['state_dict'])
+    state, before = content['state_dict'], copy.deepcopy(backbone)
+    del state['backbone.conv1.conv.weight']
+    state['backbone.layer5.weight'] = torch.zeros(1)
+    state['backbone.conv1.bn.weight'] = torch.zeros(5)
     torch.save(content, student_checkpoint)
-    before = copy.deepcopy(backbone)
-    with pytest.raises(CheckpointError, match=message):
+    with pytest.raises(CheckpointError, match='3 weights do not fit') as error:
         load_student(backbone, SavedRun.read(student_checkpoint))
+    for fault in ('conv1.conv.weight missing≠[8', 'layer5.weight [1]≠', 'bn.weight [5]≠[8]'):
+        assert fault in str(error.value)
     assert is_same(backbone, before)
 
 
@@ -125,11 +110,3 @@ def test_a_seed_is_an_encoder(linear_config):
     assert is_same(first, again) and not is_same(first, other)
     torch.manual_seed(0)
     assert torch.equal(after, torch.rand(1)), 'building drew from the global generator'
-
-
-def test_a_random_encoder_has_identity_statistics(backbone):
-    for name, value in backbone.state_dict().items():
-        if name.endswith('running_mean'):
-            assert not value.any()
-        if name.endswith('running_var'):
-            assert (value == 1).all()

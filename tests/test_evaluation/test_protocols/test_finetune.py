@@ -10,22 +10,7 @@ import torch
 from mmengine.runner import Runner
 
 from mmact_ssl.engine.loops import EpochTrainLoop
-from mmact_ssl.evaluation.protocols.base import Task
 from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
-
-
-@pytest.fixture
-def recognizers(monkeypatch) -> list:
-    """The recognizers that are built, in order."""
-    built: list = []
-    build = Task.build_recognizer
-
-    def spy(self):
-        built.append(build(self))
-        return built[-1]
-
-    monkeypatch.setattr(Task, 'build_recognizer', spy)
-    return built
 
 
 def test_starts_from_the_student_and_reports_the_last_epoch(

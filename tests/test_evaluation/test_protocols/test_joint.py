@@ -35,13 +35,8 @@ def joint_checkpoint(linear_config, tmp_path: Path) -> Path:
 
 
 def test_the_checkpoints_own_classifier_and_student_are_tested(
-    linear_config, joint_checkpoint, tmp_path, run, monkeypatch
+    linear_config, joint_checkpoint, tmp_path, run, recognizers
 ):
-    built = []
-    build = Task.build_recognizer
-    monkeypatch.setattr(
-        Task, 'build_recognizer', lambda self: built.append(build(self)) or built[-1]
-    )
     options = dict(label_fraction=0.5, work_dir=str(tmp_path / 'run'))
     (result,) = run(linear_config, ['joint'], joint_checkpoint, **options)
     confusion = np.array(result.details['confusion'])
@@ -49,7 +44,7 @@ def test_the_checkpoints_own_classifier_and_student_are_tested(
     assert result.metrics['top1'] == pytest.approx(1 / 3)
     assert (result.protocol, result.label_fraction) == ('joint', 0.5)
     stored = torch.load(joint_checkpoint, weights_only=True)['state_dict']
-    for key, value in built[0].state_dict().items():
+    for key, value in recognizers[0].state_dict().items():
         name = key if key.startswith('backbone.') else f'heads.recognition.{key}'
         if name in stored:
             assert torch.equal(value.cpu(), stored[name]), key

@@ -86,15 +86,6 @@ def test_neighbors_that_are_all_of_the_training_samples_are_left_out(make_task):
         assert metrics['top1'] == metrics[f'top1@k={min(10, max(k))}']
 
 
-def test_the_number_of_neighbors_in_the_place_of_the_main_one_is_said(make_task, monkeypatch):
-    said = []
-    monkeypatch.setattr(knn, 'print_log', lambda line, *_: said.append(line))
-    for count in (11, 10):
-        train = random_features(count, 2, seed=0)
-        knn.evaluate(make_task(train, random_features(9, 2, seed=1), 2))
-    assert said == ['knn: main_k=10 reaches the 10 training samples, top1 is that of k=5']
-
-
 @pytest.mark.parametrize(
     'wrong',
     [

@@ -11,15 +11,12 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import lda
 from mmact_ssl.evaluation.protocols.lda import fit_lda
+from tests.test_evaluation.test_protocols import test_fewshot
 
 
 def blobs(sizes: tuple[int, ...], seed: int, channels: int = 6) -> Features:
     """Classes around different places, with channels that depend on each other."""
-    generator = np.random.default_rng(seed)
-    labels = np.repeat(np.arange(len(sizes)), sizes)
-    mixing = np.eye(channels) + np.tri(channels)
-    noise = generator.normal(size=(len(labels), channels)) @ mixing
-    return Features((4 * np.eye(len(sizes), channels)[labels] + noise).astype(np.float32), labels)
+    return test_fewshot.blobs(sizes, seed, channels, distance=4)
 
 
 def ledoit_wolf(values):

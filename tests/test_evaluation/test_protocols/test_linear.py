@@ -111,25 +111,6 @@ def test_groups_come_from_the_names_of_the_labeled_samples(make_task, monkeypatc
     assert asked[1].tolist() == [0, 0, 1, 1, 2, 3]
 
 
-def test_groups_stay_together(monkeypatch):
-    train = blobs(12, 0)
-    groups = np.tile(np.arange(4), 9)
-    fitted: list[np.ndarray] = []
-    fit = StandardScaler.fit
-
-    def spy(self, values, *args, **kwargs):
-        fitted.append(values)
-        return fit(self, values, *args, **kwargs)
-
-    monkeypatch.setattr(StandardScaler, 'fit', spy)
-    assert fit_probe(train, groups, penalties=(1.0,), folds=5)[2] == 4
-    group_of = {row.tobytes(): group for row, group in zip(train.values.astype(np.float32), groups)}
-    for values in fitted[:-1]:
-        present = {group_of[row.astype(np.float32).tobytes()] for row in values}
-        assert len(present) == 3
-        assert len(values) == 27, 'all samples of the groups that are present'
-
-
 def near_duplicates(generator, sources: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Five clips, nearly alike, of each of ``sources`` videos a class: values, labels, sources."""
     labels = np.repeat(np.arange(3), sources)
