@@ -31,14 +31,7 @@ LAUNCHERS = {
 # Numbers of glibc's mallopt(3).
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 # Names of mmengine's own default hooks.
-UPSTREAM_HOOKS = (
-    'runtime_info',
-    'timer',
-    'sampler_seed',
-    'logger',
-    'param_scheduler',
-    'checkpoint',
-)
+CORE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
 
 
 def configure_run(args: argparse.Namespace) -> Config:
@@ -57,10 +50,11 @@ def configure_run(args: argparse.Namespace) -> Config:
     cfg = read_config(args.config, args.cfg_options, data, dataset)
     # For None mmengine switches off a default hook of its own, and fails for any other.
     hooks = cfg.get('default_hooks') or {}
-    for name in [n for n, hook in hooks.items() if hook is None and n not in UPSTREAM_HOOKS]:
+    for name in [n for n, hook in hooks.items() if hook is None and n not in CORE_HOOKS]:
         del hooks[name]
     cfg.launcher = args.launcher
-    join_launcher(args.launcher)
+    if args.launcher != 'none':
+        join_launcher(args.launcher)
     name = Path(cfg.filename).stem
     if data is not None or dataset is not None:
         name += f'_{cfg.dataset_name}'
@@ -149,9 +143,10 @@ def read_config(
             'take a config that names none, such as configs/dtg_tsm-lite0.py or those of '
             'configs/downstream/'
         )
-    parsed = parse_cfg_options(options)
-    check_options(cfg, parsed)
-    cfg.merge_from_dict(parsed)
+    if options:
+        changes = parse_cfg_options(options)
+        check_options(cfg, changes)
+        cfg.merge_from_dict(changes)
     training = (cfg.get('train_dataloader') or {}).get('dataset') or {}
     if 'Video' in str(training.get('type')) and 'skeleton' in training.get('data_prefix', {}):
         raise KindError(
@@ -166,14 +161,11 @@ def read_config(
 
 @contextmanager
 def data_environment(folder: str | None, dataset: str | None = None) -> Iterator[None]:
-    """Set the environment variables by which configs read a data set.
+    """Set the environment variables by which configs read a data set; None leaves one unchanged.
 
     Args:
-        folder: A prepared folder, read by ``folder.py`` or ``folder-skeleton.py`` of
-            ``configs/_base_/sets/``. None: leave its variable unchanged.
-        dataset: Name of a shipped data set, or path of a file like those of
-            ``configs/_base_/sets/``; it goes before ``folder``. None: no data set, and without a
-            folder leave its variable unchanged.
+        folder: A prepared folder, for ``folder.py`` or ``folder-skeleton.py`` of the sets.
+        dataset: Name or path of a set, see :func:`find_set`; it goes before ``folder``.
     """
     if not dataset and folder:
         dataset = 'folder-skeleton' if Path(folder, META).is_file() else 'folder'

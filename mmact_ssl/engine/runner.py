@@ -32,10 +32,7 @@ from mmact_ssl.files import reading
 
 
 class PretrainRunner(Runner):
-    """mmengine's runner with exact resuming, a quiet screen, and errors that name their fix.
-
-    Data loaders are this package's, and warm-ups end.
-    """
+    """mmengine's runner with exact resuming, a quiet screen, and errors that name their fix."""
 
     build_dataloader = staticmethod(build_dataloader)
     _resume: bool | str
@@ -163,8 +160,7 @@ class PretrainRunner(Runner):
         """
         if not self._resume:
             # Without buffers: a counter has one shape in all networks.
-            model = unwrap_model(self.model)
-            shapes = {name: value.shape for name, value in model.named_parameters()}
+            shapes = {n: p.shape for n, p in unwrap_model(self.model).named_parameters()}
             loaded = super().load_checkpoint(filename, *args, **kwargs)
             weights = loaded.get('state_dict', loaded)
             if not any(getattr(weights.get(n), 'shape', None) == shapes[n] for n in shapes):

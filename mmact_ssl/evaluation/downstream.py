@@ -12,10 +12,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmact_ssl.datasets.prepared_folder import (
-    describe_folder,
-    make_lists,
-)
+from mmact_ssl.datasets.prepared_folder import describe_folder, make_lists
 from mmact_ssl.engine.launch import data_environment, names_a_set, read_config
 from mmact_ssl.errors import CheckpointError, ConfigError, KindError
 from mmact_ssl.evaluation.student import OF_THE_DATA, require_backbone, with_saved_backbone
@@ -54,7 +51,11 @@ def config_for(
         return read_config(str(path), options, data, dataset)
     except KindError as error:
         kinds = ['videos', 'skeletons']
-        trained, brought = kinds if _holds_skeletons(data, dataset) else reversed(kinds)
+        if data is None:
+            has_skeletons = 'bodies' in Config.fromfile(find_set(str(dataset)))
+        else:
+            has_skeletons = 'layout' in describe_folder(data)
+        trained, brought = kinds if has_skeletons else reversed(kinds)
         raise ConfigError(
             f'{saved.path} holds a network for {trained}, {saved.backbone_name!r}, and {source} '
             f'holds {brought}: give a checkpoint that was trained on {brought}, or {trained} to '
@@ -73,12 +74,6 @@ def _config_of(saved: SavedRun) -> Path:
             f'in configs/downstream/: give a downstream config, as there are for {networks}'
         )
     return path
-
-
-def _holds_skeletons(data: str | None, dataset: str | None) -> bool:
-    if data is not None:
-        return 'layout' in describe_folder(data)
-    return 'bodies' in Config.fromfile(find_set(str(dataset)))
 
 
 def find_downstream(saved: SavedRun, path: str | None = None) -> Config:
@@ -102,8 +97,7 @@ def find_downstream(saved: SavedRun, path: str | None = None) -> Config:
 
 def _is_shipped(saved: SavedRun) -> bool:
     """True if the data set of a training is shipped; a user's folder may have the name of one."""
-    is_folder = 'own_folder' in saved.config
-    return not is_folder and (SETS / f'{saved.dataset_name}.py').is_file()
+    return 'own_folder' not in saved.config and (SETS / f'{saved.dataset_name}.py').is_file()
 
 
 def _read_for_card(path: str, saved: SavedRun) -> Config:
@@ -163,7 +157,6 @@ def write_labeled_lists(cfg: Config, may_hold_out: bool = True) -> None:
     Each change is printed. Lists that an option names stay as they are.
 
     Args:
-        cfg: The downstream config, changed in place.
         may_hold_out: False if a student was trained with labels of the folder: then a missing
             test list is a ConfigError.
     """

@@ -45,14 +45,14 @@ class ViewsPreprocessor(BaseDataPreprocessor):
         inputs = {}
         packed = {
             f'{view}.{name}': samples
-            for view, own in data.get('targets', {}).items()
-            for name, samples in own.items()
+            for view, by_name in data.get('targets', {}).items()
+            for name, samples in by_name.items()
         }
         wanted = dict(views=(self.views, data['inputs']), targets=(self.targets, packed))
-        for kind, (names, known) in wanted.items():
-            if missing := [name for name in names if name not in known]:
+        for kind, (names, available) in wanted.items():
+            if missing := [name for name in names if name not in available]:
                 raise DataError(
-                    f'the batch has no {missing[0]!r} among its {kind} {sorted(known)}: let a '
+                    f'the batch has no {missing[0]!r} among its {kind} {sorted(available)}: let a '
                     'transform of the pipeline make it and PackInputs pack it, or take it out of '
                     f'model.data_preprocessor.{kind}'
                 )
@@ -67,7 +67,7 @@ class ViewsPreprocessor(BaseDataPreprocessor):
 
     def batch(self, view: str, samples: Samples, targets: dict[str, Tensor]) -> Tensor:
         """Join a view's samples to a tensor ``(B, ...)``; may add to the view's ``targets``."""
-        raise NotImplementedError
+        return stack(samples)
 
 
 def stack(samples: Samples) -> Tensor:
@@ -96,9 +96,6 @@ class PretextDataPreprocessor(ViewsPreprocessor):
         shape = (1, -1, 1, 1, 1)
         self.register_buffer('mean', torch.tensor(mean, dtype=torch.float32).view(shape), False)
         self.register_buffer('std', torch.tensor(std, dtype=torch.float32).view(shape), False)
-
-    def batch(self, view: str, samples: Samples, targets: dict[str, Tensor]) -> Tensor:
-        return stack(samples)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         data = super().forward(data, training)
