@@ -23,7 +23,7 @@ PREPROCESSOR = 'data_preprocessor'
 # Transforms that a student's clips pass or not, with the arguments to compare and their defaults.
 BODIES: dict[str, dict[str, Any]] = {
     'ToCommonJoints': {},
-    'NormalizeSkeleton': dict(mode='first_frame'),
+    'NormalizeSkeleton': dict(mode=None, torso='spine_base'),
     'BonesAndMotion': dict(streams=('joint', 'bone', 'motion'), motion_scale=1.0),
 }
 # Pre-training varies the number of frames: a card and a recognizer have these.

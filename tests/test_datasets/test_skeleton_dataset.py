@@ -65,7 +65,8 @@ def test_one_person_is_a_copy_too(tmp_path):
     assert type(keypoint) is np.ndarray and keypoint.flags.owndata
 
 
-def test_a_person_that_the_network_does_not_read_changes_nothing(tmp_path):
+@pytest.mark.parametrize('mode', ['first_frame', 'body_axes'])
+def test_a_person_that_the_network_does_not_read_changes_nothing(tmp_path, mode):
     """Its axes would be better, because a hip of the first person is missing at the start."""
     both = np.random.default_rng(5).normal(size=(2, 6, 20, 3)).astype(np.float32)
     both[0, 0, LAYOUTS['kinect20'].index('left_hip')] = 0
@@ -74,7 +75,7 @@ def test_a_person_that_the_network_does_not_read_changes_nothing(tmp_path):
         writer.add('alone', 0, both[:1])
         writer.finish({'all': ['both', 'alone']})
     pipeline = [
-        dict(type='NormalizeSkeleton'),
+        dict(type='NormalizeSkeleton', mode=mode, torso='spine'),
         dict(type='mmaction.FormatGCNInput', num_person=1),
     ]
     dataset = build(tmp_path, ['both 0', 'alone 0'], pipeline=pipeline)

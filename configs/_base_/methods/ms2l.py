@@ -38,8 +38,8 @@ model = dict(
 # The clip, the clip without its last 30 %, and the clip with its thirds in another order, which is
 # normalized in that order: in the axes of the clip's first frame, the third that was first would
 # begin at the origin, and no other. The normalization was chosen by cross-validation between the
-# training views of NW-UCLA. The paper normalizes each frame in its own axes; the released run does
-# not normalize coordinates, and does not shuffle.
+# training views of NW-UCLA. The paper's own choice is
+# mode='body_axes'; the released run does not normalize coordinates, and does not shuffle.
 make_views = dict(
     type='MakeSkeletonViews',
     views=dict(

@@ -13,17 +13,19 @@ from mmact_ssl.errors import ConfigError, DataError
 
 _MIDDLES: dict[str, tuple[str, ...]] = {
     'spine_base': ('mid_hip',),
+    'spine': ('neck',),
     'shoulder_center': ('neck',),
 }
 _MEANS: dict[str, tuple[str, ...]] = {
     'spine_base': ('left_hip', 'right_hip'),
+    'spine': ('left_shoulder', 'right_shoulder'),
     'shoulder_center': ('left_shoulder', 'right_shoulder'),
 }
 # Joints whose mean replaces a part of the body, in layouts without a joint of that name.
 _PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     'kinect20': {'spine_base': ('hip_center',)},
-    'ntu25': {'shoulder_center': ('spine_shoulder',)},
-    'jhmdb15': {'spine_base': ('belly',), 'shoulder_center': ('neck',)},
+    'ntu25': {'spine': ('spine_mid',), 'shoulder_center': ('spine_shoulder',)},
+    'jhmdb15': {'spine_base': ('belly',), 'spine': ('neck',), 'shoulder_center': ('neck',)},
     'openpose25': _MIDDLES,
     'common15': _MIDDLES,
     'coco17': _MEANS,
@@ -78,7 +80,7 @@ def refuse_traces(results: Mapping[str, Any], transform: BaseTransform) -> None:
 
 
 def part(layout: SkeletonLayout, name: str) -> list[int]:
-    """Joints whose mean is ``spine_base``, ``shoulder_center`` or another joint."""
+    """Joints whose mean is ``spine_base``, ``spine``, ``shoulder_center`` or another joint."""
     return layout.index(*_PARTS.get(layout.name, {}).get(name, (name,)))
 
 

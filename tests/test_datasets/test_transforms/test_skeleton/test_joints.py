@@ -23,7 +23,7 @@ from mmact_ssl.errors import DataError
 
 @pytest.mark.parametrize('layout', LAYOUTS.values(), ids=lambda layout: layout.name)
 def test_every_layout_has_the_parts(layout):
-    for name in ('spine_base', 'shoulder_center', 'left_hip', 'right_shoulder'):
+    for name in ('spine_base', 'spine', 'shoulder_center', 'left_hip', 'right_shoulder'):
         found = part(layout, name)
         # A part in the middle is its own mirror image.
         if not name.startswith(('left', 'right')):

@@ -68,7 +68,8 @@ def test_shuffle(make_sample, frames, padding, segments, seed):
 @pytest.mark.parametrize(
     ('earlier', 'is_refused'),
     [
-        (NormalizeSkeleton(), True),
+        (NormalizeSkeleton('first_frame'), True),
+        (NormalizeSkeleton('body_axes'), False),  # each frame by itself
         (ResampleFrames(30), True),
         (TemporalCrop(num_frames=30), True),
         (TemporalCrop(warp=0.3), True),

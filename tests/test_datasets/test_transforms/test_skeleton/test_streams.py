@@ -94,7 +94,8 @@ def test_flips_and_bones_may_change_places(make_sample, layout):
 @pytest.mark.parametrize(
     'transform',
     [
-        NormalizeSkeleton(),
+        NormalizeSkeleton('first_frame'),
+        NormalizeSkeleton('body_axes'),
         ToCommonJoints(),
         *(kind() for kind in (RandomRotation, RandomShear, RandomScale, SkeletonFlip)),
     ],
