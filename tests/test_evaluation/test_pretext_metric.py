@@ -34,12 +34,6 @@ def test_means_over_samples_of_all_batches_leave_out_what_is_not_defined():
     }
 
 
-def test_a_metric_that_no_sample_defines_is_not_a_number():
-    metric = PretextMetric()
-    metric.process(None, [sample(math.nan, 1.0)])
-    assert math.isnan(metric.evaluate(size=1)['pose/error'])
-
-
 def test_a_metric_is_compared_on_the_same_clips():
     """Its trivial answer and another clip's features have other clips without a value."""
     numbers = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +69,6 @@ def test_a_shipped_training_and_its_evaluation_have_the_same_inputs(name, said):
     evaluated = load(f'downstream/{cfg.backbone_name}.py{on}')
     assert with_saved_inputs(evaluated, record(cfg)) is evaluated
     assert not said
-
-
-@cache
-def read(path: str, dataset: str | None, options: tuple[str, ...]) -> Config:
-    return read_config(str(ROOT / path), options, dataset=dataset)
 
 
 @pytest.mark.parametrize('name', sorted(PUBLISHED))

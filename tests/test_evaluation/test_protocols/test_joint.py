@@ -68,44 +68,33 @@ def test_what_has_no_fitting_classifier_is_refused(
         classifier_state(SavedRun.read(joint_checkpoint))
 
 
-def check_scores(name, model_config, targets, channels, tmp_path):
-    """A pre-training's classifier, and mmaction2's recognizer with its weights, score alike."""
-    cfg = load(f'downstream/{name}')
-    part = cfg.model.backbone.get('encoder', cfg.model.backbone)
-    part.hidden_size, cfg.model.cls_head.in_channels = (
-        8,
-        model_config.heads.classification.in_channels,
-    )
-    init_default_scope('mmact_ssl')
-    torch.manual_seed(0)
-    model = MODELS.build(model_config).eval()
-    path = str(tmp_path / 'joint.pth')
-    torch.save(dict(state_dict=model.state_dict()), path)
-
-    init_default_scope('mmaction')
-    recognizer = build_recognizer(cfg, seed=0, student=SavedRun.read(path)).eval()
-    recognizer.cls_head.load_state_dict(classifier_state(SavedRun.read(path)))
-    clips = [torch.randn(1, frames, 20, channels) for frames in (3, 7)]
-    views = dict.fromkeys(model.data_preprocessor.views, clips)
-    batch = model.data_preprocessor(dict(inputs=views, targets=targets))
-    expected = [sample['classification']['logits'] for sample in model(**batch, mode='predict')]
-    view = model_config.heads.classification.get('inputs', {}).get('pooled', 'clip.pooled')
-    padded = batch['inputs'][view.partition('.')[0]][:, None]  # (B, clips, M, T, V, C)
-    scores = recognizer(padded, stage='head')
-    torch.testing.assert_close(scores, torch.stack(expected))
-
-
 def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
-    """A ClassificationHead beside a jigsaw."""
+    """A ClassificationHead beside a jigsaw, and mmaction2's recognizer with its weights."""
     model_config = load('ms2l-joint_gru.py@nwucla').model
     model_config.backbone.hidden_size = 8
     for head in model_config.heads.values():
         head.in_channels = 16
+    init_default_scope('mmact_ssl')
+    torch.manual_seed(0)
+    model = MODELS.build(model_config).eval()
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'joint.pth')
+    student = SavedRun.read(tmp_path / 'joint.pth')
+
+    cfg = load('downstream/gru.py@nwucla')
+    cfg.model.backbone.hidden_size, cfg.model.cls_head.in_channels = 8, 16
+    init_default_scope('mmaction')
+    recognizer = build_recognizer(cfg, seed=0, student=student).eval()
+    recognizer.cls_head.load_state_dict(classifier_state(student))
+    clips = [torch.randn(1, frames, 20, 3) for frames in (3, 7)]
     targets = dict(
         shuffled=dict(permutation=torch.tensor([[0, 1, 2], [1, 2, 0]])),
         sample=dict(label=torch.tensor([1, -1])),
     )
-    check_scores('gru.py@nwucla', model_config, targets, 3, tmp_path)
+    views = dict.fromkeys(model.data_preprocessor.views, clips)
+    batch = model.data_preprocessor(dict(inputs=views, targets=targets))
+    expected = [sample['classification']['logits'] for sample in model(**batch, mode='predict')]
+    padded = batch['inputs']['clip'][:, None]  # (B, clips, M, T, V, C)
+    torch.testing.assert_close(recognizer(padded, stage='head'), torch.stack(expected))
 
 
 def test_a_classifier_of_pooled_features_reads_these(make_task, tmp_path, monkeypatch):

@@ -57,16 +57,6 @@ def test_a_small_temperature_does_not_overflow():
     assert np.isfinite(vote(similarity, np.array([[0, 1, 1]]), 2, temperature=1e-4)).all()
 
 
-def test_separate_classes_are_told_apart(make_task):
-    train, test = random_features(60, 3, seed=0), random_features(30, 3, seed=1)
-    offsets = 20 * np.eye(6, dtype=np.float32)
-    train = Features(train.values + offsets[train.labels], train.labels)
-    test = Features(test.values + offsets[test.labels], test.labels)
-    found = knn.evaluate(make_task(train, test, 3), k=(1, 5), main_k=5)
-    assert found.metrics == {'top1': 1.0, 'top1@k=1': 1.0, 'top1@k=5': 1.0}
-    assert found.details['confusion'] == np.diag(np.bincount(test.labels)).tolist()
-
-
 def test_the_confusion_matrix_is_that_of_the_main_k(make_task):
     train = Features(
         np.array([[1, 0], [0.9, 0.1], [0.8, 0.2], [0, 1]], np.float32), np.array([0, 1, 1, 0])
