@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mmact_ssl.datasets.layouts import SkeletonLayout
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.prompts.posecodes import Movement, measure
 
 SUBJECTS = ('The person', 'Someone', 'A person', 'The figure')
 # Numbers of movements per sentence, strongest first; the sentences of a clip use them in turn.
 LENGTHS = (6, 3, 2, 4, 1, 3)
-MOST = 24
+COUNT = 8  # sentences of a clip
 LIFTS = {
     'up': ('raises', 'lifts'),
     'down': ('lowers', 'brings down'),
@@ -35,7 +34,7 @@ WHOLE_BODY = {
 HANDS_AND_FEET = {'hand': 'both hands', 'foot': 'both feet'}
 
 
-def describe(keypoint: np.ndarray, layout: SkeletonLayout, count: int = 8) -> list[str]:
+def describe(keypoint: np.ndarray, layout: SkeletonLayout) -> list[str]:
     """Describe a clip in several differently worded sentences.
 
     From the codes of :func:`measure` they describe which limb moves, in which direction and order,
@@ -46,13 +45,10 @@ def describe(keypoint: np.ndarray, layout: SkeletonLayout, count: int = 8) -> li
     Args:
         keypoint: ``(M, T, V, C)``, C 2 or 3.
         layout: Layout of the V joints.
-        count: Number of sentences, 1 .. :data:`MOST`.
 
     Returns:
-        ``count`` sentences; none if :func:`measure` finds no code in the clip.
+        :data:`COUNT` sentences; none if :func:`measure` finds no code in the clip.
     """
-    if not 1 <= count <= MOST:
-        raise ConfigError(f'count={count} sentences per clip: choose 1 to {MOST}')
     movements = measure(keypoint, layout)
     if not movements:
         return []
@@ -60,7 +56,7 @@ def describe(keypoint: np.ndarray, layout: SkeletonLayout, count: int = 8) -> li
     # right.
     codes = sorted(f'{m.part} {m.reach} {m.cycles} {round(m.amount)}' for m in movements)
     start = zlib.crc32(' '.join(codes).encode())
-    return [_sentence(movements, start + n, n) for n in range(count)]
+    return [_sentence(movements, start + n, n) for n in range(COUNT)]
 
 
 def _sentence(movements: Sequence[Movement], choice: int, number: int) -> str:
