@@ -31,7 +31,6 @@ class SkeletonTransformer(BaseModule):
         num_frames: Largest number of frames of a clip.
         segment: Frames of a segment.
         embed_dims, depth, num_heads: Size of the network; as published 256, 8 and 8.
-        drop_path_rate: Share of dropped residual branches in the last block, rising from 0.
     """
 
     reads_mask = True
@@ -45,7 +44,6 @@ class SkeletonTransformer(BaseModule):
         embed_dims: int = 256,
         depth: int = 8,
         num_heads: int = 8,
-        drop_path_rate: float = 0.0,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Xavier', layer='Linear', distribution='uniform'))
@@ -56,10 +54,7 @@ class SkeletonTransformer(BaseModule):
         self.time_codes = nn.Parameter(torch.zeros(num_frames // segment, 1, embed_dims))
         for codes in (self.joint_codes, self.time_codes):
             nn.init.trunc_normal_(codes, std=0.02)
-        rates = [drop_path_rate * block / max(depth - 1, 1) for block in range(depth)]
-        self.blocks = ModuleList(
-            Block(embed_dims, num_heads, drop_path_rate=rate) for rate in rates
-        )
+        self.blocks = ModuleList(Block(embed_dims, num_heads) for _ in range(depth))
         self.norm = nn.LayerNorm(embed_dims)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
