@@ -38,7 +38,7 @@ def prepare(
     """Convert an npz file without unpickling it.
 
     Args:
-        source: Npz file, or a folder with one, of
+        source: Npz file of
 
             - ``names`` str (N,), ``labels`` int (N,) from 0 or -1 (no label), ``lengths`` int (N,)
               >= 0;
@@ -61,11 +61,6 @@ def prepare(
     """
     with reading(source, FIX):
         require(source, f'point --source at an npz file; {FIX}')
-        if source.is_dir():
-            files = sorted(source.glob('*.npz'))
-            if len(files) != 1:
-                raise DataError(f'{source}: {len(files)} npz files; point --source at one of them')
-            source = files[0]
         table, clips = read_clips(source, ('names', 'labels', 'lengths', 'keypoints'))
         sizes = table['keypoints'].shape[1], table['keypoints'].shape[3]
         if left_handed:
