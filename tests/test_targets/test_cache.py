@@ -25,7 +25,6 @@ from mmact_ssl.targets.meta import parse_meta
 from tests.helpers.processes import context
 
 META = TargetMeta('pose', 'coco17', 'a' * 64, 'made')
-LONG = 'v/' * 300 + 'a.mp4'  # over LMDB's limit: kept under its hash
 
 
 def pose(frames=5, seed=0):
@@ -260,20 +259,6 @@ def test_a_reader_works_in_child_processes(tmp_path, method):
     with start.Pool(2) as pool:
         found = pool.map_async(reader.get, ['a.mp4'] * 4).get(timeout=600)
     assert all(np.array_equal(array, wanted) for array in [*found, reader.get('a.mp4')])
-
-
-def test_the_source_hash_belongs_to_the_value(tmp_path):
-    path = tmp_path / 'x'
-    with TargetWriter(path, META) as writer:
-        for key, source_hash in {'a': 'one', LONG: 'two', 'b': ''}.items():
-            writer.put(key, pose(), source_hash)
-    reader = TargetReader(path)
-    wanted = {'a': 'one', LONG: 'two', 'b': ''}
-    assert reader.source_hash(['a', LONG, 'b', 'c']) == wanted
-    with TargetWriter(path, META) as writer:
-        writer.put('a', pose())
-        writer.remove([LONG])
-    assert reader.source_hash(['a', LONG]) == {'a': ''}
 
 
 @contextmanager

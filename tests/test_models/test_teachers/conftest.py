@@ -135,14 +135,13 @@ def save_text_network() -> Callable[..., Path]:
     """Saves a network of transformers, its weights made random, and a tokenizer of VOCABULARY."""
     transformers = pytest.importorskip('transformers')
 
-    def save(folder: Path, network: Any, length: int = 512, random: bool = True) -> Path:
+    def save(folder: Path, network: Any) -> Path:
         folder.mkdir(exist_ok=True)
         (folder / 'vocab.txt').write_text(VOCABULARY.replace(' ', '\n'))
-        tokenizer = transformers.BertTokenizerFast(
-            vocab_file=str(folder / 'vocab.txt'), model_max_length=length
-        )
+        vocabulary = str(folder / 'vocab.txt')
+        tokenizer = transformers.BertTokenizerFast(vocab_file=vocabulary, model_max_length=512)
         tokenizer.save_pretrained(folder)
-        (randomize(network) if random else network).save_pretrained(folder)
+        randomize(network).save_pretrained(folder)
         return folder
 
     return save

@@ -24,6 +24,7 @@ def test_a_plain_color_stays_itself_and_a_letterbox_keeps_the_aspect(height, wid
     boxed = FrameInput((24, 16), letterbox=True).resized(frames)
     new_height, new_width, top, left = letterbox_geometry(height, width, (24, 16))
     assert new_height == 24 or new_width == 16
+    assert 24 - new_height - 2 * top in (0, 1) and 16 - new_width - 2 * left in (0, 1)
     inside = boxed[0, :, top : top + new_height, left : left + new_width]
     torch.testing.assert_close(inside.mean((1, 2)), torch.tensor([200.0, 100.0, 50.0]))
     torch.testing.assert_close(inside.sum(), boxed.sum())  # black outside

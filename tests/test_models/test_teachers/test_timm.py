@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -11,8 +13,10 @@ MODEL = 'test_resnet.r160_in1k'
 
 
 @pytest.fixture
-def small(tmp_path):
+def small(tmp_path, monkeypatch):
     """timm's smallest residual network, and its weights on disk."""
+    other_input = partial(timm.create_model, pretrained_cfg_overlay={'std': (0.2, 0.3, 0.4)})
+    monkeypatch.setattr(timm, 'create_model', other_input)
     network = timm.create_model(MODEL.split('.')[0]).eval()
     torch.save(network.state_dict(), tmp_path / 'a.pth')
     return network, str(tmp_path / 'a.pth')
