@@ -90,7 +90,8 @@ def test_a_table_labels_videos_where_they_lie(folder, tmp_path):
     assert [line.split()[0] for line in lines(out / 'train.txt')] == names
 
 
-def test_a_video_without_a_label_is_left_out_with_its_group(folder, tmp_path, capsys):
+@pytest.mark.parametrize('seed', range(4))
+def test_a_video_without_a_label_is_left_out_with_its_group(folder, tmp_path, capsys, seed):
     """Nobody who is tested is seen in pre-training."""
     table = tmp_path / 'labels.csv'
     who = {'anna': ('a/clip 0.mp4', 'b c/clip 0.mp4'), 'bob': ('a/clip 2.mp4', 'b c/clip 2.mp4')}
@@ -99,7 +100,7 @@ def test_a_video_without_a_label_is_left_out_with_its_group(folder, tmp_path, ca
     ]
     rows += ['a/clip 3.mp4,,anna', 'b c/clip 3.mp4,,bob', 'loose.MP4,,eve']
     table.write_text('\n'.join(['video,label,group', *rows]))
-    counts = prepare_videos(folder, tmp_path / 'out', labels=table, test_fraction=0.5)
+    counts = prepare_videos(folder, tmp_path / 'out', labels=table, test_fraction=0.5, seed=seed)
     assert counts == {'train': 7, 'test': 2, 'left_out': 1}
     assert '1 videos without a label are in no list' in capsys.readouterr().out
     train, test = (lines(tmp_path / 'out' / f'{split}.txt') for split in ('train', 'test'))
@@ -114,7 +115,7 @@ def test_a_video_without_a_label_is_left_out_with_its_group(folder, tmp_path, ca
 def test_a_class_is_one_line_whatever_its_folder_is_called(tmp_path):
     names = ['a', 'b\nc', 'd\u2028e']
     for name in names:
-        make_video(tmp_path / 'in' / name / 'clip.mp4')
+        make_video(tmp_path / 'in' / name / 'session' / 'clip.mp4')
     prepare_videos(tmp_path / 'in', tmp_path / 'out', labels_from_folders=True)
     assert lines(tmp_path / 'out' / 'classes.txt') == ['a', 'b c', 'd e']
     assert [line[-1] for line in lines(tmp_path / 'out' / 'train.txt')] == ['0', '1', '2']
