@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from mmengine.dataset import BaseDataset, Compose
 from mmengine.logging import print_log
 
-from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
+from mmact_ssl.errors import BrokenSampleError, DataError
 from mmact_ssl.files import hash_names
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
@@ -42,8 +42,6 @@ class SeededSamples(BaseDataset):
         label_seed: Seed of that draw.
         max_replacements: Number of replacements of a sample, all broken, after which the data set
             raises an error.
-        target_caches: {target: cache}, caches that LoadTargets reads instead of its own. On a
-            command line: ``train_dataloader.dataset.target_caches.prompt=other.lmdb``.
         **kwargs: As for the data set's class.
 
     Source: our choice.
@@ -62,7 +60,6 @@ class SeededSamples(BaseDataset):
         label_fraction: float = 1.0,
         label_seed: int = 0,
         max_replacements: int = 10,
-        target_caches: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         self.prepare_command = prepare_command
@@ -76,7 +73,7 @@ class SeededSamples(BaseDataset):
         super().__init__(ann_file, pipeline=[], **kwargs)
         root = os.path.dirname(self.ann_file)
         videos = self.data_prefix.get('video') or ''
-        self.pipeline = build_pipeline(pipeline, root, target_caches, videos)
+        self.pipeline = build_pipeline(pipeline, root, videos)
         self._check_names()
 
     def set_progress(self, seed: int, epoch: int, first: int = 0) -> None:
@@ -145,22 +142,16 @@ class SeededSamples(BaseDataset):
 
 
 def build_pipeline(
-    pipeline: Sequence[dict | Callable],
-    root: str = '',
-    caches: Mapping[str, str] | None = None,
-    videos: str = '',
+    pipeline: Sequence[dict | Callable], root: str = '', videos: str = ''
 ) -> Compose:
     """Build transforms in this package's scope, independent of the last runner's.
 
     Args:
         pipeline: Configs of transforms, or transforms.
         root: Folder of the data set, in which LoadTargets opens its cache.
-        caches: {target: cache} that LoadTargets opens instead of its own; ConfigError if the
-            pipeline does not load the target.
         videos: Folder to which the annotated names of videos are relative.
     """
-    caches = caches or {}
-    transforms, loaded = [], set()
+    transforms = []
     with seeded((0,)):  # equal in all processes
         for part in pipeline:
             transform: Any = part
@@ -175,13 +166,8 @@ def build_pipeline(
                         logging.WARNING,
                     )
             if hasattr(transform, 'bind'):
-                transform.cache = caches.get(transform.target, transform.cache)
-                loaded.add(transform.target)
                 transform.bind(root, videos)
             transforms.append(transform)
-    unread = sorted(caches.keys() - loaded)
-    if unread:
-        raise ConfigError(f'target_caches: no LoadTargets of the pipeline loads {unread}')
     return Compose(transforms)
 
 

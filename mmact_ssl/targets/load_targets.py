@@ -284,23 +284,18 @@ def cache_path(cache: str, root: str | os.PathLike[str]) -> str:
     return cache if '/' in cache else os.path.join(root, 'targets', cache)
 
 
-def caches_read_by(
-    part: Any, root: str = '', chosen: Mapping[str, str] | None = None
-) -> Iterator[tuple[str, str]]:
+def caches_read_by(part: Any, root: str = '') -> Iterator[tuple[str, str]]:
     """Yield target and path of every ``LoadTargets`` in a part of a config, such as a dataloader.
 
-    ``root`` is the folder of the data set, unless the part contains an ``ann_file``. ``chosen`` are
-    the data set's ``target_caches``.
+    ``root`` is the folder of the data set, unless the part contains an ``ann_file``.
     """
     if isinstance(part, Mapping):
         if 'ann_file' in part:
             root = os.path.dirname(os.path.join(part.get('data_root') or '', part['ann_file']))
-            chosen = part.get('target_caches')
         if str(part.get('type', '')).rpartition('.')[2] == 'LoadTargets':
-            target = part.get('target', 'pose')
-            cache = (chosen or {}).get(target, part.get('cache', 'pose.lmdb'))
-            yield target, cache_path(cache, root)
+            cache = part.get('cache', 'pose.lmdb')
+            yield part.get('target', 'pose'), cache_path(cache, root)
         part = list(part.values())
     if isinstance(part, (list, tuple)):
         for value in part:
-            yield from caches_read_by(value, root, chosen)
+            yield from caches_read_by(value, root)

@@ -41,7 +41,7 @@ per_stream = [
     for name, options in (('hard-', ladder['hard']), ('', []))
 ]
 # Some training clips with exchanged sentences; with 20 % one seed.
-wrong = 'train_dataloader.dataset.target_caches.prompt=prompts_shuffled'
+wrong = 'train_dataloader.dataset.pipeline.0.cache=prompts_shuffled'
 shuffled = [
     dict(
         c2vl,

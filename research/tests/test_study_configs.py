@@ -112,7 +112,8 @@ def test_wrong_sentences_are_read_by_training_alone():
         path = f'{clean.data_root}/targets/prompts_shuffled{percent}.lmdb'
         assert list(caches_read_by(wrong.train_dataloader)) == [('prompt', path)]
         assert wrong.test_dataloader == clean.test_dataloader
-        del wrong.train_dataloader.dataset['target_caches']
+        step = clean.train_dataloader.dataset.pipeline[0]
+        wrong.train_dataloader.dataset.pipeline[0].cache = step.cache
         assert wrong.train_dataloader == clean.train_dataloader
         assert (wrong.model.heads.prompts.alpha_max == 0) == run.variant.startswith('hard')
 

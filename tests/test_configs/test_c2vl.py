@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.files import read_annotation
 from mmact_ssl.preparation.videos import prepare as prepare_videos
 from mmact_ssl.registry import DATASETS, MODELS
@@ -120,9 +119,6 @@ def test_the_sentence_drawn_depends_on_seed_and_epoch_alone(on_made_set):
     assert not targets['prompt_valid'] and not targets['prompt'].any()
     assert dataset[0]['targets']['clip']['prompt_valid']
     # Wrong sentences are another cache of the same folder.
-    config.target_caches = dict(prompt='prompts_shuffled20.lmdb')
+    config.pipeline[0].cache = 'prompts_shuffled20.lmdb'
     shuffled = DATASETS.build(config)
     assert [bool(d[7]['targets']['clip']['prompt_valid']) for d in (dataset, shuffled)] == [0, 1]
-    config.target_caches = dict(sentences='prompts_shuffled20.lmdb')
-    with pytest.raises(ConfigError, match="target_caches.*'sentences'"):
-        DATASETS.build(config)
