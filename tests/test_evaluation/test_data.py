@@ -20,13 +20,6 @@ from mmact_ssl.evaluation.data import (
 )
 
 
-def test_splits_are_read_in_order(linear_config):
-    train, test = read_splits(linear_config)
-    assert train.names[0] == 'videos/class0_s0_0.mp4'
-    assert np.bincount(train.labels).tolist() == [4, 4, 4]
-    assert np.bincount(test.labels).tolist() == [2, 2, 2]
-
-
 @pytest.mark.parametrize(
     'content, message',
     [

@@ -9,16 +9,15 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
-from mmengine.optim import OptimWrapper
 from torch import nn
 
 from mmact_ssl.engine.hooks.momentum_copy_hook import MomentumCopyHook
 from mmact_ssl.engine.hooks.non_finite_hook import NonFiniteHook, _are_finite
-from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import TrainingError
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from tests.helpers.processes import in_two_processes
+from tests.test_engine.test_optimizers import MIXED, TwoSided, batches, build
 
 NAN = float('nan')
 
@@ -183,47 +182,35 @@ def test_an_infinite_loss_of_a_finite_gradient_takes_no_half_of_the_step_back(tr
     assert all(torch.equal(a, b) for a, b in zip(good, state(train([1.0, 2.0]))))
 
 
-class Scaled:
-    """A student and an adversary under one loss scale, which a CPU can have too."""
-
-    def __init__(self):
-        self.model = nn.ModuleDict(dict(student=nn.Linear(2, 1), adversary=nn.Linear(2, 1)))
-        sides = {
-            name: OptimWrapper(torch.optim.SGD(part.parameters(), lr=0.1))
-            for name, part in self.model.items()
-        }
-        for side in sides.values():
-            side.loss_scaler = torch.amp.GradScaler('cpu', init_scale=1024.0)
-            side._scale_update_param = None
-        self.optim_wrapper = AdversarialOptimWrapper(**sides)
-        self.scaler = sides['student'].loss_scaler
-        self.message_hub, self.iter, self.messages = MessageHub('scaled'), 0, []
-        self.logger = SimpleNamespace(warning=self.messages.append)
-
-    def step(self, hook, **factors):
-        """Factors multiply the gradients of the sides; returns which of them moved."""
-        before = {name: part.weight.detach().clone() for name, part in self.model.items()}
-        hook.before_train_iter(self, 0)
-        losses = [self.model[name](torch.ones(1, 2)).sum() for name in factors]
-        self.scaler.scale(sum(losses)).backward()
-        for name, factor in factors.items():
-            self.model[name].weight.grad *= factor
-        self.optim_wrapper.step()
-        self.optim_wrapper.zero_grad()
-        hook.after_train_iter(self, 0, {}, {'loss': torch.ones(())})
-        return {n for n, part in self.model.items() if not torch.equal(part.weight, before[n])}
-
-
+@pytest.mark.usefixtures('amp_on_cpu')
 @pytest.mark.parametrize('wrong', ['student', 'adversary'])
 def test_in_mixed_precision_the_scale_skips_the_side_that_overflows_alone(wrong):
-    runner, hook = Scaled(), NonFiniteHook(max_in_a_row=1)
+    model, hook, messages = TwoSided(), NonFiniteHook(max_in_a_row=1), []
+    runner = SimpleNamespace(
+        model=model,
+        optim_wrapper=build(model, MIXED),
+        message_hub=MessageHub('scaled'),
+        iter=0,
+        logger=SimpleNamespace(warning=messages.append),
+    )
     hook.before_train(runner)
-    factors = dict.fromkeys(('student', 'adversary'), 1.0)
-    assert runner.step(hook, **factors) == {'student', 'adversary'}
-    assert runner.step(hook, **{**factors, wrong: torch.inf}) == {*factors} - {wrong}
-    assert runner.scaler.get_scale() == 512
-    assert runner.step(hook, **factors) == {'student', 'adversary'}
-    assert len(runner.messages) == (wrong == 'student')
-    runner.step(hook, student=NAN, adversary=NAN)
+
+    def step(student: float = 1.0, adversary: float = 1.0) -> set[str]:
+        """Factors multiply the sides' losses; returns the sides that moved."""
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        hook.before_train_iter(runner, 0)
+        losses = model.sides(batches(1)[0])
+        runner.optim_wrapper.update_params(student * losses[0] + adversary * losses[1])
+        hook.after_train_iter(runner, 0, {}, {'loss': torch.ones(())})
+        moved = [n for n, v in model.state_dict().items() if not torch.equal(v, before[n])]
+        return {'adversary' if name.startswith('head') else 'student' for name in moved}
+
+    both = {'student', 'adversary'}
+    assert step() == both
+    assert step(**{wrong: torch.inf}) == both - {wrong}
+    assert runner.optim_wrapper['student'].loss_scaler.get_scale() == 32
+    assert step() == both
+    assert len(messages) == (wrong == 'student')
+    step(NAN, NAN)
     with pytest.raises(TrainingError, match='2 steps in a row are skipped'):
-        runner.step(hook, student=NAN, adversary=NAN)
+        step(NAN, NAN)
