@@ -75,11 +75,6 @@ def test_sentences(data, capsys):
     out = capsys.readouterr().out
     assert '3 keys written (1 had changed), 1 were there, 0 broken' in out
     np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [4]])
-    (data / 's.json').write_text(json.dumps({'clap': ['x'], 'sit': ['y']}))
-    main([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
-    out = capsys.readouterr().out
-    assert '2 were there, 2 removed that the file lacks, 0 broken' in out
-    assert reader.keys() == ['clap', 'sit']
 
 
 @pytest.mark.parametrize(

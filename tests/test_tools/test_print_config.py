@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.shipped import CONFIGS, own_folder
+from tests.shipped import CONFIGS
 from tools.print_config import main
 
 
@@ -33,13 +33,3 @@ def test_a_value_that_comes_back_is_of_the_last_file(tmp_path, capsys):
         (tmp_path / f'{name}.py').write_text(f'{text}knn = dict(k={value}, main_k=5)\n')
     shown = printed(capsys, str(tmp_path / 'c.py'))
     assert shown['knn.k'].endswith('/c.py') and shown['knn.main_k'].endswith('/a.py')
-
-
-def test_the_data_is_named_as_for_every_tool(capsys):
-    shown = printed(capsys, 'downstream/gru.py', '--set', 'nwucla')
-    assert shown['dataset_name'].startswith("'nwucla'")
-    assert shown['linear.group_pattern'].endswith('_base_/downstream/skeleton.py')
-    folder = own_folder()
-    capsys.readouterr()
-    shown = printed(capsys, 'downstream/gru.py', '--data', folder)
-    assert shown['dataset_name'].startswith("'own'")
