@@ -84,31 +84,15 @@ def test_a_real_sample_under_a_wrong_condition_is_half_of_the_fakes(r1_weight: f
     assert found.matched.tolist() == [1, 0, 0]
 
 
-def test_r1_penalty_against_finite_differences():
-    """The penalty of each sample's gradient, by central differences, a number at a time."""
-    discriminator = Score().double()
-    real = torch.randn(3, 2, 2, dtype=torch.double)
-    epsilon, squares = 1e-5, torch.zeros(3, dtype=torch.double)
-    for index in range(4):
-        step = torch.zeros(4, dtype=torch.double)
-        step[index] = epsilon
-        with torch.no_grad():
-            up, down = (discriminator(real + side * step.view(2, 2)) for side in (1, -1))
-        squares += ((up - down) / (2 * epsilon)).square()
-    variable = real.clone().requires_grad_()
-    penalty = r1_penalty(discriminator(variable), variable)
-    torch.testing.assert_close(penalty, squares / 2, rtol=1e-6, atol=0)
-
-
-def test_r1_penalty_trains_the_discriminator():
-    """For D(x) = a x^2 the penalty is (2 a x)^2 / 2, and its derivative 4 a x^2."""
-    a = torch.tensor(0.7, requires_grad=True)
-    real = torch.tensor([[1.0], [-2.0], [0.5]], requires_grad=True)
-    penalty = r1_penalty((a * real.square())[:, 0], real)
-    square = real.detach().square()[:, 0]
+def test_r1_penalty_is_half_the_squared_gradient_of_each_sample_and_trains_the_discriminator():
+    """For D(x) = a |x|^2 the penalty is |2 a x|^2 / 2, and its derivative 4 a |x|^2."""
+    a = torch.tensor(0.7, dtype=torch.double, requires_grad=True)
+    real = torch.randn(3, 2, 2, dtype=torch.double, requires_grad=True)
+    square = real.square().sum((1, 2))
+    penalty = r1_penalty(a * square, real)
     torch.testing.assert_close(penalty, 2 * 0.7**2 * square)
     penalty.sum().backward()
-    assert float(a.grad) == pytest.approx(4 * 0.7 * float(square.sum()))
+    assert float(a.grad) == pytest.approx(4 * 0.7 * float(square.detach().sum()))
 
 
 def test_frozen_weights_get_no_gradient_and_inputs_the_ordinary_one():

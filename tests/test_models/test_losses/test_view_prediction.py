@@ -1,4 +1,4 @@
-"""DINO's cross-entropy and its center against slow transcriptions."""
+"""Losses of predictions between views, DINO's with its center, against slow transcriptions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mmact_ssl.models.losses.centered_cross_entropy import CenteredCrossEntropyLoss
+from mmact_ssl.models.losses.negative_cosine import NegativeCosineLoss
+
+SIZES = dict(
+    seed=st.integers(0, 10_000),
+    pairs=st.integers(1, 3),
+    num=st.integers(1, 5),
+    size=st.integers(2, 6),
+)
 
 
 def make(seed: int, pairs: int, num: int, size: int) -> tuple[Tensor, Tensor]:
@@ -26,14 +34,8 @@ def softmax(values: list[float]) -> list[float]:
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    seed=st.integers(0, 10_000),
-    pairs=st.integers(1, 3),
-    num=st.integers(1, 4),
-    size=st.integers(2, 5),
-    temperatures=st.sampled_from([(1.0, 1.0), (0.5, 0.2), (0.1, 0.1)]),
-)
-def test_equals_the_slow_twin(seed, pairs, num, size, temperatures):
+@given(**SIZES, temperatures=st.sampled_from([(1.0, 1.0), (0.5, 0.2), (0.1, 0.1)]))
+def test_cross_entropies_equal_the_slow_twin(seed, pairs, num, size, temperatures):
     """Value, hits, the constant answer and gradients, around a center that is not 0."""
     predictions, targets = make(seed, pairs, num, size)
     loss = CenteredCrossEntropyLoss(size, *temperatures).eval()
@@ -82,3 +84,30 @@ def test_the_center_follows_the_mean_of_the_targets_and_counts_in_the_next_step(
     assert loss.state_dict().keys() == {'center'}, 'a resumed run goes on with it'
     loss.restart()
     assert not loss.center.any()
+
+
+def cosine(one: Tensor, other: Tensor) -> Tensor:
+    return one @ other / (one.norm() * other.norm())
+
+
+@settings(deadline=None, max_examples=40)
+@given(**SIZES)
+def test_cosine_distances_equal_the_slow_twin(seed, pairs, num, size):
+    """Value, hits, the constant answer and gradients."""
+    predictions, targets = make(seed, pairs, num, size)
+    found = NegativeCosineLoss()(predictions, targets)
+    total = torch.zeros((), dtype=torch.float64)
+    for pair, (rows, aims) in enumerate(zip(predictions.double(), targets.detach().double())):
+        best = sum(aim / aim.norm() for aim in aims)
+        for i, (row, aim) in enumerate(zip(rows, aims)):
+            distance = 1 - cosine(row, aim)
+            assert float(found['loss'][pair, i]) == pytest.approx(float(distance), abs=1e-5)
+            nearest = max(range(num), key=lambda j: float(cosine(row, aims[j])))
+            assert float(found['hit'][pair, i]) == (nearest == i)
+            constant = 1 - cosine(best, aim)
+            assert float(found['constant'][pair, i]) == pytest.approx(float(constant), abs=1e-4)
+            total = total + distance
+    (expected,) = torch.autograd.grad(total, predictions)
+    found['loss'].sum().backward()
+    torch.testing.assert_close(predictions.grad, expected, rtol=1e-4, atol=1e-5)
+    assert targets.grad is None, 'targets are stopped'
