@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -100,9 +101,16 @@ def below_all(counts: Sequence[int], size: int) -> list[int]:
     return [count for count in counts if count < size or count == min(counts)]
 
 
-def nearest_samples(train: Features, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find training samples near queries ``(Q, D)`` by cosine similarity, see :func:`nearest`."""
-    return nearest(normalize(queries), train.values, k, normalize)
+def nearest_samples(
+    train: Features, queries: np.ndarray, k: int, center: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find training samples near queries ``(Q, D)`` by cosine similarity, see :func:`nearest`.
+
+    With ``center`` the training mean is subtracted from both before they are normalized.
+    """
+    mean = train.values.mean(axis=0, dtype=np.float64) if center else None
+    project = partial(normalize, center=mean)
+    return nearest(project(queries), train.values, k, project)
 
 
 def vote(

@@ -19,6 +19,7 @@ def evaluate(
     k: int | Sequence[int] = (5, 10, 20),
     main_k: int = 10,
     temperature: float = 0.07,
+    center: bool = False,
 ) -> Measured:
     """Classify the test split by its neighbors in the training split.
 
@@ -28,6 +29,7 @@ def evaluate(
         main_k: The number reported as ``top1``, with its confusion matrix; if it is left out, the
             largest reported one.
         temperature: Temperature of the votes, see :func:`mmact_ssl.evaluation.neighbors.vote`.
+        center: Subtract the training mean before normalizing.
     """
     if isinstance(k, int):
         k = (k,)
@@ -47,7 +49,7 @@ def evaluate(
             logging.WARNING,
         )
         main_k = max(k)
-    similarity, position = nearest_samples(train, test.values, max(k))
+    similarity, position = nearest_samples(train, test.values, max(k), center)
     labels = train.labels[position]  # (Q, max(k))
     top1, details = {}, {}
     for count in k:

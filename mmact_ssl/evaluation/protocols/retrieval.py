@@ -9,15 +9,18 @@ from mmact_ssl.evaluation.neighbors import below_all, nearest_samples
 from .base import Measured, Task
 
 
-def evaluate(task: Task, topk: Sequence[int] = (1, 5, 10, 20, 50)) -> Measured:
+def evaluate(
+    task: Task, topk: Sequence[int] = (1, 5, 10, 20, 50), center: bool = False
+) -> Measured:
     """Measure ``recall@k``, the share of queries with a sample of their class among the k nearest.
 
     Args:
         topk: Numbers of neighbors; those that reach the gallery's size are left out, see
             :func:`below_all`.
+        center: Subtract the gallery's mean before normalizing.
     """
     train, test = task.train_features, task.test_features
     topk = below_all(topk, len(train.labels))
-    _, position = nearest_samples(train, test.values, max(topk))
+    _, position = nearest_samples(train, test.values, max(topk), center)
     hit = train.labels[position] == test.labels[:, None]  # (Q, max(topk))
     return Measured({f'recall@{k}': float(hit[:, :k].any(axis=1).mean()) for k in topk})

@@ -19,12 +19,14 @@ def random_features(count: int, classes: int, seed: int, channels: int = 6) -> F
     return Features(values, generator.integers(0, classes, size=count))
 
 
-def slow_scores(train, queries, num_classes, k, temperature):
+def slow_scores(train, queries, num_classes, k, temperature, center):
     gallery = [[float(x) for x in row] for row in train.values]
+    mean = [sum(column) / len(gallery) for column in zip(*gallery)] if center else [0.0] * 6
     unit = []
     for row in [*gallery, *[[float(x) for x in row] for row in queries]]:
-        length = math.sqrt(sum(x * x for x in row))
-        unit.append([x / length for x in row])
+        moved = [x - m for x, m in zip(row, mean)]
+        length = math.sqrt(sum(x * x for x in moved))
+        unit.append([x / length for x in moved])
     gallery, queries = unit[: len(gallery)], unit[len(gallery) :]
     scores = []
     for query in queries:
@@ -37,15 +39,16 @@ def slow_scores(train, queries, num_classes, k, temperature):
     return np.array(scores)
 
 
+@pytest.mark.parametrize('center', [False, True])
 @pytest.mark.parametrize('k', [1, 5, 100])
-def test_scores_against_the_twin(k):
+def test_scores_against_the_twin(k, center):
     train = random_features(40, 4, seed=0)
     queries = random_features(17, 4, seed=1).values
-    similarity, position = nearest_samples(train, queries, k)
+    similarity, position = nearest_samples(train, queries, k, center)
     scores = vote(similarity, train.labels[position], 4, temperature=0.07)
     scores = scores / scores.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(
-        scores, slow_scores(train, queries, 4, k, 0.07), rtol=1e-9, atol=1e-12
+        scores, slow_scores(train, queries, 4, k, 0.07, center), rtol=1e-9, atol=1e-12
     )
 
 

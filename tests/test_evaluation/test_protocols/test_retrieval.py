@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import retrieval
@@ -32,13 +33,16 @@ def test_recall_on_a_made_case(make_task):
     }
 
 
-def test_recall_against_the_twin(make_task):
+@pytest.mark.parametrize('center', [False, True])
+def test_recall_against_the_twin(make_task, center):
     generator = np.random.default_rng(0)
     gallery = Features(generator.normal(2, 1, (51, 8)), generator.integers(0, 9, 51))
     queries = Features(generator.normal(2, 1, (20, 8)), generator.integers(0, 9, 20))
-    metrics = retrieval.evaluate(make_task(gallery, queries, 9)).metrics
+    metrics = retrieval.evaluate(make_task(gallery, queries, 9), center=center).metrics
+    shift = gallery.values.mean(axis=0) if center else np.zeros(8)
 
     def cosine(a, b):
+        a, b = a - shift, b - shift
         return sum(a * b) / math.sqrt(sum(a * a) * sum(b * b))
 
     for k in (1, 5, 10, 20, 50):
