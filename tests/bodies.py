@@ -34,20 +34,15 @@ STANDING = {
     'mouth': (0.02, 1.58, 0.09),
     'ear': (0.07, 1.62, 0.0),
 }
-SPINE = {
-    'hip_center': 0.92,
-    'mid_hip': 0.92,
-    'spine_base': 0.92,
-    'belly': 0.92,
-    'spine': 1.1,
-    'spine_mid': 1.1,
-    'spine_shoulder': 1.4,
-    'shoulder_center': 1.4,
-    'neck': 1.45,
-    'head': 1.65,
-    'nose': 1.62,
-    'face': 1.62,
+HEIGHTS = {
+    0.92: ('hip_center', 'mid_hip', 'spine_base', 'belly'),
+    1.1: ('spine', 'spine_mid'),
+    1.4: ('spine_shoulder', 'shoulder_center'),
+    1.45: ('neck',),
+    1.62: ('nose', 'face'),
+    1.65: ('head',),
 }
+SPINE = {name: height for height, names in HEIGHTS.items() for name in names}
 ARM = ('elbow', 'wrist', 'hand', 'hand_tip', 'thumb', 'pinky', 'index')
 FOOT = ('ankle', 'foot', 'heel', 'foot_index', 'big_toe', 'small_toe')
 

@@ -21,10 +21,10 @@ from tests.helpers.students import (  # noqa: F401
     common_model,
     skeleton_model,
     video_model,
-    weights_of,
+    write_student,
 )
 from tests.helpers.upstream import spare_upstream
-from tests.helpers.videos import index_of, write_video
+from tests.helpers.videos import write_video
 
 spare_upstream()
 
@@ -50,12 +50,6 @@ def freeze_imports() -> None:
 def make_video() -> Callable[..., Path]:
     """Writes a small video, see ``write_video``."""
     return write_video
-
-
-@pytest.fixture(scope='session')
-def read_index() -> Callable[[np.ndarray], int]:
-    """Reads the index of a frame from a picture of such a video, see ``index_of``."""
-    return index_of
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -181,13 +175,8 @@ def finetune_config(labeled_world: Path) -> Config:
 @pytest.fixture
 def student_checkpoint(linear_config: Config, tmp_path: Path) -> Path:
     """A file as a pre-trainer leaves it: the student under ``backbone.`` and a pretext head."""
-    from mmact_ssl.evaluation.student import build_recognizer
-
-    state = weights_of(build_recognizer(linear_config, seed=7).backbone)
-    state['heads.pose.weight'] = torch.zeros(3)
-    path = tmp_path / 'student.pth'
-    torch.save(dict(state_dict=state, meta={}), path)
-    return path
+    head = torch.nn.Linear(3, 1)
+    return write_student(tmp_path / 'student.pth', linear_config, seed=7, pose=head)
 
 
 @pytest.fixture

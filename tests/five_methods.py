@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,17 @@ from tests.helpers.videos import write_video
 SAMPLES = 7  # an odd number: the last batch is smaller
 FRAMES, SIZE = 20, 32
 VIDEO = ['model.backbone.base_channels=4']
-HEAD = 'hidden_dim=16'
-TRANSFORMER = [
-    *('model.backbone.embed_dims=16', 'model.backbone.depth=1', 'model.backbone.num_heads=2'),
-]
+HEAD, EMBEDDING = 'hidden_dim=16', 'embedding_dim=8'
+TRANSFORMER = [f'model.backbone.{size}' for size in ('embed_dims=16', 'depth=1', 'num_heads=2')]
 MIXED = ('contrast', 'barlow', 'vicreg', 'simsiam', 'dino')
+
+
+def small(heads: Sequence[str], channels: int, *settings: str) -> list[str]:
+    """Options of heads that read features of so many channels."""
+    settings = (f'in_channels={channels}', *settings)
+    return [f'model.heads.{head}.{setting}' for head in heads for setting in settings]
+
+
 # Method -> config and its options; those of skeletons read --set nwucla. Together they have an
 # adversary, momentum copies and queues, schedules by step and by epoch, clipping, gradients that
 # accumulate over the ends of epochs, an average of the weights, and one worker that lives on.
@@ -43,12 +50,8 @@ METHODS: dict[str, tuple[str, list[str]]] = {
         'configs/dtg_r3d18-small.py',
         [
             *VIDEO,
-            'model.heads.guidance.in_channels=32',
-            'model.heads.guidance.teachers.imagenet.channels=16',
-            f'model.heads.guidance.{HEAD}',
-            'model.heads.contrast.in_channels=32',
-            f'model.heads.contrast.{HEAD}',
-            'model.heads.contrast.embedding_dim=8',
+            *small(['guidance'], 32, HEAD, 'teachers.imagenet.channels=16'),
+            *small(['contrast'], 32, HEAD, EMBEDDING),
             'optim_wrapper.accumulative_counts=2',
         ],
     ),
@@ -61,19 +64,16 @@ METHODS: dict[str, tuple[str, list[str]]] = {
             'model.encode=[clip]',
             'model.momentum_encoder.views=[clip_b]',
             'model.momentum_encoder.momentum=0.9',
-            'model.heads.appearance.momentum=0.9',
-            'model.heads.motion.momentum=0.9',
-            'model.heads.appearance.queue_size=5',
-            'model.heads.motion.queue_size=5',
+            *(f'model.heads.{head}.momentum=0.9' for head in ('appearance', 'motion')),
+            *(f'model.heads.{head}.queue_size=5' for head in ('appearance', 'motion')),
         ],
     ),
     'ms2l': (
         'configs/ms2l_gru.py',
         [
             'model.backbone.hidden_size=8',
-            *(f'model.heads.{head}.in_channels=16' for head in ('motion', 'jigsaw', 'contrast')),
-            'model.heads.contrast.hidden_dim=16',
-            'model.heads.contrast.embedding_dim=8',
+            *small(['motion', 'jigsaw'], 16),
+            *small(['contrast'], 16, HEAD, EMBEDDING),
             'param_scheduler.0.milestones=[5]',
         ],
     ),
@@ -81,8 +81,7 @@ METHODS: dict[str, tuple[str, list[str]]] = {
         'configs/c2vl_gru.py',
         [
             'model.backbone.encoder.hidden_size=8',
-            'model.heads.prompts.in_channels=96',
-            'model.heads.prompts.prompt_channels=16',
+            *small(['prompts'], 96, 'prompt_channels=16'),
             'default_hooks.ema.type=EMAHook',
             'default_hooks.ema.momentum=0.1',
         ],
@@ -91,19 +90,15 @@ METHODS: dict[str, tuple[str, list[str]]] = {
         'configs/ms2l-masked_stt.py',
         [
             *TRANSFORMER,
-            'model.heads.contrast.in_channels=16',
-            'model.heads.contrast.hidden_dim=16',
-            'model.heads.contrast.embedding_dim=8',
-            'model.heads.motion.in_channels=16',
-            'model.heads.motion.hidden_dim=16',
+            *small(['contrast'], 16, HEAD, EMBEDDING),
+            *small(['motion'], 16, HEAD),
         ],
     ),
     'latent': (
         'configs/latent_stt.py',
         [
             *TRANSFORMER,
-            'model.heads.latent.in_channels=16',
-            'model.heads.latent.hidden_dim=16',
+            *small(['latent'], 16, HEAD),
             'param_scheduler.0.end=2',
             'param_scheduler.1.begin=2',
             'param_scheduler.1.end=20',
@@ -133,10 +128,7 @@ METHODS: dict[str, tuple[str, list[str]]] = {
             'model.heads.dino.predictor_dim=None',
             'model.heads.dino.loss.type=CenteredCrossEntropyLoss',
             'model.heads.dino.loss.channels=12',
-            *(f'model.heads.{head}.in_channels=96' for head in MIXED),
-            *(f'model.heads.{head}.{HEAD}' for head in MIXED),
-            *(f'model.heads.{head}.embedding_dim=8' for head in MIXED),
-            *(f'model.heads.{head}.views=[one,two]' for head in MIXED),
+            *small(MIXED, 96, HEAD, EMBEDDING, 'views=[one,two]'),
         ],
     ),
 }

@@ -90,17 +90,13 @@ def own_folder_of_videos() -> str:
 def parsed(name: str) -> Config:
     path, _, dataset = name.partition('@')
     read = partial(read_config, str(CONFIGS / path), dataset=dataset or None)
-    if dataset or has_a_set(name):
+    # Some have a set of their own or by default, and need neither --set nor --data.
+    if dataset or (re.search(r'_k400|_demo|_r3d', name) and 'downstream' not in name):
         return read()
     try:
         return read(data=own_folder())
     except KindError:
         return read(data=own_folder_of_videos())
-
-
-def has_a_set(name: str) -> bool:
-    """True if a config has a set of its own or by default, and needs neither --set nor --data."""
-    return bool(re.search(r'_k400|_demo|_r3d', name)) and 'downstream' not in name
 
 
 def load(name: str, options: Sequence[str] = ()) -> Config:

@@ -84,19 +84,11 @@ def test_what_a_killed_writer_leaves_is_no_file_like_it(tmp_path):
 def test_annotation_with_and_without_labels(tmp_path):
     path = tmp_path / 'train.txt'
     path.write_text(
-        'videos/a.mp4 3\n\nvideos/b.mp4\n  my clip.mp4\t12 \nmy clip 2.mp4\nc -1\nd\u2028e 0\n7\n',
+        'v/a.mp4 3\n\nv/b.mp4\n  my clip.mp4\t12 \nmy clip 2.mp4\nc -1\nd\u2028e 0\n7\n',
         encoding='utf-8',
     )
     names, labels = read_annotation(path, 'run it')
-    assert names == [
-        'videos/a.mp4',
-        'videos/b.mp4',
-        'my clip.mp4',
-        'my clip 2.mp4',
-        'c',
-        'd\u2028e',
-        '7',
-    ]
+    assert names == ['v/a.mp4', 'v/b.mp4', 'my clip.mp4', 'my clip 2.mp4', 'c', 'd\u2028e', '7']
     assert labels == [3, -1, 12, -1, -1, 0, -1]
 
 

@@ -9,17 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = [
-    'upstream',
-    'datasets',
-    'preparation',
-    'models',
-    'prompts',
-    'targets',
-    'engine',
-    'evaluation',
-]
-ROOMS += ['apis', 'visualization']
+ROOMS = ['upstream', 'datasets', 'preparation', 'models', 'prompts', 'targets', 'engine']
+ROOMS += ['evaluation', 'apis', 'visualization']
 
 
 def imported(file: Path) -> set[str]:

@@ -10,6 +10,11 @@ import torch
 from mmact_ssl.saved_run import SavedRun, find_value, read_assignments
 
 
+def saved_run(path: Path, cfg: str, **meta: str) -> SavedRun:
+    torch.save(dict(state_dict={}, meta=dict(cfg=cfg, **meta)), path / 'a.pth')
+    return SavedRun.read(path / 'a.pth')
+
+
 def test_assignments_are_read_and_not_run():
     text = "a = dict(b=[1, (2, None)], c={'d': -1.5})\nraise SystemExit\nb = print(1)"
     assert read_assignments(text, ['a']) == {'a': {'b': [1, (2, None)], 'c': {'d': -1.5}}}
@@ -25,17 +30,14 @@ def test_assignments_are_read_and_not_run():
 @pytest.mark.parametrize('name', ['../../etc/x', 'a*', '', 'a/b', '/a'])
 def test_a_name_that_leads_to_other_files_is_left_out(name: str, tmp_path: Path):
     text = f"dataset_name = {name!r}\nbackbone_name = 'gru-streams'"
-    meta = dict(cfg=text, experiment_name='ms2l_gru_20260101_123456')
-    torch.save(dict(state_dict={}, meta=meta), tmp_path / 'a.pth')
-    saved = SavedRun.read(tmp_path / 'a.pth')
+    saved = saved_run(tmp_path, text, experiment_name='ms2l_gru_20260101_123456')
     assert (saved.config_name, saved.backbone_name) == ('ms2l_gru', 'gru-streams')
     assert saved.dataset_name == ''
 
 
 def test_a_recognizer_has_no_config_of_a_pre_training(tmp_path: Path):
-    meta = dict(cfg='model = dict(cls_head=dict())', experiment_name='finetune_x_1400')
-    torch.save(dict(state_dict={}, meta=meta), tmp_path / 'a.pth')
-    assert SavedRun.read(tmp_path / 'a.pth').config_name == ''
+    text = 'model = dict(cls_head=dict())'
+    assert saved_run(tmp_path, text, experiment_name='finetune_x_1400').config_name == ''
 
 
 def test_a_value_is_found_at_any_depth():
@@ -51,6 +53,5 @@ def test_a_value_is_found_at_any_depth():
     ids=['signs', 'names', 'lists', 'key', 'cut'],
 )
 def test_a_config_that_python_cannot_read_has_no_values(value: str, tmp_path: Path):
-    torch.save(dict(state_dict={}, meta=dict(cfg=f'model = {value}')), tmp_path / 'a.pth')
-    saved = SavedRun.read(tmp_path / 'a.pth')
+    saved = saved_run(tmp_path, f'model = {value}')
     assert (saved.config, saved.backbone, saved.labels_read) == ({}, {}, None)

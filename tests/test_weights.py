@@ -142,15 +142,8 @@ def test_parts_are_selected_and_a_bare_backbone_gets_its_prefix():
 def test_backbones_that_read_a_file_by_themselves_keep_its_name():
     """mmaction2's MViT and MobileOneTSM rename keys of the file."""
     named = dict(type='Pretrained', checkpoint='a.pth')
-
-    class MViT(BaseModule):
-        pass
-
-    class Other(BaseModule):
-        pass
-
-    for kind, kept in ((MViT, named), (Other, None)):
-        backbone = kind(init_cfg=dict(named))
+    for name, kept in (('MViT', named), ('Other', None)):
+        backbone = type(name, (BaseModule,), {})(init_cfg=dict(named))
         taken = take_pretrained(backbone)
         assert backbone.init_cfg == kept
         assert taken == ([] if kept else [(backbone, dict(checkpoint='a.pth'))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial, wraps
 from pathlib import Path
@@ -222,9 +222,9 @@ def copy_stream(container: Any, source: Any) -> Any:
     return container.add_stream(template=source)
 
 
-def with_edits(path: Path, edits: Iterable[tuple[int, int]]) -> Path:
-    """Put an edit list into an MP4 file of ``write_video``: (first frame, frames) of each part."""
-    content = path.read_bytes()
+def write_edited(path: Path, edits: Sequence[tuple[int, int]], **settings: Any) -> Path:
+    """Write a video whose container shows parts of it, (first frame, frames) each."""
+    content = write_video(path, **settings).read_bytes()
     head = content[: content.index(b'moov') - 4]
     moov = content[len(head) :]
     media_scale = struct.unpack('>I', moov[moov.index(b'mdhd') + 16 :][:4])[0]
@@ -247,21 +247,13 @@ def with_edits(path: Path, edits: Iterable[tuple[int, int]]) -> Path:
     return path
 
 
-def write_edited(path: Path, edits: Sequence[tuple[int, int]], **settings: Any) -> Path:
-    """Write a video whose container shows parts of it, (first frame, frames) each."""
-    return with_edits(write_video(path, **settings), edits)
-
-
-def from_key(count: int, before: int = 0, packets: Packets | None = None) -> Packets:
-    """Leave out the packets before a key packet, all but ``before`` of them."""
-    assert packets is not None
+def cut(packets: Packets, before: int = 0) -> Packets:
+    """Leave out the packets before the second key packet, all but ``before`` of them."""
     keys = [place for place, packet in enumerate(packets) if packet.is_keyframe]
-    return packets[keys[count] - before :]
+    return packets[keys[1] - before :]
 
 
-def cut(count: int, before: int = 0) -> Callable[[Packets], Packets]:
-    """The change of packets that copying from the middle of a file makes."""
-    return lambda packets: from_key(count, before, packets)
+headless = partial(cut, before=5)
 
 
 def hide(packets: Packets) -> Packets:
@@ -273,21 +265,17 @@ def hide(packets: Packets) -> Packets:
     return packets
 
 
-def av1_encoder() -> str:
-    """An encoder of AV1 that this FFmpeg has."""
-    return 'libsvtav1' if 'libsvtav1' in av.codecs_available else 'libaom-av1'
-
-
 def _codecs() -> dict[str, tuple[dict[str, Any], tuple[str, ...]]]:
     """For each codec its encoder's settings, and the containers that take it."""
-    av1 = {'codec': av1_encoder()}
-    av1['options'] = (
-        {'preset': '12'} if av1['codec'] == 'libsvtav1' else {'cpu-used': '8', 'usage': 'realtime'}
-    )
+    av1 = {'codec': 'libaom-av1', 'options': {'cpu-used': '8', 'usage': 'realtime'}}
+    if 'libsvtav1' in av.codecs_available:
+        av1 = {'codec': 'libsvtav1', 'options': {'preset': '12'}}
     libvpx = {'cpu-used': '8', 'b': '400000', 'lag-in-frames': '16', 'auto-alt-ref': '1'}
-    x265 = {'codec': 'libx265', 'options': {'preset': 'ultrafast'}}
-    x265['options'] = {'preset': 'ultrafast', 'x265-params': 'log-level=none:bframes=3:pools=none'}
-    no_b = {'preset': 'ultrafast', 'x265-params': 'log-level=none:bframes=0:pools=none'}
+    b, no_b = (
+        {'preset': 'ultrafast', 'x265-params': f'log-level=none:bframes={count}:pools=none'}
+        for count in (3, 0)
+    )
+    x265 = {'codec': 'libx265', 'options': b}
     mpeg4 = {'codec': 'mpeg4', 'time_base': 25}
     mpeg2 = {'codec': 'mpeg2video', 'time_base': 25}
     usual = ('mp4', 'mkv', 'avi', 'mov', 'ts')
@@ -340,33 +328,26 @@ def video_cases() -> dict[str, Callable[[Path], Path]]:
         for suffix in ('mp4', 'mkv', 'ts'):
             settings = x264_ts if (name, suffix) == ('h264', 'ts') else settings
             add(f'{name}_open.{suffix}', **settings)
-            add(f'{name}_open_cut.{suffix}', **settings, change=cut(1))
-            add(f'{name}_open_headless.{suffix}', **settings, change=cut(1, before=5))
+            add(f'{name}_open_cut.{suffix}', **settings, change=cut)
+            add(f'{name}_open_headless.{suffix}', **settings, change=headless)
     add('h264_open.avi', **x264_open, time_base=25)
-    add('h264_cut.mkv', change=cut(1))
-    add('mpeg4_cut.mkv', **mpeg4, change=cut(1))
-    add('mpeg4_headless.mkv', **mpeg4, change=cut(1, before=5))
+    add('h264_cut.mkv', change=cut)
+    add('mpeg4_cut.mkv', **mpeg4, change=cut)
+    add('mpeg4_headless.mkv', **mpeg4, change=headless)
     for name in ('vp8_cut.mkv', 'vp9_cut.webm', 'av1_cut.mkv'):
-        add(name, **codecs[name[:3]][0], change=cut(1))
+        add(name, **codecs[name[:3]][0], change=cut)
     add('h264_refresh.mp4', bframes=0, gop=15, options={'intra-refresh': '1'})
-    add('h264_refresh_cut.mkv', bframes=0, gop=10, options={'intra-refresh': '1'}, change=cut(1))
+    add('h264_refresh_cut.mkv', bframes=0, gop=10, options={'intra-refresh': '1'}, change=cut)
     # Pictures of type I at which no decoder can start.
     add('h264_scenes.mp4', gop=250, scenes=(7, 19), options={'x264-params': 'scenecut=400'})
     add('h264_edit.mp4', write_edited, edits=[(17, 9)])
     add('hevc_edit.mp4', write_edited, edits=[(17, 9)], **codecs['hevc'][0])
     add('h264_edits.mp4', write_edited, edits=[(15, 6), (2, 5)])
+    uneven = np.cumsum(np.arange(NUM_FRAMES) % 5 * 60 + 24).tolist()
+    add('vp9_variable.webm', **codecs['vp9'][0], times=uneven)
+    add('gif_variable.gif', **codecs['gif'][0], times=uneven)
     add('h264_variable.mp4', times=np.cumsum(np.arange(NUM_FRAMES) % 7 * 11 + 6).tolist())
     add('h264_variable.mkv', times=np.cumsum(np.arange(NUM_FRAMES) % 7 * 12 + 6).tolist())
-    add(
-        'vp9_variable.webm',
-        **codecs['vp9'][0],
-        times=np.cumsum(np.arange(NUM_FRAMES) % 5 * 60 + 24).tolist(),
-    )
-    add(
-        'gif_variable.gif',
-        **codecs['gif'][0],
-        times=np.cumsum(np.arange(NUM_FRAMES) % 5 * 60 + 24).tolist(),
-    )
     add('h264_gaps.avi', time_base=25, skip=(7, 8, 20, 21, 22))
     add('h264_gaps.ts', skip=(7, 8, 20, 21, 22))
     add('h264_fields.mp4', write_fields)

@@ -162,13 +162,13 @@ def test_ordinary_files_are_not_decoded_to_be_opened(videos):
 @pytest.mark.parametrize(
     'name', ['short_gop.mp4', 'open_gop.mp4', 'mpeg4.mkv', 'reordered.avi', 'reordered.mxf']
 )
-def test_a_large_file_is_read_again_by_seeking(name, videos, monkeypatch, read_index):
+def test_a_large_file_is_read_again_by_seeking(name, videos, monkeypatch):
     monkeypatch.setattr(video_reader, 'HELD_BYTES', 0)
     path, _ = videos(name)
     with VideoReader(path) as reader:
         assert reader._packets is None
         for wanted in ([59], [30, 31, 2], range(60), [13]):
-            assert {i: read_index(f) for i, f in reader.read(wanted).items()} == {
+            assert {i: index_of(f) for i, f in reader.read(wanted).items()} == {
                 i: i for i in wanted
             }
 
@@ -218,12 +218,12 @@ def test_key_frames_of_open_groups_with_and_without_time_stamps(name, tmp_path):
         assert reader.keyframes_near(20, 99).tolist() == keys.tolist()
 
 
-def test_frames_before_the_first_key_frame_do_not_count(tmp_path, make_video, read_index):
+def test_frames_before_the_first_key_frame_do_not_count(tmp_path, make_video):
     path = make_video(tmp_path / 'late.mp4', drop_packets=5)
     with VideoReader(path) as reader:
         assert reader.total_frames == 60 - 12
         frames = reader.read(range(48))
-    assert [read_index(frames[i]) for i in range(48)] == list(range(12, 60))
+    assert [index_of(frames[i]) for i in range(48)] == list(range(12, 60))
 
 
 def test_an_avi_whose_header_does_not_tell_that_frames_are_reordered(tmp_path):
@@ -255,7 +255,7 @@ def test_an_avi_whose_header_does_not_tell_that_frames_are_reordered(tmp_path):
     ('name', 'codec', 'pix_fmt'),
     [('odd.mp4', 'libx264', 'yuv444p'), ('alpha.mov', 'png', 'rgba'), ('gray.mkv', 'ffv1', 'gray')],
 )
-def test_odd_sizes_alpha_and_gray(name, codec, pix_fmt, tmp_path, make_video, read_index):
+def test_odd_sizes_alpha_and_gray(name, codec, pix_fmt, tmp_path, make_video):
     path = make_video(
         tmp_path / name, num_frames=9, width=161, height=121, codec=codec, pix_fmt=pix_fmt
     )
@@ -263,7 +263,7 @@ def test_odd_sizes_alpha_and_gray(name, codec, pix_fmt, tmp_path, make_video, re
         for short_side, shape in ((None, (121, 161, 3)), (60, (60, 80, 3))):
             frames = reader.read(range(9), short_side)
             assert {frame.shape for frame in frames.values()} == {shape}
-            assert [read_index(frames[i]) for i in range(9)] == list(range(9))
+            assert [index_of(frames[i]) for i in range(9)] == list(range(9))
 
 
 @pytest.mark.skipif(

@@ -15,6 +15,7 @@ from mmact_ssl.datasets.transforms.views import DecodeViews, SampleViews, Transf
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.targets.cache import TargetMeta
+from tests.helpers.videos import index_of
 
 CLIP = {'num_frames': 4, 'stride': 3}
 SEGMENTS = {'num_frames': 8, 'segments': True}
@@ -270,7 +271,7 @@ def test_segments_before_a_future_leave_it_room():
         assert draw(transform, 3)['frame_inds']['future'].tolist() == [1, 2, 2, 2]
 
 
-def test_the_chosen_frames_are_decoded_and_poses_become_pixels(video, read_index):
+def test_the_chosen_frames_are_decoded_and_poses_become_pixels(video):
     np.random.seed(0)
     results = SampleViews(clip=CLIP, future=FUTURE, keyframes={'num_frames': 2}).transform(
         {'filename': video}
@@ -281,7 +282,7 @@ def test_the_chosen_frames_are_decoded_and_poses_become_pixels(video, read_index
     results = DecodeViews(short_side=60).transform(results)
     assert 'video_reader' not in results
     for view, inds in results['frame_inds'].items():
-        assert [read_index(frame) for frame in results['views'][view]] == inds.tolist()
+        assert [index_of(frame) for frame in results['views'][view]] == inds.tolist()
         assert {frame.shape for frame in results['views'][view]} == {(60, 80, 3)}
     np.testing.assert_allclose(results['targets']['clip']['pose'], pose * [80, 60, 1], rtol=1e-6)
 
