@@ -138,10 +138,17 @@ def check_labels(student: SavedRun, name: str, request: Request) -> None:
 
     Raises:
         ConfigError: The features know labels that the protocol does not draw, or the classifier of
-            joint training was trained with others.
+            joint training was trained with others, or for the classes of another set.
     """
     read, labels = student.labels_read, PROTOCOLS[name].labels
-    if read is None or read.dataset != request.cfg.dataset_name or labels == 'none':
+    if read is None or labels == 'none':
+        return
+    if read.dataset != request.cfg.dataset_name:
+        if labels == 'of the checkpoint':
+            raise ConfigError(
+                f'{name}: the classifier of {student.path} knows the classes of {read.dataset}, '
+                f'not of {request.cfg.dataset_name}: give the data of its training, or take linear'
+            )
         return
     fraction, seed = request.label_fraction, request.seed
     is_same = seed == read.seed or fraction == 1
@@ -152,7 +159,7 @@ def check_labels(student: SavedRun, name: str, request: Request) -> None:
     raise ConfigError(
         f'{name}: {student.path} was trained with a fraction of {read.fraction:g} of the labels of '
         f'{read.dataset}, drawn by seed {read.seed}: give --label-fraction {read.fraction:g} '
-        f'--seed {read.seed} (fewshot: take lda), or a student that has not read them'
+        f'--seeds {read.seed} (fewshot: take lda), or a student that has not read them'
     )
 
 

@@ -50,11 +50,15 @@ def test_another_draw_of_the_labels_is_refused(protocol, fraction, seed, fits, t
         Request(Config(dict(dataset_name=name)), seed=seed, label_fraction=fraction)
         for name in ('mine', 'other')
     )
-    check_labels(student, protocol, other)
+    if protocol == 'joint':
+        with pytest.raises(ConfigError, match='knows the classes of mine, not of other: give the'):
+            check_labels(student, protocol, other)
+    else:
+        check_labels(student, protocol, other)
     if fits:
         check_labels(student, protocol, mine)
     else:
-        with pytest.raises(ConfigError, match=r'give --label-fraction 0\.2 --seed 3 .*, or'):
+        with pytest.raises(ConfigError, match=r'give --label-fraction 0\.2 --seeds 3 .*, or'):
             check_labels(student, protocol, mine)
 
 
