@@ -105,7 +105,7 @@ def test_a_clip_that_is_alone_has_no_other():
 
 @pytest.mark.parametrize('method', METHODS)
 def test_every_task_of_every_method_is_measured(method):
-    _, model, (inputs, targets) = make(method, 'FixedWeights')
+    model, (inputs, targets) = make(method)
     for parameter in model.parameters():
         if not parameter.any():  # what starts at zero hides what it reads
             torch.nn.init.normal_(parameter, std=0.1)

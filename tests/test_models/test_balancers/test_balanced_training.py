@@ -11,7 +11,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.engine.optimizers import AdversarialOptimWrapper, AdversarialOptimWrapperConstructor
+from mmact_ssl.engine.optimizers import AdversarialOptimWrapperConstructor
 from mmact_ssl.models.backbones.skeleton_gru import SkeletonGRU
 from mmact_ssl.models.balancers.balancer import FixedWeights
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
@@ -61,7 +61,7 @@ class AdversarialHead(Head):
         )
 
 
-def make(balancer: dict, adversarial: bool = False, **changes) -> MultiTaskPretrainer:
+def make(balancer: dict, adversarial: bool = False) -> MultiTaskPretrainer:
     torch.manual_seed(0)
     up = AdversarialHead if adversarial else Head
     return MultiTaskPretrainer(
@@ -74,7 +74,6 @@ def make(balancer: dict, adversarial: bool = False, **changes) -> MultiTaskPretr
             views=('clip',),
         ),
         balancer=balancer,
-        **changes,
     )
 
 
@@ -84,8 +83,10 @@ def batch(index: int, part: slice = slice(None)) -> dict:
     return dict(inputs=dict(clip=clips[part]), targets={}, data_samples=None)
 
 
-def sgd(model: nn.Module, **settings) -> OptimWrapper:
-    return OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.05), **settings)
+def train(model: nn.Module, part: slice = slice(None)) -> None:
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.05))
+    for index in range(3):
+        model.train_step(batch(index, part), wrapper)
 
 
 class Recorder(FixedWeights):
@@ -119,13 +120,7 @@ def test_two_optimizers_and_accumulation(name):
     wrapper = AdversarialOptimWrapperConstructor(
         dict(optimizer=optimizer, adversary=dict(optimizer=optimizer), accumulative_counts=2)
     )(model)
-    assert isinstance(wrapper, AdversarialOptimWrapper)
     wrapper.initialize_count_status(model, 0, 8)
-    names = {id(p): n for n, p in model.named_parameters()}
-    student = {names[id(p)] for g in wrapper['student'].optimizer.param_groups for p in g['params']}
-    learned = {n for n, _ in model.named_parameters() if n.startswith('balancer')}
-    assert learned <= student
-    assert len(learned) == (2 if name == 'UncertaintyWeights' else 0)
     for index in range(4):
         before = {n: p.detach().clone() for n, p in model.named_parameters()}
         logs = model.train_step(batch(index), wrapper)
@@ -156,9 +151,7 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path):
     first, second = in_two_processes(train_as_one_of_two, tmp_path)
     model = make(dict(type='mmact_ssl.PCGrad'))
     start = {key: value.clone() for key, value in model.state_dict().items()}
-    wrapper = sgd(model)
-    for index in range(3):
-        model.train_step(batch(index), wrapper)
+    train(model)
     for key, value in model.state_dict().items():
         assert torch.equal(first[key], second[key]), key
         torch.testing.assert_close(first[key], value, rtol=1e-4, atol=1e-5)
@@ -168,7 +161,5 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path: Path):
 def train_as_one_of_two(rank: int, folder: Path) -> dict[str, Tensor]:
     """Train on this process's half of each batch; the weights."""
     wrapped = MMDistributedDataParallel(make(dict(type='mmact_ssl.PCGrad')), device_ids=None)
-    wrapper = sgd(wrapped)
-    for index in range(3):
-        wrapped.train_step(batch(index, slice(4 * rank, 4 * rank + 4)), wrapper)
+    train(wrapped, slice(4 * rank, 4 * rank + 4))
     return wrapped.module.state_dict()

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
@@ -28,9 +27,9 @@ def clips(**lengths: int) -> Batch:
     return inputs, targets
 
 
-def skeletons(channels: int, *views: str) -> Batch:
-    inputs = {view: torch.randn(BATCH, 1, 6, 20, channels) for view in views}
-    return inputs, {view: dict(valid=torch.ones(BATCH, 1, 6).bool()) for view in views}
+def skeletons(time: int, *views: str) -> Batch:
+    inputs = {view: torch.randn(BATCH, 1, time, 20, 3) for view in views}
+    return inputs, {view: dict(valid=torch.ones(BATCH, 1, time).bool()) for view in views}
 
 
 def csvr() -> Batch:
@@ -58,14 +57,13 @@ def hcpg() -> Batch:
 
 
 def ms2l() -> Batch:
-    inputs, targets = skeletons(3, 'clip', 'masked', 'shuffled')
+    inputs, targets = skeletons(6, 'clip', 'masked', 'shuffled')
     targets['shuffled']['permutation'] = torch.tensor([[0, 1, 2], [1, 2, 0], [2, 1, 0], [0, 2, 1]])
     return inputs, targets
 
 
 def ms2l_masked() -> Batch:
-    inputs = {view: torch.randn(BATCH, 1, 8, 20, 3) for view in ('one', 'two', 'masked')}
-    targets = {view: dict(valid=torch.ones(BATCH, 1, 8).bool()) for view in inputs}
+    inputs, targets = skeletons(8, 'one', 'two', 'masked')
     targets['masked']['mask'] = joint_mask((BATCH, 1, 2, 20), 4)
     targets['masked']['known'] = torch.ones(BATCH, 1, 2, 20, 1).bool()
     return inputs, targets
@@ -126,24 +124,24 @@ METHODS: dict[str, tuple[str, dict, Callable[[], Batch]]] = {
 }
 
 
-def make(method: str, balancer: str) -> tuple[Config, MultiTaskPretrainer, Batch]:
+def make(method: str) -> tuple[MultiTaskPretrainer, Batch]:
     name, small, make_batch = METHODS[method]
     init_default_scope('mmact_ssl')
     torch.manual_seed(0)
     config = load(name)
     config.merge_from_dict(small)
-    config.model.balancer = dict(type=balancer)
+    config.model.balancer = dict(type='FixedWeights')
     model = MODELS.build(config.model).train()
     model.init_weights()
     for copy, source in model.momentum_pairs():
         copy.start(source)
-    return config, model, make_batch()
+    return model, make_batch()
 
 
 @pytest.mark.parametrize('method', METHODS)
 def test_every_parameter_is_trained(method: str):
     """In one step, as distributed training asks."""
-    _, model, (inputs, targets) = make(method, 'FixedWeights')
+    model, (inputs, targets) = make(method)
     for parameter in model.parameters():
         if not parameter.any():  # behind what starts at zero nothing has a gradient
             torch.nn.init.normal_(parameter, std=0.1)
@@ -158,7 +156,7 @@ def test_every_parameter_is_trained(method: str):
 @pytest.mark.parametrize('method', METHODS)
 def test_a_last_batch_of_one_clip_does_not_end_a_run(method: str):
     """Losses and gradients are finite, and nothing becomes NaN that the next batch would read."""
-    _, model, (inputs, targets) = make(method, 'FixedWeights')
+    model, (inputs, targets) = make(method)
     alone = {view: value[:1] for view, value in inputs.items()}
     of_one = {view: {n: v[:1] for n, v in named.items()} for view, named in targets.items()}
     logs = model(alone, of_one, mode='loss')

@@ -1,12 +1,17 @@
-"""The tasks' gradients on the shared backbone, against autograd on each task by itself."""
+"""The tasks' gradients on the shared backbone, by autograd on each, and PCGrad's projections."""
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.balancers.pcgrad import PCGrad, projected_sum
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients, shared_weights
 
 
@@ -46,9 +51,14 @@ def slow_gradients(step: Step, parameters: list[nn.Parameter]) -> list[Tensor]:
                 ]
             )
         )
-        for parameter in parameters:
-            parameter.grad = None
+    for parameter in parameters:
+        parameter.grad = None
     return rows
+
+
+def of(module: nn.Module) -> Tensor:
+    """The gradient that the module has, in one row."""
+    return torch.cat([parameter.grad.flatten() for parameter in module.parameters()]).double()
 
 
 @pytest.mark.parametrize('prefix', [None, '', '0', '2'])
@@ -81,11 +91,9 @@ def test_the_surrogate_loss_weighs_the_backbone_and_nothing_else():
     (sum(step.losses.values()) + surrogate).backward()
     rows = torch.stack(slow_gradients(exact, list(exact.backbone.parameters())))
     expected = ((1 + factors.double())[:, None] * rows).sum(0)
-    got = torch.cat([p.grad.flatten() for p in step.backbone.parameters()])
-    torch.testing.assert_close(got.double(), expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(of(step.backbone), expected, rtol=1e-4, atol=1e-6)
     heads = torch.stack(slow_gradients(exact, list(exact.head.parameters())))
-    got = torch.cat([p.grad.flatten() for p in step.head.parameters()])
-    torch.testing.assert_close(got.double(), heads.sum(0), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(of(step.head), heads.sum(0), rtol=1e-4, atol=1e-6)
 
 
 def test_a_loss_without_any_gradient_has_none():
@@ -105,3 +113,78 @@ def test_shared_weights_are_chosen_by_whole_names():
         shared_weights(backbone, 'layer4')
     with pytest.raises(ConfigError, match='no trainable parameter'):
         shared_weights(backbone, '10')
+
+
+def slow_pcgrad(gradients: Tensor, orders: list[list[int]]) -> Tensor:
+    """Algorithm 1, vector by vector: (K, P) -> the projected vectors (K, P)."""
+    projected = [g.clone() for g in gradients]
+    for i, order in enumerate(orders):
+        for j in order:
+            product = projected[i] @ gradients[j]
+            if product < 0:
+                projected[i] -= product / (gradients[j] @ gradients[j]) * gradients[j]
+    return torch.stack(projected)
+
+
+def orders_of(seed: float, count: int) -> list[list[int]]:
+    generator = random.Random(seed)
+    return [generator.sample([j for j in range(count) if j != i], count - 1) for i in range(count)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(1, 6), seed=st.integers(0, 10_000), zero=st.booleans())
+def test_the_sum_of_projections(count, seed, zero):
+    generator = torch.Generator().manual_seed(seed)
+    gradients = torch.randn(count, 4, generator=generator, dtype=torch.float64)
+    if zero:
+        gradients[0] = 0  # a task without a gradient
+    expected = slow_pcgrad(gradients, orders_of(seed, count)).sum(0)
+    factors = projected_sum(gradients @ gradients.T, random.Random(seed))
+    torch.testing.assert_close(factors @ gradients, expected)
+
+
+def test_training_steps_as_published():
+    """The backbone gets the projected gradient on all of its weights, heads their own."""
+    weights = dict(one=1.0, two=0.5, both=2.0)
+    exact, step = Step(torch.float64), Step()
+    rows = torch.stack(slow_gradients(exact, list(exact.backbone.parameters())))
+    rows = rows * torch.tensor([*weights.values(), 1.0])[:, None]
+    assert int((rows @ rows.T < 0).sum()) >= 2, 'a test without conflict shows nothing'
+    expected = slow_pcgrad(rows, orders_of(0.25, 4)).sum(0)
+    assert (expected - rows.sum(0)).norm() > 0.05 * expected.norm()
+
+    loss = PCGrad(weights)(step.losses, 0.25, step.gradients(''), step.losses)
+    plain = sum(weights.get(task, 1.0) * value for task, value in exact.losses.items())
+    assert float(loss) == pytest.approx(float(plain), rel=1e-5)
+    loss.backward()
+    torch.testing.assert_close(of(step.backbone), expected, rtol=1e-4, atol=1e-6)
+    exact.head.zero_grad()
+    plain.backward()
+    torch.testing.assert_close(of(step.head), of(exact.head), rtol=1e-4, atol=1e-6)
+
+
+def test_the_order_is_drawn_from_the_progress_alone():
+    state, python_state = torch.get_rng_state(), random.getstate()
+    step = Step()
+    torch.set_rng_state(state)
+    gradients = []
+    for progress in (0.1, 0.1, 0.7):
+        loss = PCGrad()(step.losses, progress, step.gradients(), step.losses)
+        gradients.append(torch.autograd.grad(loss, step.backbone[0].weight, retain_graph=True)[0])
+    assert torch.equal(gradients[0], gradients[1])
+    assert torch.equal(torch.get_rng_state(), state)
+    assert random.getstate() == python_state
+    orders = {str(orders_of(progress / 10, 3)) for progress in range(10)}
+    assert len(orders) > 3
+
+
+def test_half_precision_is_refused_and_bfloat16_is_not():
+    step = Step()
+    with (
+        torch.autocast('cpu', dtype=torch.float16),
+        pytest.raises(ConfigError, match=r"'PCGrad'.*optim_wrapper\.dtype='bfloat16'"),
+    ):
+        PCGrad()(step.losses, 0.0, step.gradients(), step.losses)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        PCGrad()(step.losses, 0.0, step.gradients(), step.losses).backward()
+    assert all(p.grad.isfinite().all() for p in step.backbone.parameters())

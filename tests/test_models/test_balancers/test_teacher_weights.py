@@ -31,10 +31,6 @@ def test_fixed_weights_keep_the_scale(chosen):
     expected = sum(w * float(one.mean()) for w, one in zip(chosen, losses)) / sum(chosen)
     assert float(loss) == pytest.approx(expected, rel=1e-4)
     assert float(shares.sum()) == pytest.approx(1)
-    # All losses alike: the weights do not matter.
-    assert float(weights(torch.full((3, 5), 2.0), confidence, everything)[0]) == pytest.approx(
-        2, rel=1e-5
-    )
 
 
 def test_weights_of_unknown_teachers_are_refused():
@@ -45,9 +41,8 @@ def test_weights_of_unknown_teachers_are_refused():
 @pytest.mark.parametrize('temperature', [0.3, 2.0])
 def test_learned_weights_come_to_their_optimum(temperature):
     module = LearnedTeacherWeights(TEACHERS, temperature)
-    assert torch.isclose(module(losses, confidence, everything)[0], losses.mean()), (
-        'start: all alike'
-    )
+    start = module(losses, confidence, everything)[0]
+    assert torch.isclose(start, losses.mean()), 'all alike'
     optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
     for _ in range(500):
         optimizer.zero_grad()

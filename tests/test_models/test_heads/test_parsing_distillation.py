@@ -80,10 +80,10 @@ def slow_loss(
 @pytest.mark.parametrize('num_parts', [1, 3])
 def test_the_loss_is_the_slow_mean(num_parts):
     """With padding, nobody, a border outside the frame, and persons around the least size."""
-    head, values = make(num_parts, person_weight=4.0, min_person=0.19), batch(num_parts)
+    head, values = make(num_parts, person_weight=4.0, min_person=0.2), batch(num_parts)
     parts = values['parts']
     parts[2, 1] = nobody(parts[2, 1])
-    parts[0, 0] = shrink(parts[0, 0], 5)  # of 30, and 5.7 are asked for
+    parts[0, 0] = shrink(parts[0, 0], 5)  # of 30, and 6 are asked for
     parts[0, 1] = shrink(parts[0, 1], 6)
     parts[0, 2] = shrink(parts[0, 2], 7)
     parts[0, 3] = shrink(parts[0, 3], 5)
@@ -136,14 +136,6 @@ def test_descent_finds_the_parts_of_every_frame():
     for t in range(T):
         values['parts'][:, t] = values['parts'][:, t].roll(t - 1, -1)
     assert fit(head, values, 120, 1e-2)['mean_iou'] > 0.95
-
-
-@pytest.mark.parametrize(('pixels', 'counts'), [(14, False), (15, True)])
-def test_a_person_of_just_the_least_share_counts(pixels, counts):
-    head, values = make(min_person=0.5), batch()  # frames of 30 pixels
-    values['parts'][:] = nobody(values['parts'])
-    values['parts'][0, 0] = shrink(values['parts'][0, 0], pixels)
-    assert head.loss(**values)['valid_fraction'].item() == pytest.approx(counts / (B * T))
 
 
 @pytest.mark.parametrize('num_parts', [1, 3])

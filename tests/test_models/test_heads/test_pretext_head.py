@@ -49,11 +49,16 @@ def test_losses_and_metrics_are_weighted_means():
     assert not any(found[name].requires_grad for name in ('accuracy', 'known', 'plain'))
 
 
-def test_a_loss_of_which_nothing_counts_is_0_beside_one_that_is_nan():
+def test_of_what_does_not_count_a_loss_is_0_and_a_metric_is_not_a_number():
+    """Also beside a loss that is NaN."""
     nothing, broken = torch.ones(2, requires_grad=True), torch.tensor([1.0, float('nan')])
-    head = Named(loss_a=Term(nothing, torch.zeros(2)), loss_b=Term(broken))
+    head = Named(
+        loss_a=Term(nothing, torch.zeros(2)),
+        loss_b=Term(broken),
+        accuracy=Term(torch.ones(2), torch.zeros(2)),
+    )
     found = head.loss(clip=torch.zeros(2, 1))
-    assert found['loss_a'] == 0 and found['loss_b'].isnan()
+    assert found['loss_a'] == 0 and found['loss_b'].isnan() and found['accuracy'].isnan()
     found['loss_a'].backward()
     assert nothing.grad.tolist() == [0, 0]
 
@@ -68,11 +73,6 @@ def test_a_term_that_is_not_one_number_of_each_sample_is_named(name: str, value,
     head = Named(loss=whole, accuracy=whole, **{name: term})
     with pytest.raises(ConfigError, match=f"'{name}' has the shapes .* 3 samples: use mean_term"):
         head.loss(clip=torch.zeros(3, 1))
-
-
-def test_a_metric_of_which_nothing_counts_is_not_a_number():
-    head = Named(accuracy=Term(torch.ones(3), torch.zeros(3)))
-    assert head.loss(clip=torch.zeros(3, 1))['accuracy'].isnan()
 
 
 def test_a_prediction_has_metrics_of_each_sample_and_outputs():
@@ -99,3 +99,8 @@ def test_a_reference_may_be_one_number_for_all_samples():
     head = Named(loss=Term(torch.ones(3)), accuracy=accuracy, chance=Term(torch.tensor(0.25)))
     assert head.loss(clip=torch.zeros(3, 1))['chance'] == 0.25
     assert head.predict(clip=torch.zeros(3, 1))['chance'].tolist() == [0.25] * 3
+
+
+def test_a_loss_that_is_not_a_term_is_refused():
+    with pytest.raises(ConfigError, match="Named: 'loss_b' is not a Term"):
+        Named(loss=Term(torch.ones(3)), loss_b=torch.ones(3)).loss(clip=torch.zeros(3, 1))
