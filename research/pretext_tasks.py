@@ -20,7 +20,7 @@ from mmengine.runner import Runner
 
 from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.evaluation.pretext_metric import KNOWN_FRACTION
-from mmact_ssl.evaluation.provenance import config_hash, config_name, package_versions
+from mmact_ssl.evaluation.provenance import config_hash, config_name
 from mmact_ssl.evaluation.results import Result
 from mmact_ssl.files import sha256_of_file
 from research.steps import PRETEXT
@@ -68,7 +68,6 @@ def make_pretext_result(
         data_version=data.hexdigest(),
         synthetic=cfg.get('synthetic', False),
         details={'known_fraction': fractions} if fractions else {},
-        versions=package_versions(),
     )
 
 

@@ -24,7 +24,6 @@ from mmact_ssl.evaluation.provenance import (
     config_hash,
     config_name,
     data_version,
-    package_versions,
 )
 from mmact_ssl.evaluation.results import RANDOM, Result
 from mmact_ssl.evaluation.student import start_hash
@@ -78,7 +77,6 @@ def evaluate(
             data_version=data,
             synthetic=cfg.get('synthetic', False),
             details=measured.details,
-            versions=package_versions(),
             pretrained_on=request.pretrained_on,
         )
 

@@ -1,22 +1,18 @@
-"""Hashes and versions that make results comparable: settings, data, packages."""
+"""Hashes that make results comparable: of settings and data."""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmact_ssl.files import sha256_of
 from mmact_ssl.shipped_configs import CONFIGS
-from mmact_ssl.upstream.packages import version_of
 
 if TYPE_CHECKING:
     from mmact_ssl.evaluation.data import Split
-
-REPORTED_PACKAGES = ('mmact_ssl', 'mmaction2', 'mmengine', 'torch', 'scikit-learn', 'numpy', 'av')
 
 
 def config_hash(config: Any, *annotations: Iterable[str]) -> str:
@@ -52,9 +48,3 @@ def data_version(train: Split, test: Split) -> str:
     """Hash both annotations and the skeletons."""
     lines = ''.join([*train.lines(), *test.lines()])
     return sha256_of(f'{lines}{train.skeletons}{test.skeletons}')
-
-
-def package_versions(packages: Iterable[str] = REPORTED_PACKAGES) -> dict[str, str]:
-    """Versions of Python and of the installed packages among ``packages``."""
-    installed = {package: version for package in packages if (version := version_of(package))}
-    return {'python': platform.python_version(), **installed}

@@ -28,7 +28,7 @@ class Result:
         metrics: Values in 0..1, except ``feature_std``, ``effective_rank`` and ``n_test``, the
             number of test clips.
         label_fraction: Fraction of the training labels that was used.
-        config_hash, data_version, versions: See :mod:`mmact_ssl.evaluation.provenance`.
+        config_hash, data_version: See :mod:`mmact_ssl.evaluation.provenance`.
         checkpoint_hash: Sha256 of the checkpoint, or of the weights that the config starts from, or
             'random'.
         details: The ``confusion`` matrix, the names of its ``classes``, and the like.
@@ -49,7 +49,6 @@ class Result:
     data_version: str
     synthetic: bool
     details: dict[str, Any] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
     pretrained_on: str = ''
 
     @property

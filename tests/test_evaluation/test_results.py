@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.evaluation.provenance import package_versions
 from mmact_ssl.evaluation.results import (
     read_results,
     run_name,
@@ -21,7 +20,7 @@ DETAILS = {'confusion': [[3, 1], [0, 4]], 'classes': ['sit  down', 'a [b], c'], 
 
 def test_results_are_read_as_they_were_written(make_result, tmp_path):
     written = [
-        make_result(details=DETAILS, versions=package_versions()),
+        make_result(details=DETAILS),
         make_result(protocol='retrieval', seed=1),
         make_result(method='MS2L + C2VL', pretrained_on='nwucla', details={'clips': 6}),
         make_result(dataset='nwucla'),
