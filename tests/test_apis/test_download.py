@@ -11,13 +11,7 @@ import pytest
 
 from mmact_ssl.apis import list_models, load_model, read_identity
 from mmact_ssl.apis import zoo as module
-from mmact_ssl.apis.zoo import (
-    add_to_index,
-    download_model,
-    find_model,
-    find_published,
-    read_index,
-)
+from mmact_ssl.apis.zoo import add_to_index, download_model, find_model, find_published, read_index
 from mmact_ssl.errors import CheckpointError, DataError
 from tests.test_apis.test_model import Bomb
 from tools.download import main

@@ -113,12 +113,6 @@ def test_other_models_read_one_layout(skeleton_model, video_model):
         embed(video_model, np.zeros((4, 8, 8, 3), np.uint8), layout='coco17')
 
 
-def test_no_clip_is_an_error(skeleton_model, tmp_path):
-    with pytest.raises(DataError, match='the list of clips is empty'):
-        FeatureInferencer(skeleton_model)([], out=tmp_path / 'f.npz')
-    assert not (tmp_path / 'f.npz').exists()
-
-
 def test_windows_are_clips_of_their_own(inferencer, video_model, labeled_world):
     path = next((labeled_world / 'videos').iterdir())
     frames = all_frames(path)  # 20, at 10 a second
@@ -153,14 +147,15 @@ def test_a_card_that_names_a_decoder_of_mmaction2_is_read_by_the_own_one(video_m
         (dict(window=4, stride=-5), 'stride=-5: give a length above 0'),
         (dict(stride=5), 'stride=5 is between windows: give window= too'),
         (dict(batch_size=0), 'batch_size=0: give one window or more'),
+        (dict(out='f.csv'), r'f\.csv: features are written as \.npz'),
     ],
 )
-def test_what_cuts_no_windows_is_refused(inferencer, labeled_world, tmp_path, options, message):
+def test_wrong_options_are_refused(inferencer, labeled_world, tmp_path, options, message):
     path = next((labeled_world / 'videos').iterdir())
     with pytest.raises(ConfigError, match=message):
-        inferencer(path, out=tmp_path / 'f.npz', **options)
+        inferencer(path, **{'out': tmp_path / 'f.npz', **options})
     assert not list(tmp_path.glob('f.*'))
-    if 'batch_size' not in options:
+    if 'window' in options or 'stride' in options:
         with pytest.raises(ConfigError, match=message):
             RetrievalInferencer(inferencer.pretrained, tmp_path / 'an.index', **options)
         assert not (tmp_path / 'an.index').exists()
@@ -180,6 +175,9 @@ def test_what_is_broken_is_left_out_and_named(inferencer, video_model, labeled_w
         embed(video_model, inputs[:2])
     with pytest.raises(DataError, match=r'2 of 2 clips cannot be embedded'):
         inferencer(inputs[1:3])
+    with pytest.raises(DataError, match='the list of clips is empty'):
+        inferencer([], out=tmp_path / 'f.npz')
+    assert not (tmp_path / 'f.npz').exists()
     (tmp_path / 'empty').mkdir()
     with pytest.raises(DataError, match=r'empty: no video clips in it'):
         inferencer(tmp_path / 'empty')
@@ -282,11 +280,6 @@ def test_a_file_holds_what_is_returned(inferencer, labeled_world, tmp_path, wind
     for key in keys:
         np.testing.assert_array_equal(stored[key], np.array(expected[key]))
     assert [path.name for path in out.parent.iterdir()] == [out.name], 'no part is left'
-
-
-def test_a_file_of_another_kind_is_refused(inferencer, labeled_world, tmp_path):
-    with pytest.raises(ConfigError, match=r'f\.csv: features are written as \.npz'):
-        inferencer(labeled_world / 'videos', out=tmp_path / 'f.csv')
 
 
 def test_memory_does_not_grow_with_the_clips(skeleton_model, tmp_path, monkeypatch):

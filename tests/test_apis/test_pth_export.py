@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmact_ssl import upstream
 from mmact_ssl.apis.pth_export import export_backbone
 from mmact_ssl.errors import CheckpointError
+from mmact_ssl.registry import MODELS
 from mmact_ssl.saved_run import SavedRun
 from tests.helpers.students import weights_of
 
@@ -21,22 +23,13 @@ BACKBONE = dict(
     pretrained=None,
     pretrained2d=False,
     base_channels=4,
-    conv1_kernel=(3, 7, 7),
-    conv1_stride_t=1,
-    with_pool1=False,
-    with_pool2=False,
-    temporal_strides=(1, 2, 2, 2),
     inflate_style='3x3x3',
-    zero_init_residual=False,
-    norm_eval=False,
 )
 
 
 @pytest.fixture
 def training_checkpoint(tmp_path: Path) -> Path:
     """Files of a training run: backbone, heads, optimizer, log."""
-    from mmact_ssl.registry import MODELS
-
     torch.manual_seed(0)
     state = weights_of(MODELS.build(BACKBONE))
     state['heads.pose.weight'] = torch.ones(10)
@@ -64,9 +57,8 @@ def test_only_the_backbone_leaves(training_checkpoint: Path, tmp_path: Path):
 def test_a_view_does_not_drag_its_storage_along(tmp_path: Path):
     large = torch.zeros(1_000_000)
     torch.save({'state_dict': {'backbone.weight': large[:10]}}, tmp_path / 'x.pth')
-    assert (
-        export_backbone(SavedRun.read(tmp_path / 'x.pth'), tmp_path / 'y').stat().st_size < 10_000
-    )
+    exported = export_backbone(SavedRun.read(tmp_path / 'x.pth'), tmp_path / 'y')
+    assert exported.stat().st_size < 10_000
 
 
 def test_stock_mmaction2_loads_it_whole(training_checkpoint: Path, tmp_path: Path):
@@ -74,14 +66,13 @@ def test_stock_mmaction2_loads_it_whole(training_checkpoint: Path, tmp_path: Pat
 
     A fresh interpreter without mmact_ssl; mmaction2's own broken wheel is the one thing to fix.
     """
-    published = export_backbone(SavedRun.read(training_checkpoint), tmp_path / 'x')
-    stripped = export_backbone(
-        SavedRun.read(training_checkpoint), tmp_path / 'y', strip_prefix=True
-    )
+    saved = SavedRun.read(training_checkpoint)
+    published = export_backbone(saved, tmp_path / 'x')
+    stripped = export_backbone(saved, tmp_path / 'y', strip_prefix=True)
     backbone = {**BACKBONE, 'type': 'ResNet3d'}
     code = f"""
 import importlib.util, sys, torch
-path = {fixes_path()!r}
+path = {str(upstream.__file__)!r}
 folders = [path.rpartition('/')[0]]
 spec = importlib.util.spec_from_file_location('fixes', path, submodule_search_locations=folders)
 sys.modules['fixes'] = fixes = importlib.util.module_from_spec(spec)
@@ -123,12 +114,6 @@ print('loaded twice')
     output = result.stdout + result.stderr
     assert 'unexpected key' not in output
     assert 'missing keys in source state_dict: backbone' not in output
-
-
-def fixes_path() -> str:
-    from mmact_ssl import upstream
-
-    return str(upstream.__file__)
 
 
 def test_a_checkpoint_without_a_backbone_is_refused(tmp_path: Path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,21 +13,18 @@ from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError, DataError
 
 
-def test_the_layout_is_the_only_one_with_as_many_joints(tmp_path):
-    for joints, words in ((17, 'coco17 --unit pixels'), (20, 'kinect20 --unit pixels')):
-        text = ' '.join(find_source(table(tmp_path, joints), tmp_path / 'out', None, None).words)
-        assert text.endswith(words) and text.startswith('custom --source')
-
-
 @pytest.mark.parametrize('joints', sorted({layout.num_joints for layout in LAYOUTS.values()}))
 def test_every_door_finds_the_same_layout(tmp_path, joints):
     """A layout that is taken for another one mirrors the wrong joints."""
-    path, clip = table(tmp_path, joints), np.ones((1, 4, joints, 2))
+    path, clip = tmp_path / 'x.npz', np.ones((1, 4, joints, 2))
+    np.savez(path, names=['a'], labels=[0], lengths=[4], keypoints=clip[0])
     names = [name for name, layout in LAYOUTS.items() if layout.num_joints == joints]
 
     def of_table(layout: str | None) -> str:
-        words = find_source(path, tmp_path / 'out', None, layout).words
-        return words[words.index('--layout') + 1]
+        *start, found, unit, pixels = find_source(path, tmp_path / 'out', None, layout).words
+        assert start == ['custom', '--source', str(path), '--layout']
+        assert (unit, pixels) == ('--unit', 'pixels')
+        return found
 
     def of_array(layout: str | None) -> str:
         return find_clips(clip, 'skeleton', layout or '')[0].read()['layout']
@@ -40,12 +36,6 @@ def test_every_door_finds_the_same_layout(tmp_path, joints):
         else:
             with pytest.raises(DataError, match=f'layout=.* one of {", ".join(names)}'):
                 find(None)
-
-
-def table(folder: Path, joints: int) -> Path:
-    arrays = dict(names=['a'], labels=[0], lengths=[4], keypoints=np.ones((4, joints, 2)))
-    np.savez(folder / 'x.npz', **arrays)
-    return folder / 'x.npz'
 
 
 def test_pickles_and_files_of_ntu(tmp_path):
@@ -89,13 +79,9 @@ def test_a_change_of_files_or_labels_is_seen(tmp_path):
 def test_a_mistake_in_the_labels_shows_before_anything_is_measured(tmp_path):
     (tmp_path / 'a.mp4').write_bytes(b'1')
     table = tmp_path / 'labels.csv'
-    for text, answer in (
-        ('a.mp4,x\n', ':1: the columns'),
-        ('video,label\nb.mp4,x\n', ':2: no video'),
-    ):
-        table.write_text(text)
-        with pytest.raises(DataError, match=answer):
-            find_source(tmp_path, tmp_path / 'out', str(table), None)
+    table.write_text('video,label\nb.mp4,x\n')
+    with pytest.raises(DataError, match=':2: no video'):
+        find_source(tmp_path, tmp_path / 'out', str(table), None)
 
 
 def test_files_of_the_run_itself_are_not_read(tmp_path):
