@@ -65,13 +65,12 @@ def test_parts_of_teacher_above_student_on_frames_spread_in_time():
     figure = draw_part_maps(frames, teacher, student, PARTS, ['one', 'two'])
     axes = np.array(figure.axes).reshape(4, 4)
     colors = part_colors(PARTS)
-    for row, (clip, name) in enumerate(
-        [(0, 'one\nteacher'), (0, 'one\nstudent'), (1, 'two\nteacher'), (1, 'two\nstudent')]
-    ):
-        assert axes[row, 0].get_ylabel() == name
+    labels = [row[0].get_ylabel() for row in axes]
+    assert labels == ['one\nteacher', 'one\nstudent', 'two\nteacher', 'two\nstudent']
+    for row, name in enumerate(labels):
         for axis, step in zip(axes[row], (0, 2, 4, 6)):
             frame, parts = axis.get_images()
-            np.testing.assert_array_equal(frame.get_array(), frames[clip, step])
+            np.testing.assert_array_equal(frame.get_array(), frames[row // 2, step])
             assert parts.get_extent() == [-0.5, 15.5, 11.5, -0.5]
             shown = parts.get_array().reshape(-1, 4)
             assert (shown == colors['head' if name.endswith('teacher') else 'torso']).all()
@@ -82,19 +81,19 @@ def test_parts_of_teacher_above_student_on_frames_spread_in_time():
         assert same_color(patch.get_facecolor(), colors[name])
 
 
-def draw(true: np.ndarray, predicted: np.ndarray, last: np.ndarray):
+def draw(*poses: np.ndarray) -> np.ndarray:
     frames = np.zeros((CLIPS, TIME, HEIGHT, WIDTH, 3), np.uint8)
-    figure = draw_predicted_poses(frames, true, predicted, last, 'coco17', ['walk', 'wave'])
-    return figure, np.array(figure.axes).reshape(CLIPS, TIME)
+    figure = draw_predicted_poses(frames, *poses, 'coco17', ['walk', 'wave'])
+    return np.array(figure.axes).reshape(CLIPS, TIME)
 
 
 @pytest.fixture
-def poses() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    true, predicted = rng.random((CLIPS, TIME, 17, 3)), rng.random((CLIPS, TIME, 17, 2))
-    last = rng.random((CLIPS, 17, 3))
-    true[..., 2] = last[..., 2] = 1
-    return true, predicted, last
+def poses() -> list[np.ndarray]:
+    """True, predicted and last ones, all seen."""
+    shapes = (CLIPS, TIME, 17, 3), (CLIPS, TIME, 17, 2), (CLIPS, 17, 3)
+    poses = [np.random.default_rng(0).random(shape) for shape in shapes]
+    poses[0][..., 2] = poses[2][..., 2] = 1
+    return poses
 
 
 def lines(axis, name: str) -> list[np.ndarray]:
@@ -103,7 +102,7 @@ def lines(axis, name: str) -> list[np.ndarray]:
 
 
 def test_all_limbs_are_drawn_at_their_pixels(poses):
-    _, axes = draw(*poses)
+    axes = draw(*poses)
     true, predicted, last = poses
     for row in range(CLIPS):
         for step in range(TIME):
@@ -119,14 +118,12 @@ def test_all_limbs_are_drawn_at_their_pixels(poses):
 
 def test_unseen_joints_are_not_drawn(poses):
     """Nor are predictions of them: nothing says whether those are right."""
-    true, predicted, last = poses
+    true, _, last = poses
     wrist, nose = LAYOUTS['coco17'].index('left_wrist', 'nose')
     true[0, 1, wrist, 2] = 0
     last[1, nose, 2] = 0
-    _, axes = draw(true, predicted, last)
-    without_wrist, without_nose = (
-        sum(joint not in limb for limb in LIMBS) for joint in (wrist, nose)
-    )
+    axes = draw(*poses)
+    without_wrist, without_nose = (sum(j not in limb for limb in LIMBS) for j in (wrist, nose))
     assert without_wrist < len(LIMBS)
     counts = {name: len(lines(axes[0, 1], name)) for name in COLORS}
     assert counts == dict(teacher=without_wrist, predicted=without_wrist, last=len(LIMBS))

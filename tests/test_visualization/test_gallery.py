@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 from matplotlib.colors import same_color
 
@@ -14,16 +13,12 @@ QUERIES = ['somebody lifts the left hand', 'somebody sits down ' + 'slowly ' * 6
 NAMES = ['one', 'two', 'three', 'four']
 
 
-def hit(number: int, mark: str) -> Hit:
-    return Hit(f'clip{number}', np.full((4, 12, 3), 10 * number, np.uint8), mark, 1 - number / 10)
-
-
-@pytest.fixture
-def hits() -> list[list[Hit]]:
-    return [[hit(1, ''), hit(2, 'video'), hit(3, '')], [hit(4, 'video'), hit(5, '')]]
-
-
-def test_each_clip_is_drawn_at_its_rank_with_its_mark(hits):
+def test_each_clip_is_drawn_at_its_rank_with_its_mark():
+    one, two, three, four, five = (
+        Hit(f'clip{number}', np.full((4, 12, 3), 10 * number, np.uint8), mark, 1 - number / 10)
+        for number, mark in enumerate(('', 'video', '', 'video', ''), start=1)
+    )
+    hits = [[one, two, three], [four, five]]
     rows = list(draw_gallery(QUERIES, hits).subfigs)
     assert len(rows) == 2
     for row, query, found in zip(rows, QUERIES, hits):

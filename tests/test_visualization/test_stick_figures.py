@@ -10,12 +10,9 @@ from mmact_ssl.visualization.stick_figures import COLORS, SIZE, draw_skeletons
 LAYOUT = LAYOUTS['kinect20']
 
 
-def nobody(frames: int = 9) -> np.ndarray:
-    return np.zeros((1, frames, LAYOUT.num_joints, 3), np.float32)
-
-
 def test_drawn_skeletons_move_and_show_their_sides():
-    clip = nobody(5)
+    clip = np.zeros((1, 5, LAYOUT.num_joints, 3), np.float32)
+    assert all((picture == 255).all() for picture in draw_skeletons(clip, LAYOUT, 2))
     clip[0, :, :, 1] = 1  # all joints in one place, but for the hands
     left, right = LAYOUT.index('left_hand', 'right_hand')
     clip[0, :, left], clip[0, :, right] = (1, 0, 0), (-1, 0, 0)
@@ -29,11 +26,10 @@ def test_drawn_skeletons_move_and_show_their_sides():
         columns = np.nonzero((picture == COLORS['right']).all(-1))[1]
         assert columns.mean() < SIZE / 2
     assert heights[0] > heights[1] > heights[2] > heights[3], 'up in space is up in the picture'
-    assert all((picture == 255).all() for picture in draw_skeletons(nobody(), LAYOUT, 2))
 
 
 def test_a_person_who_faces_the_camera_has_the_left_at_the_pictures_right():
-    clip = nobody(2)
+    clip = np.zeros((1, 2, LAYOUT.num_joints, 3), np.float32)
     clip[0, :, :] = (0.001, 1, 3)  # three meters before a Kinect, whose x grows to its left
     left, right = LAYOUT.index('left_hand', 'right_hand')
     clip[0, :, left, 0], clip[0, :, right, 0] = -1, 1
