@@ -1,4 +1,4 @@
-"""Heads of any number of views: pairs of views, streams, chance, and the inputs that they name."""
+"""Heads of any number of views: pairs, streams, targets, gradients, chance and named inputs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from itertools import combinations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
@@ -16,7 +17,11 @@ from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
 from tests.helpers.heads import slow_network
 
 SIZES = dict(views=('one', 'two'), hidden_dim=8, embedding_dim=5)
+
+
 DINO = dict(type='CenteredCrossEntropyLoss', channels=5, temperature=0.5, target_temperature=0.2)
+
+
 # Head, its settings, and the chance of a batch of six clips.
 HEADS = dict(
     pair=(ContrastHead, dict(target='pair'), 1 / 11),
@@ -129,3 +134,83 @@ def test_an_input_that_a_head_does_not_have_is_refused(head):
         head(4, **teachers, **views, inputs=dict(clip_imge='targets.clip.other'))
     known = head(4, **teachers, **views, inputs=dict(clip='clip.appearance')).inputs
     assert known['clip'] == 'clip.appearance' and known['clip_b'] == 'clip_b.pooled'
+
+
+VIEWS = ('one', 'two', 'three')
+
+
+def advance(head: nn.Module) -> nn.Module:
+    """The student goes on, its copy stays."""
+    with torch.no_grad():
+        for _, source in head.momentum_pairs():
+            for parameter in source.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    return head
+
+
+def test_byol_predicts_the_copys_projection_of_each_other_view():
+    head = advance(make('byol', views=VIEWS))
+    pooled = draw(head, 0)
+    assert set(pooled) == {*VIEWS, *(f'{view}_target' for view in VIEWS)}
+    errors = []
+    for view in VIEWS:
+        for other in set(VIEWS) - {view}:
+            projected = slow_network(head.projectors[0], pooled[view])
+            predicted = slow_network(head.predictors[0], projected)
+            copy = head.momentum_projectors.module[0]
+            target = slow_network(copy, pooled[f'{other}_target'], running=True)
+            errors.append(1 - F.cosine_similarity(predicted, target))
+    total = (sum(errors) / 6).detach()
+    found = head.loss(**pooled)
+    assert float(found['loss']) == pytest.approx(float(total.mean()), rel=1e-4)
+    assert float(found['error']) == pytest.approx(float(total.mean()), rel=1e-4)
+
+
+def test_simsiam_predicts_its_own_stopped_projection():
+    head = make('simsiam', final_bn=True)
+    pooled = {n: v.requires_grad_() for n, v in draw(head, 0).items()}
+    assert set(pooled) == {'one', 'two'} and not head.momentum_pairs()
+    projected = {n: slow_network(head.projectors[0], v) for n, v in pooled.items()}
+    projected = {
+        n: (z - z.mean(0)) / (z.var(0, unbiased=False) + 1e-5).sqrt() for n, z in projected.items()
+    }
+    predicted = {n: slow_network(head.predictors[0], z) for n, z in projected.items()}
+    # Without the stop the gradient is another one.
+    losses = [
+        sum(
+            1 - F.cosine_similarity(predicted[view], stop(projected[other])).mean()
+            for view, other in (('one', 'two'), ('two', 'one'))
+        )
+        / 2
+        for stop in (Tensor.detach, lambda z: z)
+    ]
+    found = head.loss(**pooled)['loss']
+    assert float(found) == pytest.approx(float(losses[0]), rel=1e-4)
+    got = torch.autograd.grad(found, list(pooled.values()))
+    stopped, through = (
+        torch.autograd.grad(loss, list(pooled.values()), retain_graph=True) for loss in losses
+    )
+    for one, expected, wrong in zip(got, stopped, through):
+        torch.testing.assert_close(one, expected, rtol=1e-3, atol=1e-4)
+        assert not torch.allclose(one, wrong, rtol=0.05)
+
+
+def test_dino_matches_the_copys_distribution_over_prototypes():
+    head = advance(make('dino'))
+    pooled = draw(head, 0)
+    center = torch.linspace(-0.3, 0.3, 5)
+    head.losses[0].center.copy_(center)
+
+    def cosines(layers: torch.nn.Module, values: Tensor, running: bool) -> Tensor:
+        projected = slow_network(layers, values, running)
+        weight = layers[4].weight.double()
+        return F.cosine_similarity(projected[:, None], weight, dim=2)
+
+    total = 0.0
+    for view, other in (('one', 'two'), ('two', 'one')):
+        logs = (cosines(head.projectors[0], pooled[view], False) / 0.5).log_softmax(1)
+        copy = head.momentum_projectors.module[0]
+        target = cosines(copy, pooled[f'{other}_target'], True)
+        total = total - (((target - center) / 0.2).softmax(1) * logs).sum(1).mean() / 2
+    assert float(head.loss(**pooled)['loss']) == pytest.approx(float(total), rel=1e-4)
+    assert (head.losses[0].center - center).abs().max() > 1e-3, 'it follows the targets'

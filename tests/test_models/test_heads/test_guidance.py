@@ -1,4 +1,4 @@
-"""Guidance by teachers against a slow twin; who gets a gradient, and what padding may not do."""
+"""Guidance of clips and of frames against slow twins; what padding and absence may not do."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmact_ssl.models.heads.frame_guidance import FrameGuidanceHead
 from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
 
 BATCH, TIME, IN, CHANNELS = 5, 4, 6, dict(image=7, pose=3)
+VALUES = 5  # of a teacher of frames
 
 
 def make_head(**changes) -> TeacherGuidanceHead:
@@ -135,12 +137,10 @@ def test_similarities_are_those_that_hits_and_confidence_come_from():
     inputs = make_inputs()
     head.loss(**inputs)
     predicted = head.eval().predict(**inputs)
-    swapped = {'clip': 'clip_b', 'clip_b': 'clip'}
-    back = {
-        name.replace(view, other, 1): inputs[name]
-        for view, other in swapped.items()
-        for name in (view, *(f'{view}_{what}' for what in ('valid', *CHANNELS)))
-    }
+    back = {}
+    for view, other in (('clip', 'clip_b'), ('clip_b', 'clip')):
+        for what in ('', '_valid', '_image', '_pose'):
+            back[other + what] = inputs[view + what]
     reverse = head.predict(**back)
     own = torch.arange(BATCH)
     for name in CHANNELS:
@@ -149,3 +149,57 @@ def test_similarities_are_those_that_hits_and_confidence_come_from():
         torch.testing.assert_close(predicted[f'{name}_accuracy'], sum(hits) / 2)
         sure = (predicted[f'{name}_own_similarity'] / 0.3).softmax(1).diagonal()
         torch.testing.assert_close(predicted[f'{name}_confidence'], sure)
+
+
+def make_frame_head() -> FrameGuidanceHead:
+    torch.manual_seed(0)
+    return FrameGuidanceHead(IN, VALUES)
+
+
+def make_frames(steps: int = TIME) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    valid = torch.ones(3, TIME, dtype=torch.bool)
+    valid[1, 1:] = False
+    return dict(
+        feature_map=torch.randn(3, IN, steps, 2, 3, generator=generator),
+        target=torch.randn(3, TIME, VALUES, generator=generator) * 3 + 5,
+        valid=valid,
+    )
+
+
+@pytest.mark.parametrize('steps', [4, 2])
+def test_the_loss_of_frames_is_that_of_the_slow_twin(steps):
+    """Each frame of the student against the mean of the teacher's valid frames that became it."""
+    head, inputs = make_frame_head(), make_frames(steps)
+    loss = head.loss(**inputs)
+    group, pairs = TIME // steps, []
+    for clip in range(3):
+        for step in range(steps):
+            frames = range(step * group, (step + 1) * group)
+            seen = [inputs['target'][clip, t] for t in frames if inputs['valid'][clip, t]]
+            if seen:
+                feature = inputs['feature_map'][clip, :, step].mean((1, 2))
+                pairs.append((head.reader(feature), torch.stack(seen).mean(0)))
+    targets = torch.stack([target for _, target in pairs])
+    targets = (targets - targets.mean(0)) / targets.std(0, correction=0)
+    cosines = [r @ z / (r.norm() * z.norm()) for (r, _), z in zip(pairs, targets)]
+    expected = torch.stack(cosines).mean()
+    assert float(loss['cosine']) == pytest.approx(float(expected), rel=1e-4)
+    assert float(loss['loss']) == pytest.approx(1 - float(expected), rel=1e-4)
+
+
+def test_padded_frames_change_nothing_and_the_target_gets_no_gradient():
+    inputs = make_frames()
+    inputs['target'].requires_grad_()
+    inputs['feature_map'].requires_grad_()
+    loss = make_frame_head().loss(**inputs)['loss']
+    loss.backward()
+    assert inputs['target'].grad is None
+    gradient = inputs['feature_map'].grad
+    assert gradient[1, :, 1:].abs().sum() == 0
+    assert gradient[0].abs().amax((0, 2, 3)).min() > 0
+
+    other = {name: value.detach().clone() for name, value in make_frames().items()}
+    other['target'][1, 1:] = 1e3
+    other['feature_map'][1, :, 1:] = -1e3
+    assert float(make_frame_head().loss(**other)['loss']) == pytest.approx(float(loss))
