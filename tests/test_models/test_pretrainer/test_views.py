@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.encoding import frozen_statistics
+from mmact_ssl.models.encoding import encode_view, frozen_statistics
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+from mmact_ssl.registry import MODELS
 from tests.helpers.heads import keep, make_pretrainer
 from tests.helpers.masks import tube_mask
 
@@ -121,16 +122,6 @@ def test_the_student_sees_the_masked_view_without_its_mask_and_all_else_sees_it_
     assert torch.equal(given['mask'], mask)
 
 
-def test_masked_views_of_one_shape_are_encoded_as_one_batch():
-    model = make_masked(backbone=dict(type=Student, reads='mask'), encode_together=True)
-    masks = {view: dict(mask=tube_mask((2, 2, 2), n)) for n, view in enumerate(VIEWS, 1)}
-    views = dict(zip(VIEWS, torch.randn(2, 2, 3, 4, 4, 4)))
-    model.encode(views, masks)
-    ((batch, marks),) = model.backbone.calls
-    assert torch.equal(batch, torch.cat([*views.values()]))
-    assert torch.equal(marks['mask'], torch.cat([one['mask'] for one in masks.values()]))
-
-
 def make_batch() -> tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]:
     clip, masked = torch.randn(2, 2, 3, 4, 4, 4, generator=torch.Generator().manual_seed(0)) + 5
     return dict(clip=clip, masked=masked), dict(masked=dict(mask=tube_mask((2, 2, 2), 1)))
@@ -192,3 +183,32 @@ def test_frozen_statistics_go_on_where_they_were(momentum):
             layer(batch + 1)
             raise RuntimeError
     assert torch.equal(layer.running_mean, alone.running_mean)
+
+
+@pytest.mark.parametrize('of_frames', [True, False])
+def test_no_padded_frame_of_a_2d_student_enters_a_mean_and_none_gets_a_gradient(of_frames):
+    """Positions of a 3D student's map are not the view's frames, and are left as they are."""
+    torch.manual_seed(0)
+    clips = torch.randn(3, 2, 5, 4, 4, requires_grad=True)
+    valid = torch.arange(5) < torch.tensor([[2], [5], [1]])
+    backbone = torch.nn.Conv2d(2, 4, 1) if of_frames else torch.nn.Conv3d(2, 4, 1)
+    means = encode_view(backbone, clips, valid, of_frames)[-1].mean(2)
+    kept = valid if of_frames else torch.ones_like(valid)
+    for clip, mean, own in zip(clips, means, kept):
+        frames = clip[:, own]
+        expected = backbone(frames.transpose(0, 1)).mean(0) if of_frames else backbone(frames)
+        torch.testing.assert_close(mean, expected if of_frames else expected.mean(1))
+    means.square().sum().backward()
+    assert torch.equal(clips.grad.abs().sum((1, 3, 4)) > 0, kept)
+
+
+def test_a_recurrent_student_knows_the_length_of_a_masked_clip():
+    """Zeros at masked joints are no padding, which the validity tells."""
+    torch.manual_seed(0)
+    gru = MODELS.build(dict(type='mmact_ssl.SkeletonGRU', layout='jhmdb15', hidden_size=4))
+    clips, valid = torch.randn(2, 1, 6, 15, 3), torch.ones(2, 1, 6, dtype=torch.bool)
+    mask = torch.zeros(2, 1, 2, 15, 1, dtype=torch.bool)
+    mask[:, :, 1] = True
+    found = encode_view(gru, clips, valid, False, mask)[0]
+    hidden = clips * (torch.arange(6) < 3)[:, None, None]
+    assert torch.equal(found, gru(hidden, valid)) and found[:, :, :, 5].any()

@@ -1,12 +1,15 @@
-"""The momentum copy: an average of weights and statistics that nothing else moves."""
+"""The momentum copy, an average that nothing else moves, and the queue of the latest keys."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from mmact_ssl.models.momentum.copy import MomentumCopy
+from mmact_ssl.models.momentum.queue import FeatureQueue
 
 
 def network() -> nn.Sequential:
@@ -20,19 +23,15 @@ def change(source: nn.Module) -> None:
             value.add_(torch.randn_like(value.float()).to(value.dtype))
 
 
-def plain() -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
-
-
 def coded() -> nn.Sequential:
     """Without batch normalization, with a constant, as mmaction2's vision transformer."""
-    made = plain()
+    torch.manual_seed(0)
+    made = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
     made.register_buffer('pos_embed', torch.ones(3))
     return made
 
 
-@pytest.mark.parametrize('make', [network, plain, coded])
+@pytest.mark.parametrize('make', [network, coded])
 @pytest.mark.parametrize('momentum', [0.0, 0.3, 0.9])
 def test_it_starts_as_the_source_and_then_follows_it_by_the_formula(momentum, make):
     source = make()
@@ -77,3 +76,38 @@ def test_a_key_depends_on_its_own_sample_alone_and_has_no_gradient():
     assert not together.requires_grad
     assert not any(parameter.requires_grad for parameter in follower.parameters())
     assert follower.module[1].num_batches_tracked == 0
+
+
+def numbered(start: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys that carry their number."""
+    numbers = torch.arange(start, start + number)
+    return numbers[:, None].float().repeat(1, 2), torch.stack([numbers, -numbers], dim=1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(size=st.integers(1, 9), batches=st.lists(st.integers(1, 12), max_size=6))
+def test_it_holds_the_latest_keys(size, batches):
+    queue = FeatureQueue(size, 2, labels=2)
+    total = 0
+    for batch in batches:
+        queue.enqueue(*numbered(total, batch))
+        total += batch
+    latest = range(max(total - size, 0), total)
+    held = queue.features[queue.filled]
+    assert sorted(held[:, 0].tolist()) == list(latest)
+    assert queue.labels[queue.filled].tolist() == [[int(k), -int(k)] for k in held[:, 0]]
+    assert queue.pointer == total % size
+    # Oldest first, from the pointer on.
+    if total >= size:
+        order = torch.roll(queue.features[:, 0], -int(queue.pointer))
+        assert order.tolist() == list(latest)
+
+
+def test_keys_are_kept_without_gradient_in_float32():
+    queue = FeatureQueue(4, 2)
+    queue.enqueue(
+        torch.ones(3, 2, dtype=torch.float16, requires_grad=True),
+        torch.zeros(3, 1, dtype=torch.int64),
+    )
+    assert queue.features.dtype == torch.float32
+    assert not queue.features.requires_grad
