@@ -61,3 +61,9 @@ def test_a_key_that_the_config_lacks_may_be_an_option():
 def test_a_misspelt_key_of_a_config_is_refused(key):
     with pytest.raises(ConfigError, match=f'^{key}: did you mean'):
         check_config(Config({key: 1, 'frames': 8}))
+
+
+def test_recomputed_activations_are_refused_in_a_config_file():
+    """The option alone would not do: mmengine reads the key of a file."""
+    with pytest.raises(ConfigError, match='^activation_checkpointing would count'):
+        check_config(Config(dict(activation_checkpointing=['backbone'])))
