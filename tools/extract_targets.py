@@ -35,7 +35,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         'configs', nargs='+', help='teacher configs, e.g. configs/teachers/rtmpose-t_coco.py'
     )
     extract.add_argument(
-        '--sentences', help='JSON {video or class: [sentence, ...]} for a teacher that reads text'
+        '--sentences', help='JSON {video or clip: [sentence, ...]} for a teacher that reads text'
     )
     extract.add_argument(
         '--every', type=_at_least_one, default=1, help='run the teachers on one of so many frames'

@@ -1,8 +1,8 @@
 """Target cache: a frozen teacher's targets for every frame of a data set, in one LMDB.
 
-A cache is a folder (``data.mdb``, ``lock.mdb``). Its keys are video paths as in the annotation file
-(for sentences: videos or classes). Each value is an array whose first axis is the video's frames,
-see ``values.py``. The key ``__meta__`` contains a TargetMeta as JSON.
+A cache is a folder (``data.mdb``, ``lock.mdb``). Its keys are video paths as in the annotation
+file. Each value is an array whose first axis is the video's frames, or the sentences about it, see
+``values.py``. The key ``__meta__`` contains a TargetMeta as JSON.
 
 Writing is safe against a kill at any moment: a video is one transaction. A cache has one writer at
 a time; each rank of an extraction writes its own shard, see :mod:`mmact_ssl.targets.rank_shards`.
