@@ -30,17 +30,21 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def small(zoo: Path, published: Path) -> Path:
-    """A model that the package knows and does not hold; its file."""
+def shipped(zoo: Path, published: Path) -> Path:
+    """The file of a model in the package."""
     shutil.copy(published, zoo)
     add_to_index(zoo / published.name, 'small')
-    (zoo / published.name).unlink()
+    return zoo / published.name
+
+
+@pytest.fixture
+def small(shipped: Path, published: Path) -> Path:
+    """A model that the package knows and does not hold; its file."""
+    shipped.unlink()
     return published
 
 
-def test_a_shipped_model_is_loaded_by_name(zoo, published, tmp_path, capsys):
-    shutil.copy(published, zoo)
-    add_to_index(zoo / published.name, 'small')
+def test_a_shipped_model_is_loaded_by_name(zoo, shipped, published, tmp_path, capsys):
     assert list_models() == list_models('sm*') == ['small']
     assert list_models('x*') == []
     model = load_model('small')
@@ -62,10 +66,8 @@ def test_a_file_of_another_hash_is_not_parsed(zoo, small, monkeypatch):
 
 
 @pytest.mark.parametrize('kind', ['folder', 'file'])
-def test_one_word_is_one_student_in_all_programs(kind, zoo, published, tmp_path, monkeypatch):
-    shutil.copy(published, zoo)
-    add_to_index(zoo / published.name, 'small')
-    of_zoo, said = str(zoo / published.name), []
+def test_one_word_is_one_student_in_all_programs(kind, shipped, published, tmp_path, monkeypatch):
+    of_zoo, said = str(shipped), []
     for path in (str(published), 'epoch_1.pth', 'work_dirs/small'):
         assert find_model(path) == path
     (tmp_path / 'current').mkdir()

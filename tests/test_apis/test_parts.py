@@ -22,10 +22,9 @@ from mmact_ssl.registry import MODELS
 from mmact_ssl.saved_run import SavedRun
 from tests.shipped import DOWNSTREAM, ROOT, load
 from tests.test_apis.conftest import write_checkpoint
-from tests.test_apis.test_model import change
+from tests.test_apis.test_model import RESNET, change
 from tools import evaluate, publish_model
 
-RESNET = dict(type='mmaction.ResNet3d', depth=18)
 GRAPH = dict(layout='coco', mode='stgcn_spatial')
 
 

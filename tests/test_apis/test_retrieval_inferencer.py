@@ -119,9 +119,8 @@ def test_a_file_that_has_changed_is_embedded_again(skeletons, skeleton_model, tm
     torn = tmp_path / 'in' / 'sub' / 'd.npy'
     torn.write_bytes(b'torn')
     report = skeletons.add(tmp_path / 'in')
-    counts = {key: report[key] for key in ('added', 'changed', 'known', 'gone')}
-    assert counts == dict(added=0, changed=1, known=2, gone=0)
-    assert list(report['broken']) == ['sub/d.npy']
+    assert list(report.pop('broken')) == ['sub/d.npy']
+    assert report == dict(added=0, changed=1, known=2, gone=0)
     again = RetrievalInferencer(skeleton_model, skeletons.index.path, show_progress=False)
     after = stored(again, tmp_path / 'in')
     assert after.keys() == {'a.npy', 'b.npy', 'sub/c.npy'}, 'no feature of a file that was torn'
