@@ -90,13 +90,13 @@ def check_config(cfg: Config) -> None:
     """Check that no top-level key of a config file is misspelt; variables may have other names.
 
     Raises:
-        ConfigError: A key has nearly the name of one that is read, which the error names; or mmengine
-            would recompute activations.
+        ConfigError: A key has nearly the name of one that is read, which the error names; or
+            mmengine would recompute activations.
     """
     if cfg.get('activation_checkpointing'):
         raise ConfigError(
-            'activation_checkpointing would count the statistics of each batch twice: leave it out, '
-            'and take a smaller batch with optim_wrapper.accumulative_counts'
+            'activation_checkpointing would count the statistics of each batch twice: leave it '
+            'out, and take a smaller batch with optim_wrapper.accumulative_counts'
         )
     for key in cfg:
         close = get_close_matches(key, KNOWN, n=1, cutoff=0.85)
