@@ -60,7 +60,8 @@ def equal(a, b):
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
     if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(equal, a, b))
+        same_form = isinstance(b, (list, tuple)) and len(a) == len(b)
+        return same_form and all(map(equal, a, b))
     if isinstance(a, ActionDataSample):
         return a.metainfo == b.metainfo and torch.equal(a.gt_label, b.gt_label)
     return a == b
