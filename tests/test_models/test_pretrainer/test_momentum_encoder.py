@@ -18,7 +18,8 @@ from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 
-MEAN, STD = [0.0, 0.0, 0.0], [100.0, 100.0, 100.0]
+ADAPTER = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2)
+SCALE = dict(mean=[0.0] * 3, std=[100.0] * 3)
 
 
 class NormalizingBackbone(BaseModule):
@@ -56,7 +57,6 @@ class DistanceHead(PretextHead):
 
 def make(**changes) -> MultiTaskPretrainer:
     torch.manual_seed(0)
-    adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2)
     config = dict(
         backbone=dict(type=NormalizingBackbone),
         heads=dict(
@@ -65,14 +65,22 @@ def make(**changes) -> MultiTaskPretrainer:
             ),
             two=dict(type=DistanceHead, query='clip.second', key='clip_b.momentum_second'),
         ),
-        adapters=dict(first=adapter, second=adapter),
+        adapters=dict(first=ADAPTER, second=ADAPTER),
         momentum_encoder=dict(views=('clip_b',), momentum=0.9),
         data_preprocessor=dict(
-            type='mmact_ssl.PretextDataPreprocessor', mean=MEAN, std=STD, views=('clip', 'clip_b')
+            type='mmact_ssl.PretextDataPreprocessor', views=('clip', 'clip_b'), **SCALE
         ),
         encode=('clip',),
     )
     return MultiTaskPretrainer(**(config | changes))
+
+
+def started(**changes) -> MultiTaskPretrainer:
+    """In training, with copies of its weights."""
+    model = make(**changes).train()
+    for follower, source in model.momentum_pairs():
+        follower.start(source)
+    return model
 
 
 def make_data(seed: int = 0) -> dict:
@@ -97,29 +105,24 @@ class Collect(Hook):
     """The student's and the copies' weights after each iteration."""
 
     def __init__(self) -> None:
-        self.student: list[Tensor] = []
-        self.layer: list[Tensor] = []
-        self.encoder: list[Tensor] = []
-        self.projector: list[Tensor] = []
+        self.student, self.layer, self.encoder, self.projector = [], [], [], []
 
     def before_train(self, runner: Runner) -> None:
         self.after_train_iter(runner)
 
     def after_train_iter(self, runner: Runner, *_, **__) -> None:
-        model = runner.model
+        model, head = runner.model, runner.model.heads['one']
         encoder = model.momentum_encoder.module['backbone']
         self.student.append(model.backbone.convolution.weight.detach().clone())
-        self.layer.append(model.heads['one'].layer.weight.detach().clone())
+        self.layer.append(head.layer.weight.detach().clone())
         self.encoder.append(encoder.convolution.weight.clone())
-        self.projector.append(model.heads['one'].follower.module.weight.clone())
+        self.projector.append(head.follower.module.weight.clone())
 
 
-def train(
-    work_dir, epochs: int, accumulate: int = 1, **options
-) -> tuple[MultiTaskPretrainer, Collect]:
+def train(work_dir, epochs: int, accumulate: int = 1, **options) -> Collect:
     """Four iterations an epoch, of fixed data."""
     collect = Collect()
-    runner = Runner(
+    Runner(
         model=make(),
         work_dir=str(work_dir),
         train_dataloader=dict(
@@ -132,21 +135,18 @@ def train(
         optim_wrapper=dict(
             optimizer=dict(type='AdamW', lr=0.05, weight_decay=0.5), accumulative_counts=accumulate
         ),
-        default_hooks=dict(
-            checkpoint=dict(type='CheckpointHook', interval=1), logger=dict(type='LoggerHook')
-        ),
+        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
         custom_hooks=[MomentumCopyHook(), collect],
         randomness=dict(seed=0),
         experiment_name=str(work_dir),
         **options,
-    )
-    runner.train()
-    return runner.model, collect
+    ).train()
+    return collect
 
 
 def test_the_copies_move_once_a_step_and_start_as_the_initialized_student(tmp_path):
     """Also that of a head's linear layer, at the pace of the encoder's statistics."""
-    _, seen = train(tmp_path, epochs=2)
+    seen = train(tmp_path, epochs=2)
     for sources, copies in ((seen.student, seen.encoder), (seen.layer, seen.projector)):
         assert len(copies) == 9
         torch.testing.assert_close(copies[0], sources[0], rtol=0, atol=0)
@@ -158,7 +158,7 @@ def test_the_copies_move_once_a_step_and_start_as_the_initialized_student(tmp_pa
 
 
 def test_while_gradients_accumulate_it_stands_still(tmp_path):
-    _, seen = train(tmp_path, epochs=1, accumulate=2)
+    seen = train(tmp_path, epochs=1, accumulate=2)
     for kind in (seen.student, seen.encoder, seen.projector):
         moved = [not torch.equal(one, next_one) for one, next_one in itertools.pairwise(kind)]
         assert moved == [False, True, False, True]
@@ -166,14 +166,12 @@ def test_while_gradients_accumulate_it_stands_still(tmp_path):
 
 def test_a_run_from_the_weights_of_another_starts_its_copies_anew(tmp_path):
     train(tmp_path / 'one', epochs=1)
-    _, seen = train(tmp_path / 'two', epochs=1, load_from=str(tmp_path / 'one' / 'epoch_1.pth'))
+    seen = train(tmp_path / 'two', epochs=1, load_from=str(tmp_path / 'one' / 'epoch_1.pth'))
     assert torch.equal(seen.encoder[0], seen.student[0])
 
 
 def test_keys_are_made_in_evaluation_mode_without_gradient_or_learning():
-    model = make().train()
-    for follower, source in model.momentum_pairs():
-        follower.start(source)
+    model = started()
     student = {name: value.clone() for name, value in model.state_dict().items()}
     losses(model)['loss'].backward()
     head = model.heads['one']
@@ -200,11 +198,8 @@ def test_without_its_hook_training_is_refused():
 
 
 def test_tasks_that_share_an_adapter_read_one_and_the_same_map():
-    adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2)
-    model = make(adapters=dict(first=adapter, second='first')).train()
+    model = started(adapters=dict(first=ADAPTER, second='first'))
     assert list(model.adapters) == ['first']
-    for follower, source in model.momentum_pairs():
-        follower.start(source)
     losses(model)
     one, two = model.heads['one'].given, model.heads['two'].given
     assert one['query'] is two['query'] and one['key'] is two['key']

@@ -12,6 +12,8 @@ from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from tests.helpers.heads import keep
 
+ADAPTER = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2)
+
 
 class CountingBackbone(nn.Module):
     """A convolution that remembers its batches, and returns a tuple as OpenMMLab does."""
@@ -74,9 +76,7 @@ def make(**changes) -> MultiTaskPretrainer:
                 type=RecordingHead, inputs=dict(map='clip.feature_map', target='targets.clip.pose')
             ),
         ),
-        adapters=dict(
-            static=dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2)
-        ),
+        adapters=dict(static=ADAPTER),
         data_preprocessor=dict(
             type='mmact_ssl.PretextDataPreprocessor',
             mean=[123.675, 116.28, 103.53],
@@ -131,13 +131,6 @@ def forward(model: MultiTaskPretrainer, mode: str, data: dict | None = None):
     return model(**data, mode=mode)
 
 
-def test_a_view_is_encoded_once_however_many_heads_read_it():
-    model = make()
-    for _ in range(2):
-        forward(model, 'loss')
-    assert model.backbone.batches == 2 * [(2, 3, 2, 4, 4), (2, 3, 2, 4, 4)]
-
-
 def test_encode_together_joins_views_of_one_shape():
     apart, together = make(), make(encode_together=True)
     expected, got = forward(apart, 'tensor'), forward(together, 'tensor')
@@ -153,10 +146,11 @@ def test_encode_together_joins_views_of_one_shape():
     assert got['future'].shape == (2, 4, 3, 4, 4)
 
 
-def test_heads_get_exactly_what_they_name():
+def test_heads_get_exactly_what_they_name_of_views_that_are_encoded_once():
     model = make()
     data = model.data_preprocessor(make_data())
     model(**data, mode='loss')
+    assert model.backbone.batches == [(2, 3, 2, 4, 4), (2, 3, 2, 4, 4)]
     feature_map = model.backbone.convolution(data['inputs']['clip'])
     given = {task: head.given for task, head in model.heads.items()}
     assert set(given['first']) == {'map', 'frames', 'pooled'}
@@ -170,10 +164,8 @@ def test_heads_get_exactly_what_they_name():
 @pytest.mark.parametrize('together', [True, False])
 def test_an_adapter_reads_an_earlier_map_and_balancers_count_its_gradient_once(together: bool):
     """The gradient on the earlier map leaves out what flows back through the later one."""
-    adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2, level=0)
-    model = make(
-        backbone=dict(type=TwoMaps), adapters=dict(static=adapter), encode_together=together
-    )
+    adapters = dict(static=dict(ADAPTER, level=0))
+    model = make(backbone=dict(type=TwoMaps), adapters=adapters, encode_together=together)
     kept = []
     model.loss_observers.append(lambda gradients, weights: kept.append(gradients))
     data = model.data_preprocessor(make_data())
@@ -235,8 +227,8 @@ def test_predictions_come_by_sample_and_task():
 
 
 def test_a_frozen_map_and_an_adapter_of_a_task_that_is_off_have_no_gradient_to_wait_for():
-    adapter = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2, level=0)
-    model = make(backbone=dict(type=TwoMaps), adapters=dict(static=adapter, other=adapter))
+    adapters = {name: dict(ADAPTER, level=0) for name in ('static', 'other')}
+    model = make(backbone=dict(type=TwoMaps), adapters=adapters)
     trained = {n: {p.requires_grad for p in a.parameters()} for n, a in model.adapters.items()}
     assert trained == dict(static={True}, other={False})
     model.backbone.first.requires_grad_(False)
