@@ -20,17 +20,24 @@ def made(class_sizes: list[int]) -> tuple[list[str], np.ndarray]:
     return [f'v{i:04d}.mp4' for i in range(len(labels))], labels
 
 
+def draw_nested(draw, names, labels, sizes, seed, *groups):
+    """The larger of two draws, checked to hold the smaller one, whatever the order of names."""
+    few, many = (draw(names, labels, size, seed, *groups) for size in sorted(sizes))
+    assert set(few) <= set(many) and (np.diff(many) > 0).all()
+    order = np.random.default_rng(seed).permutation(len(names))
+    shuffled = [names[i] for i in order], labels[order], min(sizes), seed
+    drawn = draw(*shuffled, *(group[order] for group in groups))
+    assert {names[i] for i in few} == {names[order[i]] for i in drawn}
+    return many
+
+
 @settings(deadline=None, max_examples=100)
 @given(sizes, fractions, fractions, seeds)
 def test_every_class_keeps_its_share(class_sizes, one, other, seed):
     names, labels = made(class_sizes)
-    few, many = (label_subset(names, labels, part, seed) for part in sorted((one, other)))
-    assert set(few) <= set(many) and (np.diff(many) > 0).all()
+    many = draw_nested(label_subset, names, labels, (one, other), seed)
     counts = np.bincount(labels[many], minlength=len(class_sizes))
     assert counts.tolist() == [max(1, round(max(one, other) * size)) for size in class_sizes]
-    order = np.random.default_rng(seed).permutation(len(names))
-    shuffled = label_subset([names[i] for i in order], labels[order], min(one, other), seed)
-    assert {names[i] for i in few} == {names[order[i]] for i in shuffled}
 
 
 @pytest.mark.parametrize('fraction', [0.0, -0.1, 1.5])
@@ -44,20 +51,10 @@ def test_a_fraction_out_of_range_is_refused(fraction):
 def test_a_number_of_labels_a_class(class_sizes, one, other, seed, num_groups):
     names, labels = made(class_sizes)
     groups = np.random.default_rng(seed).integers(num_groups, size=len(names))
-    for of in (None, groups):
-        few, many = (draw_labels(names, labels, count, seed, of) for count in sorted((one, other)))
-        assert set(few) <= set(many)
+    for of in ((), (groups,)):
+        many = draw_nested(draw_labels, names, labels, (one, other), seed, *of)
         counts = np.bincount(labels[many], minlength=len(class_sizes))
         assert counts.tolist() == [min(size, max(one, other)) for size in class_sizes]
-        order = np.random.default_rng(0).permutation(len(names))
-        shuffled = draw_labels(
-            [names[i] for i in order],
-            labels[order],
-            min(one, other),
-            seed,
-            None if of is None else of[order],
-        )
-        assert {names[i] for i in few} == {names[order[i]] for i in shuffled}
     # From as many sources as can be.
     for label in np.unique(labels):
         own = many[labels[many] == label]

@@ -161,9 +161,6 @@ class FirstTen(SequentialSampler):
         super().__init__(range(10))
 
 
-FIRST = dict(type=FirstTen)
-
-
 @pytest.mark.parametrize(
     ('samples', 'options', 'batches'),
     [

@@ -19,11 +19,11 @@ from mmact_ssl.datasets.prepared_folder import read_groups
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
 from mmact_ssl.files import is_remote, read_annotation, video_path
-from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.preparation.shards import prepare
 from mmact_ssl.registry import DATASETS
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many, read_annotations
+from tests.test_targets.test_extraction import ColorTeacher
 
 NAMES = ['videos/a b.mp4', 'videos/é.mp4', f'videos/{"long" * 30}.mp4', 'c/d.mp4', 'e.mp4', 'f.mp4']
 CROP = [
@@ -36,18 +36,6 @@ PIPELINE = [
     {'type': 'TransformViews', 'views': ('clip',), 'transforms': CROP},
     {'type': 'PackInputs', 'views': ('clip',)},
 ]
-
-
-class GrayTeacher(BaseTeacher):
-    """Mean brightness of frames, (N, 1)."""
-
-    kind = 'embedding'
-
-    def __init__(self):
-        super().__init__({}, {})
-
-    def predict(self, frames):
-        return frames.float().mean((1, 2, 3))[:, None]
 
 
 @pytest.fixture(scope='module')
@@ -279,9 +267,9 @@ def test_every_list_is_written_and_the_source_stays_as_it_is(files, tmp_path):
 
 def test_teachers_read_shards(folder, files):
     names = read_annotations([folder / 'train.txt'])
-    extract_many([ExtractionJob(GrayTeacher(), folder / 'gray.lmdb')], folder, names)
-    extract_many([ExtractionJob(GrayTeacher(), folder / 'files.lmdb')], files, NAMES)
-    found, wanted = (TargetReader(folder / f'{name}.lmdb') for name in ('gray', 'files'))
+    extract_many([ExtractionJob(ColorTeacher(), folder / 'shards.lmdb')], folder, names)
+    extract_many([ExtractionJob(ColorTeacher(), folder / 'files.lmdb')], files, NAMES)
+    found, wanted = (TargetReader(folder / f'{name}.lmdb') for name in ('shards', 'files'))
     for name, original in zip(names, NAMES):
         np.testing.assert_array_equal(found.get(name), wanted.get(original))
         assert wanted.find(name) == original  # a cache of the files serves the shards

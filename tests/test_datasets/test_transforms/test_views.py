@@ -287,11 +287,11 @@ def test_the_chosen_frames_are_decoded_and_poses_become_pixels(video):
     np.testing.assert_allclose(results['targets']['clip']['pose'], pose * [80, 60, 1], rtol=1e-6)
 
 
-def made_results(clip=4, future=3, keyframes=2, joints=17):
+def made_results():
     """Every frame of all views is the same picture, so that equal crops look equal."""
     picture = np.random.RandomState(0).randint(0, 255, (60, 80, 3)).astype(np.uint8)
-    views = {'clip': clip, 'future': future, 'keyframes': keyframes}
-    pose = np.random.RandomState(1).rand(joints, 3).astype(np.float32) * [80, 60, 1]
+    views = {'clip': 4, 'future': 3, 'keyframes': 2}
+    pose = np.random.RandomState(1).rand(17, 3).astype(np.float32) * [80, 60, 1]
     return {
         'views': {view: [picture.copy() for _ in range(num)] for view, num in views.items()},
         'target_meta': {'pose': POSES, 'second': POSES},
