@@ -39,9 +39,7 @@ def results_by_config(
     by_config: dict[str, dict[str, list[Result]]] = {}
     for config, name in sorted(runs, key=lambda run: run[1][1] == 'full'):
         found = [
-            result
-            for result in results
-            if (result.method, result.variant, result.dataset) == name and not result.transferred
+            result for result in results if (result.method, result.variant, result.dataset) == name
         ]
         if found:
             by_config.setdefault(config, {})[name[2]] = found

@@ -228,10 +228,13 @@ class _Run:
         method, variant = (
             evaluation.get(key, self.run.get(key, 'full')) for key in ('method', 'variant')
         )
+        row = variant
+        if source:
+            row = ('' if variant == 'full' else f'{variant}, ') + f'pre-trained on {source}'
         file = result_file(self.results, target, method)
-        names = (method, variant, target)
+        names = (method, row, target)
         results = [
-            (file, run_name(*names, protocol, fraction, self.seed, source))
+            (file, run_name(*names, protocol, fraction, self.seed))
             for fraction, chosen in plan.items()
             for protocol in chosen
         ]
@@ -257,10 +260,9 @@ class _Run:
                 program = evaluation.get('program', 'research/pretext_tasks.py')
                 words = [program, evaluation['config'], *encoder]
             words += ['--set', evaluation['set']] if 'set' in evaluation else []
-            words += ['--method', method, '--variant', variant]
+            words += ['--method', method, '--variant', row]
             words += ['--seed' if protocols == PRETEXT else '--seeds', str(self.seed)]
             words += [] if share is None else ['--label-fraction', str(share)]
-            words += ['--pretrained-on', source] if source else []
             words += ['--out', str(self.results), '--work-dir', str(self.folder / stem)]
             return words + _cfg_options(options)
 

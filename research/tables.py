@@ -16,7 +16,7 @@ from mmact_ssl.models.dependence import OTHER_CLIP
 from research.steps import PRETEXT
 
 # A row: data set, method, variant, data set of pre-training if it is another, backbone.
-Row = tuple[str, str, str, str, str]
+Row = tuple[str, str, str, str]
 # The baseline comes first, the other methods in alphabetical order.
 BASELINE = 'Random init'
 NO_RESULTS = '*No results yet.*\n'
@@ -25,7 +25,7 @@ NO_RESULTS = '*No results yet.*\n'
 def select(results: Iterable[Result], name: str) -> list[Result]:
     """Select the results of a marker ``DATASET[/METHODS][@VARIANTS][?PROTOCOLS]``.
 
-    The lists have commas, and ``_`` for a blank in a method. Baselines of the data set with the
+    The lists have commas, and ``_`` for a blank. Baselines of the data set with the
     methods' backbones are always selected, in all variants. ``;`` joins several markers.
     """
     results = list(results)
@@ -38,10 +38,13 @@ def _select_one(results: Iterable[Result], name: str) -> list[Result]:
     name, _, protocols = name.partition('?')
     name, _, variants = name.partition('@')
     dataset, _, methods = name.partition('/')
+    methods, variants = methods.replace('_', ' '), variants.replace('_', ' ')
 
     def matches(result: Result) -> bool:
         is_listed = not methods or result.method in methods.replace('_', ' ').split(',')
-        is_listed = is_listed and (not variants or result.variant in variants.split(','))
+        is_listed = is_listed and (
+            not variants or result.variant in variants.replace('_', ' ').split(',')
+        )
         return (
             result.dataset == dataset
             and (is_listed or result.method == BASELINE)
@@ -130,7 +133,7 @@ def make_dependence_table(results: Sequence[Result], name: str) -> str:
     rows = [['Data', 'Task', 'Metric', 'Own clip', 'Another clip', 'Trivial answer']]
     sets = [row[0] for row in groups]
     for row, group in groups.items():
-        data, method, variant, _, backbone = row
+        data, method, variant, backbone = row
         if sets.count(data) > 1:
             data = f'{data}, {method}, {variant} ({backbone})'
         for result in group:
@@ -199,8 +202,7 @@ def _refuse(place: str, first: Result, second: Result, what: str) -> None:
 
 
 def _row_of(result: Result) -> Row:
-    source = result.pretrained_on if result.transferred else ''
-    return result.dataset, result.method, result.variant, source, result.backbone
+    return result.dataset, result.method, result.variant, result.backbone
 
 
 def markdown(rows: Sequence[Sequence[str]], labels: int = 1) -> str:

@@ -62,9 +62,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--variant', default='full', help='e.g. no-pose')
     parser.add_argument(
-        '--pretrained-on', default='', metavar='DATASET', help='where the student comes from'
-    )
-    parser.add_argument(
         '--label-fraction',
         type=_fractions,
         default=(1.0,),
@@ -157,7 +154,7 @@ def run(args: argparse.Namespace) -> list[Result]:
             parts = Path(args.checkpoint or method).with_suffix('').parts
             path = '/'.join([part for part in parts if part != 'work_dirs'][-2:])
             names = (args.method or path, args.variant, cfg.dataset_name, 'finetune')
-            work_dir += f'/{run_name(*names, fraction, seed, args.pretrained_on)}'
+            work_dir += f'/{run_name(*names, fraction, seed)}'
         request = Request(
             cfg,
             student,
@@ -165,7 +162,6 @@ def run(args: argparse.Namespace) -> list[Result]:
             label_fraction=fraction,
             method=method,
             variant=args.variant,
-            pretrained_on=args.pretrained_on,
             device=find_device(None),
             work_dir=work_dir,
         )

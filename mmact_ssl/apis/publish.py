@@ -235,7 +235,6 @@ def figures_of(
         if result.checkpoint_hash == sha256
         and (result.backbone, result.variant) == (card.backbone_name, variant)
         and has_column(result, column)
-        and not result.transferred
     ]
     known: dict[tuple[Any, ...], dict[str, Any]] = {}
     for figure in figures:
@@ -260,7 +259,7 @@ def require_figures(
         kinds = sorted({f'{r.label} ({r.backbone}, {r.protocol})' for r in results})
         raise ConfigError(
             f'{saved.path}: a card takes results of {card.backbone_name}, the variant '
-            f'{variant!r}, without transfer, and there are {", ".join(kinds)}: give --variant '
+            f'{variant!r}, and there are {", ".join(kinds)}: give --variant '
             'or leave --results out'
         )
     return figures

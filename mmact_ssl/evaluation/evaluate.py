@@ -77,7 +77,6 @@ def evaluate(
             data_version=data,
             synthetic=cfg.get('synthetic', False),
             details=measured.details,
-            pretrained_on=request.pretrained_on,
         )
 
 

@@ -21,10 +21,9 @@ def print_results(results: Sequence[Result]) -> None:
     first = results[0]
     seeds = sorted({result.seed for result in results})
     data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
-    source = f' from {first.pretrained_on}' if first.transferred else ''
     seed_text = f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
     clips = f'\n{first.test_clips} test clips' if first.test_clips else ''
-    table = Table(title=f'{first.method} {first.variant}{source} on {data}, {seed_text}{clips}')
+    table = Table(title=f'{first.method} {first.variant} on {data}, {seed_text}{clips}')
     for heading in ('protocol', 'metric'):
         table.add_column(heading)
     for seed in seeds:

@@ -21,7 +21,7 @@ class Result:
 
     Attributes:
         method: Row of the tables, e.g. 'CSVR', 'Random init'.
-        variant: 'full', or the part that was left out, e.g. 'no-pose'.
+        variant: 'full', or what is different, e.g. 'no-pose'.
         dataset, backbone: ``dataset_name`` and ``backbone_name`` of the config.
         protocol: A name in :data:`mmact_ssl.evaluation.protocols.PROTOCOLS`.
         seed: Seed of initialization, labeled part and order.
@@ -32,7 +32,6 @@ class Result:
         checkpoint_hash: Sha256 of the checkpoint, or of the weights that the config starts from, or
             'random'.
         details: The ``confusion`` matrix, the names of its ``classes``, and the like.
-        pretrained_on: Data set of the pre-training, if known.
     """
 
     method: str
@@ -49,12 +48,6 @@ class Result:
     data_version: str
     synthetic: bool
     details: dict[str, Any] = field(default_factory=dict)
-    pretrained_on: str = ''
-
-    @property
-    def transferred(self) -> bool:
-        """True if the student was pre-trained on another data set."""
-        return self.pretrained_on not in ('', self.dataset)
 
     @property
     def test_clips(self) -> int:
@@ -66,14 +59,13 @@ class Result:
     @property
     def label(self) -> str:
         """Name of the result's row in tables, and of its method in pictures."""
-        name = self.method if self.variant == 'full' else f'{self.method}, {self.variant}'
-        return f'{name}, pre-trained on {self.pretrained_on}' if self.transferred else name
+        return self.method if self.variant == 'full' else f'{self.method}, {self.variant}'
 
     @property
     def run(self) -> str:
         """Name of the run, see :func:`run_name`."""
         names = (self.method, self.variant, self.dataset, self.protocol)
-        return run_name(*names, self.label_fraction, self.seed, self.pretrained_on)
+        return run_name(*names, self.label_fraction, self.seed)
 
     def write(self, folder: str | os.PathLike) -> Path:
         """Append the result to its file in a folder, and return the file.
@@ -109,15 +101,10 @@ def run_name(
     protocol: str,
     label_fraction: float = 1.0,
     seed: int = 0,
-    pretrained_on: str = '',
 ) -> str:
-    """Name a run of a protocol, e.g. ``csvr_full_demo_finetune-10pct_seed0``.
-
-    With a student of another data set: ``ms2l_full_utdmhad-from-nwucla_linear_seed0``.
-    """
+    """Name a run of a protocol, e.g. ``csvr_full_demo_finetune-10pct_seed0``."""
     part = '' if label_fraction == 1 else f'-{100 * label_fraction:g}pct'
-    source = '' if pretrained_on in ('', dataset) else f'-from-{pretrained_on}'
-    return _slug(f'{method}_{variant}_{dataset}{source}_{protocol}{part}_seed{seed}')
+    return _slug(f'{method}_{variant}_{dataset}_{protocol}{part}_seed{seed}')
 
 
 def result_file(folder: str | os.PathLike, dataset: str, method: str) -> Path:

@@ -21,13 +21,14 @@ with open('calls.txt', 'a') as calls:
     calls.write(json.dumps(['evaluate', *args]) + '\\n')
 assert os.environ['OMP_NUM_THREADS'] == '1'
 part = {'': '', '0.1': '-10pct'}[value('--label-fraction')]
-data = {'': 'demo', 'demo': 'other-from-demo'}[value('--pretrained-on')]
+variant = value('--variant').replace(', ', '-').replace(' ', '-')
+data = 'other' if 'pre-trained' in variant else 'demo'
 method = value('--method').lower().replace(' ', '-')
-file = pathlib.Path(value('--out')) / data.split('-')[0] / f'{method}.jsonl'
+file = pathlib.Path(value('--out')) / data / f'{method}.jsonl'
 file.parent.mkdir(parents=True, exist_ok=True)
 for protocol in args[0].split(','):
     seed = value('--seeds') or value('--seed')
-    run = f"{method}_{value('--variant')}_{data}_{protocol}{part}_seed{seed}"
+    run = f"{method}_{variant}_{data}_{protocol}{part}_seed{seed}"
     file.touch()
     if f'"{run}"' not in file.read_text():
         with open(file, 'a') as results:

@@ -50,7 +50,6 @@ def results(make_result) -> list:
         make_result(0.9, variant='no-pose'),
         make_result(0.9, method='Random init'),
         make_result(0.9, dataset='jhmdb'),
-        make_result(0.9, pretrained_on='nwucla'),
     ]
 
 

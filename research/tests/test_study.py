@@ -186,11 +186,11 @@ def test_transfer_is_evaluated_beside_the_own_data_set(workshop):
     made = calls(workshop)
     assert [call[0] for call in made] == ['train', 'evaluate', 'evaluate'], 'pre-trained once'
     assert made[1][2:4] == ['linear.py', made[2][3]]
-    assert '--pretrained-on' not in made[1]
-    assert made[2][made[2].index('--pretrained-on') + 1] == 'demo'
+    variants = [call[call.index('--variant') + 1] for call in made[1:]]
+    assert variants == ['no-pose', 'no-pose, pre-trained on demo']
     assert written(workshop) == [
+        'csvr_no-pose-pre-trained-on-demo_other_linear_seed0',
         'csvr_no-pose_demo_linear_seed0',
-        'csvr_no-pose_other-from-demo_linear_seed0',
     ]
 
 

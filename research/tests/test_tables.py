@@ -110,16 +110,6 @@ def test_another_backbone_is_named_and_has_its_own_settings(result):
     assert lines[4:6] == ['| CSVR (r3d18-small) | 50.0 |', '| MS2L (stgcn) | 75.0 |']
 
 
-def test_a_transferred_student_has_its_own_row(result):
-    rows = [
-        result('MS2L', value=0.25, pretrained_on='nwucla'),
-        result('MS2L', value=0.5, pretrained_on='demo'),
-        result('MS2L', seed=1, value=0.5),
-    ]
-    lines = make_table(rows, 'demo').splitlines()
-    assert lines[4:] == ['| MS2L | 50.0 ± 0.0 |', '| MS2L, pre-trained on nwucla | 25.0 |']
-
-
 def test_every_protocol_and_share_of_labels_has_a_column(result):
     shares = (0.01, 0.05, 0.1, 0.2, 0.4, 1.0)
     rows = [

@@ -138,7 +138,7 @@ def test_a_published_file_is_written_anew_with_its_own_figures(
         main([*command, '--half'])
     assert 'is published, and keeps its weights and parts' in capsys.readouterr().err
     # The figures of the old card are not taken for those that were asked for.
-    with pytest.raises(SystemExit, match="the variant 'x', without transfer, and there are CSVR"):
+    with pytest.raises(SystemExit, match="the variant 'x', and there are CSVR"):
         main([*command, '--results', str(tmp_path / 'results'), '--variant', 'x'])
 
 
@@ -156,15 +156,13 @@ def test_a_card_takes_the_figures_of_one_variant(demo_checkpoint, make_result, t
         make_result(value, checkpoint_hash=sha256, **changes).write(tmp_path / folder)
         return str(tmp_path / folder)
 
-    # Given as its own set is not a transfer.
-    own = write('own', 0.5, pretrained_on='demo')
+    own = write('own', 0.5)
     write('own', 0.75, variant='centered')
-    write('own', 0.1, dataset='jhmdb', pretrained_on='demo')
     assert publish(own) == [('demo', 0.5)]
     assert publish(own, '--variant', 'centered') == [('demo', 0.75)]
-    with pytest.raises(SystemExit, match="the variant 'x', without transfer, and there are CSVR"):
+    with pytest.raises(SystemExit, match="the variant 'x', and there are CSVR"):
         publish(own, '--variant', 'x')
-    transfer = write('transfer', 0.1, dataset='jhmdb', pretrained_on='demo')
+    transfer = write('transfer', 0.1, dataset='jhmdb', variant='pre-trained on demo')
     with pytest.raises(SystemExit, match=r'CSVR, pre-trained on demo \(r3d18-small, linear\): giv'):
         publish(transfer)
     assert publish(own, write('equal', 0.5)) == [('demo', 0.5)]

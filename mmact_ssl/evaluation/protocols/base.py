@@ -26,7 +26,7 @@ class Request:
         seed: Seed of initialization, labeled part and order; for joint training on a part of the
             labels, the seed of its draw.
         label_fraction: Fraction of the training labels; for joint training its own fraction.
-        method, variant, pretrained_on: As in the result.
+        method, variant: As in the result.
         device: Device of the extraction.
         work_dir: Work dir of fine-tuning.
     """
@@ -37,7 +37,6 @@ class Request:
     label_fraction: float = 1.0
     method: str = 'Random init'
     variant: str = 'full'
-    pretrained_on: str = ''
     device: str = 'cpu'
     work_dir: str = 'work_dirs/evaluate'
 
