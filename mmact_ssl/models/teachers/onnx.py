@@ -17,6 +17,8 @@ from mmact_ssl.models.teachers.preprocessing import FrameInput, letterbox_geomet
 from mmact_ssl.registry import MODELS
 from mmact_ssl.weights import find_weights
 
+ROUNDING = 1e-3  # tolerance of probabilities outside 0..1
+
 
 @MODELS.register_module()
 class OnnxTeacher(BaseTeacher):
@@ -67,6 +69,12 @@ class OnnxTeacher(BaseTeacher):
         (output,) = self._session.run(None, {self._input_name: images})
         maps = torch.from_numpy(output).permute(0, 3, 1, 2).to(frames.device)
         maps = self._input.without_border(maps, *frames.shape[2:])
+        lowest, highest = maps.min().item(), maps.max().item()
+        if lowest < -ROUNDING or highest > 1 + ROUNDING:
+            raise ConfigError(
+                f'{self.source}: a map has values from {lowest:.4g} to {highest:.4g}, which are '
+                'not probabilities: take a file whose last layer is a sigmoid'
+            )
         return scale(maps, self._map_size).clamp(0, 1)
 
 

@@ -46,6 +46,14 @@ def test_a_mask_covers_the_whole_frame(mask, shape):
     torch.testing.assert_close(maps, wanted, atol=0.02, rtol=0)
 
 
+def test_a_mask_of_logits_is_refused(tmp_path):
+    network = nn.Sequential(RedChannel(), nn.Linear(1, 1))
+    nn.init.constant_(network[1].weight, 9.0)
+    path = export(network, tmp_path / 'logits.onnx', torch.float32, SIZE)
+    with pytest.raises(ConfigError, match=r'logits\.onnx.* are not probabilities'):
+        OnnxTeacher(path, SIZE, map_size=16)(torch.full((1, 3, 20, 20), 255, dtype=torch.uint8))
+
+
 @pytest.mark.parametrize('kind', [OnnxTeacher, OnnxPoseTeacher])
 def test_a_wrong_size_is_named(mask, kind):
     options = dict(map_size=16) if kind is OnnxTeacher else {}
