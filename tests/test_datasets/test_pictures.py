@@ -33,26 +33,6 @@ def test_types_are_those_of_the_decoder(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('name', 'expected'),
-    [
-        ('h264.mkv', False),
-        ('h264.ts', False),
-        ('h264_interlaced.mp4', True),
-        ('h264_fields.mkv', True),
-        ('h264_fields.ts', True),
-    ],
-)
-def test_fields_are_allowed_or_not(name, expected, tmp_path):
-    with av.open(str(video_cases()[name](tmp_path / name))) as container:
-        codec = container.streams.video[0].codec_context
-        packet = next(p for p in container.demux(video=0) if p.size)
-        sets = list(parameter_sets(codec.extradata))
-        assert [allows_fields(unit) for unit in sets] == [expected]
-        if name.endswith('.ts'):  # these have parameter sets in their packets too
-            assert (picture_in('h264', bytes(packet), codec.extradata) is None) == expected
-
-
-@pytest.mark.parametrize(
     ('packet', 'is_shown'),
     [
         (bytes([0x82, 9]), True),  # a key frame

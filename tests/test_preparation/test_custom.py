@@ -67,17 +67,11 @@ def test_what_need_not_be_a_score_is_a_coordinate(tmp_path, joint):
     assert np.load(tmp_path / 'out' / 'skeletons.npy').shape == (10, 1, 20, 3)
 
 
-def test_unused_clips_and_empty_frames(tmp_path):
+def test_unused_clips_are_left_out(tmp_path):
     content = table(used=np.array([True, True, True, False]), classes=np.array(['x', 'y', 'z']))
-    content['keypoints'][[3, 5]] = 0  # all of b, one frame of c
-    assert prepare(tmp_path, content) == {'clips': 2, 'all': 2, 'left_out': 2}
-    assert lines(tmp_path / 'out' / 'left_out.txt') == [
-        'b\tnobody is seen in any frame',
-        'd\tnot marked as used',
-    ]
+    assert prepare(tmp_path, content) == {'clips': 3, 'all': 3, 'left_out': 1}
+    assert lines(tmp_path / 'out' / 'left_out.txt') == ['d\tnot marked as used']
     assert lines(tmp_path / 'out' / 'classes.txt') == ['x', 'y', 'z']
-    with np.load(tmp_path / 'out' / 'clips.npz') as clips:
-        assert clips['lengths'].tolist() == [3, 3]
 
 
 @pytest.mark.parametrize('dtype', [np.float32, np.uint16])
