@@ -77,19 +77,18 @@ def test_pretraining_reads_no_label(name, train, made_set, tmp_path):
 
 # --- a data set of one's own -----------------------------------------------------------------
 
-VIDEO_SET = """
-dataset_name = 'mine'
-data_root = '{root}'
-train_set = dict(ann_file=f'{{data_root}}/train.txt', data_prefix=dict(video=data_root))
-test_set = dict(ann_file=f'{{data_root}}/test.txt', data_prefix=dict(video=data_root))
-"""
-SKELETON_SET = """
+SET = """
 dataset_name = 'mine'
 data_root = '{root}'
 bodies = dict(layout='ntu25', num_persons=2)
-train_set = dict(ann_file=f'{{data_root}}/train.txt', data_prefix=dict(skeleton=data_root))
-test_set = dict(ann_file=f'{{data_root}}/test.txt', data_prefix=dict(skeleton=data_root))
+folder = dict(data_prefix=dict({kind}=data_root))
+train_set = dict(ann_file=f'{{data_root}}/train.txt', **folder)
+test_set = dict(ann_file=f'{{data_root}}/test.txt', **folder)
 """
+VIDEO_SET = SET.replace('{kind}', 'video').replace(
+    "bodies = dict(layout='ntu25', num_persons=2)\n", ''
+)
+SKELETON_SET = SET.replace('{kind}', 'skeleton')
 
 
 def make_videos(root: Path) -> None:

@@ -10,86 +10,68 @@ from mmengine.optim import OptimWrapper
 from tests.shipped import CONFIGS
 from tools.train import main
 
-# Config, --cfg-options, answer.
-ROWS = [
-    (
-        'ms2l_gru',
-        'model.heads.moton=None',
-        'model.heads.moton=None switches nothing off: did you mean motion?',
-    ),
-    (
-        'ms2l_gru',
-        'optim_wraper.optimizer.lr=1',
-        'optim_wraper.optimizer.lr: did you mean optim_wrapper?',
-    ),
-    ('ms2l_gru', 'max_epochs=1', 'max_epochs: did you mean train_cfg.max_epochs?'),
-    (
-        'ms2l-twoview_gru',
-        'vis_backends.0.type=TensorboardVisBackend',
-        'read only while it loads: did you mean visualizer.vis_backends?',
-    ),
-    (
-        'ms2l_gru',
-        'param_scheduler.0.milestone=[30]',
-        'did you mean param_scheduler.0.milestones?',
-    ),
-    (
-        'ms2l_gru',
-        'train_cfg.max_epoch=5',
-        "EpochBasedTrainLoop.__init__() got an unexpected keyword argument 'max_epoch'",
-    ),
-    (
-        'ms2l_gru',
-        'train_dataloader.batchsize=64',
-        'did you mean train_dataloader.batch_size?',
-    ),
-    (
-        'ms2l_gru',
-        'default_hooks.checkpoint.intervall=5',
-        'did you mean default_hooks.checkpoint.interval?',
-    ),
-    (
-        'ms2l_gru',
-        'model.encode=[clip,maskd,shuffled]',
-        "model.encode names the view 'maskd', but the pipeline makes ['clip', 'masked'",
-    ),
-    (
-        'ms2l_gru',
-        'model.backbone.hidden_sise=300',
-        "SkeletonGRU.__init__() got an unexpected keyword argument 'hidden_sise'",
-    ),
-    (
-        'ms2l_gru',
-        'model.heads.motion.type=MotionPredictonHead',
-        'MotionPredictonHead is not in the mmact_ssl::model registry',
-    ),
-    (
-        'ms2l_gru',
-        'model.heads.motion.in_channels=64',
-        'model.heads.motion does not fit its inputs or targets: RuntimeError',
-    ),
-    (
-        'ms2l_gru',
-        'model.data_preprocessor.targets=[]',
-        "the head 'jigsaw' reads 'targets.shuffled.permutation'",
-    ),
-    (
-        'c2vl_gru',
-        'model.heads.prompts.momentum=0.9',
-        'model.heads.prompts.momentum=0.9 differs from model.momentum_encoder.momentum=0.99',
-    ),
-    (
-        'c2vl_gru',
-        'default_hooks.momentum=None',
-        "model.momentum_encoder would never move: add momentum=dict(type='MomentumCopyHook')",
-    ),
-    (
-        'csvr_r3d_demo',
-        'model.heads.pose=None model.heads.current=None model.heads.future=None',
-        'model.heads: its tasks read clip.static of the student, and none trains the last map',
-    ),
-    ('csvr_r3d_demo', 'model.backbone.depth=19', 'invalid depth 19 for resnet'),
-]
+# --cfg-options and the answer, by config.
+MISTAKES = {
+    'ms2l_gru': [
+        (
+            'model.heads.moton=None',
+            'model.heads.moton=None switches nothing off: did you mean motion?',
+        ),
+        ('optim_wraper.optimizer.lr=1', 'optim_wraper.optimizer.lr: did you mean optim_wrapper?'),
+        ('max_epochs=1', 'max_epochs: did you mean train_cfg.max_epochs?'),
+        ('param_scheduler.0.milestone=[30]', 'did you mean param_scheduler.0.milestones?'),
+        (
+            'train_cfg.max_epoch=5',
+            "EpochBasedTrainLoop.__init__() got an unexpected keyword argument 'max_epoch'",
+        ),
+        ('train_dataloader.batchsize=64', 'did you mean train_dataloader.batch_size?'),
+        ('default_hooks.checkpoint.intervall=5', 'did you mean default_hooks.checkpoint.interval?'),
+        (
+            'model.encode=[clip,maskd,shuffled]',
+            "model.encode names the view 'maskd', but the pipeline makes ['clip', 'masked'",
+        ),
+        (
+            'model.backbone.hidden_sise=300',
+            "SkeletonGRU.__init__() got an unexpected keyword argument 'hidden_sise'",
+        ),
+        (
+            'model.heads.motion.type=MotionPredictonHead',
+            'MotionPredictonHead is not in the mmact_ssl::model registry',
+        ),
+        (
+            'model.heads.motion.in_channels=64',
+            'model.heads.motion does not fit its inputs or targets: RuntimeError',
+        ),
+        (
+            'model.data_preprocessor.targets=[]',
+            "the head 'jigsaw' reads 'targets.shuffled.permutation'",
+        ),
+    ],
+    'ms2l-twoview_gru': [
+        (
+            'vis_backends.0.type=TensorboardVisBackend',
+            'read only while it loads: did you mean visualizer.vis_backends?',
+        ),
+    ],
+    'c2vl_gru': [
+        (
+            'model.heads.prompts.momentum=0.9',
+            'model.heads.prompts.momentum=0.9 differs from model.momentum_encoder.momentum=0.99',
+        ),
+        (
+            'default_hooks.momentum=None',
+            "model.momentum_encoder would never move: add momentum=dict(type='MomentumCopyHook')",
+        ),
+    ],
+    'csvr_r3d_demo': [
+        (
+            'model.heads.pose=None model.heads.current=None model.heads.future=None',
+            'model.heads: its tasks read clip.static of the student, and none trains the last map',
+        ),
+        ('model.backbone.depth=19', 'invalid depth 19 for resnet'),
+    ],
+}
+ROWS = [(config, *row) for config, rows in MISTAKES.items() for row in rows]
 
 
 @pytest.fixture(scope='module')

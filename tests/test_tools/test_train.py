@@ -166,12 +166,9 @@ def test_errors_for_users_become_one_line():
         raise MMActSSLError
 
 
-def test_an_interrupt_is_one_word(capsys):
+def test_an_interrupt_is_one_word_and_bugs_keep_their_traceback(capsys):
     with pytest.raises(SystemExit, match='^130$'), one_line_errors():
         raise KeyboardInterrupt
     assert capsys.readouterr().err == 'interrupted\n'
-
-
-def test_bugs_keep_their_traceback():
     with pytest.raises(ZeroDivisionError), one_line_errors():
         _ = 1 / 0
