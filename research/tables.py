@@ -41,10 +41,8 @@ def _select_one(results: Iterable[Result], name: str) -> list[Result]:
     methods, variants = methods.replace('_', ' '), variants.replace('_', ' ')
 
     def matches(result: Result) -> bool:
-        is_listed = not methods or result.method in methods.replace('_', ' ').split(',')
-        is_listed = is_listed and (
-            not variants or result.variant in variants.replace('_', ' ').split(',')
-        )
+        is_listed = not methods or result.method in methods.split(',')
+        is_listed = is_listed and (not variants or result.variant in variants.split(','))
         return (
             result.dataset == dataset
             and (is_listed or result.method == BASELINE)

@@ -2,6 +2,7 @@
 # step), together, on --set jhmdb or another set. A third view has the frames of the first, of which
 # the student sees 40 % of the patches; it cannot leave patches out and reads zeros there.
 _base_ = 'mmact_ssl::dtg_tsm-lite0.py'
+custom_imports = dict(imports=['mmact_ssl', 'research.parts.copy_view'])
 
 views = ('clip', 'clip_b', 'masked')
 model = dict(
@@ -25,7 +26,8 @@ model = dict(
         ),
     ),
 )
-mask = dict(type='MaskTubes', view='masked', source='clip', patch=(1, 16, 16), ratio=0.6)
+copy = dict(type='CopyView', view='masked', source='clip')
+mask = dict(type='MaskTubes', view='masked', patch=(1, 16, 16), ratio=0.6)
 pack = dict(type='PackInputs', views=views)
-train_dataloader = dict(dataset=dict(pipeline=[*_base_.train_steps, mask, pack]))
-test_dataloader = dict(dataset=dict(pipeline=[*_base_.test_steps, mask, pack]))
+train_dataloader = dict(dataset=dict(pipeline=[*_base_.train_steps, copy, mask, pack]))
+test_dataloader = dict(dataset=dict(pipeline=[*_base_.test_steps, copy, mask, pack]))

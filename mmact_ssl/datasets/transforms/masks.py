@@ -22,15 +22,13 @@ class MaskTubes(BaseTransform):
     :func:`mmact_ssl.models.encoding.encode_view`.
 
     Required keys: ``views``. Added keys: ``targets[view]['mask']``, bool (1, T', H', W'), True
-    where masked; the axes are those of the packed view, and each size divides the view's. With
-    ``source`` also the view itself, with the frames and targets of the source.
+    where masked; the axes are those of the packed view, and each size divides the view's.
 
     Args:
         view: Name of the masked view.
         patch: Frames, height and width of a patch, in frames and pixels.
         ratio: Share of masked places, 0 < ratio < 1. The number is rounded down, and at least one
             place stays visible.
-        source: View whose frames the view shows. None: the view is there.
 
     Raises:
         ConfigError: The frames are not a whole number of patches.
@@ -39,23 +37,15 @@ class MaskTubes(BaseTransform):
     """
 
     def __init__(
-        self,
-        view: str = 'clip',
-        patch: Sequence[int] = (2, 16, 16),
-        ratio: float = 0.9,
-        source: str | None = None,
+        self, view: str = 'clip', patch: Sequence[int] = (2, 16, 16), ratio: float = 0.9
     ) -> None:
         self.view = view
         self.patch = tuple(patch)
         self.ratio = ratio
-        self.source = source
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         views, targets = results['views'], results.setdefault('targets', {})
-        check_views(self, [self.source or self.view], views)
-        if self.source is not None:
-            views[self.view] = views[self.source]
-            targets[self.view] = dict(targets.get(self.source, {}))
+        check_views(self, [self.view], views)
         shape = (len(views[self.view]), *views[self.view][0].shape[:2])
         if any(size % side for size, side in zip(shape, self.patch)):
             raise ConfigError(

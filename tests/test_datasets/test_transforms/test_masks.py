@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.datasets.transforms.formatting import PackInputs
 from mmact_ssl.datasets.transforms.masks import MaskTubes, draw_mask
 from mmact_ssl.errors import ConfigError
 
@@ -47,15 +46,6 @@ def test_the_same_places_of_all_frames_are_masked_and_the_frames_stay():
     assert mask[0, 0].sum() == 9 and (mask == mask[:, :1]).all()
     for frame, before in zip(results['views']['clip'], sample()['views']['clip']):
         np.testing.assert_array_equal(frame, before)
-
-
-def test_another_view_may_show_the_frames_with_a_mask_and_is_packed():
-    np.random.seed(0)
-    results = MaskTubes('masked', (2, 4, 8), source='clip')(sample())
-    packed = PackInputs(views=('clip', 'masked'))(results)
-    assert packed['inputs']['masked'].equal(packed['inputs']['clip'])
-    assert packed['targets']['masked']['valid'].tolist() == [True, True, True, False]
-    assert 'mask' in packed['targets']['masked'] and 'mask' not in packed['targets']['clip']
 
 
 def test_the_mask_depends_on_the_generator_alone():
