@@ -34,8 +34,6 @@ from mmact_ssl.files import sha256_of
 # Names of the classifier in a bare backbone's checkpoint (torchvision and timm).
 CLASSIFIERS = ('fc.', 'head.', 'heads.', 'classifier.')
 PRETRAINED = ('Pretrained', PretrainedInit)
-# Backbones of mmaction2 that read their ``init_cfg`` themselves and rename the file's keys.
-OWN_READERS = ('MobileOneTSM', 'MViT')
 # Only batch normalization without a momentum reads these counts; converted weights lack them.
 COUNT = 'num_batches_tracked'
 
@@ -257,7 +255,7 @@ def select_parts(state: Mapping[str, Tensor], parts: tuple[str, ...]) -> dict[st
 
 
 def take_pretrained(backbone: nn.Module) -> list[tuple[nn.Module, dict[str, Any]]]:
-    """Remove ``Pretrained`` from each ``init_cfg`` in a backbone, except in ``OWN_READERS``.
+    """Remove ``Pretrained`` from each ``init_cfg`` in a backbone.
 
     mmengine would load only the weights that fit, and backbones that initialize themselves, such as
     mmaction2's ResNet3d, would ignore it.
@@ -268,8 +266,6 @@ def take_pretrained(backbone: nn.Module) -> list[tuple[nn.Module, dict[str, Any]
     taken: list[tuple[Any, dict[str, Any]]] = []
     module: Any  # torch types no attribute of a module but weights
     for module in reversed(list(backbone.modules())):
-        if type(module).__name__ in OWN_READERS:
-            continue
         init_cfg = getattr(module, 'init_cfg', None) or []
         configs = [init_cfg] if isinstance(init_cfg, dict) else list(init_cfg)
         starts = [config for config in configs if config.get('type') in PRETRAINED]

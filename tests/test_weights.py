@@ -6,7 +6,6 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from mmengine.model import BaseModule
 from torch import nn
 
 from mmact_ssl.download import check_hash
@@ -18,7 +17,6 @@ from mmact_ssl.weights import (
     load_by_name,
     load_by_order,
     select_parts,
-    take_pretrained,
 )
 
 
@@ -137,13 +135,3 @@ def test_parts_are_selected_and_a_bare_backbone_gets_its_prefix():
     assert set(select_parts(whole, ('backbone', 'neck'))) == {'backbone.conv', 'neck.fc'}
     bare = dict.fromkeys(['conv1.weight', 'fc.weight', 'classifier.1.weight'], zero)
     assert set(select_parts(bare, ('backbone',))) == {'backbone.conv1.weight'}
-
-
-def test_backbones_that_read_a_file_by_themselves_keep_its_name():
-    """mmaction2's MViT and MobileOneTSM rename keys of the file."""
-    named = dict(type='Pretrained', checkpoint='a.pth')
-    for name, kept in (('MViT', named), ('Other', None)):
-        backbone = type(name, (BaseModule,), {})(init_cfg=dict(named))
-        taken = take_pretrained(backbone)
-        assert backbone.init_cfg == kept
-        assert taken == ([] if kept else [(backbone, dict(checkpoint='a.pth'))])
