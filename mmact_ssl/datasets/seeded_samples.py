@@ -40,8 +40,6 @@ class SeededSamples(BaseDataset):
         label_fraction: Share of every class that keeps its label, as the evaluation protocols draw
             it; the other samples get -1. For supervised heads beside pretext tasks.
         label_seed: Seed of that draw.
-        max_replacements: Number of replacements of a sample, all broken, after which the data set
-            raises an error.
         **kwargs: As for the data set's class.
 
     Source: our choice.
@@ -51,6 +49,7 @@ class SeededSamples(BaseDataset):
     # generators until then, so that a run without the hook does not repeat its augmentations.
     seeded_from_start = True
     sample_kind = 'samples'  # in error messages
+    max_replacements = 10  # broken ones in place of a sample; then there is an error
 
     def __init__(
         self,
@@ -59,11 +58,9 @@ class SeededSamples(BaseDataset):
         prepare_command: str | None = None,
         label_fraction: float = 1.0,
         label_seed: int = 0,
-        max_replacements: int = 10,
         **kwargs: Any,
     ) -> None:
         self.prepare_command = prepare_command
-        self.max_replacements = max_replacements
         self.label_fraction, self.label_seed = label_fraction, label_seed
         # Seed, epoch, index of the first sample, and 1 once they are set. In shared memory, so that
         # workers that live for several epochs see changes.

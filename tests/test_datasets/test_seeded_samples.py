@@ -39,8 +39,8 @@ class Numbers(SeededSamples, BaseDataset):
 
 
 def test_too_many_broken_samples_end_the_search():
-    with pytest.raises(DataError, match=r'3 numbers of numbers\.txt in a row are broken'):
-        Numbers(5, broken=set(range(5)), max_replacements=2)[0]
+    with pytest.raises(DataError, match=r'11 numbers of numbers\.txt in a row are broken'):
+        Numbers(5, broken=set(range(5)))[0]
     with pytest.raises(DataError, match='in a row'):  # there is no other
         Numbers(1, broken={0})[0]
 

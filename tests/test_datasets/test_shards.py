@@ -223,7 +223,8 @@ def test_broken_members_are_named_and_replaced(folder):
     assert sum('it is cut' in reason for reason in reasons) == 1
     assert sum(f'is not in {foreign}' in reason for reason in reasons) == 2
     assert sum('is not the shard of its index' in reason for reason in reasons) == checked
-    dataset = build(folder / 'train.txt', folder, max_replacements=100)
+    dataset = build(folder / 'train.txt', folder)
+    dataset.max_replacements = 100
     found = [sample['data_samples'].replaced for sample in samples_of(dataset)]
     assert sorted(filter(None, found)) == sorted(reasons)
 
