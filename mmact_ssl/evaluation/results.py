@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -70,24 +71,29 @@ class Result:
     def write(self, folder: str | os.PathLike) -> Path:
         """Append the result to its file in a folder, and return the file.
 
-        The last line of a run counts. Processes that write at a time append whole lines.
+        The last line of a run counts. Processes write one after the other.
 
         Raises:
             DataError: An earlier result of this run's name has another encoder, method or variant.
         """
         file = result_file(folder, self.dataset, self.method)
-        for earlier in read_results(folder, file.parent.name):
-            for key in ('method', 'variant', 'backbone') if earlier.run == self.run else ():
-                old, new = getattr(earlier, key), getattr(self, key)
-                if old != new:
-                    raise DataError(
-                        f'{file}: {self.run} is there with {key} {old!r}, and this result has '
-                        f'{new!r}: give another --variant'
-                    )
-        line = json.dumps({**asdict(self), 'run': self.run}, sort_keys=True)
         file.parent.mkdir(parents=True, exist_ok=True)
-        with open(file, 'ab', buffering=0) as stream:
-            stream.write(f'{line}\n'.encode())
+        lock = os.open(file.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # or one would read half a line of another
+            for earlier in read_results(folder, file.parent.name):
+                for key in ('method', 'variant', 'backbone') if earlier.run == self.run else ():
+                    old, new = getattr(earlier, key), getattr(self, key)
+                    if old != new:
+                        raise DataError(
+                            f'{file}: {self.run} is there with {key} {old!r}, and this result has '
+                            f'{new!r}: give another --variant'
+                        )
+            line = json.dumps({**asdict(self), 'run': self.run}, sort_keys=True)
+            with open(file, 'a', encoding='utf-8') as stream:
+                stream.write(f'{line}\n')
+        finally:
+            os.close(lock)
         return file
 
 
