@@ -40,7 +40,7 @@ class FrameInput:
         """Resize only: float32 ``(N, 3, *size)``, RGB, 0..255."""
         if not self.letterbox:
             return scale(frames, self.size)
-        height, width, top, left = letterbox_geometry(*frames.shape[2:], self.size)
+        height, width, top, left = letterbox_geometry(frames.shape[2], frames.shape[3], self.size)
         square = torch.zeros(*frames.shape[:2], *self.size, device=frames.device)
         square[:, :, top : top + height, left : left + width] = scale(frames, (height, width))
         return square
