@@ -143,9 +143,9 @@ def test_utdmhad_skeletons_with_videos_and_as_downloaded(utdmhad, tmp_path):
 # ---------------------------------------------------------------- Something-Something v2
 
 
-@pytest.fixture
-def sthv2(tmp_path):
-    """A source folder as it is distributed."""
+@pytest.fixture(params=['labels/{}.json', 'something-something-v2-{}.json'])
+def sthv2(tmp_path, request):
+    """A source folder as it is distributed, now and formerly."""
     source = tmp_path / 'source'
     folder = source / '20bn-something-something-v2'
     for name in ('78687', '42326', '100904'):
@@ -161,7 +161,7 @@ def sthv2(tmp_path):
         'validation': [dict(id='100904', template=turning), dict(id='7', template=turning)],
     }
     for name, content in entries.items():
-        path = source / f'labels/{name}.json'
+        path = source / request.param.format(name)
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content))
     return source
@@ -187,6 +187,7 @@ def test_sthv2_reads_the_classes_of_the_templates(sthv2, tmp_path):
     ],
 )
 def test_sthv2_says_what_is_wrong(sthv2, tmp_path, entry, message):
-    (sthv2 / 'labels/train.json').write_text(json.dumps([entry]))
+    (path,) = sthv2.rglob('*train.json')
+    path.write_text(json.dumps([entry]))
     with pytest.raises(DataError, match=message):
         prepare_sthv2(sthv2, tmp_path / 'out')
