@@ -54,16 +54,19 @@ class LabelsRead:
     Attributes:
         dataset: Name of the data set.
         fraction, seed: Fraction of the labels and seed of their draw, see :func:`label_subset`.
+        shared: Pattern of the recordings that share a label; '' if none do.
     """
 
     dataset: str
     fraction: float
     seed: int
+    shared: str = ''
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> LabelsRead:
         """Read the record that ``asdict`` has written; KeyError or ValueError if it is none."""
-        return cls(str(table['dataset']), float(table['fraction']), int(table['seed']))
+        shared = str(table.get('shared', ''))
+        return cls(str(table['dataset']), float(table['fraction']), int(table['seed']), shared)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

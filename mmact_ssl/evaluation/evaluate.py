@@ -148,7 +148,8 @@ def check_labels(student: SavedRun, name: str, request: Request) -> None:
             )
         return
     fraction, seed = request.label_fraction, request.seed
-    is_same = seed == read.seed or fraction == 1
+    is_shared = read.shared in ('', request.cfg.get('shared_label_pattern'))
+    is_same = (seed == read.seed and is_shared) or fraction == 1
     if labels == 'drawn' and is_same and fraction >= read.fraction:
         return
     if labels == 'of the checkpoint' and is_same and fraction == read.fraction:
@@ -156,7 +157,8 @@ def check_labels(student: SavedRun, name: str, request: Request) -> None:
     raise ConfigError(
         f'{name}: {student.path} was trained with a fraction of {read.fraction:g} of the labels of '
         f'{read.dataset}, drawn by seed {read.seed}: give --label-fraction {read.fraction:g} '
-        f'--seeds {read.seed} (fewshot: take lda), or a student that has not read them'
+        f'--seeds {read.seed} and its shared_label_pattern, if any (fewshot: take lda), or a '
+        'student that has not read them'
     )
 
 

@@ -75,6 +75,16 @@ def test_a_joint_training_has_its_draw_in_its_data_set(dataset, fraction, seed, 
     assert save(tmp_path / 'a.pth', config).labels_read == LabelsRead('mine', fraction, seed)
 
 
+def test_labels_that_recordings_share_are_read_as_well(tmp_path):
+    record = "labels_read = dict(dataset='mine', fraction=0.2, seed=3, shared='(.+)_v')"
+    student = save(tmp_path / 'a.pth', record)
+    shared = Config(dict(dataset_name='mine', shared_label_pattern='(.+)_v'))
+    check_labels(student, 'linear', Request(shared, seed=3, label_fraction=0.2))
+    alone = Request(Config(dict(dataset_name='mine')), seed=3, label_fraction=0.2)
+    with pytest.raises(ConfigError, match='give .* and its shared_label_pattern'):
+        check_labels(student, 'linear', alone)
+
+
 def test_a_fine_tuned_network_keeps_its_labels_when_it_is_published(
     linear_config, finetune_config, student_checkpoint, tmp_path, run
 ):

@@ -34,7 +34,8 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
     ann_file = Path(request.work_dir) / LABELED_SAMPLES
     write_atomically(ann_file, ''.join(task.train.lines(task.labeled)))
     cfg = copy.deepcopy(request.cfg)
-    read = LabelsRead(cfg.dataset_name, request.label_fraction, request.seed)
+    shared = cfg.get('shared_label_pattern') or ''
+    read = LabelsRead(cfg.dataset_name, request.label_fraction, request.seed, shared)
     cfg[LABELS_KEY] = asdict(read)
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)
