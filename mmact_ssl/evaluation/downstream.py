@@ -127,7 +127,7 @@ def _read_for_card(path: str, saved: SavedRun) -> Config:
 
 @contextmanager
 def shipped_set_as_recorded(name: str, saved: SavedRun) -> Iterator[None]:
-    """Let configs read a shipped set with the values :data:`OF_CLIPS` of a training's own set."""
+    """Context in which configs read a shipped set with a training's own :data:`OF_CLIPS`."""
     recorded = {key: saved.config[key] for key in OF_CLIPS if key in saved.config}
     with reading(saved.path, FIX, CheckpointError):
         for key, value in recorded.items():

@@ -1,4 +1,4 @@
-"""What the studies change in the configs that they train and evaluate."""
+"""Changes of the studies in the configs that they train and evaluate."""
 
 from __future__ import annotations
 

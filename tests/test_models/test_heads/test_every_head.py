@@ -125,7 +125,7 @@ def test_every_metric_of_a_task_stands_beside_its_trivial_answer(case):
 
 
 def of_case(name: str, **changes):
-    """What calls a case's head with other inputs."""
+    """Return a function that calls a case's head with other inputs."""
 
     def call() -> None:
         head, batch = cases()[name]
