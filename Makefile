@@ -26,7 +26,7 @@ DEMO_CONFIG := configs/csvr_r3d_demo-quick.py
 DEMO_WORK := work_dirs/csvr_r3d_demo-quick
 DEMO_TEACHER := configs/teachers/demo_pose_teacher.py
 DEMO_EVALUATE := $(BIN)/python tools/evaluate.py linear,knn,retrieval \
-	configs/downstream/r3d18-small.py --set demo --out $(DEMO_WORK)/results
+	--set demo --out $(DEMO_WORK)/results
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -144,7 +144,7 @@ $(DEMO_WORK)/.trained: $(DEMO_DATA)/.targets
 # Beside the training, which leaves most of a core idle.
 $(DEMO_WORK)/.random: $(DEMO_DATA)/.targets
 	@mkdir -p $(DEMO_WORK)
-	$(DEMO_EVALUATE) --method Random --random >$@.part
+	$(DEMO_EVALUATE) --method Random --encoder r3d18-small --random >$@.part
 	@mv $@.part $@
 
 $(DEMO_WORK)/.student: $(DEMO_WORK)/.trained

@@ -12,10 +12,10 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 # Commands whose tools have longer names.
 SHORT = {
@@ -30,11 +30,16 @@ SHORT = {
 
 def find_tools() -> dict[str, Path]:
     """The tools by the names of their commands: of the wheel's copy, or of the checkout."""
-    spec = importlib.util.find_spec('mmact_ssl')
-    assert spec and spec.origin
-    tools = {path.stem: path for path in Path(spec.origin).with_name('.mim').glob('tools/*.py')}
+    tools = {path.stem: path for path in shipped('tools')}
     names = {tool: name for name, tool in SHORT.items()}
     return {names.get(tool, tool): path for tool, path in tools.items()}
+
+
+def shipped(folder: str) -> list[Path]:
+    """Python files of a folder of the wheel's copy, or of the checkout."""
+    spec = importlib.util.find_spec('mmact_ssl')
+    assert spec and spec.origin
+    return [*Path(spec.origin).with_name('.mim').glob(f'{folder}/*.py')]
 
 
 def load_tool(name: str) -> ModuleType:
@@ -60,6 +65,78 @@ def existing_path(text: str) -> str:
     return text
 
 
+def output_folder(path: Path) -> str:
+    """Why nothing can be written to a folder, which may be missing; '' if it can."""
+    folder = path.absolute()
+    try:
+        while not folder.exists():
+            folder = folder.parent
+    except OSError as error:  # such as a name that is too long
+        return f'{path}: {error.strerror}'
+    if not folder.is_dir():
+        return f'{folder} is a file, not a folder'
+    return '' if os.access(folder, os.W_OK | os.X_OK) else f'{folder} cannot be written to'
+
+
+def output_model(path: Path) -> str:
+    """Why no model of this name can be written."""
+    if not re.fullmatch(r'\w[\w.+-]{0,99}', path.name):
+        return 'give FOLDER/NAME, a name of at most 100 letters, digits, and . + - _'
+    return output_folder(path.parent)
+
+
+def row_name(text: str) -> str:
+    """Why a text is not the name of a row in tables."""
+    fits = re.fullmatch(r'\w[\w .,()²/+-]{0,99}', text)
+    return '' if fits else 'give at most 100 letters, digits, blanks and . , ( ) / + -'
+
+
+def one_line(text: str) -> str:
+    """Why a text cannot stand on a card."""
+    return '' if text.isprintable() and len(text) < 1000 else 'give one line'
+
+
+def seed(number: int) -> str:
+    """Why a number is not the seed of a generator."""
+    return '' if 0 <= number < 1 << 32 else f'give 0 to {(1 << 32) - 1}'
+
+
+def positive(number: int) -> str:
+    """Why a number is no count of what is there."""
+    return '' if number > 0 else 'give 1 or more'
+
+
+def teacher(name: str) -> str:
+    """Why there is no teacher of this name; the path of a config is read later."""
+    names = sorted(path.stem for path in shipped('configs/teachers'))
+    is_known = name.endswith('.py') or name in names
+    return '' if is_known else f'no such config as {name}: a path, or one of {", ".join(names)}'
+
+
+def resumed(path: str) -> str:
+    """Why training cannot go on from a checkpoint."""
+    is_known = path == 'auto' or '://' in path or os.path.exists(path)
+    return '' if is_known else f'{path}: there is no such file'
+
+
+# Checks of the options of all tools, before any work.
+CHECKS: dict[str, Callable[[Any], str]] = {
+    **dict.fromkeys(('out', 'work_dir', 'dest', 'index'), lambda text: output_folder(Path(text))),
+    'output': output_model,
+    'resume': resumed,
+    'teacher': teacher,
+    **dict.fromkeys(('method', 'variant'), row_name),
+    **dict.fromkeys(('licence', 'trained_on'), one_line),
+    **dict.fromkeys(('seed', 'seeds'), seed),
+    **dict.fromkeys(('steps', 'every', 'workers'), positive),
+}
+
+
+def reading_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Values of the options that say how a model reads its files, for an inferencer."""
+    return {name: vars(args)[name] for name in ('layout', 'coordinates', 'encoder')}
+
+
 class Parser(argparse.ArgumentParser):
     """Parser of a tool: ``~`` is the home folder in every word, also after a ``=``.
 
@@ -70,6 +147,20 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         options.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
         super().__init__(**options)
+        if sys.stdout is None:  # closed by `>&-`
+            sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), 'w')
+
+    def error(self, message: str) -> NoReturn:
+        """End with a mistake of the command line, in one line that a terminal can show."""
+        super().error(''.join(c if c.isprintable() else '?' for c in message)[:1000])
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End, also if nobody reads the help to its end."""
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        super().exit(status, message)
 
     def add_config_options(self) -> None:
         """Add the options of all tools that read a config: its data, and changes of it."""
@@ -87,22 +178,60 @@ class Parser(argparse.ArgumentParser):
             help='change the config, e.g. train_cfg.max_epochs=5 model.heads.pose=None',
         )
 
+    def add_launcher_option(self) -> None:
+        """Add the options of tools that several processes may run."""
+        launchers = ['none', 'pytorch', 'slurm', 'mpi']
+        self.add_argument('--launcher', choices=launchers, default='none')
+        self.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+
+    def add_encoder_option(self) -> None:
+        """Add the option of all tools that read a student from a file."""
+        self.add_argument(
+            '--encoder',
+            metavar='NAME[,OPTION=VALUE]',
+            help='a config of configs/encoders/ by its name, or the path of another one; by '
+            'default the one that the file of the student records',
+        )
+
+    def add_source_options(self) -> None:
+        """Add the folder of a user, its labels, and what arrays of skeletons in it hold."""
+        self.add_argument(
+            'folder', type=full_path, metavar='FOLDER', help='videos, or a file of skeletons'
+        )
+        self.add_argument(
+            '--labels',
+            metavar='TABLE',
+            help='table video,label[,group] of the videos that have a label; or the word folders, '
+            'if the first folder below FOLDER is the class',
+        )
+        self.add_skeleton_options()
+
+    def add_skeleton_options(self) -> None:
+        """Add the options that tell what arrays of skeletons hold."""
+        self.add_argument(
+            '--layout', default='', help='joint order of skeletons, if several have their number'
+        )
+        self.add_argument(
+            '--coordinates',
+            default='',
+            choices=('xyz', 'xyc', 'xy'),
+            help='values of a joint of skeletons: c is a score; xy leaves out a third value',
+        )
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse words, by default those of the command line."""
-        return super().parse_known_args(at_home(args), namespace)
-
-    def parse_known_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse words whose positional ones may come after options."""
-        return super().parse_known_intermixed_args(at_home(args), namespace)
-
-
-def at_home(words: Sequence[str] | None) -> list[str]:
-    """Expand ``~`` at the beginning of words, and of values such as ``--out=~/x``."""
-    home = os.path.expanduser('~')
-    return [
-        re.sub(r'^((?:[\w.-]+=)*)~(?=/|$)', lambda found: found[1] + home, word)
-        for word in (sys.argv[1:] if words is None else words)
-    ]
+        """Parse words, by default those of the command line, with ``~`` expanded in each."""
+        home = os.path.expanduser('~')
+        words = [
+            re.sub(r'^((?:[\w.-]+=)*)~(?=/|$)', lambda found: found[1] + home, word)
+            for word in (sys.argv[1:] if args is None else args)
+        ]
+        parsed, rest = super().parse_known_args(words, namespace)
+        for name, check in CHECKS.items():
+            value = getattr(parsed, name, None)
+            for one in value if isinstance(value, list) else [value]:
+                if one is not None and (problem := check(one)):
+                    self.error(f'--{name.replace("_", "-")}: {problem}')
+        return parsed, rest
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,13 +1,14 @@
 # C2VL on your own skeletons (--data DIR), or --set nwucla, utdmhad-skeleton or another set, on GRUs
 # over joints, bones and motion, with sentences in targets/prompts.lmdb: from the joints' motion,
 # unless you have others (docs/extend/sentences.md).
-_base_ = ['_base_/students/gru-streams.py', '_base_/methods/c2vl.py']
+_base_ = ['encoders/gru-streams.py', '_base_/methods/c2vl.py']
 
 # Training on small sets takes about a thousand steps; an average of 0.999 would stay close to its
 # random start (our choice).
 momentum = 0.99
+backbone = _base_.encoder.backbone
 model = dict(
-    backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **_base_.bodies)),
+    backbone=dict(backbone, encoder=dict(backbone.encoder, pool=None)),
     momentum_encoder=dict(momentum=momentum),
     # The streams' GRUs have no last weight that all tasks share: compare gradients on all weights.
     shared_weights='',
@@ -16,11 +17,12 @@ model = dict(
         prompts=dict(in_channels=768, momentum=momentum),  # mean and maximum of three streams
     ),
 )
-crop = dict(_base_.crop, num_frames=32)
 streams = dict(type='BonesAndMotion', motion_scale=10)
 steps = [
     _base_.normalize,
-    dict(type='MakeSkeletonViews', views=dict(clip=[crop, *_base_.move, streams, _base_.mask])),
+    dict(
+        type='MakeSkeletonViews', views=dict(clip=[_base_.crop, *_base_.move, streams, _base_.mask])
+    ),
     _base_.pack,
 ]
 train_dataloader = dict(

@@ -1,6 +1,6 @@
 # C2VL on a graph network: on your own skeletons (--data DIR), or --set ntu60-xsub, ntu60-xview,
 # ntu120-xsub, ntu120-xset, pkummd1, pkummd2 or another set, with sentences released by the authors.
-_base_ = ['_base_/students/stgcn.py', '_base_/methods/c2vl.py']
+_base_ = ['encoders/stgcn.py', '_base_/methods/c2vl.py']
 
-model = dict(backbone=dict(_base_.backbone, layout=_base_.bodies.layout))
+model = dict(backbone=_base_.encoder.backbone)
 train_dataloader = dict(num_workers=4)

@@ -2,10 +2,10 @@
 # own videos (--data DIR). 16 frames, the 16 after them, and 3 I-frames, at 112x112.
 _base_ = ['_base_/views/r3d18.py', '_base_/methods/csvr.py']
 
-model = dict(backbone=_base_.backbone, heads=dict(pose=dict(num_joints=_base_.pose_joints)))
+model = dict(backbone=_base_.encoder.backbone, heads=dict(pose=dict(num_joints=_base_.pose_joints)))
 views = dict(
-    clip=dict(num_frames=16, stride=_base_.get('strides', 2)),
-    future=dict(num_frames=16),
+    clip=dict(num_frames='$frames', stride=_base_.get('strides', '$stride')),
+    future=dict(num_frames='$frames'),
     keyframes=dict(num_frames=3),
 )
 sample_views = dict(type='SampleViews', **views)

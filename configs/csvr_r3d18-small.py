@@ -3,14 +3,14 @@
 # random among those that fit: 2 for videos of 32 frames and more.
 _base_ = [
     '_base_/views/small.py',
-    '_base_/students/r3d18-small.py',
+    'encoders/r3d18-small.py',
     '_base_/methods/csvr-small.py',
 ]
 
-model = dict(backbone=_base_.backbone, heads=dict(pose=dict(num_joints=_base_.pose_joints)))
+model = dict(backbone=_base_.encoder.backbone, heads=dict(pose=dict(num_joints=_base_.pose_joints)))
 views = dict(
-    clip=dict(num_frames=8, stride=(2, 1)),
-    future=dict(num_frames=8),
+    clip=dict(num_frames='$frames', stride=('$stride', 1)),
+    future=dict(num_frames='$frames'),
     keyframes=dict(num_frames=3),
 )
 sample_views = dict(type='SampleViews', **views)

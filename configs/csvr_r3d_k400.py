@@ -3,7 +3,8 @@
 # 2104.00862). Poses by configs/teachers/rtmpose-t_coco.py, see docs/methods/csvr.md.
 _base_ = 'csvr_r3d.py'
 
-clip = dict(num_frames=16, stride=4)
+encoder = dict(options=dict(stride=4))
+clip = dict(num_frames='$frames', stride='$stride')
 sample_views = dict(_base_.sample_views, clip=clip, future=clip)
 train_dataloader = dict(
     dataset=dict(pipeline=[sample_views, _base_.load_poses, *_base_.make_views])

@@ -6,8 +6,7 @@ _base_ = ['_base_/views/tsm.py', '_base_/methods/csvr-small.py']
 model = dict(
     frame_wise=True,
     # This student has only its last map.
-    backbone=dict(_base_.backbone, _delete_=True),
-    data_preprocessor=_base_.normalization,
+    backbone=dict(_base_.encoder.backbone, _delete_=True),
     shared_weights=None,
     heads=dict(pose=dict(num_joints=_base_.pose_joints)),
     adapters=dict(dynamic=dict(in_channels=1280), static=dict(in_channels=1280, level=-1)),

@@ -3,8 +3,8 @@
 # own crop, flip and colors.
 _base_ = ['_base_/views/r3d18.py', '_base_/methods/dtg.py']
 
-model = dict(backbone=_base_.backbone)
-clip = dict(num_frames=16, stride=2)
+model = dict(backbone=_base_.encoder.backbone)
+clip = dict(num_frames='$frames', stride='$stride')
 augment = [*_base_.augment, _base_.jitter]
 pipeline = [
     dict(type='SampleViews', clip=clip, clip_b=clip),

@@ -1,12 +1,12 @@
 # DTG-Net on the small R3D-18, by default on the demo world: --set jhmdb or another set, or your own
 # videos (--data DIR). Two clips of 8 frames at 64x64, each at its own speed.
-_base_ = ['_base_/views/small.py', '_base_/students/r3d18-small.py', '_base_/methods/dtg-small.py']
+_base_ = ['_base_/views/small.py', 'encoders/r3d18-small.py', '_base_/methods/dtg-small.py']
 
 pose = dict(joints=_base_.pose_joints)
-model = dict(backbone=_base_.backbone, heads=dict(guidance=dict(teachers=dict(pose=pose))))
+model = dict(backbone=_base_.encoder.backbone, heads=dict(guidance=dict(teachers=dict(pose=pose))))
 images, poses = _base_.load_targets
 load_targets = [images, dict(poses, layout=_base_.pose_layout)]
-clip = dict(num_frames=8, stride=(2, 1))
+clip = dict(num_frames='$frames', stride=('$stride', 1))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
 augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]
 train_pipeline = [

@@ -5,8 +5,7 @@ _base_ = ['_base_/views/tsm.py', '_base_/methods/dtg-small.py']
 
 model = dict(
     frame_wise=True,
-    backbone=_base_.backbone,
-    data_preprocessor=_base_.normalization,
+    backbone=_base_.encoder.backbone,
     heads=dict(
         frames=dict(type='FrameGuidanceHead', in_channels=1280, channels=1280),
         guidance=dict(

@@ -6,12 +6,12 @@ _base_ = ['_base_/views/r3d18.py', '_base_/methods/hcpg.py']
 
 queue = dict(queue_size=_base_.get('queue_size', 16_384))
 model = dict(
-    backbone=_base_.backbone,
+    backbone=_base_.encoder.backbone,
     encode=('clip',),
     momentum_encoder=dict(views=('clip_b',), momentum=0.999),
     heads=dict(appearance=queue, motion=queue),
 )
-clip = dict(num_frames=16, stride=(1, 2, 4))
+clip = dict(num_frames='$frames', stride=(1, 2, 4))
 augment = [*_base_.augment, _base_.jitter]
 pipeline = [
     dict(type='SampleViews', clip=clip, clip_b=clip, differ=True),

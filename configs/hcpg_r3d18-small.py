@@ -2,12 +2,12 @@
 # videos (--data DIR), under part maps drawn from poses. Two clips of 8 frames at 64x64.
 _base_ = [
     '_base_/views/small.py',
-    '_base_/students/r3d18-small.py',
+    'encoders/r3d18-small.py',
     '_base_/methods/hcpg-small.py',
 ]
 
-model = dict(backbone=_base_.backbone)
-clip = dict(num_frames=8, stride=(1, 2, 4))
+model = dict(backbone=_base_.encoder.backbone)
+clip = dict(num_frames='$frames', stride=(1, 2, 4))
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip, differ=True)
 map_size = (16, 16)
 augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]

@@ -8,8 +8,7 @@ contrast = dict(in_channels=128)
 map_size = (28, 28)
 model = dict(
     frame_wise=True,
-    backbone=_base_.backbone,
-    data_preprocessor=_base_.normalization,
+    backbone=_base_.encoder.backbone,
     adapters=dict(appearance=adapter, motion=adapter, parsing=adapter),
     heads=dict(
         appearance=contrast,

@@ -1,13 +1,13 @@
 # MAMP on the small transformer over joints: on your own skeletons (--data DIR), or --set nwucla or
 # another set; for two cores: clips of 32 frames. Our choice.
-_base_ = ['_base_/students/stt.py', '_base_/methods/mamp.py']
+_base_ = ['encoders/stt.py', '_base_/methods/mamp.py']
 
 model = dict(
-    backbone=dict(_base_.backbone, layout=_base_.bodies.layout),
+    backbone=_base_.encoder.backbone,
     heads=dict(motion=dict(in_channels=128, hidden_dim=64, depth=2, num_heads=4)),
 )
 augment = [
-    dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=32),
+    dict(type='TemporalCrop', area=(0.5, 1.0), num_frames='$frames'),
     dict(type='RandomRotation', degrees=(30, 180, 30)),
 ]
 make_views = dict(type='MakeSkeletonViews', views=dict(clip=[*augment, _base_.mask]))

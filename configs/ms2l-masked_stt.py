@@ -13,6 +13,7 @@ model = dict(
         motion=dict(
             type='MaskedMotionHead',
             in_channels=128,
+            coordinates='$coordinates',
             view='masked',
             hidden_dim=64,
             depth=2,

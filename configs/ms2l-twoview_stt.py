@@ -1,9 +1,9 @@
 # MS2L's contrast between two augmented views on the small transformer over joints: on your own
 # skeletons (--data DIR), or --set nwucla or another set.
-_base_ = ['_base_/students/stt.py', '_base_/methods/ms2l-twoview.py']
+_base_ = ['encoders/stt.py', '_base_/methods/ms2l-twoview.py']
 
 model = dict(
-    backbone=dict(_base_.backbone, layout=_base_.bodies.layout),
+    backbone=_base_.encoder.backbone,
     shared_weights=None,  # the last weight is shared
     pooling=dict(mode='mean', streams=1),
     heads=dict(contrast=dict(in_channels=128, streams=1)),

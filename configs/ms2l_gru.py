@@ -1,12 +1,11 @@
 # MS2L as published: on your own skeletons (--data DIR), or --set ntu60-xsub, ntu60-xview,
 # ntu120-xsub, ntu120-xset, pkummd1, pkummd2 or another set. Small sets have fewer steps and smaller
 # batches: 256 clips take a CPU core ten seconds per step or more.
-_base_ = ['_base_/students/gru.py', '_base_/methods/ms2l.py']
+_base_ = ['encoders/gru.py', '_base_/methods/ms2l.py']
 
-bodies = _base_.bodies
 model = dict(
-    backbone=dict(_base_.backbone, **bodies),
-    heads=dict(motion=dict(layout=bodies.layout, num_persons=bodies.num_persons)),
+    backbone=dict(_base_.encoder.backbone, pool=None),
+    heads=dict(motion=dict(layout='$layout', num_persons='$persons')),
 )
 published = dict(batch_size=256, num_workers=4, max_iters=9000, save_every=1)
 budget = dict(published, **_base_.get('ms2l_budget', {}))

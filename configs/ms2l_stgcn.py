@@ -1,10 +1,9 @@
 # MS2L's tasks on mmaction2's ST-GCN: on your own skeletons (--data DIR), or --set nwucla,
 # ntu60-xsub or another set. It would read padding, so every clip has 64 frames. Our choice.
-_base_ = ['_base_/students/stgcn.py', '_base_/methods/ms2l.py']
+_base_ = ['encoders/stgcn.py', '_base_/methods/ms2l.py']
 
-bodies = _base_.bodies
 model = dict(
-    backbone=dict(_base_.backbone, layout=bodies.layout),
+    backbone=_base_.encoder.backbone,
     # Each view has its own batch statistics. Evaluation reads those of whole clips; mixed with the
     # statistics of masked and shuffled clips, they would not fit whole clips.
     encode_together=False,
@@ -14,15 +13,15 @@ model = dict(
     heads=dict(
         motion=dict(
             in_channels=256,
-            layout=bodies.layout,
-            num_persons=bodies.num_persons,
+            layout='$layout',
+            num_persons='$persons',
             loss=dict(padded_frames=None),
         ),
         jigsaw=dict(in_channels=256),
         contrast=dict(in_channels=256),
     ),
 )
-resampled = [_base_.normalize, dict(type='ResampleFrames', num_frames=64)]
+resampled = [_base_.normalize, dict(type='ResampleFrames', num_frames='$frames')]
 make_views = dict(
     type='MakeSkeletonViews',
     views=dict(

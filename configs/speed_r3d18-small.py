@@ -15,7 +15,7 @@ model = dict(
     encode=views,
     heads=dict(speed=dict(type='SpeedHead', in_channels=128, strides=strides)),
 )
-sample_views = dict(type='SampleViews', clip=dict(num_frames=8, stride=strides))
+sample_views = dict(type='SampleViews', clip=dict(num_frames='$frames', stride=strides))
 pack = dict(type='PackInputs', views=views)
 train_pipeline = [sample_views, *_base_.make_clip, pack]
 test_pipeline = [sample_views, *_base_.make_test_clip, pack]

@@ -2,7 +2,7 @@
 #
 #     --cfg-options model.backbone.use_mean_pooling=True \
 #         model.backbone.init_cfg.type=Pretrained model.backbone.init_cfg.checkpoint=FILE
-_base_ = ['_base_/sets/kinetics400.py', '_base_/students/vit-b.py', '_base_/methods/videomae.py']
+_base_ = ['_base_/sets/kinetics400.py', 'encoders/vit-b.py', '_base_/methods/videomae.py']
 
-model = dict(backbone=_base_.backbone)
+model = dict(backbone=_base_.encoder.backbone)
 train_dataloader = dict(dataset=_base_.train_set)

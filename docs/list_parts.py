@@ -1,12 +1,11 @@
 #!/usr/bin/env python
-"""Write docs/extend/parts.md: every registered part with the first line of its docstring.
+"""Write docs/extend/parts.md: every registered part, with a link to its docstring.
 
 ``--check`` changes nothing and exits with status 1 if the page differs from the registries.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -18,9 +17,13 @@ PAGE = ROOT / 'docs/extend/parts.md'
 sys.path.insert(0, str(ROOT))
 HEAD = """# Parts
 
-Every part that this package registers, by folder. A config of this package writes it as
-`type='…'`, any other as `type='mmact_ssl.…'`. Its docstring explains the arguments.
-`docs/list_parts.py` writes this page.
+This page, written by `docs/list_parts.py`, lists every registered part by folder. Each name leads
+to the docstring. A config of this package writes a part as `type='…'`, any other as
+`type='mmact_ssl.…'`. `make docs` writes a reference of [heads](api/heads.md),
+[losses](api/losses.md), [transforms](api/transforms.md) and [hooks](api/hooks.md).
+
+| `mmact_ssl/` | parts |
+|---|---|
 """
 
 
@@ -42,11 +45,11 @@ def make_page() -> str:
     """The page in Markdown."""
     page = HEAD
     for folder, parts in sorted(find_parts().items()):
-        page += f'\n## {folder}\n\n| name | is |\n|---|---|\n'
-        for name, part in sorted(parts.items()):
-            line = (part.__doc__ or '').strip().split('\n')[0].replace('``', '`')
-            line = re.sub(r':\w+:(?=`)', '', line).replace('|', '\\|')  # :class:`Name`
-            page += f'| [`{name}`](../../{part.__module__.replace(".", "/")}.py) | {line} |\n'
+        links = [
+            f'[`{name}`](../../{part.__module__.replace(".", "/")}.py)'
+            for name, part in sorted(parts.items())
+        ]
+        page += f'| `{folder.removeprefix("mmact_ssl/")}` | {", ".join(links)} |\n'
     return page
 
 

@@ -8,7 +8,7 @@ import torch
 
 import mmact_ssl
 from mmact_ssl import upstream
-from mmact_ssl.shipped_configs import CONFIGS
+from mmact_ssl.configs.shipped_configs import CONFIGS
 from mmact_ssl.upstream.packages import package_root, version_of
 
 PACKAGES = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmcv-lite', 'mmaction2', 'numpy', 'av')
@@ -24,10 +24,7 @@ def describe() -> list[tuple[str, str]]:
         ('Python', f'{platform.python_version()} on {platform.platform()}'),
         *((name, version_of(name)) for name in PACKAGES if version_of(name)),
         ('GPU', ', '.join(gpus) or 'none'),
-        (
-            'mmcv operators',
-            'compiled' if compiled else 'none: mmcv-lite, see docs/start/install.md',
-        ),
+        ('mmcv operators', 'compiled' if compiled else 'none: mmcv-lite, docs/start/install.md'),
         ('fixes that act', ', '.join(upstream.applied) or 'none'),
     ]
 

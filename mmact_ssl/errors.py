@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,8 +59,8 @@ class KindError(ConfigError):
     """A config for videos is given a folder of skeletons, or the other way round."""
 
 
-# End of a message about a mistake in the user's own code, whose place it does not tell.
-SHOW_PLACE = 'MMACT_SSL_TRACEBACK=1 shows the line'
+# Errors that are clear as they are, or no mistake of a config.
+CLEAR = (MMActSSLError, OSError, MemoryError)
 
 
 def reason_of(error: BaseException) -> str:
@@ -72,6 +74,13 @@ def reason_of(error: BaseException) -> str:
     return text if text and is_plain else f'{type(error).__name__}: {text}'.rstrip(': ')
 
 
+def config_mistake(
+    place: Any, error: BaseException, fix: str = 'correct the config, or the part of yours'
+) -> ConfigError:
+    """The error of a config, or of a part of the user's, that fails before the first step."""
+    return ConfigError(f'{place}: {reason_of(error)}: {fix}; MMACT_SSL_TRACEBACK=1 shows the line')
+
+
 def last_line(error: BaseException) -> str:
     """Last line of a message: that of a data loader's worker has a traceback before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -79,29 +88,42 @@ def last_line(error: BaseException) -> str:
 
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
+def one_line_errors(after_stop: str = 'the same command goes on') -> Iterator[None]:
     """End a command-line tool with one line on stderr for errors meant for users.
 
-    These are :class:`MMActSSLError` and errors of the operating system, such as a missing file or a
-    full disk. The exit status is 2 for a mistake in the config or the options, 130 after Ctrl-C,
-    else 1; 75 is for a training that a signal has stopped, see :class:`StopSignalHook`. Any other
-    error is a bug and keeps its traceback; with ``MMACT_SSL_TRACEBACK`` set all errors keep it.
+    These are :class:`MMActSSLError` and errors of the operating system, such as a full disk. The
+    exit status is 2 for a mistake in the config or the options, 130 after Ctrl-C, else 1; 75 is for
+    a training that a signal has stopped, see :class:`StopSignalHook`. Any other error is a bug and
+    keeps its traceback, as all errors do with ``MMACT_SSL_TRACEBACK`` or inside another tool.
     """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # workers end, files close
+    if before is signal.default_int_handler:
+        yield
+        return
     try:
         yield
+        sys.stdout.flush()  # or a full disk would show when the interpreter ends
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise SystemExit(128 + signal.SIGPIPE) from None
     except KeyboardInterrupt:
         if os.environ.get('MMACT_SSL_TRACEBACK'):
             raise
-        print('interrupted', file=sys.stderr)
+        print(f'interrupted: {after_stop}', file=sys.stderr)
         raise SystemExit(130) from None
     except (MMActSSLError, OSError) as error:
         if os.environ.get('MMACT_SSL_TRACEBACK'):
             raise
-        end = SystemExit(f'error: {last_line(error)}')
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what could not be printed is lost
+        line = ''.join(letter if letter.isprintable() else '?' for letter in last_line(error))
+        end = SystemExit(f'error: {line[:1000]}')
         if isinstance(error, ConfigError):
             print(end, file=sys.stderr)
             end.code = 2
         raise end from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def import_extra(module: str, what: str, extra: str = 'teachers') -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
+from statistics import mean
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.headings import COLUMNS, format_cell
 from mmact_ssl.evaluation.results import Result
-from research.tables import check_comparable, distinct, is_one_pretraining, markdown
+from research.headings import COLUMNS
+from research.paired_draws import find_row, format_interval, interval, paired_differences
+from research.tables import check_comparable, markdown
 
 SETTINGS = {heading: tuple(setting) for heading, *setting in COLUMNS}
 DATA = {
@@ -19,62 +20,70 @@ DATA = {
     'nwucla-unseen': 'NW-UCLA, skeletons, test clips without copies',
     'msraction3d': 'MSR-Action3D, skeletons',
     'utkinect': 'UT-Kinect, skeletons',
+    'fights': 'Fights, surveillance videos of two classes',
     'arid': 'ARID, dark videos',
     'demo': 'Demo world, synthetic videos',
+    'recordings-jhmdb': 'JHMDB, joined',
+    'recordings-utdmhad': 'UTD-MHAD, joined',
 }
-USES = {'Fine-tuned': 'fine-tuned', 'LDA': 'LDA of frozen features'}
+USES = {
+    'fine-tuned': 'fine-tuned',
+    'lda': 'LDA of frozen features',
+    'linear': 'linear classifier of frozen features',
+    'logistic': 'logistic regression of frozen features',
+}
 STARTS = {'Random init': 'random', 'ImageNet start': 'ImageNet'}
-WITHIN_NOISE = ' (within the noise)'
-ONE_PRETRAINING = ', one pre-training'
+NO_GAIN = 'no gain'
 
 
 def make_gain_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table of top-1 accuracies in percent: a start, a student and its gain.
 
-    Cells are means ± deviation over seeds, the gain is the difference of the means. A gain below
-    the sum of the two deviations is marked: it is within the noise. A student's cell is marked if
-    its deviation is that of one pre-training. ``name`` joins rows ``DATASET/COLUMN/START/STUDENT``
-    by ``;``: a column of :func:`make_table` and the names of two of its rows, with ``_`` for a
-    blank.
+    A gain is the mean difference of student and start ± half of its 95 % interval, paired by seed,
+    or by draw of the labels. If the interval holds 0, the cell says so in words. ``name`` joins
+    rows ``DATASET/COLUMN/START/STUDENT`` by ``;``: a column of :func:`make_table`, or a readout of
+    ``fewshot`` as ``lda@5``, and the names of two rows, with ``_`` for a blank.
 
     Raises:
-        ConfigError: Results are missing, are of one seed, or cannot be compared.
+        ConfigError: Results are missing, are no pairs, or cannot be compared.
     """
     rows = [['Real data', 'Start', 'After pre-training', 'Gain']]
     for part in name.replace('_', ' ').split(';'):
-        dataset, heading, start, student = part.split('/')
-        runs = [_runs(results, dataset, heading, label) for label in (start, student)]
-        if not all(runs):
-            raise ConfigError(f'gain:{part}: no results; measure them')
-        for run in (run for cell in runs for run in cell):
-            check_comparable(f'gain:{part}', runs[0][0], run)
-        if min(map(len, runs)) < 2:
-            raise ConfigError(f'gain:{part}: one seed has no deviation; measure another seed')
-        metric = SETTINGS[heading][1]
-        values = [[100 * run.metrics[metric] for run in cell] for cell in runs]
-        gain = statistics.mean(values[1]) - statistics.mean(values[0])
-        noise = sum(map(statistics.stdev, values))
-        use, _, few = heading.partition(', ')
-        rows.append(
-            [
-                f'{DATA[dataset]}, {few or "all"} of the labels, {USES[use]}',
-                *map(_cell, values, runs),
-                f'{gain:+.1f}{WITHIN_NOISE if abs(gain) < noise else ""}',
-            ]
-        )
+        dataset, heading, *labels = part.split('/')
+        readout, _, count = heading.partition('@')
+        if count:
+            start, student = (find_row(results, dataset, label)[0] for label in labels)
+            gains = paired_differences(start, student)[heading]
+            cells = [mean(run.details['draws'][heading]) for run in (start, student)]
+            use = f'{count} labels per class, {USES[readout]}'
+        else:
+            cells, gains = _by_seed(results, part, dataset, heading, labels)
+            kind, _, few = heading.partition(', ')
+            use = f'{few or "all"} of the labels, {USES[kind.lower()]}'
+        methods = [label.partition(', ')[0] for label in labels]
+        shown = [f'{100 * c:.1f} ({STARTS.get(m, m)})' for c, m in zip(cells, methods)]
+        center, half = interval(gains)
+        text = NO_GAIN if abs(center) <= half else format_interval(gains, '+')
+        rows.append([f'{DATA[dataset]}, {use}', *shown, text])
     return markdown(rows)
 
 
-def _cell(values: Sequence[float], runs: Sequence[Result]) -> str:
-    """Format the values of one cell in percent, with the method and what its ± leaves out."""
-    method = runs[0].method
-    once = ONE_PRETRAINING if method not in STARTS and is_one_pretraining(runs) else ''
-    return f'{format_cell(values)} ({STARTS.get(method, method)}{once})'
-
-
-def _runs(results: Sequence[Result], dataset: str, heading: str, label: str) -> list[Result]:
-    """Select the results of one cell of :func:`make_table`."""
+def _by_seed(
+    results: Sequence[Result], part: str, dataset: str, heading: str, labels: Sequence[str]
+) -> tuple[list[float], list[float]]:
+    """Return the means of start and student, and their differences at each seed of both."""
     protocol, metric, fraction = SETTINGS[heading]
-    of = (dataset, label, protocol, fraction)
-    found = [r for r in results if (r.dataset, r.label, r.protocol, r.label_fraction) == of]
-    return distinct(found, metric)
+    runs = []
+    for label in labels:
+        of = (dataset, label, protocol, fraction)
+        found = [r for r in results if (r.dataset, r.label, r.protocol, r.label_fraction) == of]
+        runs.append({run.seed: run for run in found})
+    if not all(runs):
+        raise ConfigError(f'gain:{part}: no results; measure them')
+    for run in (run for cell in runs for run in cell.values()):
+        check_comparable(f'gain:{part}', next(iter(runs[0].values())), run)
+    seeds = sorted(runs[0].keys() & runs[1].keys())
+    if len({runs[1][seed].checkpoint_hash for seed in seeds}) < 3:
+        raise ConfigError(f'gain:{part}: less than three pre-trainings; train another seed')
+    pairs = [[cell[seed].metrics[metric] for cell in runs] for seed in seeds]
+    return [mean(values) for values in zip(*pairs)], [after - start for start, after in pairs]

@@ -38,9 +38,9 @@ from torch import Tensor
 
 from mmact_ssl.datasets.seeded_samples import tell_progress
 from mmact_ssl.engine.hooks.gradient_share_hook import GradientShareHook
-from mmact_ssl.engine.unwrap import unwrap_model
+from mmact_ssl.engine.optimizers import unwrap_model
 from mmact_ssl.errors import ConfigError, DataError, one_line_errors
-from mmact_ssl.files import read_text
+from mmact_ssl.io.files import read_text
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl_cli import Parser

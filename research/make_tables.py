@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Renew the result tables of README.md and docs/, the model index and the page of the zoo.
 
-Their sources are results/ and zoo/. ``--check`` changes nothing and exits with status 1 if a file
-is out of date.
+Their sources are results/, results/zoo/ (measured on the published files) and zoo/. ``--check``
+changes nothing and exits with status 1 if a file is out of date.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ PAGES = (
     'research/pages/rivals.md',
     'research/pages/studies/*.md',
     'docs/start/few_labels.md',
+    'docs/start/label.md',
 )
 
 
@@ -52,7 +53,8 @@ def main(argv: list[str] | None = None) -> None:
             by_config = results_by_config(sorted(ROOT.glob('research/studies/*.py')), results)
             stale += [index] if update_model_index(index, by_config, write=not args.check) else []
             page = ROOT / 'docs/start/model_zoo.md'
-            stale += update_zoo(ROOT / 'zoo', page, index, not args.check)
+            measured = read_results(Path(args.results) / 'zoo')
+            stale += update_zoo(ROOT / 'zoo', measured, page, index, not args.check)
     if args.check and stale:
         raise SystemExit(
             f'error: {", ".join(map(str, stale))}: tables do not agree with {args.results}; run '

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from mmengine.config import Config
 
-from mmact_ssl.evaluation.headings import COLUMNS, has_column
 from mmact_ssl.evaluation.results import Result
+from research.headings import COLUMNS, has_column
 from research.markers import renew_file
 from research.study import runs_of
 from research.tables import distinct, kind_of

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from scipy.stats import ttest_1samp
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.headings import COLUMNS, format_cell, has_column
 from mmact_ssl.evaluation.protocols import is_stochastic
 from mmact_ssl.evaluation.results import RANDOM, Result
+from research.headings import COLUMNS, format_cell, has_column
 from research.tables import (
     BASELINE,
     check_comparable,

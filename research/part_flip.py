@@ -23,12 +23,12 @@ from torch import Tensor
 from mmact_ssl.datasets.layouts import PartLayout
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import one_line_errors
+from mmact_ssl.io.weights import load_trained, read_trained
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_overlap
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.registry import MODELS
 from mmact_ssl.visualization.predictions import Predictions, find_part_layout
-from mmact_ssl.weights import load_trained, read_trained
 from mmact_ssl_cli import Parser
 
 

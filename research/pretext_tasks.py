@@ -7,6 +7,7 @@ python research/pretext_tasks.py CONFIG CHECKPOINT --method CSVR --out research/
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +19,11 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
+from mmact_ssl.configs.shipped_configs import CONFIGS
 from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.evaluation.pretext_metric import KNOWN_FRACTION
-from mmact_ssl.evaluation.provenance import config_hash, config_name
-from mmact_ssl.evaluation.results import Result
-from mmact_ssl.files import sha256_of_file
+from mmact_ssl.evaluation.results import Result, config_hash
+from mmact_ssl.io.files import sha256_of_file
 from research.steps import PRETEXT
 from tools import test
 
@@ -69,6 +70,16 @@ def make_pretext_result(
         synthetic=cfg.get('synthetic', False),
         details={'known_fraction': fractions} if fractions else {},
     )
+
+
+def config_name(path: str | os.PathLike[str]) -> str:
+    """Name a config by its path: ``configs/...`` for the package's, else from the current folder.
+
+    A path elsewhere stays as it is.
+    """
+    place = Path(path).resolve()
+    roots = (root for root in (CONFIGS.resolve().parent, Path.cwd()) if root in place.parents)
+    return next((place.relative_to(root).as_posix() for root in roots), os.fspath(path))
 
 
 def main(

@@ -58,14 +58,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         '--ann', nargs='+', required=True, help='annotation files; other clips keep theirs'
     )
-    parser.add_argument('--out', required=True, help='JSON file to write')
+    parser.add_argument('--out', dest='target', required=True, help='JSON file to write')
     args = parser.parse_args(argv)
     with one_line_errors():
         names = read_annotations(args.ann)
         sentences = read_sentences(args.file)
         shuffled, drawn = shuffle_sentences(sentences, names, args.fraction, args.seed)
-        write_sentences(args.out, shuffled)
-        print(f'{args.out}: {len(drawn)} of {len(names)} clips have the sentences of another')
+        write_sentences(args.target, shuffled)
+        print(f'{args.target}: {len(drawn)} of {len(names)} clips have the sentences of another')
 
 
 if __name__ == '__main__':

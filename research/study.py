@@ -9,17 +9,17 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmact_ssl.configs.encoder_config import read_encoder
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import plan_protocols
-from mmact_ssl.evaluation.provenance import config_hash
-from mmact_ssl.evaluation.results import result_file, run_name
+from mmact_ssl.evaluation.results import config_hash, result_file, run_name
 from research.steps import POINTER, PRETEXT, Chain, Step, stored_runs
 
 STUDY_KEYS = ('dataset', 'seeds', 'runs')
 RUN_KEYS = {'method', 'variant', 'pretrain', 'set', 'cfg_options', 'hooks', 'evaluations', 'seeds'}
-EVALUATION_KEYS = {'protocols', 'config', 'cfg_options', 'label_fraction', 'dataset', 'method'}
-EVALUATION_KEYS |= {'variant', 'finetuned', 'program', 'set'}
+EVALUATION_KEYS = {'protocols', 'encoder', 'config', 'cfg_options', 'label_fraction', 'dataset'}
+EVALUATION_KEYS |= {'method', 'variant', 'finetuned', 'program', 'set'}
 CONFIG_KEYS = ('pretrain', 'config')
 # File in a run's folder with its settings, so that no other run resumes or uses it.
 RECORD = 'study_run.json'
@@ -81,6 +81,8 @@ def runs_of(study: Config) -> list[dict]:
     for run in runs:
         for part in (run, *run.get('evaluations', [])):
             part.update({key: _find_config(part[key]) for key in CONFIG_KEYS if part.get(key)})
+            if 'encoder' in part:
+                part['encoder'] = _find_encoder(part['encoder'])
         own = {'config': run['pretrain']} if run.get('pretrain') else {}
         own |= {'set': run['set']} if own and 'set' in run else {}
         for number, part in enumerate(run.get('evaluations', [])):
@@ -95,10 +97,17 @@ def _find_config(config: str) -> str:
     return f'research/{config}' if is_own else config
 
 
+def _find_encoder(text: str) -> str:
+    """``NAME`` of an encoder of this folder as its path, or else of the package."""
+    path = Path(__file__).parent / 'configs/encoders' / f'{text.partition(",")[0]}.py'
+    return f'research/configs/encoders/{text}.py' if path.is_file() else text
+
+
 def _check_run(run: dict, filename: str, root: str) -> None:
     missing, unknown = {'method', 'evaluations'} - set(run), set(run) - RUN_KEYS
     for evaluation in run.get('evaluations', []):
-        missing |= {'protocols', 'config'} - set(evaluation)
+        named = 'config' if evaluation.get('protocols') == PRETEXT else 'encoder'
+        missing |= {'protocols', named} - set(evaluation)
         unknown |= set(evaluation) - EVALUATION_KEYS
     if missing or unknown:
         raise ConfigError(
@@ -106,7 +115,10 @@ def _check_run(run: dict, filename: str, root: str) -> None:
             f'missing {sorted(missing)}, unknown {sorted(unknown)}; '
             'see research/README.md'
         )
-    for config in [run.get('pretrain'), *(part['config'] for part in run['evaluations'])]:
+    for part in run['evaluations']:
+        if 'encoder' in part:
+            read_encoder(part['encoder'])
+    for config in [run.get('pretrain'), *(part.get('config') for part in run['evaluations'])]:
         if config is not None and not (Path(root) / config).is_file():
             raise ConfigError(
                 f'{filename}: {config}: no such config in {root}; one beside the study is '
@@ -115,8 +127,9 @@ def _check_run(run: dict, filename: str, root: str) -> None:
 
 
 @cache
-def _backbone_of(config: str, options: tuple[str, ...], dataset: str | None) -> str | None:
-    return read_config(config, options, dataset=dataset).get('backbone_name')
+def _name_of(part: str, is_config: bool, dataset: str | None) -> str:
+    """Name in results of the network of a pre-training config or of an encoder."""
+    return read_config(part, dataset=dataset).encoder.name if is_config else read_encoder(part).name
 
 
 class _Run:
@@ -241,7 +254,7 @@ class _Run:
         options = _options(evaluation, self.seed)
         if protocols == PRETEXT:  # with the options of the training
             options = self.options + options
-        self._check_backbone(results, evaluation, options)
+        self._check_backbone(results, evaluation)
         title, stem = protocols.replace(',', ', '), protocols.replace(' ', '').replace(',', '-')
         if share is not None and share != 1:
             title += f' with {100 * share:g} % of the labels'
@@ -255,10 +268,12 @@ class _Run:
 
         def command() -> list[str]:
             encoder = self._encoder(step.needs)
-            words = ['tools/evaluate.py', protocols, evaluation['config'], *encoder]
+            words = ['tools/evaluate.py', protocols, *encoder]
             if protocols == PRETEXT:
                 program = evaluation.get('program', 'research/pretext_tasks.py')
                 words = [program, evaluation['config'], *encoder]
+            else:
+                words += ['--encoder', evaluation['encoder']]
             words += ['--set', evaluation['set']] if 'set' in evaluation else []
             words += ['--method', method, '--variant', row]
             words += ['--seed' if protocols == PRETEXT else '--seeds', str(self.seed)]
@@ -269,20 +284,19 @@ class _Run:
         step = Step(f'{self.name}: {title}', command, self.folder / f'{stem}.txt', results)
         return step
 
-    def _check_backbone(
-        self, results: list[tuple[Path, str]], evaluation: dict, options: list[str]
-    ) -> None:
+    def _check_backbone(self, results: list[tuple[Path, str]], evaluation: dict) -> None:
         """Refuse stored results of another backbone: a result's name leaves the backbone out."""
-        config = str(Path(self.root) / evaluation['config'])
         for file, run in results:
             stored = stored_runs(file).get(run, {}).get('backbone')
             if stored is None:
                 continue
-            own = _backbone_of(config, tuple(options), evaluation.get('set'))
-            if stored != own:
+            is_config = 'encoder' not in evaluation
+            part = evaluation.get('encoder') or str(Path(self.root) / evaluation['config'])
+            name = _name_of(part, is_config, evaluation.get('set') if is_config else None)
+            if stored != name:
                 raise ConfigError(
                     f'{file}: {run} is there with backbone {stored!r}, and {self.name!r} of the '
-                    f'study has {own!r}: give the run another variant=, or another --results'
+                    f'study has {name!r}: give the run another variant=, or another --results'
                 )
 
 

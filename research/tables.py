@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.headings import COLUMNS, format_cell, has_column
 from mmact_ssl.evaluation.pretext_metric import trivial_answer
 from mmact_ssl.evaluation.protocols import is_stochastic
 from mmact_ssl.evaluation.results import RANDOM, Result
 from mmact_ssl.models.dependence import OTHER_CLIP
+from research.headings import COLUMNS, format_cell, has_column
 from research.steps import PRETEXT
 
 # A row: data set, method, variant, data set of pre-training if it is another, backbone.
@@ -255,8 +255,8 @@ def _caption(
     if once:
         groups = sorted(f'{_listed(sorted(methods))} ({where})' for where, methods in once.items())
         caption += (
-            ' One pre-training alone, so that ± covers only the drawn labels and the training on '
-            f'them: {"; ".join(groups)}.'
+            ' One pre-training, so ± leaves out variation between pre-trainings: '
+            f'{"; ".join(groups)}.'
         )
     if mixed:
         caption += (

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Evaluate a teacher's own embeddings, an upper reference for its students, and write results.
 
-python research/teacher_row.py linear,knn configs/downstream/tsm-lite0.py --set jhmdb \
+python research/teacher_row.py linear,knn tsm-lite0 --set jhmdb \
     --cache data/jhmdb/targets/efficientnet_lite0_imagenet.lmdb --method Teacher --out results
 """
 
@@ -19,13 +19,15 @@ import mmact_ssl  # noqa: F401  # isort: skip  (the fixes come before mmengine)
 import torch
 from mmengine.config import Config
 
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.configs.encoder_config import EncoderConfig
+from mmact_ssl.encoders.encoder import pool_features
 from mmact_ssl.errors import ConfigError, one_line_errors
-from mmact_ssl.evaluation.data import Split, read_splits
-from mmact_ssl.evaluation.evaluate import check_request, evaluate
-from mmact_ssl.evaluation.features import Features, pool_features
+from mmact_ssl.evaluation.data import Split, class_names, read_splits
+from mmact_ssl.evaluation.evaluate import check_inputs, evaluate
+from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import PROTOCOLS, plan_protocols
-from mmact_ssl.evaluation.protocols.base import Request
+from mmact_ssl.evaluation.protocols.base import ProtocolInput
+from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from mmact_ssl.evaluation.results import Result
 from mmact_ssl.targets.cache import TargetReader
 
@@ -52,16 +54,25 @@ def teacher_features(
 
 
 def evaluate_teacher(
-    cfg: Config, protocols: Sequence[str], cache: str, method: str, variant: str = 'full'
+    cfg: Config,
+    encoder: EncoderConfig,
+    protocols: Sequence[str],
+    cache: str,
+    method: str,
+    variant: str = 'full',
 ) -> Iterator[Result]:
-    """Evaluate a cache by protocols on frozen features; the backbone is the cache's name."""
+    """Evaluate a cache by protocols on frozen features, pooled as those of an encoder.
+
+    The backbone of the results is the cache's name.
+    """
     if wrong := [name for name in protocols if not PROTOCOLS[name].frozen]:
         raise ConfigError(f'{wrong[0]} trains an encoder, and a teacher is a cache of embeddings')
-    request = Request(cfg, method=method, variant=variant)
-    check_request(request, protocols)
-    splits = dict(zip(('train', 'test'), read_splits(cfg)))
-    features, identity = teacher_features(cache, splits, cfg.get('feature_deviation', False))
-    for result in evaluate(request, protocols, features):
+    train, test = read_splits(cfg)
+    inputs = ProtocolInput(cfg, encoder, None, train, test, class_names(train, cfg.num_classes))
+    check_inputs(inputs, protocols)
+    splits = dict(train=train, test=test)
+    inputs.extracted, identity = teacher_features(cache, splits, encoder.deviation)
+    for result in evaluate(inputs, protocols, method, variant):
         yield replace(result, backbone=Path(cache).stem, checkpoint_hash=identity)
 
 
@@ -71,15 +82,17 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('protocols')
-    parser.add_argument('config', help='downstream config')
+    parser.add_argument('encoder', help='encoder whose pooling and data set are taken')
     parser.add_argument('--set')
     for option in ('--cache', '--method', '--out'):
         parser.add_argument(option, required=True)
     parser.add_argument('--variant', default='full')
     args = parser.parse_args(argv)
     with one_line_errors():
-        cfg, protocols = read_config(args.config, dataset=args.set), plan_protocols(args.protocols)
-        for result in evaluate_teacher(cfg, protocols, args.cache, args.method, args.variant):
+        cfg, encoder = read_evaluation(args.encoder, dataset=args.set)
+        protocols = plan_protocols(args.protocols)
+        words = (args.cache, args.method, args.variant)
+        for result in evaluate_teacher(cfg, encoder, protocols, *words):
             print(f'wrote {result.run} to {result.write(args.out)}')
 
 

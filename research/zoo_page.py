@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from mmact_ssl.apis.card import Card, read_card
-from mmact_ssl.apis.zoo import INDEX, read_index
+from mmact_ssl.configs.encoder_config import EncoderConfig, read_record
+from mmact_ssl.evaluation.results import Result
+from mmact_ssl.io.student_file import StudentFile, find_value
+from mmact_ssl.io.zoo import INDEX, read_index
 from research.markers import renew_file
 
 BLOCK = re.compile(r'<!-- zoo -->\n.*<!-- /zoo -->', re.DOTALL)
@@ -18,40 +21,44 @@ TOP = (
 ENTRY = re.compile(r'^  - Name: (?P<name>\S+)\n(?:    .*\n)*', re.MULTILINE)
 
 
-def zoo_block(folder: str | os.PathLike[str]) -> str:
-    """Write the table of a zoo's files."""
+def zoo_block(folder: str | os.PathLike[str], results: Sequence[Result]) -> str:
+    """Write the table of a zoo's files, with those results that were measured on them."""
+    figures = {
+        (result.checkpoint_hash, result.dataset, result.protocol): result.metrics['top1']
+        for result in results
+        if result.label_fraction == 1 and 'top1' in result.metrics
+    }
     rows = []
     for name, entry in read_index(Path(folder) / INDEX).items():
-        card = read_card(Path(folder) / entry.file)
-        # In early cards only the config's name ends in that of the data set.
-        dataset = card.dataset_name or card.config.rpartition('_')[2]
-        figures = {f['name']: f for f in card.results if f['dataset'] == dataset}
-        linear, knn = (_percent(figures.get(key)) for key in ('Linear', 'kNN'))
+        path = Path(folder) / entry.file
+        card = StudentFile.read(path).card
+        assert card is not None
+        encoder = read_record(card.encoder, str(path))
+        found = [figures.get((entry.sha256, card.data, name)) for name in ('linear', 'knn')]
+        linear, knn = ('-' if value is None else f'{100 * value:.1f}' for value in found)
         rows.append(
-            f'| {name} | {_input(card)} | {card.trained_on} | {card.licence} '
-            f'| {linear} | {knn} | {card.feature_dim} | {entry.size / 1e6:.1f} |\n'
+            f'| {name} | {_input(encoder)} | {card.trained_on} | {card.licence} '
+            f'| {linear} | {knn} | {encoder.feature_dim} | {entry.size / 1e6:.1f} |\n'
         )
     return f'<!-- zoo -->\n{TOP}{"".join(rows)}\n<!-- /zoo -->'
 
 
-def _input(card: Card) -> str:
+def _input(encoder: EncoderConfig) -> str:
     """Name the frames and pixels, or the layout and frames, of one clip of the network's input."""
-    frames = card.clip.get('num_frames') or card.clip.get('clip_len', 1)
-    if card.kind == 'skeleton':
-        bodies = f'{card.num_persons} bodies' if card.num_persons > 1 else '1 body'
-        return f'{card.layout} skeletons, {bodies}, {frames} frames'
-    sizes = [step['crop_size'] for step in card.pipeline if 'crop_size' in step]
-    pixels = f', {sizes[-1]} x {sizes[-1]} pixels' if sizes else ''
-    counts = [count for count in (card.clip.get('num_clips', 1), frames) if count > 1]
-    return f'video, {" x ".join(map(str, counts)) or 1} frames{pixels}'
-
-
-def _percent(figure: dict | None) -> str:
-    return '-' if figure is None else f'{100 * figure["value"]:.1f}'
+    if encoder.is_skeleton:
+        persons = find_value(encoder.clip, 'num_person')
+        bodies = f'{persons} bodies' if persons > 1 else '1 body'
+        frames = find_value(encoder.clip, 'num_frames')
+        return f'{encoder.layout} skeletons, {bodies}, {frames} frames'
+    keys = ('num_clips', 'clip_len', 'crop_size')
+    clips, frames, side = (find_value(encoder.clip, key) for key in keys)
+    counts = [str(count) for count in (clips, frames) if count > 1]
+    return f'video, {" x ".join(counts)} frames, {side} x {side} pixels'
 
 
 def update_zoo(
     folder: str | os.PathLike[str],
+    results: Sequence[Result],
     page: str | os.PathLike[str],
     index: str | os.PathLike[str],
     write: bool = True,
@@ -66,7 +73,7 @@ def update_zoo(
         weights = f'    Weights: zoo/{files[match["name"]]}\n'
         return re.sub(r'^(    In Collection: .*\n)', rf'\g<1>{weights}', text, flags=re.MULTILINE)
 
-    block, changed = zoo_block(folder), []
+    block, changed = zoo_block(folder, results), []
     if renew_file(page, lambda text: BLOCK.sub(lambda match: block, text), write):
         changed.append(Path(page))
     if renew_file(index, lambda text: ENTRY.sub(renew, text), write):

@@ -37,7 +37,7 @@ STANDING = {
 HEIGHTS = {
     0.92: ('hip_center', 'mid_hip', 'spine_base', 'belly'),
     1.1: ('spine', 'spine_mid'),
-    1.4: ('spine_shoulder', 'shoulder_center'),
+    1.4: ('spine_shoulder', 'shoulder_center', 'thorax'),
     1.45: ('neck',),
     1.62: ('nose', 'face'),
     1.65: ('head',),

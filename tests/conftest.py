@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
+import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +17,10 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.registry import DefaultScope
+from mmengine.registry import DefaultScope, init_default_scope
 from mmengine.visualization import Visualizer
 
+from mmact_ssl.configs.encoder_config import EncoderConfig, read_encoder
 from tests.helpers.runners import make_runner  # noqa: F401  (a fixture)
 from tests.helpers.students import (  # noqa: F401
     common_model,
@@ -30,6 +35,8 @@ spare_upstream()
 
 # Threads that a test has started would leave processes that a later one forks waiting for ever.
 torch.set_num_threads(1)
+# A forked process ends with its worker: it would hold the pipe that tells xdist of the end.
+os.register_at_fork(after_in_child=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))
 
 ROOT = Path(__file__).parents[1]
 NUM_CLASSES = 3  # of the labeled world
@@ -64,11 +71,7 @@ def exact_convolutions() -> None:
 
 @pytest.fixture
 def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have mmengine take the CPU where there is a GPU too.
-
-    For training that must be the same to the bit: on a GPU the gradients of max pooling and of
-    trilinear interpolation never are.
-    """
+    """Have mmengine take the CPU: the gradients of max pooling on a GPU are never the same bits."""
     monkeypatch.setattr('mmengine.device.utils.DEVICE', 'cpu')
 
 
@@ -138,34 +141,50 @@ def labeled_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def small_config(root: Path) -> Config:
-    """A small downstream config on the made world, made cheap."""
-    from tests.shipped import load
+@pytest.fixture(scope='session')
+def made_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Videos and skeletons that the methods of ``five_methods.py`` read."""
+    from tests.five_methods import make_data
 
-    cfg = load('downstream/r3d18-small.py@jhmdb')
-    cfg.model.cls_head.num_classes = NUM_CLASSES
-    cfg.model.backbone.base_channels = 8
-    cfg.model.cls_head.in_channels = 64
+    root = tmp_path_factory.mktemp('methods')
+    make_data(root)
+    return root
+
+
+@pytest.fixture
+def data_of_methods(made_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """These data, where configs of this package find them."""
+    monkeypatch.setenv('MMACT_SSL_DATA', str(made_data))
+    init_default_scope('mmact_ssl')
+
+
+@pytest.fixture
+def video_encoder() -> EncoderConfig:
+    """The small student of videos."""
+    return read_encoder('r3d18-small')
+
+
+def small_config(encoder: EncoderConfig, root: Path) -> Config:
+    """Evaluation of an encoder on the made world, in small batches."""
+    from mmact_ssl.evaluation.recognizer_config import read_evaluation
+
+    cfg, _ = read_evaluation(encoder, data=str(root))
     cfg.dataset_name, cfg.synthetic = 'made', True
     for split in ('train', 'test'):
-        loader = cfg[f'{split}_dataloader']
-        loader.batch_size = 4
-        loader.dataset.ann_file = str(root / f'{split}.txt')
-        loader.dataset.data_prefix = dict(video=str(root))
+        cfg[f'{split}_dataloader'].batch_size = 4
     return cfg
 
 
 @pytest.fixture
-def linear_config(labeled_world: Path) -> Config:
-    cfg = small_config(labeled_world)
-    cfg.linear_adam.update(round_steps=20, max_rounds=1)
+def linear_config(video_encoder: EncoderConfig, labeled_world: Path) -> Config:
+    cfg = small_config(video_encoder, labeled_world)
     cfg.linear.update(penalties=(0.1,), folds=2)
     return cfg
 
 
 @pytest.fixture
-def finetune_config(labeled_world: Path) -> Config:
-    cfg = small_config(labeled_world)
+def finetune_config(video_encoder: EncoderConfig, labeled_world: Path) -> Config:
+    cfg = small_config(video_encoder, labeled_world)
     cfg.train_cfg.max_epochs = 2
     cfg.param_scheduler = [dict(type='LinearLR', start_factor=0.5, begin=0, end=1)]
     cfg.finetune.min_iters_per_epoch = 2
@@ -173,10 +192,10 @@ def finetune_config(labeled_world: Path) -> Config:
 
 
 @pytest.fixture
-def student_checkpoint(linear_config: Config, tmp_path: Path) -> Path:
+def student_checkpoint(video_encoder: EncoderConfig, tmp_path: Path) -> Path:
     """A file as a pre-trainer leaves it: the student under ``backbone.`` and a pretext head."""
     head = torch.nn.Linear(3, 1)
-    return write_student(tmp_path / 'student.pth', linear_config, seed=7, pose=head)
+    return write_student(tmp_path / 'student.pth', video_encoder, seed=7, pose=head)
 
 
 @pytest.fixture
@@ -202,70 +221,33 @@ def skeleton_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def skeleton_config(skeleton_folder: Path, tmp_path: Path) -> Config:
-    """Downstream config of a small GRU on these skeletons, with a training schedule."""
+def skeleton_encoder() -> EncoderConfig:
+    """A GRU for these skeletons."""
+    return read_encoder('gru', dict(layout='kinect20', longest=16))
 
-    def loader(split: str) -> dict:
-        return dict(
-            batch_size=4,
-            num_workers=0,
-            sampler=dict(type='DefaultSampler', shuffle=split == 'train'),
-            dataset=dict(
-                type='mmact_ssl.SkeletonDataset',
-                ann_file=str(skeleton_folder / f'xview_{split}.txt'),
-                data_prefix=dict(skeleton=str(skeleton_folder)),
-                test_mode=split == 'test',
-                pipeline=[
-                    dict(type='mmaction.FormatGCNInput', num_person=1),
-                    dict(type='mmaction.PackActionInputs'),
-                ],
-            ),
-        )
 
-    encoder = dict(type='mmact_ssl.SkeletonGRU', layout='kinect20', hidden_size=8, pool='mean')
-    cfg = dict(
-        default_scope='mmaction',
-        dataset_name='made',
-        backbone_name='gru',
-        synthetic=True,
-        feature_pooling=dict(type='mmact_ssl.SkeletonPooling', mode='mean'),
-        linear_adam=dict(round_steps=20, max_rounds=1),
-        model=dict(
-            type='mmaction.RecognizerGCN',
-            backbone=encoder,
-            cls_head=dict(type='mmaction.GCNHead', num_classes=NUM_CLASSES, in_channels=16),
-            data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'),
-        ),
-        train_dataloader=loader('train'),
-        test_dataloader=loader('test'),
-        test_evaluator=dict(type='mmaction.AccMetric'),
-        test_cfg=dict(type='TestLoop'),
-        train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=2),
-        optim_wrapper=dict(optimizer=dict(type='Adam', lr=1e-3)),
-        param_scheduler=None,
-        linear=dict(penalties=(0.1,), folds=2),
-        knn=dict(k=(3,), main_k=3),
-        finetune=dict(min_iters_per_epoch=0),
-    )
-    Config(cfg).dump(tmp_path / 'skeleton.py')
-    return Config.fromfile(tmp_path / 'skeleton.py')
+@pytest.fixture
+def skeleton_config(skeleton_encoder: EncoderConfig, skeleton_folder: Path) -> Config:
+    """Evaluation of that GRU on these skeletons, with a short training schedule."""
+    cfg = small_config(skeleton_encoder, skeleton_folder)
+    cfg.linear.update(penalties=(0.1,), folds=2)
+    cfg.knn.update(k=(3,), main_k=3)
+    cfg.train_cfg.max_iters, cfg.finetune.min_iters_per_epoch = 4, 0
+    return cfg
 
 
 @pytest.fixture(scope='session')
 def publish() -> Callable[..., Path]:
-    """Publishes the student of a checkpoint, as a file of a downstream config; gives its path."""
-    from mmact_ssl.apis.publish import make_card, write_model
-    from mmact_ssl.checkpoint_file import read_state_dict
-    from mmact_ssl.files import sha256_of_file
+    """Publishes the student of a checkpoint; gives the path of the file."""
+    from mmact_ssl.apis.publish import backbone_weights, card_of, write_model
+    from mmact_ssl.encoders.encoder import Encoder
 
-    def write(cfg: Config, checkpoint: Path, folder: Path, name: str = 'made', text=None) -> Path:
+    def write(checkpoint: Path, folder: Path, name: str = 'made', text=None, **options) -> Path:
         projectors, told = text or ({}, {})  # of text_part
-        known = dict(dict.fromkeys(('method', 'config', 'trained_on', 'licence'), 'made'), **told)
-        source = sha256_of_file(checkpoint)
-        card = make_card(cfg, name=name, source_sha256=source, precision='float32', **known)
-        weights = read_state_dict(checkpoint)
-        student = {k: v for k, v in weights.items() if k.startswith('backbone.')}
-        return write_model({**student, **projectors}, folder / name, card)
+        encoder = Encoder.load(checkpoint)
+        card = replace(card_of(encoder, name), **told)
+        weights = {**backbone_weights(encoder.student), **projectors}
+        return write_model(weights, folder / name, card, **options)
 
     return write
 

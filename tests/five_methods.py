@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+from torch import nn
 
+from mmact_ssl.engine.launch import read_config
 from mmact_ssl.preparation.skeletons import SkeletonWriter
+from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from tests.helpers.videos import write_video
 
@@ -149,6 +155,19 @@ def options_of(method: str, batch_size: int = 2) -> list[str]:
         'log_processor.window_size=1',
         *METHODS[method][1],
     ]
+
+
+def make_model(method: str, samples: int) -> tuple[nn.Module, dict[str, Any]]:
+    """A model in training, and a batch as its own pipeline and preprocessor make it."""
+    config = read_config(METHODS[method][0], options_of(method), dataset=set_of(method))
+    torch.manual_seed(0)
+    model = MODELS.build(config.model).train()
+    model.init_weights()
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    data = model.data_preprocessor(pseudo_collate([dataset[i] for i in range(samples)]))
+    for momentum_copy, source in model.momentum_pairs():
+        momentum_copy.start(source)
+    return model, data
 
 
 def make_data(root: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmact_ssl.files import read_arrays
+from mmact_ssl.io.files import read_arrays
 
 
 def read_poses(path: Path) -> tuple[str, dict[str, np.ndarray]]:

@@ -17,8 +17,10 @@ import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 
+from mmact_ssl.configs.encoder_config import shipped_encoders
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import KindError
+from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import MODELS
 
@@ -31,7 +33,6 @@ SKELETON_SETS = sorted(
     if path.stem.startswith(('msr', 'ntu', 'nwucla', 'pku', 'utk')) or '-skeleton' in path.stem
 )
 SKELETON_SETS.remove('folder-skeleton')
-VIDEO_SETS = ['demo', 'hmdb51', 'jhmdb', 'sthv2', 'ucf101', 'utdmhad']
 
 
 def with_a_set(stem: str) -> str:
@@ -53,16 +54,8 @@ TOP_LEVEL = sorted(
     + ['c2vl_stgcn.py@ntu60-xsub', 'c2vl-frames_stgcn.py@demo-skeleton', 'byol_gru.py@ntu60-xsub']
     + ['dtg_tsm-lite0.py', 'ms2l-twoview_gru.py', 'c2vl_gru.py']
 )
-# Every network on one set, and one of each kind on all.
-VIDEOS = sorted(
-    {f'downstream/{path.name}@jhmdb' for path in CONFIGS.glob('downstream/[rtv]*.py')}
-    | {f'downstream/r3d18-small.py@{one}' for one in VIDEO_SETS}
-)
-SKELETONS = sorted(
-    {f'downstream/{path.name}@nwucla' for path in CONFIGS.glob('downstream/[gs]*.py')}
-    | {f'downstream/gru.py@{one}' for one in SKELETON_SETS}
-)
-DOWNSTREAM = [*VIDEOS, *SKELETONS]
+SKELETON_ENCODERS = [name for name in shipped_encoders() if name[0] in 'gs']
+VIDEO_ENCODERS = [name for name in shipped_encoders() if name[0] in 'rtv']
 
 
 @cache
@@ -91,7 +84,7 @@ def parsed(name: str) -> Config:
     path, _, dataset = name.partition('@')
     read = partial(read_config, str(CONFIGS / path), dataset=dataset or None)
     # Some have a set of their own or by default, and need neither --set nor --data.
-    if dataset or (re.search(r'_k400|_demo|_r3d', name) and 'downstream' not in name):
+    if dataset or re.search(r'_k400|_demo|_r3d', name):
         return read()
     try:
         return read(data=own_folder())
@@ -107,6 +100,11 @@ def load(name: str, options: Sequence[str] = ()) -> Config:
         parser.add_argument('--cfg-options', nargs='+', action=DictAction)
         config.merge_from_dict(parser.parse_args(['--cfg-options', *options]).cfg_options)
     return config
+
+
+def load_evaluation(encoder: str, dataset: str) -> Config:
+    """The config of an evaluation of an encoder, as on a command line, on a set."""
+    return read_evaluation(encoder, dataset=dataset)[0]
 
 
 def build(part: Config | dict) -> torch.nn.Module:

@@ -13,31 +13,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import MMActSSLError
-from mmact_ssl.files import read_annotation
+from mmact_ssl.io.checkpoint_file import read_state_dict
+from mmact_ssl.io.files import read_annotation
 from mmact_ssl.preparation import custom, nwucla, pose_pickles
 from mmact_ssl.preparation.poses import write_poses
-from mmact_ssl.prompts.sentence_file import read_sentences
-from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.targets.importers import import_npz
 
 # MMACT_SSL_MUTATIONS=200 takes minutes.
 MUTATIONS = int(os.environ.get('MMACT_SSL_MUTATIONS', 8))
 KEYPOINT = np.random.default_rng(0).random((1, 6, 17, 2))
-
-
-def write_cache(path):
-    with TargetWriter(path, TargetMeta('embedding', '', 'f')) as writer:
-        for name in 'ab':
-            writer.put(name, np.ones((5, 8), np.float32))
-
-
-def read_cache(path):
-    reader = TargetReader(path)
-    keys = reader.keys()
-    return [reader.get(key) for key in keys]
 
 
 def write_pickle(path):
@@ -64,7 +50,7 @@ def prepare_folder(path):
 
 def read_folder(path):
     folder = open_skeleton_folder(path, 'prepare it again')
-    return folder.starts, np.array(folder.open_coordinates())
+    return folder.starts, np.array(folder._coordinates)
 
 
 STATE = {'state_dict': {'backbone.a': torch.ones(40), 'b': torch.zeros(3, 2)}, 'meta': {'iter': 3}}
@@ -86,21 +72,14 @@ KINDS = {
         lambda p: write_poses(p, {'a': KEYPOINT[0][:, :, [0, 1, 0]]}, 'coco17'),
         None,
     ),
-    'sentences': (
-        'x.json',
-        lambda p: p.write_text('{"a": ["He waves.", "Bye."], "b": ["x"]}'),
-        None,
-    ),
     'folder': ('x', prepare_folder, read_folder),
-    'cache': ('x.lmdb', write_cache, read_cache),
 }
 READERS = {
     'list': lambda p: read_annotation(p, 'write it again'),
     'pickle': lambda p: pose_pickles.prepare(p, p.parent / 'out', 'coco17'),
     'arrays': lambda p: custom.prepare(p, p.parent / 'out', 'coco17'),
     'clips': lambda p: nwucla.prepare(p, p.parent / 'out'),
-    'poses': lambda p: import_npz(p, p.parent / 'out', overwrite=True),
-    'sentences': read_sentences,
+    'poses': lambda p: import_npz(p, p.parent / 'out', ['a'], overwrite=True),
 }
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ['upstream', 'datasets', 'preparation', 'models', 'prompts', 'targets', 'engine']
-ROOMS += ['evaluation', 'apis', 'visualization']
+ROOMS = ['upstream', 'io', 'configs', 'datasets', 'preparation', 'models', 'prompts', 'targets']
+ROOMS += ['engine', 'encoders', 'evaluation', 'labeling', 'apis', 'visualization']
 
 
 def imported(file: Path) -> set[str]:
@@ -29,7 +29,7 @@ def imported(file: Path) -> set[str]:
 def test_no_room_imports_from_one_that_comes_after_it(room: str):
     package = ROOT / 'mmact_ssl'
     files = (package / room).rglob('*.py') if room else package.glob('*.py')
-    allowed = {*ROOMS[: ROOMS.index(room) + 1]} if room else {'upstream'}
+    allowed = {*ROOMS[: ROOMS.index(room) + 1]} if room else {'upstream', 'io', 'configs'}
     later = {file.name: wrong for file in files if (wrong := imported(file) - allowed)}
     assert not later
 

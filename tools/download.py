@@ -20,9 +20,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from mmact_ssl.apis.card import read_card
-    from mmact_ssl.apis.zoo import download_model, list_models
     from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.io.student_file import StudentFile
+    from mmact_ssl.io.zoo import download_model, list_models
 
     with one_line_errors():
         if not args.names:
@@ -30,7 +30,8 @@ def main(argv: list[str] | None = None) -> None:
         for pattern in args.names:
             for name in list_models(pattern) or [pattern]:
                 path = download_model(name, args.dest)
-                print(f'{path}: trained on {read_card(path).trained_on}; {read_card(path).licence}')
+                record = StudentFile.read(path).record
+                print(f'{path}: trained on {record["trained_on"]}; {record["licence"]}')
 
 
 if __name__ == '__main__':

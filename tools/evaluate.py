@@ -5,10 +5,8 @@
     python tools/evaluate.py linear,knn --data data/mine dtg_tsm-lite0_jhmdb
     python tools/evaluate.py linear,knn,retrieval --set demo \
         work_dirs/csvr_r3d_demo/epoch_16.pth --method CSVR --out results
-    python tools/evaluate.py fewshot configs/downstream/tsm-lite0.py --data data/mine --random \
-        --method Start --out results
-    python tools/evaluate.py fewshot --data data/mine work_dirs/x --out results --compare Start
-    python tools/evaluate.py finetune configs/downstream/r3d18-small.py --set demo --random \
+    python tools/evaluate.py fewshot --encoder tsm-lite0 --data data/mine --random
+    python tools/evaluate.py finetune --encoder r3d18-small --set demo --random \
         --label-fraction 0.1 --seeds 0 1 2 --out results
 """
 
@@ -21,25 +19,17 @@ from typing import TYPE_CHECKING
 from mmact_ssl_cli import Parser
 
 if TYPE_CHECKING:
-    from mmengine.config import Config
-
+    from mmact_ssl.evaluation.protocols.base import ProtocolInput
     from mmact_ssl.evaluation.results import Result
-    from mmact_ssl.saved_run import SavedRun
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument(
         'protocols',
-        help='linear, linear-adam, lda, knn, fewshot (1, 2, 5 and 10 labels a class, means over 20 '
-        'draws of the labels), retrieval, finetune, joint (the classifier of joint training in the '
-        'checkpoint), separated by commas',
-    )
-    parser.add_argument(
-        'config',
-        nargs='?',
-        help="downstream config, configs/downstream/*.py; by default that of the checkpoint's "
-        'network',
+        help='linear, lda, knn, fewshot (1, 2, 5 and 10 labels a class, means over 20 draws of the '
+        'labels), retrieval, finetune, joint (the classifier of joint training in the checkpoint), '
+        'separated by commas',
     )
     parser.add_config_options()
     parser.add_argument(
@@ -47,10 +37,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs='?',
         help='file with the student, a work dir with checkpoints, or the name of a published model',
     )
+    parser.add_encoder_option()
     parser.add_argument(
         '--random',
         action='store_true',
-        help="no checkpoint: a random encoder, or one with the config's initial weights",
+        help='no checkpoint: --encoder with random weights, or with those that its config names',
     )
     parser.add_argument(
         '--seeds', type=int, nargs='+', default=[0], help='several: mean and deviation'
@@ -72,26 +63,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--out', help='folder to write results to, such as results/; none by default'
     )
     parser.add_argument(
-        '--compare',
-        metavar='METHOD',
-        help='of fewshot: a row in --out; print the differences from it, paired by draw',
-    )
-    parser.add_argument(
         '--work-dir',
         help='of fine-tuning; by default a folder in work_dirs/evaluate/, named by --method or by '
         'the checkpoint',
     )
     args = parser.parse_intermixed_args(argv)  # the checkpoint may come after the options
-    if args.config is not None and args.checkpoint is None and not args.config.endswith('.py'):
-        args.config, args.checkpoint = None, args.config
-    if args.config is None and args.checkpoint is None:
-        parser.error('give a downstream config, or a checkpoint')
-    if args.config is None and args.data is None and args.set is None:
-        parser.error('give --data DIR or --set NAME with a checkpoint')
     if (args.checkpoint is not None) == args.random:
         parser.error('give either a checkpoint or --random')
-    if args.compare and not (args.out and 'fewshot' in args.protocols.split(',')):
-        parser.error('--compare: for the protocol fewshot, with --out')
+    if args.random and args.encoder is None:
+        parser.error('--random: give --encoder NAME')
+    if args.data is None and args.set is None:
+        parser.error('give --data DIR or --set NAME')
     return args
 
 
@@ -100,100 +82,93 @@ def _fractions(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(','))
 
 
-def read_student(args: argparse.Namespace) -> tuple[Config, SavedRun | None]:
-    """Read the downstream config with the student's network, and the student's file."""
-    from mmact_ssl.apis.zoo import find_model
-    from mmact_ssl.engine.launch import keep_freed_memory, read_config
-    from mmact_ssl.errors import ConfigError
-    from mmact_ssl.evaluation.downstream import config_for
-    from mmact_ssl.evaluation.student import with_saved_backbone
-    from mmact_ssl.saved_run import SavedRun
-
-    keep_freed_memory()
-    student = SavedRun.read(find_model(args.checkpoint)) if args.checkpoint else None
-    if args.config is None:
-        cfg = config_for(student, args.data, args.cfg_options, args.set)
-    else:
-        cfg = read_config(args.config, args.cfg_options, args.data, args.set)
-        if 'dataset_name' not in cfg or 'cls_head' not in cfg.get('model', {}):
-            raise ConfigError(f'{args.config}: not a downstream config; see configs/downstream/')
-    return with_saved_backbone(cfg, student, args.cfg_options) if student else cfg, student
-
-
 def run(args: argparse.Namespace) -> list[Result]:
-    """Evaluate as the command line asks; write each result, and at the end print all.
+    """Evaluate as the command line asks; write each result, and at the end print all if asked to.
 
     If a protocol stops with an error, the results before it are printed first.
     """
-    from mmact_ssl.apis.card import known_method
-    from mmact_ssl.engine.device import find_device
-    from mmact_ssl.evaluation.downstream import write_labeled_lists
-    from mmact_ssl.evaluation.draws import find_row
-    from mmact_ssl.evaluation.evaluate import check_request, evaluate
-    from mmact_ssl.evaluation.protocols import plan_steps
-    from mmact_ssl.evaluation.protocols.base import Request
-    from mmact_ssl.evaluation.result_table import print_differences, print_results
-    from mmact_ssl.evaluation.results import read_results, run_name
-    from mmact_ssl.evaluation.student import start_hash
+    from mmact_ssl.evaluation.evaluate import evaluate
+    from mmact_ssl.evaluation.result_table import print_results
 
-    cfg, student = read_student(args)
-    trained_labels = student and student.labels_read
-    has_read = trained_labels and trained_labels.dataset == cfg.get('dataset_name')
-    write_labeled_lists(cfg, may_hold_out=not (has_read or 'joint' in args.protocols))
-    is_random = args.random and not start_hash(cfg)
-    # Adapters have no initial weights.
-    draws_weights = is_random or (args.random and 'backbone' in cfg.model.backbone)
-    steps = plan_steps(args.protocols, args.label_fraction, args.seeds, not draws_weights)
-    known = 'Random init' if is_random else student and known_method(student)
-    method = args.method or known or 'unnamed'
-    planned = []
-    for seed, fraction, protocols in steps:
-        work_dir = args.work_dir or 'work_dirs/evaluate'
-        if not args.work_dir or len(steps) > 1:
-            # Two parts of the path tell apart the checkpoints of several runs.
-            parts = Path(args.checkpoint or method).with_suffix('').parts
-            path = '/'.join([part for part in parts if part != 'work_dirs'][-2:])
-            names = (args.method or path, args.variant, cfg.dataset_name, 'finetune')
-            work_dir += f'/{run_name(*names, fraction, seed)}'
-        request = Request(
-            cfg,
-            student,
-            seed=seed,
-            label_fraction=fraction,
-            method=method,
-            variant=args.variant,
-            device=find_device(None),
-            work_dir=work_dir,
-        )
-        check_request(request, protocols)
-        planned.append((request, protocols))
-    row: list[Result] = []
-    if args.compare:
-        row = find_row(read_results(args.out), cfg.dataset_name, args.compare)
+    method, planned = plan(args)
     results: list[Result] = []
-    features: dict = {}
     try:
-        for before, (request, protocols) in zip([None, *planned], planned):
-            if draws_weights and before and before[0].seed != request.seed:
-                features = {}
-            for result in evaluate(request, protocols, features):
+        while planned:
+            inputs, protocols = planned.pop(0)  # features of the last seed need their memory
+            for result in evaluate(inputs, protocols, method, args.variant):
                 results.append(result)
                 if result.protocol == 'finetune':
-                    print(f'the fine-tuned recognizer and its config are in {request.work_dir}')
+                    print(f'the fine-tuned recognizer and its config are in {inputs.work_dir}')
                 if args.out:
                     print(f'wrote {result.run} to {result.write(args.out)}')
     finally:
         if results:
             print_results(results)
-    by_seed = {earlier.seed: earlier for earlier in row}
-    for result in results if row else ():
-        if result.protocol == 'fewshot':
-            print_differences(by_seed.get(result.seed, row[0]), result)
     return results
 
 
+def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[str]]]]:
+    """Read encoder and data, and check them for each protocol, seed and fraction.
+
+    Returns:
+        Method of the results, and the evaluations: the inputs, and names of protocols.
+    """
+    from mmengine.device import get_device
+
+    from mmact_ssl.encoders.encoder import weights_hash
+    from mmact_ssl.engine.launch import keep_freed_memory
+    from mmact_ssl.evaluation.data import class_names, read_splits, write_labeled_lists
+    from mmact_ssl.evaluation.evaluate import check_inputs
+    from mmact_ssl.evaluation.protocols import plan_evaluations, plan_protocols
+    from mmact_ssl.evaluation.protocols.base import ProtocolInput
+    from mmact_ssl.evaluation.recognizer_config import read_evaluation
+    from mmact_ssl.evaluation.results import run_name
+    from mmact_ssl.io.student_file import StudentFile
+    from mmact_ssl.io.zoo import find_model
+
+    keep_freed_memory()
+    protocols = plan_protocols(args.protocols)
+    saved = StudentFile.read(find_model(args.checkpoint)) if args.checkpoint else None
+    cfg, encoder = read_evaluation(args.encoder or saved, args.data, args.set, args.cfg_options)
+    if 'own_folder' in cfg:
+        labels = saved and saved.labels_read
+        has_read = labels and labels.dataset == cfg.dataset_name
+        write_labeled_lists(cfg, may_hold_out=not (has_read or 'joint' in protocols))
+    train, test = read_splits(cfg)
+    is_random = not weights_hash(encoder, saved)
+    # Adapters have no initial weights.
+    differs_by_seed = is_random or (saved is None and 'backbone' in encoder.backbone)
+    method = args.method or ('Random init' if is_random else saved and saved.method) or 'unnamed'
+    evaluations = plan_evaluations(protocols, args.label_fraction, args.seeds, not differs_by_seed)
+    planned = []
+    features: dict[int, dict] = {}
+    for seed, fraction, names in evaluations:
+        work_dir = args.work_dir or 'work_dirs/evaluate'
+        if not args.work_dir or len(evaluations) > 1:
+            # Two parts of the path tell apart the checkpoints of several runs.
+            parts = Path(args.checkpoint or method).with_suffix('').parts
+            path = '/'.join([part for part in parts if part != 'work_dirs'][-2:])
+            run = (args.method or path, args.variant, cfg.dataset_name, 'finetune', fraction, seed)
+            work_dir += f'/{run_name(*run)}'
+        inputs = ProtocolInput(
+            cfg,
+            encoder,
+            saved,
+            train,
+            test,
+            class_names(train, cfg.model.cls_head.num_classes),
+            seed=seed,
+            label_fraction=fraction,
+            device=get_device(),
+            work_dir=work_dir,
+            extracted=features.setdefault(seed if differs_by_seed else 0, {}),
+        )
+        check_inputs(inputs, names)
+        planned.append((inputs, names))
+    return method, planned
+
+
 def main(argv: list[str] | None = None) -> None:
-    """Evaluate, print and write."""
     args = parse_args(argv)
     from mmact_ssl.errors import one_line_errors
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from mmact_ssl_cli import Parser
 
 MODES = ('import-npz', 'draw-parts')
-PATIENCE = 30 * 24 * 3600  # seconds that a rank waits for the others
+PATIENCE = 24 * 3600  # seconds that a rank waits for the others
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -38,7 +38,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         '--sentences', help='JSON {video or clip: [sentence, ...]} for a teacher that reads text'
     )
     extract.add_argument(
-        '--every', type=_at_least_one, default=1, help='run the teachers on one of so many frames'
+        '--every', type=int, default=1, help='run the teachers on one of so many frames'
     )
     extract.add_argument(
         '--workers', type=int, help='processes (default: all cores, at most 8 on a GPU)'
@@ -58,7 +58,6 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     )
     npz = modes.add_parser('import-npz', help='import a table of poses')
     parts = modes.add_parser('draw-parts', help='draw part maps from a cache of poses')
-    parts.add_argument('--map-size', type=_at_least_one, default=64, help='side of the maps')
     for importer in (npz, parts):
         importer.add_argument('source', help='the file or cache to read')
         importer.add_argument('--data', type=Path, required=True, help='data folder')
@@ -69,12 +68,6 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     for writer in (extract, npz, parts):
         writer.add_argument('--overwrite', action='store_true', help='replace an existing cache')
     return parser.parse_args(argv)
-
-
-def _at_least_one(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError('give 1 or more')
-    return int(text)
 
 
 def lists_of(data: str | Path) -> list[str]:
@@ -112,16 +105,16 @@ def run_extraction(args: argparse.Namespace) -> None:
 
     from mmact_ssl.engine.launch import join_launcher, keep_freed_memory
     from mmact_ssl.errors import ConfigError
+    from mmact_ssl.io.weights import local_rank
     from mmact_ssl.models.teachers import build_teacher
     from mmact_ssl.prompts.sentence_file import read_sentences
     from mmact_ssl.targets import extraction
     from mmact_ssl.targets.broken_videos import broken_listing
-    from mmact_ssl.targets.inspection import doubtful_poses
-    from mmact_ssl.weights import local_rank
+    from mmact_ssl.targets.target_cache_hook import doubtful_poses
 
     keep_freed_memory()
-    join_launcher(args.launcher)
     if args.launcher != 'none':
+        join_launcher(args.launcher)
         # Ranks exchange little, and wait hours for the slowest.
         init_dist(args.launcher, backend='gloo', timeout=PATIENCE)
     device = f'cuda:{local_rank()}' if torch.cuda.is_available() else 'cpu'
@@ -179,16 +172,16 @@ def import_poses(args: argparse.Namespace) -> None:
     else:
         out = args.data / 'targets' / 'pose_parts.lmdb'
         root = args.videos or args.data
-        written = draw_parts(args.source, out, root, args.map_size, args.overwrite)
+        written = draw_parts(args.source, out, root, args.overwrite)
     print(f'{written} videos written: {out}')
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the mode of the command line."""
     args = parse_args(sys.argv[1:] if argv is None else argv)
+    from mmact_ssl.engine.terminal import messages_on_stderr
     from mmact_ssl.errors import one_line_errors
 
-    with one_line_errors():
+    with one_line_errors(), messages_on_stderr():
         if args.mode == 'extract':
             fill_in_data(args)
             run_extraction(args)

@@ -17,7 +17,6 @@ from mmact_ssl_cli import Parser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = Parser(description=__doc__)
     sources = parser.add_subparsers(dest='source', required=True, metavar='SOURCE')
     kinematic = sources.add_parser('kinematic', help="from the joints' motion, by rules")
@@ -28,44 +27,38 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def generate(args: argparse.Namespace) -> None:
+def main(argv: list[str] | None = None) -> None:
     """Make sentences, report clips without one, write the file."""
+    args = parse_args(argv)
     from rich.progress import track
 
     from mmact_ssl.datasets.layouts import LAYOUTS
     from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
+    from mmact_ssl.errors import one_line_errors
     from mmact_ssl.prompts.kinematic import describe
     from mmact_ssl.prompts.sentence_file import match_clips, read_sentences, write_sentences
 
-    folder = open_skeleton_folder(args.data, 'see docs/extend/data.md')
-    names = folder.names.tolist()
-    if args.source == 'file':
-        sentences, missing, unused = match_clips(read_sentences(args.file), names)
-        if unused:
-            print(f'{len(unused)} keys of {args.file} are not clips, e.g. {unused[0]}')
-    else:
-        layout = LAYOUTS[folder.layout]
-        made = {
-            name: describe(folder.read(place), layout)
-            for place, name in enumerate(track(names, 'describing', transient=True))
-        }
-        sentences = {name: lines for name, lines in made.items() if lines}
-        missing = [name for name in names if name not in sentences]
-    if missing:
-        print(f'{len(missing)} of {len(names)} clips have no sentence, e.g. {missing[0]}')
-    out = Path(args.data, f'sentences_{args.source}.json')
-    write_sentences(out, sentences)
-    count = sum(map(len, sentences.values()))
-    print(f'{out}: {count} sentences about {len(sentences)} clips')
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Generate sentences."""
-    args = parse_args(argv)
-    from mmact_ssl.errors import one_line_errors
-
     with one_line_errors():
-        generate(args)
+        folder = open_skeleton_folder(args.data, 'see docs/extend/data.md')
+        names = folder.names.tolist()
+        if args.source == 'file':
+            sentences, missing, unused = match_clips(read_sentences(args.file), names)
+            if unused:
+                print(f'{len(unused)} keys of {args.file} are not clips, e.g. {unused[0]}')
+        else:
+            layout = LAYOUTS[folder.layout]
+            made = {
+                name: describe(folder.read(place), layout)
+                for place, name in enumerate(track(names, 'describing', transient=True))
+            }
+            sentences = {name: lines for name, lines in made.items() if lines}
+            missing = [name for name in names if name not in sentences]
+        if missing:
+            print(f'{len(missing)} of {len(names)} clips have no sentence, e.g. {missing[0]}')
+        out = Path(args.data, f'sentences_{args.source}.json')
+        write_sentences(out, sentences)
+        count = sum(map(len, sentences.values()))
+        print(f'{out}: {count} sentences about {len(sentences)} clips')
 
 
 if __name__ == '__main__':

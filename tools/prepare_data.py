@@ -60,6 +60,7 @@ def add_options(parser: Parser, name: str, module: ModuleType) -> None:
         'source': dict(type=Path, help='folder or file that was downloaded, or your own data'),
         'out': dict(type=Path, help='folder to write to'),
         'layout': dict(choices=tuple(LAYOUTS), help='joint order'),
+        'coordinates': dict(choices=('xyz', 'xyc', 'xy'), help='values of a joint; c is a score'),
         'placement': dict(choices=('copy', 'link'), help='copy the videos, or make symbolic links'),
         'seed': dict(type=int, help='of all that is drawn'),
         **getattr(module, 'OPTIONS', {}),
@@ -72,10 +73,10 @@ def add_options(parser: Parser, name: str, module: ModuleType) -> None:
         is_required = default is inspect.Parameter.empty
         options[argument].update(dict(required=True) if is_required else dict(default=default))
         parser.add_argument(f'--{argument.replace("_", "-")}', **options[argument])
+    parser.add_argument('--flip', action=argparse.BooleanOptionalAction, help='mirror clips or not')
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Prepare the set that the command line names."""
     sets = find_sets()
     listed = ''.join(f'    {name:13}{line}\n' for name, (_, line) in sets.items())
     parser = Parser(description=f'{__doc__}\n{listed}')
@@ -86,18 +87,21 @@ def main(argv: list[str] | None = None) -> None:
     name, (module_name, line) = args.set, sets[args.set]
     module = import_set(module_name)
     from mmact_ssl.errors import one_line_errors
-    from mmact_ssl.files import reading
+    from mmact_ssl.io.files import reading
+    from mmact_ssl.preparation.files import write_flip
 
     parser = Parser(prog=f'{parser.prog} {name}', description=line)
     add_options(parser, name, module)
     options = vars(parser.parse_args(args.options))
     if 'name' in inspect.signature(module.prepare).parameters:
         options['name'] = name
-    source = options.get('source', options['out'])
-    with one_line_errors(), reading(source, 'see docs/extend/data.md'):
-        counts = module.prepare(**options)
-    counted = ', '.join(f'{count} {what.replace("_", " ")}' for what, count in counts.items())
-    print(f'{options["out"]}: {counted}')
+    source, out, flip = options.get('source', options['out']), options['out'], options.pop('flip')
+    with one_line_errors():
+        with reading(source, 'see docs/extend/data.md'):
+            counts = module.prepare(**options)
+            write_flip(out, flip)
+        counted = ', '.join(f'{count} {what.replace("_", " ")}' for what, count in counts.items())
+        print(f'{out}: {counted}')
 
 
 if __name__ == '__main__':

@@ -1,7 +1,8 @@
 """Print a config as it is read, each value with the file that set it.
 
     python tools/print_config.py configs/csvr_r3d_k400.py
-    python tools/print_config.py configs/downstream/gru.py --set nwucla
+    python tools/print_config.py configs/ms2l_gru.py --set nwucla
+    python tools/print_config.py configs/_base_/evaluation.py --set nwucla
 
 The keys are those of ``--cfg-options``. Variables that are read only while a file loads are left
 out.
@@ -12,12 +13,9 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmact_ssl_cli import Parser
-
-if TYPE_CHECKING:
-    from mmengine.config import Config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -36,26 +34,31 @@ def values_of(part: Any, path: str = '') -> Iterator[tuple[str, Any]]:
         yield from values_of(value, f'{path}.{key}' if path else key)
 
 
-def origins(cfg: Config, data: str | None, dataset: str | None) -> dict[str, str]:
+def origins(config: str, data: str | None, dataset: str | None) -> dict[str, str]:
     """The file that set each value: the earliest from which on all files agree in it."""
     from mmengine.config import Config
 
+    from mmact_ssl.configs.shipped_configs import find_config
     from mmact_ssl.engine.launch import data_environment
 
     sources: dict[str, str] = {}
-    final = dict(values_of(cfg.to_dict()))
-    # mmengine stores the text of all files, bases before the files that inherit them.
-    files = [
-        line for line in cfg.text.splitlines() if line.endswith('.py') and os.path.isfile(line)
-    ]
     settled: set[str] = set()
     with data_environment(data, dataset):
-        for file in reversed(files):
+        cfg = Config.fromfile(find_config(config))
+        final = dict(values_of(cfg.to_dict()))
+        # mmengine stores the text of all files, bases before the files that inherit them.
+        lines = cfg.text.splitlines()
+        for file in reversed([line for line in lines if line.endswith('.py')]):
+            if not os.path.isfile(file):
+                continue
             file_values = dict(values_of(Config.fromfile(file).to_dict()))
             unsettled = file_values.keys() - settled
             settled |= {key for key in unsettled if file_values[key] != final.get(key)}
             keys = file_values.keys() & final.keys() - settled
             sources.update(dict.fromkeys(keys, os.path.relpath(file)))
+    of_set = 'encoder_options.'
+    for key in [key for key in sources if key.startswith(of_set)]:
+        sources[key.replace(of_set, 'encoder.options.')] = sources[key]
     return sources
 
 
@@ -64,18 +67,23 @@ def main(argv: list[str] | None = None) -> None:
     from mmengine.logging import MMLogger
 
     from mmact_ssl.engine.config_check import READ
-    from mmact_ssl.engine.launch import read_config
+    from mmact_ssl.engine.launch import parse_cfg_options, read_config
     from mmact_ssl.engine.terminal import quiet_the_screen
     from mmact_ssl.errors import one_line_errors
 
     quiet_the_screen(MMLogger.get_current_instance())
     with one_line_errors():
         cfg = read_config(args.config, args.cfg_options, args.data, args.set)
-        files = origins(cfg, args.data, args.set)
+        files = origins(args.config, args.data, args.set)
+        # An option may set a part of a printed value, or the dict around it.
+        options = [f'{key}.' for key in parse_cfg_options(args.cfg_options)]
         for key, value in values_of(cfg.to_dict()):
             if key.partition('.')[0] not in READ:
                 continue
-            file = files.get(key, '--cfg-options')
+            is_option = any(f'{key}.'.startswith(o) or o.startswith(f'{key}.') for o in options)
+            # The batch of a learning rate is that of the file, unless it says another.
+            file = files.get(key, files.get('train_dataloader.batch_size'))
+            file = '--cfg-options' if is_option else file
             if value and isinstance(value, list) and isinstance(value[0], dict):
                 for index, step in enumerate(value):
                     print(f'{key}.{index} = {step!r}  # {file}')

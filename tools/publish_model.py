@@ -1,23 +1,20 @@
 """Publish a pre-trained backbone: ``python tools/publish_model.py work_dirs/x/epoch_9.pth zoo/x``.
 
 The file, ``zoo/x-<8 digits of sha256>.safetensors``, holds the student's weights and a card:
-network, transforms, data, licence, results. ``mmact_ssl.apis.load_model`` needs nothing else. If
-the folder has an ``index.json``, the model is added to it.
+encoder, data, licence. ``mmact_ssl.apis.load_model`` needs nothing else. If the folder has an
+``index.json``, the model is added to it.
 
     python tools/publish_model.py work_dirs/csvr_r3d_demo/epoch_16.pth zoo/csvr_r3d_demo --half \\
-        --results results --licence 'Apache-2.0; trained on generated videos'
+        --licence 'Apache-2.0; trained on generated videos'
 
-A published file in place of the checkpoint is written again: the same weights, with a card of this
-version and the figures of ``--results`` that were measured with that file.
-
-``--format onnx`` writes the network with its pooling for onnxruntime, and the same card, and
-compares it with torch (docs/start/without_openmmlab.md).
+``--format onnx`` writes the network with its pooling for onnxruntime, and the same card, compares
+it with torch, and writes ``onnx_features.py`` beside it (docs/extend/without_openmmlab.md). It also
+takes a published file in place of the checkpoint.
 
 ``--format pth`` writes the weights for stock mmaction2, which loads them without this package: as
-``load_from`` of a config, or, with ``--strip-prefix``, as the ``pretrained`` of its backbone with
-``pretrained2d=False`` (there ResNet3d does not read ``init_cfg``). mmaction2's decord decodes some
-files differently; ``mmact_ssl.ReadVideo`` and ``mmact_ssl.DecodeFrames`` in its pipelines give the
-frames of the training.
+``load_from`` of a config. mmaction2's decord decodes some files differently;
+``mmact_ssl.ReadVideo`` and ``mmact_ssl.DecodeFrames`` in its pipelines give the frames of the
+training.
 """
 
 from __future__ import annotations
@@ -28,10 +25,7 @@ from pathlib import Path
 from mmact_ssl_cli import Parser
 
 # Options of the card, which a .pth file does not have.
-CARD = (
-    *('results', 'variant', 'licence', 'trained_on'),
-    *('downstream', 'text_encoder', 'half'),
-)
+CARD = ('method', 'licence', 'trained_on', 'encoder', 'text_encoder', 'half')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -41,14 +35,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('output', type=Path, help='FOLDER/NAME; hash and suffix are added')
     parser.add_argument('--format', choices=('safetensors', 'onnx', 'pth'), default='safetensors')
+    parser.add_encoder_option()
     card = parser.add_argument_group('the card of a safetensors or onnx file')
-    card.add_argument(
-        '--results', nargs='+', default=(), metavar='DIR', help='folders with its results'
-    )
-    card.add_argument('--variant', help="of the results; 'full' by default")
+    card.add_argument('--method', help="row of the tables, e.g. CSVR; from the config's name")
     card.add_argument('--licence', help='of the weights, as the training data allows')
     card.add_argument('--trained-on', help="the data; the config's data set by default")
-    card.add_argument('--downstream', metavar='CONFIG', help='config that evaluates it')
     card.add_argument(
         '--text-encoder',
         metavar='NAME',
@@ -58,43 +49,36 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     card.add_argument(
         '--half', action='store_true', help='store the weights as float16; of --format safetensors'
     )
-    parser.add_argument(
-        '--strip-prefix',
-        action='store_true',
-        help='name the weights as the backbone does, without "backbone."; of --format pth',
-    )
     args = parser.parse_args(argv)
-    if args.format != 'pth' and args.strip_prefix:
-        parser.error('--strip-prefix is of --format pth')
     of_card = [name for name in CARD if getattr(args, name)]
     if args.format == 'pth' and of_card:
         options = ', '.join('--' + name.replace('_', '-') for name in of_card)
         parser.error(f'a .pth file has no card: drop {options}')
     if args.format == 'onnx' and (args.half or args.text_encoder):
         parser.error('an .onnx file holds float32 and no text encoder: drop --half, --text-encoder')
-    args.variant = args.variant or 'full'
     return args
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Publish, and print the path."""
     args = parse_args(argv)
     from mmact_ssl.apis.pth_export import export_backbone
     from mmact_ssl.apis.publish import publish, publish_onnx
-    from mmact_ssl.apis.zoo import find_model
     from mmact_ssl.engine.terminal import messages_on_stderr
     from mmact_ssl.errors import one_line_errors
-    from mmact_ssl.saved_run import SavedRun
+    from mmact_ssl.io.student_file import StudentFile
+    from mmact_ssl.io.zoo import find_model
 
     with one_line_errors(), messages_on_stderr():
-        saved = SavedRun.read(find_model(args.checkpoint))
+        saved = StudentFile.read(find_model(args.checkpoint))
         if args.format == 'pth':
-            path = export_backbone(saved, args.output, args.strip_prefix)
+            path = export_backbone(saved, args.output)
         else:
-            write = publish_onnx if args.format == 'onnx' else publish
             options = {name: getattr(args, name) for name in CARD}
+            if args.format == 'onnx':
+                del options['text_encoder'], options['half']
+            write = publish_onnx if args.format == 'onnx' else publish
             path = write(saved, args.output, **options)
-    print(f'{path}: {path.stat().st_size / 2**20:.1f} MiB')
+        print(f'{path}: {path.stat().st_size / 2**20:.1f} MiB')
 
 
 if __name__ == '__main__':

@@ -17,12 +17,7 @@ import tempfile
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from pathlib import Path
 
-PACKAGES = (
-    'mmpose>=1.3.2,<2',
-    'mmdet>=3.3,<4',
-    'mmpretrain>=1.2,<2',
-    'mmsegmentation>=1.2.2,<2',
-)
+PACKAGES = ('mmpose>=1.3.2,<2', 'mmdet>=3.3,<4', 'mmpretrain>=1.2,<2', 'mmsegmentation>=1.2.2,<2')
 
 # Never imported by mmpose, or replaced by pycocotools in mmact_ssl/upstream/.
 NOT_NEEDED = ('chumpy', 'xtcocotools')

@@ -23,11 +23,8 @@ def make_parser() -> Parser:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='file, or a work dir for its newest checkpoint')
     parser.add_config_options()
-    parser.add_argument(
-        '--work-dir', help='folder of logs and metrics, work_dirs/<config name> if not given'
-    )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+    parser.add_argument('--work-dir', help='of logs and metrics, work_dirs/<config name>')
+    parser.add_launcher_option()
     return parser
 
 
@@ -37,26 +34,23 @@ def test(args: argparse.Namespace) -> tuple[Runner, str, dict[str, float]]:
     Raises:
         ConfigError: There is no such config, or it has no test data.
     """
-    from mmact_ssl.engine.config_check import errors_while_building
     from mmact_ssl.engine.launch import configure_run
+    from mmact_ssl.engine.optimizers import unwrap_model
     from mmact_ssl.engine.runner import PretrainRunner
-    from mmact_ssl.engine.unwrap import unwrap_model
     from mmact_ssl.errors import ConfigError
-    from mmact_ssl.weights import load_trained, read_trained
+    from mmact_ssl.io.weights import load_trained, read_trained
 
     cfg = configure_run(args)
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f'{args.config}: has no test_dataloader, see docs/extend/add_a_task.md')
     path, content = read_trained(args.checkpoint)
-    with errors_while_building(cfg):
-        runner = PretrainRunner.from_cfg(cfg)
+    runner = PretrainRunner.from_cfg(cfg)
     load_trained(unwrap_model(runner.model), path, content)
     runner.call_hook('after_load_checkpoint', checkpoint=content)
     return runner, path, runner.test()
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Test a checkpoint and log its metrics."""
     args = make_parser().parse_args(argv)
     from mmact_ssl.errors import one_line_errors
 

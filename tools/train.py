@@ -16,9 +16,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('config', help='config file')
     parser.add_config_options()
-    parser.add_argument(
-        '--work-dir', help='folder of logs and checkpoints, work_dirs/<config name> by default'
-    )
+    parser.add_argument('--work-dir', help='of logs and checkpoints, work_dirs/<config name>')
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -38,23 +36,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="random seed in place of the config's; a resumed run keeps its seed",
     )
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+    parser.add_launcher_option()
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from mmact_ssl.engine.config_check import errors_while_building
     from mmact_ssl.engine.launch import configure_training
     from mmact_ssl.engine.runner import PretrainRunner
     from mmact_ssl.errors import one_line_errors
 
-    with one_line_errors():
-        cfg = configure_training(args)
-        with errors_while_building(cfg) as built:
-            built.runner = PretrainRunner.from_cfg(cfg)
-            built.runner.train()
+    with one_line_errors('the same command with --resume goes on'):
+        PretrainRunner.from_cfg(configure_training(args)).train()
 
 
 if __name__ == '__main__':

@@ -9,14 +9,13 @@ frames), ``poses.png`` (predicted, the teacher's and last observed poses over ti
 what it predicts, and what is real), ``parts.png`` (the student's part maps below the teacher's)
 and ``neighbors.png`` (the videos nearest to a clip by each teacher and by its student, or by the
 projections of a task that brings two clips of a video together).
-``--animate`` writes poses and frames as ``.webp``.
 
     python tools/visualize.py gallery MODEL my/videos --out gallery
     python tools/visualize.py embedding MODEL my/videos --out gallery
 
 write pages about your own clips, for any browser: ``index.html``, animated thumbnails with the
-nearest clips on click, and ``embedding.html``, a map of the features. MODEL is a published file or
-its name.
+nearest clips on click, and ``embedding.html``, a map of the features. MODEL is a name in the
+zoo, a published file, a checkpoint or a work dir.
 """
 
 from __future__ import annotations
@@ -24,9 +23,8 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-from mmact_ssl_cli import Parser, existing_path
+from mmact_ssl_cli import Parser, existing_path, reading_options
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -39,36 +37,19 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     predictions = commands.add_parser('predictions', help='of a pre-training; it is the default')
     predictions.add_argument('config', help='config of the pre-training')
     predictions.add_argument('checkpoint', help='checkpoint or work dir of that training')
-    predictions.add_argument('--animate', action='store_true', help='animate poses and frames')
     predictions.add_argument('--out', help='folder, by default that of the checkpoint')
     predictions.add_config_options()
     gallery = commands.add_parser('gallery', help='page of your own clips, with the nearest ones')
     embedding = commands.add_parser('embedding', help='page with a map of your own clips')
     for page in (gallery, embedding):
-        page.add_argument('model', help='name in the zoo, or path of a published file')
+        page.add_argument('model', help='name in the zoo, or path of a file or work dir')
+        page.add_encoder_option()
         page.add_argument('clips', nargs='+', type=existing_path, help='files or folders')
         page.add_argument('--out', default='gallery', help='folder of the pages')
         page.add_argument('--index', help='of the clips, by default clips.index in that folder')
-        page.add_argument('--layout', default='', help='joint order of skeletons in arrays')
+        page.add_skeleton_options()
     gallery.add_argument('--text', nargs='+', default=(), help='sentences that search too')
-    embedding.add_argument('--ann', type=existing_path, help='list of the clips: colors by label')
     return parser.parse_args(argv)
-
-
-def save(figures: dict[str, Any], folder: Path) -> None:
-    """Write figures by name to a folder, and print their paths; a list becomes an animation."""
-    from mmact_ssl.visualization.clips import rasterize
-    from mmact_ssl.visualization.pages import animate
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in figures.items():
-        if isinstance(figure, list):
-            path = folder / f'{name}.webp'
-            path.write_bytes(animate([rasterize(step) for step in figure]))
-        else:
-            path = folder / f'{name}.png'
-            figure.savefig(path, dpi=130)
-        print(path)
 
 
 def draw_model(args: argparse.Namespace) -> None:
@@ -77,9 +58,9 @@ def draw_model(args: argparse.Namespace) -> None:
 
     from mmact_ssl.engine.launch import read_config
     from mmact_ssl.errors import ConfigError
+    from mmact_ssl.io.weights import load_trained, read_trained
     from mmact_ssl.registry import MODELS
     from mmact_ssl.visualization.predictions import draw_predictions
-    from mmact_ssl.weights import load_trained, read_trained
 
     config = read_config(args.config, args.cfg_options, args.data, args.set)
     if 'test_dataloader' not in config:
@@ -88,29 +69,32 @@ def draw_model(args: argparse.Namespace) -> None:
     init_default_scope('mmact_ssl')
     model = MODELS.build(config.model).eval()
     load_trained(model, checkpoint, content)
-    figures, lines = draw_predictions(model, config, animate=args.animate)
+    figures, lines = draw_predictions(model, config)
     print(*lines, sep='\n', end='\n' if lines else '')
-    save(figures, Path(args.out or Path(checkpoint).parent))
+    folder = Path(args.out or Path(checkpoint).parent)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        path = folder / f'{name}.png'
+        figure.savefig(path, dpi=130)
+        print(path)
 
 
 def draw_page(args: argparse.Namespace) -> None:
     """Index the clips of a page, or extend an existing index, and write the page."""
     from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
-    from mmact_ssl.visualization.pages import ClipPages, group_clips
+    from mmact_ssl.visualization.pages import ClipPages
 
     folder = Path(args.out)
     index = args.index or folder / 'clips.index'
-    pages = ClipPages(
-        RetrievalInferencer(args.model, index, layout=args.layout), args.clips, folder
-    )
+    search = RetrievalInferencer(args.model, index, **reading_options(args))
+    pages = ClipPages(search, args.clips, folder)
     if args.command == 'gallery':
         print(pages.write_gallery(args.text))
     else:
-        print(pages.write_embedding(group_clips(pages.clips, args.ann)))
+        print(pages.write_embedding())
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Draw what the command line asks for."""
     args = parse_args(sys.argv[1:] if argv is None else argv)
     from mmact_ssl.engine.terminal import messages_on_stderr
     from mmact_ssl.errors import one_line_errors

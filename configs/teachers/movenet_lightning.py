@@ -7,5 +7,4 @@ teacher = dict(
     type='OnnxPoseTeacher',
     model='{{$MMACT_SSL_DATA:data}}/teachers/movenet_lightning.onnx',
     input_size=192,
-    layout='coco17',
 )

@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""Draw the picture of the README, ``search.png``: clips of the demo world found by a student.
+"""Draw ``search.png`` of the page of search: clips of the demo world found by a student.
 
 The student is trained without labels on the world's training clips; the picture shows test clips:
 
     python tools/prepare_data.py demo
     python tools/prepare_data.py custom --source data/demo/skeletons.npz --layout ntu25 \
-        --out data/demo/skeleton --left-handed \
+        --coordinates xyz --out data/demo/skeleton --left-handed \
         --train-subjects 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15
     python tools/generate_prompts.py kinematic --data data/demo/skeleton
     python tools/extract_targets.py configs/teachers/minilm.py \

@@ -13,13 +13,14 @@ from typing import Any, cast
 import numpy as np
 from mmengine.logging import print_log
 
-from mmact_ssl.datasets.layouts import layout_of
-from mmact_ssl.datasets.skeleton_folder import META, SKELETONS, SkeletonFolder, open_skeleton_folder
+from mmact_ssl.datasets.layouts import LAYOUTS, layout_of
+from mmact_ssl.datasets.skeleton_clips import read_coordinates, usable_clip
+from mmact_ssl.datasets.skeleton_folder import META, SkeletonFolder, open_skeleton_folder
+from mmact_ssl.datasets.transforms.skeleton.joints import root_at_zero
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import expand, file_version, open_archive, read_arrays, reading
+from mmact_ssl.io.files import expand, file_version, open_archive, read_arrays, reading
 from mmact_ssl.preparation.custom import read_clips
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, choose_files
-from mmact_ssl.preparation.skeletons import usable_clip
 
 ARRAY_SUFFIXES = ('.npz', '.npy')
 JOINED = {'keypoints', 'lengths'}  # arrays of a file of many clips
@@ -36,7 +37,7 @@ class Clip:
         read: Reads the input of a pipeline; a damaged file may raise any error.
         path: Absolute path of its file, followed by the clip's name if the file holds several; ''
             for arrays in memory.
-        version: Of its file, see :func:`mmact_ssl.files.file_version`; zeros if it cannot be read.
+        version: Of its file, see :func:`.file_version`; zeros if it cannot be read.
         source: Absolute path of the folder or file of clips that are all listed; '' for a video
             that is named alone, and for arrays.
     """
@@ -48,6 +49,7 @@ class Clip:
     source: str = ''
 
 
+Told = tuple[str, str, str]  # kind, layout, coordinates, see find_clips
 Input = str | os.PathLike | np.ndarray | Clip
 
 
@@ -67,7 +69,9 @@ def require_paths(inputs: Input | Sequence[Input]) -> None:
             raise DataError(f'{item}: {NOTHING}')
 
 
-def find_clips(inputs: Input | Sequence[Input], kind: str, layout: str = '') -> list[Clip]:
+def find_clips(
+    inputs: Input | Sequence[Input], kind: str, layout: str = '', coordinates: str = ''
+) -> list[Clip]:
     """List the clips of an input in order, those of a folder by name.
 
     Args:
@@ -77,6 +81,7 @@ def find_clips(inputs: Input | Sequence[Input], kind: str, layout: str = '') -> 
         kind: Kind of the model's input, ``'video'`` or ``'skeleton'``.
         layout: Layout of the skeletons, a key of LAYOUTS; '': that of a prepared folder, and of
             arrays the one layout of so many joints.
+        coordinates: Values of a joint in arrays, see :func:`read_coordinates`.
 
     Raises:
         DataError: An input cannot be a clip, or a folder holds none.
@@ -84,46 +89,42 @@ def find_clips(inputs: Input | Sequence[Input], kind: str, layout: str = '') -> 
     alone = isinstance(inputs, (str, os.PathLike))
     if alone:
         require_paths(inputs)
+    told = kind, layout, coordinates
     clips: list[Clip] = []
     for number, item in enumerate(list_inputs(inputs)):
         if isinstance(item, Clip):
             clips.append(item)
         elif isinstance(item, np.ndarray):
-            read = partial(_from_array, item, f'array {number}', kind, layout)
+            read = partial(_from_array, item, f'array {number}', told)
             clips.append(Clip(f'array {number}', read))
         else:
-            clips += _from_path(cast(Path, item), kind, layout, alone)
+            clips += _from_path(cast(Path, item), told, alone)
     return clips
 
 
-def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
+def _from_path(path: Path, told: Told, alone: bool) -> list[Clip]:
     if not os.path.exists(path):
         return [Clip(path.as_posix(), partial(_fail, NOTHING), _absolute(path))]
     if not path.is_dir():
-        return _from_file(path, path.as_posix(), kind, layout)
+        return _from_file(path, path.as_posix(), told)
     source = _absolute(path)
     before = '' if alone else f'{path.as_posix()}/'  # folders may share names
-    if (path / META).is_file() and kind == 'skeleton':
+    if (path / META).is_file() and told[0] == 'skeleton':
         folder = open_skeleton_folder(path, FIX)
-        if layout and folder.layout != layout:
-            raise DataError(f'{path}: its layout is {folder.layout}, the model reads {layout}')
-        version = file_version(path / SKELETONS)
+        if told[1] not in ('', folder.layout):
+            raise DataError(f'{path}: its layout is {folder.layout}, the model reads {told[1]}')
+        version = folder.shape[0], int(folder.content_hash[:15], 16)
+        reads = (partial(_from_folder, folder, place) for place in range(len(folder.names)))
         return [
-            Clip(
-                before + name,
-                partial(_from_folder, folder, place),
-                f'{source}/{name}',
-                version,
-                source,
-            )
-            for place, name in enumerate(folder.names.tolist())
+            Clip(before + name, read, f'{source}/{name}', version, source)
+            for name, read in zip(folder.names.tolist(), reads)
         ]
-    suffixes = VIDEO_SUFFIXES if kind == 'video' else ARRAY_SUFFIXES
+    suffixes = VIDEO_SUFFIXES if told[0] == 'video' else ARRAY_SUFFIXES
     files, unread, others = choose_files(path, suffixes)
     if others:
         print_log(others, 'current', logging.WARNING)
     if not files and not unread:
-        raise DataError(f'{path}: no {kind} clips in it ({others or "it is empty"}): {FIX}')
+        raise DataError(f'{path}: no {told[0]} clips in it ({others or "it is empty"}): {FIX}')
     clips = []
     for file in sorted([*files, *unread]):
         name = before + file.relative_to(path).as_posix()
@@ -131,7 +132,7 @@ def _from_path(path: Path, kind: str, layout: str, alone: bool) -> list[Clip]:
             place = _absolute(file)
             clips.append(Clip(name, partial(_fail, f'{place}: {unread[file]}'), place))
         else:
-            clips += _from_file(file, name, kind, layout)
+            clips += _from_file(file, name, told)
     return [replace(clip, source=source) for clip in clips]
 
 
@@ -139,29 +140,24 @@ def _fail(message: str) -> dict[str, Any]:
     raise DataError(message)
 
 
-def _from_file(path: Path, name: str, kind: str, layout: str) -> list[Clip]:
+def _from_file(path: Path, name: str, told: Told) -> list[Clip]:
     place, version = _absolute(path), file_version(path)
     if path.suffix.lower() not in ARRAY_SUFFIXES:
-        if kind == 'skeleton':
+        if told[0] == 'skeleton':
             raise ConfigError(f'{path}: the model reads skeletons, .npz or .npy, not videos')
         return [Clip(name, partial(_results, place, 'RGB'), place, version)]
     if path.suffix.lower() == '.npz':
         try:
-            clips = _many_clips(place, version)
+            clips = _many_clips(place, version, told[2])
         except DataError as error:
             return [Clip(name, partial(_fail, str(error)), place, version, place)]
         if clips is not None:
+            read_clip = partial(_from_many, place, version, told)
             return [
-                Clip(
-                    f'{name}/{clip}',
-                    partial(_from_many, place, version, clip, kind, layout),
-                    f'{place}/{clip}',
-                    version,
-                    place,
-                )
+                Clip(f'{name}/{clip}', partial(read_clip, clip), f'{place}/{clip}', version, place)
                 for clip in clips
             ]
-    read = partial(_from_array_file, path, kind, layout)
+    read = partial(_from_array_file, path, told)
     return [Clip(name, read, place, version, place)]  # it may have held several clips before
 
 
@@ -173,45 +169,50 @@ def _from_folder(folder: SkeletonFolder, place: int) -> dict[str, Any]:
     return skeleton_sample(folder.read(place), str(folder.names[place]), folder.layout)
 
 
-def _from_many(
-    path: str, version: tuple[int, ...], name: str, kind: str, layout: str
-) -> dict[str, Any]:
-    clips = cast(dict[str, np.ndarray], _many_clips(path, version))
-    return _from_array(clips[name], path, kind, layout)
+def _from_many(path: str, version: tuple[int, ...], told: Told, name: str) -> dict[str, Any]:
+    clips = cast(dict[str, np.ndarray], _many_clips(path, version, told[2]))
+    return _usable_sample(clips[name], path, told[1])
 
 
 @lru_cache(maxsize=1)
-def _many_clips(path: str, version: tuple[int, ...]) -> dict[str, np.ndarray] | None:
+def _many_clips(
+    path: str, version: tuple[int, ...], coordinates: str
+) -> dict[str, np.ndarray] | None:
     """Clips of the last file by name; None for a file of one clip.
 
     ``version`` changes when the file is replaced.
     """
     with open_archive(path, FIX) as archive:
         is_one = not {name.removesuffix('.npy') for name in archive.namelist()} >= JOINED
-    return None if is_one else read_clips(path)[1]
+    return None if is_one else read_clips(path, coordinates=coordinates)[1]
 
 
-def _from_array_file(path: Path, kind: str, layout: str) -> dict[str, Any]:
+def _from_array_file(path: Path, told: Told) -> dict[str, Any]:
     with reading(path, FIX):
         if path.suffix.lower() == '.npz':
             arrays = read_arrays(path, FIX)
             clips = [array for array in arrays.values() if array.ndim == 4]
             if len(clips) != 1:
                 raise ValueError(f'{len(clips)} arrays of four axes, wanted one')
-            return _from_array(clips[0], str(path), kind, layout)
-        return _from_array(np.load(path, allow_pickle=False), str(path), kind, layout)
+            return _from_array(clips[0], str(path), told)
+        return _from_array(np.load(path, allow_pickle=False), str(path), told)
 
 
-def _from_array(array: np.ndarray, name: str, kind: str, layout: str) -> dict[str, Any]:
+def _from_array(array: np.ndarray, name: str, told: Told) -> dict[str, Any]:
     """Make a sample of frames or of a skeleton; DataError if the array is something else."""
     shape = list(array.shape)
-    if kind == 'video':
+    if told[0] == 'video':
         if array.dtype != np.uint8 or array.ndim != 4 or shape[-1] != 3:
             raise DataError(f'{name}: {array.dtype} {shape} are not frames, uint8 [T, H, W, 3] RGB')
         return {**_results(name, 'RGB'), 'array': array, 'total_frames': len(array)}
+    (clip,) = read_coordinates([array], told[2], name)
+    return _usable_sample(clip, name, told[1])
+
+
+def _usable_sample(clip: np.ndarray, name: str, layout: str) -> dict[str, Any]:
     try:
-        layout = layout or layout_of(shape)
-        clip, dropped = usable_clip(array, layout)
+        layout = layout or layout_of(clip.shape)
+        clip, dropped = usable_clip(clip, layout)
     except ValueError as error:
         raise DataError(f'{name}: {error}') from None
     if any(dropped.values()):
@@ -230,6 +231,7 @@ def skeleton_sample(keypoint: np.ndarray, name: str, layout: str) -> dict[str, A
         'keypoint': keypoint,
         'layout': layout,
         'total_frames': keypoint.shape[1],
+        **root_at_zero(keypoint, LAYOUTS[layout]),
     }
 
 

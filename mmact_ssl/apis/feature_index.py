@@ -11,16 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmact_ssl.errors import DataError, import_extra
+from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
-from mmact_ssl.files import CONTROL, expand, read_arrays, read_json, reading, write_atomically
+from mmact_ssl.io.files import expand, read_arrays, reading, shown, write_atomically
+from mmact_ssl.io.schema import read_json
 
 FORMAT = 4
-LARGE = 100_000  # rows above which faiss searches
 FIX = 'delete the folder of this index and add the clips again'
 COLUMNS = 'names', 'starts', 'stops', 'versions', 'dropped'
-UNKNOWN = 0, 0  # version of a clip without a file of its own
 
 
 class Window(NamedTuple):
@@ -38,11 +37,11 @@ class FeatureIndex:
     process at a time may add.
 
     Args:
-        path: Folder; a missing one is made.
+        path: Folder; the first rows make a missing one.
         meta: Settings of all rows, such as ``model``; an index with other values is refused.
 
     Attributes:
-        versions: Version of each clip, see :func:`mmact_ssl.files.file_version`.
+        versions: Version of each clip, see :func:`mmact_ssl.io.files.file_version`.
 
     Raises:
         DataError: The folder is damaged, not an index, of an earlier version, or has another model
@@ -50,29 +49,28 @@ class FeatureIndex:
     """
 
     def __init__(self, path: str | Path, meta: dict[str, Any]) -> None:
-        self.path = expand(path).absolute()
-        if self.path.is_file():
-            raise DataError(f'{self.path}: is a file, and an index is a folder: {FIX}')
-        head, settings = self.path / 'index.json', {'format': FORMAT, **meta}
-        if not head.is_file():
-            write_atomically(head, json.dumps(settings))
-        stored = read_json(head, FIX, dict)
-        if stored.get('format') != FORMAT:
-            raise DataError(f'{self.path}: is of another version of mmact_ssl: {FIX}')
-        for key, value in settings.items():
-            if stored.get(key) != value:
-                raise DataError(
-                    f'{self.path}: its {key} is {_shown(stored, key)}, not '
-                    f'{_shown(settings, key)}: give another folder, because features of both '
-                    'cannot be compared'
-                )
+        self.path, self._settings = expand(path).absolute(), {'format': FORMAT, **meta}
+        self._head = self.path / 'index.json'
+        self._check()
         self.versions: dict[str, tuple[int, ...]] = {}
         self._windows: list[list[Window]] = []  # of each file
         self._file_of: dict[str, int] = {}  # number of the file that holds a clip
         self._rows: tuple[list[Window], np.ndarray] | None = None
-        self._searchers: dict[Callable[[np.ndarray], np.ndarray], Any] = {}
         while self._file(len(self._windows)).is_file():
             self._take(*self._read(len(self._windows)))
+
+    def _check(self) -> None:
+        """Raise DataError for a folder of other settings."""
+        stored = read_json(self._head, FIX) if self._head.is_file() else self._settings
+        for key, asked in self._settings.items():
+            if (found := stored.get(key)) != asked:
+                if key == 'model':
+                    found = f'{stored.get("model_name")} ({str(found)[:8]})'
+                    asked = f'{self._settings.get("model_name")} ({str(asked)[:8]})'
+                raise DataError(
+                    f'{self.path}: its {key} is {shown(found)}, not {shown(asked)}: give another '
+                    'folder, because features of both cannot be compared'
+                )
 
     def _file(self, number: int) -> Path:
         return self.path / f'{number:06d}.npz'
@@ -90,10 +88,7 @@ class FeatureIndex:
             return windows, [tuple(pair) for pair in pairs], dropped.astype(str).ravel().tolist()
 
     def _take(
-        self,
-        windows: list[Window],
-        versions: Sequence[tuple[int, ...]],
-        dropped: Collection[str],
+        self, windows: list[Window], versions: Sequence[tuple[int, ...]], dropped: Collection[str]
     ) -> None:
         """Note which clips the next file adds and drops."""
         for name in dropped:
@@ -104,37 +99,27 @@ class FeatureIndex:
             self._file_of[window.name] = len(self._windows)
         self._windows.append(windows)
         self._rows = None
-        self._searchers.clear()
 
     def add(
         self,
         windows: Sequence[Window],
         features: np.ndarray,
         versions: Mapping[str, tuple[int, ...]],
+        dropped: Collection[str] = (),
     ) -> None:
         """Append rows, float32 ``(N, C)``, all or none; all rows of a clip come in one call.
 
         Args:
             versions: Those of the clips.
+            dropped: Clips of earlier rows that later searches leave out.
 
         Raises:
             DataError: Another process has written to the index.
         """
-        of_rows = [versions.get(window.name, UNKNOWN) for window in windows]
-        self._write(list(windows), np.asarray(features, np.float32), of_rows, ())
-
-    def drop(self, names: Collection[str]) -> None:
-        """Leave clips out of later searches; DataError if another process has written."""
-        if names:
-            self._write([], np.zeros((0, 0), np.float32), [], names)
-
-    def _write(
-        self,
-        windows: list[Window],
-        features: np.ndarray,
-        versions: list[tuple[int, ...]],
-        dropped: Collection[str],
-    ) -> None:
+        if not self._head.is_file():
+            write_atomically(self._head, json.dumps(self._settings))
+        self._check()  # another process may have been first
+        of_rows = [versions.get(window.name, (0, 0)) for window in windows]
         part = self.path / f'.{uuid.uuid4().hex}.npz'
         try:
             np.savez(
@@ -142,8 +127,8 @@ class FeatureIndex:
                 names=np.array([window.name for window in windows], str),
                 starts=np.array([window.start for window in windows], float),
                 stops=np.array([window.stop for window in windows], float),
-                features=features,
-                versions=np.array(versions, np.int64),
+                features=np.asarray(features, np.float32),
+                versions=np.array(of_rows, np.int64),
                 dropped=np.array([*dropped], str),
             )
             os.link(part, self._file(len(self._windows)))  # fails if the file exists
@@ -153,7 +138,12 @@ class FeatureIndex:
             ) from None
         finally:
             part.unlink(missing_ok=True)
-        self._take(windows, versions, dropped)
+        self._take(list(windows), of_rows, dropped)
+
+    def drop(self, names: Collection[str]) -> None:
+        """Leave clips out of later searches; DataError if another process has written."""
+        if names:
+            self.add([], np.zeros((0, 0)), {}, names)
 
     def rows(self) -> tuple[list[Window], np.ndarray]:
         """Windows of all rows, and their features float32 ``(N, C)``."""
@@ -181,10 +171,7 @@ class FeatureIndex:
         return features
 
     def search(
-        self,
-        queries: np.ndarray,
-        top: int,
-        project: Callable[[np.ndarray], np.ndarray] = normalize,
+        self, queries: np.ndarray, top: int, project: Callable[[np.ndarray], np.ndarray] = normalize
     ) -> list[list[tuple[float, Window]]]:
         """Cosines and windows of the rows most similar to each query, most similar first.
 
@@ -192,38 +179,10 @@ class FeatureIndex:
             queries: float ``(Q, C)``, unit rows in the space of ``project``.
             top: Number of rows for each query.
             project: Maps features ``(N, C')`` to unit rows ``(N, C)``.
-
-        Raises:
-            ConfigError: faiss is not installed, and the index is large.
         """
         windows, features = self.rows()
-        if len(windows) <= LARGE:
-            cosines, rows = nearest(queries, features, top, project)
-        else:
-            if project not in self._searchers:
-                self._searchers[project] = _fill(features, project)
-            searcher = self._searchers[project]
-            cosines, rows = searcher.search(queries.astype(np.float32), min(top, len(windows)))
+        cosines, rows = nearest(queries, features, top, project)
         return [
             [(cosine, windows[row]) for cosine, row in zip(*near)]
             for near in zip(cosines.tolist(), rows.tolist())
         ]
-
-
-def _fill(features: np.ndarray, project: Callable[[np.ndarray], np.ndarray]) -> Any:
-    """Index of faiss with all rows, which finds the same ones as a product of matrices."""
-    faiss = import_extra('faiss', f'a search among more than {LARGE} rows', 'search')
-    searcher = None
-    for start in range(0, len(features), LARGE):
-        rows = project(features[start : start + LARGE]).astype(np.float32)
-        searcher = searcher or faiss.IndexFlatIP(rows.shape[1])
-        searcher.add(rows)
-    return searcher
-
-
-def _shown(settings: Mapping[str, Any], key: str) -> str:
-    """A setting for an error message, a model by its name and 8 digits of its hash."""
-    value = settings.get(key)
-    if key == 'model':
-        value = f'{settings.get("model_name")} ({str(value)[:8]})'
-    return CONTROL.sub('?', str(value))[:200]

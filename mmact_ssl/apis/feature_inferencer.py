@@ -12,20 +12,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from mmengine.device import get_device
 from mmengine.logging import print_log
 from rich.progress import track
 
-from mmact_ssl.apis import load_model
-from mmact_ssl.apis.card import Card
 from mmact_ssl.apis.clips import Clip, Input, find_clips, require_paths
-from mmact_ssl.apis.model import PretrainedModel
-from mmact_ssl.apis.windows import check_cut, frames_shown, in_blocks, spans
+from mmact_ssl.apis.windows import check_cut, frames_shown, spans
+from mmact_ssl.configs.encoder_config import EncoderConfig
 from mmact_ssl.datasets.layouts import COMMON
 from mmact_ssl.datasets.transforms.skeleton.joints import persons_kept
-from mmact_ssl.engine.device import find_device
+from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.errors import ConfigError, DataError, reason_of
-from mmact_ssl.files import CONTROL, expand, reading, write_atomically, writing_whole
-from mmact_ssl.preparation.skeletons import present_first
+from mmact_ssl.io.files import CONTROL, expand, reading, write_atomically, writing_whole
 from mmact_ssl.targets.run_teachers import BLOCK_BYTES
 
 FIX = 'repair it or leave it out'
@@ -60,11 +58,13 @@ class FeatureInferencer:
     ``FeatureInferencer('csvr_r3d_demo')('my/videos')['features']`` is float32 ``(N, C)``.
 
     Args:
-        model: Name in the zoo, path of a published file, or a loaded model.
+        model: What :meth:`Encoder.load` takes, or a loaded encoder.
         device: Device of the network, by default a GPU if there is one.
         show_progress: Show a bar over the clips, if there are several.
         layout: Layout of skeletons in arrays, for a model of the common joints; by default the one
             layout of so many joints.
+        encoder: See :meth:`Encoder.load`.
+        coordinates: Values of a joint in arrays, see :func:`read_coordinates`.
 
     Raises:
         ConfigError: The model reads another layout.
@@ -72,17 +72,20 @@ class FeatureInferencer:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | PretrainedModel,
+        model: str | os.PathLike[str] | Encoder,
         device: str | None = None,
         show_progress: bool = True,
         layout: str = '',
+        encoder: str | None = None,
+        coordinates: str = '',
     ) -> None:
-        self.pretrained = model if isinstance(model, PretrainedModel) else load_model(model)
-        self.layout = layout_of_arrays(self.pretrained.card, layout)
+        self.encoder = model if isinstance(model, Encoder) else Encoder.load(model, encoder)
+        self.layout = layout_of_arrays(self.encoder.config, layout)
+        self.coordinates = coordinates
         self.show_progress = show_progress
         self.broken: dict[str, str] = {}  # reason by clip, in the last call
-        self.pretrained.to(find_device(device))
-        self.open_clip, self.sample, self.finish = self.pretrained.stages
+        self.encoder.to(device or get_device())
+        self.open_clip, self.sample, self.finish = self.encoder.stages
 
     def __call__(
         self,
@@ -128,9 +131,7 @@ class FeatureInferencer:
 
     def _write(self, path: Path, arrays: dict[str, Any]) -> None:
         """Write the arrays of a call, and list what it left out."""
-        origin: dict[str, Any] = dict(
-            model=self.pretrained.sha256, model_name=self.pretrained.card.name
-        )
+        origin: dict[str, Any] = dict(model=self.encoder.sha256, model_name=self.encoder.name)
         with writing_whole(path) as part, open(part, 'wb') as file:  # to a name savez adds a suffix
             np.savez(file, **origin, **arrays)
         listed = Path(f'{path}.broken.txt')
@@ -188,12 +189,13 @@ class FeatureInferencer:
 
     def find_clips(self, inputs: Any) -> list[Clip]:
         """List the clips."""
-        return find_clips(inputs, self.pretrained.card.kind, self.layout)
+        kind = 'skeleton' if self.encoder.config.is_skeleton else 'video'
+        return find_clips(inputs, kind, self.layout, self.coordinates)
 
     def _embed(self, samples: Iterator[Row], batch_size: int) -> Iterator[Row]:
         """Replace the samples of windows by their features."""
         while batch := list(itertools.islice(samples, batch_size)):
-            values = self.pretrained.features([row.content for row in batch]).float().cpu().numpy()
+            values = self.encoder.features([row.content for row in batch]).float().cpu().numpy()
             yield from (row._replace(content=value) for row, value in zip(batch, values))
 
     def _windows(
@@ -236,8 +238,11 @@ class FeatureInferencer:
                 (span, self._part(results, *frames_shown(reader.seconds, *span)))
                 for span in spans(reader.duration, window, stride, total)
             )
-            for block, indices in in_blocks(parts, BLOCK_BYTES // reader.frame_bytes):
-                frames = reader.read(indices)
+            # A read decodes from the key frame before it: a read for each window would be slow.
+            size = 1
+            while block := list(itertools.islice(parts, size)):
+                frames = reader.read({*np.concatenate([p['frame_inds'].ravel() for _, p in block])})
+                size = max(1, BLOCK_BYTES * len(block) // (reader.frame_bytes * len(frames)))
                 for span, part in block:
                     yield span, self.finish({**part, 'array': frames})
 
@@ -245,18 +250,17 @@ class FeatureInferencer:
         """Choose the frames of a window, those from ``start`` to ``stop - 1``."""
         part = {**results, 'total_frames': stop - start, 'start_index': start}
         if 'keypoint' in results:
-            shown = present_first(results['keypoint'])
-            persons = persons_kept(self.pretrained.transform.transforms)
-            part.update(keypoint=shown[:persons])
+            persons = persons_kept(self.encoder.transform.transforms)
+            part.update(keypoint=results['keypoint'][:persons])
         return self.sample(part)
 
 
-def layout_of_arrays(card: Card, layout: str) -> str:
+def layout_of_arrays(encoder: EncoderConfig, layout: str) -> str:
     """Layout of skeletons in arrays, as asked or as the model's; '' to find it by their joints."""
-    own = card.layout
+    own = encoder.layout
     if layout and own not in (layout, COMMON):
         reads = f'reads the layout {own}' if own else 'reads videos'
-        raise ConfigError(f'layout={layout!r}: {card.name} {reads}')
+        raise ConfigError(f'layout={layout!r}: {encoder.source} {reads}')
     return layout or ('' if own == COMMON else own)
 
 
@@ -268,19 +272,15 @@ def mean_of(clip: Embedded) -> Embedded:
 
 
 def embed(
-    model: str | os.PathLike[str] | PretrainedModel,
+    model: str | os.PathLike[str] | Encoder,
     inputs: Input | Sequence[Input],
     layout: str = '',
-    device: str | None = None,
-    batch_size: int = 8,
-    window: float | None = None,
-    stride: float | None = None,
+    coordinates: str = '',
 ) -> np.ndarray:
     """Embed in one line: ``embed('csvr_r3d_demo', 'a.mp4')``.
 
     Args:
-        model, inputs, layout, device: As in :class:`FeatureInferencer`.
-        batch_size, window, stride: As in its call.
+        model, inputs, layout, coordinates: As in :class:`FeatureInferencer`.
 
     Returns:
         float32 ``(C,)`` for one video or array, else ``(N, C)`` in the order of the clips, those of
@@ -290,8 +290,7 @@ def embed(
         DataError: A clip cannot be read; a FeatureInferencer leaves it out.
     """
     require_paths(inputs)  # before the network is built
-    inferencer = FeatureInferencer(model, device, layout=layout)
-    result = inferencer(inputs, batch_size, window, stride)
+    result = FeatureInferencer(model, layout=layout, coordinates=coordinates)(inputs)
     if result['broken']:
         name, reason = next(iter(result['broken'].items()))
         raise DataError(f'{name}: {reason}; a FeatureInferencer leaves out what cannot be read')

@@ -1,15 +1,17 @@
-"""Plan of a pre-training on a user's folder: its settings, and times on this machine."""
+"""Plan of a pre-training on a user's folder, its times on this machine, and its record."""
 
 from __future__ import annotations
 
 import io
+import json
+import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import redirect_stdout
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, redirect_stderr, redirect_stdout, suppress
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -17,50 +19,53 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
+from mmengine.device import get_device
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.apis.source_folder import Source
-from mmact_ssl.apis.zoo import find_model
+from mmact_ssl.apis.source_folder import FileState, Source, describe_changes
+from mmact_ssl.configs.encoder_config import read_record
 from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.engine.device import find_device
 from mmact_ssl.engine.launch import fit_to_cpu, keep_freed_memory, read_config
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.files import read_json
-from mmact_ssl.models.teachers import build_teacher
+from mmact_ssl.io.checkpoint_file import CHECKPOINT
+from mmact_ssl.io.files import sha256_of, sha256_of_file, write_atomically
+from mmact_ssl.io.schema import Count, read_json
+from mmact_ssl.io.student_file import StudentFile
+from mmact_ssl.io.zoo import find_model
+from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.models.teachers.choice import choose_pose_teacher, config_of
-from mmact_ssl.preparation.small_copies import FRAMES, SHORT_SIDE, copy_video
+from mmact_ssl.preparation.files import LONG, are_recordings, count_windows, length_of
+from mmact_ssl.preparation.small_copies import copies_at, copy_video
 from mmact_ssl.registry import MODELS
-from mmact_ssl.saved_run import SavedRun
+from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 
-# A budget takes frames of the copies and training steps away, down to these.
-LEAST_FRAMES, LEAST_STEPS = 24, 100
-# Steps of 8 videos: with the teachers, 150 videos of ten seconds take less than 20 minutes of
-# processor time. What fewer or more steps are worth on such a set was not measured.
-VIDEO_STEPS = 200
 IMAGE_TEACHER = 'efficientnet_lite0_imagenet'  # read by the config of videos
 STARTING = 15.0  # seconds in which a program imports and builds what it needs
-THUMBNAIL = 0.05  # seconds for one in the gallery, and megabytes
+THUMBNAIL = 0.05  # seconds for one in the gallery
 SAMPLE = 2  # videos to measure with
+WINDOW = 10.0  # seconds
+FEW = 50  # samples; a training on fewer is warned of
 CORES = len(os.sched_getaffinity(0))  # of this process
 
 
 class Recipe(NamedTuple):
-    """A config for a folder of the user's: its name, the words for ``train.py``, its network."""
+    """A config for a user's folder, the encoder that it trains, and the limit of its steps."""
 
     name: str
     config: str
-    network: str
+    encoder: str
+    most_steps: float
 
 
-# By Plan.is_video.
+# By Plan.is_video. 200 steps of 8 videos: with the teachers, 150 videos of ten seconds take less
+# than 20 minutes of processor time. What fewer or more steps are worth was not measured.
 RECIPES = {
-    True: Recipe('dtg_tsm-lite0', 'mmact_ssl::dtg_tsm-lite0.py', 'tsm-lite0'),
-    False: Recipe('ms2l-twoview_gru', 'mmact_ssl::ms2l-twoview_gru.py', 'gru-streams'),
+    True: Recipe('dtg_tsm-lite0', 'mmact_ssl::dtg_tsm-lite0.py', 'tsm-lite0', 200),
+    False: Recipe('ms2l-twoview_gru', 'mmact_ssl::ms2l-twoview_gru.py', 'gru-streams', math.inf),
 }
 
 
@@ -70,55 +75,130 @@ class Plan:
 
     Attributes:
         is_video: True for videos, False for skeletons.
-        count: Number of videos or clips found.
-        epochs, warmup, steps: Of the training.
-        frames: Of a small copy.
+        count: Number of samples: videos, their windows, or clips.
+        epochs, warmup, steps: Of the training; the other steps are those of the run, by name.
         teachers: Names or configs; the first one is of poses.
-        note: Why this teacher of poses; of skeletons in a table, how they are read.
+        note: Why this teacher of poses.
         start: Path of the model or checkpoint that the training starts from; '' for none.
-        seconds, megabytes: Estimates for each step.
+        seconds: Estimate for each step of the run.
         asked: Values of the options that the plan follows; None where none was given.
+        window: Seconds of the windows of recordings; 0 for whole files.
     """
 
     is_video: bool
-    count: int
-    epochs: int = 0
-    warmup: int = 0
-    steps: int = 0
-    frames: int = 0
-    teachers: tuple[str, ...] = ()
+    count: Count
+    epochs: Count = 0
+    warmup: Count = 0
+    steps: Count = 0
+    teachers: list[str] = field(default_factory=list)
     note: str = ''
     start: str = ''
     seconds: dict[str, float] = field(default_factory=dict)
-    megabytes: dict[str, float] = field(default_factory=dict)
     asked: dict[str, Any] = field(default_factory=dict)
+    window: float = 0.0
 
-    def time(self, steps: Iterable[str]) -> str:
-        """Estimate for some steps: minutes and seconds, or hours and minutes."""
-        minutes, rest = divmod(round(sum(self.seconds.get(step, 0) for step in steps)), 60)
-        long = f'{minutes // 60} h {minutes % 60:02d} min'
-        return long if minutes >= 60 else f'{minutes}:{rest:02d}'
+    @property
+    def samples(self) -> str:
+        """Describes the samples, and warns of few."""
+        cut = f', windows of {self.window:g} s of recordings (--window 0: whole files)'
+        few = f'\nwarning: these are few, and each is seen {self.epochs} times: add videos'
+        return f'{self.count} samples{cut * bool(self.window)}{few * (self.count < FEW)}'
 
-    @classmethod
-    def read(cls, path: Path, asked: dict[str, Any]) -> Plan:
-        """Read the plan that an earlier call wrote as JSON.
+    @property
+    def recipe(self) -> Recipe:
+        """The config that is trained."""
+        return RECIPES[self.is_video]
 
-        Raises:
-            ConfigError: An option of this call asks for another plan.
-            DataError: The file is damaged, or of another version.
-        """
-        values = read_json(path, 'give another --out', dict)
-        try:
-            plan = cls(**{**values, 'teachers': tuple(values['teachers'])})
-        except (KeyError, TypeError) as error:
-            raise DataError(f'{path}: is not a plan of this version; give another --out') from error
-        for name, value in asked.items():
-            if value is not None and value != plan.asked.get(name):
-                raise ConfigError(
-                    f'{path.parent} was begun with {name} {plan.asked.get(name)}: leave the option '
-                    'out to go on, or give another --out'
-                )
-        return plan
+
+@dataclass
+class Record:
+    """Content of ``state.json``.
+
+    Attributes:
+        files: Of the folder, see :meth:`Source.record`.
+        plan: The plan, of the files of the state ``planned``.
+        steps: What each finished step was made from.
+        number: Of the training.
+        trained: Hashes of the files when the training began; None before that.
+    """
+
+    files: dict[str, FileState] = field(default_factory=dict)
+    plan: Plan | None = None
+    planned: str = ''
+    steps: dict[str, Any] = field(default_factory=dict)
+    number: Count = 1
+    trained: dict[str, str] | None = None
+
+
+class Job:
+    """The files of a run.
+
+    Args:
+        labels: Value of ``--labels``.
+        again: Begin another training if the folder has changed since the last one began.
+
+    Attributes:
+        now, state: Hashes of the files as they are now, and the hash of these with their names.
+        note: What has changed since the training, for the user; '' if nothing has.
+
+    Raises:
+        ConfigError: The folder has changed during the training.
+        DataError: The record is damaged, or of another version.
+    """
+
+    plan: Plan
+
+    def __init__(
+        self, source: Source, out: Path, name: str, labels: str | None = None, again: bool = False
+    ) -> None:
+        self.source, self.out, self.published, self.note = source, out, out / name, ''
+        self.data = self.published if source.words else source.path
+        self.path, self.table = out / 'state.json', out / 'comparison.txt'
+        record = self.recorded = Record()
+        if self.path.is_file():
+            record = self.recorded = read_json(self.path, 'give another --out', Record)
+        record.files = source.record(record.files)
+        self.now = {name: content for name, (*_, content) in record.files.items()}
+        self.state = sha256_of(json.dumps(self.now, sort_keys=True))[:16]
+        table = sha256_of_file(labels) if labels and labels != 'folders' else ''
+        self.labeled = [self.state, labels, table]
+        if not self.is_trained and not any(self.training.glob(f'*{CHECKPOINT}')):
+            record.trained = None  # it had not come far
+        trained = record.trained or self.now
+        changes = describe_changes(trained, self.now)
+        if changes and again:
+            record.number, record.trained = record.number + 1, None
+        elif changes:
+            seen = sum(content in trained.values() for content in self.now.values())
+            self.note = (
+                f'{source.path}: {changes} since its training began; the model has seen {seen} '
+                f'of the {len(self.now)} files: --again trains on what is there now'
+            )
+            if not self.is_trained:
+                raise ConfigError(f'{self.note}; or put the files back to go on')
+
+    @property
+    def is_trained(self) -> bool:
+        """True once the training has ended."""
+        return self.recorded.steps.get('train') == self.recorded.number
+
+    def extracted(self) -> float:
+        """Share of the samples that have targets."""
+        with suppress(DataError):  # one that is damaged is reported when it is written
+            counts = [len(TargetReader(p).keys()) for p in self.data.glob('targets/*.lmdb')]
+            return min(1.0, min(counts, default=0) / self.plan.count)
+        return 0.0
+
+    @property
+    def training(self) -> Path:
+        """Work dir of the training."""
+        number = self.recorded.number
+        return self.out / ('training' if number == 1 else f'training_{number}')
+
+    def write(self) -> None:
+        """Write the record."""
+        self.recorded.plan = self.plan
+        write_atomically(self.path, json.dumps(asdict(self.recorded), indent=1) + '\n')
 
 
 def make_plan(source: Source, asked: dict[str, Any], prepare: Callable[[list[str]], None]) -> Plan:
@@ -134,79 +214,135 @@ def make_plan(source: Source, asked: dict[str, Any], prepare: Callable[[list[str
         ConfigError: An option does not fit, or no teacher of poses can be built.
         DataError: Nothing can be read.
     """
-    start, teacher, network = asked['start'], asked['teacher'], RECIPES[source.is_video].network
+    start, encoder = asked['start'], RECIPES[source.is_video].encoder
     if start:
-        saved = SavedRun.read(find_model(start))
-        if saved.backbone_name != network:
+        saved = StudentFile.read(find_model(start))
+        saved_encoder = read_record(saved.record.get('encoder'), saved.path).name
+        if saved_encoder != encoder:
             raise ConfigError(
-                f'--from {start}: holds the network {saved.backbone_name!r}, and this folder '
-                f'trains {network!r}: give a model of that'
+                f'--from {start}: holds the network {saved_encoder!r}, and this folder trains '
+                f'{encoder!r}: give a model of that'
             )
         start = os.path.abspath(saved.path)
-    if teacher and not source.is_video:
-        raise ConfigError('--teacher is for videos, skeletons need none: leave it out')
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel('WARNING')  # what is measured reports itself when it runs
-    with TemporaryDirectory() as folder:
+    for option in ('teacher', 'window'):
+        if asked[option] is not None and not source.is_video:
+            raise ConfigError(f'--{option} is for videos, skeletons need none: leave it out')
+    if asked['flip'] is not None and not source.words:
+        raise ConfigError(f'--flip: {source.path} is prepared already: give it to prepare')
+    print('measuring the steps on this machine', flush=True)
+    with TemporaryDirectory() as folder, ExitStack() as after:
+        logging.disable(logging.INFO)  # what is measured reports itself when it runs
+        after.callback(logging.disable, logging.NOTSET)
         if source.is_video:
-            teachers = (teacher, IMAGE_TEACHER) if teacher else ()
-            plan = plan_videos(source, Path(folder), asked['steps'], teachers)
+            plan, cfg = measure_videos(source, Path(folder), asked)
         else:
-            plan = plan_skeletons(source, Path(folder), asked['steps'], prepare)
-    logger.setLevel(level)
+            plan, cfg = measure_skeletons(source, Path(folder), prepare)
+        step_seconds = measure_step(cfg)
     plan = replace(plan, start=start or '', asked=asked)
-    return within(plan, asked['minutes'], source.is_labeled) if asked['minutes'] else plan
+    return plan_training(plan, cfg, asked['steps'], step_seconds)
 
 
-def plan_videos(source: Source, folder: Path, steps: int | None, teachers: Sequence[str]) -> Plan:
-    """Measure copying, teachers and training on a few videos, and plan for all.
+def measure_videos(source: Source, folder: Path, asked: dict[str, Any]) -> tuple[Plan, Config]:
+    """Measure copying and teachers on a few videos.
 
     Args:
         folder: Empty folder for what is measured with.
-        steps: Training steps; None: those of the recipe, at most :data:`VIDEO_STEPS`.
-        teachers: Names in ``configs/teachers/`` or configs; () to choose by what can be built.
+        asked: Of the run. ``window`` None: :data:`WINDOW` if most material is in recordings.
+
+    Returns:
+        A plan of all videos that lacks the training, and a config that trains on the few.
     """
     keep_freed_memory()
-    threads = torch.get_num_threads()
-    names, copying = _copy_sample(source, folder)
-    note = 'as asked'
-    if not teachers:
-        pose, note = choose_pose_teacher(partial(_sample_frames, folder, names))
-        teachers = (pose, IMAGE_TEACHER)
-    count = len(source.files)
-    torch.set_num_threads(1)  # as in the processes of the extraction
-    looking, stored = measure_teachers(folder, names, teachers)
-    torch.set_num_threads(threads)
-    kept = sum((folder / name).stat().st_size for name in names) / len(names)
-    plan = Plan(
-        *(True, count),
-        frames=FRAMES,
-        teachers=tuple(teachers),
-        note=note,
-        seconds=dict(prepare=count * copying / CORES, targets=count * looking / CORES + STARTING),
-        megabytes=dict(prepare=count * kept / 1e6, targets=count * stored / 1e6),
-    )
-    # The config counts the lines; the measured batches have the videos of the sample alone.
+
+    @cache  # what is chosen without frames fails before seconds of copying
+    def sample() -> tuple[int, float, list[str], np.ndarray, float]:
+        lengths, window = np.array([length_of(file) for file in source.files]), asked['window']
+        if window is None:
+            window = WINDOW if are_recordings(lengths, LONG * WINDOW) else 0.0
+        count = sum(count_windows(seconds, window) for seconds in lengths.tolist())
+        return count, window, *_copy_sample(source, folder, window)
+
+    teacher, note = asked['teacher'], 'as asked'
+    if not teacher:
+        teacher, note = choose_pose_teacher(lambda: sample()[3])
+    built = [build_teacher(config_of(name)) for name in (teacher, IMAGE_TEACHER)]
+    if [teacher.kind for teacher in built] != ['pose', 'embedding']:
+        raise ConfigError(f'--teacher: give one teacher of poses; {IMAGE_TEACHER} is always there')
+    count, window, names, frames, copy_seconds = sample()
+    target_seconds = measure_teachers(built, folder, names, frames)
+    plan = Plan(True, count, teachers=[teacher, IMAGE_TEACHER], note=note, window=window)
+    plan.seconds['prepare'] = count * copy_seconds / CORES
+    plan.seconds['targets'] = count * target_seconds / CORES + STARTING
+    # The config counts the lines; the measured batches have only the videos of the sample.
     lines = [*names, *(f'other {number}.mp4' for number in range(count - len(names)))]
     (folder / 'train.txt').write_text(''.join(f'{line}\n' for line in lines))
-    cfg = read_config(RECIPES[True].config, data=str(folder))
+    cfg = read_config(plan.recipe.config, data=str(folder))
     batch = cfg.train_dataloader.batch_size
     (folder / 'sample.txt').write_text(''.join(f'{name}\n' for name in names) * 2 * batch)
     cfg.train_dataloader.dataset.ann_file = str(folder / 'sample.txt')
-    return plan_training(plan, cfg, steps, VIDEO_STEPS)
+    return plan, cfg
 
 
-def plan_skeletons(
-    source: Source, folder: Path, steps: int | None, prepare: Callable[[list[str]], None]
-) -> Plan:
-    """Measure the preparation of skeletons and their training steps, and plan the rest.
+def _copy_sample(
+    source: Source, folder: Path, window: float = 0.0
+) -> tuple[list[str], np.ndarray, float]:
+    """Copy the videos of median size, and larger ones, or their first windows, to a folder.
 
-    Args:
-        folder: Empty folder, to prepare the files in.
-        steps: Training steps; None: those of the recipe.
-        prepare: Takes the words of ``tools/prepare_data.py``.
+    Returns:
+        Names of the copies; some of their frames, uint8 ``(N, H, W, 3)``, those of one size; and
+        seconds for one copy.
     """
+    files = sorted(source.files, key=lambda file: file.stat().st_size)
+    names: list[str] = []
+    frames: list[np.ndarray] = []
+    reasons: list[str] = []
+    seconds = 0.0
+    for file in files[len(files) // 2 :] + files[: len(files) // 2]:
+        start = time.perf_counter()
+        target = folder / f'{len(names)}.mp4'
+        try:
+            copy_video(file, target, window, SAMPLE)
+            seconds += time.perf_counter() - start
+            for copy in copies_at(target):
+                with VideoReader(copy) as reader:  # it may be a link to a torn video
+                    decoded = reader.read(range(reader.total_frames))
+        except BrokenSampleError as error:
+            target.unlink(missing_ok=True)
+            reasons.append(f'{file}: {error.reason}')
+            continue
+        frames += [decoded[index] for index in sorted({*spread_frames(len(decoded), 12)})]
+        names += [copy.relative_to(folder).as_posix() for copy in copies_at(target)]
+        if len(names) >= SAMPLE:
+            break
+    if not names:
+        raise DataError(f'{source.path}: none of {len(files)} videos can be read: {reasons[0]}')
+    frames = [frame for frame in frames if frame.shape == frames[0].shape]
+    return names, np.stack(frames), seconds / len(names)
+
+
+def measure_teachers(
+    built: Sequence[BaseTeacher], folder: Path, names: Sequence[str], frames: np.ndarray
+) -> float:
+    """Extract targets of some videos in this process: seconds for one."""
+    built = [teacher.to(get_device()) for teacher in built]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the processes of the extraction
+    for teacher in built:
+        teacher(torch.from_numpy(frames[::3]).movedim(-1, 1))  # the first pass allocates memory
+    caches = [folder / 'targets' / f'{name}.lmdb' for name in ('pose', IMAGE_TEACHER)]
+    jobs = [ExtractionJob(teacher, cache) for teacher, cache in zip(built, caches)]
+    start = time.perf_counter()
+    with redirect_stderr(io.StringIO()):  # it has a bar
+        extract_many(jobs, folder, names)
+    seconds = time.perf_counter() - start
+    torch.set_num_threads(threads)
+    return seconds / len(names)
+
+
+def measure_skeletons(
+    source: Source, folder: Path, prepare: Callable[[list[str]], None]
+) -> tuple[Plan, Config]:
+    """Measure the preparation of skeletons in an empty folder, see :func:`measure_videos`."""
     start = time.perf_counter()
     data = folder / 'data' if source.words else source.path
     if source.words:
@@ -214,171 +350,47 @@ def plan_skeletons(
             prepare([*source.words, '--out', str(data)])
     took = time.perf_counter() - start
     cfg = read_config(RECIPES[False].config, data=str(data))
-    size = 512 * sum(file.stat().st_blocks for file in data.rglob('*') if file.is_file())
-    plan = Plan(
-        *(False, cfg.own_folder.num_train),
-        note=' '.join(source.words[3:]),
-        seconds=dict(prepare=took),
-        megabytes=dict(prepare=size / 1e6),
-    )
-    return plan_training(plan, cfg, steps)
+    return Plan(False, cfg.own_folder.num_train, seconds=dict(prepare=took)), cfg
 
 
-def plan_training(plan: Plan, cfg: Config, steps: int | None, most: int | None = None) -> Plan:
-    """Add the training and the steps behind it to a plan.
-
-    The training has whole epochs: those of the config, in at most ``most`` steps, or in ``steps``.
-    """
-    stepping, weights = measure_step(cfg)
-    loader = cfg.train_dataloader
-    whole, rest = divmod(plan.count, loader.batch_size)
-    in_epoch = max(1, whole + bool(rest and not loader.get('drop_last')))
-    epochs = cfg.train_cfg.max_epochs
-    if most is not None:
-        epochs = min(epochs, round(most / in_epoch))
-    if steps is not None:
-        epochs = round(steps / in_epoch)
-    epochs = max(2, epochs)  # one to warm up, and one to fall
-    warmup = min(cfg.param_scheduler[0].end, max(1, epochs // 20))
-    # Features need no gradient, a third of a step.
-    embedding = plan.count * stepping / loader.batch_size / 3
-    seconds = dict(
-        train=epochs * in_epoch * stepping + STARTING,
-        evaluate=2 * embedding + 2 * STARTING,
-        publish=STARTING / 3,
-        gallery=embedding + plan.count * THUMBNAIL + STARTING,
-    )
-    megabytes = dict(train=4 * weights / 1e6, publish=weights / 3e6, gallery=plan.count * THUMBNAIL)
-    return replace(
-        plan,
-        epochs=epochs,
-        warmup=warmup,
-        steps=epochs * in_epoch,
-        seconds=plan.seconds | seconds,
-        megabytes=plan.megabytes | megabytes,
-    )
-
-
-def within(plan: Plan, minutes: float, is_labeled: bool) -> Plan:
-    """Shorten a plan to a budget, by fewer frames of the copies and less training.
-
-    Raises:
-        ConfigError: The least plan needs more time.
-    """
-    wanted, in_epoch = 60 * minutes, plan.steps // plan.epochs
-    seconds = {step: n for step, n in plan.seconds.items() if is_labeled or step != 'evaluate'}
-    counts = dict(targets=plan.frames, train=plan.epochs)
-    least = dict(
-        targets=min(LEAST_FRAMES, plan.frames),
-        train=max(-(-min(LEAST_STEPS, plan.steps) // in_epoch), 2),
-    )
-    elastic = sorted(seconds.keys() & counts, key=lambda step: least[step] / counts[step])
-    while elastic and sum(seconds.values()) > wanted:
-        share = 1 + (wanted - sum(seconds.values())) / sum(seconds[step] for step in elastic)
-        step = elastic.pop()  # the one that reaches its least first leaves the rest to the other
-        kept = max(int(share * counts[step]), least[step])
-        seconds[step] *= kept / counts[step]
-        counts[step] = kept
-    if sum(seconds.values()) > 1.05 * wanted:
-        raise ConfigError(
-            f'--minutes {minutes:g}: this folder needs {math.ceil(sum(seconds.values()) / 60)} '
-            'minutes here, with the fewest frames and steps of use: give that, a smaller folder, '
-            'or fewer steps by --steps'
-        )
-    frames, epochs = counts.values()
-    warmup = min(plan.warmup, max(1, epochs // 20))
-    plan = replace(plan, epochs=epochs, warmup=warmup, steps=epochs * in_epoch)
-    return replace(plan, frames=frames, seconds={**plan.seconds, **seconds})
-
-
-def _copy_sample(source: Source, folder: Path) -> tuple[list[str], float]:
-    """Copy videos of middling size to a folder: their names, and seconds for one of mean size."""
-    sizes = {file: file.stat().st_size for file in source.files}
-    files = sorted(sizes, key=lambda file: sizes[file])
-    middle = len(files) // 2
-    near = sorted(range(len(files)), key=lambda place: abs(place - middle))
-    names: list[str] = []
-    reasons: list[str] = []
-    seconds = size = 0.0
-    for place in near:
-        name = f'{len(names)}.mp4'
-        start = time.perf_counter()
-        try:
-            copy_video(files[place], folder / name, FRAMES, SHORT_SIDE)
-            took = time.perf_counter() - start
-            _sample_frames(folder, [name], FRAMES)  # the copy may be a link to a torn video
-        except BrokenSampleError as error:
-            (folder / name).unlink(missing_ok=True)
-            reasons.append(f'{files[place]}: {error.reason}')
-            continue
-        seconds += took
-        size += sizes[files[place]]
-        names.append(name)
-        if len(names) == SAMPLE:
-            break
-    if not names:
-        raise DataError(f'{source.path}: none of {len(files)} videos can be read: {reasons[0]}')
-    return names, seconds * sum(sizes.values()) / max(size, 1) / len(files)
-
-
-def _sample_frames(folder: Path, names: Sequence[str], count: int = 12) -> np.ndarray:
-    """Frames of the videos, uint8 ``(N, H, W, 3)``, of one size."""
-    frames: list[np.ndarray] = []
-    for name in names:
-        with VideoReader(folder / name) as reader:
-            frames += reader.read(spread_frames(reader.total_frames, count)).values()
-    return np.stack([frame for frame in frames if frame.shape == frames[0].shape])
-
-
-def measure_teachers(
-    folder: Path, names: Sequence[str], teachers: Sequence[str]
-) -> tuple[float, float]:
-    """Extract targets of some videos in this process: seconds and bytes for one.
-
-    Raises:
-        ConfigError: The teachers are not one of poses and the recipe's one of images.
-    """
-    device = find_device()
-    built = [build_teacher(config_of(name)).to(device) for name in teachers]
-    if [teacher.kind for teacher in built] != ['pose', 'embedding']:
-        raise ConfigError(f'--teacher: give one teacher of poses; {IMAGE_TEACHER} is always there')
-    frames = torch.from_numpy(_sample_frames(folder, names, 4)).movedim(-1, 1)
-    for teacher in built:
-        teacher(frames)  # the first pass allocates memory
-    caches = [folder / 'targets' / f'{name}.lmdb' for name in ('pose', IMAGE_TEACHER)]
-    jobs = [
-        ExtractionJob(teacher, cache, config=config_of(name))
-        for teacher, cache, name in zip(built, caches, teachers)
-    ]
-    start = time.perf_counter()
-    extract_many(jobs, folder, names)
-    seconds = time.perf_counter() - start
-    stored = [file.stat().st_blocks for cache in caches for file in cache.iterdir()]
-    return seconds / len(names), 512 * sum(stored) / len(names)
-
-
-def measure_step(cfg: Config) -> tuple[float, float]:
-    """Seconds of a training step of a config, data included, and bytes of its weights."""
+def measure_step(cfg: Config) -> float:
+    """Seconds of a training step of a config, data included."""
     cfg.launcher = 'none'
-    device = find_device()
+    device = get_device()
     if device == 'cpu':
         fit_to_cpu(cfg)
     init_default_scope('mmact_ssl')
     loader = build_dataloader({**cfg.train_dataloader, 'num_workers': 0}, seed=0)
     model: Any = MODELS.build(cfg.model).to(device).train()
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-    loading, training = [], []
-    start = time.perf_counter()
-    for batch in loader:
-        loading.append(time.perf_counter() - start)
-        start = time.perf_counter()
+    times = [time.perf_counter()]
+    for _, batch in zip(range(3), loader):
         model.train_step(batch, optimizer)
-        training.append(time.perf_counter() - start)
-        if len(training) == 3:
-            break
-        start = time.perf_counter()
-    # A worker loads while another core trains.
-    both = max if CORES > 1 and cfg.train_dataloader.num_workers else sum
-    seconds = float(both([min(loading), min(training)]))
-    weights = 4.0 * sum(value.numel() for value in model.parameters())
-    return seconds, weights
+        times.append(time.perf_counter())
+    return float(np.diff(times).min())
+
+
+def plan_training(plan: Plan, cfg: Config, steps: int | None, step_seconds: float) -> Plan:
+    """Add the training and the steps behind it to a plan.
+
+    The training has whole epochs: those of the config, in at most as many steps as the recipe
+    allows, or in ``steps``.
+    """
+    loader = cfg.train_dataloader
+    whole, rest = divmod(plan.count, loader.batch_size)
+    in_epoch = max(1, whole + bool(rest and not loader.get('drop_last')))
+    default_steps = min(plan.recipe.most_steps, cfg.train_cfg.max_epochs * in_epoch)
+    # Two epochs or more: one to warm up, and one to fall.
+    epochs = max(2, round((default_steps if steps is None else steps) / in_epoch))
+    warmup = min(cfg.param_scheduler[0].end, max(1, epochs // 20))
+    # Features need no gradient, a third of a step.
+    embedding_seconds = plan.count * step_seconds / loader.batch_size / 3
+    seconds = dict(
+        train=epochs * in_epoch * step_seconds + STARTING,
+        evaluate=3 * embedding_seconds + STARTING,
+        publish=STARTING / 3,
+        gallery=embedding_seconds + plan.count * THUMBNAIL + STARTING,
+    )
+    return replace(
+        plan, epochs=epochs, warmup=warmup, steps=epochs * in_epoch, seconds=plan.seconds | seconds
+    )

@@ -10,18 +10,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from mmact_ssl.apis import read_identity
 from mmact_ssl.apis.clips import Input
 from mmact_ssl.apis.feature_index import FeatureIndex, Window
-from mmact_ssl.apis.feature_inferencer import FeatureInferencer, layout_of_arrays, mean_of
-from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.apis.feature_inferencer import FeatureInferencer, mean_of
 from mmact_ssl.apis.windows import check_cut
+from mmact_ssl.configs.shipped_configs import CONFIGS
+from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.shared_space import SharedSpace
-from mmact_ssl.files import expand
-from mmact_ssl.saved_run import SavedRun
-from mmact_ssl.shipped_configs import CONFIGS
 
 PIECE = 1024  # rows written at a time; a killed call loses no more
 
@@ -36,31 +33,40 @@ class RetrievalInferencer(FeatureInferencer):
         model: See FeatureInferencer.
         index: Folder of this model's index; a missing one is made.
         window, stride: Windows of the rows, see FeatureInferencer; None: a row a clip.
-        device, show_progress, layout: See FeatureInferencer. An index has one ``layout``.
+        device, show_progress, layout, encoder, coordinates: See FeatureInferencer; one layout.
+        weights: Hash of random weights, which are refused without one.
     """
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | PretrainedModel,
+        model: str | os.PathLike[str] | Encoder,
         index: str | Path,
         window: float | None = None,
         stride: float | None = None,
         device: str | None = None,
         show_progress: bool = True,
         layout: str = '',
+        encoder: str | None = None,
+        coordinates: str = '',
+        weights: str = '',
     ) -> None:
         check_cut(window, stride)
         self.cut: dict[str, Any] = dict(window=window, stride=stride)
         # Equal cuts have one form.
         windows = None if window is None else [float(window), float(stride or window)]
-        card, sha256 = read_identity(model)
-        own = layout_of_arrays(card, layout) in ('', card.layout)
-        # Before the network is built: an index of another model is refused at once.
+        super().__init__(model, device, show_progress, layout, encoder, coordinates)
+        config = self.encoder.config
+        if not (version := self.encoder.sha256 or weights):
+            raise ConfigError(f'{config.source}: has random weights: give a model or a checkpoint')
+        own = self.layout in ('', config.layout)
         meta = dict(
-            model=sha256, model_name=card.name, windows=windows, layout=None if own else layout
+            model=version,
+            model_name=self.encoder.name,
+            encoder=config.record,
+            windows=windows,
+            layout=None if own else layout,
         )
         self.index = FeatureIndex(index, meta)
-        super().__init__(model, device, show_progress, layout)
         self._space: tuple[SharedSpace, Any, Any] | None = None
 
     def add(self, inputs: Input | Sequence[Input], batch_size: int = 8) -> dict[str, Any]:
@@ -114,12 +120,6 @@ class RetrievalInferencer(FeatureInferencer):
             broken=dict(self.broken),
         )
 
-    def remove(self, path: str | os.PathLike[str]) -> int:
-        """Leave a clip, or all clips below a folder, out of later searches; return their number."""
-        below = paths_below({os.path.abspath(expand(path))}, self.index.versions)
-        self.index.drop(below)
-        return len(below)
-
     def __call__(  # type: ignore[override]
         self,
         inputs: Input | Sequence[Input] | None = None,
@@ -156,10 +156,10 @@ class RetrievalInferencer(FeatureInferencer):
             vectors = np.atleast_2d(inputs)
             if not np.isfinite(vectors).all():
                 raise DataError('the features to search by are not finite: embed the clips again')
-            if vectors.shape[1] != self.pretrained.card.feature_dim:
+            if vectors.shape[1] != self.encoder.config.feature_dim:
                 raise ConfigError(
                     f'the features to search by have {vectors.shape[1]} values, those of '
-                    f'{self.pretrained.card.name} have {self.pretrained.card.feature_dim}'
+                    f'{self.encoder.name} have {self.encoder.config.feature_dim}'
                 )
             queries = [f'feature {number}' for number in range(len(vectors))]
             found = self.index.search(normalize(vectors), top)
@@ -174,11 +174,12 @@ class RetrievalInferencer(FeatureInferencer):
     def _open_space(self) -> tuple[SharedSpace, Any, Any]:
         """The projectors of the pre-training, that of features, and the encoder of sentences."""
         if self._space is None:
-            card = self.pretrained.card
-            if not card.text_encoder:
+            saved = self.encoder.student
+            card = saved.card
+            if card is None or not card.text_encoder:
                 raise ConfigError(
-                    f'{card.name} is a backbone alone and reads no sentences: publish its C2VL '
-                    'pre-training by tools/publish_model.py --text-encoder'
+                    f'{self.encoder.name} is a backbone alone and reads no sentences: publish its '
+                    'C2VL pre-training by tools/publish_model.py --text-encoder'
                 )
             from mmact_ssl.models.teachers import build_teacher
 
@@ -191,7 +192,6 @@ class RetrievalInferencer(FeatureInferencer):
                     f'{config}: {card.name} learned from the sentences of another encoder: publish '
                     'it again by --text-encoder with the original one'
                 )
-            saved = SavedRun.read(self.pretrained.path)
             space = SharedSpace(saved)
             self._space = space, partial(space.embed, 'skeleton'), encoder
         return self._space

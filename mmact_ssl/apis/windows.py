@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -57,23 +56,3 @@ def frames_shown(times: np.ndarray, start: float, stop: float) -> tuple[int, int
     """
     first = max(int(np.searchsorted(times, start + MOMENT, 'right')) - 1, 0)
     return first, max(int(np.searchsorted(times, stop - MOMENT)), first + 1)
-
-
-def in_blocks(
-    parts: Iterable[tuple[Any, dict[str, Any]]], limit: int
-) -> Iterator[tuple[list[tuple[Any, dict[str, Any]]], set[int]]]:
-    """Yield blocks of windows with at most ``limit`` frames together, and the frames' indices.
-
-    Each read decodes from the key frame before it: a read for each window would be slow.
-    """
-    block: list[tuple[Any, dict[str, Any]]] = []
-    indices: set[int] = set()
-    for span, part in parts:
-        chosen = set(part['frame_inds'].ravel().tolist())
-        if block and len(indices | chosen) > limit:
-            yield block, indices
-            block, indices = [], set()
-        block.append((span, part))
-        indices |= chosen
-    if block:
-        yield block, indices

@@ -28,11 +28,6 @@ class _Layout:
 
     def index(self, *names: str) -> list[int]:
         """Indices of ``names``; ValueError if the layout lacks one."""
-        unknown = [name for name in names if name not in self.names]
-        if unknown:
-            raise ValueError(
-                f'layout {self.name} has no {unknown[0]!r}; it has {", ".join(self.names)}'
-            )
         return [self.names.index(name) for name in names]
 
 
@@ -112,6 +107,16 @@ LAYOUTS: dict[str, SkeletonLayout] = {
             'right_shoulder-right_elbow left_elbow-left_wrist right_elbow-right_wrist '
             'left_eye-right_eye nose-left_eye nose-right_eye left_eye-left_ear right_eye-right_ear '
             'left_ear-left_shoulder right_ear-right_shoulder',
+        ),
+        # Human3.6M's 17 joints (Ionescu et al. 2014), in the order of VideoPose3D and mmpose.
+        _layout(
+            'h36m17',
+            'mid_hip right_hip right_knee right_ankle left_hip left_knee left_ankle spine thorax '
+            'neck head left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist',
+            'mid_hip-right_hip right_hip-right_knee right_knee-right_ankle mid_hip-left_hip '
+            'left_hip-left_knee left_knee-left_ankle mid_hip-spine spine-thorax thorax-neck '
+            'neck-head thorax-left_shoulder left_shoulder-left_elbow left_elbow-left_wrist '
+            'thorax-right_shoulder right_shoulder-right_elbow right_elbow-right_wrist',
         ),
         # Kinect v1: NW-UCLA, MSR Action3D, UTKinect and (reordered) UTD-MHAD.
         _layout(
@@ -237,5 +242,11 @@ PART_LAYOUTS: dict[str, PartLayout] = {
         # Parts drawn from poses, see part_drawing.py; the lower arms include the hands.
         'pose_parts': 'background head torso left_upper_arm right_upper_arm left_lower_arm '
         'right_lower_arm left_upper_leg right_upper_leg left_lower_leg right_lower_leg',
+        # Directions of HOF, MBHx and MBHy, see motion.py. A flip turns the gradient of a flow to
+        # the side, whose sign it changes too, upside down.
+        'motion_cells': 'right_hof right_down_hof down_hof left_down_hof left_hof left_up_hof '
+        'up_hof right_up_hof mbhx_0 right_mbhx_45 right_mbhx_90 right_mbhx_135 mbhx_180 '
+        'left_mbhx_135 left_mbhx_90 left_mbhx_45 right_mbhy right_down_mbhy down_mbhy '
+        'left_down_mbhy left_mbhy left_up_mbhy up_mbhy right_up_mbhy',
     }.items()
 }

@@ -18,9 +18,6 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
-from mmact_ssl.files import read_annotation, video_path
-from mmact_ssl.upstream.mmaction_fixes import fix_video_lists
-
 # Seconds that training waits for a batch. A stuck worker raises no error.
 TIMEOUT = 1800
 
@@ -51,7 +48,6 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
         config.pop('multiprocessing_context', None)
     if not torch.cuda.is_available():
         config.pop('pin_memory', None)
-    fix_video_lists(_read_video_list)
     loader = Runner.build_dataloader(config, *args, **kwargs)
     if not len(loader) and loader.drop_last:
         share = len(loader.sampler)  # of this process
@@ -59,23 +55,6 @@ def build_dataloader(config: Any, *args: Any, **kwargs: Any) -> DataLoader:
         loader.batch_sampler.drop_last = False
     loader.worker_init_fn = partial(_start_worker, os.getpid(), loader.worker_init_fn)
     return loader
-
-
-def _read_video_list(ann_file: str, folder: str) -> list[dict]:
-    labeled = zip(*read_annotation(ann_file, 'correct ann_file'))
-    return [dict(filename=video_path(folder, name), label=label) for name, label in labeled]
-
-
-def end_workers(loader: Any) -> None:
-    """End the workers that live on between the epochs of a data loader.
-
-    When a loader is garbage, its queues may be closed before the workers are told: torch then waits
-    five seconds for them.
-    """
-    iterator = getattr(loader, '_iterator', None)
-    if iterator is not None:
-        iterator._shutdown_workers()
-        loader._iterator = None
 
 
 def collate(samples: Sequence[Any]) -> Any:
@@ -114,6 +93,13 @@ def _split(joined: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
     return [part.view(shape) for part, shape in zip(parts, shapes)]
 
 
+def _start_worker(parent: int, init: Callable[[int], None] | None, worker: int) -> None:
+    end_with_parent(parent)
+    obey_parent_alone(parent)
+    if init is not None:
+        init(worker)
+
+
 def end_with_parent(parent: int | None = None) -> None:
     """Ask Linux to kill this process as soon as its parent has ended.
 
@@ -128,12 +114,12 @@ def end_with_parent(parent: int | None = None) -> None:
 
 
 def obey_parent_alone(parent: int) -> None:
-    """End this process on SIGTERM from its parent only, and never on SIGUSR1.
+    """End this process on SIGTERM from its parent only, and never on SIGUSR1 or SIGINT.
 
-    Slurm also sends its signals to workers, while the training process still needs their batches to
-    finish a step.
+    Slurm and a terminal also send their signals to workers, while the training process still needs
+    their batches to finish a step.
     """
-    signals = {signal.SIGTERM, signal.SIGUSR1}
+    signals = {signal.SIGTERM, signal.SIGUSR1, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 
     def wait() -> None:
@@ -145,8 +131,13 @@ def obey_parent_alone(parent: int) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _start_worker(parent: int, init: Callable[[int], None] | None, worker: int) -> None:
-    end_with_parent(parent)
-    obey_parent_alone(parent)
-    if init is not None:
-        init(worker)
+def end_workers(loader: Any) -> None:
+    """End the workers that live on between the epochs of a data loader.
+
+    When a loader is garbage, its queues may be closed before the workers are told: torch then waits
+    five seconds for them.
+    """
+    iterator = getattr(loader, '_iterator', None)
+    if iterator is not None:
+        iterator._shutdown_workers()
+        loader._iterator = None

@@ -18,11 +18,15 @@ import numpy as np
 from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.datasets.skeleton_folder import META, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import read_annotation, read_json, write_atomically
+from mmact_ssl.io.files import read_annotation, read_text, write_atomically
+from mmact_ssl.io.schema import read_json
 
 FOLDER_VARIABLE = 'MMACT_SSL_FOLDER'
 GROUPS = 'groups.json'
 CLASS_NAMES = 'classes.txt'  # a line for each label
+FLIP = 'flip.json'  # a user's choice, true or false
+WORD = re.compile(r'[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W_a-zA-Z]+')  # of snake or camel case
+SIDE = re.compile(r'left|right|(?:(?:counter|anti) ?)?clockwise|\b(?:l|r|c?cw)\b')
 # Names of training and test lists in prepared folders; the first pair that exists is taken.
 LISTS = (
     ('train.txt', 'test.txt'),
@@ -45,9 +49,10 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
     Returns:
         dict: ``name`` and ``root``; ``train`` and ``test``, paths of the lists (the test list may
         be missing); ``num_train``, the number of training samples; ``num_classes``, 0 without
-        labels; ``groups``, path of a file ``{sample: group}`` or None; ``prepare_command``, and
-        ``test_command``, which also makes a test list. For skeletons also ``layout``,
-        ``num_persons``, ``num_coordinates`` (2 or 3) and ``num_frames`` of the longest clip.
+        labels; ``groups``, path of a file ``{sample: group}`` or None; ``no_flip``, see
+        :func:`why_not_flip`; ``prepare_command``, and ``test_command``, which also makes a test
+        list. For skeletons also ``layout``, ``num_persons``, ``num_coordinates`` (2 or 3) and
+        ``num_frames`` of the longest clip.
     """
     root = os.environ.get(FOLDER_VARIABLE) if path is None else path
     if not root:
@@ -65,7 +70,7 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         test = val
     names, labels = read_annotation(folder / train, f'run `{command}`')
     labeled = command if is_skeleton else f'{command} --labels TABLE'
-    held_out = '--train-subjects NUMBER ...' if is_skeleton else '--test-fraction 0.25'
+    held_out = '--train-subjects NUMBER ...' if is_skeleton else '--test-fraction 0.5'
     description: dict[str, Any] = {
         'name': folder.resolve().name,
         'root': root,
@@ -74,6 +79,7 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         'num_train': len(names),
         'num_classes': max(labels) + 1,
         'groups': str(folder / GROUPS) if (folder / GROUPS).is_file() else None,
+        'no_flip': why_not_flip(folder),
         'prepare_command': labeled,
         'test_command': f'{labeled} {held_out}',
     }
@@ -85,6 +91,28 @@ def describe_folder(path: str | None = None) -> dict[str, Any]:
         description['num_coordinates'] = clips.shape[3]
         description['num_frames'] = int(clips.lengths.max(initial=1))
     return description
+
+
+def why_not_flip(folder: Path) -> str:
+    """Why no clip of a prepared folder is mirrored; '' if clips may be."""
+    fix = 'prepare the folder again'
+    if (folder / FLIP).is_file():
+        return '' if read_json(folder / FLIP, fix, bool) else 'clips are not mirrored: --no-flip'
+    classes = read_text(folder / CLASS_NAMES, fix) if (folder / CLASS_NAMES).is_file() else ''
+    pair = ' and '.join(map(repr, sided_classes(classes.splitlines())))
+    return pair and f'clips are not mirrored: classes {pair} differ by side; prepare --flip mirrors'
+
+
+def sided_classes(names: Iterable[str]) -> tuple[str, ...]:
+    """Two classes whose names differ only in words for a side or a direction of turning, or ()."""
+    seen: dict[str, tuple[str, list[str]]] = {}
+    for name in names:
+        words = ' '.join(WORD.findall(name)).lower()
+        sides = SIDE.findall(words)
+        first, first_sides = seen.setdefault(SIDE.sub('*', words), (name, sides))
+        if sides != first_sides:
+            return first, name
+    return ()
 
 
 def write_groups(folder: Path, groups: dict[str, str]) -> bool:
@@ -101,12 +129,12 @@ def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarra
 
     The file may list a video in a shard by its name within the shard.
     """
-    groups = read_json(path, 'prepare the folder again', dict)
+    groups = read_json(path, 'prepare the folder again', dict[str, str])
     sample_groups = []
     for name in names:
         shard = split_path(name)
         inside = shard[1] if shard else name
-        sample_groups.append(str(groups.get(name, groups.get(inside, f'{name}\n'))))
+        sample_groups.append(groups.get(name, groups.get(inside, f'{name}\n')))
     return np.asarray(sample_groups)
 
 
@@ -129,7 +157,7 @@ def match_names(names: Sequence[str], pattern: str, setting: str) -> list[tuple[
 
 
 def make_lists(folder: dict[str, Any], splits: Sequence[str] = ('train', 'test')) -> list[str]:
-    """Keep the labeled samples of a folder, and hold out a quarter if it has no test list.
+    """Keep the labeled samples of a folder, and hold out half if it has no test list.
 
     Changed lists are new files in the folder, and ``folder`` then refers to them.
 
@@ -158,7 +186,7 @@ def make_lists(folder: dict[str, Any], splits: Sequence[str] = ('train', 'test')
     if 'train' in lists and {*splits} - {*lists}:  # no test list
         names, labels = zip(*lists['train'])
         groups = read_groups(folder['groups'], names) if folder['groups'] else None
-        is_test = hold_out(np.asarray(labels), 0.25, groups=groups)
+        is_test = hold_out(np.asarray(labels), 0.5, groups=groups)
         for split, chosen in (('test', is_test), ('train', ~is_test)):
             lists[split] = [(names[i], labels[i]) for i in np.flatnonzero(chosen)]
         messages.append(
@@ -194,22 +222,22 @@ def hold_out(
     Raises:
         DataError: Nothing can be held out so that each class has a training sample.
     """
-    is_test = np.zeros(len(labels), dtype=bool)
+    is_test, rng = np.zeros(len(labels), dtype=bool), np.random.default_rng(seed)
     if groups is None:
-        rng = np.random.default_rng(seed)
         for label in np.unique(labels):
             members = np.flatnonzero(labels == label)
             size = min(max(round(fraction * len(members)), 1), len(members) - 1)
             is_test[rng.permutation(members)[:size]] = True
     else:
-        # Not at the top: every tool imports this file, and sklearn takes a second.
+        # Here, as every tool imports this file. Before 1.8 its own shuffling ignores the classes.
         from sklearn.model_selection import StratifiedGroupKFold
 
         # For a fraction above 1/2, one fold is the training list.
         parts = max(2, round(1 / min(fraction, 1 - fraction)))
-        limit = min(parts, len(set(groups)), int(np.bincount(labels).max()))
-        folds = StratifiedGroupKFold(max(2, limit), shuffle=True, random_state=seed)
-        for most, few in folds.split(labels, labels, groups) if limit > 1 else ():
+        names, numbers = np.unique(groups, return_inverse=True)
+        limit = min(parts, len(names), int(np.bincount(labels).max()))
+        folds, mixed = StratifiedGroupKFold(max(2, limit)), rng.permutation(len(names))[numbers]
+        for most, few in folds.split(labels, labels, mixed) if limit > 1 else ():
             train, test = (most, few) if fraction <= 0.5 else (few, most)
             if len(test) and set(labels[train]) == set(labels):
                 is_test[test] = True

@@ -13,7 +13,7 @@ from mmact_ssl.datasets.label_subset import drop_labels
 from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.datasets.shards import members, split_path
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import is_remote, read_annotation, video_path, why_missing
+from mmact_ssl.io.files import dangling, is_remote, read_annotation, video_path
 from mmact_ssl.registry import DATASETS
 
 
@@ -40,8 +40,6 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         shards: int64 (N,), index of the shard of each video; None unless all are in shards.
     """
 
-    sample_kind = 'videos'
-
     def __init__(
         self,
         ann_file: str,
@@ -63,7 +61,7 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
         missing = _missing(paths)
         if missing and (not self.skip_missing or len(missing) == len(set(paths))):
             first = next(name for name, path in zip(names, paths) if path in missing)
-            why = why_missing(folder, first) or self._fix('data_prefix[video]')
+            why = dangling(os.path.join(folder, first)) or self._fix('data_prefix[video]')
             if len(missing) < len(set(paths)):
                 why += '; or leave them out by skip_missing=True of the data set'
             raise DataError(
@@ -82,6 +80,12 @@ class PretextVideoDataset(SeededSamples, VideoDataset):
     def _fix(self, argument: str) -> str:
         fix = f'correct {argument}'
         return f'{fix} or run `{self.prepare_command}`' if self.prepare_command else fix
+
+
+def read_video_list(ann_file: str, folder: str) -> list[dict]:
+    """Read an annotation file to mmaction2's dicts, of ``filename`` and ``label``."""
+    labeled = zip(*read_annotation(ann_file, 'correct ann_file'))
+    return [dict(filename=video_path(folder, name), label=label) for name, label in labeled]
 
 
 def _number_shards(filenames: Sequence[str]) -> np.ndarray | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset, Compose
-from mmengine.logging import print_log
 
 from mmact_ssl.errors import BrokenSampleError, DataError
-from mmact_ssl.files import hash_names
+from mmact_ssl.io.files import sha256_of
 from mmact_ssl.registry import SCOPE, TRANSFORMS
 
 
@@ -41,14 +39,11 @@ class SeededSamples(BaseDataset):
             it; the other samples get -1. For supervised heads beside pretext tasks.
         label_seed: Seed of that draw.
         **kwargs: As for the data set's class.
-
-    Source: our choice.
     """
 
     # True: seed by (0, 0, index) until `set_progress` is called. False: draw from the process's own
     # generators until then, so that a run without the hook does not repeat its augmentations.
     seeded_from_start = True
-    sample_kind = 'samples'  # in error messages
     max_replacements = 10  # broken ones in place of a sample; then there is an error
 
     def __init__(
@@ -71,7 +66,9 @@ class SeededSamples(BaseDataset):
         root = os.path.dirname(self.ann_file)
         videos = self.data_prefix.get('video') or ''
         self.pipeline = build_pipeline(pipeline, root, videos)
-        self._check_names()
+        for transform in self.pipeline.transforms:
+            if hasattr(transform, 'check_names'):
+                transform.check_names(self._filenames())
 
     def set_progress(self, seed: int, epoch: int, first: int = 0) -> None:
         """Set the seed and epoch of the samples' randomness, in this process and its workers.
@@ -82,20 +79,6 @@ class SeededSamples(BaseDataset):
             self._progress.share_memory_()
         self._progress[:] = torch.tensor([seed, epoch, first, 1])
 
-    def full_init(self) -> None:
-        """Read the annotation if ``lazy_init`` has delayed that."""
-        if not self._fully_initialized:
-            super().full_init()
-            self._check_names()
-
-    def _check_names(self) -> None:
-        """Pass the names to the transforms' checks, once names and pipeline exist."""
-        if not self._fully_initialized:
-            return
-        for transform in self.pipeline.transforms:
-            if hasattr(transform, 'check_names'):
-                transform.check_names(self._filenames())
-
     def _filenames(self) -> Iterator[str]:
         for index in range(len(self)):
             # The base class's method; a data set's own may read the sample.
@@ -105,12 +88,11 @@ class SeededSamples(BaseDataset):
     def names_hash(self) -> str:
         """Hash of the samples' names in their order, independent of the videos' folder."""
         folder = self.data_prefix.get('video') or ''
-        return hash_names(name.removeprefix(folder).lstrip('/') for name in self._filenames())
+        names = (name.removeprefix(folder).lstrip('/') for name in self._filenames())
+        return sha256_of('\n'.join(names))[:16]
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
         """Make sample ``idx`` by the pipeline."""
-        if not self._fully_initialized:
-            self.full_init()
         idx = range(len(self))[idx]
         seed, epoch, first, is_set = self._progress.tolist()
         replaced = ''
@@ -127,7 +109,7 @@ class SeededSamples(BaseDataset):
                         raise
                     replaced = replaced or str(error)
         raise DataError(
-            f'{self.max_replacements + 1} {self.sample_kind} of {self.ann_file} in a row are '
+            f'{self.max_replacements + 1} samples of {self.ann_file} in a row are '
             f'broken, the first is {replaced}: check the files'
         )
 
@@ -144,7 +126,6 @@ def build_pipeline(
     """Build transforms in this package's scope, independent of the last runner's.
 
     Args:
-        pipeline: Configs of transforms, or transforms.
         root: Folder of the data set, in which LoadTargets opens its cache.
         videos: Folder to which the annotated names of videos are relative.
     """
@@ -153,15 +134,7 @@ def build_pipeline(
         for part in pipeline:
             transform: Any = part
             if isinstance(part, dict):
-                before = _generators()
                 transform = TRANSFORMS.build({'_scope_': SCOPE, **part})
-                if _generators() != before:
-                    print_log(
-                        f'{part["type"]}: it draws random numbers when it is built, and uses them '
-                        'for all samples',
-                        'current',
-                        logging.WARNING,
-                    )
             if hasattr(transform, 'bind'):
                 transform.bind(root, videos)
             transforms.append(transform)
@@ -187,13 +160,6 @@ def with_inner(dataset: Any, first: int = 0) -> Iterator[tuple[Any, int]]:
             inner = list(with_inner(part, first))
             yield from inner
             first = max(start + len(member) for member, start in inner)
-
-
-def _generators() -> tuple[Any, ...]:
-    """States of Python's, numpy's and torch's global generators, to compare."""
-    numpy_state: Any = np.random.get_state()
-    _, keys, *position = numpy_state
-    return random.getstate(), keys.tobytes(), position, torch.get_rng_state().numpy().tobytes()
 
 
 @contextmanager

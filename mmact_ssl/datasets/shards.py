@@ -3,7 +3,7 @@
 A video's path is its shard's path, ``/`` and its name in the shard:
 ``shards/train-000007.tar/a/b.mp4``, ``https://host/x.tar/b.mp4``, ``s3://bucket/x.tar/b.mp4``.
 Every file system of fsspec that can read ranges works. A path is an address only if the root in the
-config is one, see :func:`mmact_ssl.files.video_path`. The index of a shard, ``x.tar.json`` with
+config is one, see :func:`mmact_ssl.io.files.video_path`. The index of a shard, ``x.tar.json`` with
 ``{name: [offset, size]}``, is read once; without an index, the headers of all its members. Reading
 a video then reads one range.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import posixpath
 import re
@@ -23,18 +22,28 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import av
 import fsspec
 from tqdm import tqdm
 
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError, reason_of
-from mmact_ssl.files import is_remote, video_path
+from mmact_ssl.io.files import irregular, is_remote, video_path
+from mmact_ssl.io.schema import Count, parse_json
 
 INDEX = '.json'  # after the name of the shard
 SHARDS_KNOWN = 64  # shards whose indexes a process keeps in memory, some 100 kB each
-ATTEMPTS = 3
+TIMEOUT = 30  # seconds without an answer of an HTTP server; aiohttp's own limit is five minutes
+PAUSES = 1, 5  # seconds before the second and the third attempt
 END_BYTES = 1 << 16  # of each end of a video that its hash reads
 HASHED_AT_ONCE = 16  # videos; a disk or file server answers several reads at once
 _END = re.compile(r'(?<=.\.tar)/(?=.)')  # of a shard's path
+
+# FFmpeg then completes a poor header without decoding frames. Before PyAV 18 any option crashes the
+# process on files whose streams appear after the header, such as MPEG program streams.
+_OPEN_OPTIONS = {'skip_frame': 'all'} if int(av.__version__.split('.')[0]) >= 18 else {}
+
+# A playlist or a session description must not open network addresses.
+_FILES_ALONE = {'protocol_whitelist': 'file'}
 
 Result = TypeVar('Result')
 Members = dict[str, tuple[int, int]]  # offset and size of each file
@@ -49,10 +58,21 @@ def split_path(path: str) -> tuple[str, str] | None:
     return None
 
 
-def video_source(path: str | os.PathLike[str]) -> str | io.BytesIO:
-    """Return what PyAV opens for a video: ``file:PATH``, or the bytes of a video in a shard."""
+def open_video(path: str | os.PathLike[str]) -> Any:
+    """Open a file, or a video in a shard, with PyAV, even if its texts are not UTF-8.
+
+    Raises:
+        BrokenSampleError: The shard cannot be read, or the path is not a regular file.
+    """
     path = os.fspath(path)
-    return io.BytesIO(read_video(path)) if split_path(path) else f'file:{path}'
+    if reason := irregular(path):
+        raise BrokenSampleError(path, reason)
+    source: Any = io.BytesIO(read_video(path)) if split_path(path) else f'file:{path}'
+    options: dict[str, Any] = {'options': _OPEN_OPTIONS, 'container_options': _FILES_ALONE}
+    try:
+        return av.open(source, **options)
+    except UnicodeDecodeError:  # PyAV 19 raises none, and has no metadata_errors either
+        return av.open(source, **options, metadata_errors='replace')
 
 
 def read_video(path: str) -> bytes:
@@ -89,11 +109,11 @@ def video_hash(path: str) -> str:
     It belongs to the content: a copy of another name, date or folder, or in a shard, has the same
     hash. A re-encoded or re-cut video has another one, because it differs in its size, or in the
     header, the table of frames or the last frames. Bytes changed in place between the two ends are
-    not seen. For arrays, which may be edited so, see :func:`mmact_ssl.files.file_version`. A video
-    on a server has no hash, which would take two requests.
+    not seen. For arrays, which may be edited so, see :func:`.file_version`. A video on a server has
+    no hash, which would take two requests.
     """
     shard, name = split_path(path) or ('', '')
-    if is_remote(path):
+    if is_remote(path) or irregular(shard or path):
         return ''
     try:
         place = members(shard)[posixpath.normpath(name)] if shard else (0, os.path.getsize(path))
@@ -126,11 +146,13 @@ def members(shard: str) -> Members:
     """
     system, place = _open(shard)
     try:
-        index = json.loads(_try(lambda: system.cat_file(place + INDEX)))
-        places = {name: (int(offset), int(size)) for name, (offset, size) in index.items()}
+        content = _try(lambda: system.cat_file(place + INDEX))
+        places: Members = parse_json(content, dict[str, tuple[Count, Count]])
         return {posixpath.normpath(name): place for name, place in places.items()}
     except FileNotFoundError:
         pass
+    except OSError as error:
+        raise DataError(f'{shard}{INDEX}: {reason_of(error)}: try again later') from error
     except Exception as error:  # a damaged index may raise almost any
         raise DataError(
             f'{shard}{INDEX}: {reason_of(error)}: delete it, or make it anew'
@@ -162,9 +184,17 @@ def _scan(system: Any, place: str) -> Members:
 def _open(shard: str) -> tuple[Any, str]:
     """File system of a shard, one per process, and the shard's path in it."""
     if not is_remote(shard):  # fsspec would interpret '::', '~' and 'file:' in a name
+        if reason := irregular(shard):
+            raise DataError(f'{shard}: {reason}')
         return fsspec.filesystem('file'), os.path.abspath(shard)
+    options: dict[str, Any] = {}
     try:
-        return fsspec.core.url_to_fs(shard)
+        if shard.startswith(('http://', 'https://')):
+            from aiohttp import ClientTimeout
+
+            timeout = ClientTimeout(sock_connect=TIMEOUT, sock_read=TIMEOUT)
+            options = {'client_kwargs': {'timeout': timeout}}
+        return fsspec.core.url_to_fs(shard, **options)
     except (ImportError, ValueError) as error:
         raise ConfigError(
             f'{shard} cannot be read ({reason_of(error)}): pip install mmact_ssl[shards] for '
@@ -173,15 +203,26 @@ def _open(shard: str) -> tuple[Any, str]:
 
 
 def _try(read: Callable[[], Result]) -> Result:
-    """Read, retry if the connection fails, and turn a client's error into an OSError."""
-    attempt = 1
+    """Read, retry what may pass, and turn a client's error into an OSError that names its status.
+
+    fsspec reports any failure of an open as a missing file, and holds the cause.
+    """
+    pauses = [*PAUSES]
     while True:
         try:
             return read()
-        except (FileNotFoundError, ValueError, tarfile.TarError):
+        except (ValueError, tarfile.TarError):
             raise
         except Exception as error:  # aiohttp's and botocore's errors have no common base
-            if attempt == ATTEMPTS:
-                raise OSError(reason_of(error)) from error
-            time.sleep(attempt)
-        attempt += 1
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            if isinstance(cause, FileNotFoundError):
+                raise
+            status = getattr(cause, 'status', None)
+            may_pass = status is None or status >= 500 or status in (408, 429)
+            if not (pauses and may_pass):
+                is_silent = isinstance(cause, TimeoutError)
+                reason = f'no answer for {TIMEOUT} seconds' if is_silent else reason_of(cause)
+                raise OSError(reason) from error
+        time.sleep(pauses.pop(0))

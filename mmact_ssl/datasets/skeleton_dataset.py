@@ -10,12 +10,13 @@ import numpy as np
 from mmaction.datasets import BaseActionDataset
 
 from mmact_ssl.datasets.label_subset import drop_labels
+from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prepared_folder import match_names
 from mmact_ssl.datasets.seeded_samples import SeededSamples
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
-from mmact_ssl.datasets.transforms.skeleton.joints import persons_kept
+from mmact_ssl.datasets.transforms.skeleton.joints import persons_kept, root_at_zero
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import other_form, read_annotation
+from mmact_ssl.io.files import read_annotation
 from mmact_ssl.registry import DATASETS
 
 
@@ -47,7 +48,6 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
     """
 
     seeded_from_start = False
-    sample_kind = 'clips'
 
     def __init__(
         self,
@@ -77,8 +77,7 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         data_list = []
         for name, label in zip(names, labels):
             if name not in places:
-                why = other_form(name, places.__contains__) or fix
-                raise DataError(f'{self.ann_file}: clip {name} is not in {self.folder.path}: {why}')
+                raise DataError(f'{self.ann_file}: clip {name} is not in {self.folder.path}: {fix}')
             if label >= classes:
                 raise DataError(
                     f'{self.ann_file}: label {label} of {name} is out of range, '
@@ -135,4 +134,4 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         persons = persons_kept(self.pipeline.transforms)
         info['keypoint'] = self.folder.read(info.pop('place'), persons)
         info['layout'] = self.folder.layout
-        return info
+        return info | root_at_zero(info['keypoint'], LAYOUTS[self.folder.layout])

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_arrays, read_json, reading, sha256_of
+from mmact_ssl.io.files import MAX_CLASSES, read_arrays, reading, sha256_of
+from mmact_ssl.io.schema import read_json
 
 FORMAT = 1
 SKELETONS, CLIPS, META = 'skeletons.npy', 'clips.npz', 'meta.json'
+
+
+class Meta(TypedDict):
+    """Keys of ``meta.json``, see :class:`SkeletonFolder`."""
+
+    format: Annotated[int, range(FORMAT, FORMAT + 1)]
+    layout: Annotated[str, re.compile('|'.join(LAYOUTS))]
+    classes: Annotated[int, range(MAX_CLASSES)]
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -24,24 +35,20 @@ class SkeletonFolder:
 
     Attributes:
         layout: A key of LAYOUTS with V joints.
-        unit: Unit of the coordinates, such as ``'metres'`` or ``'pixels'``.
         num_classes: Number of classes of the whole set; every label is below it.
         names: str (N,), all different.
         labels: int64 (N,), from 0; -1 where a clip has none.
         lengths: int64 (N,), frames of each clip, at least 1.
-        persons: int64 (N,), persons in each clip, 1..M; present persons come before absent ones.
-        shape: (F, M, V, C) of the coordinates.
+        shape: (F, M, V, C) of the coordinates; present persons come before absent ones.
         sha256: Hash of the coordinates' file, recorded when the folder was prepared.
     """
 
     path: Path
     layout: str
-    unit: str
     num_classes: int
     names: np.ndarray
     labels: np.ndarray
     lengths: np.ndarray
-    persons: np.ndarray
     shape: tuple[int, int, int, int]
     sha256: str
 
@@ -58,7 +65,8 @@ class SkeletonFolder:
 
     @cached_property
     def _coordinates(self) -> np.ndarray:
-        return self.open_coordinates()
+        # Read-only and mapped into memory: only what is used is read.
+        return np.load(self.path / SKELETONS, mmap_mode='r', allow_pickle=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """State without the mapped coordinates, which pickling would load into memory."""
@@ -79,18 +87,14 @@ class SkeletonFolder:
         # Always a copy: with one person the transposed view is contiguous already.
         return np.array(frames[:, :persons].transpose(1, 0, 2, 3), order='C')
 
-    def open_coordinates(self) -> np.ndarray:
-        """float32 (F, M, V, C), read-only and mapped into memory: only what is used is read."""
-        return np.load(self.path / SKELETONS, mmap_mode='r', allow_pickle=False)
-
 
 def open_skeleton_folder(path: str | os.PathLike[str], fix: str) -> SkeletonFolder:
     """Open a prepared folder and check that its parts fit together.
 
     Args:
         path: Folder with ``skeletons.npy`` (float32 (F, M, V, C), all clips joined along time),
-            ``clips.npz`` (``names``, ``labels``, ``lengths``, ``persons``) and ``meta.json``
-            (``format``, ``dataset``, ``layout``, ``unit``, ``classes``, ``sha256``).
+            ``clips.npz`` (``names``, ``labels``, ``lengths``) and ``meta.json``
+            (``format``, ``layout``, ``classes``, ``sha256``).
         fix: How to fix a fault, in a few words; every error message ends with it.
 
     Raises:
@@ -103,16 +107,13 @@ def open_skeleton_folder(path: str | os.PathLike[str], fix: str) -> SkeletonFold
         if not (path / name).is_file():
             raise DataError(f'{path / name} is missing, the folder is incomplete: {fix}')
     with reading(path, fix):
-        meta, table = read_json(path / META, fix, dict), read_arrays(path / CLIPS, fix)
-        clips = {key: table[key] for key in ('names', 'labels', 'lengths', 'persons')}
+        meta, table = read_json(path / META, fix, Meta), read_arrays(path / CLIPS, fix)
+        clips = {key: table[key] for key in ('names', 'labels', 'lengths')}
         coordinates = np.load(path / SKELETONS, mmap_mode='r', allow_pickle=False)
-        if meta['format'] != FORMAT:
-            raise ValueError(f'format {meta["format"]}, this version reads {FORMAT}')
         folder = SkeletonFolder(
             path=path,
             layout=meta['layout'],
-            unit=meta['unit'],
-            num_classes=int(meta['classes']),
+            num_classes=meta['classes'],
             shape=coordinates.shape,  # type: ignore[arg-type]  # checked below
             sha256=meta['sha256'],
             **clips,
@@ -125,17 +126,15 @@ def open_skeleton_folder(path: str | os.PathLike[str], fix: str) -> SkeletonFold
 
 def _check(folder: SkeletonFolder) -> None:
     """Raise ValueError where sizes or labels do not fit together."""
-    if folder.layout not in LAYOUTS:
-        raise ValueError(f'unknown layout {folder.layout!r}; known are {", ".join(LAYOUTS)}')
     joints = LAYOUTS[folder.layout].num_joints
     shape, labels, classes = folder.shape, folder.labels, folder.num_classes
     if len(shape) != 4 or shape[2] != joints or shape[3] not in (2, 3):
         raise ValueError(
             f'shape {list(shape)}, layout {folder.layout} needs [F, M, {joints}, 2 or 3]'
         )
-    columns = (folder.names, labels, folder.lengths, folder.persons)
+    columns = (folder.names, labels, folder.lengths)
     if any(column.dtype.kind not in 'iu' for column in columns[1:]):
-        raise ValueError('labels, lengths and persons must be integers')
+        raise ValueError('labels and lengths must be integers')
     if (
         {column.shape for column in columns} != {(labels.size,)}
         or folder.lengths.sum() != shape[0]

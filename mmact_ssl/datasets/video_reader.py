@@ -12,11 +12,11 @@ import av
 import numpy as np
 from av.video.frame import PictureType
 
-from mmact_ssl.datasets.frame_conversion import FrameConverter
+from mmact_ssl.datasets.frame_conversion import FrameConverter, VideoError, shown_stream
 from mmact_ssl.datasets.pictures import Picture, allows_fields, parameter_sets, picture_in
-from mmact_ssl.datasets.shards import video_source
+from mmact_ssl.datasets.shards import open_video
 from mmact_ssl.errors import BrokenSampleError
-from mmact_ssl.files import dangling
+from mmact_ssl.io.files import dangling
 
 # Files up to this size in bytes keep their compressed packets in memory between counting and
 # decoding. The packets of a larger file are read again, from the key frame on.
@@ -25,13 +25,6 @@ HELD_BYTES = 256 * 2**20
 # Formats for which FFmpeg may give decoding times as display times. Such times rise even where
 # B-frames change the order.
 _WITHOUT_ORDER = ('avi', 'asf', 'mxf')
-
-# FFmpeg then completes a poor header without decoding frames. Before PyAV 18 any option crashes the
-# process on files whose streams appear after the header, such as MPEG program streams.
-_OPEN_OPTIONS = {'skip_frame': 'all'} if int(av.__version__.split('.')[0]) >= 18 else {}
-
-# A playlist or a session description must not open network addresses.
-_FILES_ALONE = {'protocol_whitelist': 'file'}
 
 
 class VideoReader:
@@ -46,15 +39,13 @@ class VideoReader:
     to that frame. It skips frames that no other frame refers to, and converts and scales only the
     requested ones.
 
-    The reader takes the first video stream, and of an edit list the part that is shown. It does not
-    count packets before the first key packet, since the file lacks the frames that they refer to.
-    It scales a frame of another size to the first frame's size, drops transparency, and applies a
-    rotation or mirroring of the file's metadata.
+    The reader takes the video stream that a player shows, and of an edit list the part that is
+    shown. It does not count packets before the first key packet, since the file lacks the frames
+    that they refer to. It scales a frame of another size to the first frame's size, drops
+    transparency, makes pixels square, and applies a rotation or mirroring of the file's metadata.
 
     Raises:
         BrokenSampleError: The file is missing, unreadable or has no frames.
-
-    Source: our choice.
     """
 
     def __init__(self, filename: str | os.PathLike) -> None:
@@ -139,26 +130,33 @@ class VideoReader:
                 types[self._rank[position]] = is_intra
         return np.array(types, dtype=bool)
 
-    def read(self, indices: Iterable[int], short_side: int | None = None) -> dict[int, np.ndarray]:
+    def read(
+        self,
+        indices: Iterable[int],
+        short_side: int | None = None,
+        take: Callable[[int, np.ndarray], Any] | None = None,
+    ) -> dict[int, Any]:
         """Decode each frame once: {index: RGB, uint8 (H, W, 3)}; the arrays share no memory.
 
         Args:
             indices: Frames, 0 <= index < total_frames, in any order, also repeated.
             short_side: Short side in pixels of the result; None keeps the size.
+            take: Takes each (index, frame) as it is decoded, and the result holds what it returns.
+                All frames come again if the container gives a wrong size.
 
         Raises:
-            BrokenSampleError: A frame cannot be decoded.
+            BrokenSampleError: A frame cannot be decoded, or the frames are too large.
         """
         requested = {int(index) for index in indices}
-        frames: dict[int, np.ndarray] = {}
+        frames: dict[int, Any] = {}
         sizes = set()
-        convert = FrameConverter(short_side, self._size)
+        convert = FrameConverter(self._stream, short_side, self._size)
 
         def convert_requested(position: int, frame: av.VideoFrame) -> None:
             index = int(self._rank[position])
             if index in requested and index not in frames:
                 sizes.add((frame.width, frame.height))
-                frames[index] = convert(frame)
+                frames[index] = take(index, convert(frame)) if take else convert(frame)
 
         with self._reported('cannot be decoded'):
             for start, stop, needed in self._runs(requested):
@@ -172,7 +170,7 @@ class VideoReader:
         if not self._is_sized and sizes - {self._size}:
             # The stream changes its size, or the container gives a wrong one.
             self._find_size()
-            return self.read(requested, short_side)
+            return self.read(requested, short_side, take)
         return frames
 
     def _find_size(self) -> None:
@@ -191,9 +189,11 @@ class VideoReader:
 
     @contextmanager
     def _reported(self, reason: str) -> Iterator[None]:
-        """Report an error of FFmpeg as a broken sample."""
+        """Report an error of FFmpeg, or a video that cannot be used, as a broken sample."""
         try:
             yield
+        except VideoError as error:
+            raise self._broken(str(error)) from error
         except av.FFmpegError as error:
             cause = dangling(self.filename) or error.strerror or type(error).__name__
             raise self._broken(f'{reason} ({cause})') from error
@@ -205,9 +205,8 @@ class VideoReader:
         that show no frame. ``_starts`` are the packets at which decoding can start. ``_stamps`` are
         the display times of all packets.
         """
-        if not self._container.streams.video:
-            raise self._broken('has no video stream')
-        self._stream = self._container.streams.video[0]
+        with self._reported('has no stream'):
+            self._stream = shown_stream(self._container)
         codec = self._stream.codec_context
         if codec is None:
             raise self._broken('its codec is unknown')
@@ -386,12 +385,3 @@ class VideoReader:
             if position >= start:
                 packet.pts = position
                 yield position, packet
-
-
-def open_video(path: str | os.PathLike[str]) -> Any:
-    """Open a video with PyAV, even if its title or other texts are not UTF-8."""
-    options: dict[str, Any] = {'options': _OPEN_OPTIONS, 'container_options': _FILES_ALONE}
-    try:
-        return av.open(video_source(path), **options)
-    except UnicodeDecodeError:  # PyAV 19 raises none, and has no metadata_errors either
-        return av.open(video_source(path), **options, metadata_errors='replace')

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmact_ssl.engine.unwrap import unwrap_model
-from mmact_ssl.errors import SHOW_PLACE, ConfigError, MMActSSLError, reason_of
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.io.files import reading
+from mmact_ssl.io.schema import conform
 
 # Dicts of parts by name, where None switches an inherited part off.
 SWITCHES = ('model.heads', 'model.adapters', 'model.teachers', 'default_hooks')
 # Top-level keys that programs read and a config may lack.
 KNOWN = {
     *list(inspect.signature(Runner.__init__).parameters)[1:],
-    *('auto_scale_lr', 'custom_imports', 'env_cfg', 'feature_deviation', 'feature_pooling'),
-    *('finetune', 'find_unused_parameters', 'model_wrapper_cfg', 'linear', 'linear_adam', 'knn'),
+    *('auto_scale_lr', 'custom_imports', 'env_cfg'),
+    *('finetune', 'find_unused_parameters', 'model_wrapper_cfg', 'linear', 'knn'),
     *('retrieval', 'resume', 'compile', 'efficient_conv_bn_eval'),
     *('fewshot', 'shared_label_pattern', 'sync_bn'),
 }
 # All top-level keys that programs and parts of this package read after a config is loaded.
 READ = KNOWN | {
-    *('backbone_name', 'bodies', 'dataset_name', 'joint', 'lda'),
-    *('own_folder', 'prepare_command', 'synthetic', 'dataset', 'runs', 'seeds'),
+    *('dataset_name', 'joint', 'lda'),
+    *('encoder', 'encoder_options', 'own_folder', 'prepare_command', 'synthetic'),
+    *('dataset', 'runs', 'seeds'),
 }
 # Usual name of a setting, often a variable of the config file -> key that is read.
 PLACES = {
@@ -42,6 +42,27 @@ PLACES = {
 }
 
 
+# Values that would fail late, or after folders are written.
+POSITIVE = Annotated[int, range(1, 1 << 31)]
+LOADERS = ('train_dataloader', 'test_dataloader')
+VALUES: Mapping[str, Any] = {
+    **dict.fromkeys((*LOADERS, 'model', 'train_cfg', 'optim_wrapper', 'randomness'), dict),
+    **{f'train_cfg.{name}': POSITIVE for name in ('max_epochs', 'max_iters')},
+    **{f'{name}.batch_size': POSITIVE for name in LOADERS},
+    **{f'{name}.num_workers': Annotated[int, range(1 << 12)] for name in LOADERS},
+    'randomness.seed': Annotated[int, range(1 << 32)],
+}
+
+
+def check_values(cfg: Config) -> None:
+    """Raise ConfigError for a value that its key cannot have; None is always one."""
+    for key, kind in VALUES.items():
+        top, _, name = key.partition('.')
+        value = (cfg.get(top) or {}).get(name) if name else cfg.get(top)
+        with reading(str(cfg.filename), 'correct it, or --cfg-options', ConfigError):
+            conform(value, kind | None, key)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The fix of a misspelt name."""
     close = get_close_matches(name, known, n=1, cutoff=0.5)
@@ -52,8 +73,9 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Check the keys of command-line options.
 
     Raises:
-        ConfigError: No program reads the key, a key beside it has nearly its name, or it switches
-            off a part that the config does not have. The error names the nearest key.
+        ConfigError: No program reads the key, a key beside it has nearly its name, it switches off
+            a part that the config does not have, or the encoder has no such option. The error names
+            the nearest key.
     """
     for key, value in options.items():
         top = key.partition('.')[0]
@@ -65,6 +87,8 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
                     f'only while it loads: {place or "change the part that is made of it"}'
                 )
             raise ConfigError(f'--cfg-options {key}: {place or nearest(top, READ)}')
+        if key.startswith('encoder.backbone'):
+            raise ConfigError(f'--cfg-options {key}: change model.backbone, which is trained')
         part: Any = dict(cfg.items())
         path = ''
         for name in key.split('.'):
@@ -79,6 +103,8 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
             continue
         if not isinstance(part, Mapping):
             continue
+        if path == 'encoder.options.':
+            raise ConfigError(f'--cfg-options {key}: no such option, {nearest(name, part)}')
         if value is None and key in {f'{switch}.{name}' for switch in SWITCHES}:
             raise ConfigError(f'{key}=None switches nothing off: {nearest(name, part)}')
         close = get_close_matches(name, map(str, part), n=1, cutoff=0.85)
@@ -91,40 +117,18 @@ def check_config(cfg: Config) -> None:
 
     Raises:
         ConfigError: A key has nearly the name of one that is read, which the error names; or
-            mmengine would recompute activations.
+            activations would be recomputed.
     """
-    if cfg.get('activation_checkpointing'):
+    model = cfg.get('model') or {}
+    recomputed = {'activation_checkpointing': cfg.get('activation_checkpointing')}
+    if 'heads' in model:
+        recomputed['model.backbone.with_cp'] = (model.get('backbone') or {}).get('with_cp')
+    if keys := [key for key, value in recomputed.items() if value]:
         raise ConfigError(
-            'activation_checkpointing would count the statistics of each batch twice: leave it '
-            'out, and take a smaller batch with optim_wrapper.accumulative_counts'
+            f'{keys[0]} would count the statistics of each batch twice: leave it out, and take a '
+            'smaller batch with optim_wrapper.accumulative_counts'
         )
     for key in cfg:
         close = get_close_matches(key, KNOWN, n=1, cutoff=0.85)
         if key not in KNOWN and close:
             raise ConfigError(f'{key}: did you mean {close[0]}?')
-
-
-@contextmanager
-def errors_while_building(cfg: Config) -> Iterator[SimpleNamespace]:
-    """Turn any error before the end of the first training step into a ConfigError.
-
-    The error names the config, or the task that failed to run. Later errors keep their traceback.
-
-    Yields:
-        Namespace; set its ``runner`` to the runner once it is built.
-    """
-    built = SimpleNamespace(runner=None)
-    try:
-        yield built
-    except (MMActSSLError, OSError, MemoryError):
-        raise
-    except Exception as error:
-        steps = getattr(getattr(built.runner, '_train_loop', None), 'iter', 0)
-        if steps:
-            raise
-        model = unwrap_model(getattr(built.runner, 'model', None))
-        task = getattr(model, 'current_task', None)
-        where = f'model.heads.{task} does not fit its inputs or targets' if task else cfg.filename
-        raise ConfigError(
-            f'{where}: {reason_of(error)}: correct the config, or the part of yours; {SHOW_PLACE}'
-        ) from error

@@ -15,13 +15,16 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.logging import MMLogger, print_log
 
+from mmact_ssl.configs.encoder_config import place_encoder
+from mmact_ssl.configs.shipped_configs import SET_VARIABLE, find_set, load_config
 from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.datasets.prepared_folder import FOLDER_VARIABLE
 from mmact_ssl.datasets.skeleton_folder import META
-from mmact_ssl.engine.config_check import check_config, check_options
-from mmact_ssl.engine.terminal import quiet_the_screen
-from mmact_ssl.errors import SHOW_PLACE, ConfigError, KindError, reason_of
-from mmact_ssl.shipped_configs import SET_VARIABLE, find_config, find_set
+from mmact_ssl.engine.config_check import check_config, check_options, check_values
+from mmact_ssl.engine.record import record_training
+from mmact_ssl.engine.terminal import log_once, quiet_the_screen
+from mmact_ssl.errors import ConfigError, KindError
+from mmact_ssl.io.student_file import RECORD
 
 # Variable that a launcher sets for its processes, and the program that starts it.
 LAUNCHERS = {
@@ -34,73 +37,55 @@ TRIM_THRESHOLD, MMAP_MAX = -1, -4
 CORE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
 
 
-def configure_run(args: argparse.Namespace) -> Config:
-    """Read the config of a program with a runner, apply the command line, and check it.
-
-    Args:
-        args: ``config``, ``cfg_options`` (see :func:`parse_cfg_options`), ``launcher`` and
-            ``work_dir`` (by default the config's, or ``work_dirs/<config name>``); optionally
-            ``data`` and ``set``, see :func:`read_config`.
-
-    Raises:
-        ConfigError: There is no such config, or an option does not go with it or the machine.
-    """
-    data, dataset = getattr(args, 'data', None), getattr(args, 'set', None)
-    quiet_the_screen(MMLogger.get_current_instance())  # until the runner builds its own
-    cfg = read_config(args.config, args.cfg_options, data, dataset)
-    # For None mmengine switches off a default hook of its own, and fails for any other.
-    hooks = cfg.get('default_hooks') or {}
-    for name in [n for n, hook in hooks.items() if hook is None and n not in CORE_HOOKS]:
-        del hooks[name]
-    cfg.launcher = args.launcher
-    if args.launcher != 'none':
-        join_launcher(args.launcher)
-    name = Path(cfg.filename).stem
-    if data is not None or dataset is not None:
-        name += f'_{cfg.dataset_name}'
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{name}'
-    if not torch.cuda.is_available():
-        fit_to_cpu(cfg)
-    check_config(cfg)
-    return cfg
-
-
 def configure_training(args: argparse.Namespace) -> Config:
     """Configure a run, and apply the options that only ``tools/train.py`` has."""
     cfg = configure_run(args)
-    if args.resume is not None:
-        cfg.resume = args.resume if args.resume == 'auto' else True
-        cfg.load_from = cfg.get('load_from') if args.resume == 'auto' else args.resume
+    if args.resume == 'auto':
+        cfg.resume = 'auto'
+    elif args.resume is not None:
+        cfg.resume, cfg.load_from = True, args.resume
     if args.seed is not None:
         cfg.merge_from_dict({'randomness.seed': args.seed})
     if args.deterministic:
         cfg.merge_from_dict({'randomness.deterministic': True})
     if args.amp:
         enable_mixed_precision(cfg)
-    if 'auto_scale_lr' not in cfg:  # the rate is for the batch of the file, in one process
-        file_config = read_config(args.config, data=args.data, dataset=args.set)
-        batch = (file_config.get('train_dataloader') or {}).get('batch_size')
-        counts = (file_config.get('optim_wrapper') or {}).get('accumulative_counts', 1)
-        cfg.auto_scale_lr = dict(base_batch_size=counts * batch) if batch else {}
     if args.auto_scale_lr:
-        if 'base_batch_size' not in (cfg.auto_scale_lr or {}):
+        if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise ConfigError(
                 f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...)'
             )
         cfg.auto_scale_lr.enable = True
+    cfg[RECORD] = record_training(cfg)
     return cfg
 
 
-def join_launcher(launcher: str) -> None:
-    """Check that a launcher has started this process; under torchrun, end when torchrun ends."""
-    variable, program = LAUNCHERS.get(launcher, ('', ''))
-    if variable and variable not in os.environ:
-        raise ConfigError(
-            f'--launcher {launcher} is for processes that a launcher starts, by {program}: leave '
-            'it out for one process'
-        )
-    if launcher == 'pytorch':
-        end_with_parent()  # or ranks train on when torchrun is killed
+def configure_run(args: argparse.Namespace) -> Config:
+    """Read and check a config, and fit it to the command line and the machine, for a runner.
+
+    Args:
+        args: ``config``, ``cfg_options``, ``data`` and ``set`` (see :func:`read_config`),
+            ``launcher``, and ``work_dir``, by default the config's or ``work_dirs/<config name>``.
+
+    Raises:
+        ConfigError: There is no such config, or an option does not go with it or the machine.
+    """
+    quiet_the_screen(MMLogger.get_current_instance())  # until the runner builds its own
+    cfg = read_config(args.config, args.cfg_options, args.data, args.set)
+    check_config(cfg)
+    # For None mmengine switches off a default hook of its own, and fails for any other.
+    hooks = cfg.get('default_hooks') or {}
+    for name in [n for n, hook in hooks.items() if hook is None and n not in CORE_HOOKS]:
+        del hooks[name]
+    of_data = f'_{cfg.dataset_name}' if args.data is not None or args.set is not None else ''
+    named = f'work_dirs/{Path(cfg.filename).stem}{of_data}'
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or named
+    cfg.launcher = args.launcher
+    if args.launcher in LAUNCHERS:
+        join_launcher(args.launcher)
+    if not torch.cuda.is_available():
+        fit_to_cpu(cfg)
+    return cfg
 
 
 def read_config(
@@ -120,43 +105,45 @@ def read_config(
     Raises:
         KindError: The config reads videos and the data are skeletons, or the other way round.
     """
-    path = find_config(path)
     if data is not None and dataset is not None:
         raise ConfigError('--data and --set both name what is read: give one of them')
     with data_environment(data, dataset):
-        try:
-            cfg = Config.fromfile(path)
-        except AttributeError as error:
-            if dataset is None and data is None:
-                raise _mistake(path, error) from error
-            option = f'--set {dataset}' if dataset is not None else f'--data {data}'
-            raise KindError(
-                f'{option} does not go with {path} ({error}): a student of videos takes videos, '
-                'such as configs/dtg_tsm-lite0.py; one of skeletons skeletons, such as '
-                'configs/ms2l-twoview_gru.py; or the name of a set is misspelt'
-            ) from error
-        except (ImportError, NameError, LookupError, TypeError, ValueError) as error:
-            raise _mistake(path, error) from error
-    if (data is not None and 'own_folder' not in cfg) or (dataset is not None and names_a_set(cfg)):
+        cfg = load_config(path)
+    takes_data = 'own_folder' in cfg or (data is None and SET_VARIABLE in cfg.env_variables)
+    if (data, dataset) != (None, None) and not takes_data:
         raise ConfigError(
             f'{path} names its own data set: leave --{"set" if data is None else "data"} out, or '
-            'take a config that names none, such as configs/dtg_tsm-lite0.py or those of '
-            'configs/downstream/'
+            'take a config that names none, such as configs/dtg_tsm-lite0.py'
         )
-    if options:
-        changes = parse_cfg_options(options)
-        check_options(cfg, changes)
-        cfg.merge_from_dict(changes)
-    training = (cfg.get('train_dataloader') or {}).get('dataset') or {}
-    if 'Video' in str(training.get('type')) and 'skeleton' in training.get('data_prefix', {}):
-        raise KindError(
-            f'{data or dataset} holds skeletons, and {cfg.filename} reads videos: take a config '
-            'for skeletons, such as configs/ms2l-twoview_gru.py'
-        )
+    if why := cfg.get('own_folder', {}).get('no_flip'):
+        log_once(f'{data}: {why}')
+    loader = cfg.get('train_dataloader') or {}
+    if 'batch_size' in loader and 'auto_scale_lr' not in cfg:  # the rate is for the file's batch
+        steps = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+        cfg.auto_scale_lr = dict(base_batch_size=steps * loader['batch_size'])
+    changes = parse_cfg_options(options)
+    check_options(cfg, changes)
+    cfg.merge_from_dict(changes)
+    check_values(cfg)
+    place_encoder(cfg, changes)
+    _check_kind(cfg, data or dataset)
     # yapf takes a second or more, four times before the first step and for each checkpoint.
     # fromfile drops mmengine's own argument against it.
     object.__setattr__(cfg, '_format_python_code', False)
     return cfg
+
+
+def _check_kind(cfg: Config, data: str | None) -> None:
+    """Raise KindError if a config reads videos and its data are skeletons, or the other way."""
+    training = (cfg.get('train_dataloader') or {}).get('dataset') or {}
+    holds = 'skeletons' if 'skeleton' in training.get('data_prefix', {}) else 'videos'
+    reads = 'skeletons' if 'Skeleton' in str(training.get('type')) else 'videos'
+    if 'data_prefix' in training and reads != holds:
+        raise KindError(
+            f'{data} holds {holds}, and {cfg.filename} reads {reads}: take a config for videos, '
+            'such as configs/dtg_tsm-lite0.py, or for skeletons, such as '
+            'configs/ms2l-twoview_gru.py'
+        )
 
 
 @contextmanager
@@ -172,29 +159,14 @@ def data_environment(folder: str | None, dataset: str | None = None) -> Iterator
     variables = {} if folder is None else {FOLDER_VARIABLE: folder}
     if dataset:
         variables[SET_VARIABLE] = find_set(dataset)
-    before = {name: os.environ.get(name) for name in variables}
+    before = {name: os.environ[name] for name in variables if name in os.environ}
     os.environ.update(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
+        for name in variables:
             os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
-def _mistake(path: str, error: BaseException) -> ConfigError:
-    """The error of a config file that fails while it is read."""
-    while isinstance(error, ImportError) and error.__context__:  # mmengine's own do not tell why
-        error = error.__context__
-    return ConfigError(
-        f'{path}: {reason_of(error)}: correct it, or the file that it inherits; {SHOW_PLACE}'
-    )
-
-
-def names_a_set(cfg: Config) -> bool:
-    """False if a config reads the data of ``--data`` or ``--set``."""
-    return 'own_folder' not in cfg and SET_VARIABLE not in cfg.env_variables
+        os.environ.update(before)
 
 
 def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:
@@ -219,26 +191,16 @@ def parse_cfg_options(words: Sequence[str] | None) -> dict[str, Any]:
     return options
 
 
-def enable_mixed_precision(cfg: Config) -> None:
-    """Switch the optimizer wrapper to mixed precision."""
-    if not torch.cuda.is_available():
-        raise ConfigError('--amp needs a GPU and torch sees none: train without it')
-    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise ConfigError(f'--amp cannot be combined with optim_wrapper.type={wrapper}')
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-
-
-def keep_freed_memory() -> None:
-    """Make glibc keep freed memory instead of returning it to the system.
-
-    A step on a CPU frees its activations and allocates as much again; each returned page costs a
-    page fault.
-    """
-    glibc = ctypes.CDLL(None)
-    glibc.mallopt(MMAP_MAX, 0)
-    glibc.mallopt(TRIM_THRESHOLD, 2**31 - 1)
+def join_launcher(launcher: str) -> None:
+    """Check that a launcher has started this process; under torchrun, end when torchrun ends."""
+    variable, program = LAUNCHERS[launcher]
+    if variable not in os.environ:
+        raise ConfigError(
+            f'--launcher {launcher} is for processes that a launcher starts, by {program}: leave '
+            'it out for one process'
+        )
+    if launcher == 'pytorch':
+        end_with_parent()  # or ranks train on when torchrun is killed
 
 
 def fit_to_cpu(cfg: Config) -> None:
@@ -268,3 +230,25 @@ def fit_to_cpu(cfg: Config) -> None:
         'device_ids': None,
     }
     cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
+
+
+def keep_freed_memory() -> None:
+    """Make glibc keep freed memory instead of returning it to the system.
+
+    A step on a CPU frees its activations and allocates as much again; each returned page costs a
+    page fault.
+    """
+    glibc = ctypes.CDLL(None)
+    glibc.mallopt(MMAP_MAX, 0)
+    glibc.mallopt(TRIM_THRESHOLD, 2**31 - 1)
+
+
+def enable_mixed_precision(cfg: Config) -> None:
+    """Switch the optimizer wrapper to mixed precision."""
+    if not torch.cuda.is_available():
+        raise ConfigError('--amp needs a GPU and torch sees none: train without it')
+    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ConfigError(f'--amp cannot be combined with optim_wrapper.type={wrapper}')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

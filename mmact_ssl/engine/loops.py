@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from mmengine.dist import is_main_process
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from mmact_ssl.registry import LOOPS
 
@@ -19,19 +22,17 @@ class EpochTrainLoop(EpochBasedTrainLoop):
     """mmengine's loop of epochs that can resume within an epoch, not only at its start.
 
     :class:`ExactResumeHook` sets ``first_batch``, the batch at which the first epoch begins.
-    ``tools/train.py`` uses this loop in place of mmengine's.
     """
 
     first_batch = 0
 
     def run(self) -> nn.Module:
-        """Train, or warn that nothing is left to train."""
-        if self._epoch >= self._max_epochs:
-            self.runner.logger.warning(
-                f'epoch {self._epoch} of {self._max_epochs} is done, nothing is left to train: '
-                'train_cfg sets the number of epochs or steps'
-            )
-        return super().run()
+        """Train, with a bar of the steps on a terminal."""
+        shown = dict(total=self._max_iters, initial=self._iter, desc='training', unit='steps')
+        self.bar = tqdm(**shown, disable=None if is_main_process() else True)  # None: no terminal
+        loggers = [] if self.bar.disable else [self.runner.logger]
+        with self.bar, logging_redirect_tqdm(loggers):
+            return super().run()
 
     def run_epoch(self) -> None:
         """Iterate one epoch."""
@@ -44,6 +45,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             object.__setattr__(self.dataloader, 'batch_sampler', later)
         for index, data_batch in enumerate(self.dataloader, first):
             self.run_iter(index, data_batch)
+            self.bar.update()
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 

@@ -1,17 +1,82 @@
-"""Two optimizers, one backward pass."""
+"""Two optimizers, one backward pass; and models and optimizers without their wrappers."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from mmengine.model import is_model_wrapper
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
 from mmact_ssl.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class AdversarialOptimWrapperConstructor:
+    """Give parameters under a ``discriminator`` to the adversary, the rest to the student.
+
+    A model without discriminators (all adversarial tasks switched off) gets an ordinary wrapper.
+
+    Args:
+        optim_wrapper_cfg: As in mmengine, plus ``adversary``, which overrides ``optimizer`` and
+            ``clip_grad`` for the adversary.
+        paramwise_cfg: As in mmengine, for both sides.
+    """
+
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
+        # A copy, because mmengine removes settings such as clip_grad.type from its argument.
+        config = copy.deepcopy(dict(optim_wrapper_cfg))
+        config.setdefault('type', 'OptimWrapper')
+        adversary = dict(config.pop('adversary', {}))
+        # Where paramwise_cfg scales the weight decay, mmengine needs a number to multiply.
+        optimizer = adversary.get('optimizer') or config['optimizer']
+        adversary['optimizer'] = {'weight_decay': 0.0, **optimizer}
+        self.configs = dict(student=config, adversary=copy.deepcopy({**config, **adversary}))
+        self.paramwise_cfg = paramwise_cfg
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        model = unwrap_model(model)
+        adversary = {
+            id(parameter)
+            for name, parameter in model.named_parameters()
+            if any(part.startswith('discriminator') for part in name.split('.'))
+        }
+        student = {id(parameter) for parameter in model.parameters()} - adversary
+        wrappers = {
+            side: _SubsetConstructor(self.configs[side], self.paramwise_cfg, members)(model)
+            for side, members in dict(student=student, adversary=adversary).items()
+            if members
+        }
+        return AdversarialOptimWrapper(**wrappers) if adversary else wrappers['student']
+
+
+class _SubsetConstructor(DefaultOptimWrapperConstructor):
+    """mmengine's constructor, for some of a model's parameters."""
+
+    def __init__(self, config: dict, paramwise_cfg: dict | None, members: set[int]) -> None:
+        # mmengine treats parameters one by one only if there is a param-wise setting.
+        settings = dict(paramwise_cfg or {})
+        settings.setdefault('custom_keys', {})
+        super().__init__(config, settings)
+        self.members = members
+
+    def add_params(
+        self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs: object
+    ) -> None:
+        """Select the members, and join parameters with the same settings in one group."""
+        super().add_params(params, module, prefix=prefix, **kwargs)
+        if prefix:
+            return
+        groups: dict[tuple, dict] = {}
+        for group in params:
+            if id(group['params'][0]) in self.members:
+                key = tuple(sorted((k, v) for k, v in group.items() if k != 'params'))
+                groups.setdefault(key, {**group, 'params': []})['params'] += group['params']
+        params[:] = groups.values()
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -75,48 +140,6 @@ class AdversarialOptimWrapper(OptimWrapperDict):
             scaler.update(self['student']._scale_update_param)
 
 
-@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
-class AdversarialOptimWrapperConstructor:
-    """Give parameters under a ``discriminator`` to the adversary, the rest to the student.
-
-    A model without discriminators (all adversarial tasks switched off) gets an ordinary wrapper.
-
-    Args:
-        optim_wrapper_cfg: As in mmengine, plus ``adversary``, which overrides ``optimizer`` and
-            ``clip_grad`` for the adversary.
-        paramwise_cfg: As in mmengine, for both sides.
-    """
-
-    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
-        # A copy, because mmengine removes settings such as clip_grad.type from its argument.
-        config = copy.deepcopy(dict(optim_wrapper_cfg))
-        config.setdefault('type', 'OptimWrapper')
-        adversary = dict(config.pop('adversary', {}))
-        # Where paramwise_cfg scales the weight decay, mmengine needs a number to multiply.
-        optimizer = adversary.get('optimizer') or config['optimizer']
-        adversary['optimizer'] = {'weight_decay': 0.0, **optimizer}
-        self.configs = dict(student=config, adversary=copy.deepcopy({**config, **adversary}))
-        self.paramwise_cfg = paramwise_cfg
-
-    def __call__(self, model: nn.Module) -> OptimWrapper:
-        model = unwrap_model(model)
-        adversary = {
-            id(parameter)
-            for name, parameter in model.named_parameters()
-            if any(part.startswith('discriminator') for part in name.split('.'))
-        }
-        student = {id(parameter) for parameter in model.parameters()} - adversary
-        if not adversary:
-            return self._build('student', model, student)
-        return AdversarialOptimWrapper(
-            student=self._build('student', model, student),
-            adversary=self._build('adversary', model, adversary),
-        )
-
-    def _build(self, side: str, model: nn.Module, members: set[int]) -> OptimWrapper:
-        return _SubsetConstructor(self.configs[side], self.paramwise_cfg, members)(model)
-
-
 def makes_step(wrapper: OptimWrapper | OptimWrapperDict) -> bool:
     """True if the last iteration ended with a step, not with accumulated gradients."""
     return unwrap_optimizers(wrapper)[0].should_update()  # several step together
@@ -134,26 +157,11 @@ def has_moved(optimizer: Optimizer) -> bool:
     return any(parameter.grad is not None for parameter in parameters)
 
 
-class _SubsetConstructor(DefaultOptimWrapperConstructor):
-    """mmengine's constructor, for some of a model's parameters."""
+def unwrap_model(model: Any) -> Any:
+    """Return a model without the wrapper of distributed training."""
+    return model.module if is_model_wrapper(model) else model
 
-    def __init__(self, config: dict, paramwise_cfg: dict | None, members: set[int]) -> None:
-        # mmengine treats parameters one by one only if there is a param-wise setting.
-        settings = dict(paramwise_cfg or {})
-        settings.setdefault('custom_keys', {})
-        super().__init__(config, settings)
-        self.members = members
 
-    def add_params(
-        self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs: object
-    ) -> None:
-        """Select the members, and join parameters with the same settings in one group."""
-        super().add_params(params, module, prefix=prefix, **kwargs)
-        if prefix:
-            return
-        groups: dict[tuple, dict] = {}
-        for group in params:
-            if id(group['params'][0]) in self.members:
-                key = tuple(sorted((k, v) for k, v in group.items() if k != 'params'))
-                groups.setdefault(key, {**group, 'params': []})['params'] += group['params']
-        params[:] = groups.values()
+def unwrap_optimizers(wrapper: OptimWrapper | OptimWrapperDict) -> list[OptimWrapper]:
+    """List the optimizer wrappers in a dict of several, or the only one."""
+    return [*wrapper.values()] if isinstance(wrapper, OptimWrapperDict) else [wrapper]

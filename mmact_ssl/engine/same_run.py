@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from textwrap import shorten
 from typing import Any
 
@@ -12,7 +11,6 @@ from mmengine.runner import Runner
 
 from mmact_ssl.datasets.seeded_samples import with_inner
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.saved_run import read_assignments
 
 # Settings that the state in a checkpoint overrides, or that its batches depend on.
 KEPT = ('optim_wrapper', 'param_scheduler', 'auto_scale_lr')
@@ -30,12 +28,8 @@ def check_same_run(runner: Runner, filename: str, checkpoint: Mapping[str, Any])
     Raises:
         ConfigError: The run cannot go on exactly; each difference is named.
     """
-    before = _config_of(checkpoint.get('meta', {}).get('cfg', ''))
-    now = _config_of(runner.cfg.pretty_text)
-    if not before or not now:  # without a config that can be read, there is nothing to compare
-        before = now = {}
-    recorded = checkpoint.get('meta', {}).get(RUN, {})
-    before, now = {**before, **recorded}, {**now, **(describe_data(runner) if recorded else {})}
+    before = checkpoint.get('meta', {}).get(RUN, {})
+    now = {key: value for key, value in describe_run(runner).items() if key in before}
     changed = list(differences(before, now))
     refused = [line for line in changed if line.startswith((*KEPT, *DATA))]
     if refused:
@@ -47,19 +41,22 @@ def check_same_run(runner: Runner, filename: str, checkpoint: Mapping[str, Any])
         runner.logger.warning(f'{filename}: {line}: training goes on with the new value')
 
 
-def describe_data(runner: Runner) -> dict[str, Any]:
-    """Number of processes, and number and hash of the training samples."""
+def describe_run(runner: Runner) -> dict[str, Any]:
+    """The compared settings as plain values, processes, and number and hash of the samples."""
     dataset = runner.train_dataloader.dataset
     hashes = [part.names_hash for part, _ in with_inner(dataset) if hasattr(part, 'names_hash')]
     samples = ' '.join([str(len(dataset)), *(name[:12] for name in hashes)])
-    return {'processes': get_world_size(), 'samples': samples}
+    settings = {key: plain(runner.cfg.get(key)) for key in (*KEPT, *OTHER)}
+    return {'processes': get_world_size(), 'samples': samples, **settings}
 
 
-def _config_of(text: str) -> dict[str, Any]:
-    """Plain values of the compared keys in the text of a config."""
-    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        return read_assignments(text, (*KEPT, *OTHER))
-    return {}
+def plain(value: Any) -> Any:
+    """Copy a part of a config, with the text of each value that is not plain, such as a class."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value if value is None or type(value) in (bool, int, float, str) else str(value)
 
 
 def differences(before: Any, now: Any, path: str = '') -> Iterator[str]:

@@ -19,6 +19,7 @@ from mmact_ssl.registry import LOG_PROCESSORS
 FILE_ONLY = (
     *('Exp name: ', 'Using env variable ', 'Distributed training is not used'),
     *('paramwise_options -- ', 'is skipped since its requires_grad', 'been called more than once.'),
+    *('Loads checkpoint by ', 'Inputs of the tasks:\n'),
 )
 
 
@@ -87,9 +88,8 @@ class ShortLogProcessor(LogProcessor):
 
     def get_log_after_iter(self, runner: Runner, batch_idx: int, mode: str) -> tuple[dict, str]:
         tag, line = super().get_log_after_iter(runner, batch_idx, mode)
-        return tag, self._training_line(runner, batch_idx, tag) if mode == 'train' else line
-
-    def _training_line(self, runner: Runner, batch_idx: int, tag: dict) -> str:
+        if mode != 'train':
+            return tag, line
         start = f'step {runner.iter + 1}/{runner.max_iters}'
         if self.by_epoch:
             size = self._get_dataloader_size(runner, 'train')
@@ -103,4 +103,5 @@ class ShortLogProcessor(LogProcessor):
             if 'loss' in rest:
                 losses[task or rest] = losses.get(task or rest, 0.0) + value
         rates = {n: v for n, v in tag.items() if n.endswith('lr') and 'base_lr' not in n}
-        return start + ''.join(f'  {n} {value:#.4g}' for n, value in {**losses, **rates}.items())
+        shown = ''.join(f'  {n} {value:#.4g}' for n, value in {**losses, **rates}.items())
+        return tag, start + shown

@@ -1,4 +1,4 @@
-"""Reading and checking the labeled splits of a downstream config."""
+"""Reading and checking the labeled splits of an evaluation."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, match_names, read_groups
+from mmact_ssl.datasets.prepared_folder import (
+    CLASS_NAMES,
+    make_lists,
+    match_names,
+    read_groups,
+)
 from mmact_ssl.datasets.skeleton_folder import (
     CLIPS,
     SkeletonFolder,
     open_skeleton_folder,
 )
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import (
-    other_form,
+from mmact_ssl.io.files import (
+    dangling,
     read_annotation,
     read_text,
     video_path,
-    why_missing,
 )
 
 
@@ -37,7 +41,6 @@ class Split:
         names: Video paths below the root, or names of skeleton clips, N of them.
         labels: int64 ``(N,)``, from 0.
         skeletons: Hash of the prepared folder's coordinates and clips; '' for videos.
-        layout: Layout of the prepared folder's skeletons; '' for videos.
     """
 
     ann_file: str
@@ -45,7 +48,6 @@ class Split:
     names: list[str]
     labels: np.ndarray
     skeletons: str = ''
-    layout: str = ''
 
     def lines(self, indices: Iterable[int] | None = None) -> list[str]:
         """Lines of an annotation file, of all samples or those at ``indices``."""
@@ -65,40 +67,6 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
             clip is not the folder's.
     """
     ann_file, prefix = dataset['ann_file'], dataset.get('data_prefix') or {}
-    names, labels = read_samples(ann_file, prepare_command)
-    if -1 in labels:
-        unlabeled = names[labels.index(-1)]
-        raise DataError(f'{ann_file}: {unlabeled!r} has no label; {prepare_command}')
-    if 'skeleton' in prefix:
-        root, kind = prefix['skeleton'], 'skeleton clip'
-        folder = open_skeleton_folder(root, prepare_command)
-        known = set(folder.names.tolist())
-        skeletons, layout = folder.content_hash, folder.layout
-        missing = [name for name in names if name not in known]
-        why = other_form(missing[0], known.__contains__) if missing else ''
-        _check_folder_labels(ann_file, dict(zip(names, labels)), folder, prepare_command)
-    else:
-        root, kind = prefix.get('video') or '', 'video'
-        skeletons = layout = ''
-        missing = [name for name in names if not os.path.isfile(video_path(root, name))]
-        why = why_missing(root, missing[0]) if missing else ''
-    if missing:
-        raise DataError(
-            f'{os.path.join(root, missing[0])}: {why or f"no such {kind}"} ({len(missing)} of '
-            f'{len(names)} in {ann_file} are missing); {prepare_command}'
-        )
-    return Split(ann_file, root, names, np.asarray(labels, dtype=np.int64), skeletons, layout)
-
-
-def read_samples(ann_file: str, prepare_command: str) -> tuple[list[str], list[int]]:
-    """Read an annotation file with one line for each sample.
-
-    Returns:
-        As :func:`mmact_ssl.files.read_annotation`.
-
-    Raises:
-        DataError: A sample stands twice: it would count twice, and could vote for itself.
-    """
     names, labels = read_annotation(ann_file, prepare_command)
     paths = [os.path.normpath(name) for name in names]
     counts = Counter(paths)
@@ -109,19 +77,40 @@ def read_samples(ann_file: str, prepare_command: str) -> tuple[list[str], list[i
             f'({len(names)} lines name {len(counts)} samples): leave one line for each sample; '
             f'{prepare_command}'
         )
-    return names, labels
+    if -1 in labels:
+        unlabeled = names[labels.index(-1)]
+        raise DataError(f'{ann_file}: {unlabeled!r} has no label; {prepare_command}')
+    if 'skeleton' in prefix:
+        root, why = prefix['skeleton'], 'no such skeleton clip'
+        folder = open_skeleton_folder(root, prepare_command)
+        clips = set(folder.names.tolist())
+        skeletons = folder.content_hash
+        missing = [name for name in names if name not in clips]
+        _check_folder_labels(ann_file, dict(zip(names, labels)), folder, prepare_command)
+    else:
+        root = prefix.get('video') or ''
+        skeletons = ''
+        missing = [name for name in names if not os.path.isfile(video_path(root, name))]
+        why = dangling(os.path.join(root, missing[0])) if missing else ''
+        why = why or 'no such video'
+    if missing:
+        raise DataError(
+            f'{os.path.join(root, missing[0])}: {why} ({len(missing)} of '
+            f'{len(names)} in {ann_file} are missing); {prepare_command}'
+        )
+    return Split(ann_file, root, names, np.asarray(labels, dtype=np.int64), skeletons)
 
 
 def _check_folder_labels(
     ann_file: str, labels: dict[str, int], folder: SkeletonFolder, prepare_command: str
 ) -> None:
     """Refuse labels that are not those of the prepared folder, where the folder has one."""
-    own = dict(zip(folder.names.tolist(), folder.labels.tolist()))
-    wrong = [name for name, label in labels.items() if own.get(name, -1) not in (-1, label)]
+    of_folder = dict(zip(folder.names.tolist(), folder.labels.tolist()))
+    wrong = [name for name, label in labels.items() if of_folder.get(name, -1) not in (-1, label)]
     if wrong:
         raise DataError(
             f'{ann_file}: {wrong[0]!r} has the label {labels[wrong[0]]}, and '
-            f'{own[wrong[0]]} in {folder.path / CLIPS} ({len(wrong)} of {len(labels)} labels '
+            f'{of_folder[wrong[0]]} in {folder.path / CLIPS} ({len(wrong)} of {len(labels)} labels '
             "differ): write the folder's labels into the list, or prepare a folder with the "
             f"list's labels; {prepare_command}"
         )
@@ -133,20 +122,20 @@ def _check_same_classes(train: Split, test: Split, prepare_command: str) -> None
     if not all(path.is_file() for path in paths):
         return
     names = [read_text(path, prepare_command).splitlines() for path in paths]
-    for number, (own, other) in enumerate(itertools.zip_longest(*names), start=1):
-        if own != other:
+    for number, (trained, tested) in enumerate(itertools.zip_longest(*names), start=1):
+        if trained != tested:
             raise ConfigError(
-                f'{paths[1]}: line {number} is {other!r}, and {own!r} in {paths[0]}: give both '
-                f'lists the same classes in the same order; {prepare_command}'
+                f'{paths[1]}: line {number} is {tested!r}, and {trained!r} in {paths[0]}: give '
+                f'both lists the same classes in the same order; {prepare_command}'
             )
 
 
 def read_splits(cfg: Config) -> tuple[Split, Split]:
-    """Read the training and the test split of a downstream config.
+    """Read the training and the test split of an evaluation.
 
     Raises:
-        ConfigError: They share a sample, or their labels disagree with ``num_classes`` or with the
-            names of the classes.
+        ConfigError: They share a sample or have one class, or their labels disagree with
+            ``num_classes`` or with the names of the classes.
         DataError: See :func:`read_split`.
     """
     fix = cfg.get('prepare_command', 'see docs/extend/data.md')
@@ -155,6 +144,8 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
     _check_same_classes(train, test, fix)
     num_classes = cfg.model.cls_head.num_classes
     labels = np.unique(train.labels)
+    if len(labels) < 2:
+        raise ConfigError(f'{train.ann_file}: has one class, and an evaluation needs two or more')
     if labels[-1] >= num_classes:
         raise ConfigError(
             f'{train.ann_file}: {len(labels)} classes up to label {labels[-1]}, but the config has '
@@ -172,18 +163,17 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
             f'{test.ann_file}: label {test.labels.max()} is not among the {num_classes} classes of '
             f'{train.ann_file}; {fix}'
         )
-    if shared := _paths(train) & _paths(test):
+    # Independent of how the folder and the names are written.
+    paths = [
+        {os.path.normpath(os.path.join(os.path.realpath(s.root), name)) for name in s.names}
+        for s in (train, test)
+    ]
+    if shared := paths[0] & paths[1]:
         raise ConfigError(
             f'{test.ann_file}: {len(shared)} samples are also in {train.ann_file}, e.g. '
             f'{min(shared)}; {fix}'
         )
     return train, test
-
-
-def _paths(split: Split) -> set[str]:
-    """Paths of the samples, independent of how the folder and the names are written."""
-    root = os.path.realpath(split.root)
-    return {os.path.normpath(os.path.join(root, name)) for name in split.names}
 
 
 def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.ndarray:
@@ -270,3 +260,27 @@ def sample_groups(
         (series, number), (name, last) = groups[i], groups[previous]
         runs[i] = runs[previous] + (series != name or int(number) > int(last) + 1)
     return runs
+
+
+def write_labeled_lists(cfg: Config, may_hold_out: bool = True) -> None:
+    """Write lists of a prepared folder's labeled samples, and a missing test list; read these.
+
+    Each change is printed. Lists that an option names stay as they are.
+
+    Args:
+        may_hold_out: False if a student was trained with labels of the folder: then a missing
+            test list is a ConfigError.
+    """
+    folder = cfg.own_folder
+    sets = {split: cfg[f'{split}_dataloader'].dataset for split in ('train', 'test')}
+    unchanged = [split for split, dataset in sets.items() if dataset.ann_file == folder[split]]
+    lists = folder.to_dict()
+    if len(unchanged) == len(sets) and not may_hold_out and not os.path.isfile(lists['test']):
+        raise ConfigError(
+            f'{lists["root"]} has no test list, and the student was trained with its labels: '
+            f'prepare the folder with one, `{folder["test_command"]}`, and train again'
+        )
+    for message in make_lists(lists, unchanged):
+        print(message)
+    for split in unchanged:
+        sets[split].ann_file = lists[split]

@@ -1,4 +1,4 @@
-"""Statistics over draws of the labels: intervals, and differences of two encoders."""
+"""Intervals over draws of the labels, and of the difference between two encoders."""
 
 from __future__ import annotations
 
@@ -7,77 +7,41 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.results import Result
-
 CONFIDENCE = 0.95
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean over draws, and half the width of its 95 % interval by Student's t.
+def format_interval(values: Sequence[float]) -> str:
+    """Format the mean over draws in percent, ± half of its 95 % interval by Student's t.
 
-    The interval tells how well the draws determine their mean. The encoder, the training clips and
-    the test clips are the same in all draws, and it does not cover them.
+    The interval does not cover encoder and clips, which are the same in all draws. One draw has
+    none.
+    """
+    text, count = f'{100 * np.mean(values):.1f}', len(values)
+    if count == 1:
+        return text
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)
+    return f'{text} ± {100 * quantile * np.std(values, ddof=1) / np.sqrt(count):.1f}'
+
+
+def paired_interval(
+    first: np.ndarray, second: np.ndarray, groups: np.ndarray
+) -> tuple[float, float]:
+    """Mean difference of right answers, and half the width of its 95 % interval.
+
+    The variance is that of a mean over clusters, the groups of test clips, and that of a mean over
+    draws; Student's t has as many degrees of freedom as groups, less one.
 
     Args:
-        values: One value a draw, n of them.
-
-    Returns:
-        The mean, and ``t * s / sqrt(n)`` with the sample deviation s and the quantile t of n - 1
-        degrees of freedom; NaN for one draw.
+        first, second: 0 or 1, ``(R, T)``, the same R draws and T test clips.
+        groups: ``(T,)``; for one group the half width is infinite.
     """
-    half = float('nan')
-    if len(values) > 1:
-        quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
-        half = float(quantile * np.std(values, ddof=1) / np.sqrt(len(values)))
-    return float(np.mean(values)), half
-
-
-def format_interval(values: Sequence[float], sign: str = '') -> str:
-    """Format values in 0..1 as ``mean ± half width`` in percent; ``sign='+'`` shows it always."""
-    mean, half = interval(values)
-    text = f'{100 * mean:{sign}.1f}'
-    return text if np.isnan(half) else f'{text} ± {100 * half:.1f}'
-
-
-def find_row(results: Sequence[Result], dataset: str, label: str) -> list[Result]:
-    """Select the few-shot results of a row.
-
-    Args:
-        label: Method of the row, with its variant if that is not 'full': ``Start, no-shift``.
-
-    Raises:
-        ConfigError: There are none.
-    """
-    rows = [r for r in results if (r.protocol, r.dataset) == ('fewshot', dataset)]
-    found = [row for row in rows if row.label == label]
-    if not found:
-        known = ', '.join(sorted({repr(row.label) for row in rows})) or 'none'
-        raise ConfigError(
-            f'no few-shot result of {label!r} on {dataset} (there are: {known}): measure it first, '
-            f'by evaluate.py fewshot --method {label.partition(",")[0]!r}'
-        )
-    return found
-
-
-def paired_differences(first: Result, second: Result) -> dict[str, list[float]]:
-    """Differences of two encoders, the second minus the first, by metric and draw.
-
-    Raises:
-        ConfigError: The results are of other data or other draws.
-    """
-    what = ''
-    if first.data_version != second.data_version:
-        what = 'on different data'
-    elif first.details.get('drawn') != second.details.get('drawn'):
-        what = 'on different draws of the labels'
-    if what:
-        raise ConfigError(
-            f'{first.run} and {second.run} were measured {what}, so their draws are no pairs: '
-            'measure one again'
-        )
-    draws, others = (result.details['draws'] for result in (first, second))
-    return {
-        metric: [other - value for value, other in zip(draws[metric], values, strict=True)]
-        for metric, values in others.items()
-    }
+    difference = second.astype(np.float64) - first
+    mean, (draws, clips) = float(difference.mean()), difference.shape
+    places = np.unique(groups, return_inverse=True)[1]
+    sums = np.bincount(places, difference.mean(axis=0) - mean)
+    count = len(sums)
+    if count == 1:
+        return mean, float('inf')
+    variance = count / (count - 1) * np.square(sums).sum() / clips**2
+    variance += difference.mean(axis=1).var(ddof=1) / draws if draws > 1 else 0
+    return mean, float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * np.sqrt(variance))

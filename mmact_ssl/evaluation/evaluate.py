@@ -1,179 +1,149 @@
-"""Running one or more protocols of a downstream config on one encoder."""
+"""Running one or more protocols on one encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from inspect import signature
+from typing import Any, cast
 
-import numpy as np
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.datasets.label_subset import label_subset
+from mmact_ssl.encoders.encoder import weights_hash
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.data import (
-    Split,
-    class_names,
-    read_splits,
-    share_labels,
-)
-from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import PROTOCOLS
-from mmact_ssl.evaluation.protocols.base import Request, Task
-from mmact_ssl.evaluation.provenance import (
-    config_hash,
-    config_name,
-    data_version,
-)
-from mmact_ssl.evaluation.results import RANDOM, Result
-from mmact_ssl.evaluation.student import start_hash
-from mmact_ssl.saved_run import SavedRun
+from mmact_ssl.evaluation.protocols.base import ProtocolInput
+from mmact_ssl.evaluation.results import RANDOM, Details, Result, config_hash, data_version
 
 
 def evaluate(
-    request: Request, protocols: Sequence[str], extracted: dict[str, Features] | None = None
+    inputs: ProtocolInput, protocols: Sequence[str], method: str, variant: str = 'full'
 ) -> Iterator[Result]:
     """Yield the result of each protocol; all those on frozen features share one extraction.
 
     Args:
-        request: A request that has passed :func:`check_request`.
+        inputs: Inputs that have passed :func:`check_inputs`.
         protocols: Names in the table of protocols.
-        extracted: Frozen features of the encoder by split, filled by the first request that needs
-            them.
+        method, variant: As in the result.
 
     Raises:
-        ConfigError: The config disagrees with the data.
         DataError: Data is missing.
-        CheckpointError: The student does not fit.
+        CheckpointError: The weights do not fit the encoder.
     """
-    cfg = request.cfg
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    train, test = read_splits(cfg)
-    classes = class_names(train, cfg.model.cls_head.num_classes)
-    extracted = {} if extracted is None else extracted
-    task = Task(request, train, test, draw_labeled(request, train), classes, extracted)
-    student = request.student
-    checkpoint_hash = student.sha256 if student else start_hash(cfg) or RANDOM
-    data = data_version(train, test)
+    cfg, encoder = inputs.cfg, inputs.encoder
+    init_default_scope(cfg.default_scope)
+    checkpoint_hash = weights_hash(encoder, inputs.saved) or RANDOM
+    data, lists = data_version(inputs.train, inputs.test), (inputs.train, inputs.test)
     for name in protocols:
-        measured = PROTOCOLS[name].evaluate(task, **cfg.get(_config_key(name), {}))
-        measured.metrics['n_test'] = len(test.names)
-        if PROTOCOLS[name].frozen:
-            measured.metrics.update(task.test_features.spread())
+        protocol = PROTOCOLS[name]
+        measured = protocol.evaluate(inputs, **cfg.get(name, {}))
+        measured.metrics['n_test'] = len(inputs.test.names)
+        if protocol.frozen:
+            measured.metrics.update(inputs.test_features.spread())
         if 'confusion' in measured.details:
-            measured.details['classes'] = task.classes
+            measured.details['classes'] = inputs.classes
         yield Result(
-            method=request.method,
-            variant=request.variant,
+            method=method,
+            variant=variant,
             dataset=cfg.dataset_name,
             protocol=name,
-            backbone=cfg.backbone_name,
-            seed=request.seed,
+            backbone=encoder.name,
+            seed=inputs.seed,
             metrics=measured.metrics,
-            label_fraction=request.label_fraction,
-            config=config_name(cfg.filename),
-            config_hash=config_hash(hashed_config(cfg, name), train.lines(), test.lines()),
+            label_fraction=inputs.label_fraction,
+            config=encoder.source,
+            config_hash=config_hash(hashed_settings(inputs, name), *(s.lines() for s in lists)),
             checkpoint_hash=checkpoint_hash,
             data_version=data,
             synthetic=cfg.get('synthetic', False),
-            details=measured.details,
+            details=cast(Details, measured.details),
         )
 
 
-def draw_labeled(request: Request, train: Split) -> np.ndarray:
-    """Positions of the drawn training samples, with those that share their labels."""
-    drawn = label_subset(train.names, train.labels, request.label_fraction, request.seed)
-    return share_labels(train, drawn, request.cfg.get('shared_label_pattern'))
-
-
-def check_request(request: Request, protocols: Sequence[str]) -> None:
-    """Check a request against the needs of its protocols, before any of them runs.
+def check_inputs(inputs: ProtocolInput, protocols: Sequence[str]) -> None:
+    """Check inputs against the needs of their protocols, before any of them runs.
 
     Raises:
-        ConfigError: The config or the request does not fit a protocol, or has too few
-            labels for it.
-        DataError: Data is missing.
+        ConfigError: The config, the encoder or the part of the labels does not fit a protocol, or
+            there are too few labels for it.
     """
-    cfg = request.cfg
+    cfg, fraction = inputs.cfg, inputs.label_fraction
+    shares_labels = cfg.get('shared_label_pattern')
     for name in protocols:
-        protocol, settings = PROTOCOLS[name], cfg.get(_config_key(name), {})
-        if protocol.trains and cfg.get('optim_wrapper') is None:
+        protocol, settings = PROTOCOLS[name], cfg.get(name, {})
+        if inputs.encoder.motion is not None and not protocol.frozen:
             raise ConfigError(
-                f'{cfg.filename}: no training schedule: the config is for frozen features alone'
+                f'{name} trains the network without the descriptor of motion of '
+                f'{inputs.encoder.source}: give another --encoder'
             )
-        if cfg.get('shared_label_pattern') and protocol.labels not in ('drawn', 'own draws'):
+        if unknown := settings.keys() - signature(protocol.evaluate).parameters.keys():
+            known = ', '.join([*signature(protocol.evaluate).parameters][1:])
+            raise ConfigError(f'{name}.{min(unknown)}: no such setting, there are {known}')
+        if shares_labels and protocol.labels not in ('drawn', 'own draws'):
             raise ConfigError(f'{name} draws no labels: leave shared_label_pattern out')
         grouped = settings.get('group_pattern') or settings.get('group_file')
-        if cfg.get('shared_label_pattern') and name == 'linear' and not grouped:
+        if shares_labels and name == 'linear' and not grouped:
             raise ConfigError(
                 'linear: folds would part recordings that share a label: give linear.group_pattern'
             )
-        if protocol.labels == 'none' and request.label_fraction != 1:
+        if protocol.labels == 'none' and fraction != 1:
             raise ConfigError(f'{name} draws no labels: evaluate it without --label-fraction')
-        if protocol.labels == 'own draws' and request.label_fraction != 1:
+        if protocol.labels == 'own draws' and fraction != 1:
             raise ConfigError(
                 f'{name} draws its labels itself: evaluate it without --label-fraction, or give '
                 f'--cfg-options {name}.labels=1,3'
             )
-        if request.student is not None:
-            check_labels(request.student, name, request)
-        elif protocol.needs_checkpoint:
-            raise ConfigError(
-                f'{name} needs the {protocol.needs_checkpoint} of a checkpoint: drop --random'
-            )
-    if checks := [check for name in protocols if (check := PROTOCOLS[name].check_labels)]:
-        train, _ = read_splits(cfg)
-        for check in checks:
-            check(train.labels[draw_labeled(request, train)])
+        if protocol.labels == 'of the checkpoint' and inputs.saved is None:
+            raise ConfigError(f'{name} tests the classifier of a checkpoint: drop --random')
+        check_draw(inputs, name)
+        if protocol.check_labels is not None:
+            protocol.check_labels(inputs.train.labels[inputs.labeled])
 
 
-def check_labels(student: SavedRun, name: str, request: Request) -> None:
-    """Refuse another draw of the labels than the one that a student was trained with.
+def check_draw(inputs: ProtocolInput, name: str) -> None:
+    """Refuse another draw of the labels than the one that the encoder was trained with.
 
     A larger fraction of the same draw, and all labels, contain the labels of the training. A
-    protocol that draws its labels itself takes no such student.
+    protocol that draws its labels itself takes no such encoder.
 
     Raises:
         ConfigError: The features know labels that the protocol does not draw, or the classifier of
             joint training was trained with others, or for the classes of another set.
     """
-    read, labels = student.labels_read, PROTOCOLS[name].labels
-    if read is None or labels == 'none':
+    labels = PROTOCOLS[name].labels
+    if inputs.saved is None or inputs.saved.labels_read is None or labels == 'none':
         return
-    if read.dataset != request.cfg.dataset_name:
+    read = inputs.saved.labels_read
+    path, dataset = inputs.saved.path, inputs.cfg.dataset_name
+    if read.dataset != dataset:
         if labels == 'of the checkpoint':
             raise ConfigError(
-                f'{name}: the classifier of {student.path} knows the classes of {read.dataset}, '
-                f'not of {request.cfg.dataset_name}: give the data of its training, or take linear'
+                f'{name}: the classifier of {path} knows the classes of {read.dataset}, not of '
+                f'{dataset}: give the data of its training, or take linear'
             )
         return
-    fraction, seed = request.label_fraction, request.seed
-    is_shared = read.shared in ('', request.cfg.get('shared_label_pattern'))
-    is_same = (seed == read.seed and is_shared) or fraction == 1
+    fraction = inputs.label_fraction
+    is_shared = read.shared in ('', inputs.cfg.get('shared_label_pattern'))
+    is_same = (inputs.seed == read.seed and is_shared) or fraction == 1
     if labels == 'drawn' and is_same and fraction >= read.fraction:
         return
     if labels == 'of the checkpoint' and is_same and fraction == read.fraction:
         return
     raise ConfigError(
-        f'{name}: {student.path} was trained with a fraction of {read.fraction:g} of the labels of '
-        f'{read.dataset}, drawn by seed {read.seed}: give --label-fraction {read.fraction:g} '
+        f'{name}: {path} was trained with a fraction of {read.fraction:g} of the labels of '
+        f'{dataset}, drawn by seed {read.seed}: give --label-fraction {read.fraction:g} '
         f'--seeds {read.seed} and its shared_label_pattern, if any (fewshot: take lda), or a '
         'student that has not read them'
     )
 
 
-def hashed_config(cfg: Config, name: str) -> dict[str, Any]:
-    """Select the parts of a config that a protocol's numbers depend on."""
-    keys = [_config_key(name), 'model', 'test_dataloader', 'backbone_name']
-    optional = ['feature_pooling', 'feature_deviation']
+def hashed_settings(inputs: ProtocolInput, name: str) -> dict[str, Any]:
+    """The settings that a protocol's numbers depend on."""
+    cfg, encoder = inputs.cfg, inputs.encoder
+    keys = [name, 'model', 'test_dataloader', 'shared_label_pattern']
     if PROTOCOLS[name].trains:
         keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
-        optional = ['custom_hooks']
-    keys += [key for key in (*optional, 'shared_label_pattern') if cfg.get(key)]
-    annotation = cfg.train_dataloader.dataset.ann_file
-    return {**{key: cfg.get(key) for key in keys}, 'train_annotation': annotation}
-
-
-def _config_key(name: str) -> str:
-    """Key of a protocol's settings in a config."""
-    return name.replace('-', '_')
+        keys += ['custom_hooks']
+    settings = {key: cfg.get(key) for key in keys}
+    readout = [encoder.name, encoder.pooling, encoder.deviation]
+    readout += [encoder.motion] if encoder.motion else []
+    return {**settings, 'readout': readout, 'train': cfg.train_dataloader.dataset.ann_file}

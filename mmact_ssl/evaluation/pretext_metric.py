@@ -55,7 +55,7 @@ class PretextMetric(BaseMetric):
         """Mean of each metric over the samples for which it is defined, in one process."""
         values = {name: np.array([r[name] for r in results]) for name in results[0]}
         metrics: dict[str, float] = {}
-        for name in own_metrics(values):
+        for name in main_metrics(values):
             group = on_common_clips(name, values)
             for warning in describe_doubts(name, group):
                 print_log(warning, 'current', logging.WARNING)
@@ -71,7 +71,7 @@ def mean_of_known(values: np.ndarray) -> float:
     return float(known.mean()) if len(known) else float('nan')
 
 
-def own_metrics(values: Mapping[str, np.ndarray]) -> list[str]:
+def main_metrics(values: Mapping[str, np.ndarray]) -> list[str]:
     """Names of the metrics that are neither a trivial answer nor of another clip's features."""
     answers = {trivial_answer(name, values) for name in values}
     return [name for name in values if name not in answers and not name.endswith(OTHER_CLIP)]
@@ -84,12 +84,12 @@ def on_common_clips(name: str, values: Mapping[str, np.ndarray]) -> dict[str, np
     """
     names = (name, trivial_answer(name, values), name + OTHER_CLIP)
     group = {key: values[key] for key in names if key in values}
-    known = [np.isnan(value) for value in group.values() if not np.isnan(value).all()]
-    unknown = np.any(known, axis=0) if known else False
+    missing = [np.isnan(value) for value in group.values() if not np.isnan(value).all()]
+    unknown = np.any(missing, axis=0) if missing else False
     return {key: np.where(unknown, np.nan, value) for key, value in group.items()}
 
 
-def trivial_answer(metric: str, known: Container[str]) -> str:
+def trivial_answer(metric: str, metrics: Container[str]) -> str:
     """Name of the trivial answer to a metric ``'<task>/<name>'``; ``''`` for none.
 
     It is ``chance`` for ``accuracy``, ``x_chance`` for ``x_accuracy``, and for other metrics
@@ -98,7 +98,7 @@ def trivial_answer(metric: str, known: Container[str]) -> str:
     names = [metric + suffix for suffix in TRIVIAL_SUFFIXES]
     if metric.endswith(ACCURACY):
         names = [metric[: -len(ACCURACY)] + CHANCE]
-    return next((name for name in names if name in known), '')
+    return next((name for name in names if name in metrics), '')
 
 
 def describe_doubts(name: str, group: Mapping[str, np.ndarray]) -> list[str]:
@@ -109,13 +109,13 @@ def describe_doubts(name: str, group: Mapping[str, np.ndarray]) -> list[str]:
         group: The metric, its trivial answer and its ``_other_clip``, see :func:`on_common_clips`.
     """
     task, _, metric = name.rpartition('/')
-    own = mean_of_known(group[name])
+    mean = mean_of_known(group[name])
     sign = -1 if any(part in metric for part in SMALLER_IS_BETTER) else 1
     doubts = []
     for beside, values in group.items():
         gain, error = _paired_difference(group[name], values)
-        found = f'the task {task!r}: {metric} {own:.4g}'
-        if beside.endswith(OTHER_CLIP) and abs(gain) <= max(error, MIN_CHANGE * abs(own)):
+        found = f'the task {task!r}: {metric} {mean:.4g}'
+        if beside.endswith(OTHER_CLIP) and abs(gain) <= max(error, MIN_CHANGE * abs(mean)):
             doubts.append(
                 f"{found}, with another clip's features {mean_of_known(values):.4g}: it does not "
                 'depend on the student, so that its loss does not teach the student'
@@ -128,12 +128,12 @@ def describe_doubts(name: str, group: Mapping[str, np.ndarray]) -> list[str]:
     return doubts
 
 
-def _paired_difference(own: np.ndarray, beside: np.ndarray) -> tuple[float, float]:
+def _paired_difference(values: np.ndarray, beside: np.ndarray) -> tuple[float, float]:
     """Mean difference over clips, and :data:`MIN_ERRORS` of its standard errors.
 
     A single clip gives no verdict: NaN.
     """
-    difference = (own - beside)[~np.isnan(own - beside)]
+    difference = (values - beside)[~np.isnan(values - beside)]
     if len(difference) < 2:
         return float('nan'), float('nan')
     error = MIN_ERRORS * difference.std(ddof=1) / len(difference) ** 0.5

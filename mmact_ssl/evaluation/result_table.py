@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from mmact_ssl.evaluation.draws import format_interval, paired_differences
-from mmact_ssl.evaluation.headings import format_cell
+from mmact_ssl.evaluation.draws import format_interval
 from mmact_ssl.evaluation.results import Result
 
 FEATURE_METRICS = ('feature_std', 'effective_rank')
@@ -18,76 +17,43 @@ FEATURE_METRICS = ('feature_std', 'effective_rank')
 
 def print_results(results: Sequence[Result]) -> None:
     """Print the metrics as a table, one row per protocol and metric, one column per seed."""
-    first = results[0]
-    seeds = sorted({result.seed for result in results})
-    data = f'{first.dataset} (synthetic)' if first.synthetic else first.dataset
-    seed_text = f'seed{"s" if len(seeds) > 1 else ""} {", ".join(map(str, seeds))}'
-    clips = f'\n{first.test_clips} test clips' if first.test_clips else ''
-    table = Table(title=f'{first.method} {first.variant} on {data}, {seed_text}{clips}')
-    for heading in ('protocol', 'metric'):
-        table.add_column(heading)
-    for seed in seeds:
-        table.add_column('value' if len(seeds) == 1 else f'seed {seed}', justify='right')
-    if len(seeds) > 1:
-        table.add_column('mean ± deviation', justify='right')
+    first, seeds = results[0], sorted({result.seed for result in results})
+    headings = [f'seed {seed}' for seed in seeds] if len(seeds) > 1 else ['value']
+    headings += ['mean ± deviation'] if len(seeds) > 1 else []
+    title = f'{first.method} {first.variant} on {first.dataset}{" (synthetic)" * first.synthetic}'
+    title += f', seed{"s" * (len(seeds) > 1)} {", ".join(map(str, seeds))}'
+    title += f'\n{first.test_clips} test clips' if first.test_clips else ''
+    columns = (Column(heading, justify='right') for heading in headings)
+    table = Table('protocol', 'metric', *columns, title=title)
     groups: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         part = f', {100 * result.label_fraction:g} %' if result.label_fraction != 1 else ''
         groups[result.protocol + part].append(result)
     shown = {'n_test'}
     for protocol, group in groups.items():
-        known = dict.fromkeys(metric for result in group for metric in result.metrics)
-        for metric in known:
-            if metric in shown:  # all protocols share the features and clips
-                continue
-            plain = metric in FEATURE_METRICS
-            scale, digits, unit = (1, 3, '') if plain else (100, 1, ' %')
-            # A seed that draws fewer samples may have fewer metrics.
-            measured = [result for result in group if metric in result.metrics]
-            values = {result.seed: scale * result.metrics[metric] for result in measured}
-            texts = {seed: f'{value:.{digits}f}{unit}' for seed, value in values.items()}
-            for result in measured:
-                if metric in (draws := result.details.get('draws', {})):
-                    texts[result.seed] = f'{format_interval(draws[metric])}{unit}'
-            cells = [texts.get(seed, '') for seed in seeds]
-            if len(seeds) > 1:
-                cells.append(f'{format_cell(list(values.values()), digits)}{unit}')
-            table.add_row(protocol, metric, *cells)
+        metrics = {metric: None for result in group for metric in result.metrics}
+        for metric in (metric for metric in metrics if metric not in shown):
+            table.add_row(protocol, metric, *_cells(metric, group, seeds))
         table.add_section()
-        shown |= set(FEATURE_METRICS) & set(known)
+        shown |= set(FEATURE_METRICS) & set(metrics)  # all protocols share the features and clips
     Console().print(table)
     if 'fewshot' in groups:
         print(
-            'fewshot: READOUT@LABELS, with that many labels of every class; '
-            f'{_explain_interval(groups["fewshot"][0])}'
+            'fewshot: READOUT@LABELS, with that many labels of every class; mean over draws of the '
+            'labels ± half of its 95 % interval, which covers the draws alone'
         )
 
 
-def _explain_interval(result: Result) -> str:
-    """Explain ``mean ± half width`` of a few-shot result, and what it does not cover."""
-    text = 'mean over draws of the labels ± half of its 95 % interval, which covers the draws alone'
-    if clips := result.test_clips:
-        text += f': one of the {clips} test clips is {100 / clips:.1f} points'
-    return text
-
-
-def print_differences(first: Result, second: Result) -> None:
-    """Print two few-shot results and the differences of their draws, the second minus the first."""
-    table = Table(title=f'{second.label} minus {first.label} on {first.dataset}, paired by draw')
-    for heading in ('metric', first.label, second.label, 'difference'):
-        table.add_column(heading, justify='left' if heading == 'metric' else 'right')
-    for metric, differences in paired_differences(first, second).items():
-        values = [format_interval(result.details['draws'][metric]) for result in (first, second)]
-        table.add_row(metric, *values, format_interval(differences, sign='+'))
-    Console().print(table)
-    print(f'in %, {_explain_interval(second)}')
-
-
-def accuracy_row(result: Result) -> dict[str, Any]:
-    """Top-1 accuracy of a result, and its 95 % interval (Wilson's) by the number of test clips."""
-    from scipy.stats import binomtest
-
-    share, count = result.metrics['top1'], int(result.metrics['n_test'])
-    low, high = binomtest(round(share * count), count).proportion_ci(method='wilson')
-    text = f'{100 * share:.1f} ({100 * low:.0f} to {100 * high:.0f})'
-    return dict(method=result.method, protocol=result.protocol, text=text, n_test=count)
+def _cells(metric: str, results: Sequence[Result], seeds: Sequence[int]) -> list[str]:
+    """A metric by seed, and for several seeds its mean; a seed may lack the metric."""
+    scale, digits, unit = (1, 3, '') if metric in FEATURE_METRICS else (100, 1, ' %')
+    values = {r.seed: scale * r.metrics[metric] for r in results if metric in r.metrics}
+    texts = {seed: f'{value:.{digits}f}{unit}' for seed, value in values.items()}
+    for result in results:
+        if draws := result.details.get('draws', {}).get(metric):
+            texts[result.seed] = f'{format_interval(draws)}{unit}'
+    cells = [texts.get(seed, '') for seed in seeds]
+    if len(seeds) > 1:
+        deviation = f' ± {statistics.stdev(values.values()):.{digits}f}' if len(values) > 1 else ''
+        cells.append(f'{statistics.mean(values.values()):.{digits}f}{deviation}{unit}')
+    return cells

@@ -1,19 +1,33 @@
-"""Results of evaluations, in ``<folder>/<data set>/<method>.jsonl``, one JSON line a run."""
+"""Results of evaluations, in ``<folder>/<data set>/<method>.jsonl``, one JSON line a run.
+
+Two hashes make results comparable, of the settings and of the data.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_text
+from mmact_ssl.evaluation.data import Split
+from mmact_ssl.io.files import locked, read_text, reading, sha256_of
+from mmact_ssl.io.schema import Count, conform, parse_json
 
+FIX = 'remove the line, and evaluate again'
 RANDOM = 'random'  # checkpoint hash of an encoder without a checkpoint
+
+
+class Details(TypedDict, total=False):
+    """Details of a result that programs read: the confusion matrix, and values by draw."""
+
+    confusion: list[list[Count]]
+    drawn: str  # hash of the drawn labels
+    draws: dict[str, list[float]]
 
 
 @dataclass
@@ -23,16 +37,16 @@ class Result:
     Attributes:
         method: Row of the tables, e.g. 'CSVR', 'Random init'.
         variant: 'full', or what is different, e.g. 'no-pose'.
-        dataset, backbone: ``dataset_name`` and ``backbone_name`` of the config.
+        dataset, backbone: Names of the data set and of the encoder.
         protocol: A name in :data:`mmact_ssl.evaluation.protocols.PROTOCOLS`.
         seed: Seed of initialization, labeled part and order.
         metrics: Values in 0..1, except ``feature_std``, ``effective_rank`` and ``n_test``, the
             number of test clips.
         label_fraction: Fraction of the training labels that was used.
-        config_hash, data_version: See :mod:`mmact_ssl.evaluation.provenance`.
+        config_hash, data_version: See the functions of these names.
         checkpoint_hash: Sha256 of the checkpoint, or of the weights that the config starts from, or
             'random'.
-        details: The ``confusion`` matrix, the names of its ``classes``, and the like.
+        details: :class:`Details`, the names of the ``classes``, and the like.
     """
 
     method: str
@@ -40,7 +54,7 @@ class Result:
     dataset: str
     protocol: str
     backbone: str
-    seed: int
+    seed: Count
     metrics: dict[str, float]
     label_fraction: float
     config: str
@@ -48,7 +62,7 @@ class Result:
     checkpoint_hash: str
     data_version: str
     synthetic: bool
-    details: dict[str, Any] = field(default_factory=dict)
+    details: Details = field(default_factory=Details)
 
     @property
     def test_clips(self) -> int:
@@ -78,9 +92,7 @@ class Result:
         """
         file = result_file(folder, self.dataset, self.method)
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(file.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # or one would read half a line of another
+        with locked(file.parent):  # or one would read half a line of another
             for earlier in read_results(folder, file.parent.name):
                 for key in ('method', 'variant', 'backbone') if earlier.run == self.run else ():
                     old, new = getattr(earlier, key), getattr(self, key)
@@ -92,8 +104,6 @@ class Result:
             line = json.dumps({**asdict(self), 'run': self.run}, sort_keys=True)
             with open(file, 'a', encoding='utf-8') as stream:
                 stream.write(f'{line}\n')
-        finally:
-            os.close(lock)
         return file
 
 
@@ -122,12 +132,13 @@ def read_results(folder: str | os.PathLike, dataset: str = '*') -> list[Result]:
     """Read the results of a folder, of all data sets or one, in the order of their runs' names."""
     results: dict[str, Result] = {}
     for file in sorted(Path(folder).glob(f'{dataset}/*.jsonl')):
-        for run, line in _read_lines(file).items():
-            try:  # a line of an earlier version may have more keys
-                result = Result(**{key: line[key] for key in KEYS if key in line})
-            except TypeError as error:
-                raise DataError(f'{file}: {run}: not a result ({error})') from error
-            results[run] = result
+        for number, text in enumerate(read_text(file, FIX).split('\n'), start=1):
+            if text.strip():
+                with reading(f'{file}:{number}', FIX):
+                    line = parse_json(text)
+                    # A line of an earlier version may have more keys.
+                    result = conform({key: line[key] for key in KEYS if key in line}, Result)
+                    results[result.run] = result  # the last line of a run counts
     return [results[run] for run in sorted(results)]
 
 
@@ -135,15 +146,26 @@ def _slug(text: str) -> str:
     return re.sub(r'[^\w.-]+', '-', text).lower()
 
 
-def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
-    """Read the last line of each run in a file; {} for a missing file."""
-    lines: dict[str, dict[str, Any]] = {}
-    if not path.is_file():
-        return lines
-    for number, text in enumerate(read_text(path, 'evaluate again').splitlines(), start=1):
-        try:
-            line = json.loads(text)
-            lines[str(line['run'])] = line
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError(f'{path}:{number}: not a result ({error}); evaluate again') from error
-    return lines
+def config_hash(config: Any, *annotations: Iterable[str]) -> str:
+    """Hash settings and annotations, independent of the place of ``$MMACT_SSL_DATA``.
+
+    Args:
+        config: The parts of the config that the protocol reads.
+        annotations: Lines of the splits, training before test.
+    """
+    return sha256_of(''.join([portable_text(config), *map(''.join, annotations)]))
+
+
+def portable_text(config: Any) -> str:
+    """Convert a config to text that is independent of the place of ``$MMACT_SSL_DATA``."""
+    text = json.dumps(config, sort_keys=True, default=str)
+    root = os.environ.get('MMACT_SSL_DATA')
+    if root:
+        text = text.replace(json.dumps(root)[1:-1].rstrip('/') + '/', 'data/')
+    return text
+
+
+def data_version(train: Split, test: Split) -> str:
+    """Hash both annotations and the skeletons."""
+    lines = ''.join([*train.lines(), *test.lines()])
+    return sha256_of(f'{lines}{train.skeletons}{test.skeletons}')

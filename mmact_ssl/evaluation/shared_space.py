@@ -8,20 +8,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError
-from mmact_ssl.files import reading
-from mmact_ssl.models.networks.projector import StreamProjectors
-from mmact_ssl.saved_run import SavedRun
+from mmact_ssl.io.files import reading, shown
+from mmact_ssl.io.student_file import StudentFile
+from mmact_ssl.models.networks.projector import UnitProjector
 
 # Side of the space -> fix for inputs of another size.
 SIDES = {
-    'skeleton': 'use the downstream config of the encoder that was pre-trained',
+    'skeleton': 'use the encoder of the pre-training',
     'prompt': 'use the text encoder of the pre-training',
 }
 # Name of the configs' head that reads sentences.
 PROMPTS = 'prompts'
 
 
-def projector_weights(saved: SavedRun) -> dict[str, Tensor]:
+def projector_weights(saved: StudentFile) -> dict[str, Tensor]:
     """Read the ``skeleton_projector.*`` and ``prompt_projector.*`` of a prompt matching head.
 
     Args:
@@ -42,7 +42,7 @@ def projector_weights(saved: SavedRun) -> dict[str, Tensor]:
     return {k.split('.', 2)[2]: value for k, value in state.items() if k.startswith(prefixes)}
 
 
-def check_encoder(saved: SavedRun, fingerprint: str, source: str) -> str:
+def check_encoder(saved: StudentFile, fingerprint: str, source: str) -> str:
     """Compare an encoder of sentences with the one of a pre-training.
 
     Args:
@@ -55,26 +55,24 @@ def check_encoder(saved: SavedRun, fingerprint: str, source: str) -> str:
     Raises:
         ConfigError: It is another encoder, or has other weights.
     """
-    known = saved.sentence_encoders
-    if known and fingerprint not in known:
-        sources = ', '.join(map(str, known.values()))
+    encoders = saved.sentence_encoders
+    if encoders and fingerprint not in encoders:
+        sources = ', '.join(map(shown, encoders.values()))
         raise ConfigError(
             f'{saved.path} learned from sentences of {sources}, another teacher or other weights '
             f'than {source}: give the config of that one'
         )
-    return fingerprint if known else ''
+    return fingerprint if encoders else ''
 
 
 class SharedSpace:
     """The two projectors of a prompt matching head, see :func:`projector_weights`."""
 
-    def __init__(self, saved: SavedRun) -> None:
+    def __init__(self, saved: StudentFile) -> None:
         state = projector_weights(saved)
         self.saved = saved
         with reading(saved.path, 'download or publish it again', CheckpointError):
-            self.projectors = {
-                side: _projector(state, f'{side}_projector.', side == 'skeleton') for side in SIDES
-            }
+            self.projectors = {side: _projector(state, f'{side}_projector.') for side in SIDES}
 
     @torch.no_grad()
     def embed(self, side: str, values: np.ndarray) -> np.ndarray:
@@ -106,14 +104,11 @@ class SharedSpace:
         return embedded.numpy()
 
 
-def _projector(state: dict[str, Tensor], prefix: str, split: bool) -> StreamProjectors:
-    """Build a projector of the sizes and the number of streams in the weights."""
-    own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
-    streams = len({key.split('.')[0] for key in own})
-    hidden, inputs = own['0.0.weight'].shape
+def _projector(state: dict[str, Tensor], prefix: str) -> UnitProjector:
+    """Build a projector of the sizes in the weights."""
+    weights = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+    hidden, inputs = weights['0.0.weight'].shape
     with torch.device('meta'):  # without memory: the sizes come from a file
-        projector = StreamProjectors(
-            inputs * (streams if split else 1), hidden, len(own['0.2.weight']), streams, split
-        )
-    projector.load_state_dict(own, assign=True)
+        projector = UnitProjector(inputs, hidden, len(weights['0.2.weight']))
+    projector.load_state_dict(weights, assign=True)
     return projector.double().eval()

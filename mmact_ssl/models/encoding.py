@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,44 +13,45 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.io.student_file import find_value
 from mmact_ssl.models.masks import hide_masked
-from mmact_ssl.saved_run import find_value
 
 # View -> name -> (B, ...).
 Targets = Mapping[str, Mapping[str, Tensor]]
 
 
-def shift_length(backbone: nn.Module) -> int:
-    """Length of the clips within which a backbone shifts channels; 1: no shift."""
-    inner = getattr(backbone, 'backbone', backbone)  # the student within an AdaptedBackbone
-    return getattr(inner, 'num_segments', None) or 1
+def counted_views(
+    backbone: nn.Module,
+    views: Collection[str],
+    targets: Targets,
+    chosen: Collection[str] | None = None,
+) -> Collection[str]:
+    """Views whose batch statistics update the running statistics of a backbone.
 
-
-def check_whole_clips(num_segments: int, frames: int, where: str = '') -> None:
-    """Raise ConfigError unless a sample consists of whole clips of a shift.
-
-    A shift cuts all frames of a batch into clips: otherwise the last frames of a sample would share
-    a clip with the first frames of the next sample.
+    These are the ``chosen`` views. None: all views without a mask, because evaluation uses the
+    statistics on whole clips, while a backbone that cannot leave masked places out reads zeros
+    there. If every view has a mask, all of them.
 
     Args:
-        num_segments: See :func:`shift_length`.
-        frames: Number of frames of a sample.
-        where: Name of the samples in the error.
+        views: Names of the encoded views.
+        targets: A view with a target ``mask`` is masked.
+
+    Raises:
+        ConfigError: No view is chosen or whole, and the running statistics would be those of zeros.
     """
-    if frames % num_segments:
+    if chosen is not None:
+        return chosen
+    if whole := [view for view in views if 'mask' not in targets.get(view, {})]:
+        return whole
+    layers = [layer for layer in backbone.modules() if isinstance(layer, _BatchNorm)]
+    updates = any(layer.training and layer.track_running_stats for layer in layers)
+    if updates and not getattr(backbone, 'reads_mask', False):
         raise ConfigError(
-            f'{where}the student shifts channels within clips of num_segments={num_segments} '
-            f'frames, but a sample has {frames}, so that frames of different videos would mix: let '
-            f'its transform pick num_clips={num_segments} with clip_len=1, or a multiple, e.g. '
-            f'test_dataloader.dataset.pipeline.1.num_clips={num_segments}'
+            f'model.encode={list(views)} has only masked views, in which the student reads zeros, '
+            'so that its batch normalization would not fit whole clips: add a whole view to '
+            'model.encode, or take a student without batch normalization or with norm_eval=True'
         )
-
-
-def check_sampling(num_segments: int, part: Any, where: str) -> None:
-    """Apply :func:`check_whole_clips` to the samples of a pipeline or a data loader."""
-    counts = [find_value(part, key) for key in ('clip_len', 'num_clips')]
-    if any(counts):
-        check_whole_clips(num_segments, math.prod(count or 1 for count in counts), where)
+    return views
 
 
 def join_targets(targets: Targets, name: str, *views: str) -> Tensor | None:
@@ -110,75 +111,6 @@ def encode_view(
     return maps
 
 
-def encode_views(
-    backbone: nn.Module,
-    views: Mapping[str, Tensor],
-    targets: Targets,
-    frame_wise: bool = False,
-    together: bool = False,
-    statistics_views: Collection[str] | None = None,
-) -> dict[str, list[Tensor]]:
-    """Compute the maps of a backbone for each view, {view: maps}, see :func:`encode_view`.
-
-    Args:
-        views: Name -> ``(B, C, T, H, W)`` or ``(B, M, T, V, C)``.
-        targets: Those named ``valid`` and ``mask`` are read.
-        frame_wise: See :func:`encode_view`.
-        together: Encode views of equal shape as one batch.
-        statistics_views: See :func:`counted_views`.
-    """
-    counted = counted_views(backbone, views, targets, statistics_views)
-    groups: dict[Any, list[str]] = {}
-    for view, batch in views.items():
-        shapes = batch.shape, 'mask' in targets.get(view, {})
-        groups.setdefault((shapes if together else view, view in counted), []).append(view)
-    maps: dict[str, list[Tensor]] = {}
-    for (_, updates), names in groups.items():
-        batch = torch.cat([views[name] for name in names]) if names[1:] else views[names[0]]
-        valid, mask = (join_targets(targets, name, *names) for name in ('valid', 'mask'))
-        with nullcontext() if updates else frozen_statistics(backbone):
-            joint = encode_view(backbone, batch, valid, frame_wise, mask)
-        # `chunk` makes a separate node of the graph for the adapters of an earlier map: the
-        # gradient there comes from the tasks only, not from later maps.
-        by_view = zip(*(level.chunk(len(names)) for level in joint))
-        maps.update(zip(names, map(list, by_view)))
-    return maps
-
-
-def counted_views(
-    backbone: nn.Module,
-    views: Collection[str],
-    targets: Targets,
-    chosen: Collection[str] | None = None,
-) -> Collection[str]:
-    """Views whose batch statistics update the running statistics of a backbone.
-
-    These are the ``chosen`` views. None: all views without a mask, because evaluation uses the
-    statistics on whole clips, while a backbone that cannot leave masked places out reads zeros
-    there. If every view has a mask, all of them.
-
-    Args:
-        views: Names of the encoded views.
-        targets: A view with a target ``mask`` is masked.
-
-    Raises:
-        ConfigError: No view is chosen or whole, and the running statistics would be those of zeros.
-    """
-    if chosen is not None:
-        return chosen
-    if whole := [view for view in views if 'mask' not in targets.get(view, {})]:
-        return whole
-    layers = [layer for layer in backbone.modules() if isinstance(layer, _BatchNorm)]
-    updates = any(layer.training and layer.track_running_stats for layer in layers)
-    if updates and not getattr(backbone, 'reads_mask', False):
-        raise ConfigError(
-            f'model.encode={list(views)} has only masked views, in which the student reads zeros, '
-            'so that its batch normalization would not fit whole clips: add a whole view to '
-            'model.encode, or take a student without batch normalization or with norm_eval=True'
-        )
-    return views
-
-
 def fill_with_mean(feature_map: Tensor, valid: Tensor) -> Tensor:
     """Replace the invalid frames of a map by the mean of the clip's valid ones.
 
@@ -192,16 +124,6 @@ def fill_with_mean(feature_map: Tensor, valid: Tensor) -> Tensor:
     return torch.where(mask, feature_map, mean)
 
 
-def lay_out(network: nn.Module, channels_last: bool) -> None:
-    """Store the weights of convolutions, and so their maps, with channels last or first."""
-    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
-    for layer in network.modules():
-        weight = layer.weight if isinstance(layer, _ConvNd) else None
-        if weight is not None and weight.ndim in formats:
-            chosen = formats[weight.ndim] if channels_last else torch.contiguous_format
-            weight.data = weight.data.contiguous(memory_format=chosen)
-
-
 @contextmanager
 def frozen_statistics(network: nn.Module) -> Iterator[None]:
     """Context in which batch normalization does not update its running statistics.
@@ -210,9 +132,6 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
     """
     layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
     momenta = [layer.momentum for layer in layers]
-    # Layers without momentum average over the counted batches.
-    tracked = [layer.num_batches_tracked for layer in layers if layer.momentum is None]
-    counts = [(count, count.clone()) for count in tracked if count is not None]
     for layer in layers:
         layer.momentum = 0.0
     try:
@@ -220,5 +139,45 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
     finally:
         for layer, momentum in zip(layers, momenta):
             layer.momentum = momentum
-        for count, before in counts:
-            count.copy_(before)
+
+
+def shift_length(backbone: nn.Module) -> int:
+    """Length of the clips within which a backbone shifts channels; 1: no shift."""
+    return getattr(backbone, 'num_segments', None) or 1
+
+
+def check_whole_clips(num_segments: int, frames: int, where: str = '') -> None:
+    """Raise ConfigError unless a sample consists of whole clips of a shift.
+
+    A shift cuts all frames of a batch into clips: otherwise the last frames of a sample would share
+    a clip with the first frames of the next sample.
+
+    Args:
+        num_segments: See :func:`shift_length`.
+        frames: Number of frames of a sample.
+        where: Name of the samples in the error.
+    """
+    if frames % num_segments:
+        raise ConfigError(
+            f'{where}the student shifts channels within clips of num_segments={num_segments} '
+            f'frames, but a sample has {frames}, so that frames of different videos would mix: let '
+            f'its transform pick num_clips={num_segments} with clip_len=1, or a multiple, e.g. '
+            f'test_dataloader.dataset.pipeline.1.num_clips={num_segments}'
+        )
+
+
+def check_sampling(num_segments: int, part: Any, where: str) -> None:
+    """Apply :func:`check_whole_clips` to the samples of a pipeline or a data loader."""
+    counts = [find_value(part, key) for key in ('clip_len', 'num_clips')]
+    if any(counts):
+        check_whole_clips(num_segments, math.prod(count or 1 for count in counts), where)
+
+
+def lay_out(network: nn.Module, channels_last: bool) -> None:
+    """Store the weights of convolutions, and so their maps, with channels last or first."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for layer in network.modules():
+        weight = layer.weight if isinstance(layer, _ConvNd) else None
+        if weight is not None and weight.ndim in formats:
+            chosen = formats[weight.ndim] if channels_last else torch.contiguous_format
+            weight.data = weight.data.contiguous(memory_format=chosen)

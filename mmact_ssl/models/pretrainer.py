@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from contextlib import nullcontext
+from typing import Any, cast
 
 import torch
 from mmengine.logging import MessageHub
@@ -13,23 +14,24 @@ from mmengine.model import BaseModel, ModuleDict
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.io.weights import load_pretrained, take_pretrained
 from mmact_ssl.models.balancers.balancer import FixedWeights
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
-from mmact_ssl.models.balancers.shared_gradients import shared_weights as find_shared_weights
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
-from mmact_ssl.models.encoding import Targets, encode_view, encode_views, join_targets, lay_out
-from mmact_ssl.models.heads import PretextHead
-from mmact_ssl.models.inputs import (
-    available_inputs,
-    check_inputs,
-    check_last_map,
-    check_momentum,
+from mmact_ssl.models.encoding import (
+    Targets,
+    counted_views,
+    encode_view,
+    frozen_statistics,
+    join_targets,
+    lay_out,
 )
+from mmact_ssl.models.heads import PretextHead
+from mmact_ssl.models.inputs import available_inputs, check_heads
 from mmact_ssl.models.losses.statistics import collapse_statistics
-from mmact_ssl.models.momentum.copy import MomentumCopy, warm_up_alike
+from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.registry import MODELS, build_named
-from mmact_ssl.weights import load_pretrained, take_pretrained
 
 # Takes the gradients of a step and the weights of its tasks.
 LossObserver = Callable[[SharedGradients, Mapping[str, float | Tensor]], None]
@@ -70,9 +72,8 @@ class MultiTaskPretrainer(BaseModel):
             GPUs in mixed precision. On a CPU batch normalization then rounds more.
 
     Raises:
-        ConfigError: Nothing makes an input of a head, no task trains the last map, a head has
-            another momentum than the momentum encoder, the backbone has no such parameter, or it
-            recomputes its activations (``with_cp``).
+        ConfigError: Nothing makes an input of a head, no task trains the last map, or a head has
+            another momentum than the momentum encoder.
     """
 
     def __init__(
@@ -98,17 +99,12 @@ class MultiTaskPretrainer(BaseModel):
         self.encode_together = encode_together
         self.statistics_views = None if statistics_views is None else tuple(statistics_views)
         self.frame_wise = frame_wise
-        if backbone.get('with_cp'):
-            raise ConfigError(
-                'model.backbone.with_cp=True would count the statistics of each batch twice: '
-                'leave it out'
-            )
         self.backbone = MODELS.build(backbone)
-        shared = {n: a for n, a in (adapters or {}).items() if isinstance(a, str)}
-        own = {n: a for n, a in (adapters or {}).items() if not isinstance(a, str)}
+        given: dict[str, Any] = {n: a for n, a in (adapters or {}).items() if a is not None}
+        modules = {name: adapter for name, adapter in given.items() if not isinstance(adapter, str)}
+        self.adapter_of: dict[str, str] = {n: n if n in modules else given[n] for n in given}
         # mmengine's class: initialization does not reach into torch's own containers.
-        self.adapters = ModuleDict(build_named(own))
-        self.adapter_of: dict[str, str] = {**{name: name for name in self.adapters}, **shared}
+        self.adapters = ModuleDict(build_named(modules))
         self.pooling: nn.Module | None = None if pooling is None else MODELS.build(pooling)
         self.heads = ModuleDict(build_named(heads))
         if unknown := set(balancer.get('weights') or ()) - set(heads):
@@ -120,44 +116,31 @@ class MultiTaskPretrainer(BaseModel):
         self.shared_weights = shared_weights
         self.current_task: str | None = None  # its loss is being computed; for errors
         self.loss_observers: list[LossObserver] = []  # called in each step, see GradientShareHook
-        self.teacher_views = {name: tuple(c['views']) for name, c in (teachers or {}).items()}
+        teachers = teachers or {}
+        self.teacher_views = {name: tuple(teacher['views']) for name, teacher in teachers.items()}
         # torch's class: mmengine's initialization would overwrite the teachers' weights.
-        self.teachers = nn.ModuleDict(
-            build_named({n: c['teacher'] for n, c in (teachers or {}).items()})
-        )
-        momentum = dict(momentum_encoder or {})
-        self.momentum_views: tuple[str, ...] = tuple(momentum.pop('views', ()))
+        self.teachers = nn.ModuleDict(build_named({n: t['teacher'] for n, t in teachers.items()}))
+        self.momentum_views: tuple[str, ...] = ()
         self.momentum_encoder: MomentumCopy | None = None
         if momentum_encoder is not None:
-            self.momentum_encoder = MomentumCopy(self._encoder(), **momentum)
+            options = dict(momentum_encoder)
+            self.momentum_views = tuple(options.pop('views', ()))
+            self.momentum_encoder = MomentumCopy(self._encoder(), **options)
         self.channels_last = channels_last
-        available = available_inputs(
-            self.data_preprocessor.views,
-            self.data_preprocessor.made_targets,
-            self.adapter_of,
-            self.encode_names,
-            self.statistics_views or (),
-            self.momentum_views,
-            self.teacher_views,
-        )
-        check_inputs(self.tasks, available)
-        warm_up_alike([copy for copy, _ in self.momentum_pairs()])
-        if self.momentum_encoder is not None:
-            check_momentum(self.tasks, available, self.momentum_encoder.momentum)
+        available = available_inputs(self)
         self.student_inputs = {name for name, maker in available.items() if maker == 'student'}
-        num_maps = len(getattr(self.backbone, 'out_indices', None) or (0,))
-        levels = {n: getattr(self.adapters[a], 'level', -1) for n, a in self.adapter_of.items()}
-        check_last_map(self.tasks, self.balancer.weights, self.student_inputs, num_maps, levels)
-        inputs = {n for head in self.tasks.values() for n in head.inputs.values()}
-        read = {self.adapter_of.get(n.rpartition('.')[2]) for n in inputs & self.student_inputs}
-        for name, adapter in self.adapters.items():
-            if name not in read:  # its task is switched off
-                adapter.requires_grad_(False)  # distributed training waits for each gradient
-        if shared_weights is not None:
-            find_shared_weights(self.backbone, shared_weights)
+        check_heads(self, available)
+        self._freeze_unread_adapters()
         if channels_last:
             # DistributedDataParallel, which comes later, stores gradients in the weights' layout.
             self._set_channels_last(True)
+
+    def _freeze_unread_adapters(self) -> None:
+        """Freeze the adapters of tasks that are off: distributed training waits for gradients."""
+        inputs = {name for head in self.tasks.values() for name in head.inputs.values()}
+        read = {name.rpartition('.')[2] for name in inputs & self.student_inputs}
+        for adapter in self.adapters.keys() - {self.adapter_of.get(name) for name in read}:
+            self.adapters[adapter].requires_grad_(False)
 
     def init_weights(self) -> None:
         """Draw the weights, or load them by ``init_cfg``."""
@@ -180,10 +163,6 @@ class MultiTaskPretrainer(BaseModel):
         """{task: pretext head}."""
         return {name: cast(PretextHead, head) for name, head in self.heads.items()}
 
-    def _encoder(self) -> nn.ModuleDict:
-        """Backbone and adapters; not an attribute, so that parameters keep their names."""
-        return nn.ModuleDict(dict(backbone=self.backbone, adapters=self.adapters))
-
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
         """Momentum copies of the model and its heads, each with its source network."""
         pairs = [pair for head in self.tasks.values() for pair in head.momentum_pairs()]
@@ -191,97 +170,9 @@ class MultiTaskPretrainer(BaseModel):
             pairs.append((self.momentum_encoder, self._encoder()))
         return pairs
 
-    def encode(self, inputs: Mapping[str, Tensor], targets: Targets) -> dict[str, list[Tensor]]:
-        """Encode each view once: the student's maps of each view, ``(B, C', T', H', W')``."""
-        return encode_views(
-            self.backbone,
-            {view: inputs[view] for view in self.encode_names},
-            targets,
-            self.frame_wise,
-            self.encode_together,
-            self.statistics_views,
-        )
-
-    def features(
-        self, maps: Sequence[Tensor], valid: Tensor | None, adapters: nn.ModuleDict
-    ) -> dict[str, Tensor]:
-        """Compute all features of a view from its maps, for the student or its momentum copy.
-
-        Args:
-            maps: Maps of :meth:`encode`, ``(B, C', T', H', W')`` or ``(B, M', C', T', V')``.
-            valid: ``(B, T)`` or ``(B, M, T)``, False for padding.
-            adapters: Adapters of the same network.
-
-        Returns:
-            dict: ``feature_map``, the last map; ``level0``, ... the earlier maps; ``pooled``
-            ``(B, D)``; and the output of each adapter by its name.
-        """
-        *earlier, feature_map = maps
-        if self.pooling is not None:
-            pooled = self.pooling(feature_map, valid)
-        else:
-            pooled = feature_map.flatten(2).mean(2)
-        adapted = {
-            name: adapter(maps[getattr(adapter, 'level', -1)]) for name, adapter in adapters.items()
-        }
-        return {
-            'feature_map': feature_map,
-            **{f'level{i}': level for i, level in enumerate(earlier)},
-            'pooled': pooled,
-            **{name: adapted[own] for name, own in self.adapter_of.items()},
-        }
-
-    def head_inputs(
-        self,
-        inputs: Mapping[str, Tensor],
-        targets: Targets,
-        data_samples: list | None = None,
-    ) -> dict[str, Tensor]:
-        """Compute all possible inputs of heads (docs/extend/inputs.md has names and shapes)."""
-        available = dict(inputs)
-        for view, by_name in targets.items():
-            available.update({f'targets.{view}.{name}': value for name, value in by_name.items()})
-        for view, maps in self.encode(inputs, targets).items():
-            features = self.features(maps, join_targets(targets, 'valid', view), self.adapters)
-            available.update({f'{view}.{name}': value for name, value in features.items()})
-        used = {name for head in self.tasks.values() for name in head.inputs.values()}
-        for name, views in self.teacher_views.items():
-            for view in views:
-                # A teacher need not run if the heads that read it are switched off.
-                if f'targets.{view}.{name}' in used:
-                    target = self._teach(name, view, inputs[view], data_samples)
-                    available[f'targets.{view}.{name}'] = target
-        for view in self.momentum_views:
-            if any(name.startswith(f'{view}.momentum_') for name in used):
-                valid = join_targets(targets, 'valid', view)
-                features = self._momentum_features(inputs[view], valid)
-                available.update({f'{view}.momentum_{name}': v for name, v in features.items()})
-        return available
-
-    @torch.no_grad()
-    def _momentum_features(self, view: Tensor, valid: Tensor | None) -> dict[str, Tensor]:
-        momentum = cast(MomentumCopy, self.momentum_encoder)
-        if self.training and not momentum.started:
-            raise ConfigError(
-                "model.momentum_encoder would never move: add momentum=dict(type='MomentumCopyHook'"
-                ') to default_hooks'
-            )
-        encoder = cast(nn.ModuleDict, momentum.module)
-        maps = encode_view(encoder['backbone'], view, valid, self.frame_wise)
-        return self.features(maps, valid, cast(nn.ModuleDict, encoder['adapters']))
-
-    @torch.no_grad()
-    def _teach(self, name: str, view: str, frames: Tensor, samples: list | None) -> Tensor:
-        """A teacher's target of each frame of a view, ``(B, C, T, H, W) -> (B, T, ...)``.
-
-        A teacher of clips gives a target for each clip, ``(B, 1, ...)``.
-        """
-        images = self.data_preprocessor.denormalize(frames).transpose(1, 2)  # (B, T, C, H, W)
-        teacher = cast(BaseTeacher, self.teachers[name])
-        if teacher.window is not None:
-            teacher.check_stride(f'model.teachers.{name}', view, samples)
-            return teacher(images)[:, None]
-        return teacher(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+    def _encoder(self) -> nn.ModuleDict:
+        """Backbone and adapters; not an attribute, so that parameters keep their names."""
+        return nn.ModuleDict(dict(backbone=self.backbone, adapters=self.adapters))
 
     def forward(
         self,
@@ -311,32 +202,117 @@ class MultiTaskPretrainer(BaseModel):
             for task, head in self.tasks.items()
         }
         if mode == 'predict':
-            predicted = {task: self.predict(task, own) for task, own in by_task.items()}
+            predicted = {task: self.predict(task, named) for task, named in by_task.items()}
             return [
                 {task: {n: value[i] for n, value in p.items()} for task, p in predicted.items()}
                 for i in range(len(inputs[self.encode_names[0]]))
             ]
         return self._losses(by_task, available)
 
-    def predict(self, task: str, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Compute a head's predictions, and its metrics ``(B,)`` with another clip's features.
+    def head_inputs(
+        self,
+        inputs: Mapping[str, Tensor],
+        targets: Targets,
+        data_samples: list | None = None,
+    ) -> dict[str, Tensor]:
+        """Compute all possible inputs of heads (docs/extend/inputs.md has names and shapes)."""
+        available = dict(inputs)
+        for view, by_name in targets.items():
+            available.update({f'targets.{view}.{name}': value for name, value in by_name.items()})
+        for view, maps in self.encode(inputs, targets).items():
+            features = self.features(maps, join_targets(targets, 'valid', view), self.adapters)
+            available.update({f'{view}.{name}': value for name, value in features.items()})
+        used = {name for head in self.tasks.values() for name in head.inputs.values()}
+        for name, views in self.teacher_views.items():
+            for view in views:
+                # A teacher need not run if the heads that read it are switched off.
+                if f'targets.{view}.{name}' in used:
+                    target = self._teach(name, view, inputs[view], data_samples)
+                    available[f'targets.{view}.{name}'] = target
+        for view in self.momentum_views:
+            if any(name.startswith(f'{view}.momentum_') for name in used):
+                valid = join_targets(targets, 'valid', view)
+                features = self._momentum_features(inputs[view], valid)
+                available.update({f'{view}.momentum_{name}': v for name, v in features.items()})
+        return available
 
-        The latter are named ``'<metric>_other_clip'``, see :func:`features_of_another_clip`, and
-        are NaN if the batch has no other clip. Both use the same random numbers.
+    def encode(self, inputs: Mapping[str, Tensor], targets: Targets) -> dict[str, list[Tensor]]:
+        """Encode each view once: the student's maps of each view, ``(B, C', T', H', W')``."""
+        counted = counted_views(self.backbone, self.encode_names, targets, self.statistics_views)
+        groups: dict[Any, list[str]] = {}  # one batch each
+        for view in self.encode_names:
+            shapes = inputs[view].shape, 'mask' in targets.get(view, {})
+            key = (shapes if self.encode_together else view), view in counted
+            groups.setdefault(key, []).append(view)
+        maps: dict[str, list[Tensor]] = {}
+        for (_, updates), names in groups.items():
+            batch = torch.cat([inputs[n] for n in names]) if names[1:] else inputs[names[0]]
+            valid, mask = (join_targets(targets, name, *names) for name in ('valid', 'mask'))
+            with nullcontext() if updates else frozen_statistics(self.backbone):
+                joint = encode_view(self.backbone, batch, valid, self.frame_wise, mask)
+            # `chunk` makes a separate node of the graph for the adapters of an earlier map: the
+            # gradient there comes from the tasks only, not from later maps.
+            by_view = zip(*(level.chunk(len(names)) for level in joint))
+            maps.update(zip(names, map(list, by_view)))
+        return maps
+
+    def features(
+        self, maps: Sequence[Tensor], valid: Tensor | None, adapters: nn.ModuleDict
+    ) -> dict[str, Tensor]:
+        """Compute all features of a view from its maps, for the student or its momentum copy.
+
+        Args:
+            maps: Maps of :meth:`encode`, ``(B, C', T', H', W')`` or ``(B, M', C', T', V')``.
+            valid: ``(B, T)`` or ``(B, M, T)``, False for padding.
+            adapters: Adapters of the same network.
+
+        Returns:
+            dict: ``feature_map``, the last map; ``level0``, ... the earlier maps; ``pooled``
+            ``(B, D)``; and the output of each adapter by its name.
         """
-        head = self.tasks[task]
-        swapped = features_of_another_clip(head.inputs, inputs, self.student_inputs)
-        devices = {value.device for value in inputs.values() if value.is_cuda}
-        # fork_rng restores the generators, so that the second call draws the same numbers.
-        with torch.random.fork_rng(devices=list(devices)):
-            others = head.predict(**swapped)
-        predictions = head.predict(**inputs)
-        for name, value in others.items():
-            if value.ndim == 1 and not any(part in name for part in head.reference_names):
-                predictions[name + OTHER_CLIP] = (
-                    value if value.shape[0] > 1 else torch.full((1,), torch.nan)
-                )
-        return predictions
+        *earlier, feature_map = maps
+        if self.pooling is not None:
+            pooled = self.pooling(feature_map, valid)
+        else:
+            pooled = feature_map.flatten(2).mean(2)
+        adapted = {
+            name: adapter(maps[getattr(adapter, 'level', -1)]) for name, adapter in adapters.items()
+        }
+        return {
+            'feature_map': feature_map,
+            **{f'level{i}': level for i, level in enumerate(earlier)},
+            'pooled': pooled,
+            **{name: adapted[adapter] for name, adapter in self.adapter_of.items()},
+        }
+
+    @torch.no_grad()
+    def _teach(self, name: str, view: str, frames: Tensor, samples: list | None) -> Tensor:
+        """A teacher's target of each frame of a view, ``(B, C, T, H, W) -> (B, T, ...)``.
+
+        A teacher of clips or pairs gives a target for each clip, ``(B, 1, ...)``.
+        """
+        images = self.data_preprocessor.denormalize(frames).transpose(1, 2)  # (B, T, C, H, W)
+        teacher = cast(BaseTeacher, self.teachers[name])
+        if teacher.gap:
+            owner = f'model.teachers.{name}'
+            seconds = cast(Any, teacher).seconds_between(owner, view, samples)
+            return teacher(images, seconds)[:, None]
+        if teacher.window is not None:
+            teacher.check_stride(f'model.teachers.{name}', view, samples)
+            return teacher(images)[:, None]
+        return teacher(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+
+    @torch.no_grad()
+    def _momentum_features(self, view: Tensor, valid: Tensor | None) -> dict[str, Tensor]:
+        momentum = cast(MomentumCopy, self.momentum_encoder)
+        if self.training and not momentum.started:
+            raise ConfigError(
+                "model.momentum_encoder would never move: add momentum=dict(type='MomentumCopyHook'"
+                ') to default_hooks'
+            )
+        encoder = cast(nn.ModuleDict, momentum.module)
+        maps = encode_view(encoder['backbone'], view, valid, self.frame_wise)
+        return self.features(maps, valid, cast(nn.ModuleDict, encoder['adapters']))
 
     def _losses(
         self, by_task: Mapping[str, Mapping[str, Tensor]], available: Mapping[str, Tensor]
@@ -354,12 +330,12 @@ class MultiTaskPretrainer(BaseModel):
             outputs = head.loss(**by_task[task])
             self.current_task = None
             logs.update({f'{task}/{name}': value.detach() for name, value in outputs.items()})
-            own = {name: value for name, value in outputs.items() if 'loss' in name}
-            if not own:
+            parts = {name: value for name, value in outputs.items() if 'loss' in name}
+            if not parts:
                 raise ConfigError(f'the head {task!r} gives no loss, only {sorted(outputs)}')
-            plain = [v for n, v in own.items() if not any(a in n for a in head.adversarial_names)]
-            losses[task] = torch.stack(list(own.values())).sum()
-            sizes[task] = torch.stack(plain or list(own.values())).sum().detach()
+            other = [v for n, v in parts.items() if not any(a in n for a in head.adversarial_names)]
+            losses[task] = torch.stack(list(parts.values())).sum()
+            sizes[task] = torch.stack(other or list(parts.values())).sum().detach()
         # A short epoch is measured once, since each epoch is logged.
         epoch = hub.get_info('max_iters', 1) // max(hub.get_info('max_epochs', 1), 1)
         if iteration % max(1, min(MONITOR_INTERVAL, epoch)) == 0:
@@ -386,3 +362,23 @@ class MultiTaskPretrainer(BaseModel):
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the balanced loss and the values to log; mmengine would sum all "loss" names."""
         return losses['loss'], OrderedDict(losses)
+
+    def predict(self, task: str, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Compute a head's predictions, and its metrics ``(B,)`` with another clip's features.
+
+        The latter are named ``'<metric>_other_clip'``, see :func:`features_of_another_clip`, and
+        are NaN if the batch has no other clip. Both use the same random numbers.
+        """
+        head = self.tasks[task]
+        swapped = features_of_another_clip(head.inputs, inputs, self.student_inputs)
+        devices = {value.device for value in inputs.values() if value.is_cuda}
+        # fork_rng restores the generators, so that the second call draws the same numbers.
+        with torch.random.fork_rng(devices=list(devices)):
+            others = head.predict(**swapped)
+        predictions = head.predict(**inputs)
+        for name, value in others.items():
+            if value.ndim == 1 and not any(part in name for part in head.reference_names):
+                predictions[name + OTHER_CLIP] = (
+                    value if value.shape[0] > 1 else torch.full((1,), torch.nan)
+                )
+        return predictions

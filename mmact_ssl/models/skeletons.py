@@ -21,24 +21,18 @@ def find_layout(name: str) -> SkeletonLayout:
     return LAYOUTS[name]
 
 
-def check_skeleton_shape(
-    owner: str, x: Tensor, expected: tuple[int, int, int], options: str
-) -> None:
+def check_skeleton_shape(owner: str, x: Tensor, expected: tuple[int | None, ...]) -> None:
     """Raise ConfigError if clips ``(B, M, T, V, C)`` do not have a module's ``(M, V, C)``.
 
     Args:
-        options: ``--cfg-options`` that set the module's number of coordinates to ``{}``.
+        expected: None for a size that may be any.
     """
     shape = (x.shape[1], *x.shape[3:])
-    if shape == expected:
-        return
-    fix = 'set its layout and num_persons to what the pipeline gives'
-    if shape[:2] == expected[:2]:
-        fix = f'give {options.format(shape[2])}'
-    raise ConfigError(
-        f'{owner} got clips of (persons, joints, coordinates) {shape} but is built for {expected}: '
-        f'{fix}'
-    )
+    if any(size not in (None, found) for size, found in zip(expected, shape)):
+        raise ConfigError(
+            f'{owner} got clips of (persons, joints, coordinates) {shape} but is built for '
+            f'{expected}: set encoder.options.persons, .layout or .coordinates to those of the data'
+        )
 
 
 def valid_frames(x: Tensor) -> Tensor:

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from mmact_ssl.datasets.layouts import layout_of
 from mmact_ssl.datasets.prepared_folder import write_groups
+from mmact_ssl.datasets.skeleton_clips import read_coordinates
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_arrays, reading
+from mmact_ssl.io.files import read_arrays, reading
 from mmact_ssl.preparation.files import require
 from mmact_ssl.preparation.skeletons import SkeletonWriter, numbered_classes
 
 SETS = {'custom': 'your own skeletons: one npz file'}
 OPTIONS = {
-    'unit': dict(help='of the coordinates'),
     'train_subjects': dict(type=int, nargs='+', help='split by the array subjects of the file'),
     'left_handed': dict(
         action='store_true',
@@ -30,8 +31,8 @@ REQUIRED = ('names', 'lengths', 'keypoints')  # an inferencer reads no labels
 def prepare(
     source: Path,
     out: Path,
-    layout: str,
-    unit: str = 'metres',
+    layout: str = '',
+    coordinates: str = '',
     train_subjects: Sequence[int] | None = None,
     left_handed: bool = False,
 ) -> dict[str, int]:
@@ -53,29 +54,28 @@ def prepare(
         out: Prepared folder to write, with ``xsub_train.txt`` and ``xsub_test.txt`` if
             ``train_subjects`` are given; else with ``train.txt`` and ``test.txt`` if the file has a
             split; else with ``all.txt``.
-        layout: A key of LAYOUTS with V joints.
-        unit: Unit of the coordinates.
+        layout: A key of LAYOUTS with V joints; '': the only one.
+        coordinates: Values of a joint, see :func:`read_coordinates`.
         train_subjects: Subjects to train on; the others are for testing.
         left_handed: The coordinates are left-handed (x right, y up, z depth; Unity's). Their z is
             negated, since prepared folders are right-handed.
     """
     with reading(source, FIX):
         require(source, f'point --source at an npz file; {FIX}')
-        table, clips = read_clips(source, ('names', 'labels', 'lengths', 'keypoints'))
-        sizes = table['keypoints'].shape[1], table['keypoints'].shape[3]
+        table, clips = read_clips(source, (*REQUIRED, 'labels'), coordinates)
+        persons, size = (max((clip.shape[i] for clip in clips.values()), default=1) for i in (0, 3))
+        layout = layout or layout_of(next(iter(clips.values()), table['keypoints']).shape)
         if left_handed:
-            if sizes[1] == 2:
+            if size == 2:
                 raise DataError(f'{source}: --left-handed needs key points in 3D; leave it out')
             clips = {n: clip * np.array([1, 1, -1], np.float32) for n, clip in clips.items()}
         names, labels = [*clips], table['labels'].tolist()
-        classes = (
-            table['classes'].astype(str).tolist()
-            if 'classes' in table
-            else numbered_classes(labels, source)
-        )
+        classes = numbered_classes(labels, source)
+        if 'classes' in table:
+            classes = table['classes'].astype(str).tolist()
         splits = split_names(source, table, names, train_subjects)
         used = table.get('used', np.ones(len(names), dtype=bool))
-        with SkeletonWriter(out, out.name, layout, classes, *sizes, unit, True) as writer:
+        with SkeletonWriter(out, out.name, layout, classes, persons, size) as writer:
             for (name, clip), label, is_used in zip(clips.items(), labels, used):
                 if is_used:
                     writer.add(name, label, clip)
@@ -88,43 +88,51 @@ def prepare(
 
 
 def read_clips(
-    source: str | Path, required: Sequence[str] = REQUIRED
+    source: str | Path, required: Sequence[str] = REQUIRED, coordinates: str = ''
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Read a file of many clips, see :func:`prepare`, and check that its arrays fit each other.
 
     Args:
         required: Arrays that the file must have.
+        coordinates: Values of a joint, see :func:`read_coordinates`.
 
     Returns:
-        All arrays, ``keypoints`` with the axis M; and the clips ``(M, T, V, C)`` by name.
+        All arrays; and the clips ``(M, T, V, C)`` by name.
     """
     table = read_arrays(source, 'give an npz file without pickles')
-    missing = [key for key in required if key not in table]
-    if missing:
+    if missing := [key for key in required if key not in table]:
         raise DataError(f'{source}: no array {missing[0]}; {FIX}')
     count = table['names'].size
     for key in ('names', 'labels', 'lengths', 'subjects', 'used'):
         if key in table and table[key].shape != (count,):
             shape = list(table[key].shape)
             raise DataError(f'{source}: {key} has shape {shape}; give one for each of {count}')
-    whole = [table[key].dtype for key in ('labels', 'lengths') if key in table]
-    if not all(np.issubdtype(dtype, np.integer) for dtype in whole):
-        raise DataError(f'{source}: labels and lengths must be whole numbers; convert them')
+    for key, lowest in ('labels', -1), ('lengths', 0):
+        if key in table and not np.issubdtype(table[key].dtype, np.integer):
+            raise DataError(f'{source}: {key} must be whole numbers; convert them')
+        if key in table and (least := table[key].min(initial=lowest)) < lowest:
+            raise DataError(f'{source}: {key} has {least}; give {lowest} or more')
     keypoints, lengths = table['keypoints'], table['lengths']
-    is_joined = lengths.min(initial=0) >= 0 and [lengths.sum()] == list(keypoints.shape[:1])
-    if keypoints.ndim not in (3, 4) or keypoints.dtype.kind not in 'fiu' or not is_joined:
+    is_joined = keypoints.ndim in (3, 4) and lengths.sum() == len(keypoints)
+    if not is_joined or keypoints.dtype.kind not in 'fiu':
         raise DataError(
             f'{source}: lengths add up to {lengths.sum()}, keypoints have shape '
             f'{list(keypoints.shape)}; they must be numbers [sum(lengths), V, C] or '
             '[sum(lengths), M, V, C]'
         )
-    if keypoints.ndim == 3:
-        keypoints = table['keypoints'] = keypoints[:, None]
-    names = table['names'].astype(str).tolist()
+    names, ends = table['names'].astype(str).tolist(), np.cumsum(lengths)
     if twice := [name for name, number in Counter(names).items() if number > 1]:
         raise DataError(f'{source}: two clips are named {twice[0]!r}: rename one')
-    parts = np.split(keypoints, np.cumsum(lengths)[:-1]) if count else []
-    return table, {name: part.transpose(1, 0, 2, 3) for name, part in zip(names, parts)}
+    wrong = np.flatnonzero(~np.isfinite(keypoints).all(axis=tuple(range(1, keypoints.ndim))))
+    if len(wrong):
+        name = names[int(np.searchsorted(ends, wrong[0], 'right'))]
+        raise DataError(
+            f'{source}: keypoints are not finite in {len(wrong)} frames, first in clip {name!r}; '
+            'write 0 for a joint that is not seen'
+        )
+    keypoints = keypoints if keypoints.ndim == 4 else keypoints[:, None]
+    parts = np.split(keypoints.swapaxes(0, 1), ends[:-1], axis=1) if count else []
+    return table, dict(zip(names, read_coordinates(parts, coordinates, f'{source}: keypoints')))
 
 
 def split_names(

@@ -9,17 +9,21 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
-from zipfile import ZipFile
+from zipfile import Path as ZipPath
 
 import av
+import numpy as np
 from rich.progress import track
 
-from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
-from mmact_ssl.datasets.video_reader import open_video
-from mmact_ssl.errors import DataError
-from mmact_ssl.files import CONTROL, open_archive, path_inside, write_atomically
+from mmact_ssl.datasets.frame_conversion import VideoError, shown_stream
+from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, FLIP, why_not_flip
+from mmact_ssl.datasets.shards import open_video
+from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.errors import ConfigError, DataError
+from mmact_ssl.io.files import CONTROL, irregular, open_archive, path_inside, write_atomically
 
 # Suffixes of video files that FFmpeg reads.
 _VIDEO_NAMES = """
@@ -28,6 +32,7 @@ flv f4v 3gp 3g2 3gpp qt mj2 ogv ogm ogg divx xvid dv dif mxf gxf nut rm rmvb wtv
 avc h265 265 hevc h263 vc1 obu av1 mjpg mjpeg amv mk3d fli flc gif apng
 """
 VIDEO_SUFFIXES = tuple(f'.{name}' for name in _VIDEO_NAMES.split())
+LONG = 3  # windows; a longer file is a recording
 
 
 def data_root() -> Path:
@@ -37,6 +42,8 @@ def data_root() -> Path:
 
 def require(path: Path, fix: str) -> Path:
     """Return ``path``; if nothing is there, raise a DataError that ends with ``fix``."""
+    if reason := irregular(path):
+        raise DataError(f'{path}: {reason}')
     if not path.exists():
         kind = 'file' if path.suffix else 'folder'
         raise DataError(f'{path}: no such {kind}; {fix}')
@@ -57,8 +64,7 @@ def text_files(
 
     Yields:
         tuple: Match of the name, and a function that returns the text, sorted by path in each
-        archive. Call the function before you request the next file; for a damaged file it may raise
-        almost any error.
+        archive. Call it before the next file; of a damaged one it may raise almost any error.
     """
     require(source, fix)
     is_found = False
@@ -74,7 +80,7 @@ def text_files(
                 path = PurePosixPath(member)
                 if path.suffix == suffix and (match := name.fullmatch(path.stem)):
                     is_found = True
-                    yield match, partial(_text_of, members, member)
+                    yield match, partial(ZipPath(members, member).read_text, encoding='utf-8')
     if not is_found:
         raise DataError(f'{source}: no {suffix} file of the set in this folder or archive; {fix}')
 
@@ -158,30 +164,48 @@ def choose_files(
     return [f for f in files if f.suffix.lower() in suffixes], unread, line if counts else ''
 
 
-def _text_of(archive: ZipFile, member: str) -> str:
-    return archive.read(member).decode('utf-8')
-
-
 def probe_video(path: Path | str) -> str:
     """Return the reason why a video is unusable; '' if it opens and has at least two frames."""
     try:
         with open_video(path) as container:
-            if not container.streams.video:
-                return 'no video stream'
-            frames = container.decode(video=0)
-            if next(frames, None) is None:
-                return 'no frame'
-            if next(frames, None) is None:
+            frames = container.decode(shown_stream(container))
+            if len([*islice(frames, 2)]) < 2:
                 return 'fewer than 2 frames'
-    except (av.FFmpegError, OSError, EOFError) as error:
-        reason = getattr(error, 'strerror', None) or str(error)
-        return f'does not open: {reason}'
+    except (av.FFmpegError, VideoError, OSError, EOFError) as error:
+        return f'does not open: {getattr(error, "strerror", None) or error}'
     return ''
 
 
 def probe_videos(paths: Sequence[Path]) -> dict[Path, str]:
     """Return {path: reason} of the unusable videos."""
     return find_failures(probe_video, paths, 'checking videos', workers=4)
+
+
+def length_of(path: Path | str) -> float:
+    """Seconds of a video by its header, or else by its frames; 0 if it cannot be read."""
+    try:
+        with open_video(path) as container:
+            if container.duration:
+                return container.duration / av.time_base
+        with VideoReader(path) as reader:
+            return reader.duration
+    except (av.FFmpegError, OSError, DataError):
+        return 0.0
+
+
+def are_recordings(lengths: np.ndarray, limit: float) -> bool:
+    """True if more than half of the material is in files longer than ``limit``, in seconds."""
+    return bool(lengths[lengths > limit].sum() > lengths.sum() / 2)
+
+
+def count_windows(seconds: float, window: float) -> int:
+    """Windows of a video; 1, the whole video, up to ``LONG`` windows, or if ``window`` is 0.
+
+    The last one is half as long to one and a half times as long as ``window``, in seconds.
+    """
+    if not window >= 0:
+        raise ConfigError(f'--window {window}: give seconds, or 0 for whole files')
+    return round(seconds / window) if window and seconds > LONG * window else 1
 
 
 def find_failures(
@@ -287,6 +311,15 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write ``lines``, each with a newline at its end; breaks inside become blanks."""
     text = ''.join(f'{" ".join(line.splitlines())}\n' for line in lines)
     write_atomically(path, text.encode(errors='backslashreplace'))
+
+
+def write_flip(folder: Path, flip: bool | None) -> None:
+    """Store a user's choice, None for none, and print why no clip is mirrored."""
+    (folder / FLIP).unlink(missing_ok=True)
+    if flip is not None:
+        write_atomically(folder / FLIP, str(flip).lower())
+    if why := why_not_flip(folder):
+        print(f'{folder}: {why}')
 
 
 def report_left_out(out: Path, left_out: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmact_ssl.files import path_inside, read_annotation, read_text
+from mmact_ssl.io.files import path_inside, read_annotation, read_text
 from mmact_ssl.preparation.files import Video, require, write_usable_videos
 
 SETS = {'jhmdb': 'JHMDB: real video, 21 actions'}

@@ -9,7 +9,7 @@ import numpy as np
 from rich.progress import track
 
 from mmact_ssl.errors import DataError, reason_of
-from mmact_ssl.files import read_text
+from mmact_ssl.io.files import read_text
 from mmact_ssl.preparation.files import require, text_files
 from mmact_ssl.preparation.persons import join_tracks
 from mmact_ssl.preparation.skeletons import SkeletonWriter
@@ -18,9 +18,7 @@ SETS = {
     'ntu60': 'NTU RGB+D: skeletons, 60 actions',
     'ntu120': 'NTU RGB+D 120: skeletons, 120 actions',
 }
-OPTIONS = {
-    'missing': dict(type=Path, help="the authors' list of samples without a whole skeleton"),
-}
+OPTIONS = {'missing': dict(type=Path, help="the authors' list of samples without a whole skeleton")}
 NAME = re.compile(
     r'S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<take>\d{3})A(?P<action>\d{3})'
 )

@@ -8,7 +8,7 @@ import numpy as np
 from rich.progress import track
 
 from mmact_ssl.errors import DataError, reason_of
-from mmact_ssl.files import read_text
+from mmact_ssl.io.files import read_text
 from mmact_ssl.preparation.files import files_below, require
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from mmact_ssl.datasets.layouts import layout_of
+from mmact_ssl.datasets.skeleton_clips import read_coordinates
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import reading
+from mmact_ssl.io.files import reading
 from mmact_ssl.preparation.persons import strongest_persons
 from mmact_ssl.preparation.safe_pickle import load_plain_pickle
 from mmact_ssl.preparation.skeletons import SkeletonWriter, numbered_classes
@@ -18,7 +20,9 @@ OPTIONS = {'persons': dict(type=int, help='to keep, those that move most')}
 FIX = 'give a pickle of pyskl or mmaction2'
 
 
-def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str, int]:
+def prepare(
+    source: Path, out: Path, layout: str = '', persons: int = 2, coordinates: str = ''
+) -> dict[str, int]:
     """Convert an annotation pickle; its splits become lists of the same names.
 
     The file contains ``dict(split={name: [clips]}, annotations=[…])`` or only the list of
@@ -30,43 +34,31 @@ def prepare(source: Path, out: Path, layout: str, persons: int = 2) -> dict[str,
     Args:
         source: The pickle, loaded without running code, see :func:`load_plain_pickle`.
         out: Prepared folder to write, with ``SPLIT.txt`` for each split, or ``all.txt``.
-        layout: A key of LAYOUTS.
+        layout: A key of LAYOUTS with V joints; '': the only one.
         persons: Persons M of the prepared set.
+        coordinates: Values of a joint without ``keypoint_score``, see :func:`read_coordinates`.
     """
     with reading(source, FIX):
         annotations, splits = _parts(load_plain_pickle(source), source)
         names = [_name(clip, source) for clip in annotations]
         labels = [_label(clip, f'{source}: {name}') for clip, name in zip(annotations, names)]
-        shapes = [np.shape(clip.get('keypoint', ())) for clip in annotations]
-        coordinates = {shape[3] for shape in shapes if len(shape) == 4}
-        if len(coordinates) != 1 or not coordinates <= {2, 3}:
-            first = list(shapes[0])
+        clips = [np.asarray(clip.get('keypoint'), np.float32) for clip in annotations]
+        scores = [np.asarray(clip.get('keypoint_score', ())) for clip in annotations]
+        if any(score.shape != clip.shape[:-1] for clip, score in zip(clips, scores)):
+            clips = read_coordinates(clips, coordinates, f'{source}: keypoint')
+        sizes = {clip.shape[3] for clip in clips if clip.ndim == 4}
+        if len(sizes) != 1 or not sizes <= {2, 3}:
+            first = list(clips[0].shape)
             raise DataError(f'{source}: keypoint [M, T, V, 2 or 3] is needed, not {first}; {FIX}')
-        num_coordinates = coordinates.pop()
-        with SkeletonWriter(
-            out,
-            source.stem,
-            layout,
-            numbered_classes(labels, source),
-            persons,
-            num_coordinates,
-            unit='metres' if num_coordinates == 3 else 'pixels',
-            may_lack_labels=True,
-        ) as writer:
-            for name, label, annotation in zip(names, labels, annotations):
-                writer.add(name, label, _keypoint(annotation, persons))
+        layout = layout or layout_of(clips[0].shape)
+        classes = numbered_classes(labels, source)
+        with SkeletonWriter(out, source.stem, layout, classes, persons, *sizes) as writer:
+            for name, label, clip, score in zip(names, labels, clips, scores):
+                if score.ndim == 3 and score.shape == clip.shape[:3]:
+                    clip = np.where(score[..., None] > 0, clip, 0)
+                is_clip = clip.ndim == 4
+                writer.add(name, label, strongest_persons(clip, persons) if is_clip else clip)
             return writer.finish(splits or {'all': names})
-
-
-def _keypoint(annotation: dict, persons: int) -> np.ndarray:
-    """Return the persons that move most, float32 (M, T, V, C), or an array of another shape."""
-    keypoint = np.asarray(annotation.get('keypoint'), dtype=np.float32)
-    if keypoint.ndim == 4:
-        score = annotation.get('keypoint_score')
-        if score is not None and np.shape(score) == keypoint.shape[:3]:
-            keypoint = np.where(np.asarray(score)[..., None] > 0, keypoint, 0)
-        keypoint = strongest_persons(keypoint, persons)
-    return keypoint
 
 
 def _parts(content: Any, source: Path) -> tuple[list[dict], dict[str, list[str]]]:

@@ -82,14 +82,6 @@ def _from_bytes(content: bytes, dtype: _Dtype, shape: tuple, order: str = 'C') -
     return np.frombuffer(bytes(content), dtype.dtype).reshape(shape, order=order)  # type: ignore[call-overload]
 
 
-def _new_array(kind: Any, shape: tuple, code: bytes) -> _Array:
-    return np.empty(0, np.uint8).view(_Array)
-
-
-def _scalar(dtype: _Dtype, content: bytes) -> Any:
-    return _from_bytes(content, dtype, (1,))[0].item()
-
-
 def _encode(text: str, encoding: str) -> bytes:
     # Protocols 0 to 2 write bytes as latin-1 text.
     if encoding != 'latin1':
@@ -109,8 +101,8 @@ class _PlainUnpickler(pickle.Unpickler):
             (f'numpy.{core}.{module}', name): function
             for core in ('core', '_core')
             for module, name, function in (
-                ('multiarray', '_reconstruct', _new_array),
-                ('multiarray', 'scalar', _scalar),
+                ('multiarray', '_reconstruct', lambda *_: np.empty(0, np.uint8).view(_Array)),
+                ('multiarray', 'scalar', lambda kind, raw: _from_bytes(raw, kind, (1,))[0].item()),
                 ('numeric', '_frombuffer', _from_bytes),
             )
         },

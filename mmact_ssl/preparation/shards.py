@@ -13,7 +13,7 @@ from rich.progress import track
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, GROUPS, LISTS
 from mmact_ssl.datasets.shards import INDEX, members
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_annotation, write_atomically, writing_whole
+from mmact_ssl.io.files import read_annotation, write_atomically, writing_whole
 from mmact_ssl.preparation.files import write_annotation
 
 SETS = {'shards': 'tar shards of a prepared folder of videos, for slow disks and servers'}

@@ -10,21 +10,21 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
+from mmact_ssl.datasets.skeleton_clips import usable_clip
 from mmact_ssl.datasets.skeleton_folder import CLIPS, FORMAT, META, SKELETONS
+from mmact_ssl.datasets.transforms.skeleton.joints import known_joints, root_at_zero
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import MAX_CLASSES, path_inside, sha256_of_file, write_atomically
+from mmact_ssl.io.files import MAX_CLASSES, path_inside, sha256_of_file, write_atomically
 from mmact_ssl.preparation.files import report_left_out, write_annotation, write_lines
 
 # Bytes of the npy header; the number of frames is written into it at the end. numpy's own header
 # has one more comma, which would change the file's hash. Results store this hash.
 HEADER_SIZE = 128
-SUMMARY = 'summary.json'
 
 
 class SkeletonWriter:
@@ -40,7 +40,6 @@ class SkeletonWriter:
         classes: Names of the classes, in the order of the labels.
         num_persons: Persons M of the set; a clip may have fewer.
         num_coordinates: Coordinates C of a joint, 2 or 3.
-        may_lack_labels: Also write clips without a label (-1).
     """
 
     def __init__(
@@ -51,19 +50,17 @@ class SkeletonWriter:
         classes: Sequence[str],
         num_persons: int,
         num_coordinates: int = 3,
-        unit: str = 'metres',
-        may_lack_labels: bool = False,
     ) -> None:
-        self.out, self.dataset, self.layout, self.unit = out, dataset, layout, unit
+        self.out, self.dataset, self.layout = out, dataset, layout
         self.classes = list(classes)
         self.frame_shape = (num_persons, LAYOUTS[layout].num_joints, num_coordinates)
         self.left_out: dict[str, str] = {}
-        self._lowest_label = -1 if may_lack_labels else 0
-        self._clips: dict[str, tuple[int, int, int]] = {}  # label, length, persons
+        self._clips: dict[str, tuple[int, int]] = {}  # label, length
         self._digests: dict[str, bytes] = {}  # of the coordinates
         self._dropped_frames: Counter[str] = Counter()
         self._joints, self._missing_joints = 0, 0
         out.mkdir(parents=True, exist_ok=True)
+        self._remove_lists()
         (out / META).unlink(missing_ok=True)
         self._part = out / f'.{SKELETONS}.{uuid.uuid4().hex[:12]}.part'  # of this process alone
         self._file = self._part.open('wb')
@@ -81,13 +78,13 @@ class SkeletonWriter:
 
         Args:
             name: Name of the clip; no blanks, because annotation lines are ``name label``.
-            label: Label from 0, or -1 for none with ``may_lack_labels``.
+            label: Label from 0, or -1 for none.
             keypoint: (M or fewer, T, V, C); zero where a person or joint is not seen.
         """
         if name.split() != [name] or not name.isprintable() or name in self._clips:
             what = 'comes twice' if name in self._clips else 'is empty or has blanks'
             raise DataError(f'{self.dataset}: clip name {name!r} {what}; rename it')
-        if not self._lowest_label <= label < len(self.classes):
+        if not -1 <= label < len(self.classes):
             classes = f'{len(self.classes)} classes from 0'
             raise DataError(f'{self.dataset}: label {label} of {name} is not one of {classes}')
         persons, joints, coordinates = self.frame_shape
@@ -105,13 +102,14 @@ class SkeletonWriter:
 
         seen = np.any(clip, axis=(2, 3))  # (M, T)
         self._joints += int(seen.sum()) * joints
-        self._missing_joints += int((~np.any(clip, axis=3) & seen[..., None]).sum())
+        known = known_joints({'keypoint': clip, **root_at_zero(clip, LAYOUTS[self.layout])})
+        self._missing_joints += int((~known & seen[..., None]).sum())
         frames = np.zeros((clip.shape[1], *self.frame_shape), '<f4')
         frames[:, : len(clip)] = clip.transpose(1, 0, 2, 3)
         content = frames.tobytes()
         self._file.write(content)
         self._digests[name] = hashlib.sha256(content).digest()
-        self._clips[name] = (label, len(frames), int(np.any(seen, axis=1).sum()))
+        self._clips[name] = (label, len(frames))
 
     def finish(self, splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
         """Write all other files of the folder.
@@ -130,7 +128,7 @@ class SkeletonWriter:
         if not self._clips:
             why = next((f'{n}: {why}' for n, why in self.left_out.items()), 'check --source')
             raise DataError(f'{self.out}: {self.dataset} has no usable clip; {why}')
-        labels, lengths, persons = np.array(list(self._clips.values()), dtype=np.int64).T
+        labels, lengths = np.array(list(self._clips.values()), dtype=np.int64).T
         self._file.seek(0)
         self._file.write(_npy_header(int(lengths.sum()), self.frame_shape))
         self._file.close()
@@ -141,9 +139,7 @@ class SkeletonWriter:
             names=np.array(list(self._clips), dtype=np.str_),
             labels=labels,
             lengths=lengths,
-            persons=persons,
         )
-        self._remove_earlier_lists()
         write_lines(self.out / CLASS_NAMES, self.classes)
         counts = {}
         for split, names in splits.items():
@@ -154,13 +150,13 @@ class SkeletonWriter:
                 write_annotation(lists[split], lines)
                 counts[split] = len(clips)
         report_left_out(self.out, self.left_out)
-        self._write_summary(labels, lengths, persons, counts)
+        self._describe(labels, lengths)
         meta = {
             'format': FORMAT,
             'dataset': self.dataset,
             'layout': self.layout,
-            'unit': self.unit,
             'classes': len(self.classes),
+            'lists': list(counts),
             'sha256': sha256_of_file(self.out / SKELETONS),
         }
         write_atomically(self.out / META, json.dumps(meta, indent=2) + '\n')
@@ -184,96 +180,33 @@ class SkeletonWriter:
                 )
         return unseen_lists
 
-    def _remove_earlier_lists(self) -> None:
-        """Remove the lists of an earlier preparation by its summary."""
+    def _remove_lists(self) -> None:
+        """Remove the lists of an earlier preparation, which its meta data names."""
         try:
-            earlier = set(json.loads((self.out / SUMMARY).read_text(encoding='utf-8'))['splits'])
+            earlier = set(json.loads((self.out / META).read_text(encoding='utf-8'))['lists'])
         except (OSError, ValueError, KeyError, TypeError):
             return
         for path in self.out.rglob('*.txt'):
             if path.relative_to(self.out).with_suffix('').as_posix() in earlier:
                 path.unlink()
 
-    def _write_summary(
-        self, labels: np.ndarray, lengths: np.ndarray, persons: np.ndarray, splits: dict[str, int]
-    ) -> None:
-        """Write ``summary.json`` and print its main points."""
-        per_class = np.bincount(labels[labels >= 0], minlength=max(1, len(self.classes)))
-        median, missing = float(np.median(lengths)), self._missing_joints / self._joints
-        summary: dict[str, Any] = {
-            'dataset': self.dataset,
-            'clips': len(labels),
-            'splits': splits,
-            'classes': len(self.classes),
-            'clips_per_class': {'min': int(per_class.min()), 'max': int(per_class.max())},
-            'clips_without_label': int((labels < 0).sum()),
-            'frames': int(lengths.sum()),
-            'lengths': {'min': int(lengths.min()), 'median': median, 'max': int(lengths.max())},
-            'clips_by_persons': {str(n): int((persons == n).sum()) for n in np.unique(persons)},
-            'missing_joints': {'count': self._missing_joints, 'fraction': missing},
-            'dropped_frames': dict(self._dropped_frames),
-            'left_out_clips': dict(Counter(self.left_out.values()).most_common()),
-        }
-        write_atomically(self.out / SUMMARY, json.dumps(summary, indent=2) + '\n')
-        frames = f'{lengths.min()} to {lengths.max()} frames (median {median:g})'
-        print(f'{self.dataset}: {frames}, {100 * missing:.2g} % of joints missing; see {SUMMARY}')
+    def _describe(self, labels: np.ndarray, lengths: np.ndarray) -> None:
+        """Print what the folder holds, and what it lacks."""
+        missing = 100 * self._missing_joints / self._joints
+        frames = f'{lengths.min()} to {lengths.max()} frames (median {np.median(lengths):g})'
+        print(f'{self.dataset}: {frames}, {missing:.2g} % of joints missing')
         notes = [f'{n} frames left out: {why}' for why, n in self._dropped_frames.items() if n]
-        if unlabeled := summary['clips_without_label']:
+        if unlabeled := int((labels < 0).sum()):
             notes.append(f'{unlabeled} of {len(labels)} clips have no label')
-        empty = [name for name, count in zip(self.classes, per_class) if not count]
-        if empty and per_class.any():
+        labeled = {self.classes[label] for label in labels[labels >= 0].tolist()}
+        empty = [name for name in self.classes if name not in labeled]
+        if empty and labeled:
             some = ', '.join(map(repr, empty[:3])) + (', ...' if len(empty) > 3 else '')
             notes.append(
                 f'{len(empty)} of {len(self.classes)} classes have no labeled clip: {some}'
             )
         for note in notes:
             print(f'{self.dataset}: {note}')
-
-
-def usable_clip(keypoint: np.ndarray, layout: str) -> tuple[np.ndarray, dict[str, int]]:
-    """Check a clip and remove the frames that no model can use.
-
-    Args:
-        keypoint: Numbers (M, T, V, 2 or 3); zero where a person or joint is not seen.
-        layout: A key of LAYOUTS with V joints.
-
-    Returns:
-        float32 (M, T', V, C), the frames with a person and finite coordinates, absent persons last;
-        and {reason: number of removed frames}.
-
-    Raises:
-        ValueError: The shape or dtype is wrong, a third value is a score, or no frame is left.
-    """
-    joints, shape = LAYOUTS[layout].num_joints, list(keypoint.shape)
-    is_clip = keypoint.ndim == 4 and shape[0] and shape[2] == joints and shape[3] in (2, 3)
-    if not is_clip or keypoint.dtype.kind not in 'fiu':
-        raise ValueError(
-            f'{keypoint.dtype} of shape {shape} is not a skeleton of layout {layout}: it needs '
-            f'numbers [persons, frames, {joints} joints, 2 or 3 coordinates]'
-        )
-    clip = keypoint.astype('<f4')
-    # Scores have one sign, which a user may have flipped. Zeros only are a skeleton in a plane.
-    low, high = (find.reduce(clip[..., 2:], None, initial=0) for find in (np.fmin, np.fmax))
-    is_pixels = np.fmax.reduce(np.abs(clip[..., :2]), None, initial=0) > 10
-    if is_pixels and low * high == 0 < high - low <= 1:
-        raise ValueError(
-            'the third value of the key points is a score, 0..1 beside pixels: keep x and y, both '
-            '0 where a joint is not seen'
-        )
-    finite = np.isfinite(clip).all(axis=(0, 2, 3))
-    empty = ~clip.any(axis=(0, 2, 3))
-    dropped = {'not finite': int((~finite).sum()), 'nobody seen': int(empty.sum())}
-    clip = clip[:, finite & ~empty]
-    if not clip.shape[1]:
-        reason = 'every frame with a person has a coordinate that is not finite'
-        reason = 'nobody is seen in any frame' if empty.all() else reason
-        raise ValueError(reason if len(finite) else 'no frames')
-    return present_first(clip), dropped
-
-
-def present_first(clip: np.ndarray) -> np.ndarray:
-    """Order the persons of a clip ``(M, T, V, C)``, those that are never seen last, in a copy."""
-    return clip[np.argsort(~clip.any(axis=(1, 2, 3)), kind='stable')]
 
 
 def numbered_classes(labels: Iterable[int], source: Path) -> list[str]:

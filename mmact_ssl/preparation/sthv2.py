@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import path_inside, read_json, reading
+from mmact_ssl.io.files import path_inside, reading
+from mmact_ssl.io.schema import read_json
 from mmact_ssl.preparation.files import Video, classes_by_number, require, write_usable_videos
 
 SETS = {'sthv2': 'Something-Something v2: real video, 174 actions with objects'}
-# {our split: NAME of the file}, now distributed as labels/NAME.json, formerly as
-# something-something-v2-NAME.json. The labels of the official test split are not public.
+# {our split: name of the file}. The labels of the official test split are not public.
 SPLITS = {'train': 'train', 'test': 'validation'}
 
 
@@ -20,8 +19,7 @@ def prepare(source: Path, out: Path, placement: str = 'link') -> dict[str, int]:
 
     Args:
         source: Folder with ``20bn-something-something-v2/*.webm``, and ``train.json``,
-            ``validation.json`` and ``labels.json`` in ``labels/`` (or in the folder itself, under
-            their former names ``something-something-v2-train.json`` and so on).
+            ``validation.json`` and ``labels.json`` in ``labels/``.
         out: Folder to write ``videos/``, ``train.txt``, ``test.txt`` (the official validation
             split), ``classes.txt`` to.
         placement: 'copy' (byte-identical) or 'link'.
@@ -29,10 +27,12 @@ def prepare(source: Path, out: Path, placement: str = 'link') -> dict[str, int]:
     fix = 'point --source at a folder with 20bn-something-something-v2/ and labels/'
     folder = require(source / '20bn-something-something-v2', fix)
     splits: dict[str, list[Video]] = {split: [] for split in SPLITS}
+    labels = require(source / 'labels', fix)
     with reading(source, fix):
-        numbers = {name: int(label) for name, label in _read(source, 'labels', fix).items()}
+        numbers = read_json(labels / 'labels.json', fix)
+        numbers = {name: int(label) for name, label in numbers.items()}
         for split, file in SPLITS.items():
-            for entry in _read(source, file, fix):
+            for entry in read_json(labels / f'{file}.json', fix, list[dict]):
                 # 'Holding [something] next to [something]' is the class without its brackets.
                 name = entry['template'].replace('[', '').replace(']', '')
                 if name not in numbers:
@@ -44,10 +44,3 @@ def prepare(source: Path, out: Path, placement: str = 'link') -> dict[str, int]:
                 require(path, 'it is listed; unpack all parts')
                 splits[split].append(Video(path, f'videos/{path.name}', numbers[name]))
     return write_usable_videos(source, out, splits, classes_by_number(numbers, source), placement)
-
-
-def _read(source: Path, name: str, fix: str) -> Any:
-    """Read a JSON file by its current or its former name."""
-    former = source / f'something-something-v2-{name}.json'
-    path = former if former.exists() else require(source / 'labels' / f'{name}.json', fix)
-    return read_json(path, fix)

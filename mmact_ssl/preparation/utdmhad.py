@@ -11,8 +11,8 @@ import numpy as np
 from scipy.io import loadmat
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import path_inside, reading
-from mmact_ssl.preparation.custom import read_clips
+from mmact_ssl.io.files import path_inside, reading
+from mmact_ssl.preparation.custom import REQUIRED, read_clips
 from mmact_ssl.preparation.files import Video, probe_videos, require, write_videos
 from mmact_ssl.preparation.poses import project_joints, write_poses
 from mmact_ssl.preparation.skeletons import SkeletonWriter
@@ -54,7 +54,11 @@ def prepare(source: Path, out: Path, placement: str = 'copy') -> dict[str, int]:
     if (source / 'Skeleton').is_dir():
         return {'skeletons': _write_skeletons(_read_mat_files(source / 'Skeleton'), out)}
     folder = require(source / 'depth_videos', fix)
-    clips = _read_npz(require(source / 'utd_mhad_skeleton.npz', fix))
+    file = require(source / 'utd_mhad_skeleton.npz', fix)
+    table, found = read_clips(file, (*REQUIRED, 'labels', 'subjects'), 'xyz')
+    numbers = table['labels'].tolist(), table['subjects'].tolist()
+    skeletons = [clip[0][:, KINECT_ORDER] for clip in found.values()]
+    clips = [Clip(*row) for row in zip(found, *numbers, skeletons)]
     paths = [
         require(path_inside(folder, f'{clip.name}.mp4', source), 'fetch the data set again')
         for clip in clips
@@ -81,13 +85,6 @@ class Clip(NamedTuple):
     label: int
     subject: int
     skeleton: np.ndarray  # (T, V=20, 3) in Kinect v1 order, meters
-
-
-def _read_npz(path: Path) -> list[Clip]:
-    table, clips = read_clips(path, ('names', 'labels', 'subjects', 'lengths', 'keypoints'))
-    labels, subjects = table['labels'].tolist(), table['subjects'].tolist()
-    skeletons = [clip[0][:, KINECT_ORDER] for clip in clips.values()]
-    return [Clip(*row) for row in zip(clips, labels, subjects, skeletons)]
 
 
 def _read_mat_files(folder: Path) -> list[Clip]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +10,7 @@ import numpy as np
 
 from mmact_ssl.datasets.prepared_folder import hold_out, write_groups
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import CONTROL, other_form, read_text, reading
+from mmact_ssl.io.files import CONTROL, read_table
 from mmact_ssl.preparation.files import (
     VIDEO_SUFFIXES,
     Video,
@@ -22,7 +20,8 @@ from mmact_ssl.preparation.files import (
     require,
     write_videos,
 )
-from mmact_ssl.preparation.small_copies import FRAMES, SHORT_SIDE, copy_videos
+from mmact_ssl.preparation.recordings import describe_likely, equal_files
+from mmact_ssl.preparation.small_copies import SHORT_SIDE, copies_at, copy_videos
 
 SETS = {'videos': 'your own videos: any folder tree'}
 OPTIONS = {
@@ -36,7 +35,7 @@ OPTIONS = {
         help='copy the videos, make symbolic links, or make small copies: some frames of each, '
         f'whose short side is at most {SHORT_SIDE} pixels',
     ),
-    'frames': dict(type=int, help='of a small copy'),
+    'window': dict(type=float, help='seconds of a small copy, of recordings; 0: whole files'),
 }
 
 
@@ -48,7 +47,7 @@ def prepare(
     test_fraction: float = 0.0,
     seed: int = 0,
     placement: str = 'link',
-    frames: int = FRAMES,
+    window: float = 0.0,
 ) -> dict[str, int]:
     """List all videos below a folder; unreadable ones go into ``left_out.txt``.
 
@@ -63,16 +62,14 @@ def prepare(
         test_fraction: Share of each class that is held out as ``test.txt``, 0..1.
         seed: Seed of the hold-out.
         placement: 'link', 'copy' or 'small', see :func:`copy_videos`.
-        frames: Frames of a small copy.
+        window: Seconds of a small copy: the windows of a recording are a group; 0: whole files.
     """
     fix = 'point --source at a folder with videos'
     require(source, fix)
     if test_fraction and not ((labels or labels_from_folders) and 0 < test_fraction < 1):
-        raise DataError(
-            '--test-fraction: give 0 to 1, together with --labels or --labels-from-folders'
-        )
-    if frames < 2:
-        raise DataError(f'--frames {frames}: a small copy has 2 frames or more')
+        raise DataError('--test-fraction: give 0 to 1, with --labels or --labels-from-folders')
+    if window and placement != 'small':
+        raise DataError('--window: give it with --placement small')
     if labels and labels_from_folders:
         raise DataError('give --labels or --labels-from-folders, not both')
     videos_below, unread, others = choose_files(source, VIDEO_SUFFIXES)
@@ -80,51 +77,63 @@ def prepare(
     if videos_below and not videos:
         raise DataError(
             f'{source}: its {len(videos_below)} videos are left out, because they lie in --out '
-            f'{out}, where an earlier preparation may have made them; give an --out beside the '
-            'source'
+            f'{out}: give an --out beside the source'
         )
     if not videos:
         why = others or next((f'{path} {unread[path]}' for path in unread_paths), 'it is empty')
         raise DataError(f'{source}: no video below this folder ({why}); {fix}')
     if others:
         print(others.encode(errors='backslashreplace').decode())
-    known = read_labels(labels, videos, source) if labels else {}
     left_out = {path: unread[path] for path in unread_paths}
+    known = read_labels(labels, videos, source) if labels else {}
+    if labels_from_folders:
+        known = labels_of_folders(videos, source)
+        left_out.update({p: 'lies in no class folder' for p in videos if p not in known})
     is_small = placement == 'small'
     if not is_small:
-        left_out.update(probe_videos(videos))
+        left_out.update(probe_videos([path for path in videos if path not in left_out]))
     for path in videos:
         if not os.fsencode(path).isascii() and any('\ud800' <= c <= '\udfff' for c in str(path)):
             left_out[path] = 'its name is not UTF-8'
-    if labels_from_folders:
-        known = labels_of_folders(videos, source)
-        for path in videos:
-            if path not in known:
-                left_out.setdefault(path, 'lies in no class folder')
-
-    def can_be_used() -> list[Path]:
-        return [path for path in videos if path not in left_out]
-
+    equal = equal_files([path for path in videos if path not in left_out])
+    for files in equal:
+        by_label = {known[path][0]: path for path in files if known.get(path, ('',))[0]}
+        if len(by_label) > 1:
+            both = ' and '.join(f'{path} ({label})' for label, path in by_label.items())
+            raise DataError(f'equal files have several labels: {both}; correct them, or keep one')
+    names = target_names([path for path in videos if path not in left_out], source)
     if is_small:  # what cannot be copied cannot be used
-        names = target_names(can_be_used(), source)
-        left_out.update(copy_videos({path: out / name for path, name in names.items()}, frames))
-    usable = can_be_used()
+        left_out.update(copy_videos({path: out / name for path, name in names.items()}, window))
+    usable = [path for path in names if path not in left_out]
     if not usable:
         why = next(iter(left_out.values()))
         raise DataError(f'{source}: none of {len(videos)} videos can be used, the first: {why}')
-
-    names = target_names(usable, source)
+    samples = [
+        (path, copy.relative_to(out).as_posix())
+        for path in usable
+        for copy in (copies_at(out / names[path]) if is_small else [out / names[path]])
+    ]
     (out / 'test.txt').unlink(missing_ok=True)  # earlier test videos may be in train.txt now
     labeled_as = {path: known.get(path, ('', '')) for path in usable}  # class, group
     classes = class_order({name for name, _ in labeled_as.values()} - {''})
     if test_fraction and not classes:
         raise DataError(f'--test-fraction: no video of {source} that can be used has a label')
-    # A video without a group is a group by itself.
-    groups = {names[path]: group or names[path] for path, (_, group) in labeled_as.items()}
+    # A video without a group is a group by itself, with all its windows.
+    group_of = {path: group or names[path] for path, (_, group) in labeled_as.items()}
+    for files in equal:
+        joined = {group_of[path] for path in files if path in group_of}
+        group_of.update({p: min(joined) for p, group in group_of.items() if group in joined})
+    if copies := {path for files in equal for path in files[1:]}:
+        first, second = equal[0][:2]
+        print(f'{len(copies)} videos are equal to another and in its group: {second} to {first}')
+    if classes and not any(group for _, group in labeled_as.values()):
+        once = {p: name for p, (name, _) in labeled_as.items() if name and p not in copies}
+        print(describe_likely(once), end='')
+    groups = {sample: group_of[path] for path, sample in samples}
     write_groups(out, groups)
     entries = [
-        Video(path, names[path], classes.index(name) if name else None)
-        for path, (name, _) in labeled_as.items()
+        Video(path, sample, classes.index(name) if (name := labeled_as[path][0]) else None)
+        for path, sample in samples
     ]
     splits = {'train': entries}
     labeled = [video for video in entries if video.label is not None]
@@ -162,24 +171,15 @@ def read_labels(table: Path, videos: Sequence[Path], source: Path) -> dict[Path,
     """
     fix = 'see docs/start/own_videos.md'
     by_name = {path.relative_to(source).as_posix(): path for path in videos}
-    with reading(table, fix):
-        text = read_text(table, fix)
-        separator = next((mark for mark in ';\t' if mark in text.partition('\n')[0]), ',')
-        rows = [*csv.reader(io.StringIO(text, newline=''), delimiter=separator)]
-    columns = [column.strip() for column in (*rows, [])[0]]
+    columns, rows = read_table(table, fix)
     if not {'video', 'label'} <= {*columns} <= {'video', 'label', 'group'}:
         raise DataError(f'{table}:1: the columns are {columns}, not video,label[,group]; {fix}')
     known: dict[Path, tuple[str, str]] = {}
-    for number, cells in enumerate(rows[1:], start=2):
-        if not cells:
-            continue
-        where = f'{table}:{number}'
-        if len(cells) != len(columns):
-            raise DataError(f'{where}: has {len(cells)} cells for {len(columns)} columns; {fix}')
-        row = {column: cell.strip() for column, cell in zip(columns, cells)}
+    for where, row in rows:
         if row['video'] not in by_name:
-            why = other_form(row['video'], by_name.__contains__) or 'write its path from there'
-            raise DataError(f'{where}: no video {row["video"]!r} below {source}: {why}')
+            raise DataError(
+                f'{where}: no video {row["video"]!r} below {source}: write its path or drop it'
+            )
         path, name, group = by_name[row['video']], row['label'], row.get('group', '')
         if path in known:
             raise DataError(f'{where}: names {row["video"]!r} again')

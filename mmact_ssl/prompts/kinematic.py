@@ -44,7 +44,6 @@ def describe(keypoint: np.ndarray, layout: SkeletonLayout) -> list[str]:
 
     Args:
         keypoint: ``(M, T, V, C)``, C 2 or 3.
-        layout: Layout of the V joints.
 
     Returns:
         :data:`COUNT` sentences; none if :func:`measure` finds no code in the clip.

@@ -9,7 +9,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.spatial.transform import Rotation
 
 from mmact_ssl.datasets.layouts import SkeletonLayout
-from mmact_ssl.datasets.transforms.skeleton.joints import part
+from mmact_ssl.datasets.transforms.skeleton.joints import known_joints, part, root_at_zero
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 
 SMOOTHING = 5  # frames of the moving average
@@ -80,60 +80,9 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout) -> list[Movement]:
         keypoint: ``(M, T, V, C)``; joints of zeros are missing. Two coordinates are a picture, x to
             the right and y down, which shows neither forward movement nor turns. For a person seen
             from the side only up and down are described.
-        layout: Layout of the V joints.
     """
     person = _liveliest(keypoint, layout)
-    if person is None:
-        return []
-    body, seen = person
-    flat = keypoint.shape[-1] == 2
-
-    def shown(*names: str) -> bool:
-        return bool(seen[[joint for name in names for joint in part(layout, name)]].all())
-
-    left, right = (
-        body[:, layout.index(f'{side}_hip', f'{side}_shoulder')] for side in ('left', 'right')
-    )  # (T, 2, 3)
-    across = left - right
-    heading = np.zeros(len(body)) if flat else _heading(across.sum(axis=1))
-    has_sides = not flat or (
-        shown('left_shoulder', 'right_shoulder') and np.abs(across[:, 1, 0]).mean() > PROFILE
-    )
-
-    def sideways(side: str = '') -> tuple[str, str]:
-        if not has_sides:
-            return '', ''
-        return OUTWARD.get(side, ('sideways', 'sideways') if flat else AXES[0])
-
-    base = body[:, part(layout, 'spine_base')].mean(axis=1)
-    own = _own_axes(body - base[:, None], heading)
-    joints = {name: own[:, layout.index(name)[0]] for name in layout.names}  # (T, 3)
-    shoulders = own[:, part(layout, 'shoulder_center')].mean(axis=1)
-    head = next(name for name in HEAD_JOINTS if name in layout.names)
-    has_heights = shown(head, 'shoulder_center', 'spine_base', 'left_knee', 'right_knee')
-    movements = []
-    for side, other in MIRRORED.items():
-        if shown(f'{side}_wrist', f'{side}_shoulder'):
-            path = joints[f'{side}_wrist'] - joints[f'{side}_shoulder']
-            farthest = int(np.linalg.norm(path - path[0], axis=1).argmax())
-            now = {name: path[farthest] for name, path in joints.items()}
-            other_hand = now[f'{other}_wrist'] if shown(f'{other}_wrist') else None
-            reach = ''
-            if has_heights:
-                hand = now[f'{side}_wrist']
-                reach = _reach(now, hand, other_hand, now[head], shoulders[farthest])
-            movements.append(_limb('hand', side, path, sideways(side), reach))
-        if shown(f'{side}_ankle'):
-            path = body[:, layout.index(f'{side}_ankle')[0]]
-            path = _own_axes(path - path[0], heading)
-            movements.append(_limb('foot', side, path, sideways(side)))
-    if shown('spine_base'):
-        movements.append(_limb('hips', '', base * (0, 1, 0), sideways()))
-        movements.append(_limb('travel', '', base * (1, 0, 1), sideways()))
-    if shown('spine_base', 'shoulder_center'):
-        movements.append(_lean(shoulders, flat))
-    if not flat:  # then hips and shoulders are seen, see _liveliest
-        movements.append(_turn(heading))
+    movements = [] if person is None else _movements(*person, keypoint.shape[-1] == 2, layout)
     moving = [movement for movement in movements if movement.amount >= 1]
     if any(movement.part in ('travel', 'turn') for movement in moving):
         # A person who walks or turns moves the feet anyway: keep only lifted feet.
@@ -150,6 +99,56 @@ def measure(keypoint: np.ndarray, layout: SkeletonLayout) -> list[Movement]:
     return moving + sorted(_join_sides(still), key=lambda m: m.reach)
 
 
+def _movements(
+    body: np.ndarray, seen: np.ndarray, flat: bool, layout: SkeletonLayout
+) -> list[Movement]:
+    """Grade all parts of a person of :func:`_liveliest` whose joints are seen."""
+
+    def shown(*names: str) -> bool:
+        return bool(seen[[joint for name in names for joint in part(layout, name)]].all())
+
+    left, right = (
+        body[:, layout.index(f'{side}_hip', f'{side}_shoulder')] for side in ('left', 'right')
+    )  # (T, 2, 3)
+    across = left - right
+    heading = np.zeros(len(body)) if flat else _heading(across.sum(axis=1))
+    has_width = (
+        shown('left_shoulder', 'right_shoulder') and np.abs(across[:, 1, 0]).mean() > PROFILE
+    )
+    words = {'': ('sideways', 'sideways') if flat else AXES[0], **OUTWARD}  # for x
+    if flat and not has_width:
+        words = dict.fromkeys(words, ('', ''))
+
+    base = body[:, part(layout, 'spine_base')].mean(axis=1)
+    own = _own_axes(body - base[:, None], heading)
+    head = next(name for name in HEAD_JOINTS if name in layout.names)
+    has_heights = shown(head, 'shoulder_center', 'spine_base', 'left_knee', 'right_knee')
+    joints = {name: own[:, place] for place, name in enumerate(layout.names)}  # (T, 3)
+    joints['head'] = joints[head]
+    joints['shoulders'] = own[:, part(layout, 'shoulder_center')].mean(axis=1)
+    movements = []
+    for side, other in MIRRORED.items():
+        if shown(f'{side}_wrist', f'{side}_shoulder'):
+            path = joints[f'{side}_wrist'] - joints[f'{side}_shoulder']
+            farthest = int(np.linalg.norm(path - path[0], axis=1).argmax())
+            now = {name: points[farthest] for name, points in joints.items()}
+            other_hand = now[f'{other}_wrist'] if shown(f'{other}_wrist') else None
+            reach = _reach(now, now[f'{side}_wrist'], other_hand) if has_heights else ''
+            movements.append(_limb('hand', side, path, words[side], reach))
+        if shown(f'{side}_ankle'):
+            path = body[:, layout.index(f'{side}_ankle')[0]]
+            path = _own_axes(path - path[0], heading)
+            movements.append(_limb('foot', side, path, words[side]))
+    if shown('spine_base'):
+        movements.append(_limb('hips', '', base * (0, 1, 0), words['']))
+        movements.append(_limb('travel', '', base * (1, 0, 1), words['']))
+    if shown('spine_base', 'shoulder_center'):
+        movements.append(_lean(joints['shoulders'], flat))
+    if not flat:  # then hips and shoulders are seen, see _liveliest
+        movements.append(_turn(heading))
+    return movements
+
+
 def _liveliest(
     keypoint: np.ndarray, layout: SkeletonLayout
 ) -> tuple[np.ndarray, np.ndarray] | None:
@@ -161,13 +160,14 @@ def _liveliest(
     axes = ['left_hip', 'right_hip', 'left_shoulder', 'right_shoulder']
     axes += ['spine_base', 'shoulder_center']
     needed = sorted({joint for name in axes for joint in part(layout, name)})
-    normalize = NormalizeSkeleton(mode='first_frame')
+    normalize = NormalizeSkeleton()
     persons = []
     for person in np.asarray(keypoint, np.float32):
-        known = (person != 0).any(axis=-1)  # (T, V)
+        sample = dict(keypoint=person[None], layout=layout.name)
+        sample |= root_at_zero(person[None], layout)
+        known = known_joints(sample)[0]  # (T, V)
         if not (known.any() if flat else known[:, needed].all(axis=1).any()):
             continue
-        sample = dict(keypoint=person[None], layout=layout.name)
         moved = normalize.transform(sample)['keypoint'][0].astype(np.float64)
         if flat:
             moved = np.concatenate([moved * (1, -1), np.zeros_like(moved[..., :1])], axis=-1)
@@ -281,14 +281,9 @@ def _direction(offset: np.ndarray, sideways: tuple[str, str]) -> str:
     return ' and '.join(word for word in words if word)
 
 
-def _reach(
-    joints: dict[str, np.ndarray],
-    hand: np.ndarray,
-    other_hand: np.ndarray | None,
-    head: np.ndarray,
-    shoulders: np.ndarray,
-) -> str:
+def _reach(joints: dict[str, np.ndarray], hand: np.ndarray, other_hand: np.ndarray | None) -> str:
     """Name the place of a hand; all points are relative to the base of the spine."""
+    head, shoulders = joints['head'], joints['shoulders']
     if np.linalg.norm(hand - head) < 0.4:
         return 'next to the head'
     if other_hand is not None and np.linalg.norm(hand - other_hand) < 0.3:
@@ -346,16 +341,13 @@ def _when(path: np.ndarray) -> float:
 
 def _cycles(values: np.ndarray, least: float) -> int:
     """Count how often the values go to and fro by ``least`` or more."""
-    turns, direction, extreme = 0, 0, values[0]
+    turns, direction, extreme = 0, 0.0, values[0]
     for value in values:
-        if direction >= 0 and value < extreme - least:
-            turns, direction, extreme = turns + (direction > 0), -1, value
-        elif direction <= 0 and value > extreme + least:
-            turns, direction, extreme = turns + (direction < 0), 1, value
-        elif direction == 0:
-            continue
-        else:
-            extreme = max(extreme, value) if direction > 0 else min(extreme, value)
+        step = value - extreme
+        if abs(step) > least and np.sign(step) != direction:
+            turns, direction, extreme = turns + bool(direction), np.sign(step), value
+        elif direction * step > 0:
+            extreme = value
     return (turns + 1) // 2
 
 
@@ -363,21 +355,20 @@ def _join_sides(movements: list[Movement]) -> list[Movement]:
     """Join equal simultaneous movements of left and right."""
     joined: list[Movement] = []
     for movement in movements:
-        for place, other in enumerate(joined):
-            is_other_side = MIRRORED.get(other.side) == movement.side
-            if is_other_side and _is_alike(other, movement):
-                joined[place] = replace(
-                    max(other, movement, key=lambda m: (m.amount, m.returns)),
-                    side='both',
-                    when=(movement.when + other.when) / 2,
-                    cycles=min(movement.cycles, other.cycles),
-                )
-                break
-        else:
+        other = next((m for m in joined if _is_same(m, movement)), None)
+        if other is None:
             joined.append(movement)
+            continue
+        joined[joined.index(other)] = replace(
+            max(other, movement, key=lambda m: (m.amount, m.returns)),
+            side='both',
+            when=(movement.when + other.when) / 2,
+            cycles=min(movement.cycles, other.cycles),
+        )
     return joined
 
 
-def _is_alike(a: Movement, b: Movement) -> bool:
-    is_same = (a.part, a.direction, a.reach) == (b.part, b.direction, b.reach)
-    return is_same and abs(a.when - b.when) < 0.2
+def _is_same(a: Movement, b: Movement) -> bool:
+    """True for equal simultaneous movements of opposite sides."""
+    is_equal = (a.part, a.direction, a.reach) == (b.part, b.direction, b.reach)
+    return is_equal and MIRRORED.get(a.side) == b.side and abs(a.when - b.when) < 0.2

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import open_archive, read_text, reading, sha256_of, write_atomically
+from mmact_ssl.io.files import open_archive, read_text, reading, sha256_of, write_atomically
 
 # Ten times the input length of a text encoder; a longer sentence means a broken file.
 MAX_WORDS = 2000

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from mmact_ssl.files import write_atomically
+from mmact_ssl.io.files import write_atomically
 from mmact_ssl.targets.cache import TargetReader
 
 

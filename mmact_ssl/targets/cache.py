@@ -17,7 +17,7 @@ import shutil
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,9 +25,9 @@ import lmdb
 import numpy as np
 
 from mmact_ssl.datasets.shards import split_path
-from mmact_ssl.files import sha256_of
-from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_meta, parse_meta
-from mmact_ssl.targets.values import Buffer, Header, pack, unpack
+from mmact_ssl.io.files import sha256_of
+from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_meta, check_unit, parse_meta
+from mmact_ssl.targets.values import Buffer, Header, is_current, pack, unpack
 
 TOOL = 'python tools/extract_targets.py'
 RESERVED = b'__'  # start of the cache's own keys
@@ -60,10 +60,9 @@ class TargetWriter:
         self.path = Path(path)
         self.meta = meta
         if overwrite:
-            _refuse_foreign(self.path)
             remove_cache(self.path)
         if (self.path / 'data.mdb').is_file():
-            with reading(self.path, TOOL) as transaction:  # refuses a damaged file
+            with read_transaction(self.path, TOOL) as transaction:  # refuses a damaged file
                 transaction.get(META_KEY)
         self.path.mkdir(parents=True, exist_ok=True)
         map_bytes = max(INITIAL_MAP_BYTES, 2 * data_bytes(self.path))
@@ -107,7 +106,10 @@ class TargetWriter:
         name = encode_key(key)
         if name.startswith(RESERVED):
             raise ValueError(f'{key} is reserved and cannot be the name of a video')
-        self.put_packed([(name, pack(name, self.meta.checked(key, array), source_hash, total))])
+        array = self.meta.checked(key, array)
+        if self.meta.kind == 'pose':
+            check_unit(key, array)
+        self.put_packed([(name, pack(name, array, source_hash, total))])
 
     def put_packed(self, items: Sequence[tuple[bytes, Buffer]]) -> None:
         """Store (encoded key, value of ``pack``) pairs, all or none."""
@@ -141,7 +143,7 @@ class TargetWriter:
             except lmdb.Error as error:
                 raise _unwritten(self.path, error) from error
         # LMDB never writes pages that a transaction allocates last and frees again, without which
-        # the file would look truncated to :func:`reading`.
+        # the file would look truncated to :func:`read_transaction`.
         if write and data_bytes(self.path) < (needed := needed_bytes(self._environment)):
             with open(self.path / 'data.mdb', 'r+b') as file:
                 os.posix_fallocate(file.fileno(), 0, needed)
@@ -166,12 +168,9 @@ class TargetReader:
         self.command = command
         self.meta = read_meta(self.path, command)
 
-    def __contains__(self, key: str) -> bool:
-        return bool(self._read([key], Header))
-
     def keys(self) -> list[str]:
         """List the videos in the cache, sorted; a name over 511 bytes is listed as its hash."""
-        with reading(self.path, self.command) as transaction:
+        with read_transaction(self.path, self.command) as transaction:
             names = [bytes(name) for name in transaction.cursor().iternext(values=False)]
         # Only a damaged key is not UTF-8; it cannot be read again.
         return [name.decode(errors='replace') for name in names if not name.startswith(RESERVED)]
@@ -189,7 +188,7 @@ class TargetReader:
 
     def lookup_all(self, names: Sequence[str]) -> list[str | None]:
         """Find the keys of many samples, None if missing."""
-        with reading(self.path, self.command) as transaction:
+        with read_transaction(self.path, self.command) as transaction:
             return [
                 next((key for key in names_of(name) if _has(transaction, key)), None)
                 for name in names
@@ -206,27 +205,35 @@ class TargetReader:
             IndexError: A frame is out of range.
             TargetCacheError: The video is not in the cache, or its value is damaged.
         """
-        poses = self.meta.kind == 'pose'
-        return self._read_one(key, lambda name, value: unpack(name, value, frames, poses))
+        return self._read_one(key, lambda name, value: self._unpack(name, value, frames))
 
-    def get_frames(self, name: str, frames: np.ndarray, total: int) -> np.ndarray:
+    def get_frames(
+        self, name: str, frames: np.ndarray, total: int, source_hash: str = ''
+    ) -> np.ndarray:
         """Read some of the ``total`` frames of a sample by its annotated name.
 
+        Args:
+            source_hash: Hash of the video as it is now; '' if it is not known.
+
         Raises:
-            TargetCacheError: As for :meth:`get`, or the cache has another number of frames.
+            TargetCacheError: As for :meth:`get`, or the targets are of another video.
         """
 
         def decode(key: bytes, value: Buffer) -> np.ndarray:
-            num_targets = Header(key, value).shape[0]
-            if num_targets != total:
+            header = Header(key, value)
+            if header.shape[0] != total or not is_current(header.source_hash, source_hash):
                 raise TargetCacheError(
-                    f'video {name!r} has {total} frames but {num_targets} targets in {self.path}: '
-                    f'the video has changed, run `{self.command}`, for an older cache with '
-                    '--overwrite'
+                    f'video {name!r} has {total} frames, and its {header.shape[0]} targets in '
+                    f'{self.path} are of another video: the video has changed, run '
+                    f'`{self.command}`, for an older cache with --overwrite'
                 )
-            return unpack(key, value, frames, poses=self.meta.kind == 'pose')
+            return self._unpack(key, value, frames)
 
         return self._read_one(name if len(names_of(name)) == 1 else self.find(name), decode)
+
+    def _unpack(self, key: bytes, value: Buffer, frames: Any) -> np.ndarray:
+        array = unpack(key, value, frames, poses=self.meta.kind == 'pose')
+        return self.meta.checked(key.decode(errors='replace'), array)
 
     def _read_one(self, key: str, decode: Callable[[bytes, Buffer], Result]) -> Result:
         values = self._read([key], decode)
@@ -239,7 +246,7 @@ class TargetReader:
     ) -> dict[str, Result]:
         """Decode the values of the keys that are in the cache."""
         values = {}
-        with reading(self.path, self.command) as transaction:
+        with read_transaction(self.path, self.command) as transaction:
             for key in keys:
                 name = encode_key(key)
                 value = transaction.get(name)
@@ -247,7 +254,7 @@ class TargetReader:
                     continue
                 try:
                     values[key] = decode(name, value)
-                except (ValueError, KeyError, TypeError, zlib.error) as error:
+                except (ValueError, RecursionError, zlib.error) as error:
                     raise TargetCacheError(
                         f'video {key!r} in the target cache {self.path} is damaged ({error}): '
                         f'make it again with `{self.command} --overwrite`'
@@ -273,7 +280,7 @@ def _unwritten(path: Path, error: Exception) -> TargetCacheError:
 
 def read_meta(path: str | os.PathLike[str], command: str = TOOL) -> TargetMeta:
     """Read the meta data of a cache; TargetCacheError if it is missing or damaged."""
-    with reading(Path(path), command) as transaction:
+    with read_transaction(Path(path), command) as transaction:
         return parse_meta(path, transaction.get(META_KEY))
 
 
@@ -283,15 +290,6 @@ def remove_cache(path: Path) -> None:
         (path / name).unlink(missing_ok=True)
     if path.is_dir() and not any(path.iterdir()):
         path.rmdir()
-
-
-def _refuse_foreign(path: Path) -> None:
-    """Raise TargetCacheError for the LMDB of another program; a damaged LMDB passes."""
-    is_foreign = False
-    with suppress(TargetCacheError), reading(path, TOOL) as transaction:
-        is_foreign = transaction.stat()['entries'] > 0 and transaction.get(META_KEY) is None
-    if is_foreign:
-        raise TargetCacheError(f'{path} is the database of another program: give another --out')
 
 
 def names_of(name: str) -> list[str]:
@@ -323,7 +321,7 @@ def needed_bytes(environment: lmdb.Environment) -> int:
 
 
 @contextmanager
-def reading(path: Path, command: str) -> Iterator[lmdb.Transaction]:
+def read_transaction(path: Path, command: str) -> Iterator[lmdb.Transaction]:
     """Open a cache for a read, and refuse a file that is shorter than LMDB assumes."""
     if not (path / 'data.mdb').is_file():
         raise TargetCacheError(f'no target cache at {path}: make it with `{command}`')

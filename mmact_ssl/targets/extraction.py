@@ -8,9 +8,8 @@ import posixpath
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from tqdm import tqdm
 from mmact_ssl.datasets.loading import end_with_parent
 from mmact_ssl.datasets.shards import hash_videos, members, split_path
 from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
-from mmact_ssl.files import is_remote, read_annotation, video_path, why_missing
+from mmact_ssl.io.files import dangling, is_remote, read_annotation, video_path
 from mmact_ssl.models.teachers import BaseTeacher, build_teacher
 from mmact_ssl.prompts.sentence_file import hash_sentences
 from mmact_ssl.targets.broken_videos import broken_listing, list_broken
@@ -65,7 +64,6 @@ class ExtractionJob:
             fingerprint=teacher.fingerprint(),
             source=teacher.source + (f', every {self.every} frames' if self.every > 1 else ''),
             window=teacher.window,
-            precision=teacher.precision,
             every=self.every,
         )
 
@@ -124,7 +122,7 @@ def extract_many(
     """
     root = os.fspath(root)
     if not any(_is_there(video_path(root, name)) for name in names):
-        if reason := why_missing(root, names[0]):
+        if reason := dangling(os.path.join(root, names[0])):
             raise DataError(f'{video_path(root, names[0])} {reason}')
         raise DataError(
             f'{root} holds none of the {len(names)} annotated videos, e.g. {names[0]!r}: give '
@@ -140,17 +138,18 @@ def extract_many(
     teachers, every = [job.teacher for job in jobs], jobs[0].every
     workers = min(workers, len(names) // VIDEOS_A_WORKER)
     if workers < 2:
-        return fill(lambda key, todo: partial(_run, teachers, todo, root, key, every))
+        run = partial(_run, teachers, root, every)
+        return fill(lambda todo: ((key, partial(run, key, part)) for key, part in todo.items()))
     configs = [job.config for job in jobs]
     start = (os.getpid(), configs, str(teachers[0].device), prepare_process)
     spawn = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(workers, spawn, _start_worker, start) as pool:
         try:
-            return fill(
-                lambda key, todo: pool.submit(_work, todo, root, key, every).result,
-                ahead=2 * workers,
-            )
+            submit = partial(pool.submit, _work, root, every)
+            return fill(lambda todo: _as_completed(submit, todo, 2 * workers))
         except BaseException as error:
+            for worker in multiprocessing.active_children():
+                worker.kill()  # or the end of the pool waits for their videos
             pool.shutdown(wait=False, cancel_futures=True)
             if isinstance(error, BrokenProcessPool):
                 raise DataError(
@@ -161,7 +160,7 @@ def extract_many(
 
 
 def _run(
-    teachers: Sequence[BaseTeacher], todo: Sequence[int], root: str, key: str, every: int
+    teachers: Sequence[BaseTeacher], root: str, every: int, key: str, todo: Sequence[int]
 ) -> Result:
     """Run the teachers with the indices ``todo`` over a video."""
     return run_teachers([teachers[i] for i in todo], video_path(root, key), every=every)
@@ -217,7 +216,9 @@ def extract_sentences(
     def hash_all() -> dict[str, str]:
         return {key: hash_sentences(lines) for key, lines in sentences.items()}
 
-    return _fill([job], hash_all, 'keys', overwrite, lambda key, _: partial(embed_key, key))
+    return _fill(
+        [job], hash_all, 'keys', overwrite, lambda todo: ((k, partial(embed_key, k)) for k in todo)
+    )
 
 
 def _fill(
@@ -225,15 +226,13 @@ def _fill(
     hash_sources: Callable[[], dict[str, str]],
     unit: str,
     overwrite: bool,
-    begin: Callable[[str, Sequence[int]], Callable[[], Result]],
-    ahead: int = 0,
+    begin: Callable[[dict[str, list[int]]], Iterable[tuple[str, Callable[[], Result]]]],
 ) -> ExtractionReport:
     """Fill the caches with this rank's share of the missing and outdated keys, and merge.
 
     ``hash_sources()`` returns {key: hash of its source}. Rank 0 calls it, so that all ranks agree,
-    and before any source is read: one that changes later is outdated at the next extraction.
-    ``begin(key, jobs)`` starts the work on a key for some jobs and returns a function that waits
-    for the result. It is called after ``ahead`` more keys have begun.
+    before any source is read: one that changes later is outdated next time. ``begin({key: jobs})``
+    yields each key with a function that waits for the result of its jobs.
     """
     rank, world_size = dist.get_dist_info()
     shared: list[Any] = [None]
@@ -244,12 +243,6 @@ def _fill(
     source_hash, prepared = shared[0]
     current, outdated, removed = zip(*prepared)
     changed = set().union(*outdated)
-    if changed and rank == 0:
-        tqdm.write(
-            f'{len(changed)} of {len(source_hash)} {unit} have changed, such as {min(changed)}: '
-            'their targets are made again',
-            file=sys.stderr,
-        )
     todo = {key: [i for i, keys in enumerate(current) if key not in keys] for key in source_hash}
     missing = [key for key in todo if todo[key]]
     own_keys = missing[rank::world_size]
@@ -260,7 +253,7 @@ def _fill(
     with ExitStack() as stack:
         outs = [job.out if world_size == 1 else make_shard(job.out, rank) for job in jobs]
         writers = [stack.enter_context(TargetWriter(out, job.meta)) for out, job in zip(outs, jobs)]
-        begun = _begun_ahead(((key, begin(key, todo[key])) for key in own_keys), ahead)
+        begun = begin({key: todo[key] for key in own_keys})
         bar = tqdm(begun, total=len(own_keys), unit=unit, mininterval=interval, disable=rank > 0)
         for key, result in bar:
             try:
@@ -279,14 +272,16 @@ def _fill(
     return _finish(report, jobs, source_hash, outdated)
 
 
-def _begun_ahead(items: Iterable[Any], ahead: int) -> Iterator[Any]:
-    """Yield items in order, each after ``ahead`` more have been taken from the iterator."""
-    taken: deque[Any] = deque()
-    for item in items:
-        taken.append(item)
-        if len(taken) > ahead:
-            yield taken.popleft()
-    yield from taken
+def _as_completed(
+    submit: Callable[..., Future], todo: Mapping[str, list[int]], ahead: int
+) -> Iterator[tuple[str, Callable[[], Result]]]:
+    """Submit the work on keys, ``ahead`` at a time; yield what is done at once, to be written."""
+    begun: dict[Future, str] = {}
+    for number, (key, part) in enumerate(todo.items(), 1):
+        begun[submit(key, part)] = key
+        while len(begun) > (ahead if number < len(todo) else 0):
+            for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                yield begun.pop(future), future.result
 
 
 def _prepare(

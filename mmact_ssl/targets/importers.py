@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_arrays, reading, sha256_of_file
+from mmact_ssl.io.files import read_arrays, reading, sha256_of_file
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 
 NPZ_FIX = 'docs/extend/targets.md has the format'
@@ -18,7 +18,7 @@ NPZ_FIX = 'docs/extend/targets.md has the format'
 def import_npz(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
-    annotated: Sequence[str] | None = None,
+    annotated: Sequence[str],
     overwrite: bool = False,
 ) -> int:
     """Import a table of the poses of all frames of many videos; skip videos in the cache.
@@ -29,8 +29,7 @@ def import_npz(
             sum(lengths)) and ``layout``, a name in LAYOUTS.
         out: The cache; its keys are the names.
         annotated: Video paths of the annotation files, which must be among the names; the other
-            names are not imported. None: all names.
-        overwrite: Replace an existing cache.
+            names are not imported.
 
     Returns:
         Number of videos written.
@@ -51,16 +50,15 @@ def import_npz(
     if len(poses) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f'{source}: {twice!r} is there twice; keep one')
-    wanted = names if annotated is None else list(dict.fromkeys(annotated))
-    if lacking := [name for name in wanted if name not in poses]:
+    if lacking := [name for name in annotated if name not in poses]:
         raise DataError(
-            f'{source} lacks {len(lacking)} of {len(wanted)} annotated videos, e.g. '
+            f'{source} lacks {len(lacking)} of {len(annotated)} annotated videos, e.g. '
             f'{lacking[0]!r}: name its entries as annotated'
         )
     meta = TargetMeta('pose', layout, sha256_of_file(source), f'import-npz {source.name}')
     written = 0
     with TargetWriter(out, meta, overwrite) as writer:
-        for key in (key for key in wanted if key not in writer):
+        for key in (key for key in annotated if key not in writer):
             try:
                 writer.put(key, poses[key])
             except ValueError as error:

@@ -12,11 +12,11 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
-from mmact_ssl.datasets.layouts import PART_LAYOUTS
+from mmact_ssl.configs.shipped_configs import CONFIGS
+from mmact_ssl.datasets.shards import video_hash
 from mmact_ssl.datasets.transforms.formatting import check_views
 from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import TRANSFORMS
-from mmact_ssl.shipped_configs import CONFIGS
 from mmact_ssl.targets.broken_videos import read_broken
 from mmact_ssl.targets.cache import TOOL, TargetReader, names_of
 from mmact_ssl.targets.meta import AXES, TargetCacheError
@@ -45,7 +45,7 @@ class LoadTargets(BaseTransform):
     - map (T, C, h, w), probability 0..1 of each part over the whole frame; TransformViews moves
       them with the frames;
     - embedding (T, D) of the uncropped frames; (1, D) of the view's clip, for a teacher that reads
-      clips; (1, D), the mean over the whole video, with ``whole``;
+      clips, or the mean over ``windows``; (1, D), the mean over the whole video, with ``whole``;
     - text (1, D), one of the video's sentences drawn at random, or their mean.
 
     With ``missing='mask'`` also ``targets`` {view: {``<target>_valid``: bool}}. For a video without
@@ -57,8 +57,7 @@ class LoadTargets(BaseTransform):
             The data set passes its folder to :meth:`bind` when it builds the pipeline.
         views: Views that get the target.
         layout: Layout of joints or parts that the cache must have. 'default': 'coco17' for poses,
-            any for maps. None: any. '': no part of the maps is left or right. Without '' more than
-            two maps without a layout are refused, because a flip would not exchange their sides.
+            any for maps. None: any.
         kind: Kind that the cache must have. None: the target's name if that is a kind, else any.
         sentences: 'draw' or 'mean'.
         missing: Treatment of a video that the cache lacks: 'error', or 'mask' for sentences and
@@ -66,6 +65,8 @@ class LoadTargets(BaseTransform):
             set's videos, the names do not fit: this is always an error.
         whole: Load the mean embedding of the whole video, for samples that are not its frames, such
             as a skeleton clip that was recorded with the video.
+        windows: Load the mean embedding of the teacher's clips within the view, half a clip apart,
+            or of the one around a shorter view; else the view must be a clip of the teacher.
         key: Key of a sample in the cache, with ``{}`` for its annotated name, such as
             'videos/{}_rgb.avi' for skeleton clips with videos of other names.
     """
@@ -80,6 +81,7 @@ class LoadTargets(BaseTransform):
         sentences: str = 'draw',
         missing: str = 'error',
         whole: bool = False,
+        windows: bool = False,
         key: str = '{}',
     ) -> None:
         if '{}' not in key:
@@ -96,6 +98,7 @@ class LoadTargets(BaseTransform):
         self.sentences = sentences
         self.mask = missing == 'mask'
         self.whole = whole
+        self.windows = windows
         self.key = key
 
     def bind(self, root: str | os.PathLike[str], videos: str = '') -> LoadTargets:
@@ -118,28 +121,24 @@ class LoadTargets(BaseTransform):
 
     def _command(self, path: str, root: str | os.PathLike[str]) -> str:
         """Command that makes the cache of the data set in a folder."""
-        folder, name = Path(root), Path(path).stem
-        data, out = shlex.quote(str(folder)), shlex.quote(path)
+        folder, name, out = Path(root), Path(path).stem, shlex.quote(path)
+        data = shlex.quote(str(folder))
         if self.kind == 'text':
-            file = folder / 'sentences_kinematic.json'
-            make = '' if file.is_file() else f'{PROMPTS} kinematic --data {data} && '
-            embed = f'{TOOL} configs/teachers/minilm.py --sentences {shlex.quote(str(file))}'
-            return f'{make}{embed} --out {out}'
+            file = shlex.quote(str(folder / 'sentences_kinematic.json'))
+            embed = f'{TOOL} configs/teachers/minilm.py --sentences {file} --out {out}'
+            return f'{PROMPTS} kinematic --data {data} && {embed}'
         if self.layout == 'pose_parts':
             poses = cache_path('pose.lmdb', root)
             make = '' if os.path.exists(poses) else f'{LoadTargets()._command(poses, root)} && '
             return f'{make}{TOOL} draw-parts {shlex.quote(poses)} --data {data}'
-        is_pose = (self.kind, name) == ('pose', 'pose')
-        own_poses = folder / 'poses.npz'  # of the set itself; a teacher's have other joints
-        if is_pose and own_poses.is_file():
-            return f'{TOOL} import-npz {shlex.quote(str(own_poses))} --data {data}'
+        if (self.kind, name) == ('pose', 'pose'):
+            own_poses = folder / 'poses.npz'  # of the set itself; a teacher's have other joints
+            is_own = own_poses.is_file()
+            source = f'import-npz {shlex.quote(str(own_poses))}' if is_own else POSE_TEACHER
+            return f'{TOOL} {source} --data {data}'
         shipped = f'configs/teachers/{name}.py'
-        config = shipped if (CONFIGS.parent / shipped).is_file() else 'CONFIG'
-        config = POSE_TEACHER if is_pose else config
-        lists = f'--data {data}' if (folder / 'train.txt').is_file() else '--ann LIST --videos DIR'
-        in_folder = path == cache_path(f'{name}.lmdb', root) and '--data' in lists
-        is_default = in_folder and name in ('pose', Path(config).stem)
-        return f'{TOOL} {config} {lists}' + ('' if is_default else f' --out {out}')
+        is_shipped = (CONFIGS.parent / shipped).is_file()
+        return f'{TOOL} {shipped if is_shipped else "CONFIG"} --data {data} --out {out}'
 
     def check_names(self, filenames: Iterable[str]) -> None:
         """Check the names of all samples, and log how many samples are masked.
@@ -220,9 +219,11 @@ class LoadTargets(BaseTransform):
             )
         check_views(self, self.views, results['frame_inds'])
         entries = [self._entries(results['frame_inds'], view, total) for view in self.views]
-        values = self.reader.get_frames(name, np.concatenate(entries), total)
-        ends = np.cumsum([len(part) for part in entries])[:-1]
-        parts = np.split(values, ends)
+        source = video_hash(results['filename'])  # takes 0.1 ms
+        values = self.reader.get_frames(name, np.concatenate(entries), total, source)
+        parts = np.split(values, np.cumsum([len(part) for part in entries])[:-1])
+        if self.windows:
+            parts = [part.mean(axis=0, keepdims=True) for part in parts]
         return {view: {self.target: part.copy()} for view, part in zip(self.views, parts)}
 
     def _entries(self, frame_inds: dict[str, Any], view: str, total: int) -> np.ndarray:
@@ -231,6 +232,12 @@ class LoadTargets(BaseTransform):
         if self.reader.meta.window is None:
             return inds
         num_frames, stride = self.reader.meta.window
+        if self.windows:
+            span = stride * (num_frames - 1)
+            first, last = inds.min(), max(inds.max() - span, inds.min())
+            around = max(span - (inds.max() - inds.min()), 0) // 2
+            starts = np.arange(first - around, last - around + 1, max(span // 2, 1))
+            return np.clip(starts, 0, max(total - 1 - span, 0))
         # As in SampleViews, frames beyond the end repeat the last frame.
         window = np.minimum(inds[0] + stride * np.arange(num_frames), total - 1)
         if not np.array_equal(inds, window):
@@ -257,26 +264,19 @@ class LoadTargets(BaseTransform):
                 f'target cache {path} has the layout {meta.layout!r}, wanted '
                 f'{layout!r}: set layout={meta.layout!r} in LoadTargets'
             )
-        has_unknown_sides = meta.kind == 'map' and not meta.layout and layout != ''
-        keys = self.reader.keys() if self.mask or has_unknown_sides else []
-        channels = self.reader.shape(keys[0])[1] if keys else 0
-        if has_unknown_sides and channels > 2:
+        keys = self.reader.keys() if self.mask else []
+        if (self.whole or self.windows) and meta.kind != 'embedding':
             raise ConfigError(
-                f'LoadTargets: {path} has {channels} part maps and no layout, which a flip would '
-                'mirror without exchanging left and right: make it again with one of the '
-                f"layouts {', '.join(PART_LAYOUTS)}, or declare by layout='' that no part of "
-                'them is left or right'
-            )
-        if self.whole and meta.kind != 'embedding':
-            raise ConfigError(
-                f'LoadTargets: whole=True takes the mean of embeddings; {path} holds {meta.kind!r}'
+                f'LoadTargets: whole and windows take the mean of embeddings; {path} holds '
+                f'{meta.kind!r}'
             )
         if self.mask and not (keys and (self.whole or meta.kind == 'text')):
             raise ConfigError(
                 f"LoadTargets: missing='mask' needs sentences, or embeddings and whole=True, and a "
                 f'cache that is not empty; {path} holds {len(keys)} {meta.kind!r}'
             )
-        self._channels = channels  # of the zeros that replace masked targets
+        # Of the zeros that replace masked targets.
+        self._channels = self.reader.shape(keys[0])[1] if keys else 0
 
 
 def cache_path(cache: str, root: str | os.PathLike[str]) -> str:

@@ -7,21 +7,23 @@ import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
-from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import sha256_of
+from mmact_ssl.errors import ConfigError, DataError, reason_of
+from mmact_ssl.io.files import sha256_of, shown
+from mmact_ssl.io.schema import conform, parse_json
 
 # Formats of caches with all frames and with every N-th frame; since format 3 with the last one too.
 FORMAT, FORMAT_OF_SOME_FRAMES = 2, 3
 DTYPE = 'float32'  # of all values; earlier caches may have another
 # Axes of the values of each kind, which are float32.
 AXES = {'pose': '[F, V, 3]', 'embedding': '[F, D]', 'map': '[F, C, h, w]', 'text': '[S, D]'}
-_LAYOUTS: Mapping[str, Mapping[str, Any]] = {'pose': LAYOUTS, 'map': {'': None, **PART_LAYOUTS}}
+_LAYOUTS: Mapping[str, Mapping[str, Any]] = {'pose': LAYOUTS, 'map': PART_LAYOUTS}
 _MAX_META_BYTES = 1 << 16
+Frames = Annotated[int, range(1, 1 << 12)]
 
 
 class TargetCacheError(DataError):
@@ -37,13 +39,12 @@ class TargetMeta:
             of the frame, score 0..1); 'embedding' (F, D); 'map' (F, C, h, w) (probability of each
             part, 0..1, over the whole frame); or 'text' (S, D) for S sentences about a video or a
             class.
-        layout: Name of the skeleton layout (kind 'pose') or of the part layout (kind 'map'; ''
-            for maps without left and right), else ''.
+        layout: Name of the skeleton layout (kind 'pose') or of the part layout (kind 'map'), else
+            ''.
         fingerprint: Hash of the teacher's config and weights, or of the imported file.
         source: Description for people: teacher class and files, or the imported file.
         window: (num_frames, stride) of a teacher that reads clips: entry t belongs to the frames t,
             t + stride, ..., indices clamped to the last frame. None: entry t belongs to frame t.
-        precision: Numeric precision of the teacher's computation.
         every: The teacher saw one of so many frames, see :func:`mmact_ssl.targets.values.spread`.
             The reader interpolates the other frames (poses) or takes the nearest one.
     """
@@ -52,9 +53,8 @@ class TargetMeta:
     layout: str
     fingerprint: str
     source: str = ''
-    window: tuple[int, int] | None = None
-    precision: str = 'float32'
-    every: int = 1
+    window: tuple[Frames, Frames] | None = None
+    every: Frames = 1
 
     @property
     def identity(self) -> str:
@@ -99,21 +99,19 @@ class TargetMeta:
         if not np.isfinite(array).all():
             hint = '; mark unknown joints by score 0' if self.kind == 'pose' else ''
             raise ValueError(f'{key}: a target must be finite{hint}')
-        if self.kind == 'pose':
-            _check_pose(key, array)
-        if self.kind == 'map' and (array.min() < 0 or array.max() > 1):
-            raise ValueError(
-                f'{key}: maps are probabilities, 0..1, got {array.min():g}..{array.max():g}'
-            )
+        if self.kind in ('pose', 'map'):
+            values = array[..., 2] if self.kind == 'pose' else array
+            if values.min() < 0 or values.max() > 1:
+                what = 'scores of joints' if self.kind == 'pose' else 'probabilities of parts'
+                raise ValueError(
+                    f'{key}: {what} lie in 0..1, got {values.min():g}..{values.max():g}'
+                )
         return array
 
 
-def _check_pose(key: str, pose: np.ndarray) -> None:
+def check_unit(key: str, pose: np.ndarray) -> None:
+    """Raise ValueError for the poses of a video in pixels, ``(F, V, 3)``."""
     score = pose[..., 2]
-    if score.min() < 0 or score.max() > 1:
-        raise ValueError(
-            f'{key}: scores of joints lie in 0..1, got {score.min():g}..{score.max():g}'
-        )
     if score.any() and np.median(np.abs(pose[score > 0][:, :2])) > 5:
         raise ValueError(
             f'{key}: x and y of a joint are fractions of the frame: divide pixels by its width and '
@@ -129,19 +127,20 @@ def parse_meta(path: str | os.PathLike[str], value: bytes | memoryview | None) -
     """
     try:
         # A damaged size must not cause a read beyond the file.
-        fields = json.loads(b'' if value is None else bytes(value[:_MAX_META_BYTES]))
+        fields = parse_json(bytes(value[:_MAX_META_BYTES]) if value else '')
         if fields.pop('crc32') != _checksum(fields):
             raise ValueError('wrong checksum')
-        if fields.pop('format') != (current := _format(fields['every'])):
-            raise ValueError(f'not of format {current}')
-        if (dtype := fields.pop('dtype')) != DTYPE:
-            raise ValueError(f'stored as {dtype}')
-        window = fields.pop('window')
-        return TargetMeta(**fields, window=None if window is None else (window[0], window[1]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        stored, dtype = fields.pop('format'), fields.pop('dtype')
+        fields.pop('precision', None)  # of earlier versions
+        meta = conform(fields, TargetMeta, 'they')
+        if (stored, dtype) != (_format(meta.every), DTYPE):
+            raise ValueError(f'of format {shown(stored)}, stored as {shown(dtype)}')
+        meta.check()
+        return meta
+    except (ValueError, KeyError, RecursionError, ConfigError) as error:
         raise TargetCacheError(
-            f'the meta data of target cache {path} are absent or damaged ({error}): make it again '
-            'with --overwrite'
+            f'the meta data of target cache {path} are absent or damaged ({reason_of(error)}): '
+            'make it again with --overwrite'
         ) from error
 
 
@@ -151,7 +150,7 @@ def _format(every: int) -> int:
 
 def check_meta(path: str | os.PathLike[str], meta: TargetMeta, expected: TargetMeta) -> None:
     """Raise TargetCacheError if the cache at ``path`` is stale: only ``source`` may differ."""
-    for field in ('fingerprint', 'layout', 'kind', 'window', 'precision', 'every'):
+    for field in ('fingerprint', 'layout', 'kind', 'window', 'every'):
         old, new = getattr(meta, field), getattr(expected, field)
         if old != new:
             raise TargetCacheError(

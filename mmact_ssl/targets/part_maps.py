@@ -10,20 +10,20 @@ from rich.progress import track
 
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import video_path
+from mmact_ssl.io.files import video_path
 from mmact_ssl.models.teachers.part_drawing import PARTS, PartDrawing
 from mmact_ssl.targets.broken_videos import broken_listing, list_broken, read_broken
 from mmact_ssl.targets.cache import TargetMeta, TargetReader, TargetWriter
 from mmact_ssl.targets.values import is_current
 
 CHUNK = 64  # frames drawn at once, to limit the memory
+MAP_SIZE = 64  # side of the maps
 
 
 def draw_parts(
     poses: str | os.PathLike[str],
     out: str | os.PathLike[str],
     root: str | os.PathLike[str],
-    map_size: int = 64,
     overwrite: bool = False,
 ) -> int:
     """Draw the parts of every video in a cache of poses, and skip videos that ``out`` contains.
@@ -32,11 +32,8 @@ def draw_parts(
     list of broken videos go into the maps' list too: training replaces them.
 
     Args:
-        poses: Cache of kind 'pose'.
-        out: Cache to write.
         root: Folder to which the cache's video paths are relative. The first frame of each video is
             read for its shape, since poses are fractions of it.
-        map_size: Side of the maps.
 
     Returns:
         Number of videos written.
@@ -44,9 +41,7 @@ def draw_parts(
     reader = TargetReader(poses)
     if reader.meta.kind != 'pose':
         raise DataError(f'{poses} holds {reader.meta.kind!r}: parts are drawn from poses')
-    if os.path.realpath(out) == os.path.realpath(poses):
-        raise DataError(f'{out} holds the poses: give another --out')
-    drawing = PartDrawing((map_size, map_size))
+    drawing = PartDrawing((MAP_SIZE, MAP_SIZE))
     fingerprint = drawing.fingerprint(reader.meta.identity)
     meta = TargetMeta('map', PARTS, fingerprint, f'parts of {reader.meta.source}')
     written = 0

@@ -13,7 +13,7 @@ from mmact_ssl.targets.cache import (
     TargetWriter,
     data_bytes,
     encode_key,
-    reading,
+    read_transaction,
     remove_cache,
 )
 from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_meta
@@ -71,7 +71,7 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
         new = reader.source_hash(reader.keys())
         TargetWriter(path, meta).close()  # LMDB opens a cache once: create it, read it, write it
         old = TargetReader(path).source_hash(new)
-        with TargetWriter(path, meta) as writer, reading(shard, TOOL) as transaction:
+        with TargetWriter(path, meta) as writer, read_transaction(shard, TOOL) as transaction:
             names = {encode_key(key) for key in new if old.get(key) != new[key]}
             items = ((bytes(n), value) for n, value in transaction.cursor() if bytes(n) in names)
             while batch := list(islice(items, MOVED_AT_ONCE)):
@@ -84,5 +84,5 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
 def _is_empty(path: Path) -> bool:
     if not data_bytes(path):
         return True
-    with reading(path, TOOL) as transaction:
+    with read_transaction(path, TOOL) as transaction:
         return not transaction.stat()['entries']

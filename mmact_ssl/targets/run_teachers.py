@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
+from mmact_ssl.datasets.motion import pair_frames
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.targets.values import spread
@@ -52,51 +53,57 @@ def run_teachers(
         total = reader.total_frames
         seen = spread(total, every)
         # A clip also needs the frames in between.
-        decoded = spread(total, 1 if any(teacher.window for teacher in teachers) else every)
-        windows = [_Windows(teacher, seen.tolist(), total) for teacher in teachers]
+        is_of_clips = [teacher.window or teacher.gap for teacher in teachers]
+        decoded = spread(total, 1 if any(is_of_clips) else every)
+        clips = [_Clips(teacher, seen, reader.seconds) for teacher in teachers]
         for frames in iterate_frames(reader, batch_size, decoded.tolist()):
             current, decoded = np.split(decoded, [len(frames)])
             is_seen = np.isin(current, seen)
             chosen = frames if is_seen.all() else frames[is_seen]
             for i, teacher in enumerate(teachers):
-                for batch in windows[i].add(frames) if teacher.window else [chosen]:
+                for batch, *times in clips[i].add(frames) if is_of_clips[i] else [(chosen,)]:
                     if not len(batch):
                         continue
                     # (n, 3, H, W), or clips (n, T, 3, H, W)
                     images = torch.from_numpy(batch).movedim(-1, -3).to(teacher.device)
-                    targets[i].append(teacher(images).cpu().numpy())
+                    targets[i].append(teacher(images, *times).cpu().numpy())
     return total, [np.concatenate(parts) for parts in targets]
 
 
-class _Windows:
-    """Collector of the clips that begin at ``starts`` in a video of ``total`` frames.
+class _Clips:
+    """Collector of the clips or pairs that a teacher reads for the frames ``starts`` of a video.
 
     As in SampleViews, a clip that starts at t has the frames t, t + stride, ..., clamped to the
-    last frame.
+    last frame. Pairs are those of :func:`pair_frames`.
     """
 
-    def __init__(self, teacher: BaseTeacher, starts: list[int], total: int) -> None:
+    def __init__(self, teacher: BaseTeacher, starts: np.ndarray, seconds: np.ndarray) -> None:
         num_frames, stride = teacher.window or (1, 1)
-        self.offsets = stride * np.arange(num_frames)
-        self.starts = starts
-        self.last = total - 1
+        clips = starts[:, None] + stride * np.arange(num_frames)
+        self.clips = np.minimum(clips, len(seconds) - 1)  # (N, T), rising
+        if teacher.gap:
+            self.clips = pair_frames(seconds)[starts]
+        self.seconds = np.diff(seconds[self.clips[:, [0, -1]]])[:, 0] if teacher.gap else None
         self.at_once: int = getattr(teacher, 'batch_size', None) or CLIPS_AT_ONCE
-        self.next = 0  # index of the first start whose clip is not complete yet
+        self.next = 0  # index of the first clip that is not complete yet
         self.frames: dict[int, np.ndarray] = {}  # frames that the clips from `next` on need
         self.seen = 0
 
-    def add(self, frames: np.ndarray) -> Iterator[np.ndarray]:
-        """Add the next frames, and yield the clips that they complete, uint8 (n, T, H, W, 3)."""
+    def add(self, frames: np.ndarray) -> Iterator[tuple[Any, ...]]:
+        """Add the next frames, and yield the clips that they complete, uint8 (n, T, H, W, 3).
+
+        With pairs comes the time between their frames, float64 (n,).
+        """
         self.frames.update(enumerate(frames, self.seen))
         self.seen += len(frames)
-        at_once = max(1, min(self.at_once, BLOCK_BYTES // (frames[0].nbytes * len(self.offsets))))
-        last_start = self.seen - 1 - (0 if self.seen > self.last else int(self.offsets[-1]))
-        complete = bisect_right(self.starts, last_start)
+        length = self.clips.shape[1]
+        at_once = max(1, min(self.at_once, BLOCK_BYTES // (frames[0].nbytes * length)))
+        complete = int(np.searchsorted(self.clips[:, -1], self.seen))
         while self.next < complete:
-            starts = self.starts[self.next : min(self.next + at_once, complete)]
-            clips = [np.minimum(t + self.offsets, self.last).tolist() for t in starts]
-            yield np.stack([np.stack([self.frames[i] for i in clip]) for clip in clips])
-            self.next += len(starts)
-            needed = self.starts[self.next] if self.next < len(self.starts) else self.last
+            part = slice(self.next, min(self.next + at_once, complete))
+            batch = np.stack([[self.frames[i] for i in clip] for clip in self.clips[part].tolist()])
+            yield batch, *([] if self.seconds is None else [torch.from_numpy(self.seconds[part])])
+            self.next = part.stop
+            needed = self.clips[self.next, 0] if self.next < len(self.clips) else self.seen
             for t in [t for t in self.frames if t < needed]:
                 del self.frames[t]

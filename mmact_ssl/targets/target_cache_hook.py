@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from logging import WARNING
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from mmact_ssl.io.files import sha256_of
+from mmact_ssl.io.student_file import CACHES_KEY
 from mmact_ssl.registry import HOOKS
-from mmact_ssl.saved_run import CACHES_KEY
-from mmact_ssl.targets.cache import TargetCacheError, read_meta
-from mmact_ssl.targets.inspection import cache_version, doubtful_poses
+from mmact_ssl.targets.cache import TargetCacheError, TargetReader
 from mmact_ssl.targets.load_targets import caches_read_by
 
-# {target: {fingerprint of its teacher: source in the cache's meta data}}
+# {target: {fingerprint of its teacher: source in the cache's meta data, and hash of sentences}}
 Teachers = dict[str, dict[str, str]]
-SENTENCES_KEY = 'target_sentences'
+LOW_SCORE = 0.3  # of poses (our choice); MoveNet's mean on JHMDB is 0.39
+SAMPLE = 64  # videos whose scores are read, and the distance of frames
 
 
 @HOOKS.register_module()
@@ -37,9 +42,6 @@ class TargetCacheHook(Hook):
     def __init__(self) -> None:
         self._now: dict[str, Teachers] = {}
         self._saved: dict[str, Teachers] = {}
-        # {target: hash of the embeddings of all sentences}; hashes of several caches are joined.
-        self._sentences: dict[str, str] = {}
-        self._saved_sentences: dict[str, str] = {}
 
     def before_train(self, runner: Runner) -> None:
         self._now = {
@@ -49,23 +51,13 @@ class TargetCacheHook(Hook):
         for target, teachers in self._now['train'].items():
             for fingerprint, source in teachers.items():
                 runner.logger.info(f'cached {target!r} are of {source} ({fingerprint[:12]})')
-        sentences: dict[str, list[str]] = {}
-        for target, path in sorted(set(caches_read_by(runner.cfg.get('train_dataloader')))):
+        for _, path in sorted(set(caches_read_by(runner.cfg.get('train_dataloader')))):
             with suppress(TargetCacheError):  # the reader raises the detailed error
                 if doubt := doubtful_poses(path):
                     runner.logger.warning(doubt)
-                if read_meta(path).kind == 'text':
-                    sentences.setdefault(target, []).append(cache_version(path))
-        self._sentences = {target: ' '.join(sorted(hashes)) for target, hashes in sentences.items()}
         # A run that starts from weights (load_from) may use other targets.
         if runner._resume:
             self._compare(self._now['train'], self._saved.get('train', {}))
-            for target, version in self._sentences.items():
-                if self._saved_sentences.get(target, version) != version:
-                    runner.logger.warning(
-                        f'the cache of the target {target!r} holds other sentences than when the '
-                        'checkpoint was saved: training goes on with the new ones'
-                    )
 
     def before_test(self, runner: Runner) -> None:
         known: Teachers = {}
@@ -76,12 +68,10 @@ class TargetCacheHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint['meta'][CACHES_KEY] = self._now
-        checkpoint['meta'][SENTENCES_KEY] = self._sentences
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         # A checkpoint without a record is accepted.
         self._saved = checkpoint.get('meta', {}).get(CACHES_KEY, {})
-        self._saved_sentences = checkpoint.get('meta', {}).get(SENTENCES_KEY, {})
 
     def _compare(self, current: Teachers, known: Teachers) -> None:
         for target, teachers in current.items():
@@ -93,6 +83,9 @@ class TargetCacheHook(Hook):
                         f'the checkpoint was trained under {expected}: give LoadTargets that '
                         'cache. To change the teacher on purpose, start a new run with load_from'
                     )
+                if known.get(target, {}).get(fingerprint, source) != source:
+                    change = f'{source}, was {known[target][fingerprint]}'
+                    print_log(f'target {target!r}: is {change}', 'current', WARNING)
 
 
 def find_teachers(loader: Any) -> Teachers:
@@ -100,8 +93,30 @@ def find_teachers(loader: Any) -> Teachers:
     teachers: Teachers = {}
     for target, path in caches_read_by(loader):
         try:
-            meta = read_meta(path)
+            reader = TargetReader(path)
         except TargetCacheError:
             continue  # the reader raises the detailed error; training needs no test split
-        teachers.setdefault(target, {})[meta.identity] = meta.source or 'an unnamed source'
+        source = reader.meta.source or 'an unnamed source'
+        if reader.meta.kind == 'text':
+            hashes = sorted(reader.source_hash(reader.keys()).items())
+            source += f' on sentences {sha256_of(str(hashes))[:8]}'
+        teachers.setdefault(target, {})[reader.meta.identity] = source
     return teachers
+
+
+def doubtful_poses(path: str | Path) -> str:
+    """Warning about a cache of poses with low scores; '' for any other cache."""
+    reader = TargetReader(path)
+    keys = reader.keys()
+    if reader.meta.kind != 'pose' or not keys:
+        return ''
+    chosen = keys[:: max(1, -(-len(keys) // SAMPLE))]
+    scores = [reader.get(key, range(0, reader.shape(key)[0], SAMPLE))[..., 2] for key in chosen]
+    mean = float(np.concatenate(scores).mean())
+    if mean >= LOW_SCORE:
+        return ''
+    return (
+        f'{path}: the mean score of the poses is {mean:.2f}: the teacher hardly sees persons here, '
+        'and its poses may teach nothing; look at the videos, or take another teacher '
+        '(docs/extend/teachers.md)'
+    )

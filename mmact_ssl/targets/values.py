@@ -17,8 +17,12 @@ import math
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+
+from mmact_ssl.io.schema import parse_json
 
 Buffer = bytes | memoryview
 
@@ -26,6 +30,8 @@ Buffer = bytes | memoryview
 # reading 16 of 100 frames of 20 maps took 5 to 41 ms, in a single chunk 50 to 190 ms.
 CHUNK_BYTES = 1 << 16
 WORTHWHILE = 0.9  # of the raw size; a smaller gain costs more time than it saves
+DEFLATED = 1100  # times its size zlib makes of a byte, at most
+Size = Annotated[int, range(1, 1 << 22)]
 _HEAD = struct.Struct('<III')
 _DTYPE = np.dtype('<f4')
 
@@ -74,7 +80,6 @@ def unpack(
 
     Args:
         frames: Indices along the first axis, in any order, also repeated. None: all.
-        poses: The values are poses.
 
     Raises:
         IndexError: A frame is out of range.
@@ -82,6 +87,8 @@ def unpack(
     """
     header = Header(key, value)
     total = header.shape[0]
+    if poses and header.shape[2:] != (3,):
+        raise ValueError(f'poses of shape {header.shape}')
     indices = np.arange(total) if frames is None else np.asarray(frames, np.int64)
     if indices.size and not 0 <= indices.min() <= indices.max() < total:
         raise IndexError(f'frames {indices.min()} to {indices.max()} of {total}')
@@ -122,6 +129,16 @@ def is_current(stored: str | None, source_hash: str) -> bool:
     return stored is not None and (stored == source_hash or '' in (stored, source_hash))
 
 
+@dataclass(frozen=True)
+class _Fields:
+    """JSON of a header; ``shape`` is that of the stored array, and ``total`` all its frames."""
+
+    shape: list[Size]
+    step: Size
+    source_hash: str = ''
+    total: Size | None = None
+
+
 class Header:
     """Header of a value, which precedes its chunks; ValueError if it is damaged.
 
@@ -142,15 +159,18 @@ class Header:
         head = bytes(value[4:start])
         if zlib.crc32(head, zlib.crc32(key)) != checksum:
             raise ValueError('wrong checksum')
-        fields = json.loads(head[8 : 8 + header_bytes])
-        self.entries, *rest = fields['shape']
-        self.shape: tuple[int, ...] = (fields.get('total', self.entries), *rest)
-        self.step: int = fields['step']
-        self.source_hash: str = fields.get('source_hash', '')
+        fields = parse_json(head[8 : 8 + header_bytes], _Fields)
+        self.entries, *rest = fields.shape
+        self.shape: tuple[int, ...] = (fields.total or self.entries, *rest)
+        self.step, self.source_hash = fields.step, fields.source_hash
         self._index = np.frombuffer(head[8 + header_bytes :], '<u4').reshape(-1, 2)
         self._ends = start + np.cumsum(self._index[:, 0], dtype=np.int64)
+        if self.entries > self.shape[0] or len(self._index) != -(-self.entries // self.step):
+            raise ValueError(f'{self.entries} entries in {len(self._index)} chunks')
         if self._ends[-1] != len(value):
             raise ValueError(f'{len(value)} bytes instead of {self._ends[-1]}')
+        if math.prod(fields.shape) * _DTYPE.itemsize > DEFLATED * len(value):
+            raise ValueError(f'{len(value)} bytes for an array of {fields.shape}')
 
     def chunk(self, value: Buffer, number: int) -> np.ndarray:
         """Entries of a chunk, from number * step on."""

@@ -16,7 +16,6 @@ tests/test_upstream/test_fixes.py fails once a fix is no longer needed.
 | fix_checkpoint_loading | none yet; mmengine 0.10.7 unpickles files or refuses its own |
 | fix_config_names | none yet; mmengine 0.10.7 knows a fixed list of packages |
 | fix_synchronized_normalization | none yet; mmengine 0.10.7 drops activations of timm |
-| restricted_registries | none yet; mmengine 0.10.7 imports any name |
 | fix_video_lists | none yet; mmaction2 1.2.0 needs it |
 """
 
@@ -55,7 +54,10 @@ applied: list[str] = []
 
 
 def apply_fixes() -> list[str]:
-    """Apply the fixes that this environment needs, and return the names of those that acted."""
+    """Apply the fixes that this environment needs, and return the names of those that acted.
+
+    :data:`UPSTREAM_WARNINGS`, and mmengine's log lines about its own ``FileClient``, are hidden.
+    """
     # torchvision first: importing mmcv, mmaction2 or timm imports it.
     fixes: list[Callable[[], bool]] = [
         fix_torchvision_operators,
@@ -70,14 +72,10 @@ def apply_fixes() -> list[str]:
     ]
     acted = [fix.__name__ for fix in fixes if fix()]
     applied.extend(acted)
-    return acted
-
-
-def silence_upstream() -> None:
-    """Hide :data:`UPSTREAM_WARNINGS`, and mmengine's log lines about its own ``FileClient``."""
     for module, message in UPSTREAM_WARNINGS.items():
         warnings.filterwarnings('ignore', re.escape(message), module=re.escape(module) + '$')
     from mmengine.fileio import file_client
 
     # This module logs only that mmengine's own hooks should not use it.
     file_client.print_log = ignore
+    return acted

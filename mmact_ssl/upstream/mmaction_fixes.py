@@ -1,4 +1,4 @@
-"""Fix of mmaction2's data set of videos, applied when one is built."""
+"""Fix of mmaction2's data set of videos, applied when this package's own are imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def fix_video_lists(read_list: Callable[[str, str], list[dict]]) -> bool:
     """Make mmaction2's VideoDataset read lists as this package does.
 
     mmaction2 reads a byte order mark as a part of the first name, and fails on blank lines, tabs
-    and names with blanks. Call it before a data set is built: importing mmaction2 takes seconds.
+    and names with blanks.
 
     Args:
         read_list: Reads a list's path and the folder of its videos to mmaction2's dicts.

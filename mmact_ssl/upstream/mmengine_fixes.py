@@ -5,20 +5,12 @@ from __future__ import annotations
 import importlib.util
 import pkgutil
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from .packages import package_root
-
-if TYPE_CHECKING:
-    from mmengine.registry import Registry
-
-# Changing Registry.get is for one thread at a time.
-_lock = threading.RLock()
 
 
 def fix_missing_pkg_resources() -> bool:
@@ -62,14 +54,12 @@ def fix_missing_find_loader() -> bool:
 def fix_checkpoint_loading(
     load_file: Callable[..., Any], load_from_http: Callable[..., Any]
 ) -> bool:
-    """Make mmengine load checkpoints by these functions, which read them as data.
-
-    This includes mmengine's own resume files, whose HistoryBuffer torch refuses.
-    """
+    """Make mmengine load checkpoints, also its resume files, as data by these; quietly."""
     from mmengine.runner import checkpoint
 
     if checkpoint.load_from_local is load_file:
         return False
+    checkpoint._load_checkpoint.__defaults__ = None, 'current'  # without a logger it prints
     loader = checkpoint.CheckpointLoader
     loader.register_scheme('', load_file, force=True)
     loader.register_scheme(('http://', 'https://'), load_from_http, force=True)
@@ -118,36 +108,3 @@ def fix_synchronized_normalization() -> bool:
 
     runner.convert_sync_batchnorm = convert_with_activations
     return True
-
-
-@contextmanager
-def restricted_registries(listed: Sequence[Any]) -> Iterator[None]:
-    """Restrict the registries to the listed types, in this thread.
-
-    mmengine's ``Registry.get`` imports ``<scope>.registry`` for a name with a dot, and reads an
-    unregistered name as the import path of any object.
-    """
-    from mmengine.registry import Registry
-
-    owner = threading.get_ident()
-
-    def get(self: Registry, key: str) -> Any:
-        if threading.get_ident() != owner:
-            return plain(self, key)
-        scope, _, name = key.rpartition('.')
-        registry: Registry | None = self
-        if scope and scope != self.scope:
-            registry = self._get_root_registry().children.get(scope)
-        while registry is not None and name not in registry.module_dict:
-            registry = None if scope else registry.parent
-        registered = None if registry is None else registry.module_dict[name]
-        if not any(registered is part for part in listed):
-            raise ValueError(f'{key[:60]!r} is refused: not on the list of types')
-        return registered
-
-    with _lock:
-        plain, Registry.get = Registry.get, get
-        try:
-            yield
-        finally:
-            Registry.get = plain

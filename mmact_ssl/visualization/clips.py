@@ -1,4 +1,4 @@
-"""Pictures of clips with predicted frames, parts and poses."""
+"""Pictures of clips with predicted frames, parts and poses, and of their nearest clips."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from torch import Tensor
 
 from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.layouts import LAYOUTS, PartLayout
@@ -18,6 +18,9 @@ OPACITY = 0.6
 FADED = 0.6  # opacity of a frame under poses
 PART_COLUMNS = 4  # frames of a clip whose parts are drawn
 COLORS = dict(teacher='#00c853', predicted='#ff6d00', last='#b0bec5')
+FOUND = 4  # clips shown for a search
+# Caption and color of the frame around a clip: the query, a clip of the same video, any other.
+QUERY, SAME_VIDEO, OTHER = ('searches', '#f57c00'), ('same video', '#00a843'), ('', '#b0bec5')
 
 
 def make_grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
@@ -29,30 +32,20 @@ def make_grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figur
     return figure, axes
 
 
-def rasterize(figure: Figure) -> np.ndarray:
-    """Pixels of a figure, uint8 ``(H, W, 3)``."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.array(canvas.buffer_rgba())[..., :3]
-
-
 def draw_generated_frames(
     rows: Mapping[str, Mapping[str, np.ndarray]],
     titles: Sequence[str],
     strides: Mapping[str, int],
-    first_step: int = 0,
 ) -> Figure:
     """Draw several rows a clip, such as real above generated frames; columns are time by task.
 
     Args:
         rows: Label -> task -> its frames, uint8 ``(N, T, R, R, 3)``.
-        titles: A name for each clip.
         strides: Task -> frames of the clip between two of the T frames.
-        first_step: Number of the task's frames before these.
     """
     first = next(iter(rows.values()))
     columns = [
-        f'{task} {strides[task] * (first_step + step) + 1}'
+        f'{task} {strides[task] * step + 1}'
         for task, shown in first.items()
         for step in range(shown.shape[1])
     ]
@@ -81,8 +74,9 @@ def draw_overview(
 
     Args:
         columns: Heading -> a frame of each clip, uint8 ``(N, H, W, 3)`` of any size.
-        poses: Heading -> the teacher's and the predicted poses there, ``(N, V, 3)``, ``(N, V, 2)``.
-        last, layout, titles: As in :func:`draw_predicted_poses`.
+        poses: Heading -> the teacher's poses there, ``(N, V, 3)``: x, y as fractions of the frame,
+            visibility (0: joint not drawn); and the predicted ones, ``(N, V, 2)``, fractions.
+        last: ``(N, V, 3)``, the last observed poses, a trivial prediction.
     """
     count, side = len(titles), 2.0
     size = (side * len(columns) + 0.3, side * count + 0.9)
@@ -98,7 +92,10 @@ def draw_overview(
                 draw_poses(axis, teacher[clip], predicted[clip], last[clip], layout)
     for axis, title in zip(axes[:, 0], titles):
         axis.set_ylabel(title, fontsize=10)
-    add_pose_legend(figure, fontsize=11)
+    # Any single picture may lack poses.
+    lines = [line for axis in figure.axes for line in axis.get_lines()]
+    names = {str(line.get_label()): line for line in lines}
+    figure.legend([*names.values()], [*names], loc='outside lower center', ncols=3, fontsize=11)
     return figure
 
 
@@ -133,7 +130,6 @@ def draw_part_maps(
         frames: uint8 ``(N, T, H, W, 3)``.
         teacher, student: ``(N, T, C, h, w)``, 0..1.
         layout: Layout of the C parts.
-        titles: A name for each clip.
     """
     count, time, height, width = frames.shape[:4]
     steps = spread_frames(time, min(PART_COLUMNS, time))
@@ -153,49 +149,15 @@ def draw_part_maps(
     return figure
 
 
-def draw_predicted_poses(
-    frames: np.ndarray,
-    teacher: np.ndarray,
-    predicted: np.ndarray,
-    last: np.ndarray,
-    layout: str,
-    titles: Sequence[str],
-    first_step: int = 0,
-) -> Figure:
-    """Draw the teacher's, predicted and last observed pose: a row a clip, a column a future frame.
-
-    Args:
-        frames: uint8 ``(N, T, H, W, 3)``, the future frames.
-        teacher: ``(N, T, V, 3)``: x, y as fractions of the frame, visibility (0: joint not drawn).
-        predicted: ``(N, T, V, 2)``, fractions of the frame.
-        last: ``(N, V, 3)``, the last observed pose, a trivial prediction.
-        layout: Name of the skeleton layout.
-        titles: A name for each clip.
-        first_step: Position in time of the first of the T frames, from 0.
-    """
-    count, time = frames.shape[:2]
-    figure, axes = make_grid(count, time, (max(3.2, 1.6 * time), 1.75 * count + 0.5))
-    for (clip, step), axis in np.ndenumerate(axes):
-        axis.imshow(frames[clip, step], alpha=FADED)
-        draw_poses(axis, teacher[clip, step], predicted[clip, step], last[clip], layout)
-    for step, axis in enumerate(axes[0]):
-        axis.set_title(f'future {first_step + step + 1}', fontsize=8)
-    for axis, title in zip(axes[:, 0], titles):
-        axis.set_ylabel(title, fontsize=7)
-    add_pose_legend(figure, fontsize=8)
-    return figure
-
-
 def draw_poses(
     axis: Axes, teacher: np.ndarray, predicted: np.ndarray, last: np.ndarray, layout: str
 ) -> None:
     """Draw the poses of a frame over its picture.
 
     Args:
-        teacher: ``(V, 3)``, see :func:`draw_predicted_poses`.
+        teacher: ``(V, 3)``, see :func:`draw_overview`.
         predicted: ``(V, 2)``, drawn for the joints that the teacher sees.
         last: ``(V, 3)``.
-        layout: Name of the skeleton layout.
     """
     height, width = axis.get_images()[0].get_size()
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
@@ -211,11 +173,39 @@ def draw_poses(
                 axis.plot(*ends.T, color=COLORS[name], linewidth=1.5, label=name)
 
 
-def add_pose_legend(figure: Figure, fontsize: int) -> None:
-    """Add a legend of the poses' colors below a figure."""
-    # Any single picture may lack poses.
-    lines = [line for axis in figure.axes for line in axis.get_lines()]
-    names = {str(line.get_label()): line for line in lines}
-    figure.legend(
-        [*names.values()], [*names], loc='outside lower center', ncols=3, fontsize=fontsize
+def draw_neighbors(
+    searches: Mapping[str, Tensor], frames: Sequence[np.ndarray], names: Sequence[str], queries: int
+) -> Figure:
+    """Draw the second clips nearest to the first clip of some videos, a row for each search.
+
+    Args:
+        searches: Title -> cosines ``(N, N)`` of first clips (rows) with second clips (columns).
+        frames: Frames of the N first and the N second clips, uint8 ``(N, T, H, W, 3)``. The first,
+            the middle and the last frame are shown.
+        queries: Number of videos that search, the first ones of the batch.
+    """
+    first, second = (
+        [np.concatenate(clip[[0, len(clip) // 2, -1]], axis=1) for clip in part] for part in frames
     )
+    places = [(query, title) for query in range(min(queries, len(names))) for title in searches]
+    height, width = first[0].shape[:2]
+    columns = 1 + min(FOUND, len(names))
+    size = (columns * (0.75 * width / height + 0.2), 1.6 * len(places) + 0.2)
+    figure = Figure(figsize=size, layout='constrained')
+    rows = figure.subfigures(len(places), 1, squeeze=False)[:, 0]
+    for row, (query, title) in zip(rows, places):
+        row.suptitle(title, x=0.01, ha='left', fontsize=9)
+        cosines = searches[title][query]
+        shown = [(names[query], first[query], QUERY)]
+        for rank, place in enumerate(cosines.argsort(descending=True)[:FOUND].tolist(), start=1):
+            mark = SAME_VIDEO if place == query else OTHER
+            name = f'{rank}. {names[place]} ({cosines[place]:.2f})'
+            shown.append((name, second[place], mark))
+        for axis, (name, strip, (caption, color)) in zip(row.subplots(1, columns), shown):
+            axis.imshow(strip)
+            axis.set(xticks=[], yticks=[])
+            axis.set_title(name, fontsize=7)
+            axis.set_xlabel(caption, fontsize=7, color=color)
+            axis.spines[:].set_color(color)
+            axis.spines[:].set_linewidth(2.5 if caption else 0.8)
+    return figure

@@ -22,12 +22,11 @@ from mmact_ssl.apis.clips import Clip
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.layouts import LAYOUTS
-from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.neighbors import nearest
-from mmact_ssl.files import read_annotation, read_text, write_atomically
+from mmact_ssl.io.files import write_atomically
 from mmact_ssl.visualization.stick_figures import draw_skeletons
 
 FRAMES, SIDE, MILLISECONDS = 12, 112, 150  # of a thumbnail; SIDE is the short one, in pixels
@@ -41,7 +40,6 @@ class ClipPages:
     Args:
         search: Adds the clips to its index of whole clips.
         inputs: Videos, folders or skeleton files, see :func:`mmact_ssl.apis.clips.find_clips`.
-        folder: Where the pages go.
 
     Attributes:
         clips: The N clips that can be read.
@@ -60,11 +58,7 @@ class ClipPages:
         self.features = values[[rows[clip.path] for clip in self.clips]]
 
     def write_gallery(self, texts: Sequence[str] = ()) -> Path:
-        """Write ``index.html`` and return its path.
-
-        Args:
-            texts: Sentences to search by.
-        """
+        """Write ``index.html`` and return its path."""
         places = {clip.path: place for place, clip in enumerate(self.clips)}
         unit = normalize(self.features)
         cosines, rows = nearest(unit, unit, NEIGHBORS + 1)  # one more: the clip itself
@@ -84,12 +78,12 @@ class ClipPages:
         sentences = [dict(text=text, hits=row) for text, row in zip(texts, hits)]
         return self._write('gallery', 'index.html', neighbors=shown, texts=sentences)
 
-    def write_embedding(self, groups: Sequence[str]) -> Path:
+    def write_embedding(self) -> Path:
         """Write ``embedding.html``, the features in two dimensions, and return its path.
 
-        Args:
-            groups: Name of each clip's group, shown as its color.
+        The color of a clip is that of its folder.
         """
+        groups = [Path(clip.path).parent.name for clip in self.clips]
         points = project(normalize(self.features))
         low, high = points.min(axis=0), points.max(axis=0)
         points = (points - low) / np.maximum(high - low, 1e-12)
@@ -105,28 +99,29 @@ class ClipPages:
     ) -> Path:
         """Write thumbnails, data and templates of a page."""
         clips = [
-            {'name': clip.name, 'thumb': self._thumbnail(clip)}
+            {'name': clip.name, 'thumb': thumbnail(clip, self.folder)}
             for clip in track(self.clips, 'thumbnails', transient=True)
         ]
         for clip, more in zip(clips, extra):
             clip.update(more)
-        title = f'{len(clips)} clips by {self.search.pretrained.card.name}'
+        title = f'{len(clips)} clips; model: {self.search.encoder.name}'
         text = json.dumps(dict(title=title, clips=clips, **data))
         write_atomically(self.folder / f'{kind}-data.js', f'const DATA = {text};\n')
         for name in (f'{kind}.js', 'clip.js', 'page.css'):
             shutil.copy(TEMPLATES / name, self.folder / name)
         return Path(shutil.copy(TEMPLATES / f'{kind}.html', self.folder / page))
 
-    def _thumbnail(self, clip: Clip) -> str:
-        """Path of a clip's picture below the folder, drawn if missing; '' for a broken clip."""
-        state = f'{clip.path} {clip.version}'  # a file that has changed has another picture
-        name = f'thumbs/{hashlib.sha256(state.encode()).hexdigest()[:16]}.webp'
-        if not (self.folder / name).is_file():
-            try:
-                write_atomically(self.folder / name, animate(clip_frames(clip)))
-            except DataError:
-                return ''
-        return name
+
+def thumbnail(clip: Clip, folder: Path) -> str:
+    """Path of a clip's picture below a folder, drawn if missing; '' for a broken clip."""
+    state = f'{clip.path} {clip.version}'  # a file that has changed has another picture
+    name = f'thumbs/{hashlib.sha256(state.encode()).hexdigest()[:16]}.webp'
+    if not (folder / name).is_file():
+        try:
+            write_atomically(folder / name, animate(clip_frames(clip)))
+        except DataError:
+            return ''
+    return name
 
 
 def clip_frames(clip: Clip) -> list[np.ndarray]:
@@ -164,25 +159,3 @@ def project(features: np.ndarray) -> np.ndarray:
         perplexity = min(30.0, (len(rows) - 1) / 3)
         points = TSNE(perplexity=perplexity, random_state=0).fit_transform(rows)
     return points[place.reshape(-1)]
-
-
-def group_clips(clips: Sequence[Clip], annotation: str | None) -> list[str]:
-    """Name a group for each clip: its label, else its folder.
-
-    Args:
-        annotation: Lines ``name label`` with the names of the clips; ``classes.txt`` beside it
-            names the labels. Clips without a label are '?'.
-
-    Raises:
-        DataError: The annotation has none of the clips.
-    """
-    if annotation is None:
-        return [Path(clip.path).parent.name for clip in clips]
-    names, labels = read_annotation(annotation, 'give another --ann')
-    beside = Path(annotation).with_name(CLASS_NAMES)
-    classes = read_text(beside, 'write it anew').splitlines() if beside.is_file() else []
-    shown = dict(enumerate(classes))
-    known = {name: shown.get(n, str(n)) for name, n in zip(names, labels) if n >= 0}
-    if not any(clip.name in known for clip in clips):
-        raise DataError(f'{annotation}: has no label of {clips[0].name!r} and the other clips')
-    return [known.get(clip.name, '?') for clip in clips]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,38 +16,32 @@ from torch import Tensor
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS, PartLayout
 from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.io.student_file import find_value
 from mmact_ssl.models.data_preprocessor import PretextDataPreprocessor
 from mmact_ssl.models.dependence import features_of_another_clip
-from mmact_ssl.models.heads.contrast import ContrastHead
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
-from mmact_ssl.models.heads.masked_motion import MaskedMotionHead
-from mmact_ssl.models.heads.masked_pixels import MaskedPixelHead
+from mmact_ssl.models.heads.guidance import TeacherGuidanceHead
+from mmact_ssl.models.heads.masked_places import MaskedMotionHead, MaskedPixelHead
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
-from mmact_ssl.models.heads.redundancy import RedundancyHead
-from mmact_ssl.models.heads.self_distillation import SelfDistillationHead
-from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
+from mmact_ssl.models.heads.views import ContrastHead, RedundancyHead, SelfDistillationHead
 from mmact_ssl.models.masks import hide_masked
 from mmact_ssl.models.networks.video_gan import resize_frames
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.saved_run import find_value
 
 from .clips import (
     draw_generated_frames,
+    draw_neighbors,
     draw_overview,
     draw_part_maps,
-    draw_predicted_poses,
 )
-from .gallery import draw_gallery, nearest_clips
 from .stick_figures import draw_skeletons
 
 # Heads that project each view of a clip.
 VIEW_HEADS = (ContrastHead, RedundancyHead, SelfDistillationHead)
 # Added to y of the drawn joints, which have any origin: joints at 0 are not drawn.
 FAR = 100
-# A figure, or one for each time step.
-Picture = Figure | list[Figure]
 
 
 class Predictions:
@@ -75,52 +69,45 @@ class Predictions:
         images = self.model.data_preprocessor.denormalize(frames)
         return images.permute(0, 2, 3, 4, 1).to(torch.uint8).numpy()
 
-    def poses(self, task: str, animate: bool) -> Picture:
-        """Draw predicted, the teacher's and last observed poses over time."""
-        teacher, layout = self.teacher_poses()
-        images, predicted = self.images(self.inputs['future']), self.stack(task, 'poses').numpy()
-
-        def draw(steps: slice) -> Figure:
-            return draw_predicted_poses(
-                images[:, steps],
-                teacher[:, steps],
-                predicted[:, steps],
-                self.targets['clip']['pose'][:, -1].numpy(),
-                layout,
-                self.titles,
-                steps.start,
-            )
-
-        return over_time(draw, images.shape[1], animate)
-
-    def teacher_poses(self) -> tuple[np.ndarray, str]:
-        """The teacher's future poses ``(N, T, V, 3)``, invisible in padded frames, and layout."""
-        loaded = [step for step in self.pipeline if step.type.endswith('LoadTargets')]
-        steps = [step for step in loaded if step.get('target', 'pose') == 'pose']
-        layout = steps[0].get('layout', 'default') if steps else 'default'
-        future, valid = self.targets['future']['pose'], self.targets['future']['valid']
-        teacher = torch.cat([future[..., :2], future[..., 2:] * valid[..., None, None]], dim=-1)
-        return teacher.numpy(), 'coco17' if layout == 'default' else layout
+    def poses(self, task: str) -> Figure:
+        """Draw predicted, the teacher's and last observed poses over all future frames."""
+        return self.draw_future(task, range(self.inputs['future'].shape[2]))
 
     def overview(self, task: str) -> Figure:
         """Draw each clip's last frame, predicted poses over later frames, and generated frames."""
-        teacher, layout = self.teacher_poses()
+        generated = {
+            f'{name}, generated': self.images(self.stack(name, 'frames'))[:, -1]
+            for name, head in self.model.tasks.items()
+            if isinstance(head, FrameGenerationHead)
+        }
+        length = self.inputs['future'].shape[2]
+        steps = sorted({0, length // 2, length - 1})
+        seen = self.images(self.inputs['clip'])[:, -1]
+        return self.draw_future(task, steps, {'last frame seen': seen}, generated)
+
+    def draw_future(
+        self,
+        task: str,
+        steps: Iterable[int],
+        before: Mapping[str, np.ndarray] = {},
+        after: Mapping[str, np.ndarray] = {},
+    ) -> Figure:
+        """Draw poses over some future frames, between columns of frames."""
+        loaded = [step for step in self.pipeline if step.type.endswith('LoadTargets')]
+        poses_loaded = [step for step in loaded if step.get('target', 'pose') == 'pose']
+        layout = poses_loaded[0].get('layout', 'default') if poses_loaded else 'default'
+        teacher = self.targets['future']['pose'].numpy().copy()
+        teacher[..., 2] *= self.targets['future']['valid'].numpy()[..., None]  # padding is not seen
         predicted = self.stack(task, 'poses').numpy()
-        real = {view: self.images(self.inputs[view]) for view in ('clip', 'future')}
-        columns, poses = {'last frame seen': real['clip'][:, -1]}, {}
-        length = real['future'].shape[1]
-        for step in sorted({0, length // 2, length - 1}):
-            heading = f'future {step + 1}'
-            columns[heading] = real['future'][:, step]
-            poses[heading] = teacher[:, step], predicted[:, step]
-        for name, head in self.model.tasks.items():
-            if isinstance(head, FrameGenerationHead):
-                generated = self.images(self.stack(name, 'frames'))
-                columns[f'{name}, generated'] = generated[:, -1]
+        frames = self.images(self.inputs['future'])
+        future = {f'future {step + 1}': step for step in steps}
+        columns = {**before, **{name: frames[:, step] for name, step in future.items()}, **after}
+        poses = {name: (teacher[:, step], predicted[:, step]) for name, step in future.items()}
         last = self.targets['clip']['pose'][:, -1].numpy()
+        layout = 'coco17' if layout == 'default' else layout
         return draw_overview(columns, poses, last, layout, self.titles)
 
-    def frames(self, animate: bool) -> Picture:
+    def frames(self) -> Figure:
         """Draw real frames, generated ones, and those generated with another clip's latent.
 
         There are columns for each task that generates frames.
@@ -141,18 +128,9 @@ class Predictions:
             drawn = (real, own, head.predict(**others)['frames'])
             for row, frames in zip(rows.values(), drawn):
                 row[task] = self.images(frames)
+        return draw_generated_frames(rows, self.titles, strides)
 
-        def draw(steps: slice) -> Figure:
-            shown = {
-                row: {task: frames[:, steps] for task, frames in tasks.items()}
-                for row, tasks in rows.items()
-            }
-            return draw_generated_frames(shown, self.titles, strides, steps.start)
-
-        length = min(frames.shape[1] for frames in rows['real'].values())
-        return over_time(draw, length, animate)
-
-    def masked_frames(self, task: str, animate: bool) -> Picture:
+    def masked_frames(self, task: str) -> Figure:
         """Draw the frames that the student sees, with the predicted patches, and real ones."""
         view = self.model.tasks[task].inputs['frames']
         real = self.inputs[view]
@@ -161,12 +139,8 @@ class Predictions:
             'predicted': self.images(self.stack(task, 'frames')),
             'real': self.images(real),
         }
-
-        def draw(steps: slice) -> Figure:
-            shown = {row: {task: frames[:, steps]} for row, frames in rows.items()}
-            return draw_generated_frames(shown, self.titles, {task: 1}, steps.start)
-
-        return over_time(draw, real.shape[2], animate)
+        shown = {row: {task: frames} for row, frames in rows.items()}
+        return draw_generated_frames(shown, self.titles, {task: 1})
 
     def masked_skeletons(self, task: str) -> Figure:
         """Draw the joints that the student sees, the predicted ones, and all real ones.
@@ -218,7 +192,7 @@ class Predictions:
             searches[f'{name}: the teacher itself'] = self.stack(task, f'{name}_own_similarity')
             searches[f'{name}: the student'] = self.stack(task, f'{name}_similarity')
         frames = [self.images(self.inputs[view]) for view in head.views]
-        return draw_gallery(*nearest_clips(searches, frames, self.titles, queries))
+        return draw_neighbors(searches, frames, self.titles, queries)
 
     def view_neighbors(self, task: str, queries: int) -> Figure:
         """Draw the second views nearest to first ones by the projections of a task."""
@@ -226,7 +200,7 @@ class Predictions:
         rows = F.normalize(self.stack(task, 'projection'), dim=2)  # (N, views, E)
         searches = {f'{task}: {second} nearest to {first}': rows[:, 0] @ rows[:, 1].T}
         frames = [self.images(self.inputs[view]) for view in (first, second)]
-        return draw_gallery(*nearest_clips(searches, frames, self.titles, queries))
+        return draw_neighbors(searches, frames, self.titles, queries)
 
 
 def find_part_layout(
@@ -252,44 +226,29 @@ def find_part_layout(
     return PART_LAYOUTS[name]
 
 
-def over_time(draw: Callable[[slice], Figure], length: int, animate: bool) -> Picture:
-    """Draw one picture of all steps, or one of each step."""
-    if animate:
-        return [draw(slice(step, step + 1)) for step in range(length)]
-    return draw(slice(0, None))
-
-
 def draw_predictions(
-    model: MultiTaskPretrainer,
-    cfg: Config,
-    num_clips: int = 4,
-    pool: int = 64,
-    animate: bool = False,
-) -> tuple[dict[str, Picture], list[str]]:
+    model: MultiTaskPretrainer, cfg: Config, num_clips: int = 4, pool: int = 64
+) -> tuple[dict[str, Figure], list[str]]:
     """Draw the predictions of a model's tasks, as far as they have a picture.
 
     Args:
-        model: Model in evaluation mode.
-        cfg: Config of the pre-training.
-        num_clips: Number of clips to draw.
         pool: Number of videos to search for neighbors.
-        animate: Draw a figure for each step of poses and frames.
 
     Returns:
         Figures by name, and lines of text about them.
     """
     clips = Predictions(model, cfg, num_clips)
     of_videos = isinstance(model.data_preprocessor, PretextDataPreprocessor)
-    figures: dict[str, Picture] = {}
+    figures: dict[str, Figure] = {}
     lines = []
     for task, head in model.tasks.items():
         if isinstance(head, PosePredictionHead):
             figures['overview'] = clips.overview(task)
-            figures['poses'] = clips.poses(task, animate)
+            figures['poses'] = clips.poses(task)
         elif isinstance(head, FrameGenerationHead):
-            figures['frames'] = figures.get('frames') or clips.frames(animate)
+            figures['frames'] = figures.get('frames') or clips.frames()
         elif isinstance(head, MaskedPixelHead):
-            figures['masked'] = clips.masked_frames(task, animate)
+            figures['masked'] = clips.masked_frames(task)
         elif isinstance(head, MaskedMotionHead):
             figures['masked'] = clips.masked_skeletons(task)
         elif isinstance(head, ParsingDistillationHead):

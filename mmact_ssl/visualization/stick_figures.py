@@ -7,6 +7,7 @@ import numpy as np
 
 from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.layouts import SkeletonLayout
+from mmact_ssl.datasets.transforms.skeleton.joints import known_joints, root_at_zero
 
 SIZE = 224  # pixels of a frame
 # Limbs of the left side, of the right side, and of the middle (RGB).
@@ -18,13 +19,12 @@ def draw_skeletons(keypoint: np.ndarray, layout: SkeletonLayout, frames: int) ->
 
     Args:
         keypoint: ``(M, T, V, C)``; y points up with 3 coordinates, and down with 2 (a picture).
-        layout: Layout of the V joints.
         frames: Number of pictures, spread evenly over T.
 
     Returns:
         uint8 ``(SIZE, SIZE, 3)``, RGB, for each of the ``frames``.
     """
-    known = (keypoint != 0).any(axis=-1)  # (M, T, V)
+    known = known_joints({'keypoint': keypoint, **root_at_zero(keypoint, layout)})
     points = keypoint[..., :2].astype(np.float64)
     if keypoint.shape[-1] == 3:
         # If z is the depth, x grows to the left: right-handed axes, as a Kinect's.

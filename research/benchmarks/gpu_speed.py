@@ -11,6 +11,9 @@ mean of the last round against that of ``float32`` (with TF32 in convolutions, t
 line of each config gives the samples a second of its own pipeline: if they are fewer than the clips
 a second of a step, the GPU also waits for data.
 
+Last come the windows a second of V-JEPA 2's architecture as a teacher: its network in half
+precision and in float32, and ``whole``, with the preparation of frames on the processor.
+
 The ways run one after the other, because nothing else runs on the GPU; the first round of each does
 not count. Videos, skeletons and targets are generated, weights are random.
 """
@@ -30,8 +33,10 @@ from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from made_data import build_made_set
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from step_speed import CONFIGS, label, loader, quiet, stepper, supervised_config
@@ -42,6 +47,7 @@ from mmact_ssl.engine.launch import enable_mixed_precision, read_config
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.encoding import lay_out
+from mmact_ssl.models.teachers import build_teacher
 
 RECIPES = (
     'csvr_r3d_k400.py',
@@ -68,6 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='of the loader')
     parser.add_argument('--seconds', type=float, default=10, help='of measuring the loader')
+    parser.add_argument('--layers', type=int, default=24, help='of V-JEPA 2')
+    parser.add_argument('--side', type=int, default=256, help='of the frames of V-JEPA 2')
+    parser.add_argument('--windows', type=int, default=16, help='of V-JEPA 2 in a round')
 
 
 def read_batches(cfg: Config, args: argparse.Namespace, folder: Path) -> tuple[list[Any], float]:
@@ -184,7 +193,41 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
         figures.append(
             dict(recipe=recipe, clips=len(batches[0]), shape=shape, loader=rate, ways=ways)
         )
-    return figures
+    return [*figures, *(measure_teacher(args, frames) for frames in (16, 64))]
+
+
+def measure_teacher(args: argparse.Namespace, frames: int) -> dict[str, Any]:
+    """Windows a second of V-JEPA 2's architecture with random weights, by round."""
+    config = transformers.VJEPA2Config(
+        num_hidden_layers=args.layers, crop_size=args.side, pred_num_hidden_layers=1
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        transformers.AutoModel.from_config(config).save_pretrained(folder)
+        transformers.VJEPA2VideoProcessor(crop_size=args.side).save_pretrained(folder)
+        settings = dict(type='TransformersTeacher', model=folder, frames=frames, batch_size=8)
+        teacher = build_teacher(settings).to(get_device())
+    width, height = args.size
+    clips = torch.randint(0, 256, (args.windows, frames, 3, height, width), dtype=torch.uint8)
+    shape = (args.windows, 3, frames, args.side, args.side)
+    inputs = torch.randn(shape, device=teacher.device)
+
+    def embed(grad: bool) -> torch.Tensor:
+        with torch.set_grad_enabled(grad):  # half precision is for features without gradient
+            return teacher.frozen(inputs).cpu()
+
+    ways = {'half': lambda: embed(False), 'float32': lambda: embed(True)}
+    ways['whole'] = lambda: teacher(clips)
+    rates: dict[str, list[float]] = {way: [] for way in ways}
+    for number in range(1 + args.rounds):
+        for way, embed_windows in ways.items():
+            start = time.perf_counter()
+            embed_windows()
+            rates[way] += [args.windows / (time.perf_counter() - start)][:number]
+    exact = embed(True)
+    error = float((embed(False) - exact).norm() / exact.norm())
+    shown = ', '.join(f'{way} {np.median(found):.1f}' for way, found in rates.items())
+    print(f'V-JEPA 2, windows of {frames} frames a second: {shown}; half precision off {error:.1e}')
+    return dict(network='vjepa2', frames=frames, rates=rates, error=error)
 
 
 def print_row(way: str, ways: dict[str, Any], clips: int) -> None:

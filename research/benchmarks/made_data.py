@@ -109,7 +109,9 @@ def build_made_set(cfg: Config, folder: Path, count: int, *videos: Any) -> Any:
         videos: Arguments of :func:`make_videos`, for a config of videos.
     """
     if cfg.model.data_preprocessor.type == 'SkeletonDataPreprocessor':
-        write_skeletons(folder, draw_lengths(count), cfg.bodies.layout, cfg.bodies.num_persons)
+        write_skeletons(
+            folder, draw_lengths(count), cfg.encoder.options.layout, cfg.encoder.options.persons
+        )
         use_set(cfg, folder, dict(skeleton=str(folder)))
         write_targets(cfg, folder, [str(number) for number in range(count)], 8)
     else:

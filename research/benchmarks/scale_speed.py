@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 from made_data import make_videos, use_videos
-from mmengine.config import Config
 
+from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError, TrainingError
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        cfg = Config.fromfile(args.config)
+        cfg = read_config(args.config)
         # Enough clips for two processes.
         use_videos(cfg, folder, make_videos(args.cache, 2), 2 * args.batch_size * args.steps)
         cfg.train_dataloader.update(batch_size=args.batch_size, num_workers=0)

@@ -49,10 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--rounds', type=int, default=5)
 
 
-def ours(folder: Path, transforms: list[dict], mode: str) -> Callable[[int], list[int]]:
+def ours(folder: Path, transforms: list[dict]) -> Callable[[int], list[int]]:
     """All clips of a prepared folder through one view."""
     pipeline = [
-        dict(type='NormalizeSkeleton', mode=mode),
+        dict(type='NormalizeSkeleton'),
         dict(type='MakeSkeletonViews', views=dict(clip=transforms)),
         dict(type='PackInputs', views=('clip',)),
     ]
@@ -100,8 +100,8 @@ def run(args: argparse.Namespace) -> list[dict[str, Any]]:
         write_skeletons(folder, lengths, 'ntu25', 2)
         write_pickle(folder)
         ways = {
-            'ours': partial(ours, folder, NORMALIZED, 'body_axes'),
-            'ours, with augmentation': partial(ours, folder, AUGMENTED, 'first_frame'),
+            'ours': partial(ours, folder, NORMALIZED),
+            'ours, with augmentation': partial(ours, folder, AUGMENTED),
             'mmaction2': partial(mmaction2, folder),
         }
         title = f'{args.clips} skeleton clips, {np.mean(lengths):.0f} frames in the mean'

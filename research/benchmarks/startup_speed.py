@@ -23,6 +23,8 @@ from made_data import make_videos, use_videos
 from mmengine.config import Config
 from step_speed import supervised_config
 
+from mmact_ssl.engine.launch import read_config
+
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 METHODS = {
     'csvr': 'csvr_r3d18-small.py',
@@ -96,7 +98,7 @@ def program(words: list[str], folder: Path = TOOLS) -> Callable[[int], None]:
 
 def compare_training(method: str, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Compare our program with mmaction2's until the first step begins."""
-    cfg = Config.fromfile(TOOLS.parent / 'configs' / METHODS[method])
+    cfg = read_config(str(TOOLS.parent / 'configs' / METHODS[method]))
     use_videos(cfg, folder, make_videos(args.cache, 2), args.batch_size)
     cfg.train_dataloader.update(batch_size=args.batch_size, num_workers=0)
     (folder / 'first_step.py').write_text(HOOK)

@@ -25,6 +25,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
+from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import DATASETS, MODELS
 
@@ -127,7 +128,7 @@ def leave_out_caches(data_set: Any) -> None:
 
 def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Compare cached with online targets, and with none."""
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
     init_default_scope(cfg.get('default_scope', 'mmact_ssl'))
     with tempfile.TemporaryDirectory() as name:
         videos = make_videos(args.cache, 2, num_frames=args.frames)

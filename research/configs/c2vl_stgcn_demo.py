@@ -8,11 +8,11 @@ model = dict(
     momentum_encoder=dict(momentum=momentum),
     heads=dict(prompts=dict(momentum=momentum), frames=dict(momentum=momentum)),
 )
-crop = dict(_base_.crop, num_frames=32)  # clips hold 48
+encoder = dict(options=dict(frames=32))  # clips hold 48
 steps = [
     _base_.load_frames,
     _base_.normalize,
-    dict(type='MakeSkeletonViews', views=dict(clip=[crop, *_base_.move, _base_.mask])),
+    dict(type='MakeSkeletonViews', views=dict(clip=[_base_.crop, *_base_.move, _base_.mask])),
     _base_.pack,
 ]
 train_dataloader = dict(num_workers=1, dataset=dict(pipeline=[_base_.load_prompt, *steps]))

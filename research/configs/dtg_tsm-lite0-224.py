@@ -2,8 +2,8 @@
 # four times the time. On --set jhmdb or another set.
 _base_ = 'mmact_ssl::dtg_tsm-lite0.py'
 
-backbone_name = 'tsm-lite0-224'
-augment = [_base_.crop, dict(_base_.resize, scale=(224, 224)), _base_.flip, _base_.jitter]
+encoder = dict(options=dict(side=224))
+augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]
 train_pipeline = [
     _base_.sample_views,
     *_base_.load_targets,
@@ -12,13 +12,4 @@ train_pipeline = [
     dict(type='TransformViews', views=('clip_b',), transforms=augment),
     _base_.pack,
 ]
-center_crop = dict(_base_.center_crop, crop_size=224)
-test_pipeline = [
-    dict(_base_.sample_views, test_mode=True),
-    *_base_.load_targets,
-    dict(type='DecodeViews', short_side=224),
-    dict(type='TransformViews', views=_base_.views, transforms=[center_crop]),
-    _base_.pack,
-]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -6,7 +6,7 @@ _base_ = 'mmact_ssl::dtg_tsm-lite0.py'
 parts = ('mmact_ssl', 'research.parts.common_poses', 'research.parts.even_sampler')
 custom_imports = dict(imports=[*parts])
 
-from mmact_ssl.shipped_configs import read_set  # noqa: E402
+from mmact_ssl.configs.shipped_configs import find_set, load_config  # noqa: E402
 
 dataset_name = 'videos'
 views = _base_.views
@@ -31,10 +31,10 @@ decode, pack = _base_.decode, _base_.pack
 places = dict(
     jhmdb='jhmdb', utdmhad='utdmhad', arid='{{ fileDirname }}/_base_/arid.py', demo='demo'
 )
-files = {name: read_set(place) for name, place in places.items()}
+files = {name: load_config(find_set(place)) for name, place in places.items()}
 pipelines = {name: augmented(_base_.crop, 0.5) for name in files}
 # As everywhere on UTD-MHAD: gentle crops, and no flip where actions differ in left and right.
-pipelines['utdmhad'] = augmented(files['utdmhad']['gentle_crop'], 0.0)
+pipelines['utdmhad'] = augmented(files['utdmhad']['crop'], 0.0)
 test_pipeline = [test_views, *load_targets, *_base_.make_test_views, pack]
 
 common = dict(type='PretextVideoDataset')

@@ -1,11 +1,11 @@
 # MS2L's contrast between two augmented views of a clip on a small ST-GCN++, on --set nwucla or
 # another set, against momentum keys and a queue (MoCo, arXiv 1911.05722; on skeletons SkeletonCLR
 # of CrosSCLR, Li et al. 2021). The views, the network's size and all numbers are our choice.
-_base_ = ['_base_/stgcnpp-small.py', 'mmact_ssl::_base_/methods/ms2l-twoview.py']
+_base_ = ['encoders/stgcnpp-small.py', 'mmact_ssl::_base_/methods/ms2l-twoview.py']
 
 momentum = 0.99  # a few thousand steps
 model = dict(
-    backbone=dict(_base_.backbone, layout=_base_.bodies.layout),
+    backbone=_base_.encoder.backbone,
     data_preprocessor=dict(
         views=('one', 'two'),
         targets=('sample.video',),
@@ -32,8 +32,7 @@ model = dict(
     ),
 )
 streams = dict(type='BonesAndMotion', streams=('joint', 'bone'))
-crop = dict(_base_.crop, num_frames=64)
-augment = [crop, *_base_.move, *_base_.flip, *_base_.jitter, streams, _base_.mask]
+augment = [_base_.crop, *_base_.move, *_base_.flip, *_base_.jitter, streams, _base_.mask]
 make_views = dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment))
 pack = dict(type='PackInputs', views=('one', 'two'), video=True)
 pipeline = [_base_.normalize, make_views, pack]

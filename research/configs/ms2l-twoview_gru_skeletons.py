@@ -5,15 +5,16 @@ _base_ = 'mmact_ssl::ms2l-twoview_gru.py'
 parts = ('mmact_ssl', 'research.parts.clip_restoration', 'research.parts.project_to_camera')
 custom_imports = dict(imports=[*parts])
 
-from mmact_ssl.shipped_configs import read_set  # noqa: E402
+from mmact_ssl.configs.shipped_configs import find_set, load_config  # noqa: E402
 
-backbone_name = 'gru-streams-common'
 dataset_name = 'skeletons'
-bodies = dict(layout='common15', num_persons=1, in_channels=3)
+common = load_config('mmact_ssl::encoders/gru-streams-common.py').encoder
+encoder = dict(_delete_=True, **common)
+backbone = common.backbone
 views = ('one', 'two', 'clip')
 model = dict(
     data_preprocessor=dict(views=views),
-    backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **bodies), _delete_=True),
+    backbone=dict(backbone, encoder=dict(backbone.encoder, pool=None), _delete_=True),
     # The contrast alone discards what cameras hide, such as the direction of a movement.
     heads=dict(
         restoration=dict(
@@ -29,8 +30,7 @@ model = dict(
 
 # Short clips and small batches, for more steps in the same time. The first view is the whole clip:
 # its features restore the clip.
-whole = dict(type='ResampleFrames', num_frames=16)
-crop = dict(_base_.crop, num_frames=16)
+whole = dict(type='ResampleFrames', num_frames='$frames')
 move = [
     dict(type='RandomRotation', degrees=(20, 60, 20)),
     dict(type='RandomShear', amplitude=0.3),
@@ -39,15 +39,16 @@ move = [
 change = [*move, *_base_.change]
 clip = [dict(whole, num_frames=8)]
 make_views = dict(
-    type='MakeSkeletonViews', views=dict(one=[whole, *change], two=[crop, *change], clip=clip)
+    type='MakeSkeletonViews',
+    views=dict(one=[whole, *change], two=[_base_.crop, *change], clip=clip),
 )
 # Both views are mirrored or neither: some actions differ in left and right.
 prepare = [dict(type='ToCommonJoints'), _base_.normalize, dict(type='SkeletonFlip')]
 pipeline = [*prepare, make_views, dict(_base_.pack, views=views)]
 
 labeled = ('nwucla', 'utdmhad-skeleton', 'msraction3d', 'utkinect')
-files = {name: read_set(name) for name in labeled}
-files['bandai-namco'] = read_set('{{ fileDirname }}/_base_/bandai-namco.py')
+files = {name: load_config(find_set(name)) for name in labeled}
+files['bandai-namco'] = load_config('{{ fileDirname }}/_base_/bandai-namco.py')
 common = dict(type='SkeletonDataset', pipeline=pipeline)
 # Bandai-Namco's clips are many and alike: the others come three times.
 names = [*labeled * 3, 'bandai-namco']

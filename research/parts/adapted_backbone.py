@@ -19,8 +19,8 @@ from mmengine.model import BaseModule, ModuleDict
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError, one_line_errors
+from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.registry import MODELS
-from mmact_ssl.saved_run import SavedRun
 
 
 @MODELS.register_module()
@@ -66,7 +66,7 @@ class AdaptedBackbone(BaseModule):
 def write_adapted(checkpoint: str | Path, output: str | Path, adapters: Sequence[str]) -> None:
     """Write the weights of a training checkpoint's student and of some of its adapters."""
     prefixes = ('backbone.', *(f'adapters.{name}.' for name in adapters))
-    weights = SavedRun.read(checkpoint).weights
+    weights = StudentFile.read(checkpoint).weights
     for prefix in prefixes:
         if not any(key.startswith(prefix) for key in weights):
             raise ConfigError(f'{checkpoint}: no {prefix}* to write')

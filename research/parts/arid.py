@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import path_inside, read_text, reading
+from mmact_ssl.io.files import path_inside, read_text, reading
 from mmact_ssl.preparation.files import Video, classes_by_number, require, write_usable_videos
 
 # {our split: list and folder of its videos}

@@ -57,8 +57,7 @@ class ClipRestorationHead(PretextHead):
 
     def terms(self, pooled: Tensor, clip: Tensor) -> Terms:
         """Compute the squared error, also that of the batch's mean clip."""
-        option = '--cfg-options model.heads.restoration.coordinates={}'
-        check_skeleton_shape('ClipRestorationHead', clip, self.shape, option)
+        check_skeleton_shape('ClipRestorationHead', clip, self.shape)
         target = (clip - clip.mean(3, keepdim=True)).flatten(1)
         error = (self.projector(pooled) - target).square().mean(1)
         constant = (target.mean(0) - target).square().mean(1)

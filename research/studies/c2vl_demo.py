@@ -2,7 +2,7 @@
 dataset = 'demo-skeleton'
 seeds = (0,)
 
-downstream = dict(config='configs/downstream/stgcn.py', set=dataset)
+downstream = dict(encoder='stgcn', set=dataset)
 frozen = [
     dict(protocols='linear,knn', **downstream),
     dict(protocols='linear', **downstream, label_fraction=0.1),

@@ -3,7 +3,7 @@
 dataset = 'nwucla'
 seeds = (0, 1, 2)
 
-downstream = dict(config='configs/downstream/gru-streams.py', set='{dataset}')
+downstream = dict(encoder='gru-streams', set='{dataset}')
 frozen = [
     dict(protocols='linear,knn', **downstream),
     dict(protocols='linear', **downstream, label_fraction=0.1),
@@ -30,16 +30,6 @@ ladder = {
     'cross-consistency': [constant],
 }
 rungs = [dict(c2vl, variant=name, cfg_options=options) for name, options in ladder.items()]
-# One seed: separate projectors of joints, bones and motion.
-per_stream = [
-    dict(
-        c2vl,
-        variant=f'{name}streams-apart',
-        cfg_options=[*options, 'model.heads.prompts.streams=3'],
-        seeds=(0,),
-    )
-    for name, options in (('hard-', ladder['hard']), ('', []))
-]
 # Some training clips with exchanged sentences; with 20 % one seed.
 wrong = 'train_dataloader.dataset.pipeline.0.cache=prompts_shuffled'
 shuffled = [
@@ -52,4 +42,4 @@ shuffled = [
     for percent, some in ((20, (0,)), (40, seeds))
     for name, options in (('hard-', ladder['hard']), ('', []))
 ]
-runs = [c2vl, together, *rungs, *per_stream, *shuffled]
+runs = [c2vl, together, *rungs, *shuffled]

@@ -4,7 +4,7 @@ seeds = (0, 1, 2)
 
 pretrain = dict(pretrain='configs/csvr_r3d18-small.py', set='{dataset}')
 pretext = dict(protocols='pretext')
-downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
+downstream = dict(encoder='r3d18-small', set='{dataset}')
 frozen = dict(protocols='linear,knn,retrieval', **downstream)
 finetune = dict(protocols='finetune', **downstream)
 few_labels = dict(**finetune, label_fraction=0.1)

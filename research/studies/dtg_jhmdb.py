@@ -5,7 +5,7 @@ seeds = (0, 1, 2)
 
 pretrain = dict(pretrain='configs/dtg_r3d18-small.py', set='{dataset}')
 joint = dict(pretrain='configs/dtg-joint_r3d18-small.py', set='{dataset}')
-downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
+downstream = dict(encoder='r3d18-small', set='{dataset}')
 frozen = dict(protocols='linear,knn,retrieval', **downstream)
 guidance = 'model.heads.guidance'
 no_guidance = f'{guidance}=None'

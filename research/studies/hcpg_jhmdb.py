@@ -4,7 +4,7 @@ dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
 pretrain = dict(pretrain='configs/hcpg_r3d18-small.py', set='{dataset}')
-downstream = dict(config='configs/downstream/r3d18-small.py', set='{dataset}')
+downstream = dict(encoder='r3d18-small', set='{dataset}')
 frozen = dict(protocols='linear,knn,retrieval', **downstream)
 # With the conflict of the tasks' gradients, which the training logs, too.
 conflict = 'research/gradient_conflict.py'

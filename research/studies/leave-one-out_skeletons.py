@@ -5,9 +5,8 @@ seeds = (0,)
 labeled = ('nwucla', 'utdmhad-skeleton', 'msraction3d', 'utkinect')
 
 
-def on(name, network='gru-streams-common'):
-    config = f'configs/downstream/{network}.py'
-    return dict(protocols='fewshot,knn', config=config, set=name, dataset=name)
+def on(name, encoder='gru-streams-common'):
+    return dict(protocols='fewshot,knn', encoder=encoder, set=name, dataset=name)
 
 
 runs = [

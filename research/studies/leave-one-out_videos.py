@@ -3,12 +3,12 @@
 dataset = 'videos'
 seeds = (0,)
 labeled = ('jhmdb', 'utdmhad', 'arid', 'demo')
-config = 'configs/downstream/tsm-lite0.py'
+encoder = 'tsm-lite0'
 
 
 def on(name):
     path = 'research/configs/_base_/arid.py' if name == 'arid' else name
-    return dict(protocols='fewshot,knn', config=config, set=path, dataset=name)
+    return dict(protocols='fewshot,knn', encoder=encoder, set=path, dataset=name)
 
 
 runs = [

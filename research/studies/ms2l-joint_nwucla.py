@@ -23,7 +23,7 @@ runs = [
         evaluations=[
             dict(
                 protocols='joint',
-                config=f'configs/downstream/{encoder}.py',
+                encoder=encoder,
                 set=dataset,
                 label_fraction=fraction,
             )

@@ -3,7 +3,7 @@
 dataset = 'nwucla'
 seeds = (0, 1, 2, 3, 4)
 
-downstream = dict(config='configs/downstream/stgcnpp-small.py', set='{dataset}')
+downstream = dict(encoder='stgcnpp-small', set='{dataset}')
 evaluations = [
     dict(protocols='linear,knn', **downstream),
     dict(protocols='linear', **downstream, label_fraction=0.1),

@@ -10,7 +10,7 @@ runs = [
         evaluations=[
             dict(
                 protocols='linear,knn',
-                config='configs/downstream/gru-streams.py',
+                encoder='gru-streams',
                 set='{dataset}',
             )
         ],

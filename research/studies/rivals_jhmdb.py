@@ -6,7 +6,7 @@ _base_ = '_base_/rivals.py'
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
-downstream = dict(config='configs/downstream/tsm-lite0.py', set=dataset)
+downstream = dict(encoder='tsm-lite0', set=dataset)
 evaluations = [
     dict(protocols='pretext'),
     dict(protocols='linear,knn', **downstream),

@@ -24,7 +24,7 @@ budget = [
 
 
 def evaluations(student):
-    downstream = dict(config=f'configs/downstream/{student}.py', set=dataset)
+    downstream = dict(encoder=student, set=dataset)
     # A step of the transformer takes five times as long.
     few_labels = 'linear,finetune' if student == 'gru-streams' else 'linear'
     return [

@@ -18,7 +18,7 @@ budget = [
 
 
 def evaluations(student):
-    downstream = dict(config=f'configs/downstream/{student}.py', set=dataset)
+    downstream = dict(encoder=student, set=dataset)
     return [
         dict(protocols='linear,knn', **downstream),
         dict(protocols='linear', **downstream, label_fraction=0.1),

@@ -4,7 +4,7 @@
 dataset = 'jhmdb'
 seeds = (0, 1, 2)
 
-downstream = dict(config='configs/downstream/tsm-lite0.py', set=dataset)
+downstream = dict(encoder='tsm-lite0', set=dataset)
 dtg, csvr, hcpg, joint = (
     dict(pretrain=f'configs/{method}_tsm-lite0.py', set=dataset)
     for method in ('dtg', 'csvr', 'hcpg', 'dtg-joint')
@@ -62,17 +62,13 @@ supervised = dict(
 unshifted = dict(
     method='ImageNet start',
     variant='no-shift',
-    evaluations=[
-        dict(part, cfg_options=['model.backbone.num_segments=1', 'backbone_name=lite0'])
-        for part in (frozen, few_labels)
-    ],
+    evaluations=[dict(part, encoder='lite0') for part in (frozen, few_labels)],
     seeds=(0,),
 )
 # On larger frames, by their side in pixels, with caches extracted for them.
 larger = []
 for pixels, caches in ((160, 'every-4-int8'), (224, 'every-4')):
-    config = f'configs/downstream/tsm-lite0-{pixels}.py'
-    on_larger = [dict(part, config=config) for part in (frozen, few_labels)]
+    on_larger = [dict(part, encoder=f'tsm-lite0,side={pixels}') for part in (frozen, few_labels)]
     student = f'configs/dtg_tsm-lite0-{pixels}.py'
     larger += [
         dict(method='ImageNet start', variant=f'{pixels}px', evaluations=on_larger),

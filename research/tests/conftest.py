@@ -12,6 +12,9 @@ from tests.conftest import (  # noqa: F401
     make_video,
     no_globals,
     on_cpu,
+    publish,
+    student_checkpoint,
+    video_encoder,
 )
 from tests.test_configs.conftest import made_set, on_made_set, train  # noqa: F401
 from tests.test_datasets.test_transforms.test_skeleton.conftest import make_sample  # noqa: F401

@@ -41,6 +41,13 @@ def test_each_number_of_labels_has_its_readout(results):
     ]
 
 
+def test_a_row_of_differences_is_paired_by_draw(results):
+    results[1].details['draws']['lda@10'] = [0.76, 0.95]
+    (line,) = filled(results, 'jhmdb/DTG-Net_minus_ImageNet_start?nearest-mean,lda')[2:]
+    cells = '| DTG-Net minus ImageNet start | +5.0 ± 0.0 | +5.5 ± 6.4 |'
+    assert line == f'| JHMDB, videos (chance 5.0) {cells}'
+
+
 def test_a_set_with_more_labels_gives_the_columns(results, make_result):
     small = make_result(
         method='MS2L',

@@ -8,10 +8,11 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.evaluation.protocols.joint import classifier_state
-from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.evaluation.protocols.joint import classifier_weights
+from mmact_ssl.evaluation.recognizer import build_recognizer
+from mmact_ssl.evaluation.recognizer_config import read_evaluation
+from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.registry import MODELS
-from mmact_ssl.saved_run import SavedRun
 from tests.shipped import load
 
 
@@ -26,13 +27,13 @@ def test_a_classifier_on_streams_scores_as_in_its_training(name: str, tmp_path: 
     torch.manual_seed(0)
     model = MODELS.build(model_config).eval()
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'joint.pth')
-    student = SavedRun.read(tmp_path / 'joint.pth')
+    student = StudentFile.read(tmp_path / 'joint.pth')
 
-    cfg = load('downstream/gru-streams.py@nwucla')
+    cfg, encoder = read_evaluation('gru-streams', dataset='nwucla')
     cfg.model.backbone.encoder.hidden_size, cfg.model.cls_head.in_channels = 8, 96
     init_default_scope('mmaction')
-    recognizer = build_recognizer(cfg, seed=0, student=student).eval()
-    recognizer.cls_head.load_state_dict(classifier_state(student))
+    recognizer = build_recognizer(cfg, encoder, 0, student).eval()
+    recognizer.cls_head.load_state_dict(classifier_weights(student))
     clips = [torch.randn(1, frames, 20, 9) for frames in (3, 7)]
     views = dict.fromkeys(model.data_preprocessor.views, clips)
     targets = dict(sample=dict(label=torch.tensor([1, -1])))

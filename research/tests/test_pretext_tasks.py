@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmact_ssl.configs.shipped_configs import CONFIGS
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation import PretextMetric
 from mmact_ssl.evaluation.results import Result, read_results
@@ -107,3 +108,11 @@ def test_half_a_result_is_not_written(tmp_path, monkeypatch):
         pretext_tasks.main(argv, fail)
     pretext_tasks.main(argv, lambda *run: {'more': 1.0})
     assert made == [{'pose/error': 0.5}, {'pose/error': 0.5, 'more': 1.0}]
+
+
+def test_a_config_has_one_name_wherever_the_package_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config_name = pretext_tasks.config_name
+    assert config_name(CONFIGS / 'encoders/gru.py') == 'configs/encoders/gru.py'
+    assert config_name(tmp_path / 'my/a.py') == config_name('my/a.py') == 'my/a.py'
+    assert config_name('/elsewhere/a.py') == '/elsewhere/a.py'

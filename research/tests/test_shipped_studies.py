@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmact_ssl.engine.config_check import check_config
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from research.study import plan_study, runs_of
 
 ROOT = Path(__file__).parents[2]
@@ -39,9 +40,8 @@ def test_every_study_can_be_planned_on_its_data_set(name):
     assert config.dataset.replace('-skeleton', '') == name.partition('_')[2]
     for run in runs_of(config):
         for part in run['evaluations']:
-            assert dataset_of(part['config'], part.get('set')) == part.get(
-                'dataset', config.dataset
-            )
+            named = part.get('config') or 'configs/_base_/evaluation.py'
+            assert dataset_of(named, part.get('set')) == part.get('dataset', config.dataset)
         if run.get('pretrain') is not None:
             assert dataset_of(run['pretrain'], run.get('set')) == config.dataset
 
@@ -52,7 +52,9 @@ def test_the_options_of_every_study_are_read(name):
     for run in runs_of(Config.fromfile(ROOT / f'research/studies/{name}.py')):
         for part in (*run['evaluations'], dict(run, config=run.get('pretrain'))):
             options = tuple(o.replace('{seed}', '0') for o in part.get('cfg_options', ()))
-            if part['config'] and options:
+            if options and 'encoder' in part:
+                read_evaluation(part['encoder'], dataset=part['set'], options=options)
+            elif options and part['config']:
                 commands.add((part['config'], options, part.get('set')))
     for config, options, dataset in commands:
         check_config(read_config(str(ROOT / config), options, dataset=dataset))

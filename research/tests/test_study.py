@@ -20,15 +20,14 @@ def workshop(tmp_path):
     (tmp_path / 'tools').mkdir()
     (tmp_path / 'tools/train.py').write_text(TRAIN)
     (tmp_path / 'tools/evaluate.py').write_text(EVALUATE)
-    for name in ('pretrain.py', 'linear.py', 'finetune.py'):
-        (tmp_path / name).touch()
+    (tmp_path / 'pretrain.py').touch()
     return tmp_path
 
 
 def study(**changes) -> Config:
     evaluations = [
-        dict(protocols='linear,knn', config='linear.py'),
-        dict(protocols='finetune', config='finetune.py', label_fraction=0.1),
+        dict(protocols='linear,knn', encoder='stt'),
+        dict(protocols='finetune', encoder='gru', label_fraction=0.1),
     ]
     runs = [
         dict(method='Random init', evaluations=evaluations),
@@ -74,20 +73,20 @@ def calls(workshop):
 
 
 def test_data_set_and_seed_are_filled_in(workshop):
-    (workshop / 'pretrain_mine.py').touch()
-    (workshop / 'linear_mine.py').touch()
+    (workshop / 'pretrain_stt.py').touch()
     options = ['a={dataset}', 'b={seed}']
-    evaluations = [dict(protocols='linear', config='linear_{dataset}.py', cfg_options=options)]
+    evaluations = [dict(protocols='linear', encoder='{dataset}', cfg_options=options)]
     one = dict(method='CSVR', pretrain='pretrain_{dataset}.py', evaluations=evaluations)
     one['cfg_options'] = options
-    (chain,) = plan(workshop, study(dataset='mine', seeds=(2,), runs=[one]))
+    (chain,) = plan(workshop, study(dataset='stt', seeds=(2,), runs=[one]))
     training, evaluation = chain.steps
     training.log.parent.mkdir(parents=True)
     (training.log.parent / 'last_checkpoint').write_text('epoch_1.pth')
-    assert training.command()[1] == 'pretrain_mine.py'
-    assert evaluation.command()[2] == 'linear_mine.py'
+    assert training.command()[1] == 'pretrain_stt.py'
+    command = evaluation.command()
+    assert command[command.index('--encoder') + 1] == 'stt'
     for step in chain.steps:
-        assert step.command()[-3:] == ['--cfg-options', 'a=mine', 'b=2']
+        assert step.command()[-3:] == ['--cfg-options', 'a=stt', 'b=2']
 
 
 def test_a_study_runs_everything_once(workshop):
@@ -112,8 +111,8 @@ def test_a_study_runs_everything_once(workshop):
     for call in made:
         if call[0] == 'evaluate':
             random = 'Random init' in call
-            assert (call[3] == '--random') == random
-            assert random or call[3].endswith('epoch_1.pth')
+            assert (call[2] == '--random') == random
+            assert random or call[2].endswith('epoch_1.pth')
     assert 'left' in lines[-1]
     # A second time there is nothing to do.
     assert not run(workshop, plan(workshop))[0]
@@ -130,7 +129,7 @@ def test_pretext_tasks_are_tested_with_the_pretraining_config(workshop):
         pretrain='pretrain.py',
         cfg_options=['model.heads.motion=None'],
         evaluations=[
-            dict(protocols='knn', config='linear.py'),
+            dict(protocols='knn', encoder='stt'),
             dict(protocols='pretext', config='pretrain.py', cfg_options=['seed={seed}']),
         ],
     )
@@ -178,14 +177,14 @@ def test_transfer_is_evaluated_beside_the_own_data_set(workshop):
     config = study(seeds=(0,))
     del config.runs[0]
     config.runs[0].evaluations = [
-        dict(protocols='linear', config='linear.py'),
-        dict(protocols='linear', config='finetune.py', dataset='other'),
+        dict(protocols='linear', encoder='stt'),
+        dict(protocols='linear', encoder='gru', dataset='other'),
     ]
     failed, lines = run(workshop, plan(workshop, config))
     assert not failed, lines
     made = calls(workshop)
     assert [call[0] for call in made] == ['train', 'evaluate', 'evaluate'], 'pre-trained once'
-    assert made[1][2:4] == ['linear.py', made[2][3]]
+    assert made[1][2:5] == [made[2][2], '--encoder', 'stt']
     variants = [call[call.index('--variant') + 1] for call in made[1:]]
     assert variants == ['no-pose', 'no-pose, pre-trained on demo']
     assert written(workshop) == [
@@ -198,8 +197,8 @@ def test_one_training_is_evaluated_as_two_variants(workshop):
     config = study(seeds=(0,))
     del config.runs[0]
     config.runs[0].evaluations = [
-        dict(protocols='linear', config='linear.py'),
-        dict(protocols='linear', config='finetune.py', variant='copies'),
+        dict(protocols='linear', encoder='stt'),
+        dict(protocols='linear', encoder='gru', variant='copies'),
     ]
     failed, lines = run(workshop, plan(workshop, config))
     assert not failed, lines
@@ -229,7 +228,6 @@ def test_mistakes_in_a_study_are_named(workshop):
 
 
 def test_a_result_of_another_backbone_is_not_taken_for_done(workshop, make_result):
-    (workshop / 'finetune.py').write_text("backbone_name = 'gru'")
     kept = dict(method='Random init', seed=1, protocol='finetune', label_fraction=0.1)
     make_result(0.5, **kept, backbone='gru').write(workshop / 'results')
     assert [step.done for chain in plan(workshop) for step in chain.steps].count(True) == 1
@@ -242,15 +240,13 @@ def test_a_result_of_another_backbone_is_not_taken_for_done(workshop, make_resul
     assert all(chain.todo for chain in plan(workshop, config))
 
 
-def test_pretext_results_are_of_the_network_that_the_options_name(workshop, make_result):
-    (workshop / 'pretrain.py').write_text("backbone_name = 'gru'")
+def test_pretext_results_are_of_the_network_of_the_config(workshop, make_result):
     tested = dict(protocols='pretext', config='pretrain.py')
     one = dict(method='CSVR', pretrain='pretrain.py', evaluations=[tested])
     make_result(0.5, protocol='pretext', backbone='stt').write(workshop / 'results')
+    (workshop / 'pretrain.py').write_text("_base_ = 'mmact_ssl::encoders/gru.py'")
     with pytest.raises(ConfigError, match="'stt', .* has 'gru'"):
         plan(workshop, study(runs=[one]))
-    one['cfg_options'] = ['backbone_name=stt']
-    assert not plan(workshop, study(seeds=(0,), runs=[one]))[0].todo
 
 
 def test_steps_find_the_modules_of_the_caller(workshop, monkeypatch):
@@ -328,17 +324,17 @@ def test_two_runs_with_one_folder_or_result_are_refused(workshop):
         twin = dict(runs[1], method=method, cfg_options=['model.heads.future=None'])
         with pytest.raises(ConfigError, match='would both write'):
             plan(workshop, study(runs=[*runs, twin]))
-    evaluations = [dict(protocols=one, config='linear.py') for one in ('linear,knn', 'linear')]
+    evaluations = [dict(protocols=one, encoder='stt') for one in ('linear,knn', 'linear')]
     with pytest.raises(ConfigError, match='linear_seed0'):
         plan(workshop, study(runs=[dict(runs[1], evaluations=evaluations)]))
 
 
 def tuned_study(**changes) -> Config:
     """Evaluations of the fine-tuned network come before the fine-tuning in the config."""
-    read = dict(protocols='linear', config='linear.py', finetuned=True)
+    read = dict(protocols='linear', encoder='stt', finetuned=True)
     evaluations = [
         dict(read, variant='tuned', label_fraction=0.1, method='Tuned'),
-        dict(protocols='finetune', config='finetune.py', label_fraction=0.1),
+        dict(protocols='finetune', encoder='gru', label_fraction=0.1),
     ]
     one = dict(method='CSVR', pretrain='pretrain.py', evaluations=evaluations)
     return study(seeds=(2,), runs=[{**one, **changes}])
@@ -351,8 +347,8 @@ def test_a_fine_tuned_network_is_evaluated(workshop):
     folder = workshop / 'work' / 'csvr_full_seed2'
     tuned, start = str(folder / 'finetune_10pct' / 'epoch_7.pth'), str(folder / 'epoch_1.pth')
     _, fine_tuning, alone = calls(workshop)
-    assert fine_tuning[1:4] == ['finetune', 'finetune.py', start]
-    assert alone[1:4] == ['linear', 'linear.py', tuned]
+    assert fine_tuning[1:5] == ['finetune', start, '--encoder', 'gru']
+    assert alone[1:5] == ['linear', tuned, '--encoder', 'stt']
     assert written(workshop, 'tuned') == ['tuned_tuned_demo_linear-10pct_seed2']
     assert [chain.todo for chain in plan(workshop, tuned_study())] == [[]]
 
@@ -373,7 +369,7 @@ def test_a_fine_tuned_network_is_evaluated(workshop):
         dict(  # of two it is not said which
             evaluations=[
                 *tuned_study().runs[0].evaluations,
-                dict(protocols='finetune', config='linear.py', label_fraction=0.1, variant='other'),
+                dict(protocols='finetune', encoder='stt', label_fraction=0.1, variant='other'),
             ]
         ),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetWriter
@@ -41,18 +42,21 @@ def test_features_are_the_mean_over_a_videos_frames(linear_config, cache):
     assert (both[:, 5:] > 10).all(), 'of frames that are 50 apart'
 
 
-def test_the_result_is_the_teachers_and_no_encoder_is_built(linear_config, cache, monkeypatch):
-    monkeypatch.setattr('mmact_ssl.evaluation.protocols.base.build_recognizer', None)
-    results = [*evaluate_teacher(linear_config, ['linear', 'knn', 'retrieval'], str(cache), 'T')]
+def test_the_result_is_the_teachers_and_no_encoder_is_built(
+    linear_config, video_encoder, cache, monkeypatch
+):
+    monkeypatch.setattr(Encoder, 'build', None)
+    names = ['linear', 'knn', 'retrieval']
+    results = [*evaluate_teacher(linear_config, video_encoder, names, str(cache), 'T')]
     assert [result.metrics.get('top1', 1.0) for result in results] == [1.0, 1.0, 1.0]
     assert results[2].metrics['recall@1'] == 1.0
     assert {result.backbone for result in results} == {cache.stem}
     assert {result.checkpoint_hash for result in results} == {META.fingerprint}
 
 
-def test_what_are_no_features_of_a_teacher_is_said(linear_config, cache, tmp_path):
+def test_what_are_no_features_of_a_teacher_is_said(linear_config, video_encoder, cache, tmp_path):
     def run(protocol, path):
-        return next(evaluate_teacher(linear_config, [protocol], str(path), 'T'))
+        return next(evaluate_teacher(linear_config, video_encoder, [protocol], str(path), 'T'))
 
     with pytest.raises(ConfigError, match='finetune trains an encoder'):
         run('finetune', cache)

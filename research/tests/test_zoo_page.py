@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import pytest
-
-from mmact_ssl.apis.publish import make_card, write_model
-from mmact_ssl.apis.zoo import INDEX, add_to_index
-from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.apis.publish import card_of, write_model
+from mmact_ssl.encoders.encoder import Encoder
+from mmact_ssl.io.student_file import StudentFile
+from mmact_ssl.io.zoo import INDEX, add_to_index, read_index
 from research.zoo_page import zoo_block
-from tests.test_apis.conftest import KNOWN
+from tests.helpers.students import weights_of, write_student
 
 
-@pytest.mark.parametrize('names', [dict(dataset_name='demo', config='own'), {}])
-def test_the_figures_of_the_table_are_of_the_set_that_was_trained_on(
-    linear_config, make_result, tmp_path, names
+def test_the_figures_of_the_table_are_of_the_file_on_the_set_that_was_trained_on(
+    video_encoder, make_result, tmp_path
 ):
-    card = make_card(linear_config, **{**KNOWN, 'trained_on': 'demo, 768 videos', **names})
-    results = [
-        make_result(
-            value,
-            dataset=dataset,
-            data_version=dataset,
-            checkpoint_hash=card.source_sha256,
-            details=dict(confusion=[[clips, 0], [0, 0]]),
-        )
-        for dataset, value, clips in (('a', 0.1, 30), ('demo', 0.25, 4), ('z', 0.9, 50))
-    ]
-    backbone = build_recognizer(linear_config, 3).backbone
-    weights = {f'backbone.{key}': value for key, value in backbone.state_dict().items()}
+    saved = StudentFile.read(write_student(tmp_path / 'student.pth', video_encoder))
+    encoder = Encoder.load(saved)
+    card = card_of(encoder, 'small', trained_on='made, 768 videos', licence='none')
     (tmp_path / INDEX).write_text('{}')
-    add_to_index(write_model(weights, tmp_path, card, results), 'small')
-    (row,) = (line for line in zoo_block(tmp_path).splitlines() if line.startswith('| small |'))
+    add_to_index(write_model(weights_of(encoder.backbone), tmp_path, card), 'small')
+    sha256 = read_index(tmp_path / INDEX)['small'].sha256
+    of_file = dict(dataset='made', checkpoint_hash=sha256)
+    results = [
+        make_result(0.25, **of_file),
+        make_result(0.5, **of_file, label_fraction=0.1),
+        make_result(0.1, **{**of_file, 'dataset': 'a'}),
+        make_result(0.9, **{**of_file, 'checkpoint_hash': saved.sha256}, protocol='knn'),
+    ]
+    (row,) = (
+        line for line in zoo_block(tmp_path, results).splitlines() if line.startswith('| small |')
+    )
     assert '| video, 3 x 8 frames, 64 x 64 pixels |' in row
-    assert '| demo, 768 videos | none | 25.0 | - |' in row
+    assert '| made, 768 videos | none | 25.0 | - | 128 |' in row

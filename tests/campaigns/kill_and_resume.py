@@ -29,8 +29,8 @@ import torch
 from mmengine.registry import init_default_scope
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.checkpoint_file import load_checkpoint_safely, newest_checkpoint
 from mmact_ssl.engine.launch import configure_training
+from mmact_ssl.io.checkpoint_file import load_checkpoint_safely, newest_checkpoint
 from mmact_ssl.registry import MODELS
 from tests.five_methods import METHODS, make_data, options_of, set_of
 from tests.helpers.processes import free_port
@@ -83,7 +83,7 @@ def kill_at_random(runs: list[Any], folder: Path, draw: random.Random) -> str:
     # Without a launcher that ends it, a process waits half an hour for one that never comes.
     moment = draw.choice(MOMENTS if len(runs) == 1 else MOMENTS[1:])
     # What an earlier kill has left half-written is there already.
-    patterns = dict(starting='*', training='*.pth', saving='*.part')
+    patterns = dict(starting='*', training='*.pth', saving='*.pth.part')
     known = times(folder, patterns[moment])
     delay = draw.uniform(0, {'starting': 4.0, 'training': 0.5, 'saving': 0.02}[moment])
     end = time.monotonic() + PATIENCE

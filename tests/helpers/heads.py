@@ -34,10 +34,11 @@ def make_pretrainer(
     heads: dict[str, Any],
     views: Sequence[str] = ('clip',),
     targets: Sequence[str] = (),
+    std: float = 1.0,
     **changes: Any,
 ) -> MultiTaskPretrainer:
-    """A model of frames that stay as they are, and of a student that does nothing."""
-    scale = dict(mean=[0.0] * 3, std=[1.0] * 3)
+    """A model of frames that are divided by a number, and of a student that does nothing."""
+    scale = dict(mean=[0.0] * 3, std=[std] * 3)
     settings = dict(
         backbone=dict(type=nn.Identity),
         data_preprocessor=dict(

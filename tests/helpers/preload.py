@@ -2,8 +2,7 @@
 
 import gc
 
-import mmact_ssl.evaluation.evaluate
-import mmact_ssl.evaluation.provenance  # noqa: F401
+import mmact_ssl.evaluation.evaluate  # noqa: F401
 from mmact_ssl.registry import DATASETS, HOOKS, MODELS, TRANSFORMS
 from tests.helpers.upstream import spare_upstream
 

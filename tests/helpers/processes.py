@@ -21,7 +21,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 900  # seconds; only a hang or a very busy machine gets there
+PATIENCE = 600  # seconds; only a hang or a very busy machine gets there
 CONTEXT = multiprocessing.get_context('forkserver')
 CONTEXT.set_forkserver_preload(['tests.helpers.preload'])
 

@@ -28,7 +28,7 @@ def make_runner() -> Callable[..., Runner]:
             sampler=dict(type='DefaultSampler', shuffle=True),
         )
         options = dict(
-            train_cfg=dict(by_epoch=True, max_epochs=epochs),
+            train_cfg=dict(type='EpochTrainLoop', max_epochs=epochs),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01, momentum=0.9)),
             default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
             randomness=dict(seed=0),

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from mmengine.config import Config
 from torch import nn
+
+from mmact_ssl.configs.encoder_config import EncoderConfig, read_encoder
+from mmact_ssl.encoders.encoder import Encoder
 
 
 def weights_of(backbone: nn.Module, **heads: nn.Module) -> dict[str, torch.Tensor]:
@@ -20,21 +22,28 @@ def weights_of(backbone: nn.Module, **heads: nn.Module) -> dict[str, torch.Tenso
     return weights
 
 
-def write_student(path: Path, cfg: Config, seed: int = 3, **heads: nn.Module) -> Path:
-    """Write the student that a downstream config builds with a seed."""
-    from mmact_ssl.evaluation.student import build_recognizer
+def write_student(
+    path: Path, encoder: EncoderConfig, seed: int = 3, labels: Any = None, **heads: nn.Module
+) -> Path:
+    """Write a training checkpoint of an encoder with random weights, and what it records.
 
-    weights = weights_of(build_recognizer(cfg, seed=seed).backbone, **heads)
-    torch.save(dict(state_dict=weights), path)
+    Args:
+        labels: Table of the labels that the training has read, see :class:`LabelsRead`.
+        heads: Modules of pretext tasks by name.
+    """
+    torch.manual_seed(seed)
+    weights = weights_of(Encoder.build(encoder).backbone, **heads)
+    record = dict(encoder=encoder.record, config='made_small', data='made', labels=labels)
+    torch.save(dict(state_dict=weights, meta=dict(record=record)), path)
     return path
 
 
 def prompt_head() -> nn.Module:
-    """A head that matches sentences of 6 channels with the features of ``skeleton_config``."""
+    """A head that matches sentences of 6 channels with features of ``skeleton_encoder``."""
     from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 
     torch.manual_seed(0)
-    return PromptMatchingHead(16, 6, hidden_dim=8, embedding_dim=4)
+    return PromptMatchingHead(600, 6, hidden_dim=8, embedding_dim=4)
 
 
 class Words:
@@ -51,29 +60,26 @@ class Words:
 
 
 @pytest.fixture
-def video_model(publish: Any, linear_config: Config, student_checkpoint: Path, tmp_path: Path):
-    """The published student of ``linear_config``."""
+def video_model(publish: Any, student_checkpoint: Path, tmp_path: Path):
+    """The published student of ``video_encoder``."""
     from mmact_ssl.apis import load_model
 
-    return load_model(str(publish(linear_config, student_checkpoint, tmp_path)))
+    return load_model(str(publish(student_checkpoint, tmp_path)))
 
 
 @pytest.fixture
-def skeleton_model(publish: Any, skeleton_config: Config, tmp_path: Path):
-    """A published student of ``skeleton_config``."""
+def skeleton_model(publish: Any, skeleton_encoder: EncoderConfig, tmp_path: Path):
+    """A published student of ``skeleton_encoder``."""
     from mmact_ssl.apis import load_model
 
-    path = write_student(tmp_path / 'student.pth', skeleton_config)
-    return load_model(str(publish(skeleton_config, path, tmp_path)))
+    path = write_student(tmp_path / 'student.pth', skeleton_encoder)
+    return load_model(str(publish(path, tmp_path)))
 
 
 @pytest.fixture
-def common_model(publish: Any, skeleton_config: Config, tmp_path: Path):
+def common_model(publish: Any, tmp_path: Path):
     """A published student of the common joints."""
     from mmact_ssl.apis import load_model
 
-    skeleton_config.model.backbone.layout = 'common15'
-    for loader in (skeleton_config.train_dataloader, skeleton_config.test_dataloader):
-        loader.dataset.pipeline.insert(0, dict(type='mmact_ssl.ToCommonJoints'))
-    path = write_student(tmp_path / 'student.pth', skeleton_config)
-    return load_model(str(publish(skeleton_config, path, tmp_path)))
+    path = write_student(tmp_path / 'student.pth', read_encoder('gru-streams-common'))
+    return load_model(str(publish(path, tmp_path)))

@@ -10,7 +10,7 @@ import mmengine.runner.runner
 from mmengine.config import Config, config
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.shipped_configs import CONFIGS, SET_VARIABLE
+from mmact_ssl.configs.shipped_configs import CONFIGS, SET_VARIABLE
 
 BASES = str((CONFIGS / '_base_').resolve())
 

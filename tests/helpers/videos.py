@@ -68,7 +68,6 @@ def write_video(
     codec: str = 'libx264',
     pix_fmt: str = 'yuv420p',
     times: Sequence[int] | None = None,
-    drop_packets: int = 0,
     rotation: int = 0,
     options: dict[str, str] | None = None,
     time_base: int = 600,
@@ -76,6 +75,7 @@ def write_video(
     second: bool = False,
     skip: Sequence[int] = (),
     scenes: Sequence[int] = (),
+    pixels: Fraction | None = None,
 ) -> Path:
     """Write a video of `index_image`s.
 
@@ -83,7 +83,6 @@ def write_video(
         path: File to write; the ending chooses the container.
         gop: Frames from one key frame to the next.
         times: Time stamps of the frames in 1/600 s, rising; None: 25 frames a second.
-        drop_packets: Packets to leave out at the beginning, in the order of decoding.
         rotation: Degrees by which a player shall turn the picture.
         options: More options of the encoder.
         time_base: Steps of the encoder's clock in a second; 25 is the frame rate.
@@ -91,6 +90,7 @@ def write_video(
         second: Write a second video stream too, larger and of other frames.
         skip: Indices that no frame has; its time is left out too.
         scenes: First frames of new scenes, whose lower half is the negative of the one before.
+        pixels: Width of a pixel divided by its height.
     """
     if codec == 'libx264':
         options = {'bf': str(bframes), 'crf': '18', 'sc_threshold': '0', **(options or {})}
@@ -100,6 +100,8 @@ def write_video(
         stream.codec_context.gop_size = gop
         stream.codec_context.thread_count = 1
         stream.codec_context.time_base = Fraction(1, time_base)
+        if pixels:
+            stream.codec_context.sample_aspect_ratio = pixels
         streams = [stream]
         if second:
             streams.append(container.add_stream(codec, rate=25))
@@ -121,7 +123,7 @@ def write_video(
                 frame.time_base = Fraction(1, 600)
                 packets += stream.encode(frame)
             packets += stream.encode()
-            container.mux(change(packets[drop_packets:]))
+            container.mux(change(packets))
     return Path(path)
 
 
@@ -205,7 +207,7 @@ def write_fields(path: Path, num_frames: int = NUM_FRAMES) -> Path:
     raw = path.with_suffix('.264')
     raw.write_bytes(stream)
     with av.open(str(raw), format='h264') as source, av.open(str(path), 'w') as container:
-        target = copy_stream(container, source.streams.video[0])
+        target = container.add_stream_from_template(source.streams.video[0])
         for count, packet in enumerate(p for p in source.demux(video=0) if p.size):
             packet.pts = packet.dts = count
             packet.time_base = Fraction(1, 50)
@@ -213,13 +215,6 @@ def write_fields(path: Path, num_frames: int = NUM_FRAMES) -> Path:
             container.mux(packet)
     raw.unlink()
     return path
-
-
-def copy_stream(container: Any, source: Any) -> Any:
-    """Add a stream like another one; PyAV has renamed the call."""
-    if hasattr(container, 'add_stream_from_template'):
-        return container.add_stream_from_template(source)
-    return container.add_stream(template=source)
 
 
 def write_edited(path: Path, edits: Sequence[tuple[int, int]], **settings: Any) -> Path:
@@ -279,7 +274,6 @@ def _codecs() -> dict[str, tuple[dict[str, Any], tuple[str, ...]]]:
     mpeg4 = {'codec': 'mpeg4', 'time_base': 25}
     mpeg2 = {'codec': 'mpeg2video', 'time_base': 25}
     usual = ('mp4', 'mkv', 'avi', 'mov', 'ts')
-    ffv1_too = ('mp4',) if int(av.__version__.split('.')[0]) >= 15 else ()
     return {
         'h264': ({}, usual),
         'h264_no_b': ({'bframes': 0}, usual),
@@ -294,7 +288,7 @@ def _codecs() -> dict[str, tuple[dict[str, Any], tuple[str, ...]]]:
         'mpeg2_no_b': ({**mpeg2, 'options': {'b': '900000'}}, (*usual, 'mpg')),
         'mjpeg': ({'codec': 'mjpeg', 'pix_fmt': 'yuvj420p', 'time_base': 25}, usual[:4]),
         'prores': ({'codec': 'prores_ks', 'pix_fmt': 'yuv422p10le'}, ('mov', 'mkv')),
-        'ffv1': ({'codec': 'ffv1', 'time_base': 25}, ('mkv', 'avi', *ffv1_too)),
+        'ffv1': ({'codec': 'ffv1', 'time_base': 25}, ('mkv', 'avi', 'mp4')),
         'gif': ({'codec': 'gif', 'pix_fmt': 'rgb8', 'time_base': 100}, ('gif', 'mov')),
     }
 

@@ -48,41 +48,70 @@ def test_joined_clips_are_never_one_clip(tmp_path):
         clip.read()
 
 
-def through(door: str, clip: np.ndarray, folder: Path) -> np.ndarray:
-    """Pass a clip ``(M, T, V=17, C)`` through one of the doors."""
+def through(door: str, clip: np.ndarray, folder: Path, told: str = '') -> np.ndarray:
+    """Pass a clip ``(M, T, V=17, C)``, whose coordinates may be told, through one of the doors."""
     if door == 'pickle':
         annotation = dict(frame_dir='a', label=0, keypoint=clip)
         (folder / 'a.pkl').write_bytes(pickle.dumps([annotation]))
-        prepare_pickle(folder / 'a.pkl', folder / 'out', 'coco17')
+        prepare_pickle(folder / 'a.pkl', folder / 'out', 'coco17', min(len(clip), 2), told)
     else:
-        table = dict(names=np.array(['a']), labels=np.array([0]), lengths=np.array([6]))
+        table = dict(names=np.array(['a']), labels=np.array([0]), lengths=np.array([clip.shape[1]]))
         np.save(folder / 'a.npy', clip)
         np.savez(folder / 'a.npz', clip=clip)
         np.savez(folder / 'many.npz', keypoints=clip.transpose(1, 0, 2, 3), **table)
         if door not in ('custom', 'mirrored'):
             source = clip if door == 'array' else str(folder / door)
-            return find_clips(source, 'skeleton', 'coco17')[0].read()['keypoint']
+            return find_clips(source, 'skeleton', 'coco17', told)[0].read()['keypoint']
         mirrored = door == 'mirrored'
-        prepare_custom(folder / 'many.npz', folder / 'out', 'coco17', left_handed=mirrored)
+        prepare_custom(folder / 'many.npz', folder / 'out', 'coco17', told, left_handed=mirrored)
     return np.load(folder / 'out' / 'skeletons.npy').transpose(1, 0, 2, 3)
 
 
-DOORS = ('array', 'a.npy', 'a.npz', 'many.npz', 'custom', 'mirrored', 'pickle')
+DOORS = ('array', 'a.npy', 'a.npz', 'many.npz', 'custom', 'pickle')
+RANDOM = np.random.default_rng(0)
+# Smallest and largest x, y and third value: pixels with scores 0..1, scores of RTMPose and logits;
+# fractions of the picture with scores; a Kinect's meters; millimeters; joints in a plane.
+THREE = [(0, 640, 0, 1), (0, 640, 0, 8), (0, 640, -3, 9), (0, 1, 0, 1), (-1, 1, 0, 1)]
+THREE += [(-1, 1, 2, 4), (-900, 900, -900, 900), (-1, 1, 0, 0)]
+
+
+@pytest.mark.parametrize('dtype', [np.float16, np.float64])
+@pytest.mark.parametrize(('low', 'high', 'least', 'most'), THREE)
+@pytest.mark.parametrize('door', DOORS)
+def test_every_door_asks_for_what_a_third_value_is(tmp_path, door, low, high, least, most, dtype):
+    clip = RANDOM.uniform([low, low, least], [high, high, most], (1, 6, 17, 3)).astype(dtype)
+    with pytest.raises(DataError, match='x, y, depth; x, y, score; or y, x, score.* xyz, xyc'):
+        through(door, clip, tmp_path)
+    plain = clip.astype(np.float32)
+    np.testing.assert_array_equal(through(door, clip, tmp_path, 'xyz'), plain)
+    np.testing.assert_array_equal(through(door, clip, tmp_path, 'xy'), plain[..., :2])
+    if most:
+        seen = np.where(plain[..., 2:] > 0, plain[..., :2], 0)
+        np.testing.assert_array_equal(through(door, clip, tmp_path, 'xyc'), seen)
 
 
 @pytest.mark.parametrize('door', DOORS)
-def test_every_door_refuses_scores(tmp_path, door):
-    scores = np.random.default_rng(0).uniform(0, 1, (1, 6, 17, 3)) * [640, 480, 1]
-    with pytest.raises(DataError, match='third value of the key points is a score'):
-        through(door, scores, tmp_path)
+def test_every_door_asks_whose_the_first_axis_is(tmp_path, door):
+    for first, last in ((3, 2), (2, 3), (2, 2), (3, 1)):
+        clip = RANDOM.normal(size=(first, 6, 17, last)).astype(np.float32)
+        with pytest.raises(DataError, match="may be .persons, .* or ST-GCN's .coordinates, .* xyz"):
+            through(door, clip, tmp_path)
+    joint = RANDOM.normal(size=(2, 6, 17, 3)).astype(np.float32)  # two persons in space
+    joint[1] = joint[1, :1]  # moves least
+    for clip in (joint, joint.transpose(3, 1, 2, 0)):
+        np.testing.assert_array_equal(through(door, clip, tmp_path, 'xyz'), joint)
+    with pytest.raises(DataError, match='has no axis for xyc'):
+        through(door, joint[..., :2], tmp_path, 'xyc')
 
 
-@pytest.mark.parametrize('door', DOORS)
+@pytest.mark.parametrize('door', (*DOORS, 'mirrored'))
 def test_every_door_leaves_out_the_same_frames(tmp_path, door):
     clip = np.random.default_rng(0).normal(0, 1, (2, 6, 17, 3)).astype(np.float32)
+    clip[1] = 0.1 * clip[1] + clip[1, :1]  # a pickle's persons come in the order of their motion
     clip[:, 2] = 0
-    clip[1, 4, 3, 1] = np.nan
     clip[0, :2] = 0
-    clip[0] *= 3  # a pickle's persons come in the order of their motion
-    expected = clip[:, [0, 1, 3, 5]] * np.float32([1, 1, -1 if door == 'mirrored' else 1])
-    np.testing.assert_array_equal(through(door, clip, tmp_path), expected)
+    frames = [0, 1, 3, 4, 5]
+    if door in ('array', 'a.npy', 'a.npz', 'pickle'):  # a table is refused, see test_custom.py
+        clip[1, frames.pop(3), 3, 1] = np.nan
+    expected = clip[:, frames] * np.float32([1, 1, -1 if door == 'mirrored' else 1])
+    np.testing.assert_array_equal(through(door, clip, tmp_path, 'xyz'), expected)

@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 
-from mmact_ssl.apis import feature_index as module
 from mmact_ssl.apis.feature_index import FeatureIndex, Window
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import normalize
@@ -32,11 +31,7 @@ def index(tmp_path, features) -> FeatureIndex:
     return index
 
 
-@pytest.mark.parametrize('large', [50, 49])
-def test_hits_are_the_nearest_rows(index, features, monkeypatch, large):
-    if large < len(features):
-        pytest.importorskip('faiss', reason="pip install 'mmact_ssl[search]'")
-    monkeypatch.setattr(module, 'LARGE', large)
+def test_hits_are_the_nearest_rows(index, features):
     np.testing.assert_array_equal(index.rows()[1], features)
     queries = normalize(np.concatenate([features[[4, 7]] + 0.01, -features[:3]]))
     found = index.search(queries, top=7)
@@ -45,10 +40,7 @@ def test_hits_are_the_nearest_rows(index, features, monkeypatch, large):
         order = sorted(range(50), key=lambda row: (-full[row, query], row))[:7]
         assert {window.name for _, window in hits} == {f'clip {row}' for row in order}
         np.testing.assert_allclose([cosine for cosine, _ in hits], full[order, query], rtol=1e-5)
-    # faiss orders equal rows as it likes.
-    first = [Window(f'clip {row}', 0, row) for row in (4, 31)]
-    shown = [window for _, window in found[0][:2]]
-    assert (shown if large == 50 else sorted(shown, key=lambda window: window.stop)) == first
+    assert [row.stop for _, row in found[0][:2]] == [4, 31], 'equal rows in their order'
     assert [len(hits) for hits in index.search(queries, top=99)] == [50] * 5
     halves = index.search(queries[:, :3], 1, lambda rows: normalize(rows[:, :3]))
     assert len(halves) == 5, 'another space is another search'
@@ -72,12 +64,6 @@ def test_a_second_writer_is_refused(index, features):
         with pytest.raises(DataError, match='another process has added clips: add yours again'):
             write()
     assert len(FeatureIndex(index.path, META).rows()[0]) == 51, 'nothing is lost'
-
-
-def test_a_file_in_its_place_is_refused(tmp_path):
-    (tmp_path / 'old.index').write_bytes(b'SQLite format 3\0')
-    with pytest.raises(DataError, match=r'old\.index: is a file, and .*: delete the folder'):
-        FeatureIndex(tmp_path / 'old.index', META)
 
 
 class Runs:
@@ -122,10 +108,6 @@ def test_damaged_files_are_named(index, features):
     (index.path / '000002.npz').write_bytes(b'PK no archive')
     with pytest.raises(DataError, match=r'000002\.npz: .*delete the folder'):
         FeatureIndex(index.path, META)
-    for text in ('{', '[]'):
-        (index.path / 'index.json').write_text(text)
-        with pytest.raises(DataError, match=r'index\.json: .*delete the folder'):
-            FeatureIndex(index.path, META)
 
 
 def test_what_was_dropped_is_found_no_more_and_can_come_again(index, features):
@@ -151,7 +133,7 @@ def test_what_was_dropped_is_found_no_more_and_can_come_again(index, features):
 
 def test_an_index_of_another_model_or_version_is_refused(index):
     other = dict(META, model='b' * 64, model_name='large')
-    named = r'its model is small \(aaaaaaaa\), not large \(bbbbbbbb\): '
+    named = r"its model is 'small \(a{8}\)', not 'large \(b{8}\)': "
     with pytest.raises(DataError, match=named):
         FeatureIndex(index.path, other)
     head = index.path / 'index.json'
@@ -161,5 +143,5 @@ def test_an_index_of_another_model_or_version_is_refused(index):
         FeatureIndex(index.path, other)
     assert '\x1b' not in str(raised.value) and len(str(raised.value)) < 500
     head.write_text(json.dumps({**settings, 'format': 3}))
-    with pytest.raises(DataError, match='of another version of mmact_ssl: delete the folder'):
+    with pytest.raises(DataError, match='its format is 3, not 4: '):
         FeatureIndex(index.path, META)

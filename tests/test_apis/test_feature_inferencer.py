@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tracemalloc
@@ -14,17 +13,14 @@ import pytest
 import torch
 
 from mmact_ssl.apis import load_model
-from mmact_ssl.apis.card import card_from
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer, embed
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.engine.device import find_device
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import read_splits
 from mmact_ssl.evaluation.features import extract_features
-from mmact_ssl.evaluation.student import build_recognizer
 
 TOLERANCE = dict(rtol=1e-5, atol=1e-6)
 
@@ -42,11 +38,8 @@ def all_frames(path) -> np.ndarray:
 
 def evaluated(cfg, model) -> tuple[list[str], np.ndarray]:
     """Names and features of the test split, as tools/evaluate.py extracts them."""
-    recognizer = build_recognizer(cfg, 0)
-    recognizer.backbone.load_state_dict(model.backbone.state_dict())
     _, test = read_splits(cfg)
-    found = extract_features(cfg, recognizer, {'test': test}, find_device())
-    return test.names, found['test'].values
+    return test.names, extract_features(cfg, model, 'test', test).values
 
 
 def test_features_of_videos_are_those_of_the_evaluation(
@@ -84,19 +77,19 @@ def test_features_of_skeletons_are_those_of_the_evaluation(
     np.testing.assert_allclose(rows, expected, **TOLERANCE)
     folder = open_skeleton_folder(skeleton_folder, '')
     ends = np.cumsum(folder.lengths)[:-1]
-    clips = [clip.transpose(1, 0, 2, 3) for clip in np.split(folder.open_coordinates(), ends)]
+    clips = [clip.transpose(1, 0, 2, 3) for clip in np.split(folder._coordinates, ends)]
     np.testing.assert_allclose(embed(skeleton_model, clips), found['features'], **TOLERANCE)
     np.savez(tmp_path / 'one.npz', keypoint=clips[2])
     one = embed(skeleton_model, tmp_path / 'one.npz')
     np.testing.assert_allclose(one, found['features'][2], **TOLERANCE)
     # The file that prepare_data.py custom reads: clips joined along time.
     arrays = dict(lengths=folder.lengths, names=folder.names, labels=folder.labels)
-    np.savez(tmp_path / 'many.npz', keypoints=folder.open_coordinates(), **arrays)
+    np.savez(tmp_path / 'many.npz', keypoints=folder._coordinates, **arrays)
     many = inferencer(tmp_path / 'many.npz')
     assert many['names'][0] == f'{(tmp_path / "many.npz").as_posix()}/{folder.names[0]}'
     np.testing.assert_allclose(many['features'], found['features'], **TOLERANCE)
     arrays['names'] = np.array([*folder.names[:-1], folder.names[0]])
-    np.savez(tmp_path / 'many.npz', keypoints=folder.open_coordinates(), **arrays)
+    np.savez(tmp_path / 'many.npz', keypoints=folder._coordinates, **arrays)
     with pytest.raises(DataError, match=rf"many\.npz: two clips are named '{folder.names[0]}'"):
         inferencer(tmp_path / 'many.npz')
     (tmp_path / 'a.mp4').touch()
@@ -121,22 +114,12 @@ def test_windows_are_clips_of_their_own(inferencer, video_model, labeled_world):
     assert found['stops'].tolist() == [1.2, 1.7, 2.0]
     parts = [frames[0:12], frames[5:17], frames[8:20]]
     np.testing.assert_allclose(found['features'], embed(video_model, parts), **TOLERANCE)
-    mean = embed(video_model, path, window=1.2, stride=0.5)
+    (mean,) = inferencer(path, window=1.2, stride=0.5)['features']
     np.testing.assert_allclose(mean, found['features'].mean(axis=0), **TOLERANCE)
     whole = inferencer(path, return_windows=True)
     assert whole['stops'].tolist() == [2.0], 'a clip that is not cut has seconds too'
     with pytest.raises(ConfigError, match='array 0: has no seconds: leave window out'):
-        embed(video_model, frames, window=1)
-
-
-@pytest.mark.parametrize('kind', ['Decord', 'PyAV', 'OpenCV'])
-def test_a_card_that_names_a_decoder_of_mmaction2_is_read_by_the_own_one(video_model, kind):
-    names = {'mmact_ssl.ReadVideo': f'{kind}Init', 'mmact_ssl.DecodeFrames': f'{kind}Decode'}
-    card = json.loads(video_model.card.to_json())
-    for step in card['pipeline']:
-        if step['type'] in names:
-            step.update(type=f'mmaction.{names[step["type"]]}', num_threads=1)
-    assert card_from(card) == video_model.card
+        inferencer(frames, window=1)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +140,7 @@ def test_wrong_options_are_refused(inferencer, labeled_world, tmp_path, options,
     assert not list(tmp_path.glob('f.*'))
     if 'window' in options or 'stride' in options:
         with pytest.raises(ConfigError, match=message):
-            RetrievalInferencer(inferencer.pretrained, tmp_path / 'an.index', **options)
+            RetrievalInferencer(inferencer.encoder, tmp_path / 'an.index', **options)
         assert not (tmp_path / 'an.index').exists()
 
 
@@ -189,7 +172,7 @@ def test_what_is_broken_is_left_out_and_named(inferencer, video_model, labeled_w
 
 
 def test_a_path_that_leads_nowhere_is_found_before_a_network_is_built(inferencer, monkeypatch):
-    monkeypatch.setattr('mmact_ssl.apis.find_model', Mock(side_effect=AssertionError))
+    monkeypatch.setattr('mmact_ssl.encoders.encoder.find_model', Mock(side_effect=AssertionError))
     for inputs in ('my/videos', ['my/videos']):
         with pytest.raises(DataError, match='^my/videos: there is no such file or folder$'):
             embed('csvr_r3d_demo', inputs)
@@ -201,11 +184,9 @@ def test_a_person_that_the_network_does_not_read_changes_nothing(skeleton_model)
     """Its axes would be better, because a hip of the first person is missing at the start."""
     clip = np.random.default_rng(0).normal(size=(2, 8, 20, 3)).astype(np.float32)
     clip[0, 0, LAYOUTS['kinect20'].index('left_hip')] = 0
-    skeleton_model.card.pipeline.insert(
-        0, dict(type='mmact_ssl.NormalizeSkeleton', mode='first_frame')
-    )
-    del skeleton_model.transform  # built before
-    np.testing.assert_array_equal(embed(skeleton_model, clip), embed(skeleton_model, clip[:1]))
+    skeleton_model.config.clip.insert(0, dict(type='mmact_ssl.NormalizeSkeleton'))
+    both = embed(skeleton_model, clip, coordinates='xyz')
+    np.testing.assert_array_equal(both, embed(skeleton_model, clip[:1]))
 
 
 def test_the_home_of_a_user_is_found_wherever_a_path_is_given(
@@ -218,8 +199,7 @@ def test_the_home_of_a_user_is_found_wherever_a_path_is_given(
     assert found['names'] == ['a.npy'] and (tmp_path / 'new' / 'f.npz').is_file()
     search = RetrievalInferencer(skeleton_model, '~/an.index', show_progress=False)
     assert search.add('~/clips')['added'] == 1 and (tmp_path / 'an.index').is_dir()
-    assert search.remove('~/clips') == 1
-    shutil.copy(skeleton_model.path, tmp_path / 'my.safetensors')
+    shutil.copy(skeleton_model.student.path, tmp_path / 'my.safetensors')
     assert load_model('~/my.safetensors').sha256 == skeleton_model.sha256
 
 
@@ -254,14 +234,14 @@ def test_a_name_that_no_file_can_hold_is_broken(inferencer, labeled_world, tmp_p
 
 def test_a_clip_whose_features_are_not_finite_is_broken(inferencer, labeled_world, monkeypatch):
     videos = [str(path) for path in sorted((labeled_world / 'videos').iterdir())[:3]]
-    features = inferencer.pretrained.features
+    features = inferencer.encoder.features
 
     def spoiled(samples):
         values = features(samples)
         values[1] = np.nan
         return values
 
-    monkeypatch.setattr(inferencer.pretrained, 'features', spoiled)
+    monkeypatch.setattr(inferencer.encoder, 'features', spoiled)
     found = inferencer(videos, batch_size=3)
     assert found['names'] == [videos[0], videos[2]] and len(found['features']) == 2
     assert found['broken'] == {videos[1]: 'its features are not finite'}
@@ -274,7 +254,7 @@ def test_a_file_holds_what_is_returned(inferencer, labeled_world, tmp_path, wind
     expected = inferencer(videos, window=0.8, return_windows=windows, out=out)
     stored = dict(np.load(out, allow_pickle=False))
     origin = str(stored['model']), str(stored['model_name'])
-    assert origin == (inferencer.pretrained.sha256, inferencer.pretrained.card.name)
+    assert origin == (inferencer.encoder.sha256, inferencer.encoder.name)
     keys = ['names', 'features', *(['starts', 'stops'] if windows else [])]
     assert set(stored) - {'model', 'model_name'} == set(keys)
     for key in keys:
@@ -289,9 +269,9 @@ def test_memory_does_not_grow_with_the_clips(skeleton_model, tmp_path, monkeypat
     folder.mkdir()
     for number in range(60):
         np.save(folder / f'{number:02d}.npy', clip)
-    inferencer = FeatureInferencer(skeleton_model, show_progress=False)
+    inferencer = FeatureInferencer(skeleton_model, show_progress=False, coordinates='xyz')
     monkeypatch.setattr(
-        inferencer.pretrained, 'features', lambda samples: torch.zeros(len(samples), 16)
+        inferencer.encoder, 'features', lambda samples: torch.zeros(len(samples), 16)
     )
     tracemalloc.start()
     count = sum(1 for _ in inferencer.stream(folder, batch_size=4))

@@ -5,23 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmact_ssl.apis.card import card_from
-from mmact_ssl.apis.model import PretrainedModel
-from mmact_ssl.apis.onnx_export import LAYOUT_KEY, export_onnx
-from mmact_ssl.apis.publish import make_card
-from mmact_ssl.checkpoint_file import CARD_KEY
+from mmact_ssl import __version__
+from mmact_ssl.apis.onnx_export import CLIP_KEY, LAYOUT_KEY, export_onnx
+from mmact_ssl.configs.encoder_config import read_encoder
+from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.io.checkpoint_file import parse_card
+from mmact_ssl.io.records import Card
 from mmact_ssl.models.skeletons import find_layout
-from mmact_ssl.parts import build_model
-from tests.shipped import load
-from tests.test_apis.conftest import KNOWN
 
 onnx = pytest.importorskip('onnx', reason="pip install 'mmact_ssl[onnx]'")
 onnxruntime = pytest.importorskip('onnxruntime', reason="pip install 'mmact_ssl[onnx]'")
@@ -34,38 +34,37 @@ GRAPH = {
     'network.inflate_stages': [2],
     'network.down_stages': [2, 3],
 }
-# Downstream config, what makes its backbone small, C of that, shape of a sample of T frames.
+# Encoder, what makes its backbone small, C of that, shape of a sample of T frames.
 STUDENTS = {
-    'r3d18-small': ('r3d18-small.py@demo', R3D, 32, (3, 3, 'T', SIDE, SIDE)),
-    'tsm-lite0': ('tsm-lite0.py@jhmdb', {}, 1280, ('T', 3, SIDE, SIDE)),
-    'gru': ('gru.py@nwucla', {'hidden_size': 4}, 8, (2, 1, 'T', 20, 3)),
-    'gru-streams': ('gru-streams.py@nwucla', {'encoder.hidden_size': 4}, 48, (2, 1, 'T', 20, 9)),
-    'stgcn': ('stgcn.py@nwucla', GRAPH, 16, (2, 1, 'T', 20, 3)),
-    'vit-tiny': ('vit-tiny.py@jhmdb', {'depth': 2}, 192, (3, 3, 8, SIDE, SIDE)),
-    'stt': ('stt.py@nwucla', {'depth': 2, 'embed_dims': 16}, 16, (2, 1, 16, 20, 3)),
+    'r3d18-small': (f'r3d18-small,side={SIDE}', R3D, 32, (3, 3, 'T', SIDE, SIDE)),
+    'tsm-lite0': (f'tsm-lite0,side={SIDE}', {}, 1280, ('T', 3, SIDE, SIDE)),
+    'gru': ('gru,layout=kinect20', {'hidden_size': 4}, 8, (2, 1, 'T', 20, 3)),
+    'gru-streams': (
+        'gru-streams,layout=kinect20',
+        {'encoder.hidden_size': 4},
+        48,
+        (2, 1, 'T', 20, 9),
+    ),
+    'stgcn': ('stgcn,layout=kinect20', GRAPH, 16, (2, 1, 'T', 20, 3)),
+    'vit-tiny': (f'vit-tiny,side={SIDE}', {'depth': 2}, 192, (3, 3, 8, SIDE, SIDE)),
+    'stt': ('stt,layout=kinect20', {'depth': 2, 'embed_dims': 16}, 16, (2, 1, 16, 20, 3)),
 }
+CARD = Card('small', {}, *['made'] * 5, '0' * 64, 'float32', '0')
 
 
-def student(config: str, changes: dict, width: int) -> PretrainedModel:
-    """A student of a downstream config with random weights and random running statistics."""
-    cfg = load(f'downstream/{config}')
-    cfg.merge_from_dict({f'model.backbone.{key}': value for key, value in changes.items()})
-    cfg.model.cls_head.in_channels = width
-    for step in cfg.test_dataloader.dataset.pipeline:
-        if 'crop_size' in step:
-            step.crop_size = SIDE
-    card = make_card(cfg, **KNOWN)
+def student(text: str, changes: dict, width: int) -> Encoder:
+    """A small encoder with random weights and random running statistics."""
+    config = read_encoder(text)
+    parts = Config(dict(backbone=config.backbone))
+    parts.merge_from_dict({f'backbone.{key}': value for key, value in changes.items()})
+    parts.backbone.pop('checkpoint', None)
+    encoder = Encoder.build(replace(config, backbone=parts.backbone.to_dict(), channels=width))
     torch.manual_seed(0)
-    parts = [build_model(getattr(card, k), k, k) for k in ('backbone', 'preprocessor')]
-    pooling = None if card.pooling is None else build_model(card.pooling, 'pooling', 'pooling')
-    for layer in parts[0].modules():
+    for layer in encoder.backbone.modules():
         if isinstance(layer, _BatchNorm):
             layer.running_mean.normal_(0, 0.1)
             layer.running_var.uniform_(0.5, 1.5)
-    for part in parts:
-        part.eval()
-        part.requires_grad_(False)
-    return PretrainedModel(*parts, pooling, card, '0' * 64, 'small.safetensors')
+    return encoder
 
 
 def batch(shape: tuple, size: int, frames: int) -> torch.Tensor:
@@ -73,13 +72,13 @@ def batch(shape: tuple, size: int, frames: int) -> torch.Tensor:
 
 
 @pytest.fixture(scope='module')
-def exported(tmp_path_factory) -> Callable[[str], tuple[PretrainedModel, Path]]:
+def exported(tmp_path_factory) -> Callable[[str], tuple[Encoder, Path]]:
     """Gives a student and its file by name, and writes each once."""
 
     @lru_cache
-    def find(name: str) -> tuple[PretrainedModel, Path]:
+    def find(name: str) -> tuple[Encoder, Path]:
         model = student(*STUDENTS[name][:3])
-        return model, export_onnx(model, tmp_path_factory.mktemp(name))
+        return model, export_onnx(model, CARD, tmp_path_factory.mktemp(name))
 
     return find
 
@@ -97,11 +96,11 @@ def test_a_file_makes_the_features_of_torch(name: str, exported):
     for size, length in ((1, 2), (4, 11)):
         # A temporal shift reads whole clips.
         inputs = batch(shape, size, 8 * min(length, 3) if shape[0] == 'T' else length)
-        if model.card.kind == 'skeleton' and size > 1:
+        if model.config.is_skeleton and size > 1:
             inputs[1, :, :, 7:] = 0
         with torch.no_grad():
             expected = model.encode(inputs)
-        assert expected.shape == (size, model.card.feature_dim)
+        assert expected.shape == (size, model.config.feature_dim)
         assert size == 1 or expected.std(dim=0).max() > 1e-4, 'equal features agree with anything'
         scale = expected.abs().max().clamp(min=1)
         torch.testing.assert_close(run(path, inputs) / scale, expected / scale, rtol=0, atol=1e-5)
@@ -120,14 +119,18 @@ def test_padding_of_a_gru_changes_nothing(exported):
 def test_name_and_metadata_are_those_of_a_published_file(exported, tmp_path):
     model, path = exported('gru-streams')
     assert path.name == f'small-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.onnx'
-    assert [*path.parent.iterdir()] == [path]
+    assert sorted(file.name for file in path.parent.iterdir()) == ['onnx_features.py', path.name]
     metadata = {item.key: item.value for item in onnx.load(path).metadata_props}
-    assert card_from(json.loads(metadata[CARD_KEY])) == model.card
+    card = parse_card(metadata, str(path))
+    assert card == replace(CARD, version=__version__)
+    assert json.loads(metadata[CLIP_KEY])['transforms'] == json.loads(json.dumps(model.config.clip))
     layout = find_layout('kinect20')
     assert json.loads(metadata[LAYOUT_KEY]) == dict(
         names=[*layout.names], parents=[*layout.parents]
     )
-    assert export_onnx(model, tmp_path).read_bytes() == path.read_bytes(), 'the same file again'
+    assert export_onnx(model, CARD, tmp_path).read_bytes() == path.read_bytes(), (
+        'the same file again'
+    )
     assert not model.backbone.training
 
 
@@ -161,7 +164,7 @@ def test_what_is_not_the_same_network_is_not_written(network, answer, tmp_path, 
     model.backbone = network
     capfd.readouterr()  # of mmengine about the config
     with pytest.raises(ConfigError, match=f'^small cannot be an ONNX file.*{answer}') as error:
-        export_onnx(model, tmp_path)
+        export_onnx(model, CARD, tmp_path)
     assert '\n' not in str(error.value)
     assert [*tmp_path.iterdir()] == []
     lines = ''.join(capfd.readouterr()).splitlines()

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from mmengine.optim import OptimWrapper
 
-from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
-from mmact_ssl.registry import OPTIM_WRAPPER_CONSTRUCTORS
-from tests.shipped import build, load
+from tests.shipped import build, load, load_evaluation
 
 STUDENTS = {'r3d18': 'csvr_r3d_k400.py', 'r3d18-small': 'csvr_r3d_demo.py'}
 
 
 def count(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def build_optimizers(config, model) -> OptimWrapper:
-    wrapper = dict(type=config.optim_wrapper.pop('constructor'))
-    return OPTIM_WRAPPER_CONSTRUCTORS.build({**wrapper, 'optim_wrapper_cfg': config.optim_wrapper})(
-        model
-    )
 
 
 def test_r3d18_is_torchvisions():
@@ -43,17 +33,10 @@ def test_r3d18_is_torchvisions():
         torch.testing.assert_close(backbone(frames)[-1], features)
 
 
-def test_the_discriminators_have_an_optimizer_of_their_own():
-    config = load('csvr_r3d_demo.py')
-    assert isinstance(build_optimizers(config, build(config)), AdversarialOptimWrapper)
-    config = load('csvr_r3d_demo.py', ['model.heads.pose=None'])
-    assert type(build_optimizers(config, build(config))) is OptimWrapper, 'nothing to discriminate'
-
-
 @pytest.mark.parametrize('student', STUDENTS)
 def test_stock_mmaction2_has_the_same_backbone(student: str):
     """Keys and shapes, so that a pre-trained checkpoint loads with nothing missing or left over."""
-    config = load(f'downstream/{student}.py@jhmdb')
+    config = load_evaluation(student, 'jhmdb')
     config.model.cls_head.num_classes = 7
     recognizer = build(config)
     assert type(recognizer).__module__.startswith('mmaction.')

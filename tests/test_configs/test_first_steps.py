@@ -12,18 +12,21 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from mmact_ssl.configs.encoder_config import shipped_encoders
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
+from mmact_ssl.engine.optimizers import AdversarialOptimWrapper
 from mmact_ssl.engine.runner import PretrainRunner
-from mmact_ssl.evaluation.recognizer_runner import make_runner
-from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.evaluation.recognizer import build_recognizer, make_runner
+from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter
 from mmact_ssl.targets.load_targets import caches_read_by
+from tests.helpers.hf_networks import save_network
 from tests.helpers.videos import write_video
-from tests.shipped import CONFIGS, TOP_LEVEL, load, steps
+from tests.shipped import TOP_LEVEL, load, loaders, steps
 
 FRAMES, SIZE = 100, 64  # of a made video
-CROP = (32, 32)  # each network strides by at most 32
+CROP = (32, 32)  # networks that read images of any size stride by at most 32
 LENGTHS = ('TemporalCrop', 'ResampleFrames')
 LABELS = (0, 1)  # of the two samples
 PROJECTOR = ('hidden_dim', 'embedding_dim', 'predictor_dim')
@@ -81,9 +84,9 @@ def make_set(dataset: Any, config: Config, folder: Path) -> None:
     names = ['a01_s01_e00_v01', 'a01_s01_e00_v02'] if is_skeleton else ['0.mp4', '1.mp4']
     random = np.random.default_rng(0)
     if is_skeleton:
-        bodies = config.bodies
-        persons, joints = bodies.num_persons, LAYOUTS[bodies.layout].num_joints
-        with SkeletonWriter(folder, 'made', bodies.layout, ['one', 'two'], persons) as writer:
+        layout, persons = (config.encoder_options[key] for key in ('layout', 'persons'))
+        joints = LAYOUTS[layout].num_joints
+        with SkeletonWriter(folder, 'made', layout, ['one', 'two'], persons) as writer:
             for name, label in zip(names, LABELS):
                 clip = random.normal(size=(persons, 30, joints, 3)).astype(np.float32)
                 writer.add(name, label, clip)
@@ -114,16 +117,21 @@ def make_set(dataset: Any, config: Config, folder: Path) -> None:
 def cut_down(config: Config, folder: Path) -> None:
     """One batch of two small samples; all but the size of large networks stays as it is."""
     make_small(config.model)
-    loader = config.train_dataloader
-    loader.update(num_workers=0, persistent_workers=False, batch_size=len(LABELS))
     for head in filter(None, config.model.get('heads', {}).values()):
         head.update({key: min(head[key], WIDTH) for key in PROJECTOR if head.get(key)})
-    make_set(loader.dataset, config, folder / 'set')
-    for resize in steps(loader.dataset, 'Resize'):
-        resize.scale = CROP
-    for change in steps(loader.dataset, *LENGTHS):
-        if change.get('num_frames') is not None:  # a run of frames as it is
-            change.num_frames = min(change.num_frames, 16)
+    train, *tests = loaders(config)
+    make_set(train.dataset, config, folder / 'set')
+    for loader in (train, *tests):  # the test has the samples of the training
+        loader.update(num_workers=0, persistent_workers=False, batch_size=len(LABELS))
+        loader.dataset.update({key: train.dataset[key] for key in ('ann_file', 'data_prefix')})
+        for target in steps(loader.dataset, 'LoadTargets'):
+            target.cache = Path(target.cache).name
+        if 'img_size' not in config.model.backbone:
+            for resize in steps(loader.dataset, 'Resize'):
+                resize.scale = CROP
+        for change in steps(loader.dataset, *LENGTHS):
+            if change.get('num_frames') is not None:  # a run of frames as it is
+                change.num_frames = min(change.num_frames, 16)
     config.merge_from_dict(
         {
             'work_dir': str(folder / 'work'),
@@ -147,20 +155,27 @@ def check_step(runner: Runner) -> None:
 
 
 @pytest.mark.parametrize('name', TOP_LEVEL)
-def test_a_shipped_config_takes_its_first_step(name: str, tmp_path: Path):
+def test_a_shipped_config_takes_its_first_step_and_is_tested(name: str, tmp_path: Path):
     """Its UntrainedWeightsHook checks that the whole student gets a gradient."""
     config = load(name)
     cut_down(config, tmp_path)
     runner = PretrainRunner.from_cfg(config)
     runner.train()
     check_step(runner)
+    is_adversarial = any('discriminator' in name for name, _ in runner.model.named_parameters())
+    assert isinstance(runner.optim_wrapper, AdversarialOptimWrapper) == is_adversarial
+    if 'test_dataloader' in config:
+        assert {key.partition('/')[0] for key in runner.test()} == {*runner.model.tasks}
 
 
-@pytest.mark.parametrize('path', CONFIGS.glob('downstream/*.py'), ids=lambda path: path.stem)
-def test_a_downstream_config_takes_its_first_step(path: Path, tmp_path: Path):
-    config = load(f'downstream/{path.name}')
+@pytest.mark.parametrize('name', shipped_encoders())
+def test_an_encoder_takes_its_first_step_of_fine_tuning(name: str, tmp_path: Path):
+    if name == 'hf-video':
+        name += f',model={save_network(tmp_path / "network", "videomae")}'
+    config, encoder = read_evaluation(name, dataset='nwucla' if name[0] in 'gs' else 'jhmdb')
     cut_down(config, tmp_path)
     init_default_scope(config.default_scope)
-    runner = make_runner(config, build_recognizer(config, 0), config.work_dir, train=True)
+    recognizer = build_recognizer(config, encoder, 0)
+    runner = make_runner(config, recognizer, config.work_dir, train=True)
     runner.train()
     check_step(runner)

@@ -45,7 +45,7 @@ def drifting(layout: str) -> dict:
 def test_every_clip_begins_at_the_origin(name):
     """Whichever segment comes first; in the clip's old axes one segment alone would."""
     config = load(name)
-    layout = config.get('bodies', {}).get('layout', 'kinect20')
+    layout = config.encoder.options.get('layout', 'kinect20')
     for loader in loaders(config):
         make = TRANSFORMS.build(step(loader, 'MakeSkeletonViews'))
         orders = set()

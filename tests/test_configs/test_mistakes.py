@@ -18,18 +18,12 @@ MISTAKES = {
             'model.heads.moton=None switches nothing off: did you mean motion?',
         ),
         ('optim_wraper.optimizer.lr=1', 'optim_wraper.optimizer.lr: did you mean optim_wrapper?'),
-        ('max_epochs=1', 'max_epochs: did you mean train_cfg.max_epochs?'),
         ('param_scheduler.0.milestone=[30]', 'did you mean param_scheduler.0.milestones?'),
         (
             'train_cfg.max_epoch=5',
             "EpochBasedTrainLoop.__init__() got an unexpected keyword argument 'max_epoch'",
         ),
         ('train_dataloader.batchsize=64', 'did you mean train_dataloader.batch_size?'),
-        ('default_hooks.checkpoint.intervall=5', 'did you mean default_hooks.checkpoint.interval?'),
-        (
-            'model.encode=[clip,maskd,shuffled]',
-            "model.encode names the view 'maskd', but the pipeline makes ['clip', 'masked'",
-        ),
         (
             'model.backbone.hidden_sise=300',
             "SkeletonGRU.__init__() got an unexpected keyword argument 'hidden_sise'",
@@ -47,17 +41,7 @@ MISTAKES = {
             "the head 'jigsaw' reads 'targets.shuffled.permutation'",
         ),
     ],
-    'ms2l-twoview_gru': [
-        (
-            'vis_backends.0.type=TensorboardVisBackend',
-            'read only while it loads: did you mean visualizer.vis_backends?',
-        ),
-    ],
     'c2vl_gru': [
-        (
-            'model.heads.prompts.momentum=0.9',
-            'model.heads.prompts.momentum=0.9 differs from model.momentum_encoder.momentum=0.99',
-        ),
         (
             'default_hooks.momentum=None',
             "model.momentum_encoder would never move: add momentum=dict(type='MomentumCopyHook')",

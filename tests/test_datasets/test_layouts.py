@@ -14,6 +14,7 @@ from mmaction.models.utils import Graph  # isort: skip
 
 NUM_JOINTS = {
     'coco17': 17,
+    'h36m17': 17,
     'kinect20': 20,
     'ntu25': 25,
     'jhmdb15': 15,
@@ -26,6 +27,7 @@ NUM_PARTS = {
     'demo_parts': 10,
     'lip': 20,
     'pose_parts': 11,
+    'motion_cells': 24,
 }
 
 

@@ -16,11 +16,13 @@ from mmact_ssl.datasets.prepared_folder import (
     hold_out,
     make_lists,
     read_groups,
+    sided_classes,
     write_groups,
 )
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import read_annotation
+from mmact_ssl.io.files import read_annotation
+from mmact_ssl.preparation.files import write_flip
 from mmact_ssl.registry import DATASETS
 
 
@@ -56,6 +58,28 @@ def test_a_folder_of_skeletons(skeleton_folder: Path):
     assert shape == ['kinect20', 1, 3, 12]
     assert found['num_classes'] == 3
     assert 5 <= found['num_frames'] <= 12
+
+
+@pytest.mark.parametrize(
+    ('names', 'is_sided'),
+    [
+        ('raise left arm|raise right arm', True),
+        ('swipeLeft|wave|swipeRight', True),
+        ('arm_l|armR', True),
+        ('from left to right|from right to left', True),
+        ('turn_clockwise|turnCounterClockwise', True),
+        ('left arm|left leg|right foot', False),
+        ('left-arm|left arm|LOCK|ROCK|1|2|a+b|a-b|', False),
+    ],
+)
+def test_classes_that_differ_by_side_are_not_mirrored(names, is_sided, tmp_path, capsys):
+    assert bool(sided_classes(names.split('|'))) is is_sided
+    write_list(tmp_path, 'train.txt', ['a.mp4 0'])
+    write_list(tmp_path, 'classes.txt', names.split('|'))
+    for flip, is_off in (None, is_sided), (True, False), (False, True), (None, is_sided):
+        write_flip(tmp_path, flip)
+        assert ('not mirrored' in describe_folder(str(tmp_path))['no_flip']) is is_off
+        assert capsys.readouterr().out.count('\n') == is_off
 
 
 def test_what_is_missing_is_one_line_with_a_command(tmp_path, monkeypatch):
@@ -118,10 +142,10 @@ def test_clips_are_held_out_and_it_is_said(tmp_path: Path):
     write_list(tmp_path, 'train.txt', ['x.mp4', *(f'{i}.mp4 {i % 2}' for i in range(14))])
     folder = describe_folder(str(tmp_path))
     unlabeled, held = make_lists(folder)
-    assert '1 of 15 samples have no label' in unlabeled and '4 of 14 samples are held out' in held
+    assert '1 of 15 samples have no label' in unlabeled and '8 of 14 samples are held out' in held
     train, test = read_annotation(folder['train'], ''), read_annotation(folder['test'], '')
     assert sorted(train[0] + test[0]) == sorted(f'{i}.mp4' for i in range(14))
-    assert sorted(test[1]) == [0, 0, 1, 1]
+    assert sorted(test[1]) == [0] * 4 + [1] * 4
     again = describe_folder(str(tmp_path))
     make_lists(again)
     assert read_annotation(again['test'], '') == test
@@ -137,7 +161,7 @@ def test_groups_stay_whole(tmp_path: Path):
         set(read_groups(folder['groups'], read_annotation(folder[k], '')[0]).tolist())
         for k in ('train', 'test')
     ]
-    assert not sides[0] & sides[1] and len(sides[1]) == 1
+    assert not sides[0] & sides[1] and len(sides[1]) == 2
 
 
 @pytest.mark.parametrize('groups', [None, ['a', 'a', 'b', 'b']])

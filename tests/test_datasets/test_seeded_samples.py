@@ -9,7 +9,6 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset, ConcatDataset
 
-from mmact_ssl.datasets import seeded_samples
 from mmact_ssl.datasets.seeded_samples import (
     SeededSamples,
     build_pipeline,
@@ -22,8 +21,6 @@ from tests.shipped import load
 
 class Numbers(SeededSamples, BaseDataset):
     """Samples 0, 1, …; those in ``broken`` raise."""
-
-    sample_kind = 'numbers'
 
     def __init__(self, count, broken, more=(), **kwargs):
         self.count, self.broken = count, broken
@@ -39,7 +36,7 @@ class Numbers(SeededSamples, BaseDataset):
 
 
 def test_too_many_broken_samples_end_the_search():
-    with pytest.raises(DataError, match=r'11 numbers of numbers\.txt in a row are broken'):
+    with pytest.raises(DataError, match=r'11 samples of numbers\.txt in a row are broken'):
         Numbers(5, broken=set(range(5)))[0]
     with pytest.raises(DataError, match='in a row'):  # there is no other
         Numbers(1, broken={0})[0]
@@ -58,14 +55,9 @@ class NameCheck:
         self.shown.append(list(filenames))
 
 
-@pytest.mark.parametrize('options', [{}, {'serialize_data': False}, {'lazy_init': True}])
-def test_transforms_are_shown_the_names_once_when_the_annotation_is_read(options):
+def test_transforms_are_shown_the_names_once_when_the_annotation_is_read():
     first, second = NameCheck(), NameCheck()
-    dataset = Numbers(4, set(), more=[first, second], indices=[3, 1], **options)
-    if options.get('lazy_init'):
-        assert first.shown == []
-        assert len(dataset) == 2 and dataset[0]['number'] == 3
-    dataset.full_init()
+    Numbers(4, set(), more=[first, second], indices=[3, 1])
     assert first.shown == second.shown == [['3', '1']]
 
 
@@ -117,28 +109,6 @@ def test_transforms_are_found_whatever_the_default_scope_and_learn_the_folder():
     pipeline = build_pipeline([{'type': 'mmaction.PoseDecode'}, binder], 'data/x', videos='y')
     assert len(pipeline.transforms) == 2 and binder.bound[:2] == ('data/x', 'y')
     assert (np.random.get_state()[1] == state).all()
-
-
-class Drawn:
-    """A transform that draws when it is built, in one of three ways."""
-
-    def __init__(self, draw):
-        self.value = draw()
-
-    def __call__(self, results):
-        return results
-
-
-@pytest.mark.parametrize('draw', [random.random, np.random.rand, lambda: torch.rand(1), None])
-def test_a_transform_that_draws_when_it_is_built_is_named(draw, monkeypatch):
-    said = []
-    monkeypatch.setattr(seeded_samples, 'print_log', lambda message, *_: said.append(message))
-    build_pipeline([dict(type=Drawn, draw=draw or (lambda: 1))])
-    assert len(said) == (draw is not None)
-    assert all(
-        'Drawn' in message and 'draws random numbers when it is built' in message
-        for message in said
-    )
 
 
 def test_the_order_of_the_color_jitter_is_drawn_for_each_sample():

@@ -15,7 +15,7 @@ from mmact_ssl.preparation.skeletons import SkeletonWriter
 @pytest.fixture
 def folder(tmp_path):
     rng = np.random.default_rng(0)
-    with SkeletonWriter(tmp_path, 'tiny', 'coco17', ['walk', 'run'], 2, 2, 'pixels') as writer:
+    with SkeletonWriter(tmp_path, 'tiny', 'coco17', ['walk', 'run'], 2, 2) as writer:
         writer.add('a', 0, rng.random((1, 3, 17, 2)))
         writer.add('b', 1, rng.random((2, 4, 17, 2)))
         writer.finish({'all': ['a', 'b']})
@@ -24,11 +24,10 @@ def folder(tmp_path):
 
 def test_an_opened_folder_tells_what_was_written(folder):
     opened = open_skeleton_folder(folder, 'no matter')
-    assert (opened.layout, opened.unit, opened.num_classes) == ('coco17', 'pixels', 2)
+    assert (opened.layout, opened.num_classes) == ('coco17', 2)
     assert opened.names.tolist() == ['a', 'b'] and opened.labels.tolist() == [0, 1]
     assert opened.lengths.tolist() == [3, 4] and opened.starts.tolist() == [0, 3]
-    assert opened.persons.tolist() == [1, 2] and opened.shape == (7, 2, 17, 2)
-    assert not opened.open_coordinates().flags.writeable
+    assert opened.shape == (7, 2, 17, 2) and not opened._coordinates.flags.writeable
 
 
 def change_meta(**change):
@@ -56,16 +55,13 @@ def cut(name, size):
     ('damage', 'message'),
     [
         (lambda folder: (folder / 'meta.json').unlink(), 'meta.json is missing, .*incomplete'),
-        (change_meta(format=2), 'format 2, this version reads 1'),
-        (change_meta(layout='octopus8'), "unknown layout 'octopus8'; known are coco17"),
+        (change_meta(format=2), 'format is 2'),
+        (change_meta(layout='octopus8'), "layout is 'octopus8'"),
         (change_meta(classes=1), 'labels 0 to 1, meta.json gives 1 classes'),
         (cut('meta.json', 20), 'meta.json: Unterminated string'),
         (change_clips(lengths=np.array([3, 5])), 'do not add up to the 7 frames'),
         (change_clips(labels=np.array([0, -2])), 'labels -2 to 0'),
         (change_clips(names=np.array('a')), 'do not add up'),
-        (change_meta(layout=['coco17']), 'unhashable'),
-        (change_meta(classes=float('inf')), 'infinity'),
-        (lambda folder: (folder / 'meta.json').write_text('[' * 100_000), 'RecursionError'),
         (
             change_clips(names=np.array(['a', None])),
             'clips.npz: Object arrays cannot be loaded',

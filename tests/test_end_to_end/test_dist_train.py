@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch.distributed import run as torchrun
 
-from mmact_ssl.checkpoint_file import load_checkpoint_safely
+from mmact_ssl.io.checkpoint_file import load_checkpoint_safely
 from tests.helpers.processes import PATIENCE, ROOT, Process, free_port
 
 CONFIG = 'configs/csvr_r3d_demo.py'

@@ -13,18 +13,13 @@ from typing import Any
 import pytest
 import torch
 import torch.multiprocessing as mp
-from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
 from mmengine.model import MMDistributedDataParallel
-from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmact_ssl.engine.launch import read_config
 from mmact_ssl.models.losses.common import gather_with_gradient
 from mmact_ssl.models.networks.projector import RowNorm
-from mmact_ssl.registry import DATASETS, MODELS
-from tests.five_methods import METHODS, make_data, options_of, set_of
+from tests.five_methods import METHODS, make_model
 
 # Targets without which a task has nothing to do, in the samples of the second process.
 NOTHING = {'csvr': 'pose', 'hcpg': 'parts', 'c2vl': 'prompt_valid'}
@@ -45,32 +40,15 @@ def synchronized(layer: _BatchNorm, values: Tensor) -> Tensor:
     return values
 
 
-@pytest.fixture(scope='module')
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp('data')
-    make_data(root)
-    return root
-
-
 @pytest.fixture(autouse=True)
 def synchronize(monkeypatch):
-    init_default_scope('mmact_ssl')
     for layer in (_BatchNorm, RowNorm):
         monkeypatch.setattr(layer, 'forward', synchronized)
 
 
 def make(method: str, samples: int) -> tuple[nn.Module, dict[str, Any]]:
-    """A model in float64, and a batch as its own pipeline and preprocessor make it."""
-    config: Config = read_config(METHODS[method][0], options_of(method), dataset=set_of(method))
-    torch.manual_seed(0)
-    model = MODELS.build(config.model).train()
-    model.init_weights()
-    dataset = DATASETS.build(config.train_dataloader.dataset)
-    data = model.data_preprocessor(pseudo_collate([dataset[i] for i in range(samples)]))
-    model.double()
-    for momentum_copy, source in model.momentum_pairs():
-        momentum_copy.start(source)
-    return model, data
+    model, data = make_model(method, samples)
+    return model.double(), data
 
 
 def part(value: Any, index: int, parts: int) -> Any:
@@ -111,10 +89,9 @@ def one_process(rank: int, folder: str, cases: dict[str, tuple]) -> None:
     torch.save(found, Path(folder, f'{rank}.pt'))
 
 
-@pytest.mark.usefixtures('forked')
-def test_two_processes_equal_one_with_both_batches(data: Path, tmp_path: Path, monkeypatch):
+@pytest.mark.usefixtures('forked', 'data_of_methods')
+def test_two_processes_equal_one_with_both_batches(tmp_path: Path):
     """In batches of two, in last ones of one sample, and where one process has no target."""
-    monkeypatch.setenv('MMACT_SSL_DATA', str(data))
     cases = {}
     for method in METHODS:
         model, batch = make(method, 4)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
-from PIL import Image, ImageSequence
 
 from tools.visualize import main
 
@@ -30,9 +28,3 @@ def test_all_pictures_are_drawn(training_run, tmp_path, monkeypatch, capsys):
         assert str(tmp_path / f'{name}.png') in printed
         picture = cv2.imread(str(tmp_path / f'{name}.png'))
         assert 100 < picture.shape[0] <= 2000 and picture.std() > 10
-
-    main([*command, '--animate', *config_options])
-    for name in ('poses', 'frames'):
-        with Image.open(tmp_path / f'{name}.webp') as animation:
-            shown = [np.asarray(animation) for _ in ImageSequence.Iterator(animation)]
-        assert len(shown) > 1 and np.abs(np.diff(np.float32(shown), axis=0)).max() > 10

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import mmact_ssl.engine.loops  # noqa: F401  registers the loop
-from tests.test_checkpoint_file import OneWeight
 from tests.test_engine.test_runner import Rates
+from tests.test_io.test_checkpoint_file import OneWeight
 
 
 @pytest.mark.parametrize(

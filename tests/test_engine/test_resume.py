@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
-from mmact_ssl.checkpoint_file import newest_checkpoint
-from mmact_ssl.engine.loops import EpochTrainLoop
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import CheckpointError, ConfigError
-from mmact_ssl.weights import load_trained, read_trained
-from tests.test_checkpoint_file import Constants, OneWeight
+from mmact_ssl.io.checkpoint_file import newest_checkpoint
+from mmact_ssl.io.weights import load_trained, read_trained
+from tests.test_io.test_checkpoint_file import Constants, OneWeight
 
 
 @pytest.fixture
@@ -173,15 +171,12 @@ def test_a_start_that_brings_no_weight_is_refused(make_runner, tmp_path, is_wide
         make_runner(tmp_path / 'run', Normalized(), Constants(), **options).train()
 
 
-@pytest.mark.parametrize(
-    'loop', ['EpochBasedTrainLoop', 'mmengine.EpochBasedTrainLoop', EpochBasedTrainLoop]
-)
-def test_every_name_of_mmengines_loop_gives_the_one_that_resumes_within_an_epoch(
-    make, tmp_path, loop
-):
-    runner = make(tmp_path / 'run')
-    built = runner.build_train_loop(dict(type=loop, max_epochs=1))
-    assert isinstance(built, EpochTrainLoop)
+def test_a_run_that_is_done_says_so(make, folder):
+    runner = make(folder, epochs=2, resume=True)
+    said: list[str] = []
+    runner.logger.warning = said.append
+    runner.train()
+    assert 'epoch 2 of 2 is done, nothing is left to train' in said[-1]
 
 
 def test_weights_alone_cannot_be_resumed(make, folder, tmp_path):

@@ -9,12 +9,13 @@ import time
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from mmact_ssl.engine.runner import PretrainRunner, end_process_group
-from mmact_ssl.errors import DataError
+from mmact_ssl.engine.runner import PretrainRunner, end_process_group, remove_others
+from mmact_ssl.errors import ConfigError, DataError
 from tests.helpers.processes import Process
-from tests.test_checkpoint_file import OneWeight
+from tests.test_io.test_checkpoint_file import OneWeight
 
 GROUP = """
 import gc
@@ -69,7 +70,6 @@ def test_accumulated_batches_are_one_batch_of_the_learning_rate(make_runner, tmp
             runner_class=PretrainRunner,
             loader=dict(batch_size=batch),
             optim_wrapper=dict(optimizer=optimizer, accumulative_counts=accumulated),
-            train_cfg=dict(by_epoch=True, max_epochs=1),
         )
         said: list[str] = []
         runner.logger.warning = said.append
@@ -126,6 +126,31 @@ def test_a_worker_that_sends_nothing_ends_the_run_in_one_line(make_runner, tmp_p
         runner.train()
 
 
+class Failing(Hook):
+    """Fails in a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        if runner.iter == self.step:
+            raise KeyError('mine')
+
+
+def test_an_error_is_a_mistake_of_the_config_until_a_step_is_made(make_runner, tmp_path):
+    """Later ones are bugs, and keep their traceback."""
+    for step, kind in ((0, ConfigError), (1, KeyError)):
+        runner = make_runner(
+            tmp_path / str(step),
+            OneWeight(),
+            [dict(inputs=torch.ones(1))] * 8,
+            hooks=[Failing(step)],
+            runner_class=PretrainRunner,
+        )
+        with pytest.raises(kind, match='mine'):
+            runner.train()
+
+
 def test_workers_end_with_the_training(make_runner, tmp_path):
     """Not when the runner is garbage, which torch notices seconds later."""
     runner = make_runner(
@@ -142,17 +167,27 @@ def test_workers_end_with_the_training(make_runner, tmp_path):
 
 
 def test_layers_without_deterministic_gradients_do_not_end_a_deterministic_run(
-    make_runner, tmp_path, monkeypatch
+    tmp_path, monkeypatch
 ):
     monkeypatch.setenv('CUBLAS_WORKSPACE_CONFIG', '')  # noted, to be put back
     monkeypatch.delenv('CUBLAS_WORKSPACE_CONFIG')
     for name in ('deterministic', 'benchmark'):
         monkeypatch.setattr(torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
-    options = dict(runner_class=PretrainRunner, randomness=dict(seed=0, deterministic=True))
+    settings = dict(randomness=dict(seed=0, deterministic=True), log_level='WARNING')
     try:
-        make_runner(tmp_path, OneWeight(), [], **options)
+        PretrainRunner.from_cfg(
+            Config(dict(model=dict(type=OneWeight), work_dir=str(tmp_path), **settings))
+        )
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.is_deterministic_algorithms_warn_only_enabled()
     finally:
         torch.use_deterministic_algorithms(False)
     assert os.environ['CUBLAS_WORKSPACE_CONFIG'] == ':4096:8'
+
+
+def test_a_refused_start_removes_its_own_files_alone(tmp_path):
+    for name in ('20260101_120000/a.log', 'mine.py', 'epoch_1.pth', 'notes/a.txt'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('')
+    remove_others(tmp_path, {tmp_path / 'mine.py'})
+    assert {path.name for path in tmp_path.glob('*')} == {'mine.py', 'epoch_1.pth', 'notes'}

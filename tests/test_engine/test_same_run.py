@@ -10,7 +10,7 @@ import pytest
 from mmengine.config import Config
 
 from mmact_ssl.engine import same_run
-from mmact_ssl.engine.same_run import RUN, check_same_run, describe_data
+from mmact_ssl.engine.same_run import RUN, check_same_run, describe_run
 from mmact_ssl.errors import ConfigError
 
 CONFIG: dict[str, Any] = dict(
@@ -35,7 +35,7 @@ def make_runner(options: dict[str, Any], names: str = 'abc', samples: int = 13) 
 
 
 def checkpoint_of(runner: SimpleNamespace) -> dict[str, Any]:
-    return dict(meta={'cfg': runner.cfg.pretty_text, RUN: describe_data(runner)})
+    return dict(meta={RUN: describe_run(runner)})
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,13 @@ def test_the_screen_shows_progress_and_warnings_and_the_file_all(tmp_path, capsy
         runner_class=PretrainRunner,
     )
     runner.train()
+    runner.load_checkpoint(str(tmp_path / 'epoch_12.pth'))
     runner.logger.warning('look out')
     runner.logger.warning('stem.weight is skipped since its requires_grad=False')
     (log,) = (path.read_text() for path in tmp_path.rglob('*.log'))
     screen = capsys.readouterr().out.splitlines()
-    for dump in ('System environment', 'Hooks will be executed', 'Exp name', 'requires_grad'):
+    dumps = 'System environment', 'Hooks will be executed', 'Exp name', 'requires_grad'
+    for dump in (*dumps, 'Loads checkpoint by'):
         assert dump in log
         assert dump not in '\n'.join(screen)
     line = next(line for line in screen if 'epoch 2/12 step 4/4' in line)

@@ -5,66 +5,70 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmact_ssl.evaluation.data import Split
-from mmact_ssl.evaluation.evaluate import check_request, evaluate
+from mmact_ssl.configs.encoder_config import EncoderConfig, read_encoder, read_record
+from mmact_ssl.evaluation.data import Split, class_names, read_splits
+from mmact_ssl.evaluation.evaluate import check_inputs, evaluate
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.protocols.base import Request, Task
+from mmact_ssl.evaluation.protocols.base import ProtocolInput
 from mmact_ssl.evaluation.results import Result
-from mmact_ssl.evaluation.student import with_saved_backbone
-from mmact_ssl.saved_run import SavedRun
+from mmact_ssl.io.student_file import StudentFile
 
 
 @pytest.fixture
-def make_task() -> Callable[..., Task]:
-    """Makes a task of features that are there already."""
+def make_inputs() -> Callable[..., ProtocolInput]:
+    """Makes the input of a protocol of features that are there already."""
 
     def make(
         train: Features,
         test: Features,
-        num_classes: int | Sequence[str],
+        num_classes: int,
         names: Sequence[str] | None = None,
-        **request: Any,
-    ) -> Task:
-        classes = (
-            [str(k) for k in range(num_classes)] if isinstance(num_classes, int) else num_classes
-        )
+        saved: StudentFile | None = None,
+        **options: Any,
+    ) -> ProtocolInput:
         splits = [
             Split('', '', list(names or map(str, range(len(part.labels)))), part.labels)
             for part in (train, test)
         ]
-        labeled = np.arange(len(train.labels))
-        features = dict(train=train, test=test)
-        return Task(Request(Config(), **request), *splits, labeled, list(classes), features)
+        classes = [str(label) for label in range(num_classes)]
+        options['extracted'] = dict(train=train, test=test)
+        return ProtocolInput(Config(), read_encoder('gru'), saved, *splits, classes, **options)
 
     return make
 
 
 @pytest.fixture
-def run() -> Callable[..., list[Result]]:
-    """Runs protocols on a config and a checkpoint."""
+def run(video_encoder: EncoderConfig) -> Callable[..., list[Result]]:
+    """Runs protocols on a config and an encoder: that of a checkpoint, or a random one."""
 
-    def evaluate_request(
-        cfg: Config, protocols: Sequence[str], checkpoint: Any = None, **options: Any
+    def check_and_evaluate(
+        cfg: Config,
+        protocols: Sequence[str],
+        checkpoint: Any = None,
+        encoder: EncoderConfig = video_encoder,
+        **options: Any,
     ) -> list[Result]:
-        student = None if checkpoint is None else SavedRun.read(checkpoint)
-        cfg = cfg if student is None else with_saved_backbone(cfg, student)
-        request = Request(cfg, student, **options)
-        check_request(request, protocols)
-        return list(evaluate(request, protocols))
+        saved = None if checkpoint is None else StudentFile.read(checkpoint)
+        if saved is not None:
+            encoder = read_record(saved.record.get('encoder'), saved.path)
+        train, test = read_splits(cfg)
+        classes = class_names(train, cfg.num_classes)
+        inputs = ProtocolInput(cfg, encoder, saved, train, test, classes, **options)
+        check_inputs(inputs, protocols)
+        return list(evaluate(inputs, protocols, method='made'))
 
-    return evaluate_request
+    return check_and_evaluate
 
 
 @pytest.fixture
 def recognizers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The recognizers that protocols build, in order."""
     built: list[Any] = []
-    build = Task.build_recognizer
+    build = ProtocolInput.build_recognizer
     monkeypatch.setattr(
-        Task, 'build_recognizer', lambda self: built.append(build(self)) or built[-1]
+        ProtocolInput, 'build_recognizer', lambda self: built.append(build(self)) or built[-1]
     )
     return built

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmact_ssl.errors import TrainingError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
-from mmact_ssl.evaluation.recognizer_runner import recognition_metrics
+from mmact_ssl.evaluation.recognizer import recognition_metrics
 
 
 @settings(deadline=None, max_examples=30)

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmact_ssl.configs.encoder_config import EncoderConfig
+from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.data import read_splits
-from mmact_ssl.evaluation.features import (
-    Features,
-    extract_features,
-    normalize,
-    pool_features,
-)
-from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.evaluation.features import Features, extract_features, normalize
 
 
-def extract(cfg):
+def extract(
+    cfg: Config, encoder: EncoderConfig, change: Callable[[Encoder], object] = lambda encoder: None
+) -> dict[str, Features]:
+    """Features of both splits by an encoder with random weights, after a change."""
     init_default_scope('mmaction')
-    train, test = read_splits(cfg)
-    return extract_features(cfg, build_recognizer(cfg, 0), {'train': train, 'test': test})
+    torch.manual_seed(0)
+    built = Encoder.build(encoder)
+    change(built)
+    splits = dict(zip(('train', 'test'), read_splits(cfg)))
+    return {name: extract_features(cfg, built, name, split) for name, split in splits.items()}
 
 
-def test_features_are_those_of_single_clips_averaged(linear_config):
-    found = extract(linear_config)['test']
-    assert found.values.shape == (6, 64)
+def test_features_are_those_of_single_clips_averaged(linear_config, video_encoder):
+    found = extract(linear_config, video_encoder)['test']
+    assert found.values.shape == (6, 128)
     assert found.values.dtype == np.float32
     assert found.labels.tolist() == [0, 0, 1, 1, 2, 2]
     # Twin: mmaction2's own dataset, one clip at a time, normalized by hand.
     from mmaction.registry import DATASETS
 
     dataset = DATASETS.build(linear_config.test_dataloader.dataset)
-    backbone = build_recognizer(linear_config, 0).backbone
-    backbone.eval()
+    torch.manual_seed(0)
+    backbone = Encoder.build(video_encoder).backbone
     mean = torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1, 1)
     std = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1, 1)
     for position in (0, 5):
@@ -46,40 +51,18 @@ def test_features_are_those_of_single_clips_averaged(linear_config):
         np.testing.assert_allclose(found.values[position], slow.numpy(), rtol=1e-3, atol=1e-5)
 
 
-def test_features_that_are_not_finite_name_the_sample(linear_config):
-    init_default_scope('mmaction')
-    train, test = read_splits(linear_config)
-    recognizer = build_recognizer(linear_config, 0)
-    next(recognizer.backbone.parameters()).data.fill_(torch.nan)
+def test_features_that_are_not_finite_name_the_sample(linear_config, video_encoder):
+    def spoil(encoder: Encoder) -> None:
+        next(encoder.backbone.parameters()).data.fill_(torch.nan)
+
     with pytest.raises(DataError, match='the features of sample 1 of the annotation are not'):
-        extract_features(linear_config, recognizer, {'train': train, 'test': test})
+        extract(linear_config, video_encoder, spoil)
 
 
-def test_a_loader_that_leaves_out_or_shuffles_is_refused(linear_config):
-    init_default_scope('mmaction')
-    _, test = read_splits(linear_config)
-    recognizer = build_recognizer(linear_config, 0)
+def test_a_loader_that_leaves_out_or_shuffles_is_refused(linear_config, video_encoder):
     linear_config.test_dataloader.dataset.indices = 5
     with pytest.raises(DataError, match='the loader gave 5 samples that are not its 6 in their'):
-        extract_features(linear_config, recognizer, {'test': test})
-
-
-def test_pooling_averages_positions_then_clips():
-    output = torch.arange(2 * 3 * 4 * 1 * 2 * 2, dtype=torch.float32).view(6, 4, 1, 2, 2)
-    pooled = pool_features(output, num_clips=3)
-    assert pooled.shape == (2, 4)
-    assert torch.allclose(pooled, output.view(2, 3, 4, 4).mean(dim=(1, 3)))
-    assert torch.equal(pool_features((output * 0, output), 3), pooled), 'the last of several'
-
-
-def test_the_deviation_over_a_videos_frames_stands_beside_the_mean():
-    output = torch.randn(6, 4, 2, 2, dtype=torch.float64)
-    pooled = pool_features(output, num_clips=3, deviation=True)
-    frames = output.mean(dim=(2, 3)).view(2, 3, 4)
-    for video in range(2):
-        mean = sum(frames[video]) / 3
-        spread = (sum((frame - mean) ** 2 for frame in frames[video]) / 3) ** 0.5
-        torch.testing.assert_close(pooled[video], torch.cat([mean, spread]))
+        extract(linear_config, video_encoder)
 
 
 def test_normalize_keeps_zero_rows():

@@ -94,13 +94,6 @@ def test_many_classes_are_fitted_to_the_minimum():
     assert excess(found, best, values, labels) < 5e-4
 
 
-def test_the_way_to_a_penalty_does_not_matter():
-    values, labels = draw(200, 30, 5, 1)
-    *_, last = fit_path(values, labels, PENALTIES)
-    (alone,) = fit_path(values, labels, PENALTIES[-1:])
-    assert abs(excess(last, alone, values, labels)) < 1e-3
-
-
 def test_features_that_determine_each_other_are_fitted():
     """As of collapsed features in single precision, whose curvature may be negative by rounding."""
     values, labels = draw(200, 3, 3, 0)

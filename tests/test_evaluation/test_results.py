@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.evaluation.results import (
-    read_results,
-    run_name,
-)
+from mmact_ssl.evaluation.data import Split
+from mmact_ssl.evaluation.results import config_hash, data_version, read_results, run_name
 
 DETAILS = {'confusion': [[3, 1], [0, 4]], 'classes': ['sit  down', 'a [b], c'], 'C': 0.1}
 
@@ -98,18 +97,33 @@ def test_the_test_clips_are_recorded_or_counted(make_result):
     assert make_result(metrics={'recall@1': 0.5, 'n_test': 4}).test_clips == 4
 
 
-@pytest.mark.parametrize(
-    'line', ['not json', '[1]', '{"method": "CSVR"}', '<<<<<<< HEAD', '{"run": "lacks a seed"}']
-)
-def test_a_line_that_is_not_a_result_is_refused_by_name(make_result, tmp_path, line):
+def test_a_line_that_is_not_a_result_is_refused_by_name(make_result, tmp_path):
     file = make_result().write(tmp_path)
-    file.write_text(file.read_text() + line + '\n')
+    file.write_text(file.read_text() + '<<<<<<< HEAD\n')
     for read in (lambda: read_results(tmp_path), lambda: make_result(seed=1).write(tmp_path)):
-        with pytest.raises(DataError, match=r'csvr\.jsonl:(2| lacks a seed): not a result'):
+        with pytest.raises(DataError, match=r'csvr\.jsonl:2: .*: remove the line'):
             read()
 
 
-def test_a_file_that_is_not_text_is_refused_by_name(make_result, tmp_path):
-    make_result().write(tmp_path).write_bytes(b'\xff\xfe\x00')
-    with pytest.raises(DataError, match=r'csvr\.jsonl is not UTF-8 .*: evaluate again'):
-        read_results(tmp_path)
+def split(ann_file='train.txt', labels=(0, 1)) -> Split:
+    names = [f'v{i}.mp4' for i in range(len(labels))]
+    return Split(str(ann_file), '', names, np.array(labels))
+
+
+def test_the_config_hash_follows_settings_and_samples_but_not_the_folder(monkeypatch):
+    config = {'ann': 'data/jhmdb/train.txt', 'k': 5}
+    lines = split().lines(), split('test.txt').lines()
+    first = config_hash(config, *lines)
+    assert first == config_hash(dict(reversed(config.items())), *lines)
+    assert first != config_hash({**config, 'k': 6}, *lines)
+    assert first != config_hash(config, split(labels=(1, 0)).lines(), lines[1])
+    monkeypatch.setenv('MMACT_SSL_DATA', '/far/away')
+    assert first == config_hash({**config, 'ann': '/far/away/jhmdb/train.txt'}, *lines)
+
+
+def test_the_data_version_follows_annotations_and_skeletons(tmp_path):
+    train, test = split(tmp_path / 'train.txt'), split(tmp_path / 'test.txt')
+    moved = replace(test, skeletons='other coordinates')
+    first = data_version(train, test)
+    others = [data_version(train, split(labels=(1, 1))), data_version(train, moved)]
+    assert len({first, *others}) == 3

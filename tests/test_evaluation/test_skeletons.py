@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.features import feature_dataloader
+from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
-from mmact_ssl.evaluation.student import build_recognizer
 from tests.test_evaluation.test_features import extract
 
 
@@ -31,12 +30,19 @@ def clips_of(folder: Path, split: str) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize('pool', ['mean', None])
 @pytest.mark.parametrize('mode', ['mean', 'mean_max'])
-def test_features_are_those_of_clips_without_padding(skeleton_config, skeleton_folder, pool, mode):
-    skeleton_config.model.backbone.pool = pool
-    skeleton_config.feature_pooling.mode = mode
-    found = extract(skeleton_config)
+def test_features_are_those_of_clips_without_padding(
+    skeleton_config, skeleton_encoder, skeleton_folder, pool, mode
+):
+    encoder = replace(
+        skeleton_encoder,
+        clip=skeleton_encoder.clip[1:],  # without normalization
+        backbone=dict(skeleton_encoder.backbone, pool=pool),
+        pooling=dict(skeleton_encoder.pooling, mode=mode),
+    )
+    found = extract(skeleton_config, encoder)
     assert found['train'].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
-    backbone = build_recognizer(skeleton_config, 0).backbone.eval()
+    torch.manual_seed(0)
+    backbone = Encoder.build(encoder).backbone
     for split in ('train', 'test'):
         slow = []
         for clip in clips_of(skeleton_folder, split):
@@ -47,23 +53,13 @@ def test_features_are_those_of_clips_without_padding(skeleton_config, skeleton_f
         np.testing.assert_allclose(found[split].values, np.stack(slow), atol=1e-6)
 
 
-def test_all_protocols_run_and_know_the_classes(skeleton_config, tmp_path, run):
-    names = ['linear', 'linear-adam', 'knn', 'retrieval', 'finetune']
-    results = run(skeleton_config, names, work_dir=str(tmp_path / 'run'))
+def test_all_protocols_run_and_know_the_classes(skeleton_config, skeleton_encoder, tmp_path, run):
+    names = ['linear', 'knn', 'retrieval', 'finetune']
+    options = dict(encoder=skeleton_encoder, work_dir=str(tmp_path / 'run'))
+    results = run(skeleton_config, names, **options)
     assert [result.protocol for result in results] == names
     for result in results:
         if result.protocol != 'retrieval':
             assert result.details['classes'] == ['carry', 'sit down', 'wave']
             assert np.sum(result.details['confusion']) == 6
     assert len((tmp_path / 'run' / LABELED_SAMPLES).read_text().splitlines()) == 12
-
-
-def test_skeletons_without_pooling_are_refused(skeleton_config, run):
-    skeleton_config.feature_pooling = None
-    with pytest.raises(ConfigError, match=r'skeleton\.py: skeletons are padded.*feature_pooling='):
-        run(skeleton_config, ['knn'])
-
-
-def test_features_are_read_in_order_whatever_the_batches_were(skeleton_config):
-    skeleton_config.test_dataloader['batch_sampler'] = dict(type='torch.BatchSampler')
-    assert 'batch_sampler' not in feature_dataloader(skeleton_config, 'test')

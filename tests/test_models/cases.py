@@ -6,24 +6,22 @@ import torch
 from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.models.heads.classification import ClassificationHead
+from mmact_ssl.models.heads.classification import ClassificationHead, SpeedHead
 from mmact_ssl.models.heads.consistency import ConsistencyHead
 from mmact_ssl.models.heads.context_matching import ContextMatchingHead
-from mmact_ssl.models.heads.contrast import ContrastHead
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
-from mmact_ssl.models.heads.frame_guidance import FrameGuidanceHead
-from mmact_ssl.models.heads.latent_prediction import LatentPredictionHead
-from mmact_ssl.models.heads.masked_motion import MaskedMotionHead
-from mmact_ssl.models.heads.masked_pixels import MaskedPixelHead
+from mmact_ssl.models.heads.guidance import FrameGuidanceHead, TeacherGuidanceHead
+from mmact_ssl.models.heads.masked_places import (
+    LatentPredictionHead,
+    MaskedMotionHead,
+    MaskedPixelHead,
+)
 from mmact_ssl.models.heads.motion_prediction import MotionPredictionHead
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 from mmact_ssl.models.heads.recognition import RecognitionHead
-from mmact_ssl.models.heads.redundancy import RedundancyHead
-from mmact_ssl.models.heads.self_distillation import SelfDistillationHead
-from mmact_ssl.models.heads.speed import SpeedHead
-from mmact_ssl.models.heads.teacher_guidance import TeacherGuidanceHead
+from mmact_ssl.models.heads.views import ContrastHead, RedundancyHead, SelfDistillationHead
 from tests.helpers.masks import joint_mask, tube_mask
 
 BATCH = 6
@@ -87,8 +85,9 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
         hidden_dim=8,
     ).eval()
     guidance.pooled_targets.train()
-    options = dict(alpha_max=0.6, schedule='constant', cross_consistency=True)
+    options = dict(alpha_max=0.6, cross_consistency=True)
     prompts = PromptMatchingHead(4, 5, hidden_dim=8, embedding_dim=6, **options)
+    prompts.progress = 1.0
     decoder = dict(hidden_dim=12, depth=1, num_heads=2)
     masked = dict(mask=tube_mask((3, 2, 2), 2, BATCH), valid=few)
     two_views = {view: torch.randn(BATCH, 4) for view in ('one', 'two')}

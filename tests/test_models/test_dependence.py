@@ -8,8 +8,8 @@ from torch import Tensor
 
 from mmact_ssl.models.dependence import OTHER_CLIP, features_of_another_clip
 from mmact_ssl.models.heads import PretextHead, Term
+from tests.five_methods import METHODS, make_model
 from tests.helpers.heads import make_pretrainer
-from tests.test_models.test_balancers.test_every_method import METHODS, make
 
 STUDENT = {f'{view}.{name}' for view in ('a', 'b') for name in ('feature_map', 'pooled')}
 
@@ -103,16 +103,17 @@ def test_a_clip_that_is_alone_has_no_other():
     assert sample['task']['error_other_clip'].isnan()
 
 
+@pytest.mark.usefixtures('data_of_methods')
 @pytest.mark.parametrize('method', METHODS)
 def test_every_task_of_every_method_is_measured(method):
-    model, (inputs, targets) = make(method)
+    model, data = make_model(method, 4)
     for parameter in model.parameters():
         if not parameter.any():  # what starts at zero hides what it reads
             torch.nn.init.normal_(parameter, std=0.1)
-    if method == 'HCPG':  # whose decoder would answer background everywhere
+    if method == 'hcpg':  # whose decoder would answer background everywhere
         torch.nn.init.zeros_(model.heads['parsing'].decoder.classify.bias)
     with torch.no_grad():
-        samples = model.eval()(inputs, targets, mode='predict')
+        samples = model.eval()(**data, mode='predict')
     for task, head in model.tasks.items():
         metrics = {
             n: [s[task][n] for s in samples] for n, v in samples[0][task].items() if not v.ndim

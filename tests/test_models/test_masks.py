@@ -12,7 +12,6 @@ from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.masks import (
-    check_grid,
     counted_places,
     hide_masked,
     join_patches,
@@ -66,15 +65,10 @@ def test_visible_tokens_go_back_to_their_places_and_masked_ones_get_their_mean()
     assert torch.equal(tokens.grad.any(2), ~mask)
 
 
-def test_unequal_numbers_of_visible_tokens_and_other_grids_are_refused():
+def test_unequal_numbers_of_visible_tokens_are_refused():
     mask = torch.tensor([[True, False, True], [True, False, False]])
     with pytest.raises(ConfigError, match=r'\[1, 2\] visible tokens'):
         visible_tokens(torch.zeros(2, 3, 4), mask)
-    check_grid(torch.Size((4, 8, 8)), (4, 8, 8), '')
-    with pytest.raises(
-        ConfigError, match=r'\(1, 16, 16\) places, .* one of \(4, 8, 8\) tokens: fix'
-    ):
-        check_grid(torch.Size((1, 16, 16)), (4, 8, 8), 'fix')
 
 
 def test_padding_and_absent_persons_do_not_count():

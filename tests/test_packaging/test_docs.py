@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import mmengine.visualization  # noqa: F401  (fills the registry)
@@ -14,8 +16,11 @@ from mmengine.config import Config
 from mmengine.registry import HOOKS, VISBACKENDS, init_default_scope
 
 import mmact_ssl  # noqa: F401  the fixes
+from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.engine.launch import data_environment, read_config
+from mmact_ssl.engine.record import record_training
 from mmact_ssl.registry import MODELS, TRANSFORMS
+from mmact_ssl_cli import SHORT
 from tests.helpers.pages import blocks
 
 ROOT = Path(__file__).parents[2]
@@ -42,15 +47,11 @@ def known_classes() -> set[str]:
     return own | upstream | {*VISBACKENDS.module_dict, *HOOKS.module_dict}
 
 
-def options_of(tool: str) -> str:
-    """Source text with the options of a tool."""
-    code = (ROOT / 'tools' / f'{tool}.py').read_text()
-    if tool == 'prepare_data':
-        files = (ROOT / 'mmact_ssl' / 'preparation').glob('*.py')
-        code += ''.join(path.read_text() for path in files)
-        named = re.findall(r"'(\w+)': dict\(", code)  # options are made from these
-        return ' '.join(f"'--{name.replace('_', '-')}'" for name in named)
-    return code + (CLI.read_text() if 'add_config_options()' in code else '')
+def options_of(tool: str) -> set[str]:
+    """Options that the text of a tool names in quotes."""
+    files = [ROOT / 'tools' / f'{tool}.py', CLI, *(ROOT / 'mmact_ssl/preparation').glob('*.py')]
+    words = re.findall(r"'(?:--)?(\w[\w-]*)'", ''.join(map(Path.read_text, files)))
+    return {f'--{word.replace("_", "-")}' for word in words}
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -73,17 +74,33 @@ def test_what_a_page_names_exists(page: Path):
     classes = re.findall(rf"\btype='([A-Z]\w+)'|`(\w+(?:{kinds}))\b", text)
     assert {one or other for one, other in classes} - known_classes() == set()
     lines = text.replace('\\\n', ' ')
-    for tool, arguments in re.findall(r'python tools/([\w/]+)\.py\b([^\n`#|]*)', lines):
+    for command, arguments in re.findall(r'mmact-ssl (?!-)([a-z-]+)([^\n`#|]*)', lines):
+        tool = SHORT.get(command, command)
+        assert (ROOT / 'tools' / f'{tool}.py').is_file(), command
         for option in re.findall(r'(?<!\S)--[a-z][a-z-]*', arguments):
-            assert f"'{option}'" in options_of(tool), f'{tool} {option}'
+            assert option in options_of(tool), f'{tool} {option}'
+    urls = re.findall('^Repository = "(.+)"', (ROOT / 'pyproject.toml').read_text(), re.MULTILINE)
+    assert {*re.findall(r'git clone (\S+)', text)} <= {*(urls or ['ADDRESS'])}
     index = (ROOT / 'docs' / 'README.md').read_text()
     in_index = page.parent == ROOT or page == ROOT / 'docs/README.md'
     assert in_index or f'({page.relative_to(ROOT / "docs")})' in index
 
 
+@pytest.mark.parametrize('command', ['evaluate', 'pretrain', 'publish', 'train'])
+def test_the_words_of_commands_in_pages_are_parsed(command: str):
+    parse = import_module(f'tools.{SHORT.get(command, command)}').parse_args
+    text = '\n'.join(page.read_text() for page in PAGES).replace('\\\n', ' ')
+    found = re.findall(rf'mmact-ssl {command} ([^\n`|]+)', text)
+    lines = [words for line in found if '...' not in (words := shlex.split(line, comments=True))]
+    assert len(lines) > 1
+    for words in lines:
+        parse(words)
+
+
 def test_the_options_of_the_training_program_are_all_explained():
     program = (ROOT / 'tools' / 'train.py').read_text() + CLI.read_text()
-    options = set(re.findall(r"'(--[a-z-]+)'", program)) - {'--local-rank', '--help'}
+    options = set(re.findall(r"'(--[a-z-]+)'", program))
+    options -= {'--local-rank', '--help', '--encoder', '--labels', '--layout', '--coordinates'}
     page = (ROOT / 'docs/start/train.md').read_text()
     assert {option for option in options if f'`{option}' not in page} == set()
 
@@ -148,7 +165,8 @@ def examples_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures('examples_of_parts')
 def test_the_example_of_a_task_builds_with_its_own_loss(written_configs: dict[str, Path]):
-    model = MODELS.build(Config.fromfile(written_configs['configs/change_r3d18-small.py']).model)
+    path = str(written_configs['configs/change_r3d18-small.py'])
+    model = MODELS.build(read_config(path, dataset='jhmdb').model)
     head = model.heads['change'].eval()
     clip, valid = torch.randn(3, 3, 4, 2, 2), torch.ones(3, 4, dtype=torch.bool)
     valid[1, 2:] = valid[2, 1:] = False
@@ -165,7 +183,8 @@ def test_the_example_of_a_task_builds_with_its_own_loss(written_configs: dict[st
 def test_the_example_of_two_tasks_beside_another_reads_what_its_transform_makes(
     written_configs: dict[str, Path],
 ):
-    cfg = Config.fromfile(written_configs['configs/speed-backward_r3d18-small.py'])
+    path = str(written_configs['configs/speed-backward_r3d18-small.py'])
+    cfg = read_config(path, dataset='jhmdb')
     transform = TRANSFORMS.build(cfg.train_dataloader.dataset.pipeline[1])
     found = set()
     for seed in range(8):
@@ -179,6 +198,23 @@ def test_the_example_of_two_tasks_beside_another_reads_what_its_transform_makes(
         found.add(backward)
     assert found == {0, 1}
     assert set(MODELS.build(cfg.model).heads) == {'speed', 'change', 'backward'}
+
+
+@pytest.mark.usefixtures('examples_of_parts')
+def test_the_example_of_an_encoder_is_trained_and_written(
+    written_configs: dict[str, Path], tmp_path: Path
+):
+    (example,) = blocks('docs/extend/encoders.md', about='# my/x3d.py')
+    (tmp_path / 'x3d.py').write_text(example)
+    task = written_configs['configs/change_r3d18-small.py']
+    text = task.read_text().replace('encoders/r3d18-small.py', '../x3d.py')
+    task.write_text(text.replace('in_channels=128', 'in_channels=432'))
+    cfg = read_config(str(task), [f'work_dir={tmp_path}'], dataset='jhmdb')
+    record_training(cfg)
+    model = MODELS.build(cfg.model)
+    encoder = Encoder.load(tmp_path / 'encoder.py')
+    assert encoder.backbone.state_dict().keys() == model.backbone.state_dict().keys()
+    assert encoder.encode(torch.zeros(1, 3, 3, 16, 112, 112)).shape == (1, 432)
 
 
 def test_the_example_of_a_view_is_in_a_folder_of_its_own(

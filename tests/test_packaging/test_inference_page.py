@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmact_ssl import apis
 from mmact_ssl.apis.publish import text_part
-from mmact_ssl.saved_run import SavedRun
+from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl_cli import main
 from tests.helpers.pages import blocks
 from tests.helpers.students import Words, prompt_head, write_student
@@ -20,9 +19,8 @@ from tests.helpers.students import Words, prompt_head, write_student
 @pytest.fixture
 def made_world(
     publish,
-    linear_config,
     student_checkpoint,
-    skeleton_config,
+    skeleton_encoder,
     labeled_world,
     tmp_path,
     monkeypatch,
@@ -37,23 +35,24 @@ def made_world(
         clip = np.random.default_rng(number).normal(size=(1, 9, 20, 3))
         np.save(root / 'my' / 'skeletons' / f'{number}.npy', clip)
     checkpoint = tmp_path / 'epoch_120.pth'
-    write_student(checkpoint, skeleton_config, prompts=prompt_head())
+    write_student(checkpoint, skeleton_encoder, prompts=prompt_head())
     monkeypatch.setattr('mmact_ssl.models.teachers.build_teacher', lambda config: Words())
-    text = text_part(SavedRun.read(checkpoint), 'minilm')
-    of_videos = publish(linear_config, student_checkpoint, tmp_path)
+    text = text_part(StudentFile.read(checkpoint), 'minilm')
+    of_videos = publish(student_checkpoint, tmp_path)
     models = {
         'csvr_r3d_demo': of_videos,
         'dtg_tsm-lite0_jhmdb': of_videos,
-        'c2vl_gru_nwucla': publish(skeleton_config, checkpoint, tmp_path, 'words', text),
+        'c2vl_gru_nwucla': publish(checkpoint, tmp_path, 'words', text),
     }
-    monkeypatch.setattr(apis, 'find_model', lambda name: str(models[name]))
+    find = 'mmact_ssl.encoders.encoder.find_model'
+    monkeypatch.setattr(find, lambda name: str(models.get(name, name)))
     monkeypatch.chdir(root)
     return root
 
 
 def test_each_example_runs(made_world, capsys):
     examples = blocks('docs/start/search.md', 'python', 'mmact_ssl.apis')
-    assert len(examples) == 4
+    assert len(examples) == 3
     for example in examples:
         exec(example, {})
     stored = np.load('features.npz', allow_pickle=False)
@@ -76,7 +75,7 @@ def test_the_lines_of_the_readme_run(made_world, capsys):
     (example,) = blocks('README.md', 'python', 'mmact_ssl.apis')
     names: dict = {}
     exec(example, names)
-    assert names['features'].shape == (19, 64)
+    assert names['features'].shape == (19, 128)
     assert "'similarity'" in capsys.readouterr().out
     first = names['search']('my/videos/a.mp4', top=5)['hits'][0][0]
     assert first['name'].endswith('my/videos/a.mp4'), 'the query itself'

@@ -20,6 +20,9 @@ def test_mim_finds_links_to_the_files_of_the_checkout():
 def test_every_top_level_config_and_published_model_has_one_entry_of_its_name():
     configs = {path.stem for path in (ROOT / 'configs').glob('*.py')}
     published = json.loads((ROOT / 'zoo' / 'index.json').read_text())
+    table = (ROOT / 'docs/start/model_zoo.md').read_text()
+    assert all(f'\n| {name} | ' in table for name in published)
+    files = {name: f'zoo/{entry["file"]}' for name, entry in published.items()}
     names = [model['Name'] for model in INDEX['Models']]
     assert sorted(names) == sorted(configs | published.keys())
     collections = {collection['Name']: collection['README'] for collection in INDEX['Collections']}
@@ -27,7 +30,7 @@ def test_every_top_level_config_and_published_model_has_one_entry_of_its_name():
     for model in INDEX['Models']:
         assert Path(model['Config']).stem in configs
         assert model['Name'] in published or model['Name'] == Path(model['Config']).stem
-        assert ('Weights' in model) == (model['Name'] in published)
+        assert model.get('Weights') == files.get(model['Name'])
         assert model['In Collection'] in collections
         for result in model.get('Results', []):
             assert {'Task', 'Dataset', 'Metrics', 'Seeds'} <= set(result), model['Name']

@@ -28,13 +28,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_every_page_is_in_it(site: Path):
-    for page in (ROOT / 'docs').rglob('*.md'):
-        name = page.relative_to(ROOT / 'docs').with_suffix('.html')
-        name = name if page.name != 'README.md' else name.with_name('index.html')
-        assert (site / name).is_file()
-
-
 def test_the_reference_has_the_parts_with_their_arguments(site: Path):
     for page, registry, folder in (
         ('heads', MODELS, 'mmact_ssl.models.heads.'),

@@ -33,6 +33,7 @@ def split(**parts):
 
 def prepare(tmp_path, content, **options):
     np.savez(tmp_path / 'mine.npz', **content)
+    options = dict(coordinates='xyz') | options
     return prepare_custom(tmp_path / 'mine.npz', tmp_path / 'out', 'kinect20', **options)
 
 
@@ -61,12 +62,6 @@ def test_splits(tmp_path, tests):
     assert lines(out / 'xsub_test.txt') == ['b 2']
 
 
-@pytest.mark.parametrize('joint', [(200, 90, 0), (0.2, 0.9, 0.7), (200, 90, 2)])
-def test_what_need_not_be_a_score_is_a_coordinate(tmp_path, joint):
-    prepare(tmp_path, table(keypoints=np.tile(np.float32(joint), (10, 20, 1))))
-    assert np.load(tmp_path / 'out' / 'skeletons.npy').shape == (10, 1, 20, 3)
-
-
 def test_unused_clips_are_left_out(tmp_path):
     content = table(used=np.array([True, True, True, False]), classes=np.array(['x', 'y', 'z']))
     assert prepare(tmp_path, content) == {'clips': 3, 'all': 3, 'left_out': 1}
@@ -88,9 +83,20 @@ def test_left_handed_coordinates_become_right_handed(tmp_path, dtype):
         (table(lengths=np.array([3, 1, 4, 1])), {}, r'lengths add up to 9, keypoints have shape'),
         (table(classes=np.array(['x', 'y'])), {}, 'label 2 of b is not one of 2 classes from 0'),
         (table(names=np.array([{}] * 4, dtype=object)), {}, 'give an npz file without pickles'),
-        ({'names': np.array(['a'])}, {}, 'no array labels; docs/start/own_skeletons.md shows'),
-        (table(keypoints=np.ones((10, 20, 2))), {'left_handed': True}, 'needs key points in 3D'),
-        (table(keypoints=np.tile(np.float32([200, 90, 0.7]), (10, 20, 1))), {}, 'is a score, 0..1'),
+        ({'names': np.array(['a'])}, {}, 'no array lengths; docs/start/own_skeletons.md shows'),
+        (table(), {'left_handed': True, 'coordinates': 'xy'}, 'needs key points in 3D'),
+        (table(lengths=np.array([15, -10, 3, 2])), {}, 'mine.npz: lengths has -10; give 0 or more'),
+        (table(lengths=np.array([3, 1, 4, 2.0])), {}, 'mine.npz: lengths must be whole numbers'),
+        (table(labels=np.array([0, -2, 1, 0])), {}, 'mine.npz: labels has -2; give -1 or more'),
+        (
+            table(
+                keypoints=np.where(np.arange(10) == 4, np.nan, np.ones((20, 3, 10))).T.swapaxes(
+                    1, 2
+                )
+            ),
+            {},
+            "mine.npz: keypoints are not finite in 1 frames, first in clip 'c'; write 0",
+        ),
         (split(train=['a'], val=['a']), {}, 'a comes twice in train_names and val_names'),
         (split(train=['a', 'a'], test=['b']), {}, 'a comes twice in train_names and test_names'),
         (split(train=['a']), {}, 'the split has train_names; give train_names, and test_names or'),
@@ -120,7 +126,7 @@ def test_the_example_of_the_documentation(tmp_path, monkeypatch):
         np.save(tmp_path / 'clips' / f'{name}.npy', np.full((3 + number, 20, 3), 1.0 + number))
     monkeypatch.chdir(tmp_path)
     exec(compile(example, 'docs/start/own_skeletons.md', 'exec'), {})
-    prepare_custom(tmp_path / 'mine.npz', tmp_path / 'out', 'kinect20', train_subjects=[1])
+    prepare_custom(tmp_path / 'mine.npz', tmp_path / 'out', 'kinect20', 'xyz', train_subjects=[1])
     assert lines(tmp_path / 'out' / 'xsub_train.txt') == ['clap_s01_000 0', 'wave_s01_000 1']
     assert lines(tmp_path / 'out' / 'xsub_test.txt') == ['wave_s02_000 1']
     assert lines(tmp_path / 'out' / 'classes.txt') == ['clap', 'wave']
@@ -131,7 +137,7 @@ def test_real_msr_action3d(tmp_path):
     if not source.exists():
         pytest.skip(f'no {source}: set MMACT_SSL_DATA')
     odd = [1, 3, 5, 7, 9]
-    counts = prepare_custom(source, tmp_path, 'kinect20', train_subjects=odd)
+    counts = prepare_custom(source, tmp_path, 'kinect20', 'xyz', train_subjects=odd)
     assert counts == {'clips': 557, 'xsub_train': 284, 'xsub_test': 273, 'left_out': 10}
     coordinates = np.load(tmp_path / 'skeletons.npy')
     assert coordinates.any(axis=(1, 2, 3)).all()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import UNPACKED_BYTES
+from mmact_ssl.io.files import UNPACKED_BYTES
 from mmact_ssl.preparation import custom, jhmdb, nwucla, pose_pickles, videos
 from tests.test_preparation.helpers import make_video
 
@@ -102,9 +102,8 @@ def torn(data):
 
 
 @pytest.mark.parametrize('damage', [encrypted, of_an_unknown_method, torn])
-@pytest.mark.parametrize('content', [json.dumps({'skeletons': [[[0.0] * 3] * 20] * 5})])
-def test_odd_archives(tmp_path, damage, content):
-    check_left_out(tmp_path, content, damage)
+def test_odd_archives(tmp_path, damage):
+    check_left_out(tmp_path, json.dumps({'skeletons': [[[0.0] * 3] * 20] * 5}), damage)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +144,5 @@ def test_a_list_of_videos_writes_nothing_outside(tmp_path):
 def test_a_video_whose_name_is_not_utf8_is_left_out(tmp_path):
     make_video(tmp_path / 'in' / 'good.mp4')
     os.link(tmp_path / 'in' / 'good.mp4', os.fsencode(tmp_path / 'in') + b'/caf\xe9.mp4')
-    counts = videos.prepare(tmp_path / 'in', tmp_path / 'out')
-    assert counts == {'train': 1, 'left_out': 1}
+    assert videos.prepare(tmp_path / 'in', tmp_path / 'out') == {'train': 1, 'left_out': 1}
     assert 'its name is not UTF-8' in (tmp_path / 'out' / 'left_out.txt').read_text()

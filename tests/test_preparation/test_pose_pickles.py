@@ -35,7 +35,7 @@ def write(path, content):
 def test_2d_with_splits(tmp_path):
     clips = [annotation('a', 0), annotation('b', 2, persons=3, seed=1), annotation('c', 1, seed=2)]
     clips[0]['keypoint_score'][0, 1, 5] = 0
-    clips[1]['keypoint'][1] = 100 + clips[1]['keypoint'][1] / 1000  # does not move
+    clips[1]['keypoint'][1] = 3 * clips[1]['keypoint'][1, :1]  # large, and does not move
     source = write(
         tmp_path / 'hmdb51_hrnet.pkl',
         {'split': {'train1': ['a', 'c', 'a'], 'test1': ['b', 'gone']}, 'annotations': clips},
@@ -45,7 +45,7 @@ def test_2d_with_splits(tmp_path):
     assert counts == {'clips': 3, 'train1': 2, 'test1': 1, 'left_out': 0}
     assert lines(out / 'train1.txt') == ['a 0', 'c 1'] and lines(out / 'test1.txt') == ['b 2']
     meta = json.loads((out / 'meta.json').read_text())
-    assert (meta['dataset'], meta['unit'], meta['classes']) == ('hmdb51_hrnet', 'pixels', 3)
+    assert (meta['dataset'], meta['classes']) == ('hmdb51_hrnet', 3)
     coordinates = np.load(out / 'skeletons.npy')
     expected = clips[0]['keypoint'][0].astype(np.float32)
     expected[1, 5] = 0
@@ -60,8 +60,7 @@ def test_3d_list_without_splits(tmp_path):
         del clip['keypoint_score']
         clip['filename'] = clip.pop('frame_dir')
     source = write(tmp_path / 'ntu.pkl', clips)
-    assert prepare_pose_pickle(source, tmp_path / 'out', 'ntu25', persons=1)['all'] == 2
-    assert json.loads((tmp_path / 'out/meta.json').read_text())['unit'] == 'metres'
+    assert prepare_pose_pickle(source, tmp_path / 'out', 'ntu25', 1, 'xyz')['all'] == 2
     assert np.load(tmp_path / 'out/skeletons.npy').shape == (8, 1, 25, 3)
 
 
@@ -91,7 +90,7 @@ def test_clips_may_lack_labels(tmp_path):
     [
         ({'annotations': []}, 'no list of annotations'),
         ([{'label': 0, 'keypoint': np.ones((1, 2, 17, 2))}], 'neither frame_dir nor filename'),
-        ([{'frame_dir': 'a', 'label': 0}], r'is needed, not \[0\]'),
+        ([{'frame_dir': 'a', 'label': 0}], r'is needed, not \[\]'),
         ([annotation('a', [0, 2])], r'a\.pkl: a has the label \[0, 2\]: give one whole number'),
         ([annotation('a', 0.5)], r'a has the label 0\.5: give one'),
         ([annotation('a', 'walk')], 'a has the label walk: give one'),

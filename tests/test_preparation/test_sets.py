@@ -105,7 +105,7 @@ def check_utdmhad_skeletons(out, keypoints):
     assert len(lines(out / 'skeleton/classes.txt')) == 27
     folder = open_skeleton_folder(out / 'skeleton', 'no matter')
     assert folder.layout == 'kinect20' and folder.lengths.tolist() == [3, 5, 4]
-    coordinates = folder.open_coordinates()
+    coordinates = folder._coordinates
     for joint, place in ((0, 3), (1, 2), (2, 1), (3, 0), (7, 7), (19, 19)):
         np.testing.assert_array_equal(coordinates[:, 0, joint], keypoints[:, place])
 
@@ -143,9 +143,9 @@ def test_utdmhad_skeletons_with_videos_and_as_downloaded(utdmhad, tmp_path):
 # ---------------------------------------------------------------- Something-Something v2
 
 
-@pytest.fixture(params=['labels/{}.json', 'something-something-v2-{}.json'])
-def sthv2(tmp_path, request):
-    """A source folder as it is distributed, now and formerly."""
+@pytest.fixture
+def sthv2(tmp_path):
+    """A source folder as it is distributed."""
     source = tmp_path / 'source'
     folder = source / '20bn-something-something-v2'
     for name in ('78687', '42326', '100904'):
@@ -161,7 +161,7 @@ def sthv2(tmp_path, request):
         'validation': [dict(id='100904', template=turning), dict(id='7', template=turning)],
     }
     for name, content in entries.items():
-        path = source / request.param.format(name)
+        path = source / 'labels' / f'{name}.json'
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content))
     return source

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import sha256_of_file
+from mmact_ssl.io.files import sha256_of_file
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from tests.test_preparation.helpers import lines
 
@@ -32,9 +32,7 @@ def write(out, clips, num_persons=2, splits=None, **options):
 
 def read(folder, name):
     """[M, T, V, C] of one clip."""
-    index = folder.names.tolist().index(name)
-    start, length = folder.starts[index], folder.lengths[index]
-    return folder.open_coordinates()[start : start + length].transpose(1, 0, 2, 3)
+    return folder.read(folder.names.tolist().index(name))
 
 
 @settings(max_examples=10, deadline=None)
@@ -46,7 +44,6 @@ def test_clips_come_back(tmp_path_factory, sizes):
     assert counts == {'clips': len(clips), 'all': len(clips), 'left_out': 0}
     assert folder.names.tolist() == list(clips)
     assert folder.labels.tolist() == [i % 2 for i in range(len(clips))]
-    assert folder.persons.tolist() == [m for m, _ in sizes]
     for name, keypoint in clips.items():
         back = read(folder, name)
         np.testing.assert_array_equal(back[: len(keypoint)], keypoint.astype(np.float32))
@@ -62,7 +59,7 @@ def test_the_version_of_prepared_data_stays(tmp_path):
     assert folder.sha256[:16] == 'cd25efe1c1bffebf'
 
 
-def test_files_beside_the_coordinates(tmp_path):
+def test_files_beside_the_coordinates(tmp_path, capsys):
     clips = {'a': clip(frames=1), 'b': clip(frames=4), 'c': clip(2, 6)}
     clips['c'][0, 0, 5] = 0  # a joint that is not seen
     clips['c'][1, 1] = 0  # a person that is not seen for one frame: no missing joints
@@ -74,23 +71,10 @@ def test_files_beside_the_coordinates(tmp_path):
     assert not (tmp_path / 'none.txt').exists()
     meta = json.loads((tmp_path / 'meta.json').read_text())
     assert meta.pop('sha256') == sha256_of_file(tmp_path / 'skeletons.npy') == folder.sha256
-    expected = dict(format=1, dataset='tiny', layout='kinect20', unit='metres', classes=2)
-    assert meta == expected
-    summary = json.loads((tmp_path / 'summary.json').read_text())
-    assert summary == {
-        'dataset': 'tiny',
-        'clips': 3,
-        'splits': {'xsub_train': 2, 'xsub_test': 1},
-        'classes': 2,
-        'clips_per_class': {'min': 1, 'max': 2},
-        'clips_without_label': 0,
-        'frames': 11,
-        'lengths': {'min': 1, 'median': 4.0, 'max': 6},
-        'clips_by_persons': {'1': 2, '2': 1},
-        'missing_joints': {'count': 1, 'fraction': 1 / (20 * (1 + 4 + 6 + 5))},
-        'dropped_frames': {'not finite': 0, 'nobody seen': 0},
-        'left_out_clips': {},
-    }
+    expected = dict(format=1, dataset='tiny', layout='kinect20', classes=2)
+    assert meta == dict(expected, lists=['xsub_train', 'xsub_test'])
+    told = capsys.readouterr().out
+    assert '1 to 6 frames (median 4), 0.31 % of joints missing' in told  # 1 of 20 * (1 + 4 + 6 + 5)
 
 
 def test_the_lists_of_an_earlier_split_go(tmp_path):
@@ -115,10 +99,10 @@ def test_copies_of_training_clips_are_told_and_left_out_of_a_second_list(tmp_pat
     assert not (tmp_path / 'xsub_test_unseen.txt').exists(), 'of the earlier split'
 
 
-@pytest.mark.parametrize('summary', ['', '[]', '{"splits": 3}', '{"splits": ["../mine", "x"]}'])
-def test_a_summary_that_names_no_list_of_the_folder(tmp_path, summary):
+@pytest.mark.parametrize('meta', ['', '[]', '{"lists": 3}', '{"lists": ["../mine", "x"]}'])
+def test_meta_data_that_name_no_list_of_the_folder(tmp_path, meta):
     (tmp_path / 'out').mkdir()
-    (tmp_path / 'out' / 'summary.json').write_text(summary)
+    (tmp_path / 'out' / 'meta.json').write_text(meta)
     (tmp_path / 'mine.txt').touch()
     write(tmp_path / 'out', {'a': clip()})
     assert (tmp_path / 'mine.txt').exists() and lines(tmp_path / 'out' / 'all.txt') == ['a 0']
@@ -132,8 +116,6 @@ def test_frames_of_no_use_are_taken_out(tmp_path, capsys):
     keypoint[0, 3] = 0  # only the second person
     _, folder = write(tmp_path, {'a': keypoint})
     np.testing.assert_array_equal(read(folder, 'a'), keypoint[:, [0, 3, 5]].astype(np.float32))
-    summary = json.loads((tmp_path / 'summary.json').read_text())
-    assert summary['dropped_frames'] == {'not finite': 2, 'nobody seen': 1}
     told = capsys.readouterr().out
     assert '2 frames left out: not finite' in told and '1 frames left out: nobody seen' in told
 
@@ -143,7 +125,7 @@ def test_persons_that_are_absent_come_last(tmp_path):
     keypoint[[0, 2]] = 0
     _, folder = write(tmp_path, {'a': keypoint}, num_persons=3)
     np.testing.assert_array_equal(read(folder, 'a')[0], keypoint[1].astype(np.float32))
-    assert not read(folder, 'a')[1:].any() and folder.persons.tolist() == [1]
+    assert not read(folder, 'a')[1:].any()
 
 
 @pytest.mark.parametrize(
@@ -165,8 +147,6 @@ def test_clips_of_no_use_are_left_out_with_the_reason(tmp_path, keypoint, reason
     assert folder.names.tolist() == ['good'] and lines(tmp_path / 'all.txt') == ['good 1']
     name, said = lines(tmp_path / 'left_out.txt')[0].split('\t')
     assert name == 'bad' and reason in said
-    summary = json.loads((tmp_path / 'summary.json').read_text())
-    assert summary['left_out_clips'] == {said: 1}
     with pytest.raises(DataError, match='tiny has no usable clip; bad: '):
         write(tmp_path / 'none', {'bad': keypoint})
 
@@ -177,7 +157,7 @@ def test_clips_of_no_use_are_left_out_with_the_reason(tmp_path, keypoint, reason
         ('a b', 0, "clip name 'a b' is empty or has blanks"),
         ('a', 0, "clip name 'a' comes twice"),
         ('b', 2, 'label 2 of b is not one of 2 classes from 0'),
-        ('b', -1, 'label -1 of b is not one of 2 classes from 0'),
+        ('b', -2, 'label -2 of b is not one of 2 classes from 0'),
     ],
 )
 def test_names_and_labels_that_cannot_be_written(tmp_path, name, label, message):
@@ -188,15 +168,13 @@ def test_names_and_labels_that_cannot_be_written(tmp_path, name, label, message)
 
 
 def test_a_clip_may_have_no_label(tmp_path, capsys):
-    options = dict(num_persons=1, may_lack_labels=True)
-    with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk', 'run'], **options) as writer:
+    with SkeletonWriter(tmp_path, 'tiny', 'kinect20', ['walk', 'run'], 1) as writer:
         for name, label in (('a', 1), ('b', -1)):
             writer.add(name, label, clip())
         writer.finish({'all': ['b', 'a']})
     assert lines(tmp_path / 'all.txt') == ['b', 'a 1']
     folder = open_skeleton_folder(tmp_path, '')
     assert folder.labels.tolist() == [1, -1]
-    assert json.loads((tmp_path / 'summary.json').read_text())['clips_without_label'] == 1
     told = capsys.readouterr().out
     assert '1 of 2 clips have no label' in told
     assert "1 of 2 classes have no labeled clip: 'walk'" in told

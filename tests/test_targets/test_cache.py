@@ -52,15 +52,14 @@ def test_what_is_written_is_read(tmp_path, lengths):
     reader = TargetReader(tmp_path / 'x.lmdb')
     assert len(reader.keys()) == len(arrays)
     for key, array in arrays.items():
-        assert key in reader
         np.testing.assert_array_equal(reader.get(key), array)
 
 
 METAS = [
     META,
-    TargetMeta('embedding', '', 'e', 'net', window=(16, 4), precision='float16'),
+    TargetMeta('embedding', '', 'e', 'net', window=(16, 4)),
     TargetMeta('map', 'demo_parts', 'm'),
-    TargetMeta('map', '', 'm'),
+    TargetMeta('map', 'person', 'm'),
     TargetMeta('text', '', 't', 'sentences'),
 ]
 SHAPES = {'coco17': (17, 3), 'demo_parts': (10, 6, 5)}
@@ -68,7 +67,7 @@ SHAPES = {'coco17': (17, 3), 'demo_parts': (10, 6, 5)}
 
 @pytest.mark.parametrize('meta', METAS, ids=str)
 def test_all_kinds_are_read_as_they_were_written(tmp_path, meta):
-    shape = SHAPES.get(meta.layout, (3, 8, 9) if meta.kind == 'map' else (12,))
+    shape = SHAPES.get(meta.layout, (1, 8, 9) if meta.kind == 'map' else (12,))
     path, array = tmp_path / 'x.lmdb', np.random.default_rng(0).random((7, *shape), np.float32)
     with TargetWriter(path, meta) as writer:
         writer.put('a', array)
@@ -106,7 +105,7 @@ def test_what_no_cache_can_hold_is_refused(tmp_path, meta, message):
         (METAS[0], np.tile([320, 240, 1], (1, 17, 1)), 'fractions of the frame: divide pixels'),
         (METAS[1], np.full((5, 2), -np.inf), 'must be finite'),
         (METAS[2], np.zeros((5, 9, 2, 2)), "9 joints or parts, 'demo_parts' has 10"),
-        (METAS[3], np.full((5, 1, 2, 2), 1.01), 'probabilities, 0..1, got 1.01..1.01'),
+        (METAS[3], np.full((5, 1, 2, 2), 1.01), 'parts lie in 0..1, got 1.01..1.01'),
         (METAS[4], np.zeros(4), r"kind 'text' is \[S, D\]"),
     ],
 )
@@ -147,8 +146,8 @@ def test_a_target_is_found_by_the_exact_name(tmp_path, kind):
 @pytest.mark.parametrize(
     ('constant', 'value', 'every', 'message'),
     [
-        ('DTYPE', 'uint8', 1, 'stored as uint8.*make it again with --overwrite'),
-        ('FORMAT_OF_SOME_FRAMES', 2, 4, 'not of format 3'),  # without the last frame
+        ('DTYPE', 'uint8', 1, 'stored as .uint8.*make it again with --overwrite'),
+        ('FORMAT_OF_SOME_FRAMES', 2, 4, 'of format 2'),  # without the last frame
     ],
 )
 def test_a_cache_as_earlier_versions_wrote_is_refused(monkeypatch, constant, value, every, message):
@@ -168,7 +167,6 @@ def test_a_cache_as_earlier_versions_wrote_is_refused(monkeypatch, constant, val
         ('layout', 'kinect20'),
         ('kind', 'embedding'),
         ('window', (16, 4)),
-        ('precision', 'float16'),
     ],
 )
 def test_a_stale_cache_is_refused_by_writer_and_overwritten_on_demand(tmp_path, field, value):
@@ -224,23 +222,6 @@ def test_a_damaged_entry_is_an_error_and_can_be_made_again(tmp_path, old, new):
         assert name not in writer and 'a.mp4' in writer
         writer.put('b.mp4', pose(6, 1))
     np.testing.assert_array_equal(reader.get('b.mp4'), pose(6, 1))
-
-
-@pytest.mark.parametrize(
-    ('old', 'new'),
-    [
-        (b'coco17', b'coco18'),
-        (b'"layout"', b'"layoat"'),
-        (b'{"crc', b'["crc'),
-        (b'__meta', b'__mete'),
-    ],
-)
-def test_damaged_meta_data_are_an_error(tmp_path, old, new):
-    path = write(tmp_path / 'x.lmdb')
-    damage(path, old, new)
-    for use in (lambda: TargetReader(path), lambda: TargetWriter(path, META)):
-        with pytest.raises(TargetCacheError, match=r'data of .*x.lmdb are .*damaged.*--overwrite'):
-            use()
 
 
 def test_a_cache_that_was_killed_before_its_meta_data_is_taken_up(tmp_path):

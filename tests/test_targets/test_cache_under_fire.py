@@ -7,12 +7,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.targets import cache as cache_module
-from mmact_ssl.targets.cache import (
-    TargetCacheError,
-    TargetMeta,
-    TargetReader,
-    TargetWriter,
-)
+from mmact_ssl.targets.cache import TargetCacheError, TargetMeta, TargetReader, TargetWriter
 
 LAYOUTS = {'pose': 'coco17', 'embedding': '', 'map': 'person'}
 SHAPES = {'pose': (50, 17, 3), 'embedding': (50, 40), 'map': (9, 1, 64, 64)}

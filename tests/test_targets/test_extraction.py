@@ -1,4 +1,5 @@
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -326,6 +327,14 @@ def test_processes_make_the_same_as_one(data, names, monkeypatch):
             seen = spread(reader.shape(name)[0], 2)
             wanted = run(ColorTeacher(), data / name)[seen]
             np.testing.assert_allclose(reader.get(name, seen), wanted, rtol=1e-5)
+
+
+def test_what_is_done_is_written_before_an_older_video_that_takes_long():
+    with ThreadPoolExecutor(3) as pool:
+        todo = {'a': [2], 'b': [0], 'c': [0]}
+        sleep = lambda key, seconds: pool.submit(time.sleep, *seconds)  # noqa: E731
+        begun = module_of_extraction._as_completed(sleep, todo, ahead=3)
+        assert [key for key, _ in begun][-1] == 'a'
 
 
 def shards(data):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.files import sha256_of_file
+from mmact_ssl.io.files import sha256_of_file
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.importers import import_npz
 
@@ -19,18 +19,18 @@ def table(path, **changes):
 def test_npz_is_cut_into_videos(tmp_path):
     table(tmp_path / 'p.npz')
     out = tmp_path / 'pose.lmdb'
-    assert import_npz(tmp_path / 'p.npz', out) == 2
+    assert import_npz(tmp_path / 'p.npz', out, [*LENGTHS]) == 2
     reader = TargetReader(out)
     np.testing.assert_array_equal(reader.get('videos/a.mp4'), KEYPOINTS[:3])
     np.testing.assert_array_equal(reader.get('videos/b.mp4'), KEYPOINTS[3:])
     assert reader.meta.layout == 'coco17'
     assert reader.meta.fingerprint == sha256_of_file(tmp_path / 'p.npz')
-    assert import_npz(tmp_path / 'p.npz', out) == 0  # all there
+    assert import_npz(tmp_path / 'p.npz', out, [*LENGTHS]) == 0  # all there
 
 
 def test_the_annotated_videos_are_imported_by_their_exact_names(tmp_path):
     table(tmp_path / 'p.npz')
-    assert import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['videos/b.mp4', 'videos/b.mp4']) == 1
+    assert import_npz(tmp_path / 'p.npz', tmp_path / 'x', ['videos/b.mp4']) == 1
     reader = TargetReader(tmp_path / 'x')
     assert reader.keys() == ['videos/b.mp4']
     np.testing.assert_array_equal(reader.get('videos/b.mp4'), KEYPOINTS[3:])
@@ -58,4 +58,4 @@ def test_the_annotated_videos_are_imported_by_their_exact_names(tmp_path):
 def test_a_bad_table_is_refused(tmp_path, change, error, message):
     table(tmp_path / 't.npz', **change)
     with pytest.raises(error, match=message):
-        import_npz(tmp_path / 't.npz', tmp_path / 'x')
+        import_npz(tmp_path / 't.npz', tmp_path / 'x', [*LENGTHS])

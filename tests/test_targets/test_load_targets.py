@@ -122,17 +122,42 @@ def test_a_view_that_is_not_the_teachers_window_is_refused(tmp_path, inds):
 
 
 @pytest.mark.parametrize(
+    ('inds', 'window', 'entries'),
+    [
+        ([1, 2, 3], (3, 2), [0]),  # the clip around a shorter view
+        ([4, 5, 6], (3, 2), [3]),
+        ([0, 9], (3, 2), [0, 2, 4]),  # half a clip apart, within a longer view
+        ([2, 8, 5], (3, 2), [2, 4]),
+        ([8, 9], (3, 2), [5]),  # and within the video
+        ([3, 4], (9, 4), [0]),  # but for a clip longer than the video
+        ([3, 7], (1, 4), [3, 4, 5, 6, 7]),
+        ([1, 3, 8], None, [1, 3, 8]),
+    ],
+)
+def test_windows_are_the_clips_of_the_teacher_within_a_view(tmp_path, inds, window, entries):
+    path = write(tmp_path / 'e', TargetMeta('embedding', '', 'f', window=window), EMBEDDING)
+    results = load(path, target='video', windows=True)(sample(frame_inds={'clip': np.array(inds)}))
+    found = results['targets']['clip']['video']
+    np.testing.assert_allclose(found, EMBEDDING[entries].mean(0, keepdims=True), rtol=1e-6)
+
+
+def test_windows_of_poses_have_no_mean(cache):
+    with pytest.raises(ConfigError, match="take the mean of embeddings; .*holds 'pose'"):
+        load(cache, windows=True)
+
+
+@pytest.mark.parametrize(
     ('change', 'error', 'message'),
     [
         (
             dict(filename='/data/x/videos/b.mp4'),
             TargetCacheError,
-            r'b.mp4.* pose.lmdb.*python tools/extract_targets.py configs/teachers/\S+ --ann LIST',
+            r'b.mp4.* pose.lmdb.*python tools/extract_targets.py configs/teachers/\S+ --data',
         ),
         (
             dict(total_frames=11),
             TargetCacheError,
-            r"'videos/a.mp4' has 11 frames but 10 targets.*--overwrite",
+            r"'videos/a.mp4' has 11 frames, and its 10 targets.*another video.*--overwrite",
         ),
         (dict(frame_inds={}), KeyError, r"LoadTargets: view 'clip' is not among \[\]"),
     ],
@@ -167,28 +192,10 @@ def test_a_wrong_layout_kind_or_path_is_refused_when_bound(cache, options, error
         LoadTargets(**{'cache': cache, **options}).bind('')
 
 
-def test_maps_without_a_layout_must_be_said_to_have_no_sides(tmp_path):
-    """A flip would mirror them and exchange nothing."""
-
-    def cache(parts, layout=''):
-        path = tmp_path / f'{parts}{layout}'
-        return write(path, TargetMeta('map', layout, 'f'), np.zeros((2, parts, 2, 2)))
-
-    three = cache(3)
-    message = r"3 has 3 part maps and no layout.*left and right.*lip.*layout=''"
-    for layout in ('default', None):
-        with pytest.raises(ConfigError, match=message):
-            load(three, target='parts', layout=layout)
-    load(three, target='parts', layout='')
-    load(cache(2), target='parts')  # background and person
-    load(cache(20, 'lip'), target='parts')
-    with pytest.raises(TargetCacheError, match="has the layout 'demo_parts', wanted '': set"):
-        load(cache(10, 'demo_parts'), target='parts', layout='')
-
-
 CONFIG = '{tool} configs/teachers/'
 DRAW = '{tool} draw-parts {data}/targets/pose.lmdb --data {data}'
 EMBED = '--sentences {data}/sentences_kinematic.json --out {data}/targets/prompts.lmdb'
+OUT = 'resnet50_imagenet.lmdb'
 IMAGENET = dict(target='imagenet', kind='embedding', cache='resnet50_imagenet.lmdb')
 
 
@@ -196,7 +203,7 @@ IMAGENET = dict(target='imagenet', kind='embedding', cache='resnet50_imagenet.lm
     ('options', 'command'),
     [
         ({}, f'{CONFIG}rtmpose-t_coco.py --data {{data}}'),
-        (IMAGENET, f'{CONFIG}resnet50_imagenet.py --data {{data}}'),
+        (IMAGENET, f'{CONFIG}resnet50_imagenet.py --data {{data}} --out {{data}}/targets/{OUT}'),
         (PARTS, f'{CONFIG}rtmpose-t_coco.py --data {{data}} && {DRAW}'),
         (dict(target='prompt', kind='text', cache='prompts.lmdb'), f'{CONFIG}minilm.py {EMBED}'),
         (dict(cache='other.lmdb'), '{tool} CONFIG --data {data} --out {data}/targets/other.lmdb'),

@@ -47,14 +47,14 @@ def root(tmp_path_factory, make_video) -> Path:
     make_video(root / 'high.mp4', num_frames=FRAMES, width=64, height=96)
     poses = root / 'targets/pose.lmdb'
     extract_many([ExtractionJob(CornersTeacher(), poses)], root, VIDEOS)
-    assert draw_parts(poses, root / 'targets/parts.lmdb', root, 24) == 2
+    assert draw_parts(poses, root / 'targets/parts.lmdb', root) == 2
     return root
 
 
 def test_they_are_those_of_the_cached_poses(root: Path, tmp_path: Path):
     poses, out = root / 'targets/pose.lmdb', tmp_path / 'parts.lmdb'
-    assert draw_parts(poses, out, root, 24) == 2
-    drawn, source, drawing = TargetReader(out), TargetReader(poses), PartDrawing((24, 24))
+    assert draw_parts(poses, out, root) == 2
+    drawn, source, drawing = TargetReader(out), TargetReader(poses), PartDrawing((64, 64))
     assert drawn.keys() == sorted(VIDEOS)
     assert drawn.meta.fingerprint == drawing.fingerprint(source.meta.fingerprint)
     assert (drawn.meta.kind, drawn.meta.layout) == ('map', 'pose_parts')
@@ -63,17 +63,13 @@ def test_they_are_those_of_the_cached_poses(root: Path, tmp_path: Path):
         np.testing.assert_allclose(drawn.get(name), expected, atol=1e-4)
         assert drawn.get(name)[:, 1:].max() > 0.9
     # Done already; other maps are another cache.
-    assert draw_parts(poses, out, root, 24) == 0
+    assert draw_parts(poses, out, root) == 0
     with TargetWriter(out, drawn.meta) as writer:
         writer.remove(['wide.mp4'])  # the last one
-    assert draw_parts(poses, out, root, 24) == 1
-    with pytest.raises(DataError, match='stale'):
-        draw_parts(poses, out, root, 16)
-    assert draw_parts(poses, out, root, 16, overwrite=True) == 2
+    assert draw_parts(poses, out, root) == 1
+    assert draw_parts(poses, out, root, overwrite=True) == 2
     with pytest.raises(DataError, match="holds 'map': parts are drawn from poses"):
         draw_parts(out, tmp_path / 'more.lmdb', root)
-    with pytest.raises(DataError, match='holds the poses: give another --out'):
-        draw_parts(poses, f'{poses}/', root, overwrite=True)
 
 
 def test_videos_without_poses_are_listed_as_broken_beside_the_maps(root: Path, tmp_path: Path):
@@ -83,7 +79,7 @@ def test_videos_without_poses_are_listed_as_broken_beside_the_maps(root: Path, t
     extract_many([ExtractionJob(CornersTeacher(), poses)], root, (*VIDEOS, 'bad.mp4'))
     listing = broken_listing(out)
     listing.write_text('old.mp4\tof a cache that is gone\n')
-    assert draw_parts(poses, out, root, 24) == 2
+    assert draw_parts(poses, out, root) == 2
     reason = read_broken(poses)['bad.mp4']
     assert read_broken(out) == {'bad.mp4': reason}
     sample = dict(filename=str(root / 'bad.mp4'), total_frames=2, frame_inds=dict(clip=[0, 1]))
@@ -91,7 +87,7 @@ def test_videos_without_poses_are_listed_as_broken_beside_the_maps(root: Path, t
         LoadTargets('parts', str(out), kind='map').bind(tmp_path, str(root))(sample)
     # Without a list of the poses nothing is listed.
     broken_listing(poses).unlink()
-    assert draw_parts(poses, out, root, 24, overwrite=True) == 2
+    assert draw_parts(poses, out, root, overwrite=True) == 2
     assert not listing.exists()
 
 
@@ -105,12 +101,12 @@ def test_a_mirrored_clip_has_the_mirrored_maps(root: Path, flip: bool):
         LoadTargets('parts', 'parts.lmdb', kind='map').bind(root, str(root)),
         DecodeViews(short_side=None),
         TransformViews(
-            ('clip',), [dict(type='HorizontalFlip', flip_ratio=float(flip))], map_size=(24, 24)
+            ('clip',), [dict(type='HorizontalFlip', flip_ratio=float(flip))], map_size=(64, 64)
         ),
     ):
         sample = step(sample)
     poses = torch.from_numpy(sample['targets']['clip']['pose'] / [96, 64, 1])
-    expected = PartDrawing((24, 24))(poses, 'coco17', 96 / 64).numpy()
+    expected = PartDrawing((64, 64))(poses, 'coco17', 96 / 64).numpy()
     found = sample['targets']['clip']['parts']
     np.testing.assert_allclose(found, expected, atol=1e-3)
     exchanged = found[:, PART_LAYOUTS['pose_parts'].flip_indices]

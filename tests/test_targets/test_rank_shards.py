@@ -79,12 +79,3 @@ def test_shards_of_a_cache_with_any_name_are_found(tmp_path):
     path = write(tmp_path / 'a[1]*.lmdb')
     write(make_shard(path, 0), ['new.mp4'])
     assert merge_shards(path, META) == 1
-
-
-def test_the_database_of_another_program_is_not_replaced(tmp_path):
-    with lmdb.open(str(tmp_path / 'theirs')) as environment, environment.begin(write=True) as data:
-        data.put(b'key', b'years')
-    before = (tmp_path / 'theirs' / 'data.mdb').read_bytes()
-    with pytest.raises(TargetCacheError, match='theirs is the database of another program'):
-        TargetWriter(tmp_path / 'theirs', META, overwrite=True)
-    assert (tmp_path / 'theirs' / 'data.mdb').read_bytes() == before

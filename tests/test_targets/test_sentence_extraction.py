@@ -57,7 +57,7 @@ def test_keys_that_the_file_no_longer_has_are_removed(cache):
     report, seen = extract(cache, {'b': ['seven'], long: ['far'], 'new': ['up']})
     assert (report.written, report.skipped, report.removed, seen) == (1, 2, 2, ['up'])
     reader = TargetReader(cache)
-    assert len(reader.keys()) == 3 and long in reader
+    assert len(reader.keys()) == 3 and reader.lookup_all([long]) == [long]
     assert {'a', 'clap'}.isdisjoint(reader.keys())
     assert reader.source_hash(['a']) == {}, 'nor does the record stay'
     report, _ = extract(cache, {'b': ['seven'], long: ['far'], 'new': ['up']})

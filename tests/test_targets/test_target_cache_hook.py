@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -83,23 +85,25 @@ def test_another_teacher_is_refused(caches, train, test):
         go_on(checkpoint, caches[train], caches[test])
 
 
-def write_sentences(path: Path, value: float) -> str:
+def write_sentences(path: Path, source: str) -> str:
     """A cache of one sentence; its path."""
     meta = TargetMeta('text', '', 'hash of an encoder', source='encoder')
     with TargetWriter(path, meta, overwrite=True) as writer:
-        writer.put('a', np.full((1, 3), value, np.float32))
+        writer.put('a', np.ones((1, 3), np.float32), source)
     return str(path)
 
 
-def test_changed_sentences_are_told_when_a_run_goes_on(tmp_path: Path, caplog):
-    for value in (1.0, 2.0):
-        path = write_sentences(tmp_path / 'prompts.lmdb', value)
-        if value == 1:
+def test_changed_sentences_are_told_when_a_run_goes_on(tmp_path: Path, monkeypatch):
+    told = Mock()
+    monkeypatch.setattr('mmact_ssl.targets.target_cache_hook.print_log', told)
+    for source in ('hash of a sentence', 'of another one'):
+        path = write_sentences(tmp_path / 'prompts.lmdb', source)
+        if source == 'hash of a sentence':
             checkpoint = saved([path], [path])
             go_on(checkpoint, path, path)
-            assert 'other sentences' not in caplog.text
+            told.assert_not_called()
     go_on(checkpoint, path, path)
-    assert "target 'parts' holds other sentences than when" in caplog.text
+    assert re.search(r"'parts': is encoder on sentences \w{8}, was e", told.call_args.args[0])
 
 
 def test_a_new_run_may_start_from_weights_of_other_targets(caches):
@@ -113,9 +117,12 @@ def test_checkpoints_that_say_nothing_are_accepted(caches):
     go_on(dict(meta=dict(epoch=1)), caches['a'], caches['b'])
 
 
-def test_doubtful_poses_are_said_before_training(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+@pytest.mark.parametrize(('score', 'levels'), [(0.2, ['WARNING']), (0.5, [])])
+def test_doubtful_poses_are_said_before_training(score, levels, tmp_path: Path, caplog):
     path = str(tmp_path / 'pose.lmdb')
     with TargetWriter(path, TargetMeta('pose', 'coco17', 'f')) as writer:
-        writer.put('a', np.full((5, 17, 3), 0.1, np.float32))
+        for key in 'abc':
+            writer.put(key, np.full((5, 17, 3), score, np.float32))
     HOOKS.build(dict(type='TargetCacheHook')).before_train(make_runner([path], []))
-    assert [r.levelname for r in caplog.records if 'mean score' in r.message] == ['WARNING']
+    said = f'{path}: the mean score of the poses is {score:.2f}'
+    assert [r.levelname for r in caplog.records if r.message.startswith(said)] == levels

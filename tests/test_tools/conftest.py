@@ -39,7 +39,7 @@ def gray_teachers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, 'dont_write_bytecode', True)
     monkeypatch.delitem(sys.modules, 'gray_teacher', raising=False)
-    for kind in ('pose', 'map', 'embedding', 'text', 'box'):
+    for kind in ('pose', 'map', 'embedding', 'text'):
         (tmp_path / f'gray_{kind}.py').write_text(
             "custom_imports = dict(imports=['gray_teacher'])\n"
             f"teacher = dict(type='GrayTeacher', kind='{kind}')\n"

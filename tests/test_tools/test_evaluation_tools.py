@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 
+from mmact_ssl.configs.encoder_config import EncoderConfig, read_encoder
+from mmact_ssl.engine.record import write_encoder
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.evaluation import features
-from mmact_ssl.evaluation.protocols import PROTOCOLS
+from mmact_ssl.evaluation.data import write_labeled_lists
+from mmact_ssl.evaluation.protocols import PROTOCOLS, base
+from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from mmact_ssl.evaluation.results import read_results
-from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.preparation.skeletons import SkeletonWriter
 from tests.conftest import write_labeled_video
+from tests.helpers.students import write_student
 from tools import evaluate
 from tools import test as test_tool
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope='module')
@@ -46,24 +48,24 @@ def world(data, tmp_path, monkeypatch):
     return tmp_path
 
 
-CONFIG = str(ROOT / 'configs/downstream/r3d18-small.py')
-LINEAR = (CONFIG, '--set', 'jhmdb')
-CHEAP = [
-    '--cfg-options',
-    'model.backbone.base_channels=4',
-    'model.cls_head.in_channels=32',
-    'test_dataloader.dataset.pipeline.1.clip_len=2',
-    'linear.penalties=(0.1,)',
-    'linear.max_iter=20',
-]
+ENCODER = 'r3d18-small,side=32,frames=2'
+JHMDB = ('--set', 'jhmdb')
+RANDOM = ('--encoder', ENCODER, '--random', *JHMDB)
+CHEAP = ['--cfg-options', 'linear.penalties=(0.1,)', 'linear.max_iter=20']
+
+
+@pytest.fixture
+def encoder() -> EncoderConfig:
+    """The encoder of these tests."""
+    return read_encoder(ENCODER)
 
 
 def test_results_before_an_error_are_printed_and_written(world, capsys, monkeypatch):
-    def fail(task, **settings):
+    def fail(inputs, k, main_k, temperature):
         raise DataError('the disk is gone')
 
     monkeypatch.setitem(PROTOCOLS, 'knn', replace(PROTOCOLS['knn'], evaluate=fail))
-    argv = ['linear,retrieval,knn', *LINEAR, '--random', '--out', 'results']
+    argv = ['linear,retrieval,knn', *RANDOM, '--out', 'results']
     with pytest.raises(SystemExit, match='error: the disk is gone'):
         evaluate.main([*argv, *CHEAP])
     shown = capsys.readouterr().out
@@ -74,30 +76,27 @@ def test_results_before_an_error_are_printed_and_written(world, capsys, monkeypa
     assert retrieval.run == 'random-init_full_jhmdb_retrieval_seed0'
     assert result.checkpoint_hash == 'random'
     assert np.array(result.details['confusion']).shape == (21, 21)
-    assert result.config.endswith('configs/downstream/r3d18-small.py')
+    assert (Path(result.config).stem, result.backbone) == ('r3d18-small', 'r3d18-small-32')
 
 
-def test_seeds_and_fractions_of_one_encoder_share_its_features(world, capsys, monkeypatch):
+def test_seeds_and_fractions_of_one_encoder_share_its_features(world, encoder, capsys, monkeypatch):
     """A random encoder has weights of its own for each seed."""
     extracted = []
-    forward = features.forward_features
+    extract = base.extract_features
     monkeypatch.setattr(
-        features, 'forward_features', lambda *args: extracted.append(1) or forward(*args)
+        base, 'extract_features', lambda *args: extracted.append(1) or extract(*args)
     )
-    argv = ['knn', *LINEAR, '--random', '--seeds', '0', '1', '--label-fraction', '1,0.5']
-    results = evaluate.run(evaluate.parse_args([*argv, *CHEAP]))
+    options = ['--seeds', '0', '1', '--label-fraction', '1,0.5', *CHEAP]
+    results = evaluate.run(evaluate.parse_args(['knn', *RANDOM, *options]))
     shown = capsys.readouterr().out
     assert 'Random init full on jhmdb, seeds 0, 1' in shown and '± deviation' in shown
     assert 'knn, 50 %' in shown
     assert len(extracted) == 4, 'two splits of two encoders'
     assert len({result.metrics['effective_rank'] for result in results}) == 2
 
-    cfg, _ = evaluate.read_student(evaluate.parse_args([*argv, *CHEAP]))
-    backbone = build_recognizer(cfg, 0).backbone
-    torch.save({f'backbone.{k}': v for k, v in backbone.state_dict().items()}, 'x.pth')
+    write_student(Path('x.pth'), encoder)
     extracted.clear()
-    argv[argv.index('--random')] = 'x.pth'
-    results = evaluate.run(evaluate.parse_args([*argv, *CHEAP]))
+    results = evaluate.run(evaluate.parse_args(['knn', *JHMDB, 'x.pth', *options]))
     assert len(extracted) == 2
     assert [(result.seed, result.label_fraction) for result in results] == [
         (0, 1.0),
@@ -106,117 +105,83 @@ def test_seeds_and_fractions_of_one_encoder_share_its_features(world, capsys, mo
     ]
 
 
-def test_two_encoders_are_compared_on_the_same_draws(world, capsys):
-    """The encoders differ, the labels do not; with two clips a class two are all labels."""
-    options = ['--set', 'jhmdb', '--random', '--out', 'results', *CHEAP, 'fewshot.draws=3']
-    evaluate.main(['fewshot', CONFIG, '--method', 'Start', *options])
-    with pytest.raises(SystemExit, match="no few-shot result of 'Stat' on jhmdb"):
-        evaluate.main(['fewshot', CONFIG, *options, '--compare', 'Stat'])
-    capsys.readouterr()
-    evaluate.main(['fewshot', CONFIG, '--seeds', '1', *options, '--compare', 'Start'])
-    shown = ' '.join(capsys.readouterr().out.split())
-    first, second = sorted(read_results('results'), key=lambda result: result.method != 'Start')
-    assert first.details['drawn'] == second.details['drawn']
-    assert {name: len(values) for name, values in first.details['draws'].items()} == {
-        **{f'{readout}@1': 3 for readout in ('nearest-mean', 'logistic')},
-        **{f'{readout}@2': 1 for readout in ('nearest-mean', 'lda', 'logistic')},
-    }
-    assert 'Random init minus Start on jhmdb, paired by draw' in shown
-    name = 'nearest-mean@1'
-    difference = 100 * (second.metrics[name] - first.metrics[name])
-    means = [f'{100 * result.metrics[name]:.1f} ± ' for result in (first, second)]
-    row = shown.split('│ nearest-mean@1 │')[-1].split('│')[:3]
-    assert [cell.split('±')[0].strip() for cell in row] == [
-        *(mean.split(' ')[0] for mean in means),
-        f'{difference:+.1f}',
-    ]
-
-
 @pytest.fixture
-def requests(world, monkeypatch):
-    """The requests of a command line, which are recorded and not evaluated."""
-    made = []
-    monkeypatch.setattr(
-        'mmact_ssl.evaluation.evaluate.evaluate',
-        lambda request, protocols, features: made.append(request) or [],
-    )
+def planned(world):
+    """The inputs that a command line evaluates, and the method."""
 
-    def record(*argv: str) -> list:
-        made.clear()
-        evaluate.run(evaluate.parse_args(list(argv)))
-        return made
+    def plan(*argv: str) -> tuple[str, list]:
+        method, evaluations = evaluate.plan(evaluate.parse_args(list(argv)))
+        return method, [inputs for inputs, _ in evaluations]
 
-    return record
+    return plan
 
 
-def test_a_start_that_the_config_names_is_one_encoder(requests, monkeypatch):
+def test_a_start_that_the_config_names_is_one_encoder(planned, encoder):
     torch.save({}, 'start.pth')
     for backbone, seeds in (
         (dict(type='x'), [0, 1]),
         (dict(type='x', pretrained='start.pth'), [0]),
         (dict(type='x', backbone=dict(type='y', pretrained='start.pth')), [0, 1]),
     ):
-        cfg = Config(dict(dataset_name='x', model=dict(backbone=backbone, cls_head=dict())))
-        monkeypatch.setattr(evaluate, 'read_student', lambda args: (cfg, None))  # noqa: B023
-        found = requests('linear', 'c.py', '--random', '--seeds', '0', '1')
-        assert [request.seed for request in found] == seeds
+        write_encoder(Path('mine.py'), replace(encoder, backbone=backbone))
+        argv = ['linear', '--encoder', 'mine.py', '--random', *JHMDB, '--seeds', '0', '1']
+        assert [inputs.seed for inputs in planned(*argv)[1]] == seeds
 
 
-def test_names_come_from_the_checkpoint_unless_given(requests, monkeypatch):
+def test_names_come_from_the_checkpoint_unless_given(planned, encoder):
     """Of the method, and of the folder of a fine-tuned network."""
-    for name, experiment, cfg in (
-        ('plain', '', ''),
-        ('trained', 'ms2l-mine_gru_20250101_120000', 'model = dict(heads=dict())'),
-        ('tuned', 'finetune_x_140012_20250101_120000', 'model = dict(cls_head=dict())'),
-        ('odd', '[/b]', ''),
-    ):
+    for name, config in (('trained', 'ms2l-mine_gru'), ('tuned', ''), ('odd', '[/b]')):
         Path('work_dirs', name).mkdir(parents=True)
-        meta = dict(experiment_name=experiment, cfg=cfg)
-        torch.save(dict(state_dict={}, meta=meta), f'work_dirs/{name}/epoch_4.pth')
-    zoo = next((ROOT / 'zoo').glob('csvr_*.safetensors'))
+        record = dict(encoder=encoder.record, config=config)
+        checkpoint = dict(state_dict={}, meta=dict(record=record))
+        torch.save(checkpoint, f'work_dirs/{name}/epoch_4.pth')
     for argv, method, folder in (
         (['work_dirs/trained/epoch_4.pth'], 'ms2l-mine_gru', 'trained-epoch_4'),
         (['work_dirs/trained/epoch_4.pth', '--method', 'MS2L'], 'MS2L', 'ms2l'),
-        ([str(zoo)], 'CSVR', f'zoo-{zoo.stem}'),
         (['work_dirs/tuned/epoch_4.pth'], 'unnamed', 'tuned-epoch_4'),
-        (['work_dirs/plain/epoch_4.pth'], 'unnamed', 'plain-epoch_4'),
         (['work_dirs/odd/epoch_4.pth'], 'unnamed', 'odd-epoch_4'),
-        (['--random'], 'Random init', 'random-init'),
+        (['--encoder', ENCODER, '--random'], 'Random init', 'random-init'),
     ):
-        (request,) = requests('finetune', *LINEAR, *argv, '--seeds', '1')
+        found, (inputs,) = planned('finetune', *JHMDB, *argv, '--seeds', '1')
         folder = f'work_dirs/evaluate/{folder}_full_jhmdb_finetune_seed1'
-        assert (request.method, request.work_dir) == (method, folder)
-    several = requests('finetune', *LINEAR, '--random', '--work-dir', 'x', '--seeds', '1', '2')
+        assert (found, inputs.work_dir) == (method, folder)
+    _, several = planned('finetune', *RANDOM, '--work-dir', 'x', '--seeds', '1', '2')
     assert several[1].work_dir == 'x/random-init_full_jhmdb_finetune_seed2'
-    (one,) = requests('finetune', *LINEAR, '--random', '--work-dir', 'x')
+    _, (one,) = planned('finetune', *RANDOM, '--work-dir', 'x')
     assert one.work_dir == 'x'
 
 
-def test_every_step_is_checked_before_the_first_one(requests):
-    parts = ['--label-fraction', '1,0.1']
-    with pytest.raises(ConfigError, match='retrieval draws no labels: .* --label-fraction'):
-        requests('retrieval', *LINEAR, '--random', *parts)
-    read = "labels_read = dict(dataset='jhmdb', fraction=1.0, seed=0)"
-    torch.save({'state_dict': {}, 'meta': {'cfg': read}}, 'x.pth')
+def test_every_evaluation_is_checked_before_the_first_one(planned, encoder):
+    labels = dict(dataset='jhmdb', fraction=1.0, seed=0)
+    write_student(Path('x.pth'), encoder, labels=labels)
     with pytest.raises(ConfigError, match='trained with a fraction of 1 of the labels of jhmdb'):
-        requests('joint', *LINEAR, 'x.pth', *parts)
+        planned('joint', *JHMDB, 'x.pth', '--label-fraction', '1,0.1')
 
 
-def test_a_mistake_is_one_line(world):
-    training = str(ROOT / 'configs/csvr_r3d18-small.py')
-    with pytest.raises(SystemExit, match='^error: .*not a downstream config.*') as caught:
-        evaluate.main(['knn', training, '--random'])
-    assert '\n' not in str(caught.value)
+def test_a_checkpoint_without_a_record_needs_the_name_of_its_encoder(world, encoder, capsys):
+    write_student(Path('x.pth'), encoder)
+    content = torch.load('x.pth')
+    torch.save(content['state_dict'], 'x.pth')
+    with pytest.raises(SystemExit, match=r'x\.pth: does not record its encoder: give --encoder'):
+        evaluate.main(['knn', *JHMDB, 'x.pth'])
+    with pytest.raises(SystemExit, match=r'x\.pth: .*weights do not fit.*: give --encoder'):
+        evaluate.main(['knn', *JHMDB, 'x.pth', '--encoder', 'r3d18'])
+    (result,) = evaluate.run(
+        evaluate.parse_args(['knn', *JHMDB, 'x.pth', '--encoder', ENCODER, *CHEAP])
+    )
+    assert result.checkpoint_hash != 'random' and result.backbone == 'r3d18-small-32'
 
 
 @pytest.mark.parametrize(
     ('argv', 'message'),
     [
-        (['knn', *LINEAR], 'either a checkpoint or --random'),
-        (['knn', *LINEAR, 'x.pth', '--random'], 'either a checkpoint or --random'),
-        (['knn', 'x.pth'], 'give --data DIR or --set NAME with a checkpoint'),
-        (['linear', *LINEAR, '--random', '--compare', 'S', '--out', 'r'], '--compare: for the pro'),
-        (['fewshot', *LINEAR, '--random', '--compare', 'S'], '--compare: for the protocol fewshot'),
+        (['knn', *JHMDB], 'either a checkpoint or --random'),
+        (['knn', *JHMDB, 'x.pth', '--random'], 'either a checkpoint or --random'),
+        (['knn', *JHMDB, '--random'], '--random: give --encoder NAME'),
+        (['knn', 'x.pth'], 'give --data DIR or --set NAME'),
+        (['knn', *RANDOM, '--out', __file__], 'test_evaluation_tools.py is a file, not a folder'),
+        (['knn', *RANDOM, '--method', 'x' * 1900], '--method: give at most 100 letters'),
+        (['knn', *RANDOM, '--seeds', '-1'], '--seeds: give 0 to 4294967295'),
     ],
 )
 def test_a_command_line_that_does_not_fit(argv, message, capsys):
@@ -225,25 +190,80 @@ def test_a_command_line_that_does_not_fit(argv, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_the_checkpoint_may_come_after_the_options():
-    args = evaluate.parse_args(['knn', 'c.py', '--out', 'results', '--method', 'CSVR', 'x.pth'])
-    assert (args.protocols, args.config, args.checkpoint) == ('knn', 'c.py', 'x.pth')
-    args = evaluate.parse_args(['linear', '--set', 'nwucla', 'x.pth'])
-    assert (args.config, args.set, args.checkpoint) == (None, 'nwucla', 'x.pth')
-
-
-def test_a_finetuned_recognizer_is_tested(world, capsys):
-    cheap = [
-        *CHEAP[:4],
-        'train_cfg.max_epochs=1',
-        'finetune.min_iters_per_epoch=0',
-        'test_dataloader.dataset.pipeline.1.num_clips=1',
-    ]
-    argv = ['finetune', *LINEAR, '--random', '--label-fraction', '0.5', '--out', 'results']
-    evaluate.main([*argv, '--work-dir', 'tuned', *cheap])
+def test_a_finetuned_recognizer_is_evaluated_and_loads_in_stock_mmaction2(world, capsys):
+    """Its config is beside its checkpoint, which records its encoder."""
+    cheap = [*CHEAP, 'train_cfg.max_epochs=1', 'finetune.min_iters_per_epoch=0']
+    options = ['--label-fraction', '0.5', '--out', 'results', '--work-dir', 'tuned']
+    evaluate.main(['finetune', *RANDOM, *options, *cheap])
     (written,) = read_results('results')
     assert written.label_fraction == 0.5
     assert len(Path('tuned/labeled_samples.txt').read_text().splitlines()) == 21
-    test_tool.main([*LINEAR, 'tuned/epoch_1.pth', *cheap])
+    (config,) = Path('tuned').glob('*.py')
+    test_tool.main([str(config), 'tuned/epoch_1.pth', '--work-dir', 'tested'])
     shown = capsys.readouterr().out
     assert f'acc/top1: {written.metrics["top1"]:.4f}' in shown, 'the same accuracy'
+    (linear,) = evaluate.run(evaluate.parse_args(['linear', *JHMDB, 'tuned', *CHEAP]))
+    assert linear.config == 'mmact_ssl::encoders/r3d18-small.py'
+
+    from mmaction.apis import inference_recognizer, init_recognizer
+    from mmengine.dataset import Compose
+
+    recognizer = init_recognizer(str(config), 'tuned/epoch_1.pth', device='cpu')
+    weights = torch.load('tuned/epoch_1.pth', weights_only=False)['state_dict']
+    assert weights.keys() == recognizer.state_dict().keys()
+    video = Path(os.environ['MMACT_SSL_DATA'], 'jhmdb/videos/0_0.mp4')
+    pipeline = Compose(recognizer.cfg.test_dataloader.dataset.pipeline)
+    assert inference_recognizer(recognizer, str(video), pipeline).pred_score.shape == (21,)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Skeletons of two classes, without a test list."""
+    root = tmp_path / 'mine'
+    generator = np.random.default_rng(0)
+    with SkeletonWriter(root, 'mine', 'kinect20', ['one', 'two'], 1) as writer:
+        names = [f'c{i:02d}' for i in range(16)]
+        for number, name in enumerate(names):
+            clip = generator.normal(size=(1, 12, 20, 3)).astype(np.float32)
+            clip[..., number % 2] += np.sin(np.arange(12))[None, :, None]
+            writer.add(name, number % 2, clip)
+        writer.finish({'all': names})
+    return root
+
+
+SKELETONS = read_encoder('gru-streams,layout=kinect20')
+
+
+def test_labels_of_a_part_are_enough(folder, tmp_path):
+    """Pre-training reads all clips of a folder, evaluation those with a label."""
+    names = (folder / 'all.txt').read_text().split('\n')[:-1]
+    unlabeled = [line.split()[0] for line in names[12:]]
+    (folder / 'all.txt').write_text('\n'.join([*unlabeled, *names[:12]]))
+    checkpoint = str(write_student(tmp_path / 'a.pth', SKELETONS))
+    evaluate.main(['linear,knn', '--data', str(folder), checkpoint])
+    lists = [(folder / f'labeled_{split}.txt').read_text() for split in ('train', 'test')]
+    assert sorted(''.join(lists).split('\n')[:-1]) == sorted(names[:12])
+
+
+@pytest.mark.parametrize('named', ['test', 'train'])
+def test_a_list_that_an_option_names_is_not_replaced(named, folder):
+    text = (folder / 'all.txt').read_text()
+    (folder / 'all.txt').write_text(text.replace('c03 1', 'c03'))
+    option = f'{named}_dataloader.dataset.ann_file={folder}/other.txt'
+    cfg, _ = read_evaluation(SKELETONS, str(folder), options=[option])
+    write_labeled_lists(cfg)
+    assert cfg[f'{named}_dataloader'].dataset.ann_file == f'{folder}/other.txt'
+    if named == 'test':
+        labeled = Path(cfg.train_dataloader.dataset.ann_file).read_text()
+        assert labeled == text.replace('c03 1\n', '')
+    assert not list(folder.glob('split_*.txt'))
+
+
+def test_clips_whose_labels_were_trained_on_are_not_held_out(folder, tmp_path):
+    plain = str(write_student(tmp_path / 'a.pth', SKELETONS))
+    labels = dict(dataset='mine', fraction=1.0, seed=0)
+    trained = str(write_student(tmp_path / 'joint.pth', SKELETONS, labels=labels))
+    for words in (['knn,joint', plain], ['knn', trained]):
+        with pytest.raises(SystemExit, match='no test list, and the student was trained with its'):
+            evaluate.main([*words, '--data', str(folder)])
+    assert not list(folder.glob('labeled_*.txt'))

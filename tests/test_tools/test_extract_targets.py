@@ -81,11 +81,9 @@ def test_sentences(data, capsys):
     ('kinds', 'options', 'message'),
     [
         (['pose'], [], 'give videos and a cache'),
-        (['pose', 'map'], ['--ann', '{data}/train.txt', '--out', '{data}/x'], 'write to one cache'),
         (['text'], ['--data', '{data}'], 'reads sentences: give --sentences'),
         (['pose'], ['--data', '{data}', '--sentences', '{data}/s.json'], 'reads no sentences'),
         (['text', 'text'], ['--data', '{data}', '--sentences', '{data}/s.json'], 'one config'),
-        (['box'], ['--data', '{data}'], "kind 'box' cannot be stored"),
     ],
 )
 def test_wrong_uses_end_in_one_line(data, kinds, options, message):

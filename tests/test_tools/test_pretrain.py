@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from argparse import Namespace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.apis import embed
-from mmact_ssl.apis.card import read_card
-from mmact_ssl.apis.pretrain_plan import Plan
+from mmact_ssl.apis import embed, pretrain_plan
+from mmact_ssl.apis.pretrain_plan import Job, Plan
 from mmact_ssl.apis.source_folder import Source
-from mmact_ssl.apis.zoo import find_model
-from mmact_ssl.checkpoint_file import read_state_dict
+from mmact_ssl.errors import DataError
+from mmact_ssl.io.checkpoint_file import read_state_dict
+from mmact_ssl.io.student_file import StudentFile
+from mmact_ssl.io.zoo import find_model
 from mmact_ssl.targets.broken_videos import broken_listing
 from mmact_ssl.targets.cache import TargetReader
 from tools import pretrain as tool
@@ -38,7 +39,7 @@ def clips(tmp_path, make_video, monkeypatch, gray_teachers):
     for number in range(8):
         place = folder / ('wave', 'jump high')[number % 2]
         place.mkdir(parents=True, exist_ok=True)
-        make_video(place / f'clip {number}.mp4', num_frames=10, width=64, height=48)
+        make_video(place / f'clip {number}.mp4', num_frames=10, width=64 + 2 * number, height=48)
     (folder / 'wave' / 'bad one.mp4').write_bytes(b'no video')
     return folder
 
@@ -66,11 +67,11 @@ def small_images(monkeypatch, small_teacher_images) -> list[str]:
 
 
 @pytest.fixture
-def known_speeds(monkeypatch):
+def given_speeds(monkeypatch):
     """Plan with speeds that are given; other tests measure them."""
     planning = 'mmact_ssl.apis.pretrain_plan'
-    monkeypatch.setattr(f'{planning}.measure_teachers', lambda folder, names, teachers: (1.0, 0))
-    monkeypatch.setattr(f'{planning}.measure_step', lambda cfg: (1.0, 1e6))
+    monkeypatch.setattr(f'{planning}.measure_teachers', lambda *_: 1.0)
+    monkeypatch.setattr(f'{planning}.measure_step', lambda cfg: 1.0)
 
 
 def files_below(folder: Path) -> list[str]:
@@ -93,20 +94,12 @@ def test_videos_from_a_plan_to_a_model(clips, tmp_path, capsys, monkeypatch):
     assert files_below(tmp_path) == before
 
     # Killed when the training begins: the next call goes on there.
-    real = tool.load_tool
-
-    def killed(name: str):
-        if name == 'train':
-            raise KeyboardInterrupt
-        return real(name)
-
-    monkeypatch.setattr(tool, 'load_tool', killed)
-    with pytest.raises(SystemExit, match='^130$'):
+    with monkeypatch.context() as killed, pytest.raises(SystemExit, match='^130$'):
+        killed.setattr(tool.Train, 'run', Mock(side_effect=KeyboardInterrupt))
         tool.main([str(word) for word in command])
     shown = capsys.readouterr().out
     assert 'left out: wave/bad one.mp4: cannot be opened' in shown
     assert '8 videos written, 0 were there' in shown
-    monkeypatch.setattr(tool, 'load_tool', real)
     shown = run(capsys, clips, '--out', tmp_path / 'out')
     assert 'measuring' not in shown and 'videos written' not in shown
     assert '[3/5] train' in shown and '[1/5]' not in shown and '[2/5]' not in shown
@@ -121,18 +114,15 @@ def test_videos_from_a_plan_to_a_model(clips, tmp_path, capsys, monkeypatch):
     shown = run(capsys, clips, '--out', tmp_path / 'out')
     assert '/5]' not in shown and shown.count('done') == 5
 
-    # Labels that come later are evaluated, with the student that is there, and stand on its card.
-    assert not read_card(model).results
+    # Labels that come later are evaluated, with the student that is there.
     shown = run(capsys, clips, '--out', tmp_path / 'out', '--labels', 'folders')
     assert '[1/6] prepare' in shown and '[4/6] evaluate' in shown
-    assert '[3/6]' not in shown and '[5/6] publish' in shown and '[6/6]' not in shown
-    (newer,) = {*(tmp_path / 'out').glob('my_clips-*.safetensors')} - {model}
-    assert f'model    {newer}' in shown
-    assert {figure['name'] for figure in read_card(newer).results} == {'Linear', 'kNN'}
-    assert 'top-1 in % of 2 held-out clips (95 % interval)' in shown
-    assert 'start' in shown and 'student (dtg_tsm-lite0)' in shown
+    assert '[3/6]' not in shown and '[5/6]' not in shown and '[6/6]' not in shown
+    assert f'model    {model}' in shown and StudentFile.read(model).card.data == 'my_clips'
+    assert 'Top-1 in % of 8 test clips' in shown
+    assert f'start: not recorded\n  {GENERAL}: non-commercial' in shown
     shown = run(capsys, clips, '--out', tmp_path / 'out', '--labels', 'folders')
-    assert '/6]' not in shown and 'held-out clips' in shown
+    assert '/6]' not in shown and 'Top-1 in % of 8 test clips' in shown
 
     with pytest.raises(SystemExit) as end:
         tool.main([str(clips), '--out', str(tmp_path / 'out'), '--steps', '3'])
@@ -141,17 +131,14 @@ def test_videos_from_a_plan_to_a_model(clips, tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures('known_speeds', 'small_images')
+@pytest.mark.usefixtures('given_speeds', 'small_images')
 def test_a_video_that_has_changed_gets_new_targets(clips, make_video, capsys, monkeypatch):
-    def killed(job):
-        raise KeyboardInterrupt
-
     def poses() -> list[float]:
         reader = TargetReader('out/my_clips/targets/pose.lmdb')
         names = 'videos/wave/clip_0.mp4', 'videos/wave/clip_2.mp4'
         return [float(reader.get(name).mean()) for name in names]
 
-    monkeypatch.setattr(tool, 'train', killed)
+    monkeypatch.setattr(tool.Train, 'run', Mock(side_effect=KeyboardInterrupt))
     command = ['my clips', '--teacher', 'gray_pose.py', '--out', 'out']
     with pytest.raises(SystemExit, match='^130$'):
         tool.main(command)
@@ -163,10 +150,35 @@ def test_a_video_that_has_changed_gets_new_targets(clips, make_video, capsys, mo
         tool.main(command)
     after = poses()
     assert abs(after[0] - before[0]) > 0.01 and after[1] == before[1]
-    assert '1 videos written (1 had changed), 7 were there' in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert '1 videos written (1 had changed), 7 were there' in shown
+    assert '  targets     0:00:0' in shown  # for one of nine
     with pytest.raises(SystemExit, match='^130$'):
         tool.main(command)
     assert '[2/5] targets' not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures('given_speeds', 'small_images')
+def test_a_recording_that_grows_gets_more_windows(clips, make_video, capsys, monkeypatch):
+    monkeypatch.setattr('mmact_ssl.apis.pretrain_plan.WINDOW', 1.0)
+    monkeypatch.setattr(tool.Targets, 'run', Mock(side_effect=KeyboardInterrupt))
+    make_video(clips / 'day.mp4', num_frames=100, width=64, height=48)
+    command = ['my clips', '--teacher', 'gray_pose.py', '--out', 'out', '--steps', '2']
+
+    def planned() -> tuple[str, int]:
+        with pytest.raises(SystemExit, match='^130$'):
+            tool.main(command)
+        listed = Path('out/my_clips/train.txt').read_text().splitlines()
+        return capsys.readouterr().out, sum('day.mp4.windows/' in name for name in listed)
+
+    shown, windows = planned()
+    assert '10 files; 13 samples, windows of 1 s of recordings (--window 0' in shown
+    assert 'warning: these are few, and each is seen 2 times' in shown and windows == 4
+    make_video(clips / 'day.mp4', num_frames=150, width=64, height=48)
+    shown, windows = planned()
+    assert '10 files; 15 samples' in shown and '[1/5] prepare' in shown and windows == 6
+    (clips / 'day.mp4').unlink()
+    assert planned()[1] == 0 and not [*Path('out').rglob('*.windows/*')]
 
 
 def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tmp_path, monkeypatch):
@@ -179,16 +191,15 @@ def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tmp_path, 
     listing.write_text('videos/a.mp4\nvideos/gone.mp4\n')
     prepare = Mock(side_effect=lambda words: listing.write_text('videos/a.mp4\n'))
     monkeypatch.setattr(tool, 'load_tool', lambda name: Mock(main=prepare))
-    args = Namespace(labels=None, out=tmp_path / 'out', name='mine')
     source = Source(tmp_path, True, (), ('videos', '--source', str(tmp_path)), False)
-    job = tool.Job(args, source, Plan(True, 1, 2, 1, 2))
-    job.recorded['prepare'] = 'as it was'
-    tool.prepare(job)
+    job = Job(source, tmp_path / 'out', 'mine')
+    job.recorded.steps['prepare'], job.plan = 'the files as they were', Plan(True, 1, 2, 1, 2)
+    tool.Prepare(job, 'copies', 'the files as they are').run()
     assert sorted(os.listdir(videos)) == ['a.mp4', "the user's.mp4"]
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures('known_speeds')
+@pytest.mark.usefixtures('given_speeds')
 def test_videos_start_from_a_published_model(clips, small_images, tmp_path, capsys):
     """A training that changes nothing ends with the weights of the model that it starts from."""
     command = [clips, '--teacher', 'gray_pose.py', '--steps', '2', '--out', tmp_path / 'out']
@@ -197,14 +208,13 @@ def test_videos_start_from_a_published_model(clips, small_images, tmp_path, caps
     shown = run(capsys, *command)
     state = read_state_dict(tmp_path / 'out' / 'training' / 'epoch_2.pth')
     published = read_state_dict(find_model(GENERAL))
-    own = {name: value for name, value in state.items() if name.startswith('backbone.')}
-    assert own.keys() == published.keys()
-    assert all(torch.equal(own[name], value.to(own[name])) for name, value in published.items())
-    # The row of the start is that model, so both rows are equal.
-    rows = json.loads((tmp_path / 'out' / 'state.json').read_text())['table']
-    texts = [(row['protocol'], row['text']) for row in rows]
-    assert [row['method'] for row in rows] == ['start'] * 2 + ['dtg_tsm-lite0'] * 2
-    assert texts[:2] == texts[2:] and 'student (dtg_tsm-lite0)' in shown
+    student = {name: value for name, value in state.items() if name.startswith('backbone.')}
+    assert student.keys() == published.keys()
+    assert all(
+        torch.equal(student[name], value.to(student[name])) for name, value in published.items()
+    )
+    # The start is that model, so all columns are equal.
+    assert shown.count('+0.0 ± 0.0') == 2 * 3, 'three rows of two encoders'
 
 
 def write_skeletons(path: Path, count: int = 12) -> None:
@@ -214,7 +224,7 @@ def write_skeletons(path: Path, count: int = 12) -> None:
         names=np.array([f'c{i}' for i in range(count)]),
         labels=np.arange(count) % 2,
         lengths=np.full(count, 20),
-        keypoints=rng.normal(size=(20 * count, 20, 3)).cumsum(0).astype(np.float32),
+        keypoints=0.1 * rng.normal(size=(20 * count, 20, 3)).cumsum(0).astype(np.float32),
         classes=np.array(['wave', 'jump']),
     )
 
@@ -223,11 +233,11 @@ def test_skeletons_from_a_file_to_a_model(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_skeletons(tmp_path / 'moves.npz')
     before = files_below(tmp_path)
-    shown = run(capsys, 'moves.npz', '--steps', '2', '--dry-run')
+    shown = run(capsys, 'moves.npz', '--steps', '2', '--dry-run', '--coordinates', 'xyz')
     assert 'ms2l-twoview_gru: 2 epochs, 2 steps' in shown and 'targets' not in shown
     assert files_below(tmp_path) == before
     shown = run(capsys, 'moves.npz', '--steps', '2')
-    assert 'student (ms2l-twoview_gru)' in shown
+    assert '  ms2l-twoview_gru: not recorded' in shown and 'all, linear' in shown
     (model,) = Path('work_dirs/pretrain_moves').glob('moves-*.safetensors')
     clip = np.random.default_rng(1).normal(size=(1, 20, 20, 3)).astype(np.float32)
     assert embed(str(model), clip).ndim == 1
@@ -240,6 +250,16 @@ def test_skeletons_from_a_file_to_a_model(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit):
         tool.main(['moves.npz', '--from', 'dtg_tsm-lite0_jhmdb', '--out', 'other', '--dry-run'])
     assert "'tsm-lite0', and this folder trains 'gru-streams'" in capsys.readouterr().err
+
+
+def test_what_cannot_be_evaluated_is_tried_again(tmp_path, capsys, monkeypatch):
+    job = Job(Source(tmp_path, False, (), (), True), tmp_path / 'out', 'mine')
+    job.plan, step = Plan(False, 1, 2, 1, 2), tool.Evaluate(job, 'of both', 'these files')
+    monkeypatch.setattr(tool, 'plan_steps', lambda args: (job, [step]))
+    compared = Mock(side_effect=[DataError('one label is too few'), ('the table', {}, None)])
+    monkeypatch.setattr('mmact_ssl.apis.compare.compare', compared)
+    assert '\nno table: one label is too few\n' in run(capsys, tmp_path) and not step.is_done()
+    assert 'the table\n' in run(capsys, tmp_path) and step.is_done()
 
 
 def test_a_training_does_not_go_on_with_other_clips(tmp_path, capsys, monkeypatch):
@@ -255,19 +275,33 @@ def test_a_training_does_not_go_on_with_other_clips(tmp_path, capsys, monkeypatc
     arrays = dict(np.load(folder / 'moves.npz'))
     arrays['names'][0] = 'c99'
     np.savez(folder / 'moves.npz', **arrays)
-    # After the training the clips are evaluated and shown, and that is told.
-    assert 'have changed since the training: give another --out' in run(capsys, *command)
+    changes = '1 replaced (moves.npz)'
+    # After the training the clips are evaluated and shown, and what the model has seen is told.
+    shown = run(capsys, *command)
+    assert (
+        f'{changes} since its training began; the model has seen 0 of the 1 files: --again' in shown
+    )
+    assert '[2/5]' not in shown and '[5/5] gallery' in shown
     assert '"c99"' in page.read_text() and '"c0"' not in page.read_text()
+    (first,) = out.glob('*.safetensors')
+    shown = run(capsys, *command, '--again')
+    assert '[2/5] train' in shown and 'since its training' not in shown
+    assert (out / 'training_2' / 'epoch_2.pth').is_file() and first.is_file()
+    assert str(first) not in shown and len(list(out.glob('*.safetensors'))) == 2
+    assert '/5]' not in run(capsys, *command, '--again')
     # As if it had been stopped after one epoch.
-    for model in out.glob('*.safetensors'):
-        model.unlink()
-    (out / 'training' / 'epoch_2.pth').unlink()
-    with pytest.raises(SystemExit, match='samples was .* resume with the same'):
+    state = json.loads((out / 'state.json').read_text())
+    del state['steps']['train']
+    (out / 'state.json').write_text(json.dumps(state))
+    arrays['names'][1] = 'c98'
+    np.savez(folder / 'moves.npz', **arrays)
+    with pytest.raises(SystemExit):
         tool.main(command)
+    assert f'{changes} since its training began; the model' in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures('small_images')
-def test_mistakes_are_one_line_with_the_fix(tmp_path, clips, capsys):
+def test_mistakes_are_one_line_with_the_fix(tmp_path, clips, capsys, monkeypatch):
     def message(*words) -> str:
         with pytest.raises(SystemExit) as end:
             tool.main([str(word) for word in words])
@@ -282,9 +316,11 @@ def test_mistakes_are_one_line_with_the_fix(tmp_path, clips, capsys):
     assert '--labels is for videos' in message(empty, '--labels', 'folders')
     write_skeletons(empty / 'b.npz')
     assert 'holds 2 files of skeletons: give one of them' in message(empty)
-    assert '--layout is for skeletons' in message(clips, '--layout', 'coco17')
+    assert 'are for skeletons' in message(clips, '--layout', 'coco17')
     assert 'no such file; give a table' in message(clips, '--labels', 'labels.csv')
-    needs = message(clips, '--teacher', 'gray_pose.py', '--minutes', '0.01', '--dry-run')
-    assert 'this folder needs' in needs and 'with the fewest frames and steps of use' in needs
-    wrong = message(clips, '--teacher', 'efficientnet_lite0_imagenet', '--dry-run')
-    assert '--teacher: give one teacher of poses' in wrong
+    Path('labels.csv').write_text('video,label\nb.mp4,x\n')
+    assert 'labels.csv:2: no video' in message(clips, '--labels', 'labels.csv')
+    monkeypatch.setattr(pretrain_plan, 'length_of', lambda file: pytest.fail('a video is read'))
+    for teacher, why in ('nope', 'no such config'), ('efficientnet_lite0_imagenet', '--teacher: '):
+        assert why in message(clips, '--teacher', teacher, '--dry-run')
+    assert logging.root.manager.disable == logging.NOTSET

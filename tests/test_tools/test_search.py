@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from tools.search import main
@@ -14,7 +15,7 @@ from tools.search import main
 
 @pytest.fixture
 def model(publish, linear_config, student_checkpoint, tmp_path) -> str:
-    return str(publish(linear_config, student_checkpoint, tmp_path))
+    return str(publish(student_checkpoint, tmp_path))
 
 
 @pytest.fixture
@@ -47,3 +48,25 @@ def test_hits_are_printed_below_their_queries_or_as_json(model, clips, tmp_path,
     main([model, *options, '--query', first, '--json'])  # the index as it is
     report = json.loads(capsys.readouterr().out)
     assert report.keys() == {'queries', 'hits', 'broken'} and report['hits'][0] == expected
+
+
+def test_an_encoder_is_named_for_a_checkpoint_that_records_none(
+    student_checkpoint, clips, tmp_path, capsys
+):
+    content = torch.load(student_checkpoint)
+    del content['meta']['record']['encoder']
+    bare = tmp_path / 'bare.pth'
+    torch.save(content, bare)
+    (clips / 'torn.mp4').unlink()
+    folder = str(clips)
+    words = [folder, '--index', str(tmp_path / 'bare.index'), '--json']
+    with pytest.raises(SystemExit, match=r'bare\.pth: does not record its encoder: give --encoder'):
+        main([str(bare), *words])
+    named = [*words, '--encoder', 'r3d18-small']
+    query = ['--query', str(min(clips.iterdir()))]
+    main([str(bare), *named, *query])
+    found = json.loads(capsys.readouterr().out)['hits']
+    main([str(student_checkpoint), folder, '--index', str(tmp_path / 'own'), '--json', *query])
+    assert json.loads(capsys.readouterr().out)['hits'] == found
+    with pytest.raises(SystemExit, match=r'bare\.index'):
+        main([str(bare), *named[:-1], 'r3d18-small,side=32'])

@@ -49,7 +49,7 @@ def load(*argv: str):
         ),
         # load_from is where a run without a checkpoint begins.
         ('--resume --cfg-options load_from=a.pth', dict(resume='auto', load_from='a.pth')),
-        ('--resume some.pth', dict(resume=True, load_from='some.pth')),
+        (f'--resume {__file__}', dict(resume=True, load_from=__file__)),
         (
             '--work-dir here --seed 7 --deterministic',
             dict(work_dir='here', randomness=dict(seed=7, deterministic=True)),
@@ -140,12 +140,13 @@ def test_threads_are_shared_among_processes(config: str, monkeypatch: pytest.Mon
 
 
 def test_missing_data_ends_the_program_with_one_line(tmp_path: Path):
-    words = ['configs/csvr_r3d18-small.py', '--set', 'jhmdb', '--work-dir', str(tmp_path)]
+    words = ['configs/csvr_r3d18-small.py', '--set', 'jhmdb', '--work-dir', str(tmp_path / 'run')]
     program = Process.program('tools/train.py', *words, MMACT_SSL_DATA=str(tmp_path)).wait(1)
     assert 'Traceback' not in program.err
     line = program.err.strip().splitlines()[-1]
     assert line.startswith('error: ') and f'{tmp_path}/jhmdb/' in line
     assert 'python tools/' in line, 'names the command that makes it'
+    assert not (tmp_path / 'run').exists(), 'no log of what has not begun'
 
 
 def test_errors_for_users_become_one_line():
@@ -167,8 +168,9 @@ def test_errors_for_users_become_one_line():
 
 
 def test_an_interrupt_is_one_word_and_bugs_keep_their_traceback(capsys):
-    with pytest.raises(SystemExit, match='^130$'), one_line_errors():
+    # A tool inside another one leaves it to that.
+    with pytest.raises(SystemExit, match='^130$'), one_line_errors(), one_line_errors('no'):
         raise KeyboardInterrupt
-    assert capsys.readouterr().err == 'interrupted\n'
+    assert capsys.readouterr().err == 'interrupted: the same command goes on\n'
     with pytest.raises(ZeroDivisionError), one_line_errors():
         _ = 1 / 0

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.colors import same_color
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
+from mmact_ssl.visualization import clips
 from mmact_ssl.visualization.clips import (
     COLORS,
+    OTHER,
+    QUERY,
+    SAME_VIDEO,
     draw_generated_frames,
+    draw_neighbors,
+    draw_overview,
     draw_part_maps,
-    draw_predicted_poses,
     part_colors,
     part_numbers,
 )
@@ -79,8 +85,10 @@ def test_parts_of_teacher_above_student_on_frames_spread_in_time():
 
 
 def draw(*poses: np.ndarray) -> np.ndarray:
-    frames = np.zeros((CLIPS, TIME, HEIGHT, WIDTH, 3), np.uint8)
-    figure = draw_predicted_poses(frames, *poses, 'coco17', ['walk', 'wave'])
+    true, predicted, last = poses
+    columns = {str(step): np.zeros((CLIPS, HEIGHT, WIDTH, 3), np.uint8) for step in range(TIME)}
+    drawn = {str(step): (true[:, step], predicted[:, step]) for step in range(TIME)}
+    figure = draw_overview(columns, drawn, last, 'coco17', ['walk', 'wave'])
     return np.array(figure.axes).reshape(CLIPS, TIME)
 
 
@@ -126,3 +134,33 @@ def test_unseen_joints_are_not_drawn(poses):
     assert counts == dict(teacher=without_wrist, predicted=without_wrist, last=len(LIMBS))
     assert len(lines(axes[1, 2], 'last')) == without_nose
     assert len(lines(axes[1, 2], 'teacher')) == len(LIMBS)
+
+
+NAMES = ['one', 'two', 'three', 'four']
+
+
+def test_searches_of_a_video_stand_in_their_order_and_the_nearest_first(monkeypatch):
+    monkeypatch.setattr(clips, 'FOUND', 2)
+    own = torch.tensor([[0.9, 0.1, 0.2, -0.3], [0.0, 0.1, 0.3, 0.2]]).repeat(2, 1)
+    frames = [np.arange(4 * 5).reshape(4, 5, 1, 1, 1).repeat(3, 4).astype(np.uint8)] * 2
+    frames[1] = frames[1] + 100
+    searches = dict(image=own, student=-own, pose=-own, other=own)
+    rows = list(draw_neighbors(searches, frames, NAMES, queries=2).subfigs)
+    assert [row.get_suptitle() for row in rows] == 2 * ['image', 'student', 'pose', 'other']
+    titles = [[axis.get_title() for axis in row.axes] for row in rows]
+    assert titles[0] == ['one', '1. one (0.90)', '2. three (0.20)']
+    assert titles[1] == ['one', '1. four (0.30)', '2. two (-0.10)']
+    assert [row[0] for row in titles[4:]] == 4 * ['two']
+    assert titles[4][1:] == ['1. three (0.30)', '2. four (0.20)']
+    for axis, (caption, color) in zip(rows[0].axes, (QUERY, SAME_VIDEO, OTHER)):
+        assert axis.get_xlabel() == caption
+        assert all(same_color(s.get_edgecolor(), color) for s in axis.spines.values())
+    # First, middle and last frame: of the clip that searches, and of the other clip of a video.
+    strips = [axis.get_images()[0].get_array()[0, :, 0].tolist() for axis in rows[0].axes]
+    assert strips == [[0, 2, 4], [100, 102, 104], [110, 112, 114]]
+
+
+def test_no_more_are_shown_than_there_are():
+    frames = [np.zeros((2, 3, 1, 1, 3), np.uint8)] * 2
+    rows = draw_neighbors(dict(image=torch.eye(2)), frames, NAMES[:2], queries=9).subfigs
+    assert [len(row.axes) for row in rows] == [3, 3]

@@ -20,7 +20,7 @@ from mmact_ssl.apis.feature_inferencer import embed
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.features import normalize
-from mmact_ssl.visualization.pages import FRAMES, SIDE, clip_frames, group_clips, project
+from mmact_ssl.visualization.pages import FRAMES, SIDE, clip_frames, project
 from tests.helpers.processes import context
 from tools.visualize import main
 
@@ -42,7 +42,7 @@ def clips(labeled_world, tmp_path) -> Path:
 
 @pytest.fixture
 def model(publish, linear_config, student_checkpoint, tmp_path) -> str:
-    return str(publish(linear_config, student_checkpoint, tmp_path))
+    return str(publish(student_checkpoint, tmp_path))
 
 
 def read_data(folder: Path, kind: str) -> dict:
@@ -183,19 +183,6 @@ def test_the_embedding_is_a_map_with_a_lasso(model, clips, tmp_path):
     assert seen['thrown'] == [] and seen['dots'] == 18 and seen['colors'] == 3
     assert 0 < len(left) < 18 and seen['list'].splitlines() == left
     assert seen['saved'] == seen['list']
-
-
-def test_clips_are_grouped_by_label_or_by_folder(labeled_world, clips, tmp_path):
-    found = find_clips(labeled_world, 'video')
-    labels = [int(Path(clip.name).name[5]) for clip in found]
-    annotation = tmp_path / 'all.txt'
-    annotation.write_text(''.join(f'{c.name} {n}\n' for c, n in zip(found[1:], labels[1:])))
-    assert group_clips(found, str(annotation)) == ['?', *map(str, labels[1:])]
-    (tmp_path / 'classes.txt').write_text('a b\nc\n')
-    assert group_clips(found, str(annotation))[1:] == [('a b', 'c', '2')[n] for n in labels[1:]]
-    assert set(group_clips(find_clips(clips, 'video'), None)) == set(CLASSES)
-    with pytest.raises(DataError, match=r"all\.txt: has no label of 'class0_s0_0.mp4' and the"):
-        group_clips(find_clips(labeled_world / 'videos', 'video'), str(annotation))
 
 
 def test_a_map_keeps_what_is_near_together():

@@ -17,7 +17,8 @@ from rich.progress import track
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.prepared_folder import CLASS_NAMES
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import read_json, write_atomically
+from mmact_ssl.io.files import write_atomically
+from mmact_ssl.io.schema import read_json
 from mmact_ssl.preparation.files import write_annotation, write_lines
 from mmact_ssl.preparation.poses import write_poses
 
@@ -267,6 +268,8 @@ def write_demo_world(
         with multiprocessing.Pool(workers) as pool:
             results = pool.imap(make, tasks, chunksize=8)
             clips = list(track(results, 'demo world', total=len(tasks)))
+            pool.close()  # a program may note SIGTERM, by which a pool would end its workers
+            pool.join()
     else:
         clips = [make(task) for task in track(tasks, 'demo world')]
     _write_tables(out, clips)

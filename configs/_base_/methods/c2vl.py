@@ -29,7 +29,7 @@ move = [
 ]
 mask = dict(type='JointMask', fraction=(0.1, 0.3))
 # Graph networks read only joints, in 64 frames: our choice.
-crop = dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=64, warp=0.3)
+crop = dict(type='TemporalCrop', area=(0.5, 1.0), num_frames='$frames', warp=0.3)
 pack = dict(type='PackInputs', views=('clip',))
 steps = [
     _base_.normalize,

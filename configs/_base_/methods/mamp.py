@@ -8,20 +8,20 @@
 #     optimizer.step()
 #
 # MAMP (arXiv 2308.07092) with the sizes of its released code for NTU RGB+D 60: 400 epochs, batches
-# of 128. The normalization, the turning by up to 17 degrees about each axis and the gradient's norm
-# of at most 5 are ours.
+# of 128. The normalization and the gradient's norm of at most 5 are ours, and so is a crop of half
+# a clip or more: the released one also has 64 frames or more.
 _base_ = ['skeleton.py', '../schedules/skeleton_adamw.py']
 
 views = ('clip',)
 model = dict(
     data_preprocessor=dict(views=views, targets=('clip.mask',)),
     encode=views,
-    heads=dict(motion=dict(type='MaskedMotionHead', in_channels=256)),
+    heads=dict(motion=dict(type='MaskedMotionHead', in_channels=256, coordinates='$coordinates')),
 )
 
 mask = dict(type='MaskJointSegments', temperature=0.8)
 augment = [
-    dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=120),
+    dict(type='TemporalCrop', area=(0.5, 1.0), num_frames='$frames'),
     dict(type='RandomRotation', degrees=17),
 ]
 pack = dict(type='PackInputs', views=views)

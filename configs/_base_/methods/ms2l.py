@@ -28,6 +28,7 @@ model = dict(
         motion=dict(
             type='MotionPredictionHead',
             in_channels=600,
+            coordinates='$coordinates',
             loss=dict(type='MotionLoss', padded_frames=300),
         ),
         jigsaw=dict(type='JigsawHead', in_channels=600),
@@ -38,8 +39,8 @@ model = dict(
 # The clip, the clip without its last 30 %, and the clip with its thirds in another order, which is
 # normalized in that order: in the axes of the clip's first frame, the third that was first would
 # begin at the origin, and no other. The normalization was chosen by cross-validation between the
-# training views of NW-UCLA. The paper's own choice is
-# mode='body_axes'; the released run does not normalize coordinates, and does not shuffle.
+# training views of NW-UCLA. The paper normalizes every frame by itself; the released run does not
+# normalize coordinates, and does not shuffle.
 make_views = dict(
     type='MakeSkeletonViews',
     views=dict(

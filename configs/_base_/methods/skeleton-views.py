@@ -15,7 +15,7 @@ model = dict(
 # Each view has its own crop, rotation, shear, flip, scale, jitter and mask. All clips have 32
 # frames with warped time: features become independent of the recording's speed, which differs
 # between cameras, and of the person's direction.
-crop = dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=32, warp=0.3)
+crop = dict(type='TemporalCrop', area=(0.5, 1.0), num_frames='$frames', warp=0.3)
 move = [
     dict(type='RandomRotation', degrees=(30, 180, 30)),
     dict(type='RandomShear', amplitude=0.3),

@@ -7,7 +7,7 @@ model = dict(
     pooling=dict(type='SkeletonPooling'),
 )
 # Clips in the axes of their first frame, independent of the camera's place.
-normalize = dict(type='NormalizeSkeleton', mode='first_frame')
+normalize = dict(type='NormalizeSkeleton')
 train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,

@@ -5,8 +5,9 @@ model = dict(
     type='MultiTaskPretrainer',
     data_preprocessor=dict(
         type='PretextDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
+        # Of the encoder, as in evaluation.
+        mean='$mean',
+        std='$std',
     ),
 )
 train_dataloader = dict(

@@ -21,10 +21,10 @@ model = dict(
     ),
 )
 
-sample_views = dict(type='SampleViews', clip=dict(num_frames=16, stride=4))
+sample_views = dict(type='SampleViews', clip=dict(num_frames='$frames', stride='$stride'))
 augment = [
     dict(type='mmaction.RandomResizedCrop', area_range=(0.5, 1.0)),
-    dict(type='mmaction.Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='mmaction.Resize', scale=('$side', '$side'), keep_ratio=False),
     dict(type='HorizontalFlip', layout='coco17', flip_ratio=0.5),
 ]
 mask = dict(type='MaskTubes')

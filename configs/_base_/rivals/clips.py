@@ -1,4 +1,5 @@
-# Two clips of a video, each with its own crop, flip and colors.
+# Two clips of a video, each with its own crop, flip and colors; without the grayscale and blur of
+# the publications (our choice).
 _base_ = ['../methods/video.py', '../schedules/pretrain_adamw.py']
 
 views = ('clip', 'clip_b')

@@ -1,10 +1,11 @@
 # Two augmented views of a skeleton clip for GRUs over joints, bones and motion (the student is
 # gru-streams). The views of skeletons are `one` and `two`, where those of videos are `clip` and
 # `clip_b`.
-_base_ = ['../students/gru-streams.py', '../methods/skeleton-views.py']
+_base_ = ['../../encoders/gru-streams.py', '../methods/skeleton-views.py']
 
 head_sizes = dict(in_channels=768, streams=3)  # mean and maximum of three streams
-model = dict(backbone=dict(_base_.backbone, encoder=dict(_base_.encoder, **_base_.bodies)))
+backbone = _base_.encoder.backbone
+model = dict(backbone=dict(backbone, encoder=dict(backbone.encoder, pool=None)))
 # The statistics of Barlow Twins and VICReg over the few clips of a last batch are noise. All rivals
 # have the same batches.
 train_dataloader = dict(batch_size=128, drop_last=True)

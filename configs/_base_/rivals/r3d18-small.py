@@ -2,14 +2,13 @@
 # --data; sized for two cores.
 _base_ = [
     '../views/small.py',
-    '../students/r3d18-small.py',
+    '../../encoders/r3d18-small.py',
     'clips.py',
 ]
 
 head_sizes = dict(in_channels=128)
-model = dict(backbone=_base_.backbone)
-# Some sets have longer actions.
-clip = dict(num_frames=8, stride=_base_.get('frame_interval', 2))
+model = dict(backbone=_base_.encoder.backbone)
+clip = dict(num_frames='$frames', stride='$stride')
 sample_views = dict(type='SampleViews', clip=clip, clip_b=clip)
 augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]
 make_clip = [_base_.decode, dict(type='TransformViews', views=('clip',), transforms=augment)]

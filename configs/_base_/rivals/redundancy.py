@@ -12,7 +12,8 @@
 #          + 25 * mean of max(0, 1 - deviation of a channel)  # variance
 #          + mean over channels of the sum of C_ij^2 over i != j, of both views  # covariance
 #
-# Sizes as published. They train by AdamW in place of LARS, with gradients of a norm of at most 5.
+# Sizes as published. They train by AdamW in place of LARS, with gradients of a norm of at most 5
+# and a decay that includes biases and norms (as released 1e-6, without these): our choice.
 # Barlow Twins' gradient is far longer than that at the start.
 barlow = dict(
     type='RedundancyHead',

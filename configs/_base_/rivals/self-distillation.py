@@ -14,6 +14,11 @@
 #     center = 0.9 * center + 0.1 * mean of t
 #
 # Sizes as published. The momentum is that of the publications' start, where it rises to 1.
+# Ours: AdamW of one rate and decay for all weights, biases and norms too, with gradients of a norm
+# of at most 5. As released BYOL takes LARS, a decay of 1.5e-6 and no clipping; SimSiam SGD, 1e-4,
+# and a constant rate of the predictor; DINO AdamW, a decay rising from 0.04 to 0.4, a norm of at
+# most 3 for each weight, GELU in the projector, and a last layer frozen in the first epoch. BYOL
+# and DINO do not decay biases and norms.
 byol = dict(
     type='SelfDistillationHead',
     momentum=0.996,

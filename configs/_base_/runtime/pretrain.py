@@ -36,7 +36,7 @@ sync_bn = 'torch'
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
+    dist_cfg=dict(backend='nccl', timeout=1800),  # seconds that a process waits for another
 )
 randomness = dict(seed=0)
 log_processor = dict(type='ShortLogProcessor', window_size=20, by_epoch=True)

@@ -3,16 +3,13 @@ dataset_name = 'demo-skeleton'
 synthetic = True
 prepare_command = (
     'python tools/prepare_data.py custom --source data/demo/skeletons.npz --layout ntu25 '
-    '--out data/demo/skeleton --left-handed '
+    '--coordinates xyz --out data/demo/skeleton --left-handed '
     '--train-subjects 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15'
 )
 data_root = '{{$MMACT_SSL_DATA:data}}/demo/skeleton'
 num_classes = 12
-bodies = dict(layout='ntu25', num_persons=1)
-format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
+encoder_options = dict(layout='ntu25', persons=1, longest=48)
 group_pattern = r'_s(\d+)_'  # the subject: the linear probe does not split its clips
-pad = dict(type='PadFrames', num_frames=48)  # to the longest clip
-clip_frames = 32  # of graph networks, as in pre-training
 # Of the videos, which have the names of the skeletons.
 frames = dict(cache='{{$MMACT_SSL_DATA:data}}/demo/targets/efficientnet_lite0_imagenet.lmdb')
 

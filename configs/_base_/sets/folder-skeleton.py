@@ -2,11 +2,12 @@
 _base_ = 'folder.py'
 
 folder = _base_.own_folder
-bodies = dict(
-    layout=folder.layout, num_persons=folder.num_persons, in_channels=folder.num_coordinates
+encoder_options = dict(
+    layout=folder.layout,
+    persons=folder.num_persons,
+    coordinates=folder.num_coordinates,
+    longest=folder.num_frames,
 )
-format_bodies = dict(type='mmaction.FormatGCNInput', num_person=folder.num_persons)
-pad = dict(type='PadFrames', num_frames=folder.num_frames)  # to the longest clip
 
 lists = dict(data_prefix=dict(skeleton=folder.root), prepare_command=folder.prepare_command)
 train_set = dict(_delete_=True, ann_file=folder.train, **lists)

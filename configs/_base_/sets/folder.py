@@ -10,6 +10,8 @@ prepare_command = own_folder['prepare_command']
 data_root = own_folder['root']
 num_classes = own_folder['num_classes']
 group_file = own_folder['groups']  # clips that the linear probe does not split
+if own_folder['no_flip']:
+    flip_ratio = 0.0
 if 'layout' not in own_folder:  # of videos
     one_standard_error = True  # the linear probe's choice of its penalty
 

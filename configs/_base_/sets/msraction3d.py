@@ -3,15 +3,13 @@ dataset_name = 'msraction3d'
 synthetic = False
 prepare_command = (
     'python tools/prepare_data.py custom --source msr_action3d.npz --layout kinect20 '
-    '--train-subjects 1 3 5 7 9 --out data/msr_action3d'
+    '--coordinates xyz --train-subjects 1 3 5 7 9 --out data/msr_action3d'
 )
 data_root = '{{$MMACT_SSL_DATA:data}}/msr_action3d'
 num_classes = 20
-bodies = dict(layout='kinect20', num_persons=1)
-format_bodies = dict(type='mmaction.FormatGCNInput', num_person=1)
+encoder_options = dict(layout='kinect20', persons=1, longest=76)
 group_pattern = r'_s(\d+)_'  # the subject: the linear probe does not split its clips
 few_clips = True  # smaller batches
-pad = dict(type='PadFrames', num_frames=76)  # to the longest clip
 
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
 train_set = dict(ann_file=f'{data_root}/xsub_train.txt', **folder)

@@ -4,10 +4,9 @@ synthetic = False
 prepare_command = 'python tools/prepare_data.py pkummd2 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/pkummd2'
 num_classes = 41
-bodies = dict(layout='ntu25', num_persons=2)
-format_bodies = dict(type='mmaction.FormatGCNInput', num_person=2)
+# The longest of NTU; longer clips are subsampled.
+encoder_options = dict(layout='ntu25', persons=2, longest=300)
 group_pattern = r'A(\d+)N'  # the subject: the linear probe does not split its clips
-pad = dict(type='PadFrames', num_frames=300)  # the longest of NTU; longer clips are subsampled
 
 folder = dict(data_prefix=dict(skeleton=data_root), prepare_command=prepare_command)
 train_set = dict(ann_file=f'{data_root}/xsub_train.txt', **folder)

@@ -12,13 +12,12 @@ test_set = dict(ann_file=f'{data_root}/test.txt', **folder)
 
 # The camera stands still: crops that move the person far would hide the motion of the arms. Some
 # actions differ only in left and right: no flip.
-gentle_crop = dict(
-    type='mmaction.RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.9, 1.1)
-)
+crop = dict(type='mmaction.RandomResizedCrop', area_range=(0.7, 1.0), aspect_ratio_range=(0.9, 1.1))
 flip_ratio = 0.0
 pose_layout, pose_joints = 'kinect20', 20  # of the sensor
-# Downstream. Actions are longer than in other sets.
-frame_interval = 4
+# Actions are longer than in other sets.
+encoder_options = dict(stride=4)
+# Fine-tuning.
 # From scratch 60 and 120 epochs are too few. This number gives 6,480 steps, and 2,640 with a tenth
 # of the labels.
 finetune_epochs = 240

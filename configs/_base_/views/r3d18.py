@@ -1,6 +1,6 @@
 # Views of 112x112 for R3D-18, on the set of --set or the prepared folder of --data, by default on
 # Kinetics-400.
-_base_ = ['{{$MMACT_SSL_SET:../sets/kinetics400.py}}', '../students/r3d18.py']
+_base_ = ['{{$MMACT_SSL_SET:../sets/kinetics400.py}}', '../../encoders/r3d18.py']
 
 decode = dict(type='DecodeViews', short_side=128)
 # Before the jitter of colors. Some sets have actions that differ in left and right.

@@ -33,8 +33,8 @@ class PackInputs(BaseTransform):
       none), and the ``meta_keys`` as meta information.
 
     Raises BrokenSampleError if a view or target contains a value that is not finite. Such
-    coordinates of a joint with score 0 become 0 instead. Raises ConfigError for a target that is
-    not an array or a number, and for a mirrored view with sentences that may name left and right.
+    coordinates of a joint with score 0 become 0 instead. Raises ConfigError for a mirrored view
+    with sentences that may name left and right.
 
     Args:
         views: Names of the views to pack.
@@ -44,7 +44,7 @@ class PackInputs(BaseTransform):
             name), for contrasts with several clips of a video.
     """
 
-    meta_keys = ('filename', 'frame_dir', 'frame_inds', 'total_frames', 'replaced')
+    meta_keys = ('filename', 'frame_dir', 'frame_inds', 'frame_seconds', 'total_frames', 'replaced')
 
     def __init__(self, views: Sequence[str], label: bool = False, video: bool = False) -> None:
         self.views = tuple(views)
@@ -66,15 +66,7 @@ class PackInputs(BaseTransform):
                 pose = view_targets[name] / np.array([width, height, 1], np.float32)
                 # The coordinates of an unseen joint are unused, and may be NaN.
                 view_targets[name] = np.where((pose[..., 2:] == 0) & ~np.isfinite(pose), 0, pose)
-            targets[view] = {}
-            for name, value in view_targets.items():
-                try:
-                    targets[view][name] = _to_tensor(value)
-                except (TypeError, ValueError) as error:
-                    raise ConfigError(
-                        f'the target {view}.{name} is of type {type(value).__name__}, not an array '
-                        'or a number: correct the transform that makes it'
-                    ) from error
+            targets[view] = {name: _to_tensor(value) for name, value in view_targets.items()}
 
         by_name = {f'{v}.{n}': t for v, tensors in targets.items() for n, t in tensors.items()}
         for name, value in {**inputs, **by_name}.items():

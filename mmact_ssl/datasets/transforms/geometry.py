@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import mmcv
@@ -39,13 +38,7 @@ class HorizontalFlip(BaseTransform):
             return results
         results['imgs'] = [mmcv.imflip(img) for img in results['imgs']]
         if 'keypoint' in results:
-            layout = LAYOUTS[self.layout]
-            joints = results['keypoint'].shape[2]
-            if joints != layout.num_joints:
-                raise ValueError(
-                    f'HorizontalFlip: poses have {joints} joints, layout '
-                    f'{self.layout!r} has {layout.num_joints}; set its layout'
-                )
+            layout = LAYOUTS[self.layout]  # TransformViews checks that it is that of the poses
             keypoint = results['keypoint'][:, :, layout.flip_indices]
             keypoint[..., 0] = results['img_shape'][1] - keypoint[..., 0]
             results['keypoint'] = keypoint
@@ -72,24 +65,6 @@ class WholeFrameBox(BaseTransform):
 PROBES = np.array([[0.2357111, 0.3179183], [0.7193237, 0.4271929], [0.4519411, 0.8137717]])
 
 
-@dataclass(frozen=True)
-class ViewBox:
-    """The rectangle of a frame that a view of it shows, in fractions of the frame.
-
-    ``left`` > ``right`` if the view is mirrored, ``top`` > ``bottom`` if it is upside down.
-    """
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    @property
-    def mirrored(self) -> bool:
-        """True if left arms look like right ones."""
-        return (self.right < self.left) != (self.bottom < self.top)
-
-
 def probes(shape: tuple[int, int], num_frames: int, num_joints: int) -> np.ndarray:
     """Key points (M=3, T, V, 3) whose movement shows how transforms move the frames.
 
@@ -101,13 +76,19 @@ def probes(shape: tuple[int, int], num_frames: int, num_joints: int) -> np.ndarr
     return np.tile(points[:, None, None], (1, num_frames, num_joints, 1))
 
 
-def view_box(keypoint: np.ndarray, before: tuple[int, int], after: tuple[int, int]) -> ViewBox:
-    """Compute the part of the frame that a view shows from the moved :func:`probes`.
+def view_box(
+    keypoint: np.ndarray, before: tuple[int, int], after: tuple[int, int]
+) -> list[list[float]]:
+    """Rectangle of a frame that a view of it shows, from the moved :func:`probes`.
 
     Args:
         keypoint: The probes after the transforms, (M=3, T, V, 2).
         before: (height, width) of the frames.
         after: (height, width) of the view.
+
+    Returns:
+        ``[[left, top], [right, bottom]]`` in fractions of the frame; left > right if the view is
+        mirrored, top > bottom if it is upside down.
     """
     points = keypoint.reshape(3, -1, 2)
     now = points[:, 0]
@@ -123,20 +104,17 @@ def view_box(keypoint: np.ndarray, before: tuple[int, int], after: tuple[int, in
         )
     stop = start + slope * [after[1], after[0]]
     # Rounding removes noise below a thousandth of a pixel: unmoved maps stay equal to the bit.
-    left, top, right, bottom = np.round(
-        [*(start / [before[1], before[0]]), *(stop / [before[1], before[0]])], 6
-    ).tolist()
-    return ViewBox(left, top, right, bottom)
+    return (np.stack([start, stop]) / [before[1], before[0]]).round(6).tolist()
 
 
 def crop_maps(
-    maps: np.ndarray, box: ViewBox, layout: str, size: Sequence[int] | None = None
+    maps: np.ndarray, box: Sequence[Sequence[float]], layout: str, size: Sequence[int] | None = None
 ) -> np.ndarray:
     """Cut the part that a view shows out of part maps; a mirrored view exchanges left and right.
 
     Args:
         maps: float32 (T, C, h, w), 0..1, over the whole frame.
-        layout: Part layout of the C channels; '' if no part has a side, see LoadTargets.
+        layout: Part layout of the C channels.
         size: (h, w) of the result. None: as before.
 
     Returns:
@@ -145,12 +123,13 @@ def crop_maps(
     """
     height, width = maps.shape[2:]
     rows, columns = (height, width) if size is None else size
-    if box.mirrored and layout:
+    (left, top), (right, bottom) = box
+    if (right < left) != (bottom < top):  # left arms look like right ones
         maps = maps[:, PART_LAYOUTS[layout].flip_indices]
-    if box == ViewBox(0, 0, 1, 1) and (rows, columns) == (height, width):
+    if box == [[0, 0], [1, 1]] and (rows, columns) == (height, width):
         return maps
-    across = _weights(box.left, box.right, width, columns)  # (columns, w)
-    down = _weights(box.top, box.bottom, height, rows)  # (rows, h)
+    across = _weights(left, right, width, columns)  # (columns, w)
+    down = _weights(top, bottom, height, rows)  # (rows, h)
     maps = (maps.reshape(-1, width) @ across.T).reshape(*maps.shape[:3], columns)
     return np.clip(down @ maps, 0, 1)  # (T, C, rows, columns)
 

@@ -25,7 +25,6 @@ class MaskTubes(BaseTransform):
     where masked; the axes are those of the packed view, and each size divides the view's.
 
     Args:
-        view: Name of the masked view.
         patch: Frames, height and width of a patch, in frames and pixels.
         ratio: Share of masked places, 0 < ratio < 1. The number is rounded down, and at least one
             place stays visible.
@@ -41,7 +40,7 @@ class MaskTubes(BaseTransform):
     ) -> None:
         self.view = view
         self.patch = tuple(patch)
-        self.ratio = ratio
+        self.ratio = check_ratio(self, ratio)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         views, targets = results['views'], results.setdefault('targets', {})
@@ -58,6 +57,13 @@ class MaskTubes(BaseTransform):
         return results
 
 
+def check_ratio(transform: BaseTransform, ratio: float) -> float:
+    """Return a share of masked places; ConfigError unless 0 < ratio < 1."""
+    if not 0 < ratio < 1:
+        raise ConfigError(f'{type(transform).__name__}: ratio={ratio}: give a share, 0 < ratio < 1')
+    return ratio
+
+
 def draw_mask(count: int, ratio: float, preference: np.ndarray | float = 0.0) -> np.ndarray:
     """Draw masked places without replacement: bool (count,).
 
@@ -68,6 +74,8 @@ def draw_mask(count: int, ratio: float, preference: np.ndarray | float = 0.0) ->
     """
     # The small term makes 0.9 of 10 places 9, in spite of rounding.
     masked = min(int(ratio * count + 1e-9), count - 1)
+    if masked < 1:
+        raise ConfigError(f'a mask of {ratio} of {count} places hides none: give a larger ratio')
     # The largest sums with Gumbel noise are a draw by weight without replacement.
     order = np.argsort(-(preference + np.random.gumbel(size=count)))
     mask = np.zeros(count, bool)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import mmcv
 import numpy as np
+import torch
 from mmcv.transforms import BaseTransform
+from torch import Tensor
 
 from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.errors import import_extra
+from mmact_ssl.io.files import reading
+from mmact_ssl.io.hf_folder import FIX, PROCESSORS, SAFE
 from mmact_ssl.registry import TRANSFORMS
 
 
@@ -20,8 +26,9 @@ class ReadVideo(BaseTransform):
     A sample with frames in memory, ``array`` uint8 (T, H, W, 3) RGB and ``total_frames``, stays as
     it is.
 
-    Required keys: ``filename``. Added keys: ``total_frames``; ``avg_fps``, mean frames per second;
-    ``video_reader``, which ``DecodeFrames`` closes and removes.
+    Required keys: ``filename``. Added keys: ``total_frames``; ``seconds``, the times of frames;
+    ``avg_fps``, mean frames per second; ``video_reader``, which ``DecodeFrames`` closes and
+    removes.
 
     Raises:
         BrokenSampleError: The video is missing, unreadable or has no frames.
@@ -32,7 +39,8 @@ class ReadVideo(BaseTransform):
             reader = VideoReader(results['filename'])
             total = reader.total_frames
             rate = total / reader.duration
-            results.update(total_frames=total, avg_fps=rate, video_reader=reader)
+            results.update(total_frames=total, seconds=reader.seconds, avg_fps=rate)
+            results['video_reader'] = reader
         return results
 
 
@@ -71,6 +79,36 @@ class DecodeFrames(BaseTransform):
         shape = imgs[0].shape[:2]
         results.update(imgs=imgs, original_shape=shape, img_shape=shape)
         return results
+
+
+@TRANSFORMS.register_module()
+class ProcessFrames(BaseTransform):
+    """Prepare clips by transformers, as the files of a network describe.
+
+    Required keys: ``imgs``, ``num_clips``. Modified keys: ``imgs``, which becomes float32
+    ``(num_clips, 3, T, h, w)``. Added keys: ``input_shape``.
+    """
+
+    def __init__(self, folder: str) -> None:
+        transformers = import_extra('transformers', folder)
+        self.is_video = Path(folder, PROCESSORS[0]).is_file()
+        kind = 'AutoVideoProcessor' if self.is_video else 'AutoImageProcessor'
+        with reading(folder, FIX):
+            self.process = getattr(transformers, kind).from_pretrained(folder, **SAFE)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        frames = self.prepare(np.stack(results['imgs']))
+        clips = frames.unflatten(0, (results['num_clips'], -1)).transpose(1, 2).contiguous()
+        results.update(imgs=clips.numpy(), input_shape=tuple(clips.shape))
+        return results
+
+    def prepare(self, frames: np.ndarray) -> Tensor:
+        """Prepare frames, uint8 ``(T, H, W, 3)``: float32 ``(T, 3, h, w)``."""
+        options: dict[str, Any] = dict(return_tensors='pt', input_data_format='channels_last')
+        if self.is_video:
+            options.update(do_sample_frames=False)
+        (values,) = self.process([frames] if self.is_video else [*frames], **options).values()
+        return torch.as_tensor(values).flatten(0, -4)  # (1, T, ...), or (T, ...) of images
 
 
 def read_frames(

@@ -48,10 +48,6 @@ class ShuffleViewSegments(BaseTransform):
     Added keys: ``targets`` {view: ``permutation``, int64 (segments,), see
     :func:`shuffle_segments`; -1 for a view that repeats a frame}.
 
-    Args:
-        views: Names of the views.
-        segments: Number of segments.
-
     Raises:
         ConfigError: LoadTargets or DecodeViews comes before it; or a view's number of frames is not
             a multiple of ``segments``, so that frames would be left over, whose neighbor shows
@@ -101,13 +97,10 @@ class TransformSegments(BaseTransform):
     clip are mirrored together.
 
     Args:
-        views: Names of the views.
         transforms: As of :class:`TransformViews`.
-        segments: Number of equal segments.
 
     Raises:
-        ConfigError: A transform mirrors; a view has poses or part maps, which would not follow; or
-            its frames do not make equal segments.
+        ConfigError: A transform mirrors; or a view has poses or part maps, which would not follow.
     """
 
     def __init__(
@@ -131,13 +124,7 @@ class TransformSegments(BaseTransform):
                     'follow: use TransformViews'
                 )
             frames = results['views'][view]
-            length, rest = divmod(len(frames), self.segments)
-            if rest or not length:
-                raise ConfigError(
-                    f'TransformSegments: the view {view!r} has {len(frames)} frames, which do not '
-                    f'make {self.segments} equal segments: set num_frames of SampleViews to a '
-                    'multiple'
-                )
+            length = len(frames) // self.segments  # ShuffleViewSegments has made equal ones
             parts = (frames[start : start + length] for start in range(0, len(frames), length))
             results['views'][view] = [
                 frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,8 @@ class SampleViews(BaseTransform):
     segments divide the video before it. If a video has fewer frames than parts, several parts show
     the same frame; all of them are valid.
 
-    Required keys: ``filename``. Added keys: ``total_frames``; ``frame_inds`` {view: int64 (T,)};
+    Required keys: ``filename``. Added keys: ``total_frames``; ``frame_inds`` {view: int64 (T,)} and
+    ``frame_seconds`` {view: float64 (T,)}, their times;
     ``targets`` {view: ``valid`` bool (T,) and, for a list of strides, ``speed``, the drawn stride};
     ``video_reader``, which ``DecodeViews`` closes and removes.
 
@@ -82,38 +84,31 @@ class SampleViews(BaseTransform):
         clip_b: Mapping[str, Any] | None = None,
         differ: bool = False,
     ) -> None:
-        self.keyframes = keyframes
         self.test_mode = test_mode
         self.differ = differ
         views = dict(clip=clip, clip_b=clip_b, future=future, keyframes=keyframes)
-        for view, settings in views.items():
-            for key in settings or ():
-                if key not in SETTINGS[view]:
-                    known = ', '.join(SETTINGS[view])
-                    raise ConfigError(f'SampleViews: {view}.{key} is not a setting, use {known}')
-        # An inherited config cannot remove a setting, only set it to None.
+        # An inherited config cannot remove a view or a setting, only set it to None.
         used = {
             view: {key: value for key, value in settings.items() if value is not None}
             for view, settings in views.items()
             if settings is not None
         }
-        clip, clip_b, future = used['clip'], used.get('clip_b'), used.get('future')
-        self.clips: dict[str, dict[str, Any]] = {
-            view: used[view] for view in ('clip', 'clip_b') if view in used
-        }
-        self.future = future
-        for view, settings in self.clips.items():
+        for view, settings in used.items():
+            if unknown := sorted(settings.keys() - {*SETTINGS[view]}):
+                known = ', '.join(SETTINGS[view])
+                raise ConfigError(f'SampleViews: {view}.{unknown[0]} is not a setting, use {known}')
             if settings.get('segments') and 'stride' in settings:
                 raise ConfigError(
                     f'SampleViews: {view} has segments and stride, set {view}.stride=None or '
                     f'{view}.segments=None'
                 )
-        if future is not None and clip.get('segments') and 'stride' not in future:
+        self.future, self.keyframes = used.pop('future', None), used.pop('keyframes', None)
+        self.clips = used
+        if self.future and used['clip'].get('segments') and 'stride' not in self.future:
             raise ConfigError('SampleViews: a clip of segments has no stride, set future.stride')
-        if differ and clip_b is not None and 'stride' in clip and 'stride' in clip_b:
-            strides = np.unique(clip_b['stride'])
-            if len(strides) == 1 and strides[0] in np.atleast_1d(clip['stride']):
-                raise ConfigError('SampleViews: differ needs a second stride in clip_b')
+        own, *others = ({*np.ravel(settings.get('stride', ()))} for settings in used.values())
+        if differ and any(len(strides) == 1 and strides <= own for strides in others):
+            raise ConfigError('SampleViews: differ needs a second stride in clip_b')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         reader = VideoReader(results['filename'])
@@ -146,6 +141,8 @@ class SampleViews(BaseTransform):
         results.update(
             total_frames=total, frame_inds=frame_inds, targets=targets, video_reader=reader
         )
+        times = {view: reader.seconds[inds] for view, inds in frame_inds.items()}
+        results['frame_seconds'] = times
         return results
 
     def _choose_strides(self, total: int) -> dict[str, int]:
@@ -228,9 +225,9 @@ class DecodeViews(BaseTransform):
         frame_inds = results['frame_inds']
         frames = read_frames(results, np.concatenate(list(frame_inds.values())), self.short_side)
         results['views'] = {view: copy_frames(frames, inds) for view, inds in frame_inds.items()}
-        for view, frames in results['views'].items():
+        for view, images in results['views'].items():
             for name in targets_of_kind('pose', results, view):
-                height, width = frames[0].shape[:2]
+                height, width = images[0].shape[:2]
                 # In float64, so that packing an unmoved pose restores the exact fractions.
                 results['targets'][view][name] = results['targets'][view][name] * np.array(
                     [width, height, 1], np.float64
@@ -278,29 +275,24 @@ class TransformViews(BaseTransform):
         self.views = tuple(views)
         self.map_size = None if map_size is None else tuple(map_size)
         self.transforms = [TRANSFORMS.build({'_scope_': SCOPE, **config}) for config in transforms]
-        mirrors = any(getattr(one, 'flip_ratio', 0) for one in _flatten(self.transforms))
-        self.mirrored = self.views if mirrors else ()
+        self.parts = [*_flatten(self.transforms)]
+        self.mirrored = self.views if any(getattr(p, 'flip_ratio', 0) for p in self.parts) else ()
+        flips = (part for part in self.parts if isinstance(part, HorizontalFlip))
+        self.num_joints = next((LAYOUTS[flip.layout].num_joints for flip in flips), 1)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         frames = results['views']
         check_views(self, self.views, frames)
         results['mirrored_views'] = (*results.get('mirrored_views', ()), *self.mirrored)
         imgs = [frame for view in self.views for frame in frames[view]]
-        shapes = {img.shape[:2] for img in imgs}
-        if len(shapes) > 1:
+        shape, *others = {img.shape[:2] for img in imgs}
+        if others:
             raise ValueError(
                 f'TransformViews: the frames of the views {self.views} differ in '
-                f'size, {sorted(shapes)}; transform these views apart'
+                f'size, {sorted([shape, *others])}; transform these views apart'
             )
-        shape = imgs[0].shape[:2]
-        joined: dict[str, Any] = {
-            'imgs': imgs,
-            'img_shape': shape,
-            'original_shape': shape,
-            'modality': 'RGB',
-            'num_clips': 1,
-            'clip_len': len(imgs),
-        }
+        joined: dict[str, Any] = dict(imgs=imgs, img_shape=shape, original_shape=shape)
+        joined |= dict(modality='RGB', num_clips=1, clip_len=len(imgs))
         targets = results.get('targets', {})
         poses, maps = (
             [(view, name) for view in self.views for name in targets_of_kind(kind, results, view)]
@@ -309,11 +301,10 @@ class TransformViews(BaseTransform):
         if poses or maps:
             meta = results['target_meta']
             self._check_targets_follow({meta[name].layout for _, name in poses})
-        persons = []  # float (T, V, 3) each
-        if poses:
-            persons.append(np.concatenate([targets[view][name] for view, name in poses]))
+        # Float (T, V, 3) each.
+        persons = [np.concatenate([targets[view][name] for view, name in poses])] if poses else []
         if maps:
-            num_frames, num_joints = persons[0].shape[:2] if poses else (1, self._num_joints())
+            num_frames, num_joints = persons[0].shape[:2] if poses else (1, self.num_joints)
             persons += [*probes(shape, num_frames, num_joints)]
         if persons:
             joined['keypoint'] = np.stack([person[..., :2] for person in persons])
@@ -326,14 +317,14 @@ class TransformViews(BaseTransform):
                 'a transform that changes their number has no place here'
             )
 
-        lengths = {view: len(frames[view]) for view in self.views}
-        for view, part in zip(lengths, _split(joined['imgs'], lengths.values())):
-            frames[view] = list(part)
+        moved = iter(joined['imgs'])
+        for view in self.views:
+            frames[view] = [*islice(moved, len(frames[view]))]
         if poses:
-            pose = np.concatenate(
-                [joined['keypoint'][0], joined['keypoint_score'][0, ..., None]], axis=-1
-            )
-            for (view, name), part in zip(poses, _split(pose, [lengths[v] for v, _ in poses])):
+            scores = joined['keypoint_score'][0, ..., None]
+            pose = np.concatenate([joined['keypoint'][0], scores], axis=-1)
+            ends = np.cumsum([len(frames[view]) for view, _ in poses])
+            for (view, name), part in zip(poses, np.split(pose, ends)):
                 targets[view][name] = part
         if maps:
             box = view_box(joined['keypoint'][-3:], shape, joined['imgs'][0].shape[:2])
@@ -343,7 +334,7 @@ class TransformViews(BaseTransform):
         return results
 
     def _check_targets_follow(self, layouts: Set[str]) -> None:
-        for transform in _flatten(self.transforms):
+        for transform in self.parts:
             if isinstance(transform, HorizontalFlip) and layouts - {transform.layout}:
                 raise ConfigError(
                     f'TransformViews: HorizontalFlip has layout={transform.layout!r}, and the '
@@ -357,24 +348,9 @@ class TransformViews(BaseTransform):
                     "use HorizontalFlip, or mmaction2's crops and resizes"
                 )
 
-    def _num_joints(self) -> int:
-        """Number of joints that the transforms expect."""
-        for transform in _flatten(self.transforms):
-            if isinstance(transform, HorizontalFlip):
-                return LAYOUTS[transform.layout].num_joints
-        return 1
-
 
 def _flatten(transforms: Iterable[Any]) -> Iterator[Any]:
     """Transforms, and the transforms nested in them."""
     for transform in transforms:
         yield transform
         yield from _flatten(getattr(transform, 'transforms', ()))
-
-
-def _split(joined: Any, lengths: Iterable[int]) -> Iterator[Any]:
-    """Consecutive pieces of the given lengths."""
-    start = 0
-    for length in lengths:
-        yield joined[start : start + length]
-        start += length

@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.files import write_atomically
+from mmact_ssl.io.files import write_atomically
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES
 from mmact_ssl.registry import HOOKS
 

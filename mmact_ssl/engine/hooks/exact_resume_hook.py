@@ -11,7 +11,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mmact_ssl.engine.unwrap import unwrap_model
+from mmact_ssl.engine.loops import EpochTrainLoop
+from mmact_ssl.engine.optimizers import unwrap_model
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import HOOKS
 
 KEY = 'exact_resume'  # in the checkpoint
@@ -37,6 +39,11 @@ class ExactResumeHook(Hook):
         self._loaded: dict[str, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
+        if not isinstance(runner.train_loop, EpochTrainLoop):
+            raise ConfigError(
+                'ExactResumeHook needs a loop that resumes within an epoch: set '
+                "train_cfg.type='EpochTrainLoop' (or 'StepsTrainLoop') or remove the hook"
+            )
         if not self._loaded:
             return
         runner.train_loop.first_batch = self._batches = self._loaded['seen']

@@ -10,10 +10,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
+from mmact_ssl.engine.optimizers import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
-from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+from mmact_ssl.models.pretrainer import LossObserver, MultiTaskPretrainer
 from mmact_ssl.registry import HOOKS
 
 
@@ -37,7 +37,27 @@ class GradientShareHook(Hook):
     def __init__(self, interval: int = 20) -> None:
         self.interval = interval
         self.scale = 1.0  # of the losses in mixed precision
+        self._observers: list[LossObserver] = []  # those of the model
         self._measured: Any = None
+
+    def before_train(self, runner: Runner) -> None:
+        model = unwrap_model(runner.model)
+        if not isinstance(model, MultiTaskPretrainer):
+            raise ConfigError(
+                f'{type(self).__name__} watches a MultiTaskPretrainer, and the model is a '
+                f'{type(model).__name__}: take the hook out of default_hooks'
+            )
+        self._observers = model.loss_observers
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        if runner.iter % self.interval == 0:
+            scaler = getattr(unwrap_optimizers(runner.optim_wrapper)[0], 'loss_scaler', None)
+            self.scale = 1.0 if scaler is None else float(scaler.get_scale())
+            self._observers.append(self._observe)
+
+    def _observe(self, gradients: SharedGradients, weights: Mapping[str, float | Tensor]) -> None:
+        factors = torch.stack([torch.as_tensor(weights[task]) for task in gradients.tasks])
+        self._measured = self.measure(gradients, factors.detach())
 
     def measure(self, gradients: SharedGradients, factors: Tensor) -> Any:
         """Measure a step between its forward and its backward pass.
@@ -51,37 +71,15 @@ class GradientShareHook(Hook):
         total = norms.sum() if norms.isfinite().all() else norms.new_tensor(float('nan'))
         return dict(zip(gradients.tasks, norms / total))
 
-    def log(self, runner: Runner, measured: Any) -> None:
-        """Log the result of :meth:`measure` after the step."""
-        for task, share in measured.items():
-            runner.message_hub.update_scalar(f'train/share/{task}', float(share))
-
-    def before_train(self, runner: Runner) -> None:
-        self._pretrainer(runner)
-
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        if runner.iter % self.interval == 0:
-            scaler = getattr(unwrap_optimizers(runner.optim_wrapper)[0], 'loss_scaler', None)
-            self.scale = 1.0 if scaler is None else float(scaler.get_scale())
-            self._pretrainer(runner).loss_observers.append(self._observe)
-
-    def _observe(self, gradients: SharedGradients, weights: Mapping[str, float | Tensor]) -> None:
-        factors = torch.stack([torch.as_tensor(weights[task]) for task in gradients.tasks])
-        self._measured = self.measure(gradients, factors.detach())
-
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         if self._measured is not None:
-            self._pretrainer(runner).loss_observers.remove(self._observe)
+            self._observers.remove(self._observe)
             measured, self._measured = self._measured, None
             self.log(runner, measured)
 
-    def _pretrainer(self, runner: Runner) -> MultiTaskPretrainer:
-        model = unwrap_model(runner.model)
-        if not isinstance(model, MultiTaskPretrainer):
-            raise ConfigError(
-                f'{type(self).__name__} watches a MultiTaskPretrainer, and the model is a '
-                f'{type(model).__name__}: take the hook out of default_hooks'
-            )
-        return model
+    def log(self, runner: Runner, measured: Any) -> None:
+        """Log the result of :meth:`measure` after the step."""
+        for task, share in measured.items():
+            runner.message_hub.update_scalar(f'train/share/{task}', float(share))

@@ -8,8 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.optim import Optimizer
 
-from mmact_ssl.engine.optimizers import has_moved
-from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
+from mmact_ssl.engine.optimizers import has_moved, unwrap_model, unwrap_optimizers
 from mmact_ssl.registry import HOOKS
 
 
@@ -17,8 +16,10 @@ from mmact_ssl.registry import HOOKS
 class MomentumCopyHook(Hook):
     """Move each :class:`MomentumCopy` of the model once after each step of the optimizer.
 
-    While gradients accumulate, and after a skipped step that is not finite, copies stand still, as
-    the student does.
+    If one copy warms up, all do: else the copy of a projector is newer or older than the features
+    that it projects. While gradients accumulate, and after a skipped step that is not finite,
+    copies stand still, as the student does. Every module with a method ``after_step``, such as
+    DINO's center, moves with them.
 
     A run that starts from the weights of another (``load_from`` without ``resume``) takes over
     student and heads, and copies start from them. Every module with a ``restart`` method restarts:
@@ -26,31 +27,26 @@ class MomentumCopyHook(Hook):
     the statistics of their targets.
     """
 
-    def __init__(self) -> None:
-        self._is_made = False  # True after a step of the student's optimizer in the iteration
-
     def before_train(self, runner: Runner) -> None:
-        student = unwrap_optimizers(runner.optim_wrapper)[0]
-        student.optimizer.register_step_post_hook(self._note_step)
+        model = unwrap_model(runner.model)
         if not runner._resume:
-            for module in runner.model.modules():
+            for module in model.modules():
                 if hasattr(module, 'restart'):
                     module.restart()
-        for copy, source in _pairs(runner):
+        pairs = model.momentum_pairs() if hasattr(model, 'momentum_pairs') else []
+        warm_up = any(copy.warms_up for copy, _ in pairs)
+        for copy, source in pairs:
+            copy.warms_up = warm_up
             copy.start(source, anew=not runner._resume)
 
-    def _note_step(self, optimizer: Optimizer, *_: Any) -> None:
-        self._is_made = has_moved(optimizer)
+        moving = [module for module in model.modules() if hasattr(module, 'after_step')]
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        if self._is_made:
-            for copy, source in _pairs(runner):
-                copy.follow(source)
-        self._is_made = False
+        def follow(optimizer: Optimizer, *_: Any) -> None:
+            if has_moved(optimizer):
+                for copy, source in pairs:
+                    copy.follow(source)
+                for module in moving:
+                    module.after_step()
 
-
-def _pairs(runner: Runner) -> list:
-    model = unwrap_model(runner.model)
-    return model.momentum_pairs() if hasattr(model, 'momentum_pairs') else []
+        student = unwrap_optimizers(runner.optim_wrapper)[0]
+        student.optimizer.register_step_post_hook(follow)

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
-from mmact_ssl.engine.optimizers import has_moved, makes_step
-from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
+from mmact_ssl.engine.optimizers import has_moved, makes_step, unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import TrainingError
 from mmact_ssl.registry import HOOKS
 
@@ -40,7 +39,7 @@ class NonFiniteHook(Hook):
         TrainingError: More steps in a row are skipped.
     """
 
-    # Before MomentumCopyHook, which copies the buffers.
+    # Before EMAHook, which copies the buffers.
     priority = 'ABOVE_NORMAL'
 
     def __init__(self, max_in_a_row: int = 20) -> None:

@@ -39,7 +39,7 @@ class SeedByProgressHook(Hook):
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
                 'SeedByProgressHook needs an epoch-based training loop: set '
-                "train_cfg.by_epoch=True (or type='StepsTrainLoop') or remove the hook"
+                "train_cfg.type='EpochTrainLoop' (or 'StepsTrainLoop') or remove the hook"
             )
         for part, _ in with_inner(runner.train_dataloader.dataset):
             if isinstance(part, (RepeatDataset, ClassBalancedDataset)):

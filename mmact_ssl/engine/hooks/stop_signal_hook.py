@@ -16,20 +16,21 @@ from mmengine.runner import Runner
 from mmact_ssl.engine.optimizers import makes_step
 from mmact_ssl.registry import HOOKS
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 FILE_NAME = 'stopped.pth'
 EXIT_STATUS = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
 @HOOKS.register_module()
 class StopSignalHook(Hook):
-    """Save a checkpoint and end with exit status 75 on SIGTERM or SIGUSR1.
+    """Save a checkpoint and end with status 75 on SIGTERM or SIGUSR1, 130 on Ctrl-C.
 
     Slurm and clouds send SIGTERM some time before they take a machine away; Slurm's
     ``--signal=USR1@300`` sends SIGUSR1 300 seconds before the time limit. The training finishes the
     optimizer's current step, on several GPUs a few more. Then all processes stop after the same
     step, whichever process received the signal. ``--resume`` continues exactly from ``stopped.pth``
-    in the work dir, which is removed when the training has ended. Our choice.
+    in the work dir, which is removed when the training has ended. A second Ctrl-C ends at once. Our
+    choice.
 
     Args:
         interval: Steps after which processes on several GPUs share their signals, because this
@@ -53,6 +54,8 @@ class StopSignalHook(Hook):
 
     def _note(self, number: int, frame: Any) -> None:
         self._signal = number
+        if number == signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)
         if os.getpid() != self._process:  # a forked worker: restore the default, and end
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
@@ -74,12 +77,13 @@ class StopSignalHook(Hook):
             return
         runner.save_checkpoint(runner.work_dir, FILE_NAME, by_epoch=False)
         barrier()  # or a launcher ends the main process, which saves, with the others
-        name = signal.Signals(int(number)).name
+        received = signal.Signals(int(number))
+        status = 130 if received == signal.SIGINT else EXIT_STATUS
         runner.logger.warning(
-            f'{name}: stopped after step {runner.iter + 1} (exit status {EXIT_STATUS}): the same '
-            'command goes on, of train.py with --resume'
+            f'{received.name}: stopped after step {runner.iter + 1} (exit status {status}): the '
+            'same command goes on, train.py with --resume'
         )
-        raise SystemExit(EXIT_STATUS)
+        raise SystemExit(status)
 
     def give_signals_back(self) -> None:
         """Restore the earlier handlers; :class:`PretrainRunner` calls this at any end."""

@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
-from mmact_ssl.engine.unwrap import unwrap_model, unwrap_optimizers
+from mmact_ssl.engine.optimizers import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import HOOKS
 

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 from mmact_ssl.errors import ConfigError
 
-from . import (
-    fewshot,
-    finetune,
-    joint,
-    knn,
-    lda,
-    linear,
-    linear_adam,
-    retrieval,
-)
+from . import fewshot, finetune, joint, knn, lda, linear, retrieval
 from .base import Protocol
 
 PROTOCOLS: dict[str, Protocol] = {
     'linear': Protocol(linear.evaluate, frozen=True),
-    'linear-adam': Protocol(linear_adam.evaluate, frozen=True, is_stochastic=True),
     'lda': Protocol(lda.evaluate, frozen=True, check_labels=lda.check_labels),
     'knn': Protocol(knn.evaluate, frozen=True),
     'retrieval': Protocol(retrieval.evaluate, frozen=True, labels='none'),
     'fewshot': Protocol(fewshot.evaluate, frozen=True, labels='own draws'),
-    'finetune': Protocol(finetune.evaluate, is_stochastic=True, trains=True),
-    'joint': Protocol(
-        joint.evaluate, labels='of the checkpoint', needs_checkpoint='jointly trained classifier'
-    ),
+    'finetune': Protocol(finetune.evaluate, trains=True),
+    'joint': Protocol(joint.evaluate, labels='of the checkpoint'),
 }
 
 
@@ -41,30 +30,27 @@ def plan_protocols(text: str) -> list[str]:
     return names
 
 
-def plan_steps(
-    text: str, fractions: Sequence[float], seeds: Sequence[int], one_encoder: bool
+def plan_evaluations(
+    protocols: Sequence[str], fractions: Sequence[float], seeds: Sequence[int], one_encoder: bool
 ) -> list[tuple[int, float, list[str]]]:
-    """List seed, fraction of the labels and protocols of each step.
+    """List the seed, the fraction of the labels and the protocols of each evaluation.
 
     Args:
-        text: As in :func:`plan_protocols`.
-        fractions: Fractions of the labels, each evaluated by all protocols.
-        seeds: Seeds, each evaluated by all protocols.
+        protocols: Names in :data:`PROTOCOLS`.
+        fractions, seeds: All protocols evaluate each of them.
         one_encoder: All seeds evaluate the same encoder: later seeds then leave out protocols whose
             results no seed changes.
     """
-    steps = []
-    for seed in seeds:
-        for fraction in fractions:
-            protocols = plan_protocols(text)
-            if one_encoder and seed != seeds[0]:
-                protocols = [name for name in protocols if is_stochastic(name, fraction)]
-            if protocols:
-                steps.append((seed, fraction, protocols))
-    return steps
+    evaluations = []
+    for seed, fraction in product(seeds, fractions):
+        is_repeated = one_encoder and seed != seeds[0]
+        names = [n for n in protocols if not is_repeated or is_stochastic(n, fraction)]
+        if names:
+            evaluations.append((seed, fraction, names))
+    return evaluations
 
 
 def is_stochastic(name: str, label_fraction: float) -> bool:
     """True if a protocol gives different numbers for different seeds on the same checkpoint."""
     protocol = PROTOCOLS[name]
-    return protocol.is_stochastic or (label_fraction != 1 and protocol.labels == 'drawn')
+    return protocol.trains or (label_fraction != 1 and protocol.labels == 'drawn')

@@ -7,20 +7,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from mmengine.logging import print_log
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 from mmact_ssl.datasets.label_subset import draw_labels
+from mmact_ssl.engine.terminal import log_once
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import sample_groups, share_labels
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.logistic_path import fit_path, sample_basis
 
-from .base import Measured, Task
+from .base import Measured, ProtocolInput
 
 
 def evaluate(
-    task: Task,
+    inputs: ProtocolInput,
     group_pattern: str | None = None,
     group_file: str | None = None,
     labels: Sequence[int] = (1, 2, 5, 10),
@@ -31,7 +31,7 @@ def evaluate(
     The mean of the training split is subtracted from the features, and they are scaled to unit
     length: test clips take no part in it, and each is classified alone. Draw i has the seed i, so
     that all encoders get the same labels
-    (:func:`mmact_ssl.evaluation.draws.paired_differences`).
+    (:func:`mmact_ssl.evaluation.draws.paired_interval`).
 
     Args:
         group_pattern, group_file: Those of :func:`sample_groups`; the labels of a class come from
@@ -46,21 +46,19 @@ def evaluate(
         the drawn samples. ``lda`` needs two labels of a class.
 
     Raises:
-        ConfigError: A number is below 1 (``draws``: below 2), or there is one class.
+        ConfigError: A number is below 1 (``draws``: below 2).
     """
-    if task.num_classes < 2:
-        raise ConfigError('fewshot: the training split has one class, it needs two or more')
     if draws < 2 or not labels or min(labels) < 1:
         raise ConfigError(
             f'fewshot: labels={tuple(labels)}, draws={draws}: give positive numbers of labels, '
             'and two draws or more'
         )
-    split, train, test = task.train, task.train_features, task.test_features
+    split, train, test = inputs.train, inputs.train_features, inputs.test_features
     groups = sample_groups(split.names, group_pattern, group_file)
-    pattern = task.request.cfg.get('shared_label_pattern')
+    pattern = inputs.cfg.get('shared_label_pattern')
     center = train.values.mean(axis=0, dtype=np.float64)
     values, queries = (normalize(part.values, center) for part in (train, test))
-    top1: dict[str, list[float]] = defaultdict(list)
+    right: dict[str, list[np.ndarray]] = defaultdict(list)
     drawn = hashlib.sha256()
     for count, repeats in _plan(np.bincount(split.labels), labels, draws):
         for seed in range(repeats):
@@ -68,32 +66,32 @@ def evaluate(
             chosen = share_labels(split, chosen, pattern)
             drawn.update(''.join(split.lines(chosen)).encode())
             for name, readout in READOUTS.items():
-                if name == 'lda' and len(chosen) == task.num_classes:
+                if name == 'lda' and len(chosen) == inputs.num_classes:
                     continue
                 scores = readout(values[chosen], split.labels[chosen], queries)
-                right = scores.argmax(axis=1) == test.labels
-                top1[f'{name}@{count}'].append(float(right.mean()))
+                right[f'{name}@{count}'].append(scores.argmax(axis=1) == test.labels)
+    top1 = {name: np.mean(answers, axis=1).tolist() for name, answers in right.items()}
     metrics = {name: float(np.mean(values)) for name, values in top1.items()}
-    details = dict(draws=dict(top1), drawn=drawn.hexdigest())
-    return Measured({'chance': 1 / task.num_classes, **metrics}, details)
+    details, stacked = dict(draws=top1, drawn=drawn.hexdigest()), map(np.stack, right.values())
+    return Measured(
+        {'chance': 1 / inputs.num_classes, **metrics}, details, dict(zip(right, stacked))
+    )
 
 
 def _plan(sizes: np.ndarray, labels: Sequence[int], draws: int) -> Iterator[tuple[int, int]]:
     """Yield the numbers of labels a class and of draws, and log what the data cannot give."""
     for count in sorted(set(labels)):
         if count >= sizes.max():
-            print_log(
+            log_once(
                 f'fewshot: no class has more than {sizes.max()} labeled training clips: @{count} '
-                'takes all labels, in one draw, which has no interval; larger numbers are left out',
-                'current',
+                'takes all labels, in one draw, which has no interval; larger numbers are left out'
             )
             yield count, 1
             return
         if few := int((sizes < count).sum()):
-            print_log(
+            log_once(
                 f'fewshot: {few} of {len(sizes)} classes have fewer than {count} labeled '
-                'training clips and give all that they have',
-                'current',
+                'training clips and give all that they have'
             )
         yield count, draws
 
@@ -156,6 +154,8 @@ def _class_means(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 # C of the regression (our choice): with source videos or subjects of the training splits of JHMDB,
 # UTD-MHAD and NW-UCLA left out, 1 to 100 differ by about a point.
 INVERSE_STRENGTH = 10.0
+# Channels from which logistic regression is better than LDA, see docs/start/few_labels.md.
+WIDE = 1000
 # (N, D), (N,), (Q, D) to scores (Q, K).
 READOUTS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
     'nearest-mean': nearest_mean,

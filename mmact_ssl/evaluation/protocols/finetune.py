@@ -9,18 +9,21 @@ from pathlib import Path
 
 from mmengine.runner import Runner
 
-from mmact_ssl.engine.unwrap import unwrap_model
-from mmact_ssl.evaluation.recognizer_runner import make_runner, recognition_metrics
-from mmact_ssl.evaluation.student import start_hash
-from mmact_ssl.files import write_atomically
-from mmact_ssl.saved_run import LABELS_KEY, LabelsRead
+from mmact_ssl.encoders.encoder import weights_hash
+from mmact_ssl.engine.optimizers import unwrap_model
+from mmact_ssl.evaluation.recognizer import make_runner, recognition_metrics
+from mmact_ssl.io.files import write_atomically
+from mmact_ssl.io.records import LabelsRead
+from mmact_ssl.io.student_file import RECORD
 
-from .base import Measured, Task
+from .base import Measured, ProtocolInput
 
 LABELED_SAMPLES = 'labeled_samples.txt'
 
 
-def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float = 1.0) -> Measured:
+def evaluate(
+    inputs: ProtocolInput, min_iters_per_epoch: int = 0, pretrained_lr_mult: float = 1.0
+) -> Measured:
     """Train the whole recognizer by the config's schedule and test the last epoch.
 
     The test split is not used to choose an epoch or to tune anything. Writes the labeled samples to
@@ -30,21 +33,20 @@ def evaluate(task: Task, min_iters_per_epoch: int = 0, pretrained_lr_mult: float
         min_iters_per_epoch: Smallest number of iterations an epoch; few labeled samples repeat.
         pretrained_lr_mult: Factor of the learning rate of a backbone that is not random.
     """
-    request, count = task.request, len(task.labeled)
-    ann_file = Path(request.work_dir) / LABELED_SAMPLES
-    write_atomically(ann_file, ''.join(task.train.lines(task.labeled)))
-    cfg = copy.deepcopy(request.cfg)
+    count = len(inputs.labeled)
+    ann_file = Path(inputs.work_dir) / LABELED_SAMPLES
+    write_atomically(ann_file, ''.join(inputs.train.lines(inputs.labeled)))
+    cfg = copy.deepcopy(inputs.cfg)
     shared = cfg.get('shared_label_pattern') or ''
-    read = LabelsRead(cfg.dataset_name, request.label_fraction, request.seed, shared)
-    cfg[LABELS_KEY] = asdict(read)
+    read = LabelsRead(cfg.dataset_name, inputs.label_fraction, inputs.seed, shared)
+    cfg[RECORD] = dict(encoder=inputs.encoder.record, data=cfg.dataset_name, labels=asdict(read))
     loader = cfg.train_dataloader
     loader.dataset.ann_file = str(ann_file)
     if math.ceil(count / loader.batch_size) < min_iters_per_epoch:
         times = math.ceil(min_iters_per_epoch * loader.batch_size / count)
         loader.dataset = dict(type='mmengine.RepeatDataset', dataset=loader.dataset, times=times)
-    recognizer = task.build_recognizer()
-    runner = make_runner(cfg, recognizer, request.work_dir, request.seed, train=True)
-    if request.student is not None or start_hash(cfg):
+    runner = make_runner(cfg, inputs.build_recognizer(), inputs.work_dir, inputs.seed, train=True)
+    if weights_hash(inputs.encoder, inputs.saved):
         slow_down_backbone(runner, pretrained_lr_mult)
     runner.train()
     return Measured(*recognition_metrics(runner.test()))

@@ -11,15 +11,14 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.neighbors import below_all, nearest_samples, vote
 
-from .base import Measured, Task
+from .base import Measured, ProtocolInput
 
 
 def evaluate(
-    task: Task,
-    k: int | Sequence[int] = (5, 10, 20),
+    inputs: ProtocolInput,
+    k: Sequence[int] = (5, 10, 20),
     main_k: int = 10,
     temperature: float = 0.07,
-    center: bool = False,
 ) -> Measured:
     """Classify the test split by its neighbors in the training split.
 
@@ -29,17 +28,13 @@ def evaluate(
         main_k: The number reported as ``top1``, with its confusion matrix; if it is left out, the
             largest reported one.
         temperature: Temperature of the votes, see :func:`mmact_ssl.evaluation.neighbors.vote`.
-        center: Subtract the training mean before normalizing.
     """
-    if isinstance(k, int):
-        k = (k,)
-    positive = all(isinstance(count, int) and count > 0 for count in k)
-    if not positive or main_k not in k or temperature <= 0:
+    if not isinstance(k, Sequence) or min(k) < 1 or main_k not in k or temperature <= 0:
         raise ConfigError(
-            f'knn: k={k}, main_k={main_k}, temperature={temperature}: give positive numbers and a '
-            'main_k of k'
+            f'knn: k={k}, main_k={main_k}, temperature={temperature}: give positive numbers, as '
+            'k=5,10, and a main_k of k'
         )
-    train, test = task.train_features, task.test_features
+    train, test = inputs.train_features, inputs.test_features
     k = below_all(k, len(train.labels))
     if main_k not in k:
         print_log(
@@ -49,14 +44,14 @@ def evaluate(
             logging.WARNING,
         )
         main_k = max(k)
-    similarity, position = nearest_samples(train, test.values, max(k), center)
+    similarity, position = nearest_samples(train, test.values, max(k))
     labels = train.labels[position]  # (Q, max(k))
-    top1, details = {}, {}
+    top1, details, right = {}, {}, {}
     for count in k:
-        scores = vote(similarity[:, :count], labels[:, :count], task.num_classes, temperature)
-        metrics, confusion = accuracy_metrics(test.labels, scores, task.num_classes)
+        scores = vote(similarity[:, :count], labels[:, :count], inputs.num_classes, temperature)
+        metrics, confusion = accuracy_metrics(test.labels, scores, inputs.num_classes)
         top1[count] = metrics['top1']
         if count == main_k:
-            details = confusion
+            details, right['kNN'] = confusion, (scores.argmax(axis=1) == test.labels)[None]
     reported = {f'top1@k={count}': value for count, value in top1.items()}
-    return Measured({'top1': top1[main_k], **reported}, details)
+    return Measured({'top1': top1[main_k], **reported}, details, right)

@@ -15,19 +15,19 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.features import Features
 
-from .base import Measured, Task
+from .base import Measured, ProtocolInput
 
 
-def evaluate(task: Task) -> Measured:
+def evaluate(inputs: ProtocolInput) -> Measured:
     """Fit the classifier of :func:`fit_lda` and test it."""
-    model, test = fit_lda(task.train_features), task.test_features
+    model, test = fit_lda(inputs.train_features), inputs.test_features
     decision = model.decision_function(test.values.astype(np.float64))
     # For two classes there is one number, for the second against the first.
     decision = decision if decision.ndim == 2 else np.stack([-decision, decision], axis=1)
     # A class without a label gets the lowest score.
-    scores = np.full((len(test.labels), task.num_classes), decision.min() - 1)
+    scores = np.full((len(test.labels), inputs.num_classes), decision.min() - 1)
     scores[:, model.classes_] = decision
-    return Measured(*accuracy_metrics(test.labels, scores, task.num_classes))
+    return Measured(*accuracy_metrics(test.labels, scores, inputs.num_classes))
 
 
 def fit_lda(train: Features) -> Pipeline:
@@ -61,10 +61,10 @@ def check_labels(labels: np.ndarray) -> None:
     """Check that there are enough labels for a covariance.
 
     Raises:
-        ConfigError: There is one class; or no class has three samples, and fewer than two have two.
+        ConfigError: No class has three samples, and fewer than two have two.
     """
     _, sizes = np.unique(labels, return_counts=True)
-    if len(sizes) < 2 or (sizes.max() < 3 and np.sum(sizes == 2) < 2):
+    if sizes.max() < 3 and np.sum(sizes == 2) < 2:
         raise ConfigError(
             f'lda: {len(labels)} labeled clips of {len(sizes)} classes are too few for its '
             'covariance: take a larger --label-fraction, or leave lda out and take linear'

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from mmengine.logging import print_log
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mmact_ssl.engine.terminal import log_once
-from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.data import sample_groups
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.logistic_path import fit_path, sample_basis
 
-from .base import Measured, Task
+from .base import Measured, ProtocolInput
 
 # Candidates for the inverse strength of the L2 penalty (our choice): features are standardized, so
 # one grid fits all encoders. Configs give theirs as `linear.penalties`.
@@ -26,22 +23,29 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
 def evaluate(
-    task: Task, group_pattern: str | None = None, group_file: str | None = None, **settings: Any
+    inputs: ProtocolInput,
+    group_pattern: str | None = None,
+    group_file: str | None = None,
+    penalties: Sequence[float] = PENALTIES,
+    folds: int = 5,
+    max_iter: int = 1000,
+    one_standard_error: bool = False,
 ) -> Measured:
-    """Fit the probe of :func:`fit_probe` and test it; details: ``C`` and ``folds`` too.
+    """Fit the probe and test it; details: ``C`` and ``folds`` too.
 
-    ``group_pattern`` and ``group_file`` are those of :func:`sample_groups`.
+    The settings are those of :func:`sample_groups` and :func:`fit_probe`.
     """
-    groups = sample_groups(task.train.names, group_pattern, group_file)
+    groups = sample_groups(inputs.train.names, group_pattern, group_file)
     if groups is not None:
-        groups = groups[task.labeled]
-    settings['device'] = task.request.device
-    probe, inverse_strength, num_folds = fit_probe(task.train_features, groups, **settings)
-    test = task.test_features
-    scores = np.zeros((len(test.labels), task.num_classes))
+        groups = groups[inputs.labeled]
+    settings = (penalties, folds, max_iter, one_standard_error, inputs.device)
+    probe, inverse_strength, num_folds = fit_probe(inputs.train_features, groups, *settings)
+    test = inputs.test_features
+    scores = np.zeros((len(test.labels), inputs.num_classes))
     scores[:, probe.classes_] = probe.predict_proba(test.values.astype(np.float64))
-    metrics, details = accuracy_metrics(test.labels, scores, task.num_classes)
-    return Measured(metrics, {**details, 'C': inverse_strength, 'folds': num_folds})
+    metrics, details = accuracy_metrics(test.labels, scores, inputs.num_classes)
+    right = {'linear': (scores.argmax(axis=1) == test.labels)[None]}
+    return Measured(metrics, {**details, 'C': inverse_strength, 'folds': num_folds}, right)
 
 
 def fit_probe(
@@ -72,8 +76,6 @@ def fit_probe(
         if there are not two folds, which gives the middle candidate.
     """
     sizes = np.unique(train.labels, return_counts=True)[1]
-    if len(sizes) < 2:
-        raise ConfigError('linear probe: the training split has one class, it needs two or more')
     splits = usable_folds(train.labels, groups, min(folds, int(sizes.min())))
     candidates = sorted(penalties)
     if len(splits) < 2:
@@ -170,8 +172,5 @@ def usable_folds(
         (train, test) for train, test in parts if len(test) and len(np.unique(labels[train])) > 1
     ]
     if len(splits) < folds:
-        print_log(
-            f'linear probe: {len(splits)} of {folds} folds can be used to choose the penalty',
-            logger='current',
-        )
+        log_once(f'linear probe: {len(splits)} of {folds} folds can be used to choose the penalty')
     return splits

@@ -6,21 +6,18 @@ from collections.abc import Sequence
 
 from mmact_ssl.evaluation.neighbors import below_all, nearest_samples
 
-from .base import Measured, Task
+from .base import Measured, ProtocolInput
 
 
-def evaluate(
-    task: Task, topk: Sequence[int] = (1, 5, 10, 20, 50), center: bool = False
-) -> Measured:
+def evaluate(inputs: ProtocolInput, topk: Sequence[int] = (1, 5, 10, 20, 50)) -> Measured:
     """Measure ``recall@k``, the share of queries with a sample of their class among the k nearest.
 
     Args:
         topk: Numbers of neighbors; those that reach the gallery's size are left out, see
             :func:`below_all`.
-        center: Subtract the gallery's mean before normalizing.
     """
-    train, test = task.train_features, task.test_features
+    train, test = inputs.train_features, inputs.test_features
     topk = below_all(topk, len(train.labels))
-    _, position = nearest_samples(train, test.values, max(topk), center)
+    _, position = nearest_samples(train, test.values, max(topk))
     hit = train.labels[position] == test.labels[:, None]  # (Q, max(topk))
     return Measured({f'recall@{k}': float(hit[:, :k].any(axis=1).mean()) for k in topk})

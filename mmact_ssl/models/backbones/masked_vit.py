@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import VisionTransformer
 from torch import Tensor
 
@@ -49,7 +48,8 @@ class MaskedVisionTransformer(VisionTransformer):
         """``(B, 3, T, H, W)`` to ``(B, C, T', H', W')``, or without ``return_feat_map`` ``(B, C)``.
 
         Args:
-            mask: bool ``(B, 1, T', H', W')``, True for masked patches; None: none.
+            mask: bool ``(B, 1, T', H', W')``, True for masked patches; None: none. With a mask the
+                result is the map, and the clip has the size that the network is built for.
 
         Raises:
             ConfigError: A clip has another number of frames, or the mask has another grid.
@@ -62,23 +62,12 @@ class MaskedVisionTransformer(VisionTransformer):
         if mask is None:
             return super().forward(x)
         patch = (self.tubelet_size, self.patch_size, self.patch_size)
-        grid = tuple(size // side for size, side in zip(x.shape[2:], patch))
+        grid = (x.shape[2] // self.tubelet_size, *self.grid_size)
         check_grid(mask.shape[2:], grid, f'give MaskTubes patch={patch}')
-        tokens = self.patch_embed(x)[0] + self._positions(*grid[1:])
+        tokens = self.patch_embed(x)[0] + self.pos_embed
         places = mask.flatten(1)
         tokens = self.pos_drop(visible_tokens(tokens, places))
         for block in self.blocks:
             tokens = block(tokens)
-        tokens = self.norm(tokens)
-        if self.return_feat_map:
-            whole = spread_tokens(tokens, places).transpose(1, 2)
-            return whole.unflatten(2, grid)
-        return tokens[:, 0] if self.fc_norm is None else self.fc_norm(tokens.mean(1))
-
-    def _positions(self, height: int, width: int) -> Tensor:
-        """Codes of the patches' positions, ``(1, L, C)``, resized as in mmaction2."""
-        if (height, width) == self.grid_size:
-            return self.pos_embed
-        codes = self.pos_embed.reshape(-1, *self.grid_size, self.embed_dims).permute(0, 3, 1, 2)
-        codes = F.interpolate(codes, size=(height, width), mode='bicubic', align_corners=False)
-        return codes.permute(0, 2, 3, 1).reshape(1, -1, self.embed_dims)
+        whole = spread_tokens(self.norm(tokens), places).transpose(1, 2)
+        return whole.unflatten(2, grid)

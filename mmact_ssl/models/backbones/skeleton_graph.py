@@ -9,8 +9,7 @@ import numpy as np
 from scipy.sparse.csgraph import shortest_path
 from torch import nn
 
-from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.skeletons import find_layout
+from mmact_ssl.models.skeletons import check_skeleton_shape, find_layout
 from mmact_ssl.registry import MODELS
 
 
@@ -58,9 +57,4 @@ def build_graph_network(network: dict, layout: str, mode: str = 'spatial') -> nn
 
 
 def _check_channels(in_channels: int, network: nn.Module, inputs: tuple) -> None:
-    channels = inputs[0].shape[-1]
-    if channels != in_channels:
-        raise ConfigError(
-            f'{type(network).__name__} got clips of {channels} values per joint but is built for '
-            f'{in_channels}: give --cfg-options model.backbone.network.in_channels={channels}'
-        )
+    check_skeleton_shape(type(network).__name__, inputs[0], (None, None, in_channels))

@@ -1,8 +1,9 @@
-"""MS2L's encoder of skeleton sequences."""
+"""MS2L's encoder of skeleton sequences, and one encoder for each stream of a skeleton."""
 
 from __future__ import annotations
 
-from mmengine.model import BaseModule
+import torch
+from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
@@ -15,11 +16,6 @@ from mmact_ssl.models.skeletons import (
 )
 from mmact_ssl.registry import MODELS
 
-OPTIONS = (
-    '--cfg-options model.backbone.in_channels={0} (model.backbone.encoder.in_channels={0} of '
-    'SkeletonStreams)'
-)
-
 
 @MODELS.register_module()
 class SkeletonGRU(BaseModule):
@@ -31,8 +27,6 @@ class SkeletonGRU(BaseModule):
     :func:`run_packed_gru`.
 
     Args:
-        layout: Name of the joint layout with V joints.
-        num_persons: Number of persons M.
         in_channels: Coordinates C of a joint: 3 for joints in space, 3 for each of several streams.
         hidden_size: Units per direction.
         pool: ``'mean'`` or ``'mean_max'``: pool each clip to a single frame by
@@ -72,7 +66,7 @@ class SkeletonGRU(BaseModule):
         ``'mean_max'`` there are twice as many channels, means first. ``valid``, bool ``(B, M, T)``,
         is by default computed by :func:`valid_frames`.
         """
-        check_skeleton_shape('SkeletonGRU', x, self.shape, OPTIONS)
+        check_skeleton_shape('SkeletonGRU', x, self.shape)
         valid = valid_frames(x) if valid is None else valid
         frames = x.transpose(1, 2).flatten(2)  # (B, T, M*V*C)
         features = run_packed_gru(self.gru, frames, clip_lengths(valid))  # (B, T, 2*hidden)
@@ -80,3 +74,31 @@ class SkeletonGRU(BaseModule):
         if self.pool is None:
             return feature_map
         return self.pool(feature_map, valid)[:, None, :, None, None]
+
+
+@MODELS.register_module()
+class SkeletonStreams(BaseModule):
+    """Backbone with a separate encoder for each stream of ``BonesAndMotion``.
+
+    The maps are joined along the channels, stream by stream. Late fusion of joints, bones and
+    motion is usual for skeletons (2s-AGCN, Shi et al. 2019); training all together is our choice.
+
+    Args:
+        encoder: Config of an encoder that takes ``valid``, such as ``SkeletonGRU``; each stream has
+            its own.
+        num_streams: Number of streams; the clip's channels are split into so many equal parts.
+    """
+
+    reads_valid = True
+
+    def __init__(self, encoder: dict, num_streams: int, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        self.encoders = ModuleList(MODELS.build(encoder) for _ in range(num_streams))
+
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
+        """``(B, M, T, V, num_streams * C)`` to ``(B, M', num_streams * C', T', V')``."""
+        # From all streams together, because the motion of a still body is zero.
+        valid = valid_frames(x) if valid is None else valid
+        parts = x.chunk(len(self.encoders), dim=4)
+        maps = [encoder(part, valid) for encoder, part in zip(self.encoders, parts)]
+        return torch.cat(maps, dim=2)

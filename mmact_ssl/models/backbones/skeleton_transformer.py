@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.masks import check_grid, spread_tokens, visible_tokens
-from mmact_ssl.models.skeletons import find_layout
+from mmact_ssl.models.skeletons import check_skeleton_shape, find_layout
 from mmact_ssl.registry import MODELS
 
 
@@ -26,8 +26,6 @@ class SkeletonTransformer(BaseModule):
     at masked places is our choice.
 
     Args:
-        layout: Name of the joint layout with V joints.
-        in_channels: Coordinates C of a joint.
         num_frames: Largest number of frames of a clip.
         segment: Frames of a segment.
         embed_dims, depth, num_heads: Size of the network; as published 256, 8 and 8.
@@ -47,10 +45,10 @@ class SkeletonTransformer(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Xavier', layer='Linear', distribution='uniform'))
-        self.shape = (find_layout(layout).num_joints, in_channels)
+        self.shape = (None, find_layout(layout).num_joints, in_channels)  # of any persons
         self.segment = segment
         self.embed = nn.Linear(segment * in_channels, embed_dims)
-        self.joint_codes = nn.Parameter(torch.zeros(self.shape[0], embed_dims))
+        self.joint_codes = nn.Parameter(torch.zeros(self.shape[1], embed_dims))
         self.time_codes = nn.Parameter(torch.zeros(num_frames // segment, 1, embed_dims))
         for codes in (self.joint_codes, self.time_codes):
             nn.init.trunc_normal_(codes, std=0.02)
@@ -69,11 +67,7 @@ class SkeletonTransformer(BaseModule):
         """
         batch, persons, frames, joints, channels = x.shape
         segments = frames // self.segment
-        if (joints, channels) != self.shape:
-            raise ConfigError(
-                f'SkeletonTransformer got clips of (joints, coordinates) {(joints, channels)} but '
-                f'is built for {self.shape}: correct model.backbone.layout or .in_channels'
-            )
+        check_skeleton_shape('SkeletonTransformer', x, self.shape)
         if frames % self.segment or segments > len(self.time_codes):
             raise ConfigError(
                 f'SkeletonTransformer got clips of {frames} frames: give ResampleFrames or '

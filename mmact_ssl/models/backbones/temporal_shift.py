@@ -12,10 +12,10 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.errors import ConfigError, import_extra
+from mmact_ssl.io.checkpoint_file import read_state_dict
+from mmact_ssl.io.weights import LOADERS, find_weights
 from mmact_ssl.registry import MODELS
-from mmact_ssl.weights import LOADERS, find_weights
 
 NETWORK = 'network.'
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.models.losses.common import gather, gather_with_gradient
-from mmact_ssl.models.losses.multi_positive_info_nce import clip_labels, clip_relations
+from mmact_ssl.models.losses.contrastive import clip_labels, clip_relations
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.momentum.queue import FeatureQueue
 from mmact_ssl.models.networks.projector import make_projector
@@ -34,12 +34,10 @@ class ConsistencyHead(PretextHead):
     are ignored.
 
     Args:
-        in_channels: Channels of the views' input.
         adapter: Input of the views: ``'feature_map'`` or the name of an adapter.
         consistency: ``'appearance'`` or ``'motion'``.
         queue_size, momentum: Size of the queue (0: none), and momentum of its keys' projector.
         hidden_dim, embedding_dim: Sizes of the projector; its output is normalized over the batch.
-        loss: Loss of embeddings, positives and negatives.
         inputs: Names of ``query``, ``key`` ``(B, C, T, H, W)`` or ``(B, C)``, ``video`` int64
             ``(B,)``, and for motion of their ``_speed`` int64 ``(B,)``, ``_valid`` bool ``(B, T)``.
     """

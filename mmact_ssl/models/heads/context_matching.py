@@ -23,12 +23,8 @@ class ContextMatchingHead(PretextHead):
     multi-instance InfoNCE is as reported; encoder, projectors and temperature are our choice.
 
     Args:
-        in_channels: Channels of the static map.
         frame_encoder: The 2D network of the I-frames, trained with the rest.
         frame_channels: Channels of its last map.
-        embedding_dim: Size of the shared space.
-        hidden_dim: Size of the projectors' hidden layer.
-        loss: Loss of embeddings of clips and I-frames.
         inputs: Names of ``static`` ``(B, C, T', H', W')``, ``keyframes`` ``(B, 3, K, H, W)`` and
             ``valid`` bool ``(B, K)``.
     """

@@ -31,12 +31,10 @@ class FrameGenerationHead(PretextHead):
     frame (4x4 means). This is our choice: with the last frame itself the generator ignored ``f_i``.
 
     Args:
-        in_channels: Channels of the static and of the dynamic map.
         channels, discriminator_channels: Channels of the generator at 8x8, and of the
             discriminators' first layer.
         resolutions: Sides of the generated frames.
         frame_stride: Generate every n-th frame of the view.
-        loss: Loss of generated and real frames.
         adversarial: Loss of the GAN; None leaves plain reconstruction without discriminators.
         inputs: Names of ``static`` and ``dynamic`` ``(B, C, T', H', W')``, of the ``frames``
             ``(B, 3, T, H, W)``, and of ``valid``, bool ``(B, T)``. For frames after the clip also

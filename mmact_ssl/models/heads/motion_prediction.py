@@ -32,11 +32,7 @@ class MotionPredictionHead(PretextHead):
     ``floor(t * T' / T)``.
 
     Args:
-        in_channels: Channels of the feature map.
-        layout: Name of the joint layout.
         num_persons, coordinates: M and C of the clip.
-        hidden_size, num_layers: Size of the decoder.
-        loss: Loss of predicted and real clips.
         inputs: Names of ``feature_map`` ``(B, M', C', T', V')`` of the masked clip, ``masked``
             and ``clip`` ``(B, M, T, V, C)``, 0 in the padding, and ``valid`` bool ``(B, M, T)``.
     """
@@ -68,8 +64,7 @@ class MotionPredictionHead(PretextHead):
         ``error`` is over all frames, ``error_masked`` over the masked frames. For comparison, both
         are also computed for a copy of the shown frames that repeats the last one.
         """
-        option = '--cfg-options model.heads.motion.coordinates={}'
-        check_skeleton_shape('MotionPredictionHead', clip, self.shape, option)
+        check_skeleton_shape('MotionPredictionHead', clip, self.shape)
         frames = self._frames(feature_map, valid)
         decoded = run_packed_gru(self.decoder, frames, clip_lengths(valid))
         prediction = self.output(decoded).unflatten(2, self.shape).transpose(1, 2)

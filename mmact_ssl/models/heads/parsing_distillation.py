@@ -35,25 +35,22 @@ class ParsingDistillationHead(PretextHead):
     person is.
 
     Args:
-        in_channels: Channels of the map.
         num_parts: Channels C of the part maps: the background first, or 1, only the person.
         map_size: (h, w) of the part maps, the ``map_size`` of TransformViews.
         adapter: Input of the view: ``'feature_map'`` or the name of an adapter.
         frames_per_step: Frames of the clip for a step of the map.
-        hidden_dim: Channels of the decoder.
-        person_weight: Weight of a person's pixel; the background has weight 1.
-        min_person: Smallest share of a frame that is a person, 0..1.
-        background_share: Probability of the background before training, at the loss's temperature,
-            above 0 and below 1; the parts share the rest equally.
-        view: The view whose parts are predicted.
-        loss: Loss of logits and the teacher's distribution at each pixel.
         inputs: Names of ``features`` ``(B, C', T', H', W')``, the teacher's ``parts``
             ``(B, T, C, h, w)`` in 0..1, and ``valid`` bool ``(B, T)``.
+
+    Attributes:
+        person_weight: Weight of a person's pixel; the background has weight 1.
+        min_person: Smallest share of a frame that is a person, 0..1.
+        background_share: Probability of the background before training, at the loss's temperature;
+            the parts share the rest equally.
     """
 
-    inputs = dict(
-        features='{view}.{adapter}', parts='targets.{view}.parts', valid='targets.{view}.valid'
-    )
+    person_weight, min_person, background_share = 5.0, 0.01, 0.9
+    inputs = dict(features='clip.{adapter}', parts='targets.clip.parts', valid='targets.clip.valid')
 
     def __init__(
         self,
@@ -63,19 +60,13 @@ class ParsingDistillationHead(PretextHead):
         adapter: str = 'feature_map',
         frames_per_step: int = 8,
         hidden_dim: int = 64,
-        person_weight: float = 5.0,
-        min_person: float = 0.01,
-        background_share: float = 0.9,
-        view: str = 'clip',
         loss: dict = dict(type='PartMapDivergenceLoss', temperature=2.0),
         inputs: dict[str, str] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(inputs, loss, init_cfg, view=view, adapter=adapter)
+        super().__init__(inputs, loss, init_cfg, adapter=adapter)
         self.map_size = tuple(map_size)
-        self.person_weight = person_weight
-        self.min_person = min_person
-        odds = background_share / (1 - background_share) * max(num_parts - 1, 1)
+        odds = self.background_share / (1 - self.background_share) * max(num_parts - 1, 1)
         self.decoder = PartDecoder(
             in_channels,
             num_parts,

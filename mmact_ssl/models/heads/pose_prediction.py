@@ -27,15 +27,13 @@ class PosePredictionHead(PretextHead):
     GAN for future poses is published (arXiv 2401.07584, abstract); its form is our choice.
 
     Args:
-        in_channels: Channels of the dynamic map.
         num_joints: Joints of the poses' layout.
         observed_frames: Number of last observed poses that the linear map computes.
         noise_dim, hidden_dim: See :class:`PoseGenerator`.
         samples: Futures of each clip in training.
         hint_dropout: Share of training clips whose futures start at the computed pose, as all do in
             evaluation; the others start at the last observed pose.
-        loss: Loss of joints, in units of half the view's side.
-        adversarial: Loss of the GAN; None leaves a plain regression without discriminator.
+        loss: In units of half the view's side.
         inputs: Names of ``dynamic`` ``(B, C, T', H', W')``, ``observed`` and ``future``
             ``(B, T, V, 3)`` (x, y as fractions of the view, visibility), and their valid frames,
             bool ``(B, T)``.
@@ -60,7 +58,7 @@ class PosePredictionHead(PretextHead):
         samples: int = 4,
         hint_dropout: float = 0.5,
         loss: dict = dict(type='JointLoss', beta=0.05),
-        adversarial: dict | None = dict(type='HingeGANLoss', weight=0.03),
+        adversarial: dict = dict(type='HingeGANLoss', weight=0.03),
         inputs: dict[str, str] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -70,10 +68,8 @@ class PosePredictionHead(PretextHead):
         self.hint_dropout = hint_dropout
         self.reader = nn.Linear(in_channels, observed_frames * num_joints * 2)
         self.generator = PoseGenerator(in_channels, num_joints, noise_dim, hidden_dim)
-        self.adversarial: nn.Module | None = None
-        if adversarial is not None:
-            self.adversarial = build_loss(adversarial)
-            self.discriminator = PoseDiscriminator(in_channels, num_joints, hidden_dim)
+        self.adversarial = build_loss(adversarial)
+        self.discriminator = PoseDiscriminator(in_channels, num_joints, hidden_dim)
 
     def terms(
         self,
@@ -99,19 +95,18 @@ class PosePredictionHead(PretextHead):
         targets, weights = (x.expand(count, *x.shape).flatten(0, 1) for x in (target, weight))
         distances = mean_term(self.loss_module(draws.flatten(0, 1), targets, weights), weights)
         best = distances.value.unflatten(0, (count, -1)).amin(0)
+        condition, has_future = feature.detach(), weight.flatten(1).any(1).to(weight.dtype)
+        poses = (self.discriminator, target, draws[0], weight, condition)
+        wrong = (weight, of_another_sample(condition))
+        sides = self.adversarial(*poses, wrong=wrong, iteration=self.iteration)
         terms: Terms = dict(
             loss_read=mean_term(self.loss_module(read, known, known_weight), known_weight),
             loss_joints=Term(best, weight.flatten(1).sum(1)),
+            loss_generator=Term(sides.generator, has_future),
+            loss_discriminator=Term(sides.discriminator, has_future),
+            discriminator_accuracy=Term(sides.accuracy, has_future),
+            discriminator_matched=Term(sides.matched, has_future),
         )
-        if self.adversarial is not None:
-            condition, has_future = feature.detach(), weight.flatten(1).any(1).to(weight.dtype)
-            poses = (self.discriminator, target, draws[0], weight, condition)
-            wrong = (weight, of_another_sample(condition))
-            sides = self.adversarial(*poses, wrong=wrong, iteration=self.iteration)
-            terms['loss_generator'] = Term(sides.generator, has_future)
-            terms['loss_discriminator'] = Term(sides.discriminator, has_future)
-            terms['discriminator_accuracy'] = Term(sides.accuracy, has_future)
-            terms['discriminator_matched'] = Term(sides.matched, has_future)
         # Errors are over clips without a hint, and joints that are also seen in the last frame.
         both = weight * ((known_weight[:, -1] > 0) & ~hinted)[:, None]
         has_both = both.flatten(1).any(1).to(both.dtype)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses.common import global_mean
+from mmact_ssl.models.losses.statistics import feature_std
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.registry import MODELS, SCOPE
 
@@ -53,6 +53,9 @@ class PretextHead(BaseModule):
     A discriminator must be in an attribute whose name starts with ``discriminator``, since it has
     its own optimizer. ``progress`` (0..1) and ``iteration`` are those of the training.
 
+    In all heads ``in_channels`` is the number C of channels of the first input, and ``loss`` the
+    loss of what :meth:`terms` computes.
+
     Args:
         inputs: Argument -> input, replacing the class's own inputs.
         loss: Config of the loss, a registered module.
@@ -62,7 +65,6 @@ class PretextHead(BaseModule):
     inputs: dict[str, str] = {}
     progress: float = 0.0
     iteration: int = 0
-    untested_terms_were_logged = False
     # Parts of the names of losses whose size does not measure a task's progress.
     adversarial_names: ClassVar[tuple[str, ...]] = ('generator', 'discriminator')
     # Parts of the names of metrics that do not depend on the student, such as trivial answers, see
@@ -123,24 +125,10 @@ class PretextHead(BaseModule):
             values, weight = stack_terms(metrics)
             # If nothing counts in a batch, 0 / 0 is NaN, which ShortLogProcessor leaves out.
             means.update(zip(metrics, (values.detach() * weight).sum(1) / weight.sum(1)))
-        return {name: means[name] for name in terms if name in means}
-
-    @torch.no_grad()
-    def predict(self, **inputs: Any) -> dict[str, Tensor]:
-        """Compute metrics ``(B,)``, NaN for samples that do not count, and outputs ``(B, ...)``."""
-        outputs, untested = {}, []
-        for name, term in self._checked_terms(inputs).items():
-            value, weight = term if isinstance(term, Term) else (term, None)
-            if not value.ndim and self._is_reference(name):
-                value = value.expand(len(next(iter(inputs.values()))))
-            if value.ndim and not (isinstance(term, Term) and 'loss' in name):
-                outputs[name] = value if weight is None else value.where(weight > 0, torch.nan)
-            elif 'loss' not in name:
-                untested.append(name)
-        if untested and not self.untested_terms_were_logged:
-            self.untested_terms_were_logged = True
-            text = f'{type(self).__name__}: of a batch, and so not tested: {", ".join(untested)}'
-            print_log(text, 'current')
+        outputs = {name: means[name] for name in terms if name in means}
+        projection = terms.get('projection')
+        if isinstance(projection, Tensor):  # it may collapse while the features do not
+            outputs['projection/feature_std'] = feature_std(projection.flatten(1))
         return outputs
 
     def _checked_terms(self, inputs: Mapping[str, Tensor]) -> Terms:
@@ -158,3 +146,15 @@ class PretextHead(BaseModule):
 
     def _is_reference(self, name: str) -> bool:
         return any(part in name for part in self.reference_names)
+
+    @torch.no_grad()
+    def predict(self, **inputs: Any) -> dict[str, Tensor]:
+        """Compute metrics ``(B,)``, NaN for samples that do not count, and outputs ``(B, ...)``."""
+        outputs = {}
+        for name, term in self._checked_terms(inputs).items():
+            value, weight = term if isinstance(term, Term) else (term, None)
+            if not value.ndim and self._is_reference(name):
+                value = value.expand(len(next(iter(inputs.values()))))
+            if value.ndim and not (isinstance(term, Term) and 'loss' in name):
+                outputs[name] = value if weight is None else value.where(weight > 0, torch.nan)
+        return outputs

@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmact_ssl.models.losses.common import gather
-from mmact_ssl.models.losses.soft_target_info_nce import match_streams
 from mmact_ssl.models.momentum.copy import MomentumCopy
-from mmact_ssl.models.networks.projector import StreamProjectors, unit_sentence
+from mmact_ssl.models.networks.projector import UnitProjector, unit_sentence
 from mmact_ssl.registry import MODELS
 
 from .pretext_head import PretextHead
@@ -37,45 +36,37 @@ class PromptMatchingHead(PretextHead):
 
     Args:
         in_channels, prompt_channels: Sizes of the pooled features, and of the cached embeddings.
-        view, target: View and target to match; a target is a clip's embedding of text or video.
+        target: Target to match, a clip's embedding of text or video.
         cross_consistency: Use ``S'``. Off: only the self-similarity softens the targets.
         hidden_dim, embedding_dim, momentum: Sizes of the projectors, and their averages' momentum.
-        alpha_max, schedule: Largest alpha (0: hard targets), ``'cosine'`` or ``'constant'``.
-        streams: Number of parts of the feature, each with its own projectors.
-        loss: Loss of queries, keys and their soft targets, with tau, tau_k and beta.
+        alpha_max: Largest alpha; 0: hard targets.
         inputs: Names of ``pooled`` and, with cross-consistency, ``momentum_pooled`` ``(B, C)``,
             ``prompt`` ``(B, 1, P)``, ``valid`` bool ``(B,)``.
     """
 
     inputs = dict(
-        pooled='{view}.pooled',
-        prompt='targets.{view}.{target}',
-        valid='targets.{view}.{target}_valid',
+        pooled='clip.pooled', prompt='targets.clip.{target}', valid='targets.clip.{target}_valid'
     )
 
     def __init__(
         self,
         in_channels: int,
         prompt_channels: int = 384,
-        view: str = 'clip',
         target: str = 'prompt',
         cross_consistency: bool = False,
         hidden_dim: int = 512,
         embedding_dim: int = 128,
         alpha_max: float = 0.0,
-        schedule: str = 'cosine',
         momentum: float = 0.999,
-        streams: int = 1,
         loss: dict = dict(type='SoftTargetInfoNCELoss'),
         inputs: dict[str, str] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        average = dict(momentum_pooled=f'{view}.momentum_pooled') if cross_consistency else {}
-        super().__init__({**average, **(inputs or {})}, loss, init_cfg, view=view, target=target)
-        self.alpha_max, self.schedule, self.streams = alpha_max, schedule, streams
-        sizes = (hidden_dim, embedding_dim, streams)
-        self.skeleton_projector = StreamProjectors(in_channels, *sizes)
-        self.prompt_projector = StreamProjectors(prompt_channels, *sizes, split=False)
+        average = dict(momentum_pooled='clip.momentum_pooled') if cross_consistency else {}
+        super().__init__({**average, **(inputs or {})}, loss, init_cfg, target=target)
+        self.alpha_max = alpha_max
+        self.skeleton_projector = UnitProjector(in_channels, hidden_dim, embedding_dim)
+        self.prompt_projector = UnitProjector(prompt_channels, hidden_dim, embedding_dim)
         self.momentum_projectors = nn.ModuleDict()
         if cross_consistency:
             self.momentum_projectors['skeleton'] = MomentumCopy(self.skeleton_projector, momentum)
@@ -84,15 +75,14 @@ class PromptMatchingHead(PretextHead):
     @property
     def alpha(self) -> float:
         """Share of the soft targets at this point of the training."""
-        shapes = dict(cosine=(1 - math.cos(math.pi * self.progress)) / 2, constant=1.0)
-        return self.alpha_max * shapes[self.schedule]
+        return self.alpha_max * (1 - math.cos(math.pi * self.progress)) / 2
 
     def momentum_pairs(self) -> list[tuple[MomentumCopy, nn.Module]]:
         copies = cast('list[MomentumCopy]', list(self.momentum_projectors.values()))
         return list(zip(copies, (self.skeleton_projector, self.prompt_projector)))
 
     def embed(self, pooled: Tensor, prompt: Tensor) -> tuple[Tensor, Tensor]:
-        """Embed skeletons ``(B, C)``, sentences ``(B, 1, P)`` as S unit vectors, ``(B, S * D)``."""
+        """Embed skeletons ``(B, C)``, sentences ``(B, 1, P)`` as unit vectors ``(B, D)``."""
         return self.skeleton_projector(pooled), self.prompt_projector(unit_sentence(prompt))
 
     def terms(
@@ -103,13 +93,15 @@ class PromptMatchingHead(PretextHead):
         momentum_pooled: Tensor | None = None,
     ) -> Terms:
         """Compute the loss, and accuracy and chance level of both directions."""
-        spaces = [*self.embed(pooled, prompt)]
+        skeletons, sentences = self.embed(pooled, prompt)
+        average, reverse = None, None
         if momentum_pooled is not None:
             with torch.no_grad():
-                spaces.append(self.momentum_projectors['skeleton'](momentum_pooled))
-                spaces.append(self.momentum_projectors['prompt'](unit_sentence(prompt)))
-        streams = [space.chunk(self.streams, dim=1) for space in spaces]
-        to_sentence, to_skeleton = match_streams(self.loss_module, streams, valid, self.alpha)
+                own = self.momentum_projectors['skeleton'](momentum_pooled)
+                other = self.momentum_projectors['prompt'](unit_sentence(prompt))
+            average, reverse = (own, other), (other, own)
+        to_sentence = self.loss_module(skeletons, sentences, valid, self.alpha, average)
+        to_skeleton = self.loss_module(sentences, skeletons, valid, self.alpha, reverse)
         weight = valid.to(pooled.dtype)
         chance = Term((1 / gather(valid).sum().clamp(min=1)).to(weight).expand_as(weight), weight)
         return dict(
@@ -120,7 +112,5 @@ class PromptMatchingHead(PretextHead):
             sentence_chance=chance,
             with_sentence=Term(weight.mean()),
             alpha=Term(weight.new_tensor(self.alpha)),
-            perplexity=Term(to_sentence['perplexity']),
-            skeleton_perplexity=Term(to_skeleton['perplexity']),
-            embedding=F.normalize(spaces[0].detach(), dim=-1),
+            embedding=F.normalize(skeletons.detach(), dim=-1),
         )

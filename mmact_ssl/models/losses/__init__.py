@@ -1,1 +1,1 @@
-"""Losses; each file has a pure function and the registered module around it."""
+"""Losses, one file each."""

@@ -30,40 +30,34 @@ def part_logits(logits: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(logits), logits], dim=2)
 
 
-def part_map_divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """Divergence of the student's part maps from the teacher's at each pixel.
+@MODELS.register_module()
+class PartMapDivergenceLoss(nn.Module):
+    """Divergence of the student's part maps from the teacher's.
 
-    With ``p`` the teacher's probabilities, ``p_c^(1/tau)`` scaled to sum 1 its softened ones, and
-    ``q = softmax(logits / tau)``::
+    At each pixel, with ``p`` the teacher's probabilities, ``p_c^(1/tau)`` scaled to sum 1 its
+    softened ones, and ``q = softmax(logits / tau)``::
 
         divergence = tau^2 * sum over c of p_c * log(p_c / q_c)
 
     Source: Hinton et al., Distilling the knowledge in a neural network (arXiv 1503.02531), section
     2, whose factor tau^2 keeps the gradient's size. HCPG's own form is not known to us.
-
-    Args:
-        logits: The student's logits, ``(B, T, C, h, w)``.
-        teacher: Probabilities of :func:`as_distribution`; the divergence ``(B, T, h, w)`` is 0 at
-            pixels without a part.
     """
-    precision = torch.promote_types(logits.dtype, torch.float32)
-    log_student = F.log_softmax(part_logits(logits).to(precision) / temperature, dim=2)
-    soft = teacher.detach().to(precision).pow(1 / temperature)
-    soft = soft / soft.sum(2, keepdim=True).clamp(min=1e-12)
-    terms = torch.special.xlogy(soft, soft) - soft * log_student
-    return temperature**2 * terms.sum(2)
-
-
-@MODELS.register_module()
-class PartMapDivergenceLoss(nn.Module):
-    """Divergence of the student's part maps, see :func:`part_map_divergence`."""
 
     def __init__(self, temperature: float) -> None:
         super().__init__()
         self.temperature = temperature
 
     def forward(self, logits: Tensor, teacher: Tensor) -> Tensor:
-        return part_map_divergence(logits, teacher, self.temperature)
+        """Logits ``(B, T, C, h, w)`` and :func:`as_distribution` of the maps to ``(B, T, h, w)``.
+
+        The divergence is 0 at pixels without a part.
+        """
+        precision = torch.promote_types(logits.dtype, torch.float32)
+        log_student = F.log_softmax(part_logits(logits).to(precision) / self.temperature, dim=2)
+        soft = teacher.detach().to(precision).pow(1 / self.temperature)
+        soft = soft / soft.sum(2, keepdim=True).clamp(min=1e-12)
+        terms = torch.special.xlogy(soft, soft) - soft * log_student
+        return self.temperature**2 * terms.sum(2)
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from mmengine.dist import get_rank
 from torch import Tensor
@@ -38,29 +39,19 @@ def effective_rank(features: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def view_agreement(first: Tensor, second: Tensor) -> dict[str, Tensor]:
-    """Compare the embeddings of two views, standardized over the samples of all processes.
+def view_accuracy(first: Tensor, second: Tensor) -> Tensor:
+    """1 where no other sample's second view is more similar to a first view than its own, ``(N,)``.
 
     Args:
-        first, second: ``(N, D)``; the same N on every process.
-
-    Returns:
-        ``accuracy``, 1 if no second view of another sample is more similar to a first view than its
-        own; ``error``, the mean square distance of both views; and ``error_constant``, that of the
-        second view from 0, the best answer that is the same for all samples; ``(N,)`` each. Views
-        that have nothing in common have an error of 2, and a constant answer of 1.
+        first, second: Embeddings ``(N, D)``, which are standardized over the samples of all
+            processes; the same N on every process.
     """
     pairs = torch.stack([first, second], 1)
     everyone = standardize(gather(pairs.to(torch.promote_types(pairs.dtype, torch.float32))))
     start = get_rank() * len(first)
-    own, other = everyone[start : start + len(first)].unbind(1)
     with full_precision(first):
-        similarity = unit_rows(own) @ unit_rows(everyone[:, 1]).T
-    return dict(
-        accuracy=finds_own(similarity),
-        error=(own - other).square().mean(1),
-        error_constant=other.square().mean(1),
-    )
+        own = unit_rows(everyone[start : start + len(first), 0])
+        return finds_own(own @ unit_rows(everyone[:, 1]).T)
 
 
 @torch.no_grad()
@@ -72,3 +63,12 @@ def collapse_statistics(view: str, features: Mapping[str, Tensor]) -> dict[str, 
         logs[f'{view}.{name}/feature_std'] = feature_std(pooled)
         logs[f'{view}.{name}/effective_rank'] = effective_rank(pooled)
     return logs
+
+
+def is_no_larger(window: int, values: np.ndarray | None, others: np.ndarray | None) -> bool:
+    """True if the last values are less than two standard errors above others, if all are there."""
+    if values is None or others is None or len(values) < window:
+        return False
+    gain = values[-window:] - others[-window:]
+    gain = gain[np.isfinite(gain)]
+    return len(gain) > 0 and gain.mean() <= 2 * gain.std() / len(gain) ** 0.5

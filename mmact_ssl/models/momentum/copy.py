@@ -24,8 +24,8 @@ class MomentumCopy(AveragedModel):
     well for 1 / (1 - m) steps. So a network with batch normalization warms up: it uses
     ``min(m, (1 + n) / (10 + n))`` instead of m, with ``n`` the number of updates so far. This holds
     for its weights too, because weights and statistics must fit: otherwise all keys would be alike.
-    It holds for the other copies of a model as well, see :func:`warm_up_alike`. The statistics are
-    averaged over all processes, so that all have the copy of the checkpoint (all our choice).
+    It holds for the other copies of a model as well, see :class:`MomentumCopyHook`. The statistics
+    are averaged over all processes, so that all have the copy of the checkpoint (all our choice).
 
     :class:`MomentumCopyHook` calls :meth:`start` before training, :meth:`follow` after each step.
 
@@ -81,13 +81,3 @@ class MomentumCopy(AveragedModel):
         """Stay in evaluation mode."""
         super().train(False)
         return self
-
-
-def warm_up_alike(copies: Sequence[MomentumCopy]) -> None:
-    """Warm up all momentum copies of a model if one of them warms up.
-
-    Otherwise the copy of a projector is newer or older than the features that it projects.
-    """
-    warms_up = any(copy.warms_up for copy in copies)
-    for copy in copies:
-        copy.warms_up = warms_up

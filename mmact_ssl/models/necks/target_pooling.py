@@ -129,13 +129,13 @@ class RunningStandardizer(nn.Module):
     zero, arXiv 1412.6980, section 3). Our choice.
     """
 
+    momentum = 0.99
     mean: Tensor
     variance: Tensor
     updates: Tensor
 
-    def __init__(self, channels: int, momentum: float = 0.99) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.momentum = momentum
         self.register_buffer('mean', torch.zeros(channels))
         self.register_buffer('variance', torch.zeros(channels))
         self.register_buffer('updates', torch.tensor(0))

@@ -41,18 +41,17 @@ class GatedAdapter(BaseModule):
 
     The gate is squeeze and excitation (Hu et al., arXiv 1709.01507, equations 2 to 4): it weighs
     the channels for each clip. HCPG (arXiv 2204.12729) gives each task its own representation; this
-    form is our choice. The gate's hidden layer has ``in_channels // reduction`` units.
+    form is our choice. The gate's hidden layer has ``in_channels // 4`` units.
     """
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        reduction: int = 4,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        hidden = max(in_channels // reduction, 1)
+        hidden = max(in_channels // 4, 1)
         self.gate = nn.Sequential(
             nn.Linear(in_channels, hidden),
             nn.ReLU(inplace=True),

@@ -21,7 +21,6 @@ class MaskedDecoder(BaseModule):
 
     Args:
         in_channels, out_channels: Channels of the map, and values of a place.
-        hidden_dim, depth, num_heads: Size of the transformer.
     """
 
     def __init__(

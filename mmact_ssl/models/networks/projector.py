@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -39,7 +38,6 @@ def make_projector(
             learn more.
         final_bn: Also normalize the output over the batch, so that the clips cannot collapse to a
             point. SimCLR's released code (arXiv 2002.05709) does so with a learned scale.
-        hidden_layers: Number of hidden layers.
     """
     layers: list[nn.Module] = []
     for _ in range(hidden_layers if hidden_dim else 0):
@@ -76,35 +74,16 @@ class Prototypes(nn.Linear):
             return F.linear(unit_rows(rows), unit_rows(self.weight))
 
 
-class StreamProjectors(nn.ModuleList):
-    """Plain projectors, one for each stream, ``(N, C) -> (N, streams * out_channels)``.
+class UnitProjector(nn.Sequential):
+    """Plain projector to rows of length 1, ``(N, in_channels) -> (N, out_channels)``."""
 
-    Each stream's part of the output has length 1, so that the cosine of two outputs is the mean of
-    the streams' cosines, and all streams count equally. Our choice.
-
-    Args:
-        split: Each projector reads its own part of the input. Off: each reads the whole input.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        hidden_dim: int,
-        out_channels: int,
-        streams: int = 1,
-        split: bool = True,
-    ) -> None:
-        self.split = split
+    def __init__(self, in_channels: int, hidden_dim: int, out_channels: int) -> None:
+        # Its weights have the names of published files.
+        super().__init__(make_plain_projector(in_channels, hidden_dim, out_channels))
         self.in_channels = in_channels
-        own = in_channels // streams if split else in_channels
-        super().__init__(
-            make_plain_projector(own, hidden_dim, out_channels) for _ in range(streams)
-        )
 
     def forward(self, values: Tensor) -> Tensor:
-        """Project, stream after stream."""
-        parts = values.chunk(len(self), dim=1) if self.split else [values] * len(self)
-        return torch.cat([unit_rows(own(part)) for own, part in zip(self, parts)], dim=1)
+        return unit_rows(super().forward(values))
 
 
 def unit_sentence(prompt: Tensor) -> Tensor:

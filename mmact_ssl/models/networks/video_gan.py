@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,13 +11,6 @@ from torch import Tensor, nn
 LATENT_SIZE = 8
 BACKGROUND_SIZE = 4
 BACKGROUND_DROPOUT = 0.5  # share of training clips without their background
-
-
-class GeneratedLevel(NamedTuple):
-    """Frames of one resolution: ``frames`` ``(B, 3, T_l, R, R)``, their positions ``(T_l,)``."""
-
-    frames: Tensor
-    positions: Tensor
 
 
 class ConvolutionalGRUCell(nn.Module):
@@ -115,15 +107,19 @@ class VideoGenerator(nn.Module):
 
     def forward(
         self, latent: Tensor, num_frames: int, background: Tensor | None = None
-    ) -> list[GeneratedLevel]:
-        """Generate frames from a latent ``(B, C, 8, 8)`` and a background ``(B, 3, H, W)``."""
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Generate frames from a latent ``(B, C, 8, 8)`` and a background ``(B, 3, H, W)``.
+
+        Returns:
+            For each resolution, frames ``(B, 3, T_l, R, R)`` and their positions ``(T_l,)``.
+        """
         value = self.enter(latent)
         unrolled = self.cell(value, torch.tanh(value), num_frames)
         # The static part bypasses the cell, because its tanh would limit colors.
         hidden = states = torch.stack(unrolled, 1) + value[:, None]  # (B, T, C, 8, 8)
         frames = self._first_picture(hidden, background)  # (B, T, 3, 8, 8)
         positions = torch.arange(num_frames, device=latent.device)
-        levels: list[GeneratedLevel] = []
+        levels: list[tuple[Tensor, Tensor]] = []
         for size, block in self.blocks.items():
             is_output = int(size) in self.resolutions
             if levels and self.training and is_output:
@@ -137,7 +133,7 @@ class VideoGenerator(nn.Module):
                 drawn = drawn + self.sketch[size](states[:, positions].flatten(0, 1))
             hidden, frames = large.unflatten(0, shape), drawn.unflatten(0, shape)
             if is_output:
-                levels.append(GeneratedLevel(frames.transpose(1, 2), positions))
+                levels.append((frames.transpose(1, 2), positions))
         return levels
 
     def _first_picture(self, hidden: Tensor, background: Tensor | None) -> Tensor:

@@ -8,11 +8,11 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmact_ssl.configs.shipped_configs import find_config
 from mmact_ssl.errors import ConfigError, MMActSSLError
-from mmact_ssl.files import reading
+from mmact_ssl.io.files import reading
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.registry import MODELS
-from mmact_ssl.shipped_configs import find_config
 
 __all__ = ['BaseTeacher', 'build_teacher']
 

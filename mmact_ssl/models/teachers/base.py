@@ -14,8 +14,8 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.files import sha256_of, sha256_of_file
-from mmact_ssl.weights import require_file
+from mmact_ssl.io.files import sha256_of, sha256_of_file
+from mmact_ssl.io.weights import require_file
 
 
 class BaseTeacher(nn.Module):
@@ -31,18 +31,18 @@ class BaseTeacher(nn.Module):
         files: {name: file of weights}.
         batch_size: Frames, clips or sentences per forward pass; None: all at once. It is not part
             of the fingerprint, because it changes targets only by rounding.
-        precision: Type of the network's computation under autocast, e.g. ``'float16'``, which is
-            faster on a GPU and slower on a CPU. Targets are always float32.
 
     Attributes:
         kind: ``'pose'``, ``'embedding'``, ``'map'`` or ``'text'``.
         layout: Layout of the joints of a pose or the parts of a map; ``''`` otherwise.
         window: (number of frames, stride) of the clips that the teacher reads; None: single frames.
+        gap: Seconds between the frames of the pairs that the teacher reads; None: no pairs.
     """
 
     kind = 'pose'
     layout = ''
     window: tuple[int, int] | None = None
+    gap: float | None = None
     _anchor: Tensor
 
     def __init__(
@@ -50,18 +50,13 @@ class BaseTeacher(nn.Module):
         config: Mapping[str, Any],
         files: Mapping[str, str],
         batch_size: int | None = None,
-        precision: str = 'float32',
     ) -> None:
         super().__init__()
         for name, path in files.items():
             require_file(path, f'{name} of {type(self).__name__}')
         self.batch_size = batch_size
-        self.precision = precision
         self._external: tuple[nn.Module, ...] = ()
-        identity = dict(config, type=type(self).__name__)
-        if precision != 'float32':
-            identity['precision'] = precision
-        self._config = json.dumps(identity, sort_keys=True)
+        self._config = json.dumps(dict(config, type=type(self).__name__), sort_keys=True)
         self._files = dict(files)
         self._fingerprint: str | None = None
         # This buffer moves with the module, which has no visible parameter.
@@ -105,10 +100,10 @@ class BaseTeacher(nn.Module):
         Embedding ``(N, D)``. Map ``(N, C, h, w)``: probability of each part over the whole frame.
 
         Args:
-            frames: ``(N, 3, H, W)``, or with a ``window`` clips ``(N, T, 3, H, W)``; RGB, 0..255,
-                any dtype (rounded to bytes), any device.
+            frames: ``(N, 3, H, W)``, or with a ``window`` clips ``(N, T, 3, H, W)``, with a ``gap``
+                pairs ``(N, 2, 3, H, W)``; RGB, 0..255, any dtype (rounded to bytes), any device.
         """
-        clip = () if self.window is None else (self.window[0],)
+        clip = (2,) if self.gap else () if self.window is None else (self.window[0],)
         if frames.ndim != 4 + len(clip) or tuple(frames.shape[1:-2]) != (*clip, 3):
             expected = ', '.join(map(str, ('N', *clip, 3, 'H', 'W')))
             raise ValueError(
@@ -126,10 +121,8 @@ class BaseTeacher(nn.Module):
 
     @contextmanager
     def inference(self) -> Iterator[None]:
-        """Context without gradient, in the teacher's precision, not the student's."""
-        reduced = None if self.precision == 'float32' else getattr(torch, self.precision)
-        context = torch.autocast(self.device.type, reduced, enabled=reduced is not None)
-        with torch.no_grad(), context:
+        """Context without gradient, and without the student's mixed precision."""
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             yield
 
     def predict(self, frames: Tensor) -> Tensor:

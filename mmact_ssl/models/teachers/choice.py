@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
+from torch.hub import get_dir
 
+from mmact_ssl.configs.shipped_configs import find_config
 from mmact_ssl.errors import ConfigError, MMActSSLError
 from mmact_ssl.models.teachers import build_teacher
 
 # In the order of preference, for videos of one person.
-POSES = ('rtmpose-t_coco', 'movenet_lightning')
+POSES = ('rtmpose-t_coco', 'movenet_thunder', 'movenet_lightning')
 SEVERAL = 'rtmo-s_coco'  # for videos of several persons
 SHARE = 1 / 3  # of the sampled frames that show several persons
 
@@ -22,34 +27,38 @@ def config_of(name: str) -> str:
     return name if name.endswith('.py') else f'mmact_ssl::teachers/{name}.py'
 
 
-def choose_pose_teacher(sample: Callable[[], np.ndarray]) -> tuple[str, str]:
-    """Name the first teacher of poses that can be built, and tell why.
+def choose_pose_teacher(read_frames: Callable[[], np.ndarray]) -> tuple[str, str]:
+    """Name the first teacher of poses that can be built, and tell why; those that are here first.
 
     Where RTMO can be built, it counts the persons in some frames, and is taken for several.
 
     Args:
-        sample: Gives some frames, uint8 ``(N, H, W, 3)`` RGB.
+        read_frames: Reads frames of the videos, uint8 ``(N, H, W, 3)`` RGB, if they are needed.
 
     Raises:
-        ConfigError: None can be built.
+        ConfigError: None can be built; a line for each says why.
     """
-    reasons: dict[str, str] = {}
-    for name in POSES:
+    reasons: list[str] = []
+    for name in sorted(POSES, key=_is_downloaded_first):
         if isinstance(teacher := _built(name), str):
-            reasons[name] = teacher
+            reasons.append(f'  {name}: {teacher}')
             continue
-        several = _built(SEVERAL) if name == POSES[0] else 'MoveNet alone is installed'
-        if isinstance(several, str):
-            missing = [f'{other} cannot be loaded here' for other in reasons]
-            return name, '; '.join([*missing, 'for one person'])
-        counts = several.count_persons(torch.from_numpy(sample()).movedim(-1, 1))
+        if name != POSES[0]:
+            return name, f'it is here, and {POSES[0]} is not'
+        if isinstance(several := _built(SEVERAL), str):
+            return name, 'for one person'
+        counts = several.count_persons(torch.from_numpy(read_frames()).movedim(-1, 1))
         crowded = int((counts > 1).sum())
         chosen = SEVERAL if crowded > SHARE * len(counts) else name
         return chosen, f'{crowded} of {len(counts)} frames show several persons'
-    raise ConfigError(
-        'no teacher of poses can be built: follow one of these errors, or give another teacher by '
-        f'--teacher: {"; ".join(f"{name}: {reason}" for name, reason in reasons.items())}'
-    )
+    print(*reasons, sep='\n', file=sys.stderr)
+    raise ConfigError('no teacher of poses can be loaded: repair one of these, or give --teacher')
+
+
+def _is_downloaded_first(name: str) -> bool:
+    """True if a teacher has an address, and its file is not on this machine yet."""
+    address = Config.fromfile(find_config(config_of(name))).teacher.get('checkpoint', '')
+    return '://' in address and not Path(get_dir(), 'checkpoints', Path(address).name).is_file()
 
 
 def _built(name: str) -> Any:

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.io.weights import find_weights
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.mmlab_config import (
     build_network,
@@ -19,7 +20,6 @@ from mmact_ssl.models.teachers.mmlab_config import (
     without_init,
 )
 from mmact_ssl.registry import MODELS
-from mmact_ssl.weights import find_weights
 
 
 @MODELS.register_module()
@@ -36,7 +36,7 @@ class MMLabTeacher(BaseTeacher):
         checkpoint: Weights of the config, see :func:`find_weights`.
         input_size: Side or (height, width) to which the whole frame is stretched. None: the whole
             frame is letterboxed to the input of the config, which is of a top-down pose model.
-        batch_size, precision: See BaseTeacher.
+        batch_size: See BaseTeacher.
     """
 
     kind = 'embedding'
@@ -47,7 +47,6 @@ class MMLabTeacher(BaseTeacher):
         checkpoint: str,
         input_size: int | Sequence[int] | None = None,
         batch_size: int = 8,
-        precision: str = 'float32',
     ) -> None:
         loaded = load_model_config(config, 'MMLabTeacher')
         if 'backbone' not in loaded.model or not loaded.get('default_scope'):
@@ -68,7 +67,7 @@ class MMLabTeacher(BaseTeacher):
             )
         checkpoint = find_weights(checkpoint, 'checkpoint of MMLabTeacher')
         identity = {'model': built, 'input': frame_input.identity(), 'window': window}
-        super().__init__(identity, {'checkpoint': checkpoint}, batch_size, precision)
+        super().__init__(identity, {'checkpoint': checkpoint}, batch_size)
         load_parts(backbone, checkpoint, ('backbone',), 'backbone.')
         self.window = window
         self._recognizer = recognizer

@@ -14,10 +14,10 @@ from mmengine.registry import MODELS as ROOT
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from mmact_ssl.checkpoint_file import read_state_dict
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.io.checkpoint_file import read_state_dict
+from mmact_ssl.io.weights import load_strictly, require_file, select_parts
 from mmact_ssl.models.teachers.preprocessing import FrameInput, pair
-from mmact_ssl.weights import load_by_name, require_file, select_parts
 
 
 def import_openmmlab(module: str) -> ModuleType:
@@ -77,7 +77,7 @@ def load_parts(
 ) -> None:
     """Load all weights of a network from ``parts`` of a checkpoint, without ``prefix``."""
     state = select_parts(read_state_dict(checkpoint), parts)
-    load_by_name(network, {n[len(prefix) :]: v for n, v in state.items()}, checkpoint)
+    load_strictly(network, {n[len(prefix) :]: v for n, v in state.items()}, checkpoint)
 
 
 def read_input(loaded: Config, config: str, input_size: int | Sequence[int] | None) -> FrameInput:

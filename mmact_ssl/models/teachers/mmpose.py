@@ -13,11 +13,11 @@ from torch import Tensor
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.io.weights import find_weights
 from mmact_ssl.models.skeletons import find_layout
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.mmlab_config import build_network, load_model_config, without_init
 from mmact_ssl.registry import MODELS
-from mmact_ssl.weights import find_weights
 
 
 @MODELS.register_module()

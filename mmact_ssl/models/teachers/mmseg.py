@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.io.weights import find_weights
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.models.teachers.mmlab_config import (
     build_network,
@@ -21,7 +22,6 @@ from mmact_ssl.models.teachers.mmlab_config import (
 )
 from mmact_ssl.models.teachers.preprocessing import pair
 from mmact_ssl.registry import MODELS
-from mmact_ssl.weights import find_weights
 
 
 @MODELS.register_module()
@@ -33,13 +33,11 @@ class MMSegTeacher(BaseTeacher):
     Args:
         config, checkpoint: Mmsegmentation config and weights, see MMLabTeacher.
         input_size: Side or (height, width) to which the whole frame is stretched.
-        map_size: (h, w) of the maps. None: a quarter of the input, the resolution of most heads'
-            outputs.
+        map_size: Side or (h, w) of the maps.
         parts: Part -> classes of the network whose probabilities are added, e.g.
             ``dict(person=[12])`` for ADE20K, in the order of the layout. None: every class.
-        layout: Name of the parts' order, by which flips exchange left and right; '' if no part has
-            a side.
-        batch_size, precision: See BaseTeacher.
+        layout: Name of the parts' order, by which flips exchange left and right.
+        batch_size: See BaseTeacher.
     """
 
     kind = 'map'
@@ -49,19 +47,17 @@ class MMSegTeacher(BaseTeacher):
         config: str,
         checkpoint: str,
         input_size: int | Sequence[int],
-        map_size: int | Sequence[int] | None = None,
+        map_size: int | Sequence[int],
+        layout: str,
         parts: Mapping[str, Sequence[int]] | None = None,
-        layout: str = '',
         batch_size: int = 8,
-        precision: str = 'float32',
     ) -> None:
         loaded = load_model_config(config, 'MMSegTeacher')
         if 'decode_head' not in loaded.model:
             raise ConfigError(f'{config} has no model.decode_head: a segmentor is expected')
         model = {**without_init(loaded.model), 'auxiliary_head': None}  # for training only
         frame_input = read_input(loaded, config, input_size)
-        height, width = frame_input.size
-        size = pair(map_size) if map_size is not None else (height // 4, width // 4)
+        size = pair(map_size)
         identity = {
             'model': model,
             'input': frame_input.identity(),
@@ -70,7 +66,7 @@ class MMSegTeacher(BaseTeacher):
             'layout': layout,
         }
         checkpoint = find_weights(checkpoint, 'checkpoint of MMSegTeacher')
-        super().__init__(identity, {'checkpoint': checkpoint}, batch_size, precision)
+        super().__init__(identity, {'checkpoint': checkpoint}, batch_size)
         self.layout = layout
 
         network = build_network(model, 'mmseg')
@@ -108,24 +104,7 @@ def _check_head(network: Any, config: str) -> None:
 def check_parts(
     parts: Mapping[str, Sequence[int]], num_classes: int, what: str, layout: str
 ) -> tuple[tuple[int, ...], ...]:
-    """List the classes of each part, in the order of the layout if there is one."""
-    sides = [part for part in parts if part.startswith(('left_', 'right_'))]
-    if sides and not layout:
-        raise ConfigError(
-            f'{what} has the part {sides[0]!r} and no layout, by which a flip exchanges left and '
-            f'right: give the teacher one of the layouts {", ".join(PART_LAYOUTS)}, with its parts'
-        )
-    if layout:
-        _check_order(list(parts), what, layout)
-    for part, classes in parts.items():
-        if not classes or not all(0 <= index < num_classes for index in classes):
-            raise ConfigError(
-                f'{what} has the classes 0 to {num_classes - 1}, parts[{part!r}] is {list(classes)}'
-            )
-    return tuple(tuple(classes) for classes in parts.values())
-
-
-def _check_order(parts: Sequence[str], what: str, layout: str) -> None:
+    """List the classes of each part, in the order of the layout."""
     if layout not in PART_LAYOUTS:
         raise ConfigError(f'{what}: unknown layout {layout!r}; known are {", ".join(PART_LAYOUTS)}')
     for have, want in zip_longest(parts, PART_LAYOUTS[layout].names):
@@ -135,6 +114,12 @@ def _check_order(parts: Sequence[str], what: str, layout: str) -> None:
                 f'{what}: {have!r} of parts is where the layout {layout!r} has {want!r}: give the '
                 "layout's parts in its order"
             )
+    for part, classes in parts.items():
+        if not classes or not all(0 <= index < num_classes for index in classes):
+            raise ConfigError(
+                f'{what} has the classes 0 to {num_classes - 1}, parts[{part!r}] is {list(classes)}'
+            )
+    return tuple(tuple(classes) for classes in parts.values())
 
 
 def merge(maps: Tensor, channels: tuple[tuple[int, ...], ...] | None) -> Tensor:

@@ -1,8 +1,7 @@
-"""Teachers in ONNX files, run by onnxruntime: selfie segmentation and MoveNet."""
+"""Pose teachers in ONNX files, run by onnxruntime: MoveNet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -12,70 +11,10 @@ from torch import Tensor
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import ConfigError, import_extra, reason_of
+from mmact_ssl.io.weights import find_weights
 from mmact_ssl.models.teachers.base import BaseTeacher
-from mmact_ssl.models.teachers.preprocessing import FrameInput, letterbox_geometry, pair, scale
+from mmact_ssl.models.teachers.preprocessing import letterbox_geometry
 from mmact_ssl.registry import MODELS
-from mmact_ssl.weights import find_weights
-
-ROUNDING = 1e-3  # tolerance of probabilities outside 0..1
-
-
-@MODELS.register_module()
-class OnnxTeacher(BaseTeacher):
-    """Teacher of the person's mask by MediaPipe's selfie segmentation in ONNX.
-
-    The input is float32 ``(1, S, S, 3)``, RGB 0..1, the letterboxed frame; the output is
-    ``(1, S, S, 1)``: the probability that a pixel shows a person.
-
-    Args:
-        model: The ONNX file, see :func:`find_weights`.
-        input_size: S in pixels.
-        map_size: Side or (h, w) of the maps, which cover the frame without the letterbox's border.
-    """
-
-    kind = 'map'
-    layout = 'person'
-
-    def __init__(self, model: str, input_size: int, map_size: int | Sequence[int]) -> None:
-        frame_input = FrameInput(pair(input_size), (0.0,) * 3, (255.0,) * 3, letterbox=True)
-        model = find_weights(model, 'model of OnnxTeacher')
-        size = pair(map_size)
-        # The constants stand in the fingerprints of caches that exist.
-        identity = {
-            'kind': 'map',
-            'input': frame_input.identity(),
-            'axes': 'NHWC',
-            'output': None,
-            'activation': 'none',
-            'map_size': size,
-            'parts': [['person', [0]]],
-            'layout': 'person',
-        }
-        super().__init__(identity, {'model': model}, batch_size=1)
-        self._input = frame_input
-        self._map_size = size
-        self._session = _open_session(model, 'OnnxTeacher')
-        node = self._session.get_inputs()[0]
-        self._input_name = node.name
-        if node.shape[-3:] != [input_size, input_size, 3] or node.type != 'tensor(float)':
-            raise ConfigError(
-                f'{model}: its input is {node.type} {node.shape}, [1, {input_size}, {input_size}, '
-                '3] of floats is expected; correct input_size'
-            )
-
-    def predict(self, frames: Tensor) -> Tensor:
-        """Find the person of a frame: uint8 ``(1, 3, H, W)`` to float32 ``(1, 1, h, w)``."""
-        images = self._input(frames).permute(0, 2, 3, 1).cpu().numpy()
-        (output,) = self._session.run(None, {self._input_name: images})
-        maps = torch.from_numpy(output).permute(0, 3, 1, 2).to(frames.device)
-        maps = self._input.without_border(maps, *frames.shape[2:])
-        lowest, highest = maps.min().item(), maps.max().item()
-        if lowest < -ROUNDING or highest > 1 + ROUNDING:
-            raise ConfigError(
-                f'{self.source}: a map has values from {lowest:.4g} to {highest:.4g}, which are '
-                'not probabilities: take a file whose last layer is a sigmoid'
-            )
-        return scale(maps, self._map_size).clamp(0, 1)
 
 
 @MODELS.register_module()
@@ -89,15 +28,15 @@ class OnnxPoseTeacher(BaseTeacher):
     Args:
         model: The ONNX file, see :func:`find_weights`.
         input_size: S in pixels.
-        layout: Joint order of the output.
     """
 
-    def __init__(self, model: str, input_size: int, layout: str = 'coco17') -> None:
+    layout = 'coco17'
+
+    def __init__(self, model: str, input_size: int) -> None:
         model = find_weights(model, 'model of OnnxPoseTeacher')
-        super().__init__({'input_size': input_size, 'layout': layout}, {'model': model})
-        self.layout = layout
+        super().__init__({'input_size': input_size, 'layout': self.layout}, {'model': model})
         self.input_size = input_size
-        self._session = _open_session(model, 'OnnxPoseTeacher')
+        self._session = _open_session(model)
         node = self._session.get_inputs()[0]
         self._input = node.name
         if node.shape[-3:] != [input_size, input_size, 3] or len(self._session.get_outputs()) != 1:
@@ -145,14 +84,23 @@ def undo_letterbox(pose: np.ndarray, height: int, width: int, size: int) -> np.n
     return pose.astype(np.float32)
 
 
-def _open_session(model: str, what: str) -> Any:
+def _open_session(model: str) -> Any:
     """Open a network with one thread, since extraction runs many processes."""
-    onnxruntime = import_extra('onnxruntime', what, 'onnx')
+    onnxruntime = import_extra('onnxruntime', 'OnnxPoseTeacher', 'onnx')
+    onnx = import_extra('onnx', 'OnnxPoseTeacher', 'onnx')
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
-        return onnxruntime.InferenceSession(model, options, ['CPUExecutionProvider'])
+        network = onnx.load(model, load_external_data=False)
+        # What the check does not see, onnxruntime must not run.
+        network.DiscardUnknownFields()
+        onnx.checker.check_model(network)
+        loops = {node.op_type for node in network.graph.node} & {'Loop', 'Scan', 'If'}
+        if loops or network.functions:
+            raise ValueError('it has loops or functions, which may run without end')
+        checked = network.SerializeToString()
+        return onnxruntime.InferenceSession(checked, options, ['CPUExecutionProvider'])
     except Exception as error:  # onnxruntime's errors have no public base class
         raise ConfigError(
-            f'{model}: onnxruntime cannot run it ({reason_of(error)}), see {what}'
+            f'{model}: onnxruntime cannot run it ({reason_of(error)}), see OnnxPoseTeacher'
         ) from error

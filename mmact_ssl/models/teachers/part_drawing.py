@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
-from mmact_ssl.files import sha256_of
+from mmact_ssl.io.files import sha256_of
 
 PARTS = 'pose_parts'
 SIDES = ('left', 'right')

@@ -30,31 +30,18 @@ class FrameInput:
 
     def __call__(self, frames: Tensor) -> Tensor:
         """Prepare uint8 RGB ``(N, 3, H, W)``: float32 ``(N, 3, *size)``, normalized."""
-        images = self.resized(frames)
+        if self.letterbox:
+            height, width, top, left = letterbox_geometry(
+                frames.shape[2], frames.shape[3], self.size
+            )
+            images = torch.zeros(*frames.shape[:2], *self.size, device=frames.device)
+            images[:, :, top : top + height, left : left + width] = scale(frames, (height, width))
+        else:
+            images = scale(frames, self.size)
         if self.bgr:
             images = images.flip(1)
         mean, std = (images.new_tensor(v).reshape(-1, 1, 1) for v in (self.mean, self.std))
         return (images - mean) / std
-
-    def resized(self, frames: Tensor) -> Tensor:
-        """Resize only: float32 ``(N, 3, *size)``, RGB, 0..255."""
-        if not self.letterbox:
-            return scale(frames, self.size)
-        height, width, top, left = letterbox_geometry(frames.shape[2], frames.shape[3], self.size)
-        square = torch.zeros(*frames.shape[:2], *self.size, device=frames.device)
-        square[:, :, top : top + height, left : left + width] = scale(frames, (height, width))
-        return square
-
-    def without_border(self, maps: Tensor, height: int, width: int) -> Tensor:
-        """Cut the frame out of maps ``(N, C, h', w')`` of a letterboxed input, to whole pixels."""
-        if not self.letterbox:
-            return maps
-        new_height, new_width, top, left = letterbox_geometry(height, width, self.size)
-        down, across = (have / want for have, want in zip(maps.shape[2:], self.size))
-        first_row, first_column = round(top * down), round(left * across)
-        last_row = max(first_row + 1, round((top + new_height) * down))
-        last_column = max(first_column + 1, round((left + new_width) * across))
-        return maps[:, :, first_row:last_row, first_column:last_column]
 
     def identity(self) -> dict[str, Any]:
         """Return the settings for a fingerprint."""

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.errors import CheckpointError, ConfigError, DataError, import_extra, reason_of
-from mmact_ssl.files import read_json, reading
+from mmact_ssl.io.schema import read_json
+from mmact_ssl.io.weights import find_in_package
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.registry import MODELS
-from mmact_ssl.weights import find_in_package
 
 # Allowed module types, by their earlier and their later names: others may run code.
 _MODULES = {
@@ -55,31 +55,24 @@ class SentenceTeacher(TextTeacher):
     """A frozen encoder of sentence-transformers: sentences to embeddings ``(S, D)``.
 
     It downloads nothing and runs no code of the folder; weights must be safetensors.
-    OpenCLIPTextTeacher reads the text towers of CLIP and SigLIP.
+    OpenCLIPTextTeacher reads the text towers of CLIP.
 
     Args:
         folder: A folder saved by sentence-transformers, or by transformers (then the embedding is
             the mean over the tokens); or ``package://NAME/FOLDER`` in an installed package.
-        normalize: Scale embeddings to length 1, in addition to the folder's own modules.
-        batch_size, precision: See BaseTeacher.
+        batch_size: See BaseTeacher.
     """
 
-    def __init__(
-        self,
-        folder: str,
-        normalize: bool = False,
-        batch_size: int = 32,
-        precision: str = 'float32',
-    ) -> None:
+    def __init__(self, folder: str, batch_size: int = 32) -> None:
         path = Path(folder)
         if folder.startswith('package://'):
             path = Path(find_in_package(folder[10:], 'folder of SentenceTeacher'))
         files = _check_folder(path)
         encoder = _load(path)
-        identity = {'normalize': normalize, 'max_tokens': encoder.max_seq_length}
-        super().__init__(identity, files, batch_size, precision)
+        # The constant stands in the fingerprints of caches that exist.
+        identity = {'normalize': False, 'max_tokens': encoder.max_seq_length}
+        super().__init__(identity, files, batch_size)
         self._name = path.parent.name if path.name == 'model' else path.name
-        self._normalize = normalize
         self.freeze_external(encoder)
         try:
             self.embed(['a'])
@@ -99,7 +92,6 @@ class SentenceTeacher(TextTeacher):
             sentences,
             batch_size=len(sentences),
             convert_to_tensor=True,
-            normalize_embeddings=self._normalize,
             show_progress_bar=False,
         )
 
@@ -123,17 +115,16 @@ def _check_folder(path: Path) -> dict[str, str]:
             files[file.relative_to(path).as_posix()] = str(file)
         if file.name not in ('config.json', 'modules.json'):
             continue
-        with reading(file, 'save the encoder again'):
-            content = read_json(file, 'save the encoder again')
-            if file.name == 'modules.json':
-                names = [module['type'] for module in content]
-                unknown = [name for name in names if name not in _MODULES]
-                # Files outside the folder are neither checked nor part of the fingerprint.
-                places = [(file.parent / module.get('path', '')).resolve() for module in content]
-                unknown += [str(p) for p in places if not p.is_relative_to(path.resolve())]
-            else:
-                names = [content.get('activation_function') or 'torch.nn.']
-                unknown = [name for name in names if not name.startswith('torch.nn.')]
+        if file.name == 'modules.json':
+            modules = read_json(file, 'save the encoder again', list[dict[str, Any]])
+            unknown = [str(m.get('type')) for m in modules if m.get('type') not in _MODULES]
+            # Files outside the folder are neither checked nor part of the fingerprint.
+            places = [(file.parent / str(module.get('path', ''))).resolve() for module in modules]
+            unknown += [str(p) for p in places if not p.is_relative_to(path.resolve())]
+        else:
+            config = read_json(file, 'save the encoder again')
+            name = str(config.get('activation_function') or 'torch.nn.')
+            unknown = [] if name.startswith('torch.nn.') else [name]
         if unknown:
             raise ConfigError(
                 f'{file} names {unknown[0]}, which could be any code: choose another encoder'

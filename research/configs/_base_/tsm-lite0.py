@@ -4,7 +4,7 @@
 _base_ = ['mmact_ssl::_base_/views/tsm.py', 'mmact_ssl::_base_/rivals/clips.py']
 
 head_sizes = dict(in_channels=1280)
-model = dict(backbone=_base_.backbone, data_preprocessor=_base_.normalization, frame_wise=True)
+model = dict(backbone=_base_.encoder.backbone, frame_wise=True)
 sample_views = dict(type='SampleViews', clip=_base_.clip, clip_b=_base_.clip)
 augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]
 make_clip = [_base_.decode, dict(type='TransformViews', views=('clip',), transforms=augment)]

@@ -94,8 +94,12 @@ def test_ways_of_a_gpu_are_one_training(run_benchmark, module, monkeypatch):
     for name in ('enable_mixed_precision', 'check_gpu'):
         monkeypatch.setattr(module('gpu_speed'), name, lambda *cfg: None)
     few = ('--clips', '2', '--batches', '2', '--steps', '2', '--rounds', '1', '--seconds', '0.1')
+    few += ('--layers', '1', '--side', '32', '--windows', '2')
     recipes = ('dtg_r3d18-small.py', 'ms2l_gru.py')
-    video, skeleton = run_benchmark('gpu', '--recipes', *recipes, *few, '--workers', '1')
+    video, skeleton, *networks = run_benchmark('gpu', '--recipes', *recipes, *few, '--workers', '1')
+    for found, frames in zip(networks, (16, 64), strict=True):
+        assert found['frames'] == frames and found['error'] < 0.01
+        assert all(len(rates) == 1 and rates[0] > 0 for rates in found['rates'].values())
     assert video['loader'] > 0 and video['clips'] == 2
     assert list(skeleton['ways']) == ['float32', 'amp'], 'mmaction2 has no GRU'
     ways = video['ways']

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmact_ssl.engine.launch import read_config
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.registry import MODELS
 
@@ -39,7 +39,7 @@ TEACHERS = dict(imagenet=dict(type=Constant, channels=1280), pose=dict(type=Cons
 
 def test_the_caches_give_way_to_teachers_of_the_same_targets(online_config):
     init_default_scope('mmact_ssl')
-    cached = Config.fromfile(CONFIG)
+    cached = read_config(str(CONFIG))
     online = online_config(cached, TEACHERS)
     kinds = [step.type for step in online.train_dataloader.dataset.pipeline]
     assert 'LoadTargets' not in kinds

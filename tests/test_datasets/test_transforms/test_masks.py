@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.transforms.masks import MaskTubes, draw_mask
+from mmact_ssl.datasets.transforms.skeleton.masks import MaskJointSegments
 from mmact_ssl.errors import ConfigError
 
 
@@ -22,6 +23,10 @@ def sample(frames: int = 4, height: int = 16, width: int = 24) -> dict:
 @given(count=st.integers(2, 60), percent=st.integers(1, 99), seed=st.integers(0, 99))
 def test_so_many_places_are_masked_and_one_at_least_is_not(count, percent, seed):
     np.random.seed(seed)
+    if percent * count < 100:
+        with pytest.raises(ConfigError, match=f'of {count} places hides none: give a larger'):
+            draw_mask(count, percent / 100)
+        return
     mask = draw_mask(count, percent / 100)
     assert mask.dtype == bool and mask.sum() == min(percent * count // 100, count - 1)
 
@@ -48,12 +53,11 @@ def test_the_same_places_of_all_frames_are_masked_and_the_frames_stay():
         np.testing.assert_array_equal(frame, before)
 
 
-def test_the_mask_depends_on_the_generator_alone():
-    masks = []
-    for seed in (1, 1, 2):
-        np.random.seed(seed)
-        masks.append(MaskTubes(patch=(2, 4, 4))(sample())['targets']['clip']['mask'])
-    assert (masks[0] == masks[1]).all() and (masks[0] != masks[2]).any()
+@pytest.mark.parametrize('transform', [MaskTubes, MaskJointSegments])
+@pytest.mark.parametrize('ratio', [-0.1, 0, 1, 1.5])
+def test_a_ratio_that_is_no_share_is_refused_when_it_is_built(transform, ratio):
+    with pytest.raises(ConfigError, match=rf'{transform.__name__}: ratio={ratio}: give a share'):
+        transform(ratio=ratio)
 
 
 def test_frames_that_are_no_whole_number_of_patches_are_refused():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import av
 import numpy as np
@@ -15,16 +15,17 @@ import pytest
 from mmengine.config import Config
 from torch import nn
 
-from mmact_ssl.apis.card import Card
 from mmact_ssl.apis.clips import find_clips
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer
-from mmact_ssl.apis.model import PretrainedModel
+from mmact_ssl.configs.encoder_config import read_encoder
 from mmact_ssl.datasets.seeded_samples import build_pipeline as build_views
+from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.encoders.encoder import Encoder, build_transforms
 from mmact_ssl.errors import BrokenSampleError
-from mmact_ssl.parts import build_pipeline
+from mmact_ssl.preparation import small_copies
 from mmact_ssl.visualization.pages import FRAMES, clip_frames
 from tests.helpers.videos import index_of, video_cases, write_video
-from tests.shipped import load
+from tests.shipped import load_evaluation
 
 CASES = video_cases()
 # Where an index is not the place of a packet; test_video_reader.py reads all cases by itself.
@@ -53,9 +54,9 @@ def sample_of(path):
 
 def inferencer_of(*steps) -> FeatureInferencer:
     """An inferencer whose samples are the decoded frames."""
-    card = cast(Card, SimpleNamespace(kind='video', layout='', pipeline=[OPENED, *steps, DECODED]))
-    model = PretrainedModel(nn.Identity(), nn.Identity(), None, card, sha256='', path='')
-    return FeatureInferencer(model, device='cpu', show_progress=False)
+    config = replace(read_encoder('r3d18-small'), clip=[OPENED, *steps, DECODED])
+    model = Encoder(config, nn.Identity(), nn.Identity())
+    return FeatureInferencer(model, show_progress=False)
 
 
 def training(path):
@@ -68,16 +69,16 @@ def training(path):
 
 
 @cache
-def downstream() -> Config:
-    return load('downstream/r3d18-small.py@jhmdb')
+def fine_tuning() -> Config:
+    return load_evaluation('r3d18-small', 'jhmdb')
 
 
 def evaluation(path):
-    cfg = downstream()
+    cfg = fine_tuning()
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         steps = loader.dataset.pipeline
         end = [step['type'] for step in steps].index(DECODED['type']) + 1
-        results = build_pipeline([step.to_dict() for step in steps[:end]])(sample_of(path))
+        results = build_transforms([step.to_dict() for step in steps[:end]])(sample_of(path))
         yield results['frame_inds'], results['imgs']
 
 
@@ -109,6 +110,20 @@ def test_all_doors_give_the_frames_of_a_decode_in_order(name, tmp_path):
     assert found == expected[list(dict.fromkeys(times.tolist()))].tolist()
 
 
+def test_all_doors_make_pixels_square(tmp_path, monkeypatch):
+    path = write_video(tmp_path / 'a.ts', num_frames=40, pixels=Fraction(64, 45))
+    for door in DOORS:
+        for frame_inds, frames in door(path):
+            assert {frame.shape for frame in frames} == {(120, 228, 3)}, door.__name__
+            assert [index_of(frame) for frame in frames] == frame_inds.ravel().tolist()
+    (clip,) = find_clips(str(path), 'video')
+    assert {frame.shape for frame in clip_frames(clip)} == {(112, 212, 3)}
+    monkeypatch.setattr(small_copies, 'SHORT_SIDE', 64)
+    small_copies.copy_video(path, tmp_path / 'copy.mp4')
+    with VideoReader(tmp_path / 'copy.mp4') as reader:
+        assert reader.read([7])[7].shape == (64, 120, 3)
+
+
 def write_stripes(path):
     """Two frames of 1023 x 768 pixels; every third column is white, and lossless."""
     image = np.zeros((768, 1023, 3), np.uint8)
@@ -128,10 +143,9 @@ def test_all_doors_average_the_pixels_of_large_frames(config, tmp_path):
     views = [dict(type='SampleViews', clip=dict(num_frames=2, stride=1)), dict(type='DecodeViews')]
     trained = build_views(views)(sample_of(path))['views']['clip'][0]
     assert trained.mean() == pytest.approx(85, abs=1)
-    pipeline = load(f'downstream/{config}.py@jhmdb').test_dataloader.dataset.pipeline
-    steps = [step.to_dict() for step in pipeline[:-2]]
-    evaluated = build_pipeline(steps)(sample_of(path))['imgs'][0]
-    given = build_pipeline(steps)(dict(sample_of(path), array=array, total_frames=2))['imgs'][0]
+    steps = read_encoder(config).clip[:-2]
+    evaluated = build_transforms(steps)(sample_of(path))['imgs'][0]
+    given = build_transforms(steps)(dict(sample_of(path), array=array, total_frames=2))['imgs'][0]
     for frame in (evaluated, given):
         assert frame.std() < 1 and frame.mean() == pytest.approx(85, abs=1)
 
@@ -139,12 +153,12 @@ def test_all_doors_average_the_pixels_of_large_frames(config, tmp_path):
 def test_frames_are_only_scaled_down(tmp_path):
     frames = np.random.default_rng(0).integers(0, 256, (2, 300, 450, 3), dtype=np.uint8)
     given = dict(array=frames, frame_inds=np.array([1, 0, 1]))
-    (one, *_) = build_pipeline([DECODED])(dict(given))['imgs']
+    (one, *_) = build_transforms([DECODED])(dict(given))['imgs']
     assert one.shape == (256, 384, 3)
     for short_side in (None, 300, 900):
-        results = build_pipeline([dict(DECODED, short_side=short_side)])(dict(given))
+        results = build_transforms([dict(DECODED, short_side=short_side)])(dict(given))
         np.testing.assert_array_equal(results['imgs'], frames[[1, 0, 1]])
-    blocks = build_pipeline([dict(DECODED, short_side=100)])(dict(given))['imgs']
+    blocks = build_transforms([dict(DECODED, short_side=100)])(dict(given))['imgs']
     exact = frames.reshape(2, 100, 3, 150, 3, 3).mean((2, 4), dtype=float)[[1, 0, 1]]
     np.testing.assert_allclose(blocks, exact, atol=0.51)
 
@@ -156,24 +170,12 @@ def test_no_pipeline_names_a_decoder_of_mmaction2():
     assert [file.name for file in files if decoders.search(file.read_text())] == []
 
 
-def test_frames_share_no_memory(tmp_path):
-    path = write_video(tmp_path / 'a.mp4', num_frames=4)
-    (clip,) = find_clips(str(path), 'video')
-    ((_, results),) = inferencer_of(SAMPLED)._samples(clip, None, None)
-    assert len(set(results['frame_inds'].tolist())) < len(results['imgs']) == 10
-    again = [frame.copy() for frame in results['imgs']]
-    results['imgs'][0][:] = 0
-    for frame, before in zip(results['imgs'][1:], again[1:]):
-        np.testing.assert_array_equal(frame, before)
-    assert results['img_shape'] == results['original_shape'] == (120, 160)
-
-
 def test_a_reader_is_closed_when_its_frames_are_decoded(tmp_path):
-    results = build_pipeline([OPENED])(sample_of(write_video(tmp_path / 'a.mp4', num_frames=4)))
+    results = build_transforms([OPENED])(sample_of(write_video(tmp_path / 'a.mp4', num_frames=4)))
     reader = results['video_reader']
     assert results['total_frames'] == 4 and results['avg_fps'] == pytest.approx(25)
     results['frame_inds'] = np.array([[3], [0]])
-    results = build_pipeline([DECODED])(results)
+    results = build_transforms([DECODED])(results)
     assert [index_of(frame) for frame in results['imgs']] == [3, 0]
     assert 'video_reader' not in results
     with pytest.raises((BrokenSampleError, AssertionError, ValueError)):

@@ -88,9 +88,6 @@ def test_segments_are_transformed_apart_and_the_frames_of_one_alike():
     meta, targets = dict(pose=TargetMeta('pose', 'coco17', '')), dict(clip=dict(pose=None))
     with pytest.raises(ConfigError, match="poses or part maps of the view 'clip' would not follow"):
         cut(dict(views=dict(clip=frames), targets=targets, target_meta=meta))
-    for count in (2, 7):
-        with pytest.raises(ConfigError, match=f'has {count} frames, which do not make 3 equal'):
-            cut(dict(views=dict(clip=(2 * frames)[:count])))
     with pytest.raises(ConfigError, match='a flip would mirror some segments'):
         TransformSegments(('clip',), [dict(type='HorizontalFlip')])
 

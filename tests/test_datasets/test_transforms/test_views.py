@@ -35,6 +35,7 @@ class FramesOnly:
 
     def __init__(self, total_frames):
         self.total_frames = total_frames
+        self.seconds = np.arange(total_frames) / 30
 
     def keyframes_near(self, center, slots):
         return np.array([center])

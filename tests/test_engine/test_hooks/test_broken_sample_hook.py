@@ -14,7 +14,7 @@ from mmact_ssl.engine.hooks import broken_sample_hook
 from mmact_ssl.engine.hooks.broken_sample_hook import BrokenSampleHook
 from mmact_ssl.errors import DataError
 from tests.helpers.processes import in_two_processes
-from tests.test_checkpoint_file import OneWeight
+from tests.test_io.test_checkpoint_file import OneWeight
 
 
 def batch(*replaced):

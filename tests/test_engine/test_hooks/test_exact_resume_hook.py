@@ -13,8 +13,9 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mmact_ssl.checkpoint_file import load_checkpoint_safely
 from mmact_ssl.engine.runner import PretrainRunner
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.io.checkpoint_file import load_checkpoint_safely
 
 WRAPPER = dict(
     type='MMDistributedDataParallel',
@@ -121,6 +122,12 @@ def equal(first, second) -> bool:
     return torch.equal(first, second) if isinstance(first, Tensor) else first == second
 
 
+def test_a_loop_that_resumes_only_between_epochs_is_refused(make_runner, tmp_path: Path):
+    hooks, loop = [dict(type='ExactResumeHook')], dict(by_epoch=True, max_epochs=1)
+    with pytest.raises(ConfigError, match="set train_cfg.type='EpochTrainLoop'"):
+        make_runner(tmp_path, Model(), Seen(), hooks, train_cfg=loop).train()
+
+
 @pytest.mark.parametrize('variant', VARIANTS)
 def test_killed_within_epochs_a_run_ends_the_same(train, variant: str, tmp_path: Path):
     """Killed in the first, after the last batch of it, and in a later one."""
@@ -156,7 +163,7 @@ def one_process(rank: int, folder: str, make_runner, sync: list[dict]) -> None:
             Seen(),
             hooks=[dict(type='ExactResumeHook'), *sync, *([Killed(kill_at)] if kill_at else [])],
             runner_class=PretrainRunner,
-            train_cfg=dict(by_epoch=True, max_epochs=3),
+            epochs=3,
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=2),
             default_hooks=dict(
                 checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=1),

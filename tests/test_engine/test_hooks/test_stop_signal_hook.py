@@ -15,7 +15,7 @@ import torch.multiprocessing as mp
 from mmengine.hooks import Hook
 
 from mmact_ssl.engine.hooks import stop_signal_hook
-from mmact_ssl.engine.hooks.stop_signal_hook import StopSignalHook
+from mmact_ssl.engine.hooks.stop_signal_hook import SIGNALS, StopSignalHook
 from mmact_ssl.engine.runner import PretrainRunner
 from tests.test_engine.test_hooks.test_exact_resume_hook import WRAPPER, Model, Seen, equal
 
@@ -62,7 +62,7 @@ def make(make_runner, tmp_path: Path):
 
 @pytest.mark.parametrize(
     ('number', 'told_at', 'stopped_after', 'accumulated', 'workers'),
-    [(signal.SIGTERM, 3, 3, 1, 1), (signal.SIGUSR1, 7, 7, 1, 0), (signal.SIGTERM, 10, 12, 4, 0)],
+    [(signal.SIGINT, 3, 3, 1, 1), (signal.SIGUSR1, 7, 7, 1, 0), (signal.SIGTERM, 10, 12, 4, 0)],
 )
 def test_a_run_that_is_told_to_stop_goes_on_exactly(
     make, number, told_at, stopped_after, accumulated, workers, tmp_path: Path
@@ -73,11 +73,11 @@ def test_a_run_that_is_told_to_stop_goes_on_exactly(
     whole = make('whole', **options)
     whole.train()
     first = make('run', Told(number, told_at), **options)
-    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)]
+    handlers = [signal.getsignal(number) for number in SIGNALS]
     with pytest.raises(SystemExit) as end:
         first.train()
-    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)] == handlers
-    assert end.value.code == 75
+    assert [signal.getsignal(number) for number in SIGNALS] == handlers
+    assert end.value.code == (130 if number == signal.SIGINT else 75)
     stopped = tmp_path / 'run' / 'stopped.pth'
     assert torch.load(stopped, weights_only=False)['meta']['iter'] == stopped_after
     second = make('run', resume=True, **options)

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmact_ssl.engine.loops import EpochTrainLoop
 from mmact_ssl.evaluation.protocols.finetune import LABELED_SAMPLES
 
 
@@ -18,7 +17,7 @@ def test_starts_from_the_student_and_reports_the_last_epoch(
 ):
     at_start = {}
     tested = []
-    run_epoch, test = EpochTrainLoop.run_epoch, Runner.test
+    run_epoch, test = EpochBasedTrainLoop.run_epoch, Runner.test
 
     def spy_epoch(self):
         if self.epoch == 0:
@@ -30,7 +29,7 @@ def test_starts_from_the_student_and_reports_the_last_epoch(
         tested.append(self.epoch)
         return test(self)
 
-    monkeypatch.setattr(EpochTrainLoop, 'run_epoch', spy_epoch)
+    monkeypatch.setattr(EpochBasedTrainLoop, 'run_epoch', spy_epoch)
     monkeypatch.setattr(Runner, 'test', spy_test)
     options = dict(work_dir=str(tmp_path / 'run'), seed=1)
     (result,) = run(finetune_config, ['finetune'], student_checkpoint, **options)

@@ -12,25 +12,27 @@ from mmengine.registry import init_default_scope
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import joint
-from mmact_ssl.evaluation.protocols.base import Task
-from mmact_ssl.evaluation.protocols.joint import classifier_state
-from mmact_ssl.evaluation.student import build_recognizer
+from mmact_ssl.evaluation.protocols.base import ProtocolInput
+from mmact_ssl.evaluation.protocols.joint import classifier_weights
+from mmact_ssl.evaluation.recognizer import build_recognizer
+from mmact_ssl.evaluation.recognizer_config import read_evaluation
+from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.registry import MODELS
-from mmact_ssl.saved_run import SavedRun
 from tests.shipped import load
 
 
 @pytest.fixture
-def joint_checkpoint(linear_config, tmp_path: Path) -> Path:
+def joint_checkpoint(linear_config, video_encoder, tmp_path: Path) -> Path:
     """As joint training leaves it; the classifier gives class 1 whatever it sees."""
-    recognizer = build_recognizer(linear_config, seed=7)
+    recognizer = build_recognizer(linear_config, video_encoder, seed=7)
     recognizer.cls_head.fc_cls.bias.data = torch.tensor([0.0, 100.0, 0.0])
     state = {f'backbone.{key}': value for key, value in recognizer.backbone.state_dict().items()}
     head = recognizer.cls_head.state_dict()
     state.update({f'heads.recognition.cls_head.{key}': value for key, value in head.items()})
     state['heads.guidance.projectors.image.0.weight'] = torch.zeros(3)
     path = tmp_path / 'joint.pth'
-    torch.save(dict(state_dict=state, meta={}), path)
+    meta = dict(record=dict(encoder=video_encoder.record))
+    torch.save(dict(state_dict=state, meta=meta), path)
     return path
 
 
@@ -53,7 +55,9 @@ def test_the_checkpoints_own_classifier_and_student_are_tested(
 def test_what_has_no_fitting_classifier_is_refused(
     linear_config, joint_checkpoint, student_checkpoint, run
 ):
-    with pytest.raises(ConfigError, match='joint needs the jointly trained classifier'):
+    with pytest.raises(
+        ConfigError, match='joint tests the classifier of a checkpoint: drop --random'
+    ):
         run(linear_config, ['joint'])
     with pytest.raises(CheckpointError, match='0 classifiers'):
         run(linear_config, ['joint'], student_checkpoint)
@@ -65,26 +69,22 @@ def test_what_has_no_fitting_classifier_is_refused(
     state['state_dict']['heads.second.cls_head.fc_cls.bias'] = torch.zeros(3)
     torch.save(state, joint_checkpoint)
     with pytest.raises(CheckpointError, match='2 classifiers'):
-        classifier_state(SavedRun.read(joint_checkpoint))
+        classifier_weights(StudentFile.read(joint_checkpoint))
 
 
 def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
     """A ClassificationHead beside a jigsaw, and mmaction2's recognizer with its weights."""
     model_config = load('ms2l-joint_gru.py@nwucla').model
-    model_config.backbone.hidden_size = 8
-    for head in model_config.heads.values():
-        head.in_channels = 16
     init_default_scope('mmact_ssl')
     torch.manual_seed(0)
     model = MODELS.build(model_config).eval()
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'joint.pth')
-    student = SavedRun.read(tmp_path / 'joint.pth')
+    saved = StudentFile.read(tmp_path / 'joint.pth')
 
-    cfg = load('downstream/gru.py@nwucla')
-    cfg.model.backbone.hidden_size, cfg.model.cls_head.in_channels = 8, 16
+    cfg, encoder = read_evaluation('gru', dataset='nwucla')
     init_default_scope('mmaction')
-    recognizer = build_recognizer(cfg, seed=0, student=student).eval()
-    recognizer.cls_head.load_state_dict(classifier_state(student))
+    recognizer = build_recognizer(cfg, encoder, seed=0, saved=saved).eval()
+    recognizer.cls_head.load_state_dict(classifier_weights(saved))
     clips = [torch.randn(1, frames, 20, 3) for frames in (3, 7)]
     targets = dict(
         shuffled=dict(permutation=torch.tensor([[0, 1, 2], [1, 2, 0]])),
@@ -97,7 +97,7 @@ def test_a_classifier_on_skeletons_scores_as_in_its_training(tmp_path):
     torch.testing.assert_close(recognizer(padded, stage='head'), torch.stack(expected))
 
 
-def test_a_classifier_of_pooled_features_reads_these(make_task, tmp_path, monkeypatch):
+def test_a_classifier_of_pooled_features_reads_these(make_inputs, tmp_path, monkeypatch):
     """mmaction2's GCNHead would count absent persons too, whose maps a graph network fills."""
     generator = np.random.default_rng(0)
     parts = [
@@ -107,11 +107,11 @@ def test_a_classifier_of_pooled_features_reads_these(make_task, tmp_path, monkey
     linear = torch.nn.Linear(4, 3)
     state = {f'heads.action.classifier.{k}': v for k, v in linear.state_dict().items()}
     torch.save(dict(state_dict=state), tmp_path / 'joint.pth')
-    task = make_task(*parts, 3, student=SavedRun.read(tmp_path / 'joint.pth'))
+    inputs = make_inputs(*parts, 3, saved=StudentFile.read(tmp_path / 'joint.pth'))
     head = torch.nn.ModuleDict(dict(fc=torch.nn.Linear(4, 3)))
     recognizer = torch.nn.ModuleDict(dict(cls_head=head))
-    monkeypatch.setattr(Task, 'build_recognizer', lambda self: recognizer)
-    found = joint.evaluate(task)
+    monkeypatch.setattr(ProtocolInput, 'build_recognizer', lambda self: recognizer)
+    found = joint.evaluate(inputs)
     weight, bias = (value.detach().numpy() for value in linear.parameters())
     guess = (parts[1].values @ weight.T + bias).argmax(axis=1)
     assert found.metrics['top1'] == (guess == parts[1].labels).mean()

@@ -19,15 +19,12 @@ def random_features(count: int, classes: int, seed: int, channels: int = 6) -> F
     return Features(values, generator.integers(0, classes, size=count))
 
 
-def slow_scores(train, queries, num_classes, k, temperature, center):
-    gallery = [[float(x) for x in row] for row in train.values]
-    mean = [sum(column) / len(gallery) for column in zip(*gallery)] if center else [0.0] * 6
+def slow_scores(train, queries, num_classes, k, temperature):
     unit = []
-    for row in [*gallery, *[[float(x) for x in row] for row in queries]]:
-        moved = [x - m for x, m in zip(row, mean)]
-        length = math.sqrt(sum(x * x for x in moved))
-        unit.append([x / length for x in moved])
-    gallery, queries = unit[: len(gallery)], unit[len(gallery) :]
+    for row in [*train.values.tolist(), *queries.tolist()]:
+        length = math.sqrt(sum(x * x for x in row))
+        unit.append([x / length for x in row])
+    gallery, queries = unit[: len(train.values)], unit[len(train.values) :]
     scores = []
     for query in queries:
         similar = [sum(a * b for a, b in zip(query, row)) for row in gallery]
@@ -39,17 +36,15 @@ def slow_scores(train, queries, num_classes, k, temperature, center):
     return np.array(scores)
 
 
-@pytest.mark.parametrize('center', [False, True])
 @pytest.mark.parametrize('k', [1, 5, 100])
-def test_scores_against_the_twin(k, center):
+def test_scores_against_the_twin(k):
     train = random_features(40, 4, seed=0)
     queries = random_features(17, 4, seed=1).values
-    similarity, position = nearest_samples(train, queries, k, center)
+    similarity, position = nearest_samples(train, queries, k)
     scores = vote(similarity, train.labels[position], 4, temperature=0.07)
     scores = scores / scores.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(
-        scores, slow_scores(train, queries, 4, k, 0.07, center), rtol=1e-9, atol=1e-12
-    )
+    slow = slow_scores(train, queries, 4, k, 0.07)
+    np.testing.assert_allclose(scores, slow, rtol=1e-9, atol=1e-12)
 
 
 def test_a_small_temperature_does_not_overflow():
@@ -57,36 +52,29 @@ def test_a_small_temperature_does_not_overflow():
     assert np.isfinite(vote(similarity, np.array([[0, 1, 1]]), 2, temperature=1e-4)).all()
 
 
-def test_the_confusion_matrix_is_that_of_the_main_k(make_task):
+def test_the_confusion_matrix_is_that_of_the_main_k(make_inputs):
     train = Features(
         np.array([[1, 0], [0.9, 0.1], [0.8, 0.2], [0, 1]], np.float32), np.array([0, 1, 1, 0])
     )
     query = Features(np.array([[1.0, 0.0]], np.float32), np.array([0]))
     for main_k, top1, confusion in ((1, 1.0, [[1, 0], [0, 0]]), (3, 0.0, [[0, 1], [0, 0]])):
-        task = make_task(train, query, 2)
-        found = knn.evaluate(task, k=(1, 3), main_k=main_k, temperature=10)
+        inputs = make_inputs(train, query, 2)
+        found = knn.evaluate(inputs, k=(1, 3), main_k=main_k, temperature=10)
         assert (found.metrics['top1'], found.details['confusion']) == (top1, confusion)
 
 
-def test_neighbors_that_are_all_of_the_training_samples_are_left_out(make_task):
+def test_neighbors_that_are_all_of_the_training_samples_are_left_out(make_inputs):
     for count, k in ((21, (5, 10, 20)), (20, (5, 10)), (10, (5,)), (4, (5,))):
         train = random_features(count, 2, seed=0)
-        metrics = knn.evaluate(make_task(train, random_features(9, 2, seed=1), 2)).metrics
+        metrics = knn.evaluate(make_inputs(train, random_features(9, 2, seed=1), 2)).metrics
         assert metrics.keys() == {'top1', *(f'top1@k={each}' for each in k)}
         assert metrics['top1'] == metrics[f'top1@k={min(10, max(k))}']
 
 
 @pytest.mark.parametrize(
-    'wrong',
-    [
-        dict(k=(5,), main_k=3),
-        dict(k=(0,), main_k=0),
-        dict(k=5, main_k=3),
-        dict(k='10', main_k=10),
-        dict(k=[5, 'x'], main_k=5),
-    ],
+    'wrong', [dict(k=(5,), main_k=3), dict(k=(0,), main_k=0), dict(k=5, main_k=5)]
 )
-def test_wrong_settings_are_refused(make_task, wrong):
+def test_wrong_settings_are_refused(make_inputs, wrong):
     train = random_features(10, 2, seed=0)
     with pytest.raises(ConfigError, match=f'main_k={wrong["main_k"]}'):
-        knn.evaluate(make_task(train, train, 2), **wrong)
+        knn.evaluate(make_inputs(train, train, 2), **wrong)

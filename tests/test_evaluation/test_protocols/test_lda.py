@@ -65,9 +65,9 @@ def test_against_the_formulas():
 
 
 @pytest.mark.parametrize('classes', [2, 4])
-def test_the_reported_accuracy_is_that_of_the_largest_score(make_task, classes):
+def test_the_reported_accuracy_is_that_of_the_largest_score(make_inputs, classes):
     train, test = blobs((12,) * classes, 0), blobs((25,) * classes, 1)
-    found = lda.evaluate(make_task(train, test, classes))
+    found = lda.evaluate(make_inputs(train, test, classes))
     predicted = slow_scores(train, test.values).argmax(axis=1)
     assert found.metrics['top1'] == (predicted == test.labels).mean()
     assert 1 / classes < found.metrics['top1'] < 1, (
@@ -76,19 +76,19 @@ def test_the_reported_accuracy_is_that_of_the_largest_score(make_task, classes):
     assert np.sum(found.details['confusion']) == 25 * classes
 
 
-def test_a_class_without_a_label_is_never_found(make_task):
+def test_a_class_without_a_label_is_never_found(make_inputs):
     train, test = blobs((9, 9, 9), 0), blobs((5, 5, 5), 1)
     labeled = train.part(np.flatnonzero(train.labels != 1))
-    confusion = np.array(lda.evaluate(make_task(labeled, test, 3)).details['confusion'])
+    confusion = np.array(lda.evaluate(make_inputs(labeled, test, 3)).details['confusion'])
     assert confusion[:, 1].sum() == 0
     assert confusion[[0, 2]].diagonal(0).sum() > 0
 
 
-def test_more_channels_than_clips_and_a_class_of_one(make_task):
+def test_more_channels_than_clips_and_a_class_of_one(make_inputs):
     train, test = blobs((1, 6, 6), 0, channels=20), blobs((20, 20, 20), 1, channels=20)
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        found = lda.evaluate(make_task(train, test, 3))
+        found = lda.evaluate(make_inputs(train, test, 3))
     assert found.metrics['top1'] > 0.4
 
 
@@ -102,15 +102,15 @@ def test_two_clips_a_class_against_the_formulas():
 @pytest.mark.parametrize(
     'sizes', [(2,) * 10, (2,) * 5 + (1,) * 5, (3,) + (2,) * 9, (6,) * 5 + (2,) * 5, (3,) * 10]
 )
-def test_few_clips_of_classes_that_lie_apart(make_task, sizes):
+def test_few_clips_of_classes_that_lie_apart(make_inputs, sizes):
     train, test = blobs(sizes, 0, channels=200), blobs((20,) * 10, 1, channels=200)
     places = np.random.default_rng(2).normal(size=(10, 200))
     for part in (train, test):
         part.values[:] += 5 * places[part.labels]
-    assert lda.evaluate(make_task(train, test, 10)).metrics['top1'] > 0.9
+    assert lda.evaluate(make_inputs(train, test, 10)).metrics['top1'] > 0.9
 
 
-@pytest.mark.parametrize('sizes', [(5,), (1, 1, 1), (2, 1, 1)])
+@pytest.mark.parametrize('sizes', [(1, 1, 1), (2, 1, 1)])
 def test_too_few_labels_are_refused(sizes):
     with pytest.raises(ConfigError, match='take linear'):
         lda.check_labels(blobs(sizes, 0).labels)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.backbones.skeleton_gru import SkeletonGRU
-from mmact_ssl.models.backbones.skeleton_streams import SkeletonStreams
+from mmact_ssl.models.backbones.skeleton_gru import SkeletonGRU, SkeletonStreams
 from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 from mmact_ssl.registry import MODELS
 
@@ -74,13 +73,8 @@ def test_given_validity_counts_zeroed_frames_as_frames():
 
 def test_a_clip_of_another_layout_is_refused_by_name():
     clips = torch.randn(2, 2, 4, 17, 2)
-    with pytest.raises(ConfigError, match=r'\(2, 17, 2\) but is built for \(2, 15, 2\): set its'):
+    with pytest.raises(ConfigError, match=r'\(2, 17, 2\) but is built for \(2, 15, 2\): set enc'):
         make()(clips)
-    option = (
-        r'give --cfg-options model.backbone.in_channels=3 \(model.backbone.encoder.in_channels='
-    )
-    with pytest.raises(ConfigError, match=option):
-        make()(torch.randn(2, 2, 4, 15, 3))
     with pytest.raises(ConfigError, match="there is no layout 'kinect'.*'kinect20'"):
         MODELS.build(dict(type='SkeletonGRU', layout='kinect'))
 

@@ -63,8 +63,8 @@ def test_a_shorter_clip_has_the_first_segments():
     [
         (CLIPS[:, :, :7], '7 frames.*multiple of segment=3 and at most 12'),
         (CLIPS.repeat(1, 1, 2, 1, 1), '24 frames'),
-        (CLIPS[..., :1], r'\(15, 1\) but is built for \(15, 2\)'),
-        (CLIPS[:, :, :, :3], r'\(3, 2\) but'),
+        (CLIPS[..., :1], r'\(2, 15, 1\) but is built for \(None, 15, 2\)'),
+        (CLIPS[:, :, :, :3], r'\(2, 3, 2\) but'),
     ],
 )
 def test_other_clips_are_refused(clips, message):

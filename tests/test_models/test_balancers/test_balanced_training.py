@@ -17,6 +17,7 @@ from mmact_ssl.models.balancers.balancer import FixedWeights
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+from tests.helpers.heads import make_pretrainer
 from tests.helpers.processes import in_two_processes
 
 BALANCERS = ('FixedWeights', 'PCGrad', 'UncertaintyWeights')
@@ -64,17 +65,8 @@ class AdversarialHead(Head):
 def make(balancer: dict, adversarial: bool = False) -> MultiTaskPretrainer:
     torch.manual_seed(0)
     up = AdversarialHead if adversarial else Head
-    return MultiTaskPretrainer(
-        backbone=dict(type=Backbone),
-        heads=dict(up=dict(type=up, aim=3.0), down=dict(type=Head, aim=-3.0)),
-        data_preprocessor=dict(
-            type='mmact_ssl.PretextDataPreprocessor',
-            mean=[128.0] * 3,
-            std=[64.0] * 3,
-            views=('clip',),
-        ),
-        balancer=balancer,
-    )
+    heads = dict(up=dict(type=up, aim=3.0), down=dict(type=Head, aim=-3.0))
+    return make_pretrainer(heads, std=128.0, backbone=dict(type=Backbone), balancer=balancer)
 
 
 def batch(index: int, part: slice = slice(None)) -> dict:

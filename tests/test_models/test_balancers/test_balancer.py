@@ -9,8 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.models.balancers.balancer import FixedWeights, ScheduledWeights
-from mmact_ssl.models.balancers.uncertainty import UncertaintyWeights
+from mmact_ssl.models.balancers.balancer import FixedWeights, ScheduledWeights, UncertaintyWeights
 
 
 def test_fixed_weights_sum_the_tasks():

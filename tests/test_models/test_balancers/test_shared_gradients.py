@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.balancers.pcgrad import PCGrad, projected_sum
+from mmact_ssl.models.balancers.balancer import PCGrad, projected_sum
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients, shared_weights
 
 

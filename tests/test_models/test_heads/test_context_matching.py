@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmact_ssl.models.heads.context_matching import ContextMatchingHead
-from mmact_ssl.models.losses.multi_instance_info_nce import multi_instance_info_nce
+from mmact_ssl.models.losses.contrastive import MultiInstanceInfoNCELoss
 
 
 class TinyEncoder(nn.Module):
@@ -92,7 +92,7 @@ def test_embeddings_belong_to_their_clip_and_slot():
 def test_the_loss_is_the_multi_instance_info_nce():
     head, inputs = make_head().eval(), make_inputs()
     clips, frames = head.embed(**inputs)
-    expected = multi_instance_info_nce(clips, frames, inputs['valid'], 0.2)
+    expected = MultiInstanceInfoNCELoss(0.2)(clips, frames, inputs['valid'])
     losses = head.loss(**inputs)
     torch.testing.assert_close(losses['loss_clips'], expected['sample_loss'].mean() / 2)
     keys = expected['key_loss'][inputs['valid']]

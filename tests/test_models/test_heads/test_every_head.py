@@ -7,12 +7,11 @@ import torch
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.pretext_metric import trivial_answer
+from mmact_ssl.models.heads.classification import JigsawHead, SpeedHead
 from mmact_ssl.models.heads.consistency import ConsistencyHead
-from mmact_ssl.models.heads.contrast import ContrastHead
-from mmact_ssl.models.heads.jigsaw import JigsawHead
 from mmact_ssl.models.heads.recognition import RecognitionHead
-from mmact_ssl.models.heads.speed import SpeedHead
-from mmact_ssl.models.losses.centered_cross_entropy import CenteredCrossEntropyLoss
+from mmact_ssl.models.heads.views import ContrastHead
+from mmact_ssl.models.losses.view_prediction import CenteredCrossEntropyLoss
 from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 from tests.test_models.cases import BATCH, cases
 
@@ -161,7 +160,7 @@ REFUSED = {
     '3 segments in a clip of 9 frames': of_case(
         'masked_motion', clip=torch.zeros(BATCH, 2, 9, 5, 2)
     ),
-    'give --cfg-options model.heads.motion.coordinates=3': of_case(
+    'MotionPredictionHead got clips .*: set encoder.options': of_case(
         'motion', clip=torch.zeros(BATCH, 1, 3, 15, 3)
     ),
     r'targets.clip.parts is \[3, 4, 4, 4\] .*expected is \[3, 3, 4, 4\]': of_case(

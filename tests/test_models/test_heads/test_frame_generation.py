@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
 from mmact_ssl.models.losses.hinge_gan import AdversarialTerms
-from mmact_ssl.models.networks.video_gan import GeneratedLevel, blur, resize_frames
+from mmact_ssl.models.networks.video_gan import blur, resize_frames
 
 GAN = dict(type='HingeGANLoss', weight=0.01, r1_weight=1.0, r1_interval=4)
 LEVELS = ['loss_16', 'loss_32']
@@ -109,7 +109,7 @@ class ClockGenerator(nn.Module):
         for side, positions in ((16, range(num_frames)), (32, range(1, num_frames, 2))):
             painted = torch.tensor([self.first + self.step * p for p in positions])
             frames = painted.view(1, 1, -1, 1, 1).expand(len(latent), 3, -1, side, side)
-            levels.append(GeneratedLevel(frames, torch.tensor(list(positions))))
+            levels.append((frames, torch.tensor(list(positions))))
         return levels
 
 

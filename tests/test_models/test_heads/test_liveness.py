@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
-from mmact_ssl.models.heads.frame_guidance import FrameGuidanceHead
-from mmact_ssl.models.heads.latent_prediction import LatentPredictionHead
-from mmact_ssl.models.heads.masked_motion import MaskedMotionHead
-from mmact_ssl.models.heads.masked_pixels import MaskedPixelHead
+from mmact_ssl.models.heads.guidance import FrameGuidanceHead
+from mmact_ssl.models.heads.masked_places import (
+    LatentPredictionHead,
+    MaskedMotionHead,
+    MaskedPixelHead,
+)
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
 from tests.helpers.heads import fit
 from tests.helpers.masks import joint_mask, tube_mask

@@ -7,15 +7,17 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead
-from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_map_divergence
+from mmact_ssl.models.losses.part_map_divergence import as_distribution
 from tests.helpers.heads import fit
 
 B, T, H, W = 3, 4, 6, 5
 
 
-def make(num_parts: int = 3, **options) -> ParsingDistillationHead:
+def make(num_parts: int = 3, **attributes) -> ParsingDistillationHead:
     torch.manual_seed(0)
-    return ParsingDistillationHead(4, num_parts, (H, W), frames_per_step=2, hidden_dim=8, **options)
+    head = ParsingDistillationHead(4, num_parts, (H, W), frames_per_step=2, hidden_dim=8)
+    vars(head).update(attributes)
+    return head
 
 
 def batch(num_parts: int = 3) -> dict[str, Tensor]:
@@ -58,7 +60,7 @@ def slow_loss(
     """Loss, share of frames that count, and which these are, pixel after pixel."""
     logits = head.decoder(values['features'], (T, H, W))
     teacher = as_distribution(values['parts'])
-    divergence = part_map_divergence(logits, teacher, head.loss_module.temperature)
+    divergence = head.loss_module(logits, teacher)
     pixels = [(y, x) for y in range(H) for x in range(W)]
     total = weights = 0.0
     counted = []
@@ -123,11 +125,11 @@ def test_a_teacher_that_finds_nobody_in_a_whole_video(num_parts):
 @pytest.mark.parametrize('num_parts', [1, 3, 11])
 def test_before_training_the_background_has_its_share(num_parts):
     """At the loss's temperature, and the parts share the rest alike."""
-    head = make(num_parts, background_share=0.8)
+    head = make(num_parts)
     logits = head.decoder.classify.bias.detach() / head.loss_module.temperature
     shares = logits.softmax(0) if num_parts > 1 else torch.cat([-logits, logits]).sigmoid()
-    assert shares[0].item() == pytest.approx(0.8)
-    assert shares[1:].tolist() == pytest.approx([0.2 / (len(shares) - 1)] * (len(shares) - 1))
+    assert shares[0].item() == pytest.approx(0.9)
+    assert shares[1:].tolist() == pytest.approx([0.1 / (len(shares) - 1)] * (len(shares) - 1))
 
 
 def test_descent_finds_the_parts_of_every_frame():

@@ -118,7 +118,7 @@ def test_other_noise_draws_another_future():
 
 def test_the_best_draw_alone_is_taught():
     """The loss of each clip, in float64, by loops over draws, frames and joints."""
-    head, inputs = stir(make_head(noise_dim=4, samples=3, adversarial=None)), make_inputs()
+    head, inputs = stir(make_head(noise_dim=4, samples=3)), make_inputs()
     head.double()
     inputs = {k: v.double() if v.is_floating_point() else v for k, v in inputs.items()}
     drawn = []

@@ -6,35 +6,35 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmact_ssl.models.losses.barlow_twins import BarlowTwinsLoss
-from mmact_ssl.models.losses.centered_cross_entropy import CenteredCrossEntropyLoss
 from mmact_ssl.models.losses.common import global_mean, of_another_sample, unit_rows
-from mmact_ssl.models.losses.info_nce import info_nce
-from mmact_ssl.models.losses.masked import latent_error, patch_error
-from mmact_ssl.models.losses.multi_instance_info_nce import multi_instance_info_nce
-from mmact_ssl.models.losses.multi_positive_info_nce import multi_positive_info_nce
-from mmact_ssl.models.losses.negative_cosine import NegativeCosineLoss
-from mmact_ssl.models.losses.nt_xent import nt_xent
-from mmact_ssl.models.losses.soft_target_info_nce import SoftTargetInfoNCELoss
-from mmact_ssl.models.losses.vicreg import VICRegLoss
+from mmact_ssl.models.losses.contrastive import (
+    InfoNCELoss,
+    MultiInstanceInfoNCELoss,
+    MultiPositiveInfoNCELoss,
+    NTXentLoss,
+    SoftTargetInfoNCELoss,
+)
+from mmact_ssl.models.losses.masked import LatentLoss, PatchLoss
+from mmact_ssl.models.losses.redundancy import BarlowTwinsLoss, VICRegLoss
+from mmact_ssl.models.losses.view_prediction import CenteredCrossEntropyLoss, NegativeCosineLoss
 
 VALID = torch.arange(6) > 0  # the first one overflows half precision unless it is left out
 OWN = torch.eye(6, dtype=torch.bool)
 # Losses of two sets (6, 8) with matching rows.
 LOSSES = dict(
-    nt_xent=lambda a, b: nt_xent(a, b, 0.1, None)['loss'],
-    info_nce=lambda a, b: info_nce(a, b, 0.01, VALID)['loss'],
-    multi_instance=lambda a, b: multi_instance_info_nce(a, b[:, None], VALID[:, None], 0.07)[
+    nt_xent=lambda a, b: NTXentLoss(0.1, None)(a, b)['loss'],
+    info_nce=lambda a, b: InfoNCELoss(0.01)(a, b, VALID)['loss'],
+    multi_instance=lambda a, b: MultiInstanceInfoNCELoss(0.07)(a, b[:, None], VALID[:, None])[
         'sample_loss'
     ],
-    multi_positive=lambda a, b: multi_positive_info_nce(a, b, OWN, ~OWN, 0.01)['loss'],
+    multi_positive=lambda a, b: MultiPositiveInfoNCELoss(0.01)(a, b, OWN, ~OWN)['loss'],
     soft_target=lambda a, b: SoftTargetInfoNCELoss(0.01, 0.01)(a, b, VALID, 0.5, (b, a))['loss'],
     negative_cosine=lambda a, b: NegativeCosineLoss()(a[None], b[None])['loss'],
     centered=lambda a, b: CenteredCrossEntropyLoss(8).eval()(a[None], b[None])['loss'],
     barlow=lambda a, b: BarlowTwinsLoss()(a, b)['loss'],
     vicreg=lambda a, b: VICRegLoss()(a, b)['loss'],
-    patches=lambda a, b: patch_error(a[..., None], b[..., None].float()),
-    latents=latent_error,
+    patches=lambda a, b: PatchLoss()(a[..., None], b[..., None].float()),
+    latents=LatentLoss(),
 )
 
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from mmact_ssl.models.losses.part_map_divergence import (
+    PartMapDivergenceLoss,
     as_distribution,
     part_logits,
-    part_map_divergence,
     part_overlap,
 )
 
@@ -33,7 +33,7 @@ def made_maps(parts: int) -> torch.Tensor:
 def test_divergence_is_the_slow_formula(parts, temperature):
     maps = made_maps(parts)
     logits = torch.randn(maps.shape, generator=torch.Generator().manual_seed(1)).double()
-    found = part_map_divergence(logits, as_distribution(maps), temperature)
+    found = PartMapDivergenceLoss(temperature)(logits, as_distribution(maps))
     for b, t, y, x in np.ndindex(*SHAPE):
         p, z = maps[b, t, :, y, x].tolist(), logits[b, t, :, y, x].tolist()
         if parts == 1:

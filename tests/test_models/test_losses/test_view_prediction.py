@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmact_ssl.models.losses.centered_cross_entropy import CenteredCrossEntropyLoss
-from mmact_ssl.models.losses.negative_cosine import NegativeCosineLoss
+from mmact_ssl.models.losses.view_prediction import CenteredCrossEntropyLoss, NegativeCosineLoss
 
 SIZES = dict(
     seed=st.integers(0, 10_000),
@@ -68,20 +67,21 @@ def test_cross_entropies_equal_the_slow_twin(seed, pairs, num, size, temperature
     assert targets.grad is None, 'targets are stopped'
 
 
-def test_the_center_follows_the_mean_of_the_targets_and_counts_in_the_next_step():
+def test_the_center_follows_the_targets_of_all_batches_of_a_step_once():
     loss = CenteredCrossEntropyLoss(3, center_momentum=0.75)
-    first, second = make(0, 2, 4, 3)[1].detach(), make(1, 2, 4, 3)[1].detach()
+    first, second, third = (make(seed, 2, 4, 3)[1].detach() for seed in range(3))
     plain = CenteredCrossEntropyLoss(3).eval()
-    torch.testing.assert_close(loss(first, first)['loss'], plain(first, first)['loss'])
-    after = 0.25 * first.flatten(0, 1).double().mean(0)
-    torch.testing.assert_close(loss.center.double(), after, rtol=1e-5, atol=1e-7)
-    plain.center.copy_(loss.center)
-    torch.testing.assert_close(loss(first, second)['loss'], plain(first, second)['loss'])
-    after = 0.75 * after + 0.25 * second.flatten(0, 1).double().mean(0)
-    torch.testing.assert_close(loss.center.double(), after, rtol=1e-5, atol=1e-7)
-    loss.eval()(first, second)
-    torch.testing.assert_close(loss.center.double(), after, rtol=1e-5, atol=1e-7)
-    assert loss.state_dict().keys() == {'center'}, 'a resumed run goes on with it'
+    expected = torch.zeros(3, dtype=torch.float64)
+    for batches in ((first,), (second, third)):
+        for batch in batches:
+            torch.testing.assert_close(loss(first, batch)['loss'], plain(first, batch)['loss'])
+        loss.eval()(first, 9 * first)  # a test does not move it
+        loss.train().after_step()
+        means = [batch.flatten(0, 1).double().mean(0) for batch in batches]
+        expected = 0.75 * expected + 0.25 * sum(means) / len(means)
+        torch.testing.assert_close(loss.center.double(), expected, rtol=1e-5, atol=1e-7)
+        plain.center.copy_(loss.center)
+    assert loss.state_dict().keys() == {'center', 'waiting'}, 'a resumed run goes on with both'
     loss.restart()
     assert not loss.center.any()
 

@@ -136,7 +136,8 @@ def test_the_running_statistics_are_weighted_means_of_the_batches(
 ):
     rng = np.random.default_rng(seed)
     batches = rng.normal(offset, 2, (steps, size, channels))
-    module = RunningStandardizer(channels, momentum=0.9)
+    module = RunningStandardizer(channels)
+    module.momentum = 0.9
     for batch in batches:
         found = module(torch.from_numpy(batch))
     shares = 0.9 ** np.arange(steps - 1, -1, -1)

@@ -11,7 +11,7 @@ from mmact_ssl.models.necks.task_adapter import GatedAdapter
 
 def test_a_gated_adapter_is_the_slow_formula():
     torch.manual_seed(0)
-    adapter = GatedAdapter(8, 3, reduction=2).double()
+    adapter = GatedAdapter(8, 3).double()
     feature_map = torch.randn(2, 8, 2, 3, 3).double()
     found = adapter(feature_map)
     squeeze, _, excite, _ = adapter.gate

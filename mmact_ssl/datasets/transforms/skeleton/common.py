@@ -31,9 +31,7 @@ class ToCommonJoints(BaseTransform):
     NormalizeSkeleton.
 
     Required keys: ``keypoint`` float (M, T, V, C), C 2 or 3, ``layout``. Modified keys:
-    ``keypoint`` (M, T, 15, 3), of the same dtype, ``layout``.
-
-    Source: our choice.
+    ``keypoint`` (M, T, 15, 3), of the same dtype, ``layout``, and ``never_missing`` if present.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +47,9 @@ class ToCommonJoints(BaseTransform):
                 seen[:, :, joint] = keypoint[:, :, places].sum(axis=2) / number
         if coordinates == 2:
             common[..., 1] *= -1
+        if 'never_missing' in results:
+            root = [results['never_missing'][places].any() for places in sources]
+            results['never_missing'] = np.array(root)
         results.update(keypoint=common, layout=COMMON)
         return results
 

@@ -11,40 +11,21 @@ from mmcv.transforms import BaseTransform
 from mmact_ssl.datasets.layouts import LAYOUTS, SkeletonLayout
 from mmact_ssl.errors import ConfigError, DataError
 
-_MIDDLES: dict[str, tuple[str, ...]] = {
-    'spine_base': ('mid_hip',),
-    'spine': ('neck',),
-    'shoulder_center': ('neck',),
-}
-_MEANS: dict[str, tuple[str, ...]] = {
-    'spine_base': ('left_hip', 'right_hip'),
-    'spine': ('left_shoulder', 'right_shoulder'),
-    'shoulder_center': ('left_shoulder', 'right_shoulder'),
-}
-# Joints whose mean replaces a part of the body, in layouts without a joint of that name.
-_PARTS: dict[str, dict[str, tuple[str, ...]]] = {
-    'kinect20': {'spine_base': ('hip_center',)},
-    'ntu25': {'spine': ('spine_mid',), 'shoulder_center': ('spine_shoulder',)},
-    'jhmdb15': {'spine_base': ('belly',), 'spine': ('neck',), 'shoulder_center': ('neck',)},
-    'openpose25': _MIDDLES,
-    'common15': _MIDDLES,
-    'coco17': _MEANS,
-    'mediapipe33': _MEANS,
+# Largest distance of a root at zero from the box of its person, in longest sides of the box.
+_NEAR = 0.25
+# Joints that are a part of the body, or whose mean is; the first that a layout has.
+_PARTS = {
+    'spine_base': 'spine_base hip_center mid_hip belly left_hip+right_hip',
+    'shoulder_center': 'shoulder_center spine_shoulder thorax neck left_shoulder+right_shoulder',
 }
 
 
 def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
-    """Return a sample's layout; DataError if it is unknown or has another number of joints."""
+    """Return a sample's layout; DataError if it is unknown."""
     name, sample = results.get('layout'), results.get('frame_dir', 'the sample')
     if name not in LAYOUTS:
         raise DataError(
             f'{transform}: {sample} has layout {name!r}; known are {", ".join(LAYOUTS)}'
-        )
-    joints = results['keypoint'].shape[2]
-    if joints != LAYOUTS[name].num_joints:
-        raise DataError(
-            f'{transform}: {sample} has {joints} joints, its layout {name!r} has '
-            f'{LAYOUTS[name].num_joints}: prepare the data with the right --layout'
         )
     return LAYOUTS[name]
 
@@ -80,15 +61,17 @@ def refuse_traces(results: Mapping[str, Any], transform: BaseTransform) -> None:
 
 
 def part(layout: SkeletonLayout, name: str) -> list[int]:
-    """Joints whose mean is ``spine_base``, ``spine``, ``shoulder_center`` or another joint."""
-    return layout.index(*_PARTS.get(layout.name, {}).get(name, (name,)))
+    """Joints whose mean is ``spine_base``, ``shoulder_center`` or another joint."""
+    choices = (names.split('+') for names in _PARTS.get(name, name).split())
+    return layout.index(*next((c for c in choices if set(c) <= set(layout.names)), [name]))
 
 
 def known_joints(results: Mapping[str, Any]) -> np.ndarray:
     """Return bool (M, T, V): False for missing joints of the sample's ``keypoint``.
 
     A joint of zeros is missing, except where its person is present and the sample's
-    ``never_missing``, bool (V,), is True: transforms that move joints to the origin add this key.
+    ``never_missing``, bool (V,), is True: :func:`root_at_zero`, and transforms that move joints to
+    the origin, add this key.
     """
     keypoint = results['keypoint']
     # Eight times as quick as `any` along an axis of length 2 or 3.
@@ -99,6 +82,31 @@ def known_joints(results: Mapping[str, Any]) -> np.ndarray:
     if 'never_missing' in results:
         known |= known.any(axis=-1, keepdims=True) & results['never_missing']
     return known
+
+
+def root_at_zero(keypoint: np.ndarray, layout: SkeletonLayout) -> dict[str, np.ndarray]:
+    """Find the joint of a clip (M, T, V, C) that is the origin of a person's coordinates.
+
+    It is zero in every frame of that person, belongs to no side, its neighbors are seen, and zero
+    lies in or near the person's box. A joint that the sensor never saw is zero too, but in pixels
+    or in a camera's meters zero is far from the body.
+
+    Returns:
+        The sample's ``never_missing``, see :func:`known_joints`; {} without such a joint.
+    """
+    known = known_joints({'keypoint': keypoint})
+    seen = np.any(known, axis=1)  # (M, V)
+    is_middle = layout.flip_indices == np.arange(layout.num_joints)
+    root: np.ndarray = ~seen & is_middle & seen.any(axis=1, keepdims=True)
+    for pair in layout.edges if root.any() else ():
+        root[:, pair] &= seen[:, pair[::-1]]
+    for person in np.flatnonzero(root.any(axis=1)):
+        points, shown = keypoint[person], known[person][..., None]
+        low = np.where(shown, points, np.inf).min(axis=1)[shown.any(axis=(1, 2))]  # (T, C)
+        high = np.where(shown, points, -np.inf).max(axis=1)[shown.any(axis=(1, 2))]
+        gap = np.maximum(low, -high).max(axis=1)
+        root[person] &= np.median(gap / np.maximum((high - low).max(axis=1), 1e-9)) < _NEAR
+    return {'never_missing': np.any(root, axis=0)} if root.any() else {}
 
 
 def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmact_ssl.datasets.transforms.masks import draw_mask
+from mmact_ssl.datasets.transforms.masks import check_ratio, draw_mask
 from mmact_ssl.datasets.transforms.skeleton.joints import known_joints, num_valid_frames
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS
@@ -46,7 +46,7 @@ class MaskJointSegments(BaseTransform):
         self, segment: int = 4, ratio: float = 0.9, temperature: float | None = None
     ) -> None:
         self.segment = segment
-        self.ratio = ratio
+        self.ratio = check_ratio(self, ratio)
         self.temperature = temperature
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

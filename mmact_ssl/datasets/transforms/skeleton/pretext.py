@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -97,26 +96,18 @@ def _check_mask(view: str, results: Mapping[str, Any]) -> None:
 
 @TRANSFORMS.register_module()
 class MaskFuture(BaseTransform):
-    """Keep the beginning of a clip and set the rest to zero, at the same length.
+    """Keep the first 70 % of a clip and set the rest to zero, at the same length.
 
-    Of the T frames before the padding the first ceil(keep * T) stay, so at least one.
+    Of the T frames before the padding the first ceil(0.7 T) stay.
 
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: ``keypoint``.
-
-    Args:
-        keep: Share of the frames that stay, 0 < keep <= 1.
 
     Source: MS2L, motion prediction.
     """
 
-    def __init__(self, keep: float = 0.7) -> None:
-        self.keep = keep
-
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        # In floating point 0.7 * 30 may exceed 21, which must not keep a 22nd frame.
-        num_kept = math.ceil(round(self.keep * num_valid_frames(results), 6))
         masked = results['keypoint'].copy()
-        masked[:, max(num_kept, 1) :] = 0
+        masked[:, -(-7 * num_valid_frames(results) // 10) :] = 0
         results['keypoint'] = masked
         return results
 

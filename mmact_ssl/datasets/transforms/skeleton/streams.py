@@ -25,8 +25,7 @@ class BonesAndMotion(BaseTransform):
     - ``bone``: joint minus its parent in the layout, as mmaction2's JointToBone; zero at the root
       and where one of both joints is missing;
     - ``motion``: joint minus the same joint one frame earlier; zero in a person's first frame and
-      where the joint or the person is missing in one of both frames;
-    - ``bone_motion``: the motion of ``bone``.
+      where the joint or the person is missing in one of both frames.
 
     mmaction2's ToMotion looks one frame ahead and treats missing joints as joints at zero. Here a
     frame contains nothing of the next one, so that a MaskFuture afterwards hides the whole future.
@@ -36,8 +35,8 @@ class BonesAndMotion(BaseTransform):
 
     Args:
         streams: Streams to join, in this order.
-        motion_scale: Factor of ``motion`` and ``bone_motion``. About 10 gives motion the size of
-            the coordinates, for a network whose first layer does not normalize its input.
+        motion_scale: Factor of ``motion``. About 10 gives motion the size of the coordinates, for a
+            network whose first layer does not normalize its input.
     """
 
     def __init__(
@@ -51,18 +50,16 @@ class BonesAndMotion(BaseTransform):
         layout = layout_of(results, 'BonesAndMotion')
         parent = list(layout.parents)
         known = known_joints(results)
-        both = known & known[:, :, parent]
-        bone = (joint - joint[:, :, parent]) * both[..., None]
+        both = (known & known[:, :, parent])[..., None]
         make = {
             'joint': lambda: joint,
-            'bone': lambda: bone,
+            'bone': lambda: (joint - joint[:, :, parent]) * both,
             'motion': lambda: self.motion_scale * _motion(joint, known),
-            'bone_motion': lambda: self.motion_scale * _motion(bone, both),
         }
         results['keypoint'] = np.concatenate([make[stream]() for stream in self.streams], axis=-1)
         results['never_missing'] = never_missing(known, layout)
         results['streams'] = self.streams
-        if {'motion', 'bone_motion'} & {*self.streams}:
+        if 'motion' in self.streams:
             leave_trace(results, self)
         return results
 

@@ -32,8 +32,6 @@ class ResampleFrames(BaseTransform):
     nearer frame, or from the earlier of two equally near ones.
 
     Required keys: ``keypoint``; optional ``valid_frames``. Modified keys: both, ``total_frames``.
-
-    Source: our choice.
     """
 
     def __init__(self, num_frames: int) -> None:
@@ -102,7 +100,6 @@ class RandomStride(BaseTransform):
 
     Args:
         strides: In frames, ``>= 1``.
-        num_frames: Length of the clip.
 
     Source: pace prediction (Wang et al., arXiv 2008.05861), on skeletons; strides and the choice
     for short clips are ours.

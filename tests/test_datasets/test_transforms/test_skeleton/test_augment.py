@@ -124,7 +124,7 @@ def test_missing_joints_get_no_noise(make_sample):
 
 
 def test_masked_joints_stay_masked_in_the_mirror(make_sample):
-    sample = NormalizeSkeleton(mode='first_frame').transform(make_sample('ntu25'))
+    sample = NormalizeSkeleton().transform(make_sample('ntu25'))
     np.random.seed(0)
     masked = JointMask(fraction=(0.3, 0.3)).transform(sample)
     mirrored = SkeletonFlip(1.0)({**masked})

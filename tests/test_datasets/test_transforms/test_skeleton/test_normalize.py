@@ -13,41 +13,12 @@ from scipy.spatial.transform import Rotation
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
-from mmact_ssl.errors import ConfigError
 
-# NTU's joints counted from 1, as in the paper: spine base, left hip, right hip, spine middle.
-BASE, LEFT, RIGHT, SPINE = 0, 12, 16, 1
+BASE, LEFT, RIGHT = 0, 12, 16  # NTU's spine base, left hip and right hip
 
 
 def unit(vector):
     return vector / math.sqrt(sum(float(v) ** 2 for v in vector))
-
-
-def moved_twin(clip, t, origin, length, axes):
-    """Frame t (M, V, 3) of whole bodies in axes of their own; absent persons stay zero."""
-    out = np.zeros(clip[:, t].shape)
-    for m, v in np.ndindex(out.shape[:2]):
-        if clip[m, t].any():
-            out[m, v] = [np.dot((clip[m, t, v] - origin) / length, axis) for axis in axes]
-    return out
-
-
-def body_axes_twin(clip, torso):
-    """Whole NTU bodies (M, T, 25, 3), frame by frame."""
-    clip = clip.astype(np.float64)
-    out = np.zeros(clip.shape)
-    for t in range(clip.shape[1]):
-        there = [m for m in range(len(clip)) if clip[m, t].any()]
-        if not there:
-            continue
-        body = clip[there[0], t]
-        origin = (body[BASE] + body[LEFT] + body[RIGHT]) / 3
-        norm = math.sqrt(sum(((clip[m, t] - origin) ** 2).sum() for m in there))
-        x = unit(body[LEFT] - origin)
-        y = body[torso] - origin
-        y = unit(y - x * np.dot(y, x))
-        out[:, t] = moved_twin(clip, t, origin, norm, (x, y, np.cross(x, y)))
-    return out
 
 
 def first_frame_twin(clip):
@@ -62,33 +33,12 @@ def first_frame_twin(clip):
     x = body[frame, LEFT] + body[frame, 4] - body[frame, RIGHT] - body[frame, 8]
     x = unit(x - y * np.dot(x, y))
     axes = (x, y, np.cross(x, y))
-    return np.stack([moved_twin(clip, t, body[frame, BASE], length, axes) for t in frames], axis=1)
-
-
-def assert_scaled(out, expected, joints):
-    """``joints`` of ``out`` are those of ``expected`` but for a scale for each frame, about 1."""
-    out, expected = out[:, :, joints], expected[:, :, joints]
-    scale = np.sqrt((expected**2).sum(axis=(0, 2, 3)) / (out**2).sum(axis=(0, 2, 3)))  # (T,)
-    assert (abs(scale - 1) < 0.2).all()
-    np.testing.assert_allclose(out * scale[:, None, None], expected, atol=1e-5)
-
-
-@settings(max_examples=15, deadline=None)
-@given(
-    persons=st.integers(1, 2),
-    frames=st.integers(1, 6),
-    padding=st.integers(0, 3),
-    seed=st.integers(0, 99),
-    torso=st.sampled_from(['spine_base', 'spine']),
-)
-def test_body_axes(make_sample, persons, frames, padding, seed, torso):
-    sample = make_sample('ntu25', persons, frames, seed=seed, padding=padding, absent=True)
-    expected = body_axes_twin(sample['keypoint'], {'spine_base': BASE, 'spine': SPINE}[torso])
-    given = sample['keypoint'].copy()
-    out = NormalizeSkeleton('body_axes', torso=torso)({**sample})['keypoint']
-    np.testing.assert_array_equal(sample['keypoint'], given)
-    assert out.dtype == np.float32
-    np.testing.assert_allclose(out, expected, atol=1e-5)
+    out = np.zeros(clip.shape)
+    for m, t, v in np.ndindex(out.shape[:3]):
+        if clip[m, t].any():  # absent persons stay zero
+            moved = (clip[m, t, v] - body[frame, BASE]) / length
+            out[m, t, v] = [np.dot(moved, axis) for axis in axes]
+    return out
 
 
 @settings(max_examples=15, deadline=None)
@@ -103,20 +53,17 @@ def test_first_frame(make_sample, persons, frames, padding, seed):
     clip = sample['keypoint']
     expected = first_frame_twin(clip) if clip.any() else clip
     given = clip.copy()
-    out = NormalizeSkeleton('first_frame')({**sample})['keypoint']
+    out = NormalizeSkeleton()({**sample})['keypoint']
     np.testing.assert_array_equal(clip, given)
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
-@pytest.mark.parametrize(
-    'options', [dict(mode='body_axes', torso='spine'), dict(mode='first_frame')]
-)
-def test_place_size_and_direction_of_the_camera_are_gone(make_sample, layout, options):
+def test_place_size_and_direction_of_the_camera_are_gone(make_sample, layout):
     sample = make_sample(layout, persons=2)
     turn = Rotation.from_euler('xyz', [25, 80, -40], degrees=True).as_matrix()
     moved = (2.5 * sample['keypoint'] @ turn.T + [1, -2, 4]).astype(np.float32)
-    normalize = NormalizeSkeleton(**options)
+    normalize = NormalizeSkeleton()
     out = normalize({**sample})['keypoint']
     np.testing.assert_allclose(normalize({**sample, 'keypoint': moved})['keypoint'], out, atol=2e-4)
     # Both persons moved as one rigid body: all angles and relative lengths are kept.
@@ -143,25 +90,10 @@ def test_first_frame_stands_upright_and_faces_z():
         'keypoint': (joints + np.array([1, 2, 3]))[None, None].astype(np.float32),
         'layout': 'kinect20',
     }
-    out = NormalizeSkeleton('first_frame')(sample)['keypoint'][0, 0]
+    out = NormalizeSkeleton()(sample)['keypoint'][0, 0]
     np.testing.assert_allclose(out[layout.index('shoulder_center')], [[0, 1, 0]], atol=1e-5)
     np.testing.assert_allclose(out[layout.index('left_hip')], [[0.2, 0, 0]], atol=1e-5)
     np.testing.assert_allclose(out[layout.index('head')], [[0, 1.4, 0.2]], atol=1e-5)
-
-
-@pytest.mark.parametrize('mode', ['body_axes', 'first_frame'])
-def test_missing_joints_stay_missing_and_count_for_nothing(make_sample, mode):
-    sample = make_sample('ntu25', persons=2, frames=4)
-    whole = NormalizeSkeleton(mode)({**sample})['keypoint']
-    # A hand tip takes part in no axis, and in the norm only where it is seen.
-    broken = sample['keypoint'].copy()
-    broken[:, :, 21] = 0
-    out = NormalizeSkeleton(mode)({**sample, 'keypoint': broken})['keypoint']
-    assert not out[:, :, 21].any()
-    assert_scaled(out, whole, np.delete(np.arange(25), 21))
-    if mode == 'body_axes':
-        norms = np.sqrt((out.astype(np.float64) ** 2).sum((0, 2, 3)))
-        np.testing.assert_allclose(norms, 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize('coordinates', [2, 3])
@@ -184,7 +116,7 @@ def test_joints_that_no_frame_shows_put_nothing_elsewhere(
     sample['keypoint'][:, :, LAYOUTS[layout].index(*missing)] = 0
     known = sample['keypoint'].any(axis=-1, keepdims=True)
     moved = np.where(known, 2.5 * sample['keypoint'] + [1, -2, 4][:coordinates], 0)
-    normalize = NormalizeSkeleton('first_frame')
+    normalize = NormalizeSkeleton()
     out = normalize({**sample})['keypoint']
     again = normalize({**sample, 'keypoint': moved.astype(np.float32)})['keypoint']
     np.testing.assert_allclose(again, out, atol=1e-4)
@@ -199,13 +131,13 @@ def test_origin_scale_and_axes_of_what_is_known(make_sample):
     clip[:, :, right] = 0
     shoulders = clip[0, :, layout.index('left_shoulder', 'right_shoulder')].mean(axis=0)
     length = np.median(np.linalg.norm(shoulders - clip[0, :, left], axis=-1))
-    out = NormalizeSkeleton('first_frame')({**sample})['keypoint']
+    out = NormalizeSkeleton()({**sample})['keypoint']
     # Not turned: of an axis a joint is missing.
     expected = np.where(clip.any(-1, keepdims=True), (clip - clip[0, 0, left]) / length, 0)
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
     clip[:, :, left] = 0
-    out = NormalizeSkeleton('first_frame')({**sample})['keypoint']
+    out = NormalizeSkeleton()({**sample})['keypoint']
     np.testing.assert_allclose(out[0, 0].sum(axis=0), 0, atol=1e-4)  # the mean of all known
     start, end = np.array(layout.limbs).T
     both = out[0].any(axis=-1)[:, start] & out[0].any(axis=-1)[:, end]
@@ -213,56 +145,35 @@ def test_origin_scale_and_axes_of_what_is_known(make_sample):
     assert np.median(bones) == pytest.approx(1, abs=1e-5)
 
     clip[0, :3] = 0  # nobody in the first frames
-    out = NormalizeSkeleton('first_frame')({**sample})['keypoint']
+    out = NormalizeSkeleton()({**sample})['keypoint']
     np.testing.assert_allclose(out[0, 3].sum(axis=0), 0, atol=1e-4)
 
 
 def test_twice_is_as_good_as_once(make_sample):
     """A joint at the origin after normalization is not a missing joint."""
-    once = NormalizeSkeleton('first_frame')(make_sample('ntu25', persons=2))
+    once = NormalizeSkeleton()(make_sample('ntu25', persons=2))
     assert not once['keypoint'][0, 0, BASE].any() and once['never_missing'].all()
-    twice = NormalizeSkeleton('first_frame')({**once})['keypoint']
+    twice = NormalizeSkeleton()({**once})['keypoint']
     np.testing.assert_allclose(twice, once['keypoint'], atol=1e-5)
 
 
-def test_a_frame_without_hips_uses_the_axes_of_the_one_before(make_sample):
-    sample = make_sample('ntu25', frames=5)
-    still = np.repeat(sample['keypoint'][:, :1], 5, axis=1)
-    broken = still.copy()
-    for frame, missing in ((0, [BASE, LEFT, RIGHT]), (2, [LEFT]), (3, [BASE, RIGHT])):
-        broken[0, frame, missing] = 0
-    whole = NormalizeSkeleton('body_axes')({**sample, 'keypoint': still})['keypoint']
-    out = NormalizeSkeleton('body_axes')({**sample, 'keypoint': broken})['keypoint']
-    # Origin and axes are those of the whole frames; the norm lacks some joints.
-    assert_scaled(out, whole, np.delete(np.arange(25), [BASE, LEFT, RIGHT]))
-
-
 def test_bodies_that_have_no_axes_do_not_break(make_sample):
-    for mode in ('body_axes', 'first_frame'):
-        with warnings.catch_warnings():
-            warnings.simplefilter('error')
-            for keypoint in (
-                np.zeros((2, 3, 25, 3), np.float32),  # nobody
-                np.ones((1, 1, 25, 3), np.float32),  # all joints in one place
-                np.arange(1, 26, dtype=np.float32)[None, None, :, None] * np.ones(3, np.float32),
-                np.eye(25, dtype=np.float32)[None, :, :, None] * np.ones(3, np.float32),
-            ):
-                sample = {**make_sample('ntu25'), 'keypoint': keypoint}
-                out = NormalizeSkeleton(mode)(sample)['keypoint']
-                assert out.shape == keypoint.shape and np.isfinite(out).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for keypoint in (
+            np.zeros((2, 3, 25, 3), np.float32),  # nobody
+            np.ones((1, 1, 25, 3), np.float32),  # all joints in one place
+            np.arange(1, 26, dtype=np.float32)[None, None, :, None] * np.ones(3, np.float32),
+            np.eye(25, dtype=np.float32)[None, :, :, None] * np.ones(3, np.float32),
+        ):
+            out = NormalizeSkeleton()({**make_sample('ntu25'), 'keypoint': keypoint})['keypoint']
+            assert out.shape == keypoint.shape and np.isfinite(out).all()
 
 
 @pytest.mark.parametrize('layout', ['coco17', 'jhmdb15'])
 def test_in_the_plane_only_place_and_size_change(make_sample, layout):
     sample = make_sample(layout, coordinates=2)
-    for mode in ('body_axes', 'first_frame'):
-        out = NormalizeSkeleton(mode)({**sample})['keypoint']
-        for t in range(12):
-            before, after = sample['keypoint'][0, t], out[0, t]
-            ratio = (before[1:] - before[0]) / (after[1:] - after[0])
-            np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-2)
-
-
-def test_body_axes_need_a_spine_base(make_sample):
-    with pytest.raises(ConfigError, match="'coco17' has no spine base .*torso='spine'"):
-        NormalizeSkeleton('body_axes')(make_sample('coco17'))
+    out = NormalizeSkeleton()({**sample})['keypoint']
+    for before, after in zip(sample['keypoint'][0], out[0]):
+        ratio = (before[1:] - before[0]) / (after[1:] - after[0])
+        np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-2)

@@ -23,8 +23,8 @@ from mmact_ssl.errors import ConfigError
 
 
 def twin(clip, parent):
-    """Streams (4, M, T, V, C) by loops."""
-    out = np.zeros((4, *clip.shape))
+    """Streams (3, M, T, V, C) by loops."""
+    out = np.zeros((3, *clip.shape))
     out[0] = clip
     persons, frames, joints, _ = clip.shape
     for m in range(persons):
@@ -35,8 +35,6 @@ def twin(clip, parent):
                     out[1, m, t, v] = joint - above
                 if t > 0 and joint.any() and clip[m, t - 1, v].any():
                     out[2, m, t, v] = joint - clip[m, t - 1, v]
-                    if above.any() and clip[m, t - 1, parent[v]].any():
-                        out[3, m, t, v] = out[1, m, t, v] - out[1, m, t - 1, v]
     return out
 
 
@@ -51,12 +49,12 @@ def twin(clip, parent):
 def test_streams(make_sample, layout, persons, frames, coordinates, seed):
     sample = make_sample(layout, persons, frames, coordinates, padding=2, gaps=True, seed=seed)
     expected = twin(sample['keypoint'], LAYOUTS[layout].parents)
-    out = BonesAndMotion(('joint', 'bone', 'motion', 'bone_motion'))({**sample})['keypoint']
+    out = BonesAndMotion()({**sample})['keypoint']
     assert out.dtype == np.float32
     np.testing.assert_allclose(out, np.concatenate(expected, axis=-1), atol=1e-5)
     some = BonesAndMotion(('motion', 'joint'))({**sample})['keypoint']
     np.testing.assert_allclose(some, np.concatenate(expected[[2, 0]], axis=-1), atol=1e-5)
-    scaled = BonesAndMotion(('bone', 'motion', 'bone_motion'), 10.0)({**sample})['keypoint']
+    scaled = BonesAndMotion(('bone', 'motion'), 10.0)({**sample})['keypoint']
     expected[2:] *= 10
     assert scaled.dtype == np.float32
     np.testing.assert_allclose(scaled, np.concatenate(expected[1:], axis=-1), atol=1e-4)
@@ -65,17 +63,15 @@ def test_streams(make_sample, layout, persons, frames, coordinates, seed):
 @pytest.mark.parametrize('flipped', [False, True])
 def test_bones_to_a_joint_in_the_origin_of_a_normalized_clip(make_sample, flipped):
     """Where no joint is missing, streams are the plain differences to the last bit."""
-    sample = NormalizeSkeleton('first_frame')(make_sample('kinect20', persons=2, padding=2))
+    sample = NormalizeSkeleton()(make_sample('kinect20', persons=2, padding=2))
     if flipped:
         sample = SkeletonFlip(1.0)(sample)
     joint = sample['keypoint'].copy()
     assert not joint[0, 0, 0].any()  # hip center
-    out = BonesAndMotion(('bone', 'motion', 'bone_motion'))(sample)
-    bone = joint - joint[:, :, list(LAYOUTS['kinect20'].parents)]
-    expected = np.zeros((*joint.shape[:3], 9), np.float32)
-    expected[..., :3] = bone
-    expected[:, 1:12, :, 3:6] = joint[:, 1:12] - joint[:, :11]
-    expected[:, 1:12, :, 6:] = bone[:, 1:12] - bone[:, :11]
+    out = BonesAndMotion(('bone', 'motion'))(sample)
+    expected = np.zeros((*joint.shape[:3], 6), np.float32)
+    expected[..., :3] = joint - joint[:, :, list(LAYOUTS['kinect20'].parents)]
+    expected[:, 1:12, :, 3:] = joint[:, 1:12] - joint[:, :11]
     np.testing.assert_array_equal(out['keypoint'], expected)
     # Nor do streams of zeros, as the root's bones, become missing joints.
     resampled = ResampleFrames(23)(out)['keypoint']
@@ -100,8 +96,7 @@ def test_flips_and_bones_may_change_places(make_sample, layout):
 @pytest.mark.parametrize(
     'transform',
     [
-        NormalizeSkeleton('first_frame'),
-        NormalizeSkeleton('body_axes'),
+        NormalizeSkeleton(),
         ToCommonJoints(),
         *(kind() for kind in (RandomRotation, RandomShear, RandomScale, SkeletonFlip)),
     ],

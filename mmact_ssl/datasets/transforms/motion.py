@@ -1,0 +1,55 @@
+"""Transforms that describe the motion of a clip beside the frames that a student reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmact_ssl.datasets.motion import describe_clip, pair_frames
+from mmact_ssl.registry import TRANSFORMS
+
+RATE = 30  # frames a second of arrays in memory
+
+
+@TRANSFORMS.register_module()
+class SampleMotion(BaseTransform):
+    """Choose pairs of frames, evenly spread over a clip, for ``DescribeMotion``.
+
+    Required keys: ``frame_inds``, ``total_frames``, ``start_index``; optional ``seconds`` of the
+    video's frames, else there are RATE in a second. Modified keys: ``frame_inds``, which the pairs
+    are appended to. Added keys: ``motion_seconds`` float64 (P,), between the frames of each pair.
+
+    Args:
+        num_pairs: Number of pairs; a clip with fewer gives all.
+    """
+
+    def __init__(self, num_pairs: int) -> None:
+        self.num_pairs = num_pairs
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        start, total = results['start_index'], results['total_frames']
+        seconds = results.get('seconds', np.arange(start + total) / RATE)[start : start + total]
+        pairs = np.unique(pair_frames(seconds), axis=0)
+        count = min(self.num_pairs, len(pairs))
+        pairs = pairs[np.linspace(0, len(pairs) - 1, count).round().astype(int)]
+        results['motion_seconds'] = np.diff(seconds[pairs], axis=1)[:, 0]
+        results['frame_inds'] = np.append(results['frame_inds'], start + pairs)
+        return results
+
+
+@TRANSFORMS.register_module()
+class DescribeMotion(BaseTransform):
+    """Describe the motion in the frames of ``SampleMotion``.
+
+    Required keys: ``imgs`` uint8 (H, W, 3), ``motion_seconds``. Modified keys: ``imgs`` loses these
+    frames. Added keys: ``motion`` float32 (768,), see :func:`describe_clip`.
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        seconds, imgs = results['motion_seconds'], results['imgs']
+        split = len(imgs) - 2 * len(seconds)
+        pairs = [*zip(imgs[split::2], imgs[split + 1 :: 2])]
+        results.update(imgs=imgs[:split], motion=describe_clip(pairs, seconds))
+        return results

@@ -1,0 +1,1 @@
+"""Encoders: from the name of a student to features of files."""

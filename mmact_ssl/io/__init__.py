@@ -1,0 +1,1 @@
+"""Files: written whole, checkpoints read as data, weights loaded strictly, downloads, the zoo."""

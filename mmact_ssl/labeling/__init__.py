@@ -1,0 +1,1 @@
+"""Labels for unlabeled clips and recordings: tables of labels, a classifier, and what it writes."""

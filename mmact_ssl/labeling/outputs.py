@@ -1,0 +1,105 @@
+"""Outputs of ``label``: tables, subtitles, events of BORIS."""
+
+from __future__ import annotations
+
+import datetime
+import html
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from mmact_ssl.io.files import write_atomically
+
+from .tables import write_table
+from .windows import Windows
+
+# Those of BORIS 8, in its order; Image index and Image file path are for observations of pictures.
+TABULAR_COLUMNS = [
+    *('Observation id', 'Observation date', 'Description', 'Observation duration'),
+    *('Observation type', 'Source', 'Time offset (s)', 'Media duration (s)', 'FPS', 'Subject'),
+    *('Behavior', 'Behavioral category', 'Behavior type', 'Time', 'Media file name'),
+    *('Image index', 'Image file path', 'Comment'),
+]
+
+
+class Segment(NamedTuple):
+    """A run of windows with one label; times in seconds."""
+
+    video: str
+    start: float
+    stop: float
+    label: str
+    probability: float
+
+
+def find_segments(
+    windows: Windows, classes: Sequence[str], probabilities: np.ndarray
+) -> list[Segment]:
+    """Runs of windows whose best class is the same; ``probabilities`` is ``(N, K)``.
+
+    A moment belongs to the window whose middle is nearest.
+    """
+    best, middles = probabilities.argmax(axis=1), windows.spans.mean(axis=1)
+    is_same, between = np.diff(windows.video) == 0, (middles[1:] + middles[:-1]) / 2
+    starts = np.append(windows.spans[:1, 0], np.where(is_same, between, windows.spans[1:, 0]))
+    stops = np.append(np.where(is_same, between, windows.spans[:-1, 1]), windows.spans[-1:, 1])
+    breaks = np.flatnonzero(~is_same | (np.diff(best) != 0)) + 1
+    return [
+        Segment(
+            windows.videos[windows.video[first]],
+            float(starts[first]),
+            float(stops[last - 1]),
+            classes[best[first]],
+            float(probabilities[first:last, best[first]].mean()),
+        )
+        for first, last in itertools.pairwise([0, *breaks.tolist(), len(best)])
+    ]
+
+
+def write_segments(folder: Path, segments: Sequence[Segment]) -> None:
+    """Write ``segments.csv``, and of each recording ``.vtt`` subtitles and events for BORIS."""
+    write_table(folder / 'segments.csv', Segment._fields, segments)
+    videos = {segment.video for segment in segments}
+    stems = Counter(PurePosixPath(video).with_suffix('') for video in videos)
+    for video, group in itertools.groupby(segments, key=lambda segment: segment.video):
+        own, path = [*group], PurePosixPath(video)
+        # A player finds subtitles that have the name of the video, but for the suffix.
+        name = path.with_suffix('') if stems[path.with_suffix('')] == 1 else path
+        write_atomically(folder / 'subtitles' / f'{name}.vtt', web_vtt(own))
+        write_table(folder / 'boris' / f'{name}.csv', TABULAR_COLUMNS, tabular_events(own))
+
+
+def web_vtt(segments: Sequence[Segment]) -> str:
+    """Subtitles of one recording, https://www.w3.org/TR/webvtt1."""
+    cues = [
+        f'{timestamp(segment.start)} --> {timestamp(segment.stop)}\n'
+        f'{html.escape(segment.label, quote=False)} {segment.probability:.2f}\n'
+        for segment in segments
+        if round(segment.stop, 3) > round(segment.start, 3)
+    ]
+    return '\n'.join(['WEBVTT\n', *cues])
+
+
+def timestamp(time: float) -> str:
+    """``hh:mm:ss.mmm``."""
+    milliseconds = round(1000 * time)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f'{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}'
+
+
+def tabular_events(segments: Sequence[Segment]) -> list[list[object]]:
+    """Rows of BORIS's tabular events of one recording: each segment is a state."""
+    date = datetime.datetime.now().isoformat(' ', 'seconds')
+    length = segments[-1].stop
+    rows: list[list[object]] = []
+    for segment in segments:
+        observation = [segment.video, date, '', length, 'Media file(s)']
+        media = [f'player #1:{segment.video}', 0, length, '', 'No focal subject']
+        for kind, time in ('START', segment.start), ('STOP', segment.stop):
+            event = [segment.label, '', kind, time, segment.video, '', '']
+            rows.append([*observation, *media, *event, f'{segment.probability:.2f}'])
+    return rows

@@ -1,0 +1,212 @@
+"""Tables of labels: one label per clip, moments of recordings, and the exports of BORIS."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NamedTuple
+
+from mmact_ssl.errors import DataError
+from mmact_ssl.io.files import CONTROL, read_table, write_atomically
+from mmact_ssl.preparation.videos import class_order
+
+FIX = 'see docs/start/label.md'
+# Column names of BORIS, https://www.boris.unito.it/user_guide/export_events.
+BORIS = {'Behavior', 'Behavior type'}
+# Seconds that a label may end after the video: players round, and programs differ.
+ROUNDING = 1.0
+
+
+class Label(NamedTuple):
+    """A moment of a video and its class.
+
+    Attributes:
+        video: Name of the video in the source.
+        start, stop: Seconds; of a whole clip 0 and infinity, of an event in no time equal.
+        group: Recordings, persons or files that belong together; '' for the video itself.
+        where: File and line, for errors.
+    """
+
+    video: str
+    start: float
+    stop: float
+    name: str
+    group: str = ''
+    where: str = ''
+
+
+def read_label_table(path: Path, videos: Sequence[str]) -> list[Label]:
+    """Read the labels of some videos from a table with commas, semicolons or tabs.
+
+    Its first line names the columns: ``video,label[,group]``; ``video,start,stop,label[,group]``
+    with times in seconds or as ``h:mm:ss``; or those of BORIS's tabular or aggregated events.
+
+    Args:
+        videos: Names in the source. A table may give a path that ends with one of them, or, if only
+            one video has it, its file name.
+
+    Raises:
+        DataError: A column, a video or a time is unknown or impossible.
+    """
+    columns, rows = read_table(path, FIX)
+    is_boris, labels = {*columns} >= BORIS, []
+    moments: Iterable[tuple[str, ...]]
+    if {*columns} - {'group'} in ({'video', 'label'}, {'video', 'start', 'stop', 'label'}):
+        keys = 'video', 'start', 'stop', 'label', 'group'
+        moments = ((where, *(row.get(key, '') for key in keys)) for where, row in rows)
+    elif is_boris and 'Time' in columns:
+        moments = _tabular(rows)
+    elif is_boris and {*columns} >= {'Start (s)', 'Stop (s)'}:
+        moments = (
+            (where, media_of(row, where), row['Start (s)'], row['Stop (s)'], row['Behavior'], '')
+            for where, row in rows
+        )
+    else:
+        raise DataError(
+            f'{path}:1: the columns are {columns}, not video,label[,group], '
+            f'video,start,stop,label[,group] or those of BORIS: {FIX}'
+        )
+    find = _finder(videos, is_boris)
+    for where, video, start, stop, name, group in moments:
+        if not name:  # it is not labeled yet
+            continue
+        if CONTROL.search(name + group):
+            raise DataError(f'{where}: {name!r} has control characters')
+        span = (seconds(start, where), seconds(stop, where)) if start or stop else (0.0, math.inf)
+        if span[1] < span[0]:
+            raise DataError(f'{where}: stops at {span[1]} s, before its start')
+        labels.append(Label(find(video, where), *span, name, group, where))
+    return labels
+
+
+def _tabular(rows: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[tuple[str, ...]]:
+    """Pair each start of a state with its stop: the same observation, subject and behavior."""
+    begun: dict[tuple[str, ...], tuple[str, str]] = {}
+    for where, row in rows:
+        video, time, name = media_of(row, where), row['Time'], row['Behavior']
+        key = (row.get('Observation id', ''), row.get('Subject', ''), video, name)
+        kind = row['Behavior type'].upper()
+        if kind == 'POINT':
+            yield where, video, time, time, name, ''
+        elif kind == 'START' and key not in begun:
+            begun[key] = where, time
+        elif kind == 'STOP' and key in begun:
+            yield where, video, begun.pop(key)[1], time, name, ''
+        else:
+            raise DataError(f'{where}: {kind} of {name!r} does not follow its START')
+    for (*_, name), (where, _) in begun.items():
+        raise DataError(f'{where}: {name!r} starts and does not stop')
+
+
+def _finder(videos: Sequence[str], is_boris: bool) -> Callable[[str, str], str]:
+    """Function that finds the video that a table names, for an error with its line.
+
+    A bare file name is enough if one video has it. Paths of BORIS are often those of another
+    computer: the video with the longest common end is meant.
+    """
+    by_file: dict[str, list[str]] = defaultdict(list)
+    for video in videos:
+        by_file[video.rpartition('/')[2]].append(video)
+
+    def find(name: str, where: str) -> str:
+        path = '/' + name.replace('\\', '/') if is_boris else name
+        same = by_file[path.rpartition('/')[2]]
+        found = [v for v in same if (path.endswith(f'/{v}') if is_boris else path == v)]
+        found = sorted(found, key=len)[-1:]  # the longest end
+        if not found and (is_boris or '/' not in path):
+            found = same
+        if len(found) == 1:
+            return found[0]
+        near = get_close_matches(name, videos, n=1) or videos
+        fix = f'{", ".join(found)} have this name: write the path'
+        fix = fix if found else f'such as {near[0]}'
+        raise DataError(f'{where}: {name!r} is not the name of a video of the source: {fix}')
+
+    return find
+
+
+def seconds(text: str, where: str) -> float:
+    """Read a time: ``75.5``, ``75,5``, ``1:15.5`` or ``0:01:15.5``."""
+    text = text.replace(',', '.')  # spreadsheets write the comma of their language
+    if not re.fullmatch(r'(\d+:){0,2}\d+(\.\d*)?', text):
+        raise DataError(f'{where}: {text!r} is not a time: write seconds, or h:mm:ss')
+    return sum(60**n * float(part) for n, part in enumerate(text.split(':')[::-1]))
+
+
+def media_of(row: Mapping[str, str], where: str) -> str:
+    """Path of the video of an event of BORIS."""
+    media = row.get('Media file name') or row.get('Source', '')
+    media = re.sub(r'^player #\d+:', '', media)
+    if not media or re.search(r'[;|]', media):
+        raise DataError(
+            f'{where}: names {"several videos" if media else "no video"}: export observations of '
+            'one video each, whose times start with the video'
+        )
+    return media
+
+
+def check_labels(labels: Sequence[Label], durations: Mapping[str, float]) -> None:
+    """Raise DataError for a label behind the end of its video, two classes at one time, two groups.
+
+    Args:
+        durations: Seconds of the videos by name; 0 if it is not known.
+    """
+    by_video: dict[str, list[Label]] = defaultdict(list)
+    for label in labels:
+        by_video[label.video].append(label)
+    for video, own in by_video.items():
+        length = durations.get(video) or math.inf
+        if len(groups := {label.group for label in own} - {''}) > 1:
+            raise DataError(
+                f'{own[0].where}: {video} has the groups {", ".join(sorted(groups))}: give it one'
+            )
+        own.sort(key=lambda label: label.start)
+        last = own[0]
+        for label in own:
+            if label.start >= length or length + ROUNDING < label.stop < math.inf:
+                raise DataError(
+                    f'{label.where}: {label.start:g} to {label.stop:g} s, and {video} ends at '
+                    f'{length:.2f} s'
+                )
+            if label.start < last.stop and label.name != last.name:
+                raise DataError(
+                    f'{label.where}: {label.name!r} overlaps with {last.name!r} of {last.where}: '
+                    'a moment, or a clip as a whole, has one class'
+                )
+            last = max(last, label, key=lambda one: one.stop)
+
+
+def classes_of(labels: Sequence[Label], table: object) -> tuple[str, ...]:
+    """Names of the classes, in order; DataError for only one."""
+    classes = class_order({label.name for label in labels})
+    if len(classes) == 1:
+        raise DataError(
+            f'{table}: all labels are {classes[0]!r}: label moments of another class too'
+        )
+    return tuple(classes)
+
+
+def write_label_table(path: Path, labels: Iterable[Label]) -> None:
+    """Write labels as :func:`read_label_table` reads them."""
+    rows = [
+        [video, *(['', ''] if stop == math.inf else [start, stop]), name, group]
+        for video, start, stop, name, group, _ in sorted(labels)
+    ]
+    write_table(path, ['video', 'start', 'stop', 'label', 'group'], rows)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file, all of it or nothing."""
+    text = io.StringIO(newline='')
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(columns)
+    writer.writerows(
+        [round(cell, 3) if isinstance(cell, float) else cell for cell in row] for row in rows
+    )
+    write_atomically(path, text.getvalue())

@@ -1,0 +1,107 @@
+"""The study of labels for recordings, on made videos and features."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from mmact_ssl.labeling.outputs import Segment
+from mmact_ssl.labeling.tables import Label, read_label_table
+from mmact_ssl.labeling.windows import Windows
+from research import label_study
+from research.join_clips import RATE, join_clips
+from tests.helpers.students import video_model  # noqa: F401
+
+
+@pytest.fixture
+def listing(labeled_world, tmp_path) -> Path:
+    """Two clips of each of three classes."""
+    folder = tmp_path / 'made'
+    folder.mkdir()
+    (folder / 'videos').symlink_to(labeled_world / 'videos')
+    (folder / 'test.txt').write_text((labeled_world / 'test.txt').read_text())
+    (folder / 'classes.txt').write_text('a\nb\nc\n')
+    return folder / 'test.txt'
+
+
+def test_recordings_hold_each_clip_once(listing, tmp_path):
+    join_clips(listing, tmp_path / 'out' / 'recordings', 3)
+    names = [f'rec_{place}.mp4' for place in range(3)]
+    truth = read_label_table(tmp_path / 'out' / 'truth.csv', names)
+    assert sorted(label.name for label in truth) == [*'aabbcc']
+    for name in names:
+        own = [label for label in truth if label.video == name]
+        assert own[0].start == 0 and all(a.stop == b.start for a, b in itertools.pairwise(own))
+        with av.open(str(tmp_path / 'out' / 'recordings' / name)) as recording:
+            assert sum(1 for _ in recording.decode(video=0)) == round(own[-1].stop * RATE)
+
+
+def test_seconds_right_are_those_of_a_fine_grid():
+    segments = [
+        Segment('v', 0, 2.5, 'a', 1),
+        Segment('v', 2.5, 6, 'b', 1),
+        Segment('w', 0, 9, 'b', 1),
+    ]
+    truth = [
+        Label('v', 0, 2, 'a'),
+        Label('v', 2, 4, 'b'),
+        Label('v', 4, 5, 'a'),
+        Label('u', 0, 9, 'b'),
+    ]
+    moments = np.arange(0.005, 5, 0.01)
+    right = [('b' if m > 2.5 else 'a') == ('a' if m < 2 or m > 4 else 'b') for m in moments]
+    found = label_study.seconds_right(segments, truth)
+    np.testing.assert_allclose(found, [0.01 * sum(right), 5])
+
+
+def test_labels_are_drawn_from_three_recordings_and_tested_on_the_others():
+    rng, names = np.random.default_rng(0), tuple(f'v{place}' for place in range(6))
+    classes = np.concatenate([np.repeat(rng.permutation(3), 4) for _ in range(6)])
+    starts = np.tile(np.arange(12.0), 6)
+    spans = np.stack([starts, starts + 1], axis=1)
+    features = np.eye(3, 8)[classes] + 0.01 * rng.normal(size=(72, 8))
+    windows = Windows(names, np.repeat(np.arange(6), 12), spans, features.astype(np.float32))
+    truth = [
+        Label(names[row // 12], *spans[row].tolist(), 'abc'[classes[row]]) for row in range(72)
+    ]
+    draws, drawn = label_study.measure(windows, truth)
+    assert {len(values) for values in draws.values()} == {20}
+    assert draws['alone@1'] == draws['alone@10'] == [1.0] * 20, 'the features are the classes'
+    assert min(draws['smoothed@5']) > 0.6
+    assert label_study.measure(windows, truth)[1] == drawn
+
+
+def test_each_model_is_measured_once(listing, video_model, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(label_study, 'RECORDINGS', 4)
+    monkeypatch.setattr(label_study, 'LABELED', 2)
+    monkeypatch.setattr(label_study, 'COUNTS', (1, 2))
+    work = tmp_path / 'work' / 'recordings-made'
+    pretrained = []
+
+    class Tool:
+        main = staticmethod(lambda words: pretrained.append(words))
+
+    def load(name: str) -> type[Tool]:
+        (work / 'pretrain').mkdir()
+        (work / 'pretrain' / 'made-00000000.safetensors').symlink_to(video_model.saved.path)
+        return Tool
+
+    monkeypatch.setattr(label_study, 'load_tool', load)
+    words = [str(listing), f'A={video_model.saved.path}', 'A, own=pretrain', '--window', '1']
+    words += ['--work', str(tmp_path / 'work'), '--results', str(tmp_path / 'results')]
+    words += ['--pretrain=--window 3 --steps 9']
+    label_study.main(words)
+    out = [str(work / 'recordings'), '--out', str(work / 'pretrain')]
+    assert pretrained == [[*out, '--window', '3', '--steps', '9']]
+    monkeypatch.setattr(label_study, 'measure', pytest.fail)
+    label_study.main(words)
+    lines = (tmp_path / 'results' / 'recordings-made' / 'a.jsonl').read_text().splitlines()
+    first, second = map(json.loads, lines)
+    assert (first['variant'], second['variant']) == ('full', 'own')
+    assert first['details'] == second['details'] and len(first['details']['draws']['alone@1']) == 6
+    assert first['metrics']['chance'] == pytest.approx(1 / 3)

@@ -1,0 +1,81 @@
+"""The encoder with motion: the network's features beside the descriptor, by every way to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mmact_ssl.apis.feature_inferencer import FeatureInferencer
+from mmact_ssl.configs.encoder_config import read_encoder
+from mmact_ssl.datasets.motion import describe_clip, pair_frames
+from mmact_ssl.datasets.video_reader import VideoReader
+from mmact_ssl.encoders.encoder import Encoder, without_initial_weights
+from mmact_ssl.errors import ConfigError
+from mmact_ssl.evaluation.data import read_splits
+from mmact_ssl.evaluation.evaluate import check_inputs, hashed_settings
+from mmact_ssl.evaluation.features import extract_features
+from mmact_ssl.evaluation.protocols.base import ProtocolInput
+from tests.conftest import small_config
+from tests.helpers.students import write_student
+
+
+@pytest.fixture(scope='module')
+def student(tmp_path_factory):
+    """A checkpoint that records tsm-lite0, with random weights."""
+    pytest.importorskip('timm')
+    config = read_encoder('tsm-lite0')
+    config = replace(config, backbone=without_initial_weights(config.backbone))
+    return write_student(tmp_path_factory.mktemp('student') / 'student.pth', config)
+
+
+@pytest.fixture(scope='module')
+def encoder(student):
+    return Encoder.load(student, 'tsm-lite0-motion')
+
+
+def slow_motion(path, start, stop, motion):
+    """The descriptor's part of a feature, of the frames from ``start`` on."""
+    with VideoReader(path) as reader:
+        frames, seconds = reader.read(range(reader.total_frames)), reader.seconds[start:stop]
+    pairs = np.unique(pair_frames(seconds), axis=0)
+    pairs = pairs[[round(place) for place in np.linspace(0, len(pairs) - 1, min(16, len(pairs)))]]
+    between = seconds[pairs[:, 1]] - seconds[pairs[:, 0]]
+    values = describe_clip([(frames[start + a], frames[start + b]) for a, b in pairs], between)
+    values -= np.repeat(motion['center'], 128)
+    return motion['weight'] * values / np.linalg.norm(values)
+
+
+def test_it_joins_the_features_of_tsm_lite0_and_the_motion(student, encoder, make_video, tmp_path):
+    path = make_video(tmp_path / 'a.mp4', num_frames=40)
+    found = FeatureInferencer(encoder)(path)['features']
+    assert found.shape == (1, encoder.config.feature_dim) == (1, 3328)
+    plain = FeatureInferencer(student)(path)['features'][0]
+    np.testing.assert_allclose(found[0, :2560], plain / np.linalg.norm(plain), atol=1e-5)
+    wanted = slow_motion(path, 0, 40, encoder.config.motion)
+    np.testing.assert_allclose(found[0, 2560:], wanted, atol=1e-5)
+    with VideoReader(path) as reader:
+        frames = np.stack([*reader.read(range(40)).values()])
+    features = FeatureInferencer(encoder)([frames, frames[:1]])['features']  # of 30 a second
+    assert np.isfinite(features).all() and features[0, 2560:] @ wanted > 0.9 * (wanted @ wanted)
+
+
+def test_the_motion_of_a_window_is_that_of_its_frames(encoder, make_video, tmp_path):
+    path = make_video(tmp_path / 'a.mp4', num_frames=60)  # 25 a second
+    result = FeatureInferencer(encoder)(path, window=1.2, return_windows=True)
+    for row, start in zip(result['features'], (0, 30), strict=True):
+        wanted = slow_motion(path, start, start + 30, encoder.config.motion)
+        np.testing.assert_allclose(row[2560:], wanted, atol=1e-5)
+
+
+def test_evaluation_has_the_features_of_the_inferencer(encoder, labeled_world):
+    cfg = small_config(encoder.config, labeled_world)
+    inputs = ProtocolInput(cfg, encoder.config, None, *read_splits(cfg), ['a', 'b', 'c'])
+    found = extract_features(cfg, encoder, 'test', inputs.test).values
+    paths = [f'{inputs.test.root}/{name}' for name in inputs.test.names]
+    np.testing.assert_allclose(found, FeatureInferencer(encoder)(paths)['features'], atol=1e-5)
+    check_inputs(inputs, ['linear'])
+    assert encoder.config.motion in hashed_settings(inputs, 'linear')['readout']
+    with pytest.raises(ConfigError, match='finetune trains the network without the descriptor'):
+        check_inputs(inputs, ['finetune'])

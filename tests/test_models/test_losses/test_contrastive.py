@@ -1,0 +1,207 @@
+"""Contrasts and the cross-entropy of labels against slow formulas, row by row."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mmact_ssl.models.losses.contrastive import (
+    InfoNCELoss,
+    MultiInstanceInfoNCELoss,
+    MultiPositiveInfoNCELoss,
+    NTXentLoss,
+)
+from mmact_ssl.models.losses.label import LabelLoss
+
+
+def test_info_nce_against_the_formula():
+    """With pairs that do not count: neither rows nor anybody's negatives."""
+    generator = torch.Generator().manual_seed(0)
+    queries, keys = torch.randn(2, 6, 4, generator=generator, dtype=torch.float64)
+    queries.requires_grad_(), keys.requires_grad_()
+    for valid in (None, torch.tensor([True, True, False, True, False, True])):
+        found = InfoNCELoss(0.2)(queries, keys, valid)
+        columns = range(6) if valid is None else valid.nonzero()[:, 0].tolist()
+        for i in range(6):
+            if i not in columns:
+                assert found['loss'][i] == found['hit'][i] == 0
+                continue
+            cosines = {
+                j: F.cosine_similarity(queries[i], keys[j], dim=0).item() / 0.2 for j in columns
+            }
+            total = math.log(sum(math.exp(value) for value in cosines.values()))
+            assert float(found['loss'][i]) == pytest.approx(total - cosines[i])
+            assert float(found['hit'][i]) == float(cosines[i] == max(cosines.values()))
+        gradient, of_keys = torch.autograd.grad(
+            found['loss'].sum(), (queries, keys), allow_unused=True
+        )
+        assert gradient.any(1).nonzero()[:, 0].tolist() == list(columns)
+        assert of_keys is None
+    assert not found['loss'].isnan().any()
+
+
+def test_several_positives_against_the_formula_and_one_is_plain_info_nce():
+    queries, keys = torch.randn(4, 5).double(), torch.randn(6, 5).double()
+    cosines = torch.cosine_similarity(queries[:, None], keys[None], dim=2) / 0.3
+    own = torch.tensor([3, 0, 5, 1])
+    positive = torch.zeros(4, 6, dtype=torch.bool)
+    positive[range(4), own] = True
+    found = MultiPositiveInfoNCELoss(0.3)(queries, keys, positive, ~positive)
+    torch.testing.assert_close(found['loss'], F.cross_entropy(cosines, own, reduction='none'))
+    assert found['weight'].tolist() == [1] * 4
+
+    positive[0, 4], positive[1] = True, False  # two positives, and none
+    negative = ~positive
+    negative[:, 2] = False  # neither
+    found = MultiPositiveInfoNCELoss(0.3)(queries, keys, positive, negative)
+    assert found['weight'].tolist() == [1, 0, 1, 1] and found['loss'][1] == 0
+    for i in (0, 2, 3):
+        counted = [j for j in range(6) if positive[i, j] or negative[i, j]]
+        total = math.log(sum(math.exp(cosines[i, j]) for j in counted))
+        terms = [total - float(cosines[i, j]) for j in range(6) if positive[i, j]]
+        assert float(found['loss'][i]) == pytest.approx(sum(terms) / len(terms))
+        assert bool(found['hit'][i]) == bool(positive[i, max(counted, key=lambda j: cosines[i, j])])
+
+
+def slow_nt_xent(
+    first: Tensor, second: Tensor, temperature: float, self_similarity: float | None
+) -> tuple[Tensor, list[float]]:
+    """The docstring's sum in double precision, and each row's hit."""
+    rows = [row / row.norm() for row in (*first.double(), *second.double())]
+    num = len(first)
+    terms, hits = [], []
+    for i, row in enumerate(rows):
+        partner = i + num if i < num else i - num
+        others = {j: row @ other for j, other in enumerate(rows) if j != i}
+        total = sum((value / temperature).exp() for value in others.values())
+        if self_similarity is not None:
+            total = total + math.exp(self_similarity / temperature)
+        terms.append(-torch.log((others[partner] / temperature).exp() / total))
+        hits.append(float(max(others, key=lambda j: others[j].item()) == partner))
+    return torch.stack(terms).mean(), hits
+
+
+def make_views(seed: int, num: int, dim: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    first = torch.randn(num, dim, generator=generator)
+    second = first + torch.randn(num, dim, generator=generator)
+    return first.requires_grad_(), second.requires_grad_()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 10_000),
+    num=st.integers(1, 5),
+    dim=st.integers(2, 6),
+    temperature=st.sampled_from([0.1, 0.9]),
+    self_similarity=st.sampled_from([-1.0, None]),
+)
+def test_nt_xent_equals_the_slow_twin(seed, num, dim, temperature, self_similarity):
+    """Value, hits and gradients."""
+    first, second = make_views(seed, num, dim)
+    fast = NTXentLoss(temperature, self_similarity)(first, second)
+    slow, hits = slow_nt_xent(first, second, temperature, self_similarity)
+    torch.testing.assert_close(fast['loss'].mean().double(), slow, rtol=1e-5, atol=1e-5)
+    assert fast['hit'].flatten().tolist() == hits
+    got = torch.autograd.grad(fast['loss'].mean(), (first, second))
+    expected = torch.autograd.grad(slow, (first, second))
+    for one, other in zip(got, expected):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_the_cross_entropy_equals_a_loop_over_the_labeled_rows():
+    torch.manual_seed(0)
+    logits = torch.randn(5, 3, dtype=torch.double, requires_grad=True)
+    label = torch.tensor([2, -1, 0, int(logits[3].argmax()), -1])
+    found = LabelLoss()(logits, label)
+    assert found['weight'].tolist() == [1, 0, 1, 1, 0]
+    for i in (0, 2, 3):
+        expected = -torch.log(logits[i, label[i]].exp() / logits[i].exp().sum())
+        assert float(found['loss'][i]) == pytest.approx(float(expected), rel=1e-6)
+        assert float(found['hit'][i]) == float(logits[i].argmax() == label[i])
+        (got,) = torch.autograd.grad(found['loss'][i], logits, retain_graph=True)
+        (wanted,) = torch.autograd.grad(expected, logits)
+        torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-8)
+    (unlabeled,) = torch.autograd.grad(found['loss'][[1, 4]].sum(), logits)
+    assert not unlabeled.any() and not found['loss'][[1, 4]].any()
+
+
+def slow_multi_instance(
+    queries: Tensor, keys: Tensor, valid: Tensor, temperature: float
+) -> tuple[Tensor, float]:
+    """Two sums pair by pair in double precision, and the accuracy."""
+    queries, keys = queries.double(), keys.double()
+    num_samples, num_keys = valid.shape
+
+    def similarity(i: int, j: int, p: int) -> Tensor:
+        q, k = queries[i], keys[j, p]
+        return (q @ k) / (q.norm() * k.norm()) / temperature
+
+    pairs = [(j, p) for j in range(num_samples) for p in range(num_keys) if valid[j, p]]
+    to_keys, to_samples, hits = [], [], []
+    for i in range(num_samples):
+        own = [p for p in range(num_keys) if valid[i, p]]
+        if not own:
+            continue
+        positives = sum(similarity(i, i, p).exp() for p in own)
+        negatives = sum(similarity(i, j, p).exp() for j, p in pairs if j != i)
+        to_keys.append(-torch.log(positives / (positives + negatives)))
+        best = max(pairs, key=lambda pair: float(similarity(i, *pair)))
+        hits.append(best[0] == i)
+    for j, p in pairs:
+        everyone = sum(similarity(i, j, p).exp() for i in range(num_samples))
+        to_samples.append(-torch.log(similarity(j, j, p).exp() / everyone))
+    if not pairs:
+        return queries.sum() * 0, 0.0
+    loss = torch.stack(to_keys).mean() + torch.stack(to_samples).mean()
+    return loss / 2, sum(hits) / len(hits)
+
+
+def total(queries: Tensor, keys: Tensor, valid: Tensor, temperature: float) -> Tensor:
+    """Mean of both directions' means, over the samples that have a key and over all keys."""
+    found = MultiInstanceInfoNCELoss(temperature)(queries, keys, valid)
+    to_keys = found['sample_loss'].sum() / valid.any(1).sum().clamp(min=1)
+    return (to_keys + (found['key_loss'] * valid).sum() / valid.sum().clamp(min=1)) / 2
+
+
+def make_keys(seed: int, num_samples: int, num_keys: int, dim: int, share_valid: float = 0.7):
+    generator = torch.Generator().manual_seed(seed)
+    queries = torch.randn(num_samples, dim, generator=generator)
+    keys = torch.randn(num_samples, num_keys, dim, generator=generator)
+    valid = torch.rand(num_samples, num_keys, generator=generator) < share_valid
+    return queries, keys, valid
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 10_000),
+    num_samples=st.integers(1, 5),
+    num_keys=st.integers(1, 4),
+    dim=st.integers(2, 6),
+    share_valid=st.sampled_from([0.0, 0.4, 1.0]),
+    temperature=st.sampled_from([0.07, 0.5]),
+)
+def test_multi_instance_equals_the_slow_twin(
+    seed, num_samples, num_keys, dim, share_valid, temperature
+):
+    """Value, accuracy and gradients, with samples that have no key among them."""
+    queries, keys, valid = make_keys(seed, num_samples, num_keys, dim, share_valid)
+    queries.requires_grad_()
+    keys.requires_grad_()
+    fast = total(queries, keys, valid, temperature)
+    slow, accuracy = slow_multi_instance(queries, keys, valid, temperature)
+    torch.testing.assert_close(fast.double(), slow, rtol=1e-4, atol=1e-5)
+    hits = MultiInstanceInfoNCELoss(temperature)(queries, keys, valid)['hit'][valid.any(1)]
+    assert float(hits.sum() / max(len(hits), 1)) == pytest.approx(accuracy)
+
+    got = torch.autograd.grad(fast, (queries, keys))
+    expected = torch.autograd.grad(slow, (queries, keys), allow_unused=True)
+    for one, other in zip(got, expected):
+        other = torch.zeros_like(one) if other is None else other
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
