@@ -90,8 +90,8 @@ def test_the_numbers_against_loops(skeleton_model: Encoder, tmp_path: Path):
     expected = {key: np.concatenate([h[key] for h in halves], axis=1) for key in halves[0]}
     assert right['student'].keys() == expected.keys()
     for key, answers in expected.items():
-        # The minimizers may differ on a clip between two classes.
-        assert np.mean(right['student'][key] != answers) < 0.01, key
+        # The minimizers, which differ by 1e-3, may part on one clip between two classes.
+        assert np.sum(right['student'][key] != answers) <= 1, key
     lines = [[cell.strip() for cell in line.split('│')] for line in table.splitlines()]
     for key, answers in right['student'].items():
         (place,) = [n for n, cells in enumerate(lines) if key in cells]
