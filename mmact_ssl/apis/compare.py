@@ -104,7 +104,7 @@ def compare(
         console.print(table)
     text = (
         f'{shown.get()}Top-1 in % of {len(groups)} test clips in {len({*groups})} groups, after '
-        f'{len(inputs.train.names)} training clips; chance {100 / inputs.num_classes:.1f}.\n'
+        f'{len(inputs.train.names)} training clips; chance {100 / len(inputs.classes):.1f}.\n'
         'Below an accuracy is its difference from the first encoder, ± half of the 95 % interval '
         'over test groups and draws of the labels; * differs from 0. Licenses:\n'
     )

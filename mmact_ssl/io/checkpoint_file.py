@@ -32,6 +32,7 @@ STARTS = 'starts'  # in the meta of a checkpoint: how often training was started
 # Ends the error of a published file that cannot be read.
 PUBLISH = 'download it again, or publish it by tools/publish_model.py'
 LONGEST_NAME = 300  # of a weight; errors show names
+MOST_PARTS = 1_000_000  # of a meta
 # The key of a published model's card in the metadata of its file.
 CARD_KEY = 'mmact_ssl_card'
 
@@ -169,9 +170,7 @@ def allowed_objects() -> dict[str, Any]:
     """
     from mmengine.logging import HistoryBuffer
 
-    multiarray = np.zeros(0).__reduce__()[0].__module__
-    functions = pickle.loads(pickle.dumps([np.zeros(0).__reduce__()[0]]))
-    functions.append(np.float32(0).__reduce__()[0])
+    functions = [np.zeros(0).__reduce__()[0], np.float32(0).__reduce__()[0]]
     allowed: dict[str, Any] = {
         'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
         # Log histories name their statistics as getattr(HistoryBuffer, 'mean').
@@ -179,7 +178,7 @@ def allowed_objects() -> dict[str, Any]:
         'numpy.ndarray': np.ndarray,
         'numpy.dtype': np.dtype,
     }
-    for module in {multiarray, 'numpy.core.multiarray', 'numpy._core.multiarray'}:
+    for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
         allowed.update({f'{module}.{function.__name__}': function for function in functions})
     # A dtype is rebuilt as an instance of its own class, which torch looks up by type.
     for code in ('?', 'b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'e', 'f', 'd', 'U', 'S'):
@@ -198,7 +197,14 @@ def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None
         raise ValueError('the file is cut, its end is missing')
     allowed: list[Any] = [(value, name) for name, value in allowed_objects().items()]
     with torch.serialization.safe_globals(allowed):
-        return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
+        content = torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
+    parts = [content.get('meta')] if isinstance(content, dict) else []
+    for part in parts:  # in a pickle one list may stand in many places, or in itself
+        if isinstance(part, (dict, list, tuple)):
+            parts += part.values() if isinstance(part, dict) else part
+        if len(parts) > MOST_PARTS:
+            raise ValueError(f'its meta has more than {MOST_PARTS} parts')
+    return content
 
 
 def _history_statistic(owner: Any, name: str) -> Callable:

@@ -51,11 +51,6 @@ class ProtocolInput:
     work_dir: str = 'work_dirs/evaluate'
     extracted: dict[str, Features] = field(default_factory=dict)
 
-    @property
-    def num_classes(self) -> int:
-        """Number of classes."""
-        return len(self.classes)
-
     @cached_property
     def labeled(self) -> np.ndarray:
         """Positions of the drawn training samples and those that share their labels."""

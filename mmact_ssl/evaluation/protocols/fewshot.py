@@ -66,7 +66,7 @@ def evaluate(
             chosen = share_labels(split, chosen, pattern)
             drawn.update(''.join(split.lines(chosen)).encode())
             for name, readout in READOUTS.items():
-                if name == 'lda' and len(chosen) == inputs.num_classes:
+                if name == 'lda' and len(chosen) == len(inputs.classes):
                     continue
                 scores = readout(values[chosen], split.labels[chosen], queries)
                 right[f'{name}@{count}'].append(scores.argmax(axis=1) == test.labels)
@@ -74,7 +74,7 @@ def evaluate(
     metrics = {name: float(np.mean(values)) for name, values in top1.items()}
     details, stacked = dict(draws=top1, drawn=drawn.hexdigest()), map(np.stack, right.values())
     return Measured(
-        {'chance': 1 / inputs.num_classes, **metrics}, details, dict(zip(right, stacked))
+        {'chance': 1 / len(inputs.classes), **metrics}, details, dict(zip(right, stacked))
     )
 
 

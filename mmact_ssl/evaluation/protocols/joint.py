@@ -33,7 +33,7 @@ def evaluate(inputs: ProtocolInput) -> Measured:
         test = inputs.test_features
         with torch.no_grad():
             scores = head.get_submodule('fc').cpu()(torch.from_numpy(test.values)).numpy()
-        return Measured(*accuracy_metrics(test.labels, scores, inputs.num_classes))
+        return Measured(*accuracy_metrics(test.labels, scores, len(inputs.classes)))
     runner = make_runner(inputs.cfg, recognizer, inputs.work_dir)
     return Measured(*recognition_metrics(runner.test()))
 

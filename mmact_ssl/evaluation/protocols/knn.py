@@ -48,8 +48,8 @@ def evaluate(
     labels = train.labels[position]  # (Q, max(k))
     top1, details, right = {}, {}, {}
     for count in k:
-        scores = vote(similarity[:, :count], labels[:, :count], inputs.num_classes, temperature)
-        metrics, confusion = accuracy_metrics(test.labels, scores, inputs.num_classes)
+        scores = vote(similarity[:, :count], labels[:, :count], len(inputs.classes), temperature)
+        metrics, confusion = accuracy_metrics(test.labels, scores, len(inputs.classes))
         top1[count] = metrics['top1']
         if count == main_k:
             details, right['kNN'] = confusion, (scores.argmax(axis=1) == test.labels)[None]

@@ -25,9 +25,9 @@ def evaluate(inputs: ProtocolInput) -> Measured:
     # For two classes there is one number, for the second against the first.
     decision = decision if decision.ndim == 2 else np.stack([-decision, decision], axis=1)
     # A class without a label gets the lowest score.
-    scores = np.full((len(test.labels), inputs.num_classes), decision.min() - 1)
+    scores = np.full((len(test.labels), len(inputs.classes)), decision.min() - 1)
     scores[:, model.classes_] = decision
-    return Measured(*accuracy_metrics(test.labels, scores, inputs.num_classes))
+    return Measured(*accuracy_metrics(test.labels, scores, len(inputs.classes)))
 
 
 def fit_lda(train: Features) -> Pipeline:

@@ -41,9 +41,9 @@ def evaluate(
     settings = (penalties, folds, max_iter, one_standard_error, inputs.device)
     probe, inverse_strength, num_folds = fit_probe(inputs.train_features, groups, *settings)
     test = inputs.test_features
-    scores = np.zeros((len(test.labels), inputs.num_classes))
+    scores = np.zeros((len(test.labels), len(inputs.classes)))
     scores[:, probe.classes_] = probe.predict_proba(test.values.astype(np.float64))
-    metrics, details = accuracy_metrics(test.labels, scores, inputs.num_classes)
+    metrics, details = accuracy_metrics(test.labels, scores, len(inputs.classes))
     right = {'linear': (scores.argmax(axis=1) == test.labels)[None]}
     return Measured(metrics, {**details, 'C': inverse_strength, 'folds': num_folds}, right)
 
