@@ -43,7 +43,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def load_study(args: argparse.Namespace) -> Config:
     """Read the study, and select the runs of the command line."""
-    from mmact_ssl.engine.launch import read_config
+    from mmact_ssl.engine.launch import parse_cfg_options, read_config
     from mmact_ssl.errors import ConfigError
     from research.study import STUDY_KEYS
 
@@ -54,7 +54,8 @@ def load_study(args: argparse.Namespace) -> Config:
                 f'--cfg-options {key}: a study reads {", ".join(STUDY_KEYS)}; options of a '
                 'training stand in cfg_options of a run'
             )
-    study = read_config(args.study, args.cfg_options)
+    study = read_config(args.study)
+    study.merge_from_dict(parse_cfg_options(args.cfg_options))
     if 'runs' not in study:
         raise ConfigError(f'{args.study}: not a study, it lists no `runs`; see research/studies/')
     runs = choose_runs(study.runs, '--methods', args.methods)

@@ -28,7 +28,6 @@ KNOWN = {
 READ = KNOWN | {
     *('dataset_name', 'joint', 'lda'),
     *('encoder', 'encoder_options', 'own_folder', 'prepare_command', 'synthetic'),
-    *('dataset', 'runs', 'seeds'),
 }
 # Usual name of a setting, often a variable of the config file -> key that is read.
 PLACES = {
