@@ -19,6 +19,7 @@ from mmact_ssl.preparation.videos import class_order
 FIX = 'see docs/start/label.md'
 # Column names of BORIS, https://www.boris.unito.it/user_guide/export_events.
 BORIS = {'Behavior', 'Behavior type'}
+STATE = 'Observation id', 'Subject', 'Modifier'  # these and the behavior pair START and STOP
 # Seconds that a label may end after the video: players round, and programs differ.
 ROUNDING = 1.0
 
@@ -64,7 +65,7 @@ def read_label_table(path: Path, videos: Sequence[str]) -> list[Label]:
         moments = _tabular(rows)
     elif is_boris and {*columns} >= {'Start (s)', 'Stop (s)'}:
         moments = (
-            (where, media_of(row, where), row['Start (s)'], row['Stop (s)'], row['Behavior'], '')
+            (where, *event_of(row, where, 'Start (s)', 'Stop (s)'), row['Behavior'], '')
             for where, row in rows
         )
     else:
@@ -86,11 +87,11 @@ def read_label_table(path: Path, videos: Sequence[str]) -> list[Label]:
 
 
 def _tabular(rows: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[tuple[str, ...]]:
-    """Pair each start of a state with its stop: the same observation, subject and behavior."""
+    """Pair each start of a state with its stop: one observation, subject, behavior, modifier."""
     begun: dict[tuple[str, ...], tuple[str, str]] = {}
     for where, row in rows:
-        video, time, name = media_of(row, where), row['Time'], row['Behavior']
-        key = (row.get('Observation id', ''), row.get('Subject', ''), video, name)
+        (video, time), name = event_of(row, where, 'Time'), row['Behavior']
+        key = (*(cell for column, cell in row.items() if column.startswith(STATE)), video, name)
         kind = row['Behavior type'].upper()
         if kind == 'POINT':
             yield where, video, time, time, name, ''
@@ -99,7 +100,7 @@ def _tabular(rows: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[tuple[st
         elif kind == 'STOP' and key in begun:
             yield where, video, begun.pop(key)[1], time, name, ''
         else:
-            raise DataError(f'{where}: {kind} of {name!r} does not follow its START')
+            raise DataError(f'{where}: {kind} of {name!r} is out of turn: START and STOP alternate')
     for (*_, name), (where, _) in begun.items():
         raise DataError(f'{where}: {name!r} starts and does not stop')
 
@@ -123,7 +124,7 @@ def _finder(videos: Sequence[str], is_boris: bool) -> Callable[[str, str], str]:
             found = same
         if len(found) == 1:
             return found[0]
-        near = get_close_matches(name, videos, n=1) or videos
+        near = same or get_close_matches(name, videos, n=1) or videos
         fix = f'{", ".join(found)} have this name: write the path'
         fix = fix if found else f'such as {near[0]}'
         raise DataError(f'{where}: {name!r} is not the name of a video of the source: {fix}')
@@ -139,16 +140,16 @@ def seconds(text: str, where: str) -> float:
     return sum(60**n * float(part) for n, part in enumerate(text.split(':')[::-1]))
 
 
-def media_of(row: Mapping[str, str], where: str) -> str:
-    """Path of the video of an event of BORIS."""
+def event_of(row: Mapping[str, str], where: str, *columns: str) -> list[str]:
+    """Path of the video of an event, and its times without the offset that BORIS adds to them."""
     media = row.get('Media file name') or row.get('Source', '')
     media = re.sub(r'^player #\d+:', '', media)
     if not media or re.search(r'[;|]', media):
-        raise DataError(
-            f'{where}: names {"several videos" if media else "no video"}: export observations of '
-            'one video each, whose times start with the video'
-        )
-    return media
+        count = 'several videos' if media else 'no video'
+        raise DataError(f'{where}: names {count}: export observations of one video each')
+    offset = row.get('Time offset (s)') or '0'
+    shift = seconds(offset.lstrip('-'), where) * (-1 if offset.startswith('-') else 1)
+    return [media, *(f'{seconds(row[column], where) - shift:.3f}' for column in columns)]
 
 
 def check_labels(labels: Sequence[Label], durations: Mapping[str, float]) -> None:
@@ -186,9 +187,7 @@ def classes_of(labels: Sequence[Label], table: object) -> tuple[str, ...]:
     """Names of the classes, in order; DataError for only one."""
     classes = class_order({label.name for label in labels})
     if len(classes) == 1:
-        raise DataError(
-            f'{table}: all labels are {classes[0]!r}: label moments of another class too'
-        )
+        raise DataError(f'{table}: all labels are {classes[0]!r}: label another class too')
     return tuple(classes)
 
 

@@ -32,21 +32,21 @@ def test_clips_and_moments_are_read(tmp_path):
     assert [row[1:3] for row in read(tmp_path, text)] == [(1.5, 2.0), (0.0, math.inf)]
 
 
-BORIS = 'Observation id\tSubject\tBehavior\tBehavior type\t'
+BORIS = 'Observation id\tSubject\tTime offset (s)\tBehavior\tModifier #1\tBehavior type\t'
 
 
 def test_exports_of_boris_are_read(tmp_path):
-    events = 'x run START 2.5', 'y run START 3', 'x run STOP 4', 'x jump POINT 6', 'y run STOP 5'
-    lines = ['\t'.join(['1', *event.split(), '/home/other/tuesday/b.mp4']) for event in events]
+    events = 'run a START 11', 'run b START 12', 'run a STOP 13', 'sit - POINT 15', 'run b STOP 14'
+    lines = ['\t'.join(['1', 'x', '9', *e.split(), '/home/other/tuesday/b.mp4']) for e in events]
     text = '\n'.join([f'{BORIS}Time\tMedia file name', *lines])
     assert read(tmp_path, text) == [
-        ('tuesday/b.mp4', 2.5, 4.0, 'run', ''),
-        ('tuesday/b.mp4', 6.0, 6.0, 'jump', ''),
+        ('tuesday/b.mp4', 2.0, 4.0, 'run', ''),
+        ('tuesday/b.mp4', 6.0, 6.0, 'sit', ''),
         ('tuesday/b.mp4', 3.0, 5.0, 'run', ''),
     ]
     head = f'{BORIS}Start (s)\tStop (s)\tSource\n'
-    text = f'{head}1\tx\trun\tSTATE\t2.5\t4\tplayer #1:C:\\videos\\a.mp4\n'
-    assert read(tmp_path, text) == [('a.mp4', 2.5, 4.0, 'run', '')]
+    text = f'{head}1\tx\t-1,25\trun\t\tSTATE\t2.5\t4\tplayer #1:C:\\videos\\a.mp4\n'
+    assert read(tmp_path, text) == [('a.mp4', 3.75, 5.25, 'run', '')]
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,15 @@ def test_exports_of_boris_are_read(tmp_path):
         ('video,class\na.mp4,run', r":1: the columns are \['video', 'class'\], not video,label"),
         ('video,label\nc.mp4,run', ":2: 'c.mp4' is not the name of a video of .*: such as"),
         ('video,label\nb.mp4,run', 'monday/b.mp4, tuesday/b.mp4 have this name: write the path'),
-        ('video,label\nelsewhere/a.mp4,run', "'elsewhere/a.mp4' is not the name of a video"),
+        ('video,label\nx/b.mp4,run', "'x/b.mp4' is not the name of a video .*such as monday/b.mp4"),
         ('video,start,stop,label\na.mp4,1,nan,run', ":2: 'nan' is not a time"),
         ('video,start,stop,label\na.mp4,3,2,run', ':2: stops at 2.0 s, before its start'),
         ('video,label\na.mp4,r\x1bn', ':2: .* has control characters'),
-        (f'{BORIS}Time\tSource\n1\tx\trun\tSTOP\t4\ta.mp4', ':2: STOP of .run. does not follow'),
-        (f'{BORIS}Time\tSource\n1\tx\trun\tSTART\t4\ta.mp4', ':2: .run. starts and does not stop'),
-        (f'{BORIS}Time\tSource\n1\tx\trun\tPOINT\t4\ta.mp4;b.mp4', ':2: names several videos'),
+        (f'{BORIS}Time\tSource\n1\tx\t\trun\t\tSTOP\t4\ta.mp4', ':2: STOP of .run. is out of turn'),
+        (f'{BORIS}Time\tSource' + 2 * '\n1\tx\t\trun\t\tSTART\t4\ta.mp4', ':3: START .* is out'),
+        (f'{BORIS}Time\tSource\n1\tx\t\trun\t\tSTART\t4\ta.mp4', ':2: .run. starts and does not'),
+        (f'{BORIS}Time\tSource\n1\tx\t5\trun\t\tPOINT\t4\ta.mp4', ":2: '-1.000' is not a time"),
+        (f'{BORIS}Time\tSource\n1\tx\t\trun\t\tPOINT\t4\ta.mp4;b.mp4', ':2: names several videos'),
     ],
 )
 def test_mistakes_end_in_one_line_with_the_place(tmp_path, text, message):
