@@ -53,24 +53,21 @@ def test_from_recordings_to_labels(label_tool, tmp_path, capsys):
 
 
 SCRIPT = """
-const press = (key) => {
+const press = (key) =>
   document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
-};
-seen.rows = document.querySelectorAll('.row').length;
-seen.name = document.querySelector('.row .name').textContent;
-seen.bold = document.querySelectorAll('b').length;
+[seen.rows, seen.bold] = ['.row', 'b'].map((name) => document.querySelectorAll(name).length);
 seen.source = document.querySelector('#player video').getAttribute('src');
-document.querySelector('#new input').value = 'a, "new" class';
-document.querySelector('#new').requestSubmit();
+$('#new input').value = 'a, "new" class'; $('#new').requestSubmit();
 press('4'); press('1'); press('ArrowDown'); press('2'); press('ArrowUp'); press('0');
 seen.table = table();
 seen.kept = JSON.parse(localStorage.getItem(KEY)).classes;
-DATA.rows[60][PROBABILITY] = 0.1;
-DATA.rows[65][PROBABILITY] = 0.2;
-document.querySelector('#order').value = 'low';
-document.querySelector('#order').dispatchEvent(new Event('change'));
+[DATA.rows[60][PROBABILITY], DATA.rows[65][PROBABILITY]] = [0.1, 0.2];
+$('#order').value = 'low'; $('#order').focus(); $('#order').dispatchEvent(new Event('change'));
+seen.focus = document.activeElement.tagName;
 press('1');
 seen.following = order[chosen];
+const top = $('#classes').offsetTop; $('#player').replaceChildren();
+seen.moved = top - $('#classes').offsetTop;
 """
 
 
@@ -83,6 +80,7 @@ def test_the_page_is_used_by_keyboard_alone(label_tool, tmp_path):
     assert seen['thrown'] == [] and seen['bold'] == 0
     assert 20 < seen['rows'] < 69, 'rows are made as they are seen'
     assert seen['following'] == 65, 'the row after the labeled one'
+    assert seen['focus'] == 'BODY' and seen['moved'] == 0, 'keys are for rows, buttons stay'
     assert '#t=' in seen['source'] and seen['kept'] == ['a, "new" class']
     (tmp_path / 'saved.csv').write_text(seen['table'])
     data = run('--labels', str(tmp_path / 'saved.csv'))

@@ -232,8 +232,11 @@ $('#new').addEventListener('submit', (event) => {
 $('main').addEventListener('scroll', draw);
 addEventListener('resize', draw);
 $('#save').addEventListener('click', save);
-$('#filter').addEventListener('change', () => { arrange(); select(0); });
-$('#order').addEventListener('change', () => { arrange(); select(0); });
+document.querySelectorAll('select').forEach((choice) => choice.addEventListener('change', () => {
+  arrange();
+  select(0);
+  choice.blur();  // the keys are for the rows again
+}));
 $('h1').textContent = DATA.title;
 options();
 if (!DATA.rows.some((row) => row[NEXT] >= 0)) $('#order').value = 'time';
