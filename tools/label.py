@@ -61,7 +61,8 @@ def describe(found: Labeled) -> list[str]:
     lines = [f'{len(found.labels)} labels; labeled {kind}: {counts}']
     if estimate is None:
         lines.append(
-            f'to estimate how often this is right, label ten {kind}, each class in two files'
+            f'to estimate how often this is right, label ten {kind}, each class in two files '
+            '(cut a long recording into several)'
         )
     else:
         low, high = (100 * value for value in estimate.interval)
