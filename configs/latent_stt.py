@@ -1,14 +1,6 @@
-# One step:
-#
-#     mask = 90 % of the joints in segments of 4 frames, moving ones first
-#     f    = student(clip without masked places)
-#     y    = predict(f, mask)                        # a light transformer, a token at masked places
-#     z    = layer_norm(copy(clip))                  # the student's moving average, the whole clip
-#     loss = mean over masked places of |y - z|
-#     optimizer.step(), then the copy follows
-#
 # Latent prediction after V-JEPA (arXiv 2404.08471) and data2vec (arXiv 2202.03555) for skeletons on
-# the small transformer over joints; masks and views are those of mamp_stt.py. Our choice.
+# the small transformer over joints: the step of latent_vit-tiny.py on the masks and views of
+# mamp_stt.py. Our choice.
 _base_ = 'mamp_stt.py'
 
 model = dict(

@@ -10,7 +10,7 @@ augment = [
     dict(type='TemporalCrop', area=(0.5, 1.0), num_frames='$frames'),
     dict(type='RandomRotation', degrees=(30, 180, 30)),
 ]
-make_views = dict(type='MakeSkeletonViews', views=dict(clip=[*augment, _base_.mask]))
+make_views = dict(type='MakeSkeletonViews', views=dict(clip=[*augment, _base_.segments]))
 pipeline = [_base_.normalize, make_views, _base_.pack]
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=pipeline))
 test_dataloader = dict(dataset=dict(pipeline=pipeline))

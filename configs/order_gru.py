@@ -1,10 +1,6 @@
 # Recognition of the order of a skeleton clip's thirds (the jigsaw of MS2L, arXiv 2010.05599)
 # under augmentation, on GRUs over joints, bones and motion: your own (--data DIR), or --set
 # nwucla, utdmhad-skeleton or another set of skeletons.
-#
-#     clip = augment(thirds in a random order)
-#     loss = cross_entropy(classify(student(clip)), order)
-#     optimizer.step()
 _base_ = '_base_/rivals/gru.py'
 
 views = ('clip',)

@@ -3,8 +3,7 @@
 _base_ = ['_base_/rivals/r3d18-small.py', '_base_/rivals/order.py']
 
 segments = 3  # of four frames
-# Not MS2L's hidden layer: its batch normalization over few clips keeps the task at chance
-# .
+# Not MS2L's hidden layer: its batch normalization over few clips keeps the task at chance.
 head = dict(_base_.order, **_base_.head_sizes, segments=segments, hidden_dim=None)
 model = dict(**_base_.order_model, heads=dict(order=head))
 sample_views = dict(type='SampleViews', clip=dict(_base_.clip, num_frames=12))

@@ -12,10 +12,4 @@ encoder = dict(
         mode='stgcn_spatial',
     ),
     channels=256,
-    clip=[
-        dict(type='mmact_ssl.NormalizeSkeleton'),
-        dict(type='mmact_ssl.ResampleFrames', num_frames='$frames'),
-        dict(type='mmaction.FormatGCNInput', num_person='$persons'),
-        dict(type='mmaction.PackActionInputs'),
-    ],
 )

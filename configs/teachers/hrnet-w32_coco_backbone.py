@@ -1,7 +1,6 @@
 """The backbone of HRNet-w32 trained on COCO key points, from mmpose's model zoo; a frame to (32,).
 
-What a pose network sees, without the pose. Downloaded once and compared with its hash; a path will
-do as well.
+What a pose network sees, without the pose.
 """
 
 name = 'td-hm_hrnet-w32_8xb64-210e_coco-256x192'

@@ -1,7 +1,7 @@
 """R(2+1)D-34 trained on Kinetics-400, from mmaction2's model zoo; 8 frames at stride 8 to (512,).
 
 The video-based action teacher. Its window is the config's; a view that it teaches has to sample
-these very frames. Downloaded once and compared with its hash; a path will do as well.
+these very frames.
 """
 
 name = 'r2plus1d_r34_8xb8-8x8x1-180e_kinetics400-rgb'

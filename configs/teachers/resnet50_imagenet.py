@@ -1,7 +1,4 @@
-"""ResNet-50 trained on ImageNet, from mmpretrain's model zoo; a frame to (2048,).
-
-Downloaded once (98 MB) and compared with its hash; a path will do as well.
-"""
+"""ResNet-50 trained on ImageNet, from mmpretrain's model zoo; a frame to (2048,)."""
 
 teacher = dict(
     type='MMLabTeacher',

@@ -1,7 +1,7 @@
 """SegFormer-b0 trained on ADE20K, from mmsegmentation's model zoo; a frame to the person's mask.
 
 Of its 150 classes number 12 is ``person``. A parser of body parts is one entry more: see
-docs/extend/teachers.md. Downloaded once and compared with its hash; a path will do as well.
+docs/extend/teachers.md.
 """
 
 teacher = dict(

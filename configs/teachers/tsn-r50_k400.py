@@ -1,7 +1,6 @@
 """TSN with a ResNet-50 trained on Kinetics-400, from mmaction2's model zoo; a frame to (2048,).
 
-The image-based action teacher (DTG-Net, arXiv 2006.07609). Downloaded once and compared with its
-hash; a path will do as well.
+The image-based action teacher (DTG-Net, arXiv 2006.07609).
 """
 
 name = 'tsn_imagenet-pretrained-r50_8xb32-1x1x8-100e_kinetics400-rgb'

@@ -4,12 +4,6 @@ _base_ = 'skeletons.py'
 
 encoder = dict(
     options=dict(frames=32),
-    clip=[
-        dict(type='mmact_ssl.NormalizeSkeleton'),
-        dict(type='mmact_ssl.ResampleFrames', num_frames='$frames'),
-        dict(type='mmaction.FormatGCNInput', num_person='$persons'),
-        dict(type='mmaction.PackActionInputs'),
-    ],
     finetune=dict(
         # Of these a data set may give its own.
         settings=dict(flip_ratio=0.5),

@@ -1,9 +1,15 @@
-# Shared by the students of skeletons. Whole clips in the axes of their first frame, independent of
-# the camera's place.
+# Shared by the students of skeletons. Clips in the axes of their first frame, independent of the
+# camera's place, and resampled unless a student reads any length.
 encoder = dict(
     options=dict(layout='ntu25', persons=1, coordinates=3),
     preprocessor=dict(type='mmaction.ActionDataPreprocessor'),
     pooling=dict(type='mmact_ssl.SkeletonPooling'),
+    clip=[
+        dict(type='mmact_ssl.NormalizeSkeleton'),
+        dict(type='mmact_ssl.ResampleFrames', num_frames='$frames'),
+        dict(type='mmaction.FormatGCNInput', num_person='$persons'),
+        dict(type='mmaction.PackActionInputs'),
+    ],
     finetune=dict(
         settings=dict(),
         recognizer=dict(

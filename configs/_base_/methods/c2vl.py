@@ -21,19 +21,13 @@ model = dict(
 )
 
 # The view is one of ms2l-twoview.py, but never mirrored, because sentences name left and right.
-move = [
-    dict(type='RandomRotation', degrees=(30, 180, 30)),
-    dict(type='RandomShear', amplitude=0.3),
-    dict(type='RandomScale', amplitude=0.1),
-    dict(type='JointJitter', deviation=0.01, clip_deviation=0.02),
-]
-mask = dict(type='JointMask', fraction=(0.1, 0.3))
+move = [*_base_.move, *_base_.jitter]
 # Graph networks read only joints, in 64 frames: our choice.
 crop = dict(type='TemporalCrop', area=(0.5, 1.0), num_frames='$frames', warp=0.3)
 pack = dict(type='PackInputs', views=('clip',))
 steps = [
     _base_.normalize,
-    dict(type='MakeSkeletonViews', views=dict(clip=[crop, *move, mask])),
+    dict(type='MakeSkeletonViews', views=dict(clip=[crop, *move, _base_.mask])),
     pack,
 ]
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=[_base_.load_prompt, *steps]))

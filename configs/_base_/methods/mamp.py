@@ -19,13 +19,13 @@ model = dict(
     heads=dict(motion=dict(type='MaskedMotionHead', in_channels=256, coordinates='$coordinates')),
 )
 
-mask = dict(type='MaskJointSegments', temperature=0.8)
+segments = dict(type='MaskJointSegments', temperature=0.8)
 augment = [
     dict(type='TemporalCrop', area=(0.5, 1.0), num_frames='$frames'),
     dict(type='RandomRotation', degrees=17),
 ]
 pack = dict(type='PackInputs', views=views)
-make_views = dict(type='MakeSkeletonViews', views=dict(clip=[*augment, mask]))
+make_views = dict(type='MakeSkeletonViews', views=dict(clip=[*augment, segments]))
 pipeline = [_base_.normalize, make_views, pack]
 train_dataloader = dict(batch_size=128, dataset=dict(pipeline=pipeline))
 test_dataloader = dict(dataset=dict(pipeline=pipeline))

@@ -16,19 +16,10 @@ model = dict(
 # frames with warped time: features become independent of the recording's speed, which differs
 # between cameras, and of the person's direction.
 crop = dict(type='TemporalCrop', area=(0.5, 1.0), num_frames='$frames', warp=0.3)
-move = [
-    dict(type='RandomRotation', degrees=(30, 180, 30)),
-    dict(type='RandomShear', amplitude=0.3),
-]
-jitter = [
-    dict(type='RandomScale', amplitude=0.1),
-    dict(type='JointJitter', deviation=0.01, clip_deviation=0.02),
-]
-mask = dict(type='JointMask', fraction=(0.1, 0.3))
-change = [*jitter, dict(type='BonesAndMotion', motion_scale=10), mask]
+change = [*_base_.jitter, dict(type='BonesAndMotion', motion_scale=10), _base_.mask]
 # Some sets have actions that differ in left and right.
 flip = [dict(type='SkeletonFlip')] if _base_.get('flip_ratio', 0.5) else []
-augment = [crop, *move, *flip, *change]
+augment = [crop, *_base_.move, *flip, *change]
 pack = dict(type='PackInputs', views=views)
 make_views = dict(type='MakeSkeletonViews', views=dict(one=augment, two=augment))
 pipeline = [_base_.normalize, make_views, pack]

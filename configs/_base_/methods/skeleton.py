@@ -8,6 +8,16 @@ model = dict(
 )
 # Clips in the axes of their first frame, independent of the camera's place.
 normalize = dict(type='NormalizeSkeleton')
+# Of augmented views.
+move = [
+    dict(type='RandomRotation', degrees=(30, 180, 30)),
+    dict(type='RandomShear', amplitude=0.3),
+]
+jitter = [
+    dict(type='RandomScale', amplitude=0.1),
+    dict(type='JointJitter', deviation=0.01, clip_deviation=0.02),
+]
+mask = dict(type='JointMask', fraction=(0.1, 0.3))
 train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,

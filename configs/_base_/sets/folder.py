@@ -5,7 +5,6 @@ from mmact_ssl.datasets.prepared_folder import describe_folder  # noqa: E402
 
 own_folder = describe_folder()
 dataset_name = own_folder['name']
-synthetic = False
 prepare_command = own_folder['prepare_command']
 data_root = own_folder['root']
 num_classes = own_folder['num_classes']

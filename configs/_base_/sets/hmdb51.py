@@ -1,6 +1,5 @@
 # HMDB51: folders and lists of mmaction2's own preparation, split 1 of 3.
 dataset_name = 'hmdb51'
-synthetic = False
 prepare_command = 'follow mmaction2, tools/data/hmdb51/README.md'
 data_root = '{{$MMACT_SSL_DATA:data}}/hmdb51'
 num_classes = 51

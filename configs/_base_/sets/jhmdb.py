@@ -1,6 +1,5 @@
 # JHMDB: real RGB video.
 dataset_name = 'jhmdb'
-synthetic = False
 prepare_command = 'python tools/prepare_data.py jhmdb --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/jhmdb'
 num_classes = 21

@@ -1,6 +1,5 @@
 # Kinetics-400 in mmaction2's layout, for pre-training.
 dataset_name = 'kinetics400'
-synthetic = False
 data_root = '{{$MMACT_SSL_DATA:data}}/kinetics400'
 num_classes = 400
 

@@ -1,6 +1,5 @@
 # MSR-Action3D: odd against even subjects, few clips.
 dataset_name = 'msraction3d'
-synthetic = False
 prepare_command = (
     'python tools/prepare_data.py custom --source msr_action3d.npz --layout kinect20 '
     '--coordinates xyz --train-subjects 1 3 5 7 9 --out data/msr_action3d'

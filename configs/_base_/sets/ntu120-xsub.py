@@ -1,6 +1,5 @@
 # NTU RGB+D 120, cross-subject.
 dataset_name = 'ntu120-xsub'
-synthetic = False
 prepare_command = 'python tools/prepare_data.py ntu120 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/ntu120'
 num_classes = 120

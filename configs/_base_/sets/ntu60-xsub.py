@@ -1,6 +1,5 @@
 # NTU RGB+D 60, cross-subject.
 dataset_name = 'ntu60-xsub'
-synthetic = False
 prepare_command = 'python tools/prepare_data.py ntu60 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/ntu60'
 num_classes = 60

@@ -1,6 +1,5 @@
 # NW-UCLA: views 1 and 2 of the camera against view 3.
 dataset_name = 'nwucla'
-synthetic = False
 prepare_command = 'python tools/prepare_data.py nwucla --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/nwucla'
 num_classes = 10

@@ -1,6 +1,5 @@
 # PKU-MMD I, cross-subject.
 dataset_name = 'pkummd1'
-synthetic = False
 prepare_command = 'python tools/prepare_data.py pkummd1 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/pkummd1'
 num_classes = 51

@@ -1,6 +1,5 @@
 # PKU-MMD II, cross-subject.
 dataset_name = 'pkummd2'
-synthetic = False
 prepare_command = 'python tools/prepare_data.py pkummd2 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/pkummd2'
 num_classes = 41

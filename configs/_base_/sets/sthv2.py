@@ -1,6 +1,5 @@
 # Something-Something v2: real video, 174 actions; the official validation split is the test split.
 dataset_name = 'sthv2'
-synthetic = False
 prepare_command = 'python tools/prepare_data.py sthv2 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/sthv2'
 num_classes = 174

@@ -1,6 +1,5 @@
 # UCF101: folders and lists of mmaction2's own preparation, split 1 of 3.
 dataset_name = 'ucf101'
-synthetic = False
 prepare_command = 'follow mmaction2, tools/data/ucf101/README.md'
 data_root = '{{$MMACT_SSL_DATA:data}}/ucf101'
 num_classes = 101

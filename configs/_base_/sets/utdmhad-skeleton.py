@@ -1,6 +1,5 @@
 # UTD-MHAD's skeletons: odd against even subjects.
 dataset_name = 'utdmhad-skeleton'
-synthetic = False
 prepare_command = 'python tools/prepare_data.py utdmhad --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/utdmhad/skeleton'
 num_classes = 27

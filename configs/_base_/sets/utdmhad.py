@@ -1,6 +1,5 @@
 # UTD-MHAD: real depth video, odd against even subjects.
 dataset_name = 'utdmhad'
-synthetic = False
 prepare_command = 'python tools/prepare_data.py utdmhad --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/utdmhad'
 num_classes = 27

@@ -1,6 +1,5 @@
 # UT-Kinect: odd against even subjects, few clips.
 dataset_name = 'utkinect'
-synthetic = False
 prepare_command = (
     'python tools/prepare_data.py custom --source utkinect.npz --layout kinect20 '
     '--coordinates xyz --train-subjects 1 3 5 7 9 --out data/utkinect'

@@ -4,10 +4,7 @@ _base_ = ['{{$MMACT_SSL_SET:../sets/demo.py}}', 'video-test.py']
 
 # Some sets have a camera that stands still, or actions that differ in left and right.
 crop = _base_.get('crop', dict(type='mmaction.RandomResizedCrop', area_range=(0.4, 1.0)))
-resize = dict(type='mmaction.Resize', scale=('$side', '$side'), keep_ratio=False)
 pose_layout, pose_joints = _base_.get('pose_layout', 'coco17'), _base_.get('pose_joints', 17)
 flip = dict(type='HorizontalFlip', layout=pose_layout, flip_ratio=_base_.get('flip_ratio', 0.5))
 decode = dict(type='DecodeViews', short_side=80)
-decode_test = dict(type='DecodeViews', short_side='$side')
-center_crop = dict(type='mmaction.CenterCrop', crop_size='$side')
 test_dataloader = dict(dataset=_base_.get('test_set', _base_.train_set))

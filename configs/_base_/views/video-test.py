@@ -1,4 +1,7 @@
+resize = dict(type='mmaction.Resize', scale=('$side', '$side'), keep_ratio=False)
 # For tools/test.py: pretext tasks on held-out videos.
+decode_test = dict(type='DecodeViews', short_side='$side')
+center_crop = dict(type='mmaction.CenterCrop', crop_size='$side')
 test_dataloader = dict(
     batch_size=32,
     num_workers=1,
