@@ -55,7 +55,6 @@ TOP_LEVEL = sorted(
     + ['dtg_tsm-lite0.py', 'ms2l-twoview_gru.py', 'c2vl_gru.py']
 )
 SKELETON_ENCODERS = [name for name in shipped_encoders() if name[0] in 'gs']
-VIDEO_ENCODERS = [name for name in shipped_encoders() if name[0] in 'rtv']
 
 
 @cache

@@ -32,21 +32,6 @@ def test_a_sentence_is_read_beside_a_view_that_is_never_mirrored(name: str):
     assert build(config).heads['prompts'].alpha_max == 0.5
 
 
-def test_frames_are_a_second_prompt_beside_the_sentences():
-    config = load('c2vl-frames_stgcn.py@demo-skeleton')
-    for loader in loaders(config):
-        assert 'sentences.json' not in str(loader), 'those of the demo world come from labels'
-        _, frames = steps(loader.dataset.pipeline, 'LoadTargets')
-        assert (frames.kind, frames.whole, frames.missing) == ('embedding', True, 'mask')
-        assert frames.cache.endswith('demo/targets/efficientnet_lite0_imagenet.lmdb')
-    model = build(config)
-    read = {task: head.inputs['prompt'] for task, head in model.heads.items()}
-    assert read == dict(prompts='targets.clip.prompt', frames='targets.clip.frames')
-    channels = {task: head.prompt_channels for task, head in config.model.heads.items()}
-    assert channels == dict(prompts=384, frames=1280)
-    assert len(model.momentum_pairs()) == 5
-
-
 @pytest.mark.parametrize(
     ('dataset', 'file'),
     [('utdmhad-skeleton', 'a1_s1_t1.mp4'), ('ntu60-xsub', 'S001C002P003R002A013_rgb.avi')],

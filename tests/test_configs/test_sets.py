@@ -16,9 +16,6 @@ from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from tests.shipped import (
     CONFIGS,
     ROOT,
-    SKELETON_ENCODERS,
-    VIDEO_ENCODERS,
-    load_evaluation,
     loaders,
     own_folder,
     own_folder_of_videos,
@@ -104,12 +101,6 @@ def test_where_left_and_right_differ_nothing_is_mirrored(path):
         assert not mirrors(parsed(f'{path.name}@{"utdmhad" if is_video else "utdmhad-skeleton"}'))
 
 
-@pytest.mark.parametrize('name', VIDEO_ENCODERS + SKELETON_ENCODERS)
-def test_nor_in_fine_tuning(name):
-    dataset = 'utdmhad' if name in VIDEO_ENCODERS else 'utdmhad-skeleton'
-    assert not mirrors(load_evaluation(name, dataset))
-
-
 @pytest.mark.parametrize(
     ('folder', 'config', 'encoder'),
     [
@@ -125,13 +116,6 @@ def test_nor_in_a_folder_whose_classes_differ_by_side(folder, config, encoder, t
         training = read_config(str(CONFIGS / config), data=str(data))
         tuning = read_evaluation(encoder, data=str(data))[0]
         assert [bool(mirrors(cfg)) for cfg in (training, tuning)] == [is_mirrored] * 2
-
-
-def test_a_config_with_a_default_set_takes_another_and_a_folder():
-    path = str(CONFIGS / 'dtg_r3d18-small.py')
-    named = [read_config(path), read_config(path, dataset='jhmdb')]
-    own = read_config(path, data=own_folder_of_videos())
-    assert [cfg.dataset_name for cfg in (*named, own)] == ['demo', 'jhmdb', 'own']
 
 
 EVERY_KEY = r"""

@@ -12,32 +12,15 @@ from tools.demo_world.render import LIP_LABELS
 from mmaction.datasets.transforms import JointToBone  # isort: skip
 from mmaction.models.utils import Graph  # isort: skip
 
-NUM_JOINTS = {
-    'coco17': 17,
-    'h36m17': 17,
-    'kinect20': 20,
-    'ntu25': 25,
-    'jhmdb15': 15,
-    'openpose25': 25,
-    'mediapipe33': 33,
-    'common15': 15,
-}
-NUM_PARTS = {
-    'person': 1,
-    'demo_parts': 10,
-    'lip': 20,
-    'pose_parts': 11,
-    'motion_cells': 24,
-}
 
-
-@pytest.mark.parametrize(('layouts', 'sizes'), [(LAYOUTS, NUM_JOINTS), (PART_LAYOUTS, NUM_PARTS)])
-def test_names_are_distinct_and_a_flip_exchanges_left_and_right(layouts, sizes):
-    assert {name: len(layout.flip_indices) for name, layout in layouts.items()} == sizes
+@pytest.mark.parametrize('layouts', [LAYOUTS, PART_LAYOUTS])
+def test_names_are_distinct_and_a_flip_exchanges_left_and_right(layouts):
     for name, layout in layouts.items():
-        assert layout.name == name and len(set(layout.names)) == sizes[name]
+        size = len(set(layout.names))
+        assert layout.name == name and len(layout.names) == size
+        assert layouts is PART_LAYOUTS or name.endswith(str(size))
         flip = layout.flip_indices
-        assert flip.dtype == np.int64 and (flip[flip] == np.arange(sizes[name])).all()
+        assert flip.dtype == np.int64 and (flip[flip] == np.arange(size)).all()
         for place, other in zip(layout.names, np.array(layout.names)[flip]):
             mirrored = place.replace('left_', 'R_').replace('right_', 'L_')
             assert mirrored.replace('R_', 'right_').replace('L_', 'left_') == other
@@ -53,10 +36,6 @@ def test_limbs_and_edges_reach_all_joints_and_mirror_each_other(layout):
         assert reached == set(range(layout.num_joints))
         mirrored = {frozenset(flip[list(pair)].tolist()) for pair in pairs}
         assert mirrored == {frozenset(pair) for pair in pairs}
-    for joint, other in enumerate(flip.tolist()):
-        name, sides = layout.names[joint], {'left': 'right', 'right': 'left'}
-        side, _, rest = name.partition('_')
-        assert layout.names[other] == (f'{sides[side]}_{rest}' if side in sides else name)
 
 
 @pytest.mark.parametrize('layout', LAYOUTS.values(), ids=lambda layout: layout.name)

@@ -18,7 +18,6 @@ from mmact_ssl.evaluation.protocols import (
 )
 from mmact_ssl.evaluation.protocols import linear as linear_protocol
 from mmact_ssl.evaluation.recognizer import build_recognizer
-from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from mmact_ssl.evaluation.results import config_hash
 from mmact_ssl.io.files import sha256_of_file
 from tests.helpers.students import weights_of
@@ -172,16 +171,3 @@ def test_mistakes_are_one_line(linear_config, run):
     linear_config.linear.fold = 3
     with pytest.raises(ConfigError, match=r'linear\.fold: no such setting, .*penalties, folds'):
         run(linear_config, ['linear'])
-
-
-@pytest.mark.parametrize('name', ['r3d18', 'r3d18-small'])
-def test_an_evaluation_of_videos_is_stock_mmaction2_but_for_the_reader(name):
-    cfg, _ = read_evaluation(name, dataset='jhmdb')
-    assert (cfg.dataset_name, cfg.default_scope) == ('jhmdb', 'mmaction')
-    for split in ('train', 'test'):
-        dataset = cfg[f'{split}_dataloader'].dataset
-        assert dataset.type == 'mmaction.VideoDataset'
-        types = [step.type for step in dataset.pipeline if not step.type.startswith('mmaction.')]
-        assert types == ['mmact_ssl.ReadVideo', 'mmact_ssl.DecodeFrames']
-    assert cfg.custom_imports == dict(imports=['mmact_ssl'])
-    assert 'mmact_ssl' not in str(cfg.model)

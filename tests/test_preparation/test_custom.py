@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -116,20 +113,6 @@ def test_what_is_wrong_is_one_line(tmp_path, content, options, message):
     with pytest.raises(DataError, match=message) as error:
         prepare(tmp_path, content, **options)
     assert '\n' not in str(error.value)
-
-
-def test_the_example_of_the_documentation(tmp_path, monkeypatch):
-    page = (Path(__file__).parents[2] / 'docs/start/own_skeletons.md').read_text()
-    (example,) = re.findall(r'```python\n(from pathlib.*?)```', page, re.DOTALL)
-    (tmp_path / 'clips').mkdir()
-    for number, name in enumerate(('wave_s01_000', 'clap_s01_000', 'wave_s02_000')):
-        np.save(tmp_path / 'clips' / f'{name}.npy', np.full((3 + number, 20, 3), 1.0 + number))
-    monkeypatch.chdir(tmp_path)
-    exec(compile(example, 'docs/start/own_skeletons.md', 'exec'), {})
-    prepare_custom(tmp_path / 'mine.npz', tmp_path / 'out', 'kinect20', 'xyz', train_subjects=[1])
-    assert lines(tmp_path / 'out' / 'xsub_train.txt') == ['clap_s01_000 0', 'wave_s01_000 1']
-    assert lines(tmp_path / 'out' / 'xsub_test.txt') == ['wave_s02_000 1']
-    assert lines(tmp_path / 'out' / 'classes.txt') == ['clap', 'wave']
 
 
 def test_real_msr_action3d(tmp_path):

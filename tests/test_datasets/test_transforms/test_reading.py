@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -161,13 +160,6 @@ def test_frames_are_only_scaled_down(tmp_path):
     blocks = build_transforms([dict(DECODED, short_side=100)])(dict(given))['imgs']
     exact = frames.reshape(2, 100, 3, 150, 3, 3).mean((2, 4), dtype=float)[[1, 0, 1]]
     np.testing.assert_allclose(blocks, exact, atol=0.51)
-
-
-def test_no_pipeline_names_a_decoder_of_mmaction2():
-    decoders = re.compile(r"'(mmaction\.)?(Decord|PyAV|OpenCV|PIMS)(Init|Decode)'|VideoCapture")
-    files = [*ROOT.glob('configs/**/*.py'), *ROOT.glob('mmact_ssl/**/*.py')]
-    assert len(files) > 300
-    assert [file.name for file in files if decoders.search(file.read_text())] == []
 
 
 def test_a_reader_is_closed_when_its_frames_are_decoded(tmp_path):

@@ -165,12 +165,6 @@ def test_while_gradients_accumulate_it_stands_still(tmp_path):
         assert moved == [False, True, False, True]
 
 
-def test_a_run_from_the_weights_of_another_starts_its_copies_anew(tmp_path):
-    train(tmp_path / 'one', epochs=1)
-    seen = train(tmp_path / 'two', epochs=1, load_from=str(tmp_path / 'one' / 'epoch_1.pth'))
-    assert torch.equal(seen.encoder[0], seen.student[0])
-
-
 def test_keys_are_made_in_evaluation_mode_without_gradient_or_learning():
     model = started()
     student = {name: value.clone() for name, value in model.state_dict().items()}

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.demo_world.camera import CAMERAS, Camera
+from tools.demo_world.camera import Camera
 
 angles = st.floats(-1.2, 1.2)
 
@@ -44,11 +44,3 @@ def test_projection_against_a_slow_twin(azimuth, elevation, roll, seed):
             np.testing.assert_allclose(
                 [*image[t, joint], viewed[t, joint, 2]], [u, v, depth], atol=1e-9
             )
-
-
-def test_no_camera_is_in_both_splits():
-    places = {
-        split: {(c.azimuth, c.elevation, c.focal) for c in cameras}
-        for split, cameras in CAMERAS.items()
-    }
-    assert not places['train'] & places['test']
