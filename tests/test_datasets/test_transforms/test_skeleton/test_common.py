@@ -71,16 +71,6 @@ def test_a_flip_may_come_before_or_after(layout, coordinates, persons, frames, m
     np.testing.assert_allclose(before, after, rtol=0, atol=1e-6)
 
 
-def test_the_common_joints_stay_and_the_input_is_left_as_it_was():
-    sample = make(COMMON)
-    before = sample['keypoint'].copy()
-    np.testing.assert_array_equal(convert(sample)['keypoint'], before)
-    sample = make('coco17', coordinates=2, missing=0.2)
-    before = sample['keypoint'].copy()
-    convert(sample)
-    np.testing.assert_array_equal(sample['keypoint'], before)
-
-
 @every_layout
 def test_a_picture_is_the_front_of_a_body(layout):
     """Joints seen from in front, y down, become the body without its depth."""

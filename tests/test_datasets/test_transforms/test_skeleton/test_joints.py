@@ -13,22 +13,12 @@ from mmact_ssl.datasets.transforms.skeleton.common import ToCommonJoints
 from mmact_ssl.datasets.transforms.skeleton.joints import (
     known_joints,
     never_missing,
-    part,
     root_at_zero,
     transform_points,
 )
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.errors import DataError
-
-
-@pytest.mark.parametrize('layout', LAYOUTS.values(), ids=lambda layout: layout.name)
-def test_every_layout_has_the_parts(layout):
-    for name in ('spine_base', 'shoulder_center', 'left_hip', 'right_shoulder'):
-        found = part(layout, name)
-        # A part in the middle is its own mirror image.
-        if not name.startswith(('left', 'right')):
-            assert sorted(layout.flip_indices[found]) == sorted(found)
 
 
 def test_zeros_are_missing_unless_the_joint_never_is(make_sample):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mmact_ssl.datasets.transforms.masks import draw_mask
 from mmact_ssl.datasets.transforms.skeleton.joints import known_joints
@@ -14,25 +12,6 @@ from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 from mmact_ssl.datasets.transforms.skeleton.pretext import MakeSkeletonViews
 from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.errors import ConfigError
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    segments=st.integers(1, 6),
-    segment=st.integers(1, 4),
-    persons=st.integers(1, 2),
-    padding=st.integers(0, 3),
-    temperature=st.sampled_from([None, 0.5]),
-)
-def test_each_person_has_as_many_masked_places(
-    make_sample, segments, segment, persons, padding, temperature
-):
-    sample = make_sample(frames=segments * segment, persons=persons, padding=padding)
-    before = sample['keypoint'].copy()
-    mask = MaskJointSegments(segment, 0.9, temperature)(sample)['targets']['mask']
-    assert mask.shape == (persons, segments, 20, 1) and mask.dtype == bool
-    assert mask.sum((1, 2, 3)).tolist() == [9 * segments * 20 // 10] * persons
-    np.testing.assert_array_equal(sample['keypoint'], before)
 
 
 @pytest.mark.parametrize('temperature', [None, 0.8])

@@ -120,25 +120,6 @@ def test_what_stands_before_is_shared_and_what_stands_inside_is_not(make_sample)
     assert not np.allclose(views['one'], views['two'])
 
 
-def test_two_views_of_their_own_lengths_without_padding(make_sample):
-    np.random.seed(0)
-    views = MakeSkeletonViews(
-        dict(
-            whole=[],
-            padded=[dict(type='PadFrames', num_frames=30)],
-            cropped=[dict(type='TemporalCrop', area=(0.5, 0.5))],
-            clip_b=[dict(type='ResampleFrames', num_frames=5), dict(type='BonesAndMotion')],
-        )
-    )(make_sample(frames=10, padding=2))['views']
-    shapes = {name: view.shape for name, view in views.items()}
-    assert shapes == {
-        'whole': (1, 10, 20, 3),
-        'padded': (1, 10, 20, 3),
-        'cropped': (1, 5, 20, 3),
-        'clip_b': (1, 5, 20, 9),
-    }
-
-
 def test_each_view_has_targets_of_its_own_beside_those_that_were_loaded(make_sample):
     shuffle = [dict(type='ShuffleSegments')]
     sample = {**make_sample(), 'targets': {'one': {'prompt': 1}}}

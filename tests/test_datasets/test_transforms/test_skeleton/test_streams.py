@@ -15,7 +15,6 @@ from mmact_ssl.datasets.transforms.skeleton.augment import (
     SkeletonFlip,
 )
 from mmact_ssl.datasets.transforms.skeleton.common import ToCommonJoints
-from mmact_ssl.datasets.transforms.skeleton.joints import known_joints
 from mmact_ssl.datasets.transforms.skeleton.normalize import NormalizeSkeleton
 from mmact_ssl.datasets.transforms.skeleton.streams import BonesAndMotion
 from mmact_ssl.datasets.transforms.skeleton.temporal import ResampleFrames
@@ -77,20 +76,6 @@ def test_bones_to_a_joint_in_the_origin_of_a_normalized_clip(make_sample, flippe
     resampled = ResampleFrames(23)(out)['keypoint']
     middle = (expected[:, :11] + expected[:, 1:12]) / 2
     np.testing.assert_allclose(resampled[:, 1::2], middle, atol=1e-6)
-
-
-def test_the_bones_of_the_root_are_zero_and_not_missing(make_sample):
-    out = BonesAndMotion(('bone',))(make_sample('kinect20'))
-    assert not out['keypoint'][:, :, 0].any() and known_joints(out).all()
-
-
-@pytest.mark.parametrize('layout', LAYOUTS)
-def test_flips_and_bones_may_change_places(make_sample, layout):
-    sample = make_sample(layout)
-    bones, flip = BonesAndMotion(('bone',)), SkeletonFlip(1.0)
-    np.testing.assert_array_equal(
-        bones(flip({**sample}))['keypoint'], flip(bones({**sample}))['keypoint']
-    )
 
 
 @pytest.mark.parametrize(
