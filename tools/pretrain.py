@@ -122,7 +122,7 @@ def show_plan(job: Job, steps: list[Step]) -> None:
         print(f'  {step.name:8} {left:>10}  {step.description}')
     print(f'about {time_text(steps)} on this machine')
     if not job.source.is_labeled:
-        print('no labels, no table: give --labels, and the same command compares start and student')
+        print('no labels, no table: give --labels TABLE, or --labels folders if these are classes')
     if job.note:
         print(job.note)
 
@@ -208,7 +208,7 @@ class Evaluate(Step):
         job, plan = self.job, self.job.plan
         general = VIDEOS if plan.is_video else SKELETONS
         models = {'start': plan.start or plan.recipe.encoder, general: general}
-        models[plan.recipe.name] = str(job.training)
+        models['student'] = str(job.training)
         try:
             table = compare(job.data, models, job.out / 'features')[0]
         except (ConfigError, DataError) as error:  # such as too few labels

@@ -103,7 +103,7 @@ def test_videos_from_a_plan_to_a_model(clips, tmp_path, capsys, monkeypatch):
     shown = run(capsys, clips, '--out', tmp_path / 'out')
     assert 'measuring' not in shown and 'videos written' not in shown
     assert '[3/5] train' in shown and '[1/5]' not in shown and '[2/5]' not in shown
-    assert 'no labels, no table' in shown
+    assert 'no labels, no table: give --labels TABLE, or --labels folders' in shown
 
     (model,) = (tmp_path / 'out').glob('my_clips-*.safetensors')
     assert str(model) in shown and str(tmp_path / 'out' / 'gallery' / 'index.html') in shown
@@ -237,7 +237,7 @@ def test_skeletons_from_a_file_to_a_model(tmp_path, capsys, monkeypatch):
     assert 'ms2l-twoview_gru: 2 epochs, 2 steps' in shown and 'targets' not in shown
     assert files_below(tmp_path) == before
     shown = run(capsys, 'moves.npz', '--steps', '2')
-    assert '  ms2l-twoview_gru: not recorded' in shown and 'all, linear' in shown
+    assert '  student: not recorded' in shown and 'all, linear' in shown
     (model,) = Path('work_dirs/pretrain_moves').glob('moves-*.safetensors')
     clip = np.random.default_rng(1).normal(size=(1, 20, 20, 3)).astype(np.float32)
     assert embed(str(model), clip).ndim == 1

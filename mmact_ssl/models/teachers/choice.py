@@ -44,7 +44,7 @@ def choose_pose_teacher(read_frames: Callable[[], np.ndarray]) -> tuple[str, str
             reasons.append(f'  {name}: {teacher}')
             continue
         if name != POSES[0]:
-            return name, f'it is here, and {POSES[0]} is not'
+            return name, f'{POSES[0]} is not on this machine'
         if isinstance(several := _built(SEVERAL), str):
             return name, 'for one person'
         counts = several.count_persons(torch.from_numpy(read_frames()).movedim(-1, 1))
