@@ -129,10 +129,7 @@ def read_inputs(data: str | os.PathLike[str], model: str) -> list[ProtocolInput]
 
 
 def embed_splits(search: RetrievalInferencer, halves: Sequence[ProtocolInput]) -> float:
-    """Embed what an index lacks, and take the features: seconds for a minute, by all so far.
-
-    They are of the processor or the GPU, for a minute of video or 1,800 frames of skeletons.
-    """
+    """Embed what an index lacks; return seconds per minute, or per 1,800 frames of skeletons."""
     is_skeleton = search.encoder.config.is_skeleton
     before, file = {*search.index.versions}, search.index.path / 'cost.json'
     splits = halves[0].train, halves[0].test

@@ -20,6 +20,7 @@ from mmengine.dist import broadcast_object_list, get_rank, is_main_process, mast
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.optim import ConstantParamScheduler, LinearParamScheduler
+from mmengine.optim.scheduler.param_scheduler import INF
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
@@ -123,10 +124,7 @@ class PretrainRunner(Runner):
                     hook.give_signals_back()
 
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict | None = None) -> None:
-        """Scale the learning rate if asked to, or warn that it is for another batch size.
-
-        Accumulated batches count as one (our choice); mmengine compares the loader's batch size.
-        """
+        """Scale the learning rate, or warn of another batch size; accumulated batches count."""
         settings = dict(auto_scale_lr or {})
         base = settings.get('base_batch_size')
         accumulated = unwrap_optimizers(optim_wrapper)[0]._accumulative_counts
@@ -141,15 +139,21 @@ class PretrainRunner(Runner):
             )
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
-        """Build the schedules, with warm-ups of one step that end after that step.
+        """Build the schedules, and warn of one that goes on after the end of the training.
 
-        mmengine's would keep its first value: a learning rate that never rises.
+        A warm-up of one step ends after that step; mmengine's would keep its first value.
         """
         built = super().build_param_scheduler(scheduler)
         for schedule in chain.from_iterable(built.values() if isinstance(built, dict) else [built]):
             is_warm_up = isinstance(schedule, (ConstantParamScheduler, LinearParamScheduler))
             if is_warm_up and schedule.total_iters == 0:
                 schedule.total_iters, schedule.end = 1, schedule.end + 1
+            last = self.max_epochs if schedule.by_epoch else self.max_iters
+            if last < schedule.end < INF:
+                self.logger.warning(
+                    f'a schedule in param_scheduler ends at step {schedule.end}, the training at '
+                    f'{last}: shorten it, docs/start/train.md#a-shorter-run'
+                )
         return built
 
     def load_or_resume(self) -> None:
@@ -221,9 +225,7 @@ class PretrainRunner(Runner):
     @master_only
     def _save_whole(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         if self._starts is None:
-            self._starts = 1 + max(
-                (starts for starts, _, _ in saved_checkpoints(out_dir)), default=0
-            )
+            self._starts = 1 + max((saved[0] for saved in saved_checkpoints(out_dir)), default=0)
         meta = kwargs.get('meta') or {}
         record = {**self.cfg[RECORD], 'version': __version__} if RECORD in self.cfg else None
         known = {STARTS: self._starts, RUN: describe_run(self), RECORD: plain(record)}

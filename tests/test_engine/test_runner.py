@@ -94,7 +94,7 @@ class Rates(Hook):
 
 @pytest.mark.parametrize('length', [1, 2])
 @pytest.mark.parametrize('is_ramp', [True, False])
-def test_a_warm_up_reaches_the_learning_rate(make_runner, tmp_path, length, is_ramp):
+def test_a_warm_up_reaches_the_learning_rate(make_runner, tmp_path, length, is_ramp, capsys):
     ramp, flat = dict(type='LinearLR', start_factor=0.01), dict(type='ConstantLR', factor=0.01)
     found = Rates()
     make_runner(
@@ -106,22 +106,18 @@ def test_a_warm_up_reaches_the_learning_rate(make_runner, tmp_path, length, is_r
         runner_class=PretrainRunner,
         param_scheduler=[
             dict(ramp if is_ramp else flat, begin=0, end=length, convert_to_iter_based=True),
-            dict(type='CosineAnnealingLR', begin=length, end=8, convert_to_iter_based=True),
+            dict(type='CosineAnnealingLR', begin=length, end=7 + length, by_epoch=False),
         ],
     ).train()
     assert found.rates[0] == pytest.approx(0.01 * 0.01)
     assert found.rates[length] == pytest.approx(0.01)
     assert found.rates[length:] == sorted(found.rates[length:], reverse=True)
+    assert ('ends at step 9, the training at 8: ' in capsys.readouterr().out) == (length == 2)
 
 
 def test_a_worker_that_sends_nothing_ends_the_run_in_one_line(make_runner, tmp_path):
-    runner = make_runner(
-        tmp_path,
-        OneWeight(),
-        Sleeping(),
-        loader=dict(num_workers=1, timeout=1),
-        runner_class=PretrainRunner,
-    )
+    options = dict(loader=dict(num_workers=1, timeout=1), runner_class=PretrainRunner)
+    runner = make_runner(tmp_path, OneWeight(), Sleeping(), **options)
     with pytest.raises(DataError, match=r'no batch has come for 1 seconds: .*dataloader\.timeout'):
         runner.train()
 

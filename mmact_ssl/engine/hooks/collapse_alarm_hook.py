@@ -33,8 +33,7 @@ class CollapseAlarmHook(Hook):
       head's projections are close to each other. An accuracy ranks the clips, and does not see that
       all of them are nearly alike; an error alone is high before a task is learned.
 
-    The first two are measured once in some steps, so that only their latest values count: older
-    ones are of earlier epochs. Source: our choice.
+    Of the first two, measured once in some steps, only the values of the last epochs count.
     """
 
     def __init__(self) -> None:

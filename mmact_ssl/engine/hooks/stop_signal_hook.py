@@ -29,8 +29,7 @@ class StopSignalHook(Hook):
     ``--signal=USR1@300`` sends SIGUSR1 300 seconds before the time limit. The training finishes the
     optimizer's current step, on several GPUs a few more. Then all processes stop after the same
     step, whichever process received the signal. ``--resume`` continues exactly from ``stopped.pth``
-    in the work dir, which is removed when the training has ended. A second Ctrl-C ends at once. Our
-    choice.
+    in the work dir, which is removed when the training has ended. A second Ctrl-C ends at once.
 
     Args:
         interval: Steps after which processes on several GPUs share their signals, because this
@@ -80,8 +79,8 @@ class StopSignalHook(Hook):
         received = signal.Signals(int(number))
         status = 130 if received == signal.SIGINT else EXIT_STATUS
         runner.logger.warning(
-            f'{received.name}: stopped after step {runner.iter + 1} (exit status {status}): the '
-            'same command goes on, train.py with --resume'
+            f'{received.name}: stopped after step {runner.iter + 1} (exit status {status}): to go '
+            'on, run the same command; mmact-ssl train needs --resume'
         )
         raise SystemExit(status)
 
