@@ -59,9 +59,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar='F[,F...]',
         help='fraction of the labels of every class, e.g. 0.1 or 0.05,0.1',
     )
-    parser.add_argument(
-        '--out', help='folder to write results to, such as results/; none by default'
-    )
+    parser.add_argument('--out', help='folder of results, such as results/; none by default')
     parser.add_argument(
         '--work-dir',
         help='of fine-tuning; by default a folder in work_dirs/evaluate/, named by --method or by '
@@ -170,9 +168,10 @@ def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
+    from mmact_ssl.engine.terminal import messages_on_stderr
     from mmact_ssl.errors import one_line_errors
 
-    with one_line_errors():
+    with one_line_errors(), messages_on_stderr():
         run(args)
 
 

@@ -272,7 +272,7 @@ def load_student(backbone: nn.Module, config: EncoderConfig, saved: StudentFile)
     load_strictly(backbone, student, saved.path, fix)
     others = len(saved.weights) - len(student)
     log_once(
-        f'student from {saved.path}: all {len(student)} weights of the network'
+        f'weights from {saved.path}: all {len(student)} weights of the network'
         + (f'; the other {others} are of the pretext tasks' if others else '')
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import print_log
 
 from mmact_ssl.configs.encoder_config import EncoderConfig, read_encoder
 from mmact_ssl.engine.record import write_encoder
@@ -62,15 +63,17 @@ def encoder() -> EncoderConfig:
 
 def test_results_before_an_error_are_printed_and_written(world, capsys, monkeypatch):
     def fail(inputs, k, main_k, temperature):
+        print_log('a message', 'current')
         raise DataError('the disk is gone')
 
     monkeypatch.setitem(PROTOCOLS, 'knn', replace(PROTOCOLS['knn'], evaluate=fail))
     argv = ['linear,retrieval,knn', *RANDOM, '--out', 'results']
     with pytest.raises(SystemExit, match='error: the disk is gone'):
         evaluate.main([*argv, *CHEAP])
-    shown = capsys.readouterr().out
+    shown, messages = capsys.readouterr()
     assert 'recall@20' in shown and 'recall@50' not in shown, '42 clips are searched'
     assert 'Random init full on jhmdb, seed 0' in shown and 'knn' not in shown
+    assert ' a message\n' in messages and 'INFO' not in messages
     result, retrieval = read_results('results')
     assert result.run == 'random-init_full_jhmdb_linear_seed0'
     assert retrieval.run == 'random-init_full_jhmdb_retrieval_seed0'
@@ -81,8 +84,7 @@ def test_results_before_an_error_are_printed_and_written(world, capsys, monkeypa
 
 def test_seeds_and_fractions_of_one_encoder_share_its_features(world, encoder, capsys, monkeypatch):
     """A random encoder has weights of its own for each seed."""
-    extracted = []
-    extract = base.extract_features
+    extracted, extract = [], base.extract_features
     monkeypatch.setattr(
         base, 'extract_features', lambda *args: extracted.append(1) or extract(*args)
     )
@@ -166,9 +168,8 @@ def test_a_checkpoint_without_a_record_needs_the_name_of_its_encoder(world, enco
         evaluate.main(['knn', *JHMDB, 'x.pth'])
     with pytest.raises(SystemExit, match=r'x\.pth: .*weights do not fit.*: give --encoder'):
         evaluate.main(['knn', *JHMDB, 'x.pth', '--encoder', 'r3d18'])
-    (result,) = evaluate.run(
-        evaluate.parse_args(['knn', *JHMDB, 'x.pth', '--encoder', ENCODER, *CHEAP])
-    )
+    args = evaluate.parse_args(['knn', *JHMDB, 'x.pth', '--encoder', ENCODER, *CHEAP])
+    (result,) = evaluate.run(args)
     assert result.checkpoint_hash != 'random' and result.backbone == 'r3d18-small-32'
 
 
