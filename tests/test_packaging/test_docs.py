@@ -147,6 +147,9 @@ def test_configs_that_pages_tell_to_write_name_their_data(written_configs: dict[
     read = [step.get('target') for step in online.train_dataloader.dataset.pipeline]
     assert 'pose' in read and 'imagenet' not in read
     assert online.model.teachers.imagenet.teacher.type == 'TimmTeacher'
+    with data_environment(None, 'jhmdb'):
+        mine = Config.fromstring(blocks('docs/start/train.md', 'python')[0], '.py')
+    assert mine.train_cfg.max_epochs == mine.param_scheduler[1].end == 30
 
 
 @pytest.fixture
