@@ -58,6 +58,13 @@ def full_path(text: str) -> Path:
     return Path(text).absolute()
 
 
+def full_teacher(text: str) -> str:
+    """Name of a teacher; a config or ``hf:FOLDER`` that is there by its absolute path."""
+    prefix, path = 'hf:' * text.startswith('hf:'), text.removeprefix('hf:')
+    is_here = os.path.exists(path) and (prefix or path.endswith('.py'))
+    return prefix + os.path.abspath(path) if is_here else text
+
+
 def existing_path(text: str) -> str:
     """Path on the command line, checked before slow imports."""
     if not os.path.exists(text):
@@ -109,7 +116,7 @@ def positive(number: int) -> str:
 def teacher(name: str) -> str:
     """Why there is no teacher of this name; the path of a config is read later."""
     names = sorted(path.stem for path in shipped('configs/teachers'))
-    is_known = name.endswith('.py') or name in names
+    is_known = name.endswith('.py') or name.startswith('hf:') or name in names
     return '' if is_known else f'no such config as {name}: a path, or one of {", ".join(names)}'
 
 
@@ -222,7 +229,7 @@ class Parser(argparse.ArgumentParser):
         """Parse words, by default those of the command line, with ``~`` expanded in each."""
         home = os.path.expanduser('~')
         words = [
-            re.sub(r'^((?:[\w.-]+=)*)~(?=/|$)', lambda found: found[1] + home, word)
+            re.sub(r'^((?:[\w.-]+=|hf:)*)~(?=/|$)', lambda found: found[1] + home, word)
             for word in (sys.argv[1:] if args is None else args)
         ]
         parsed, rest = super().parse_known_args(words, namespace)

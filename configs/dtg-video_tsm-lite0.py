@@ -1,8 +1,8 @@
 # DTG-Net on EfficientNet-Lite0 with the temporal shift and a third teacher, a frozen video network
-# of whole clips: V-JEPA 2, or another one by its cache and its number of channels. Our choice.
+# of whole clips: V-JEPA 2, or another one by its number of channels. Our choice.
 _base_ = 'dtg_tsm-lite0.py'
 
-videos = dict(_base_.embedding, target='video', cache='vjepa2-vitl.lmdb', windows=True)
+videos = dict(_base_.embedding, target='video', cache='video.lmdb', windows=True)
 model = dict(
     data_preprocessor=dict(
         targets=[*_base_.model.data_preprocessor.targets, 'clip.video', 'clip_b.video']

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -32,7 +33,10 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     modes = parser.add_subparsers(dest='mode', required=True, metavar='CONFIG | MODE')
     extract = modes.add_parser('extract', help='run teachers (the word may be left out)')
     extract.add_argument(
-        'configs', nargs='+', help='teacher configs, e.g. configs/teachers/rtmpose-t_coco.py'
+        'configs',
+        nargs='+',
+        help='teacher configs, e.g. configs/teachers/rtmpose-t_coco.py; or hf:FOLDER, a network of '
+        'transformers',
     )
     extract.add_argument(
         '--sentences', help='JSON {video or clip: [sentence, ...]} for a teacher that reads text'
@@ -87,12 +91,12 @@ def fill_in_data(args: argparse.Namespace) -> None:
 
 
 def cache_paths(args: argparse.Namespace, kinds: list[str]) -> list[Path]:
-    """Name the cache of each teacher: ``pose.lmdb`` for the only pose teacher, else its config."""
+    """Name the cache of each teacher: pose for the only one of poses, video for hf:, its config."""
     if args.out is not None:
         return [Path(args.out)] * len(kinds)
     only_pose = kinds.count('pose') == 1
     names = [
-        'pose' if kind == 'pose' and only_pose else Path(config).stem
+        'pose' if kind == 'pose' and only_pose else Path(re.sub('^hf:.*', 'video', config)).stem
         for kind, config in zip(kinds, args.configs)
     ]
     return [Path(args.data, 'targets', f'{name}.lmdb') for name in names]

@@ -19,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmact_ssl_cli import Parser, full_path, load_tool
+from mmact_ssl_cli import Parser, full_path, full_teacher, load_tool
 
 if TYPE_CHECKING:
     from mmact_ssl.apis.pretrain_plan import Job
@@ -31,7 +31,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=full_path, help='of all results, work_dirs/pretrain_NAME')
     parser.add_argument('--steps', type=int, help='of the training, in whole epochs, two or more')
     parser.add_argument(
-        '--teacher', help='teacher of poses for videos: a name in configs/teachers/, or a config'
+        '--teacher',
+        action='append',
+        type=full_teacher,
+        help='teacher of poses for videos: a name in configs/teachers/, or a config; hf:FOLDER, a '
+        'network of transformers, guides the student too, and may stand beside it',
     )
     parser.add_argument('--window', type=float, help='seconds, to cut recordings; 0: whole files')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, help='mirror clips or not')
@@ -66,6 +70,8 @@ def plan_steps(args: argparse.Namespace) -> tuple[Job, list[Step]]:
     asked = {name: vars(args)[name] for name in options if vars(args)[name] != ''}
     record, plan = job.recorded, job.recorded.plan
     if plan is None or (record.trained is None and record.planned != job.state):
+        before = plan.asked if plan else {}
+        asked |= {name: value for name, value in before.items() if asked.get(name) is None}
         plan, record.planned = None, job.state
     for name, value in asked.items() if plan else ():
         if value is not None and value != plan.asked.get(name):
@@ -77,7 +83,8 @@ def plan_steps(args: argparse.Namespace) -> tuple[Job, list[Step]]:
         clips = f'copies of {FRAMES} frames, short side {SHORT_SIDE}; links to smaller ones'
     steps: list[Step] = [Prepare(job, clips, [str(source.path.resolve()), *job.labeled])]
     if source.is_video:
-        teachers = f'of {", ".join(Path(name).stem for name in plan.teachers)} ({plan.note})'
+        names = ', '.join(Path(name.removesuffix('.py')).name for name in plan.teachers)
+        teachers = f'of {names} ({plan.note})'
         steps += [Targets(job, teachers, job.state)]
     training = f'{plan.recipe.name}: {plan.epochs} epochs, {plan.steps} steps'
     steps += [Train(job, training, record.number)]
@@ -157,9 +164,13 @@ class Targets(Step):
 
     def run(self) -> None:
         from mmact_ssl.models.teachers.choice import config_of
+        from mmact_ssl.preparation.small_copies import FRAMES
 
-        configs = map(config_of, self.job.plan.teachers)
-        load_tool('extract').main([*configs, '--data', str(self.job.data)])
+        configs, extract = [*map(config_of, self.job.plan.teachers)], load_tool('extract').main
+        data = ['--data', str(self.job.data)]
+        if configs[2:]:  # first, because its folder may be gone
+            extract([*configs[2:], *data, '--every', str(FRAMES)])
+        extract([*configs[:2], *data])
 
     def is_done(self) -> bool:
         return self.job.is_trained or super().is_done()
@@ -183,6 +194,7 @@ class Train(Step):
             f'param_scheduler.1.end={plan.epochs}',
             f'default_hooks.checkpoint.interval={max(1, plan.epochs // 5)}',
             f'default_hooks.logger.interval={min(20, max(1, plan.steps // 50))}',
+            *plan.options,
         ]
         if plan.start:
             options += ['model.backbone.init_cfg.type=Pretrained']

@@ -35,15 +35,15 @@ from mmact_ssl.io.files import sha256_of, sha256_of_file, write_atomically
 from mmact_ssl.io.schema import Count, read_json
 from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.io.zoo import find_model
-from mmact_ssl.models.teachers import BaseTeacher, build_teacher
-from mmact_ssl.models.teachers.choice import choose_pose_teacher, config_of
+from mmact_ssl.models.teachers import BaseTeacher
+from mmact_ssl.models.teachers.choice import IMAGE_TEACHER, choose_teachers
+from mmact_ssl.models.teachers.hugging_face import TransformersTeacher
 from mmact_ssl.preparation.files import LONG, are_recordings, count_windows, length_of
-from mmact_ssl.preparation.small_copies import copies_at, copy_video
+from mmact_ssl.preparation.small_copies import FRAMES, copies_at, copy_video
 from mmact_ssl.registry import MODELS
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 
-IMAGE_TEACHER = 'efficientnet_lite0_imagenet'  # read by the config of videos
 STARTING = 15.0  # seconds in which a program imports and builds what it needs
 THUMBNAIL = 0.05  # seconds for one in the gallery
 SAMPLE = 2  # videos to measure with
@@ -61,11 +61,12 @@ class Recipe(NamedTuple):
     most_steps: float
 
 
-# By Plan.is_video. 200 steps of 8 videos: with the teachers, 150 videos of ten seconds take less
-# than 20 minutes of processor time. What fewer or more steps are worth was not measured.
+# By Plan.is_video, and 2 for a third teacher. 200 steps of 8 videos: with two teachers, 150 videos
+# of ten seconds take less than 20 minutes of processor time. Other numbers were not measured.
 RECIPES = {
-    True: Recipe('dtg_tsm-lite0', 'mmact_ssl::dtg_tsm-lite0.py', 'tsm-lite0', 200),
     False: Recipe('ms2l-twoview_gru', 'mmact_ssl::ms2l-twoview_gru.py', 'gru-streams', math.inf),
+    True: Recipe('dtg_tsm-lite0', 'mmact_ssl::dtg_tsm-lite0.py', 'tsm-lite0', 200),
+    2: Recipe('dtg-video_tsm-lite0', 'mmact_ssl::dtg-video_tsm-lite0.py', 'tsm-lite0', 200),
 }
 
 
@@ -77,7 +78,8 @@ class Plan:
         is_video: True for videos, False for skeletons.
         count: Number of samples: videos, their windows, or clips.
         epochs, warmup, steps: Of the training; the other steps are those of the run, by name.
-        teachers: Names or configs; the first one is of poses.
+        teachers: Names or configs: of poses, of images, and perhaps ``hf:FOLDER``.
+        options: Of the config, for the third teacher.
         note: Why this teacher of poses.
         start: Path of the model or checkpoint that the training starts from; '' for none.
         seconds: Estimate for each step of the run.
@@ -91,6 +93,7 @@ class Plan:
     warmup: Count = 0
     steps: Count = 0
     teachers: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
     note: str = ''
     start: str = ''
     seconds: dict[str, float] = field(default_factory=dict)
@@ -107,7 +110,7 @@ class Plan:
     @property
     def recipe(self) -> Recipe:
         """The config that is trained."""
-        return RECIPES[self.is_video]
+        return RECIPES[2 if self.options else self.is_video]
 
 
 @dataclass
@@ -186,7 +189,8 @@ class Job:
         """Share of the samples that have targets."""
         with suppress(DataError):  # one that is damaged is reported when it is written
             counts = [len(TargetReader(p).keys()) for p in self.data.glob('targets/*.lmdb')]
-            return min(1.0, min(counts, default=0) / self.plan.count)
+            if len(counts) >= len(self.plan.teachers):
+                return min(1.0, min(counts) / self.plan.count)
         return 0.0
 
     @property
@@ -262,21 +266,18 @@ def measure_videos(source: Source, folder: Path, asked: dict[str, Any]) -> tuple
         count = sum(count_windows(seconds, window) for seconds in lengths.tolist())
         return count, window, *_copy_sample(source, folder, window)
 
-    teacher, note = asked['teacher'], 'as asked'
-    if not teacher:
-        teacher, note = choose_pose_teacher(lambda: sample()[3])
-    built = [build_teacher(config_of(name)) for name in (teacher, IMAGE_TEACHER)]
-    if [teacher.kind for teacher in built] != ['pose', 'embedding']:
-        raise ConfigError(f'--teacher: give one teacher of poses; {IMAGE_TEACHER} is always there')
+    teachers, note = choose_teachers(asked['teacher'] or [], lambda: sample()[3])
+    built, key = [*teachers.values()], 'model.heads.guidance.teachers.video.channels'
+    options = [f'{key}={t.channels}' for t in built if isinstance(t, TransformersTeacher)]
     count, window, names, frames, copy_seconds = sample()
     target_seconds = measure_teachers(built, folder, names, frames)
-    plan = Plan(True, count, teachers=[teacher, IMAGE_TEACHER], note=note, window=window)
+    plan = Plan(True, count, teachers=[*teachers], options=options, note=note, window=window)
     plan.seconds['prepare'] = count * copy_seconds / CORES
     plan.seconds['targets'] = count * target_seconds / CORES + STARTING
     # The config counts the lines; the measured batches have only the videos of the sample.
     lines = [*names, *(f'other {number}.mp4' for number in range(count - len(names)))]
     (folder / 'train.txt').write_text(''.join(f'{line}\n' for line in lines))
-    cfg = read_config(plan.recipe.config, data=str(folder))
+    cfg = read_config(plan.recipe.config, plan.options, data=str(folder))
     batch = cfg.train_dataloader.batch_size
     (folder / 'sample.txt').write_text(''.join(f'{name}\n' for name in names) * 2 * batch)
     cfg.train_dataloader.dataset.ann_file = str(folder / 'sample.txt')
@@ -327,13 +328,14 @@ def measure_teachers(
     built = [teacher.to(get_device()) for teacher in built]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the processes of the extraction
-    for teacher in built:
+    for teacher in built[:2]:
         teacher(torch.from_numpy(frames[::3]).movedim(-1, 1))  # the first pass allocates memory
-    caches = [folder / 'targets' / f'{name}.lmdb' for name in ('pose', IMAGE_TEACHER)]
-    jobs = [ExtractionJob(teacher, cache) for teacher, cache in zip(built, caches)]
+    caches = [folder / 'targets' / f'{name}.lmdb' for name in ('pose', IMAGE_TEACHER, 'video')]
+    jobs = [ExtractionJob(*job) for job in zip(built, caches, (1, 1, FRAMES))]
     start = time.perf_counter()
     with redirect_stderr(io.StringIO()):  # it has a bar
-        extract_many(jobs, folder, names)
+        for part in filter(None, (jobs[:2], jobs[2:])):
+            extract_many(part, folder, names)
     seconds = time.perf_counter() - start
     torch.set_num_threads(threads)
     return seconds / len(names)

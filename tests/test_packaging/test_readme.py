@@ -15,6 +15,7 @@ import mmact_ssl_cli
 from mmact_ssl.apis import pretrain_plan
 from mmact_ssl.engine import launch
 from mmact_ssl.models import teachers
+from mmact_ssl.models.teachers import choice
 from tests.helpers.pages import blocks
 from tests.test_apis.test_labeler import write_labels, write_recording
 from tests.test_packaging.test_inference_page import made_world  # noqa: F401
@@ -51,7 +52,7 @@ def home(made_world, gray_teachers, small_teacher_images, tmp_path, monkeypatch)
     for key, recipe in pretrain_plan.RECIPES.items():
         monkeypatch.setitem(pretrain_plan.RECIPES, key, recipe._replace(most_steps=4))
     teacher = str(tmp_path / 'gray_pose.py')
-    monkeypatch.setattr(pretrain_plan, 'choose_pose_teacher', lambda frames: (teacher, 'made'))
+    monkeypatch.setattr(choice, 'choose_pose_teacher', lambda frames: (teacher, 'made'))
     read = launch.read_config
 
     def read_small(config, options=None, *rest, **named):

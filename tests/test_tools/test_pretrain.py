@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -21,6 +22,8 @@ from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.io.zoo import find_model
 from mmact_ssl.targets.broken_videos import broken_listing
 from mmact_ssl.targets.cache import TargetReader
+from tests.helpers.hf_networks import save_network
+from tests.test_io.test_hf_folder import FAULTS
 from tools import pretrain as tool
 
 GENERAL = 'dtg_tsm-lite0_jhmdb'
@@ -61,7 +64,7 @@ def small_images(monkeypatch, small_teacher_images) -> list[str]:
     monkeypatch.setattr(tool, 'load_tool', load)
     monkeypatch.setattr(
         'mmact_ssl.apis.pretrain_plan.read_config',
-        lambda config, data: read_config(config, options, data),
+        lambda config, more=(), data=None: read_config(config, [*options, *more], data),
     )
     return options
 
@@ -179,6 +182,38 @@ def test_a_recording_that_grows_gets_more_windows(clips, make_video, capsys, mon
     assert '10 files; 15 samples' in shown and '[1/5] prepare' in shown and windows == 6
     (clips / 'day.mp4').unlink()
     assert planned()[1] == 0 and not [*Path('out').rglob('*.windows/*')]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures('small_images')
+def test_a_network_of_transformers_guides_the_student_too(clips, capsys, monkeypatch, make_video):
+    giant = Path(save_network(clips.parent / 'giant-1.5', 'videomae'))
+    command = ['my clips', '--out', 'out', '--steps', '4']
+    teachers = ['--teacher', 'gray_pose.py', '--teacher', 'hf:giant-1.5']
+    shown = run(capsys, *command, *teachers)
+    assert 'of gray_pose, efficientnet_lite0_imagenet, giant-1.5 (as asked)' in shown
+    assert 'dtg-video_tsm-lite0: 2 epochs, 4 steps' in shown
+    cache = TargetReader(Path('out/my_clips/targets/video.lmdb').absolute())
+    assert (cache.meta.window, cache.meta.every, len(cache.keys())) == ((16, 3), 48, 8)
+    assert cache.shape(cache.keys()[0]) == (10, 32)
+    state = read_state_dict(Path('out/training/epoch_2.pth'))
+    assert state['heads.guidance.projectors.video.0.weight'].shape == (32, 1280)
+    (model,) = Path('out').glob('my_clips-*.safetensors')
+    assert embed(str(model), str(clips / 'wave' / 'clip 0.mp4')).shape == (2560,)
+
+    # The next training has the same teachers, if their files are the same.
+    make_video(clips / 'wave' / 'new.mp4', num_frames=10, width=64, height=48)
+    monkeypatch.setattr(tool.Train, 'run', Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.chdir(clips)
+    again = ['.', '--out', '../out', '--again']
+    with pytest.raises(SystemExit, match='^130$'):
+        tool.main(again)
+    assert 'giant-1.5 (as asked)' in capsys.readouterr().out and len(cache.keys()) == 9
+    make_video(clips / 'wave' / 'newer.mp4', num_frames=10, width=64, height=48)
+    preparation = giant / 'preprocessor_config.json'
+    preparation.write_text(preparation.read_text() + '\n')
+    with pytest.raises(SystemExit, match=r'video\.lmdb is stale: its fingerprint.*--out'):
+        tool.main(again)
 
 
 def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tmp_path, monkeypatch):
@@ -323,4 +358,10 @@ def test_mistakes_are_one_line_with_the_fix(tmp_path, clips, capsys, monkeypatch
     monkeypatch.setattr(pretrain_plan, 'length_of', lambda file: pytest.fail('a video is read'))
     for teacher, why in ('nope', 'no such config'), ('efficientnet_lite0_imagenet', '--teacher: '):
         assert why in message(clips, '--teacher', teacher, '--dry-run')
+    for name in 'gone', 'weights cut', 'another kind', 'pickle', 'code of the network':
+        fault, why = FAULTS[name]
+        network = Path(save_network(tmp_path / name / 'network', 'dinov2'))
+        fault(network)
+        shown = message(clips, '--teacher', f'hf:{network}', '--out', 'out')
+        assert re.search(f'error: .*{why}', shown) and not Path('out').exists()
     assert logging.root.manager.disable == logging.NOTSET

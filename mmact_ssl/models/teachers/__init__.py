@@ -11,14 +11,21 @@ from mmengine.config import Config
 from mmact_ssl.configs.shipped_configs import find_config
 from mmact_ssl.errors import ConfigError, MMActSSLError
 from mmact_ssl.io.files import reading
+from mmact_ssl.io.hf_folder import read_model
 from mmact_ssl.models.teachers.base import BaseTeacher
+from mmact_ssl.preparation.small_copies import FRAMES
 from mmact_ssl.registry import MODELS
 
 __all__ = ['BaseTeacher', 'build_teacher']
 
+HF = 'hf:'  # before the folder of a network of transformers
+CLIP = 16  # frames, if the network takes fewer than it was trained with
+
 
 def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTeacher:
     """Build a teacher from a config file with a dict ``teacher``, or from such a dict.
+
+    ``hf:FOLDER`` is a TransformersTeacher, whose clips span a small copy.
 
     Raises:
         ConfigError: The file is missing, cannot be read or has no such dict, or the dict does not
@@ -26,6 +33,12 @@ def build_teacher(config: str | os.PathLike[str] | Mapping[str, Any]) -> BaseTea
     """
     if isinstance(config, Mapping):
         settings = dict(config)
+    elif os.fspath(config).startswith(HF):
+        model = os.fspath(config)[len(HF) :]
+        found = read_model(model)
+        frames = min(found.frames, CLIP) if found.family.any_length else found.frames
+        stride = max(1, (FRAMES - 1) // max(1, frames - 1))
+        settings = dict(type='TransformersTeacher', model=model, frames=frames, stride=stride)
     else:
         path = find_config(config)
         with reading(path, 'give one of configs/teachers/', ConfigError):

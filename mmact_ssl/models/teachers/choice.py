@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from torch.hub import get_dir
 
 from mmact_ssl.configs.shipped_configs import find_config
 from mmact_ssl.errors import ConfigError, MMActSSLError
-from mmact_ssl.models.teachers import build_teacher
+from mmact_ssl.models.teachers import HF, BaseTeacher, build_teacher
 
+IMAGE_TEACHER = 'efficientnet_lite0_imagenet'  # read by the config of videos
 # In the order of preference, for videos of one person.
 POSES = ('rtmpose-t_coco', 'movenet_thunder', 'movenet_lightning')
 SEVERAL = 'rtmo-s_coco'  # for videos of several persons
@@ -23,8 +24,28 @@ SHARE = 1 / 3  # of the sampled frames that show several persons
 
 
 def config_of(name: str) -> str:
-    """Config of a teacher by its name in ``configs/teachers/``; a path stays as it is."""
-    return name if name.endswith('.py') else f'mmact_ssl::teachers/{name}.py'
+    """Config of a teacher by its name in ``configs/teachers/``; a path and hf: stay as they are."""
+    return name if name.endswith('.py') or name.startswith(HF) else f'mmact_ssl::teachers/{name}.py'
+
+
+def choose_teachers(
+    asked: Sequence[str], read_frames: Callable[[], np.ndarray]
+) -> tuple[dict[str, BaseTeacher], str]:
+    """Build DTG-Net's teachers: of poses, of images and, if it is asked for, ``hf:FOLDER``.
+
+    They come in this order, by names as those ``asked`` for; the last value tells why this one of
+    poses, which :func:`choose_pose_teacher` chooses if none is asked for.
+    """
+    others = {name: build_teacher(name) for name in asked if name.startswith(HF)}
+    poses, note = [name for name in asked if name not in others], 'as asked'
+    if not poses:
+        chosen, note = choose_pose_teacher(read_frames)
+        poses = [chosen]
+    built = {name: build_teacher(config_of(name)) for name in (*poses, IMAGE_TEACHER)} | others
+    if [t.kind for t in built.values()] != ['pose', 'embedding', 'embedding'][: 2 + bool(others)]:
+        more = f'and at most one {HF}FOLDER; {IMAGE_TEACHER} is always there'
+        raise ConfigError(f'--teacher: give one teacher of poses, {more}')
+    return built, note
 
 
 def choose_pose_teacher(read_frames: Callable[[], np.ndarray]) -> tuple[str, str]:

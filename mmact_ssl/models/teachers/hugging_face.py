@@ -30,7 +30,7 @@ class TransformersTeacher(BaseTeacher):
         found = read_model(model, frames)
         self.window = (found.frames, stride) if found.family.frames else None
         super().__init__({'window': self.window}, found.files, batch_size)
-        self._name = found.folder.name
+        self._name, self.channels = found.folder.name, found.channels
         self._input = ProcessFrames(str(found.folder))
         self.freeze_external(TransformersNetwork(str(found.folder), found.frames))
 

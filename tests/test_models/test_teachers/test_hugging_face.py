@@ -82,7 +82,7 @@ def test_dtg_learns_from_clips_of_such_a_teacher(tmp_path: Path, labeled_world: 
     shutil.copytree(labeled_world, data)
     names = [line.split()[0] for line in (data / 'train.txt').read_text().splitlines()]
     teacher = build_teacher(dict(type='TransformersTeacher', model=teacher, stride=2))
-    extract_many([ExtractionJob(teacher, data / 'targets/vjepa2-vitl.lmdb', 8)], data, names)
+    extract_many([ExtractionJob(teacher, data / 'targets/video.lmdb', 8)], data, names)
     random = np.random.default_rng(0)
     others = dict(
         pose=('pose', 'coco17', (17, 3)), efficientnet_lite0_imagenet=('embedding', '', (1280,))
