@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument('--out', type=full_path, help='keeps the features, compare_NAME')
     args = parser.parse_intermixed_args(argv)
-    from mmact_ssl.apis.compare import compare
+    from mmact_ssl.apis.compare import compare, short_names
     from mmact_ssl.apis.source_folder import find_source
     from mmact_ssl.encoders.encoder import Encoder
     from mmact_ssl.engine.terminal import messages_on_stderr
@@ -39,8 +39,8 @@ def main(argv: list[str] | None = None) -> None:
         source = find_source(args.folder, out, args.labels, args.layout, args.coordinates)
         if not source.is_labeled:
             raise ConfigError(f'{args.folder}: give --labels, a table or the word folders')
-        models = {model: model for model in args.models}
-        for model in models:  # a wrong one stops before any work
+        models = short_names(args.models)
+        for model in models.values():  # a wrong one stops before any work
             if Encoder.load(model).config.is_skeleton == source.is_video:
                 raise ConfigError(f'{model} does not read what {args.folder} holds')
         data = out / 'data' if source.words else args.folder

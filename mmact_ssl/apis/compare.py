@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -50,7 +51,7 @@ def compare(
     Args:
         data: Prepared folder with labels. Without a test list its clips are halved, whole groups,
             and each half is the test of the other.
-        models: What :meth:`Encoder.load` takes, by name in the table.
+        models: What :meth:`Encoder.load` takes, by name in the table, see :func:`short_names`.
         folder: Keeps the features; what is there is not embedded again.
 
     Returns:
@@ -83,7 +84,8 @@ def compare(
         size = sum(weight.numel() for weight in search.encoder.backbone.parameters())
         facts.append((f'{size / 1e6:.1f} M', f'{seconds:.1f}'))
         card = halves[0].saved and halves[0].saved.card
-        licenses.append(f'  {name}: {card.licence if card else "not recorded"}')
+        long = '' if models[name] == name else f' ({models[name]})'
+        licenses.append(f'  {name}{long}: {card.licence if card else "not recorded"}')
     inputs, names = halves[0], [name for half in halves for name in half.test.names]
     groups = read_groups(inputs.cfg.group_file, names) if inputs.cfg.group_file else np.array(names)
     columns = [Column(name, justify='right', overflow='fold') for name in right]
@@ -109,6 +111,16 @@ def compare(
         'over test groups and draws of the labels; * differs from 0. Licenses:\n'
     )
     return text + '\n'.join(licenses), right, groups
+
+
+def short_names(models: Sequence[str]) -> dict[str, str]:
+    """{name: model}: a name is the end of a path, as long as no other model ends so."""
+    parts = [re.sub('/+(?=,|$)', '', model).split('/') for model in models]
+    names = {}
+    for own, model in zip(parts, models):
+        ends = (n for n in range(1, len(own)) if [p[-n:] for p in parts].count(own[-n:]) == 1)
+        names['/'.join(own[-next(ends, len(own)) :])] = model
+    return names
 
 
 def read_inputs(data: str | os.PathLike[str], model: str) -> list[ProtocolInput]:

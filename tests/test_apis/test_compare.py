@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mmact_ssl.apis.compare import compare, read_inputs
+from mmact_ssl.apis.compare import compare, read_inputs, short_names
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer
 from mmact_ssl.datasets.label_subset import draw_labels
 from mmact_ssl.datasets.prepared_folder import write_groups
@@ -99,6 +99,20 @@ def test_the_numbers_against_loops(skeleton_model: Encoder, tmp_path: Path):
         assert lines[place][3] == f'{100 * answers.mean():.1f}'
         assert lines[place + 1][3].rstrip('*') == f'{100 * mean:+.1f} ± {100 * half:.1f}'
     assert '24 test clips in 4 groups, after 12 training clips; chance 33.3' in table
+    assert f'  start ({START}): not recorded\n  student ({models["student"]}): ' in table
+
+
+def test_a_column_has_the_end_of_a_path():
+    models = {
+        'tsm-lite0': 'tsm-lite0',
+        'big': 'hf-video,model=/long/big/',
+        'small,frames=8': 'hf-video,model=/long/small,frames=8',
+        'hf-video,model=here': 'hf-video,model=here',
+        'a/training': '/runs/a/training',
+        'b/training': '/runs/b/training',
+        'training': 'training',
+    }
+    assert short_names([*models.values(), 'tsm-lite0']) == models
 
 
 @pytest.mark.parametrize('subjects', [2, 3, 5])

@@ -123,7 +123,7 @@ def test_videos_from_a_plan_to_a_model(clips, tmp_path, capsys, monkeypatch):
     assert '[3/6]' not in shown and '[5/6]' not in shown and '[6/6]' not in shown
     assert f'model    {model}' in shown and StudentFile.read(model).card.data == 'my_clips'
     assert 'Top-1 in % of 8 test clips' in shown
-    assert f'start: not recorded\n  {GENERAL}: non-commercial' in shown
+    assert f'start (tsm-lite0): not recorded\n  {GENERAL}: non-commercial' in shown
     shown = run(capsys, clips, '--out', tmp_path / 'out', '--labels', 'folders')
     assert '/6]' not in shown and 'Top-1 in % of 8 test clips' in shown
 
@@ -272,7 +272,7 @@ def test_skeletons_from_a_file_to_a_model(tmp_path, capsys, monkeypatch):
     assert 'ms2l-twoview_gru: 2 epochs, 2 steps' in shown and 'targets' not in shown
     assert files_below(tmp_path) == before
     shown = run(capsys, 'moves.npz', '--steps', '2')
-    assert '  student: not recorded' in shown and 'all, linear' in shown
+    assert '/training): not recorded' in shown and 'all, linear' in shown
     (model,) = Path('work_dirs/pretrain_moves').glob('moves-*.safetensors')
     clip = np.random.default_rng(1).normal(size=(1, 20, 20, 3)).astype(np.float32)
     assert embed(str(model), clip).ndim == 1
