@@ -119,11 +119,18 @@ def find_folder(model: str) -> Path:
 def load_network(model: HFModel) -> Any:
     """The part of a network that is used, float32; CheckpointError if its weights do not fit."""
     transformers = import_extra('transformers', str(model.folder))
-    transformers.logging.set_verbosity_error()  # it lists each weight of a head that is left out
-    transformers.logging.disable_progress_bar()
     options = dict(config=model.config, use_safetensors=True, output_loading_info=True, **SAFE)
-    with reading(model.folder, FIX, CheckpointError):
-        network, loading = transformers.AutoModel.from_pretrained(model.folder, **options)
+    log = transformers.logging
+    verbosity, has_bar = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()  # it lists each weight of a head that is left out
+    log.disable_progress_bar()
+    try:
+        with reading(model.folder, FIX, CheckpointError):
+            network, loading = transformers.AutoModel.from_pretrained(model.folder, **options)
+    finally:
+        log.set_verbosity(verbosity)
+        if has_bar:
+            log.enable_progress_bar()
     part = model.family.part
     missing = sorted(name for name in loading['missing_keys'] if name.startswith(part))
     if missing := [name for name in missing if not name.startswith('pooler.')]:  # unused

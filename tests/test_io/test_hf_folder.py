@@ -6,15 +6,18 @@ import json
 import os
 import pickle
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
 import pytest
+import transformers
 
 from mmact_ssl.configs.encoder_config import SHIPPED, read_encoder, read_record
 from mmact_ssl.encoders.encoder import Encoder, weights_hash
 from mmact_ssl.errors import CheckpointError, MMActSSLError
+from mmact_ssl.io.hf_folder import load_network, read_model
 from tests.helpers.hf_networks import save_network
 
 
@@ -148,6 +151,24 @@ def test_a_file_may_not_name_a_folder(folder: Path):
     assert encoder.record['config'] == f'{SHIPPED}hf-video.py'
     with pytest.raises(CheckpointError, match=r'a\.pth: its encoder is in another folder'):
         read_record(encoder.record, 'a.pth')
+
+
+@pytest.mark.parametrize('is_cut', [False, True])
+def test_loading_is_quiet_and_leaves_the_logging_as_it_was(folder: Path, capfd, is_cut: bool):
+    log = transformers.logging
+    log.set_verbosity_info()
+    log.enable_progress_bar()
+    try:
+        model = read_model(str(folder))
+        capfd.readouterr()
+        if is_cut:
+            cut('model.safetensors', 0.5)(folder)
+        with pytest.raises(CheckpointError) if is_cut else nullcontext():
+            load_network(model)
+        assert capfd.readouterr() == ('', '')
+        assert (log.get_verbosity(), log.is_progress_bar_enabled()) == (log.INFO, True)
+    finally:
+        log.set_verbosity_warning()
 
 
 def test_the_hash_covers_weights_and_preparation(folder: Path):
