@@ -13,7 +13,7 @@ from mmact_ssl.errors import CheckpointError, ConfigError, DataError, import_ext
 from mmact_ssl.io.files import expand, reading, shown
 from mmact_ssl.io.schema import read_json
 
-WEIGHTS = 'model.safetensors'
+WEIGHTS, INDEX = 'model.safetensors', 'model.safetensors.index.json'
 PROCESSORS = ('video_preprocessor_config.json', 'preprocessor_config.json', 'processor_config.json')
 JSON = ('config.json', 'adapter_config.json', *PROCESSORS)
 # Keys by which transformers loads other code or another network.
@@ -75,9 +75,11 @@ def read_model(model: str, frames: int = 0) -> HFModel:
         if key := re.search(LEADS_AWAY, json.dumps(content)):
             reason = f'{key[1]} leads to code or a network elsewhere'
             raise ConfigError(f'{files[name]}: {reason}: choose another network')
-    files[WEIGHTS] = folder / WEIGHTS
-    for name, fix in ('config.json', FIX), (WEIGHTS, 'save it as one file, pickles are not read'):
-        if name not in files or not files[name].is_file():
+    names = find_weights(folder)
+    files |= {name: folder / name for name in names}
+    for name in 'config.json', *names:
+        if not (folder / name).is_file():
+            fix = 'save it there, pickles are not read' if name in names else FIX
             raise DataError(f'{folder / name} is missing: {fix}')
     if not {*PROCESSORS} & {*files}:
         raise DataError(f'{folder / PROCESSORS[1]} is missing: it tells how to prepare frames')
@@ -97,6 +99,19 @@ def read_model(model: str, frames: int = 0) -> HFModel:
     return HFModel(folder, family, config, paths, frames or own, channels)
 
 
+def find_weights(folder: Path) -> list[str]:
+    """Names of the files of weights: one, or an index and the parts that it names."""
+    index = folder / INDEX
+    if (folder / WEIGHTS).is_file() or not index.is_file():
+        return [WEIGHTS]
+    with reading(index, FIX):
+        names = {*read_json(index, FIX)['weight_map'].values()}
+        for name in names:
+            if not re.fullmatch(r'\w[\w.-]*\.safetensors', name):
+                raise ConfigError(f'{index}: {shown(name)} is not a .safetensors file beside it')
+    return [INDEX, *sorted(names)]
+
+
 def find_folder(model: str) -> Path:
     """Folder of a network, which the hub may give; DataError without one."""
     if not model:
@@ -109,7 +124,7 @@ def find_folder(model: str) -> Path:
     if re.fullmatch(r'[\w-][\w.-]*/[\w-][\w.-]*', model):
         download = import_extra('huggingface_hub', model).snapshot_download
         try:
-            return Path(download(model, allow_patterns=[*JSON, WEIGHTS]))
+            return Path(download(model, allow_patterns=[*JSON, INDEX, 'model*.safetensors']))
         except (OSError, RuntimeError, ValueError) as error:
             reason = f'the hub does not give it ({reason_of(error)[:60]})'
     files = f'config.json, {PROCESSORS[1]} and {WEIGHTS}'

@@ -12,6 +12,7 @@ from typing import Any
 
 import huggingface_hub
 import pytest
+import torch
 import transformers
 
 from mmact_ssl.configs.encoder_config import SHIPPED, read_encoder, read_record
@@ -67,6 +68,20 @@ def take_weights(folder: Path) -> None:
     (other / 'model.safetensors').replace(folder / 'model.safetensors')
 
 
+def split(change: Callable[[Path], None] = lambda folder: None, to: str = '') -> Any:
+    """Save the weights in parts, and name the first one otherwise in their index."""
+
+    def fault(folder: Path) -> None:
+        transformers.AutoModel.from_pretrained(folder).save_pretrained(folder, max_shard_size='9KB')
+        index = folder / 'model.safetensors.index.json'
+        if to:
+            index.write_text(index.read_text().replace('model-00001-of', to))
+        (folder / 'model.safetensors').unlink(missing_ok=True)
+        change(folder)
+
+    return fault
+
+
 FAULTS = {
     'gone': (lambda folder: folder.rename(folder.parent / 'b'), 'no such folder.*teachers/network'),
     'weights cut': (cut('model.safetensors', 0.5), 'network: .*save_pretrained'),
@@ -77,6 +92,10 @@ FAULTS = {
         lambda folder: (folder / 'preprocessor_config.json').unlink(),
         r'/preprocessor_config\.json is missing',
     ),
+    'a part outside': (split(to='../network/model-00001-of'), 'index.json: .*beside it'),
+    'a part is cut': (split(cut('model-00002-of-00011.safetensors', 0.5)), 'save_pretrained'),
+    'a part is gone': (split(to='model-1-of'), '/model-1-of-.* is missing'),
+    'index cut': (split(cut('model.safetensors.index.json', 0.5)), r'index\.json: '),
     'pickle': (take_pickle, r'model\.safetensors is missing: .*pickles are not read'),
     'code of the network': (take_code('config.json'), r'config\.json: auto_map leads'),
     'code of the preparation': (take_code('preprocessor_config.json'), 'auto_map leads'),
@@ -179,4 +198,17 @@ def test_the_hash_covers_weights_and_preparation(folder: Path):
     weights = (folder / 'model.safetensors').read_bytes()
     (folder / 'model.safetensors').write_bytes(weights[:-1] + b'\0')
     hashes.append(weights_hash(encoder))
-    assert len({*hashes}) == 3
+    split()(folder)
+    hashes.append(weights_hash(encoder))
+    part = folder / 'model-00011-of-00011.safetensors'
+    part.write_bytes(part.read_bytes()[:-1] + b'\1')
+    hashes.append(weights_hash(encoder))
+    assert len({*hashes}) == 5
+
+
+def test_weights_in_parts_are_those_of_one_file(folder: Path):
+    whole = load_network(read_model(str(folder))).state_dict()
+    split()(folder)
+    parts = load_network(read_model(str(folder))).state_dict()
+    assert all(torch.equal(parts[name], weight) for name, weight in whole.items())
+    assert parts.keys() == whole.keys() and len(read_model(str(folder)).files) == 2 + 1 + 11
