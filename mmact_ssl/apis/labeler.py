@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.skeleton_folder import META
 from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.io.files import expand
+from mmact_ssl.io.files import expand, sha256_of
 from mmact_ssl.labeling.classifier import Classifier, choose_next
 from mmact_ssl.labeling.outputs import Segment, find_segments, write_segments
 from mmact_ssl.labeling.tables import (
@@ -129,13 +130,14 @@ def label(
         raise ConfigError(f'{source}: skeletons have no seconds: leave out window and stride')
     if window is None and not config.is_skeleton:
         window = choose_window([length(clip.path) for clip in clips], stride)
-    name = 'clips.index'
+    name = 'clips'
     if window:
         stride = stride or window / 2
-        name = f'windows-{window:g}-{stride:g}.index'
+        name = f'windows-{window:g}-{stride:g}'
+    encoded = sha256_of(json.dumps([model.sha256, config.record]))[:8]
     search = RetrievalInferencer(
         model,
-        expand(folder) / name,
+        expand(folder) / f'{name}-{encoded}.index',
         window or None,
         stride,
         show_progress=show_progress,

@@ -140,7 +140,7 @@ class Encoder:
             raise ConfigError(f'{self.config.source}: has no file of weights: give a checkpoint')
         return self.saved
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hash of the file of the weights, or of the initial ones; '' for random ones."""
         return weights_hash(self.config, self.saved)

@@ -50,12 +50,16 @@ def test_every_moment_gets_a_label(recordings, video_model: Encoder, tmp_path, m
     folder, truth = recordings
     first = label(folder, model=video_model, folder=tmp_path)
     assert not first.classes and len(first.next) == 20
+    other = Encoder.load(video_model.student.path, 'r3d18-small,side=32,frames=2')
+    other = label(folder, model=other, folder=tmp_path)
+    assert not np.array_equal(other.windows.features, first.windows.features)
 
     monkeypatch.setattr(Encoder, 'features', pytest.fail)  # all features are there
     given = [(name, start + 1, start + 3, color) for name, start, _, color in truth[:9]]
     table = write_labels(tmp_path / 'labels.csv', given)
     found = label(folder, table, video_model, folder=tmp_path)
     assert found.classes == COLORS
+    np.testing.assert_array_equal(found.windows.features, first.windows.features)
     found.write(tmp_path / 'out')
     right = []
     for name, start, stop, color in truth:
