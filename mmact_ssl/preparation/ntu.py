@@ -188,9 +188,7 @@ def plausible_tracks(tracks: np.ndarray) -> np.ndarray:
 def read_missing(path: Path) -> frozenset[str]:
     """Read the authors' list of samples with missing skeletons."""
     require(path, 'give --missing the list from the github page of NTU RGB+D, or leave it out')
-    names = frozenset(
-        filter(NAME.fullmatch, map(str.strip, read_text(path, 'check --missing').splitlines()))
-    )
-    if not names:
+    lines = read_text(path, 'check --missing').splitlines()
+    if not (names := frozenset(filter(NAME.fullmatch, map(str.strip, lines)))):
         raise DataError(f'{path}: no line is a name as S001C001P001R001A001; check --missing')
     return names

@@ -46,8 +46,7 @@ def prepare(source: Path, out: Path, megabytes: float = 512, seed: int = 0) -> d
     counts = {}
     for path in lists:
         names, labels = read_annotation(path, fix)
-        missing = [name for name in names if not (source / name).is_file()]
-        if missing:
+        if missing := [name for name in names if not (source / name).is_file()]:
             raise DataError(f'{path}: {len(missing)} videos are missing, e.g. {missing[0]}; {fix}')
         order = np.random.default_rng(seed).permutation(len(names))
         sizes = np.array([(source / names[i]).stat().st_size for i in order])

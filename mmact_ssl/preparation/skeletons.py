@@ -134,12 +134,8 @@ class SkeletonWriter:
         self._file.close()
         (self.out / META).unlink(missing_ok=True)  # of another process
         self._part.replace(self.out / SKELETONS)
-        np.savez(
-            self.out / CLIPS,
-            names=np.array(list(self._clips), dtype=np.str_),
-            labels=labels,
-            lengths=lengths,
-        )
+        clip_names = np.array(list(self._clips), dtype=np.str_)
+        np.savez(self.out / CLIPS, names=clip_names, labels=labels, lengths=lengths)
         write_lines(self.out / CLASS_NAMES, self.classes)
         counts = {}
         for split, names in splits.items():

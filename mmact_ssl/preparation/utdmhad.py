@@ -90,8 +90,7 @@ class Clip(NamedTuple):
 def _read_mat_files(folder: Path) -> list[Clip]:
     clips = []
     for path in sorted(folder.glob('*_skeleton.mat')):
-        match = MAT_NAME.fullmatch(path.stem)
-        if match is None:
+        if not (match := MAT_NAME.fullmatch(path.stem)):
             raise DataError(f'{path}: not named aA_sS_tT_skeleton.mat; remove it')
         with reading(path, 'it needs d_skel [20, 3, T]; fetch it again'):
             skeleton = loadmat(path, variable_names=['d_skel'])['d_skel']
