@@ -20,7 +20,7 @@ ROOMS = {
     'labeling': 649,
     'io': 1_470,
     'models': 7_902,
-    'preparation': 2_207,
+    'preparation': 2_206,
     'prompts': 624,
     'targets': 1_852,
     'upstream': 460,

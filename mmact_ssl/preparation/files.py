@@ -164,6 +164,22 @@ def choose_files(
     return [f for f in files if f.suffix.lower() in suffixes], unread, line if counts else ''
 
 
+def find_videos(source: Path, out: Path, fix: str) -> tuple[list[Path], dict[Path, str]]:
+    """Videos below ``source``, but not in ``out``; and {path: reason} of what cannot be read."""
+    videos_below, unread, others = choose_files(source, VIDEO_SUFFIXES)
+    videos = outside(videos_below, out)
+    left_out = {path: unread[path] for path in outside(unread, out)}
+    if videos_below and not videos:
+        inside = f'its {len(videos_below)} videos are left out, because they lie in --out {out}'
+        raise DataError(f'{source}: {inside}: give an --out beside the source')
+    if not videos:
+        why = others or next((f'{path} {why}' for path, why in left_out.items()), 'it is empty')
+        raise DataError(f'{source}: no video below this folder ({why}); {fix}')
+    if others:
+        print(others.encode(errors='backslashreplace').decode())
+    return videos, left_out
+
+
 def probe_video(path: Path | str) -> str:
     """Return the reason why a video is unusable; '' if it opens and has at least two frames."""
     try:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mmact_ssl.errors import DataError
 from mmact_ssl.io.files import sha256_of_file
 
 # In small letters, with one blank for all other signs.
@@ -15,15 +16,20 @@ MINUTE = re.compile(r'(?:19|20)\d\d ?[01]\d ?[0-3]\d ?[0-2]\d ?[0-5]\d')
 PART = re.compile(r' ?(?:part|clip|take|c)? ?\d+$')
 
 
-def equal_files(paths: Sequence[Path]) -> list[list[Path]]:
-    """Lists of two or more files of equal content; only files of equal size are read."""
+def equal_files(paths: Sequence[Path], class_of: Mapping[Path, str]) -> list[list[Path]]:
+    """Lists of two or more equal files, which must be of one class; reads files of equal size."""
     by_size, by_content = defaultdict(list), defaultdict(list)
     for path in paths:
         by_size[path.stat().st_size].append(path)
     for size, of_size in by_size.items():
         for path in of_size if len(of_size) > 1 else ():
             by_content[size, sha256_of_file(path)].append(path)
-    return [equal for equal in by_content.values() if len(equal) > 1]
+    for files in by_content.values():
+        by_class = {class_of[path]: path for path in files if path in class_of}
+        if len(by_class) > 1:
+            both = ' and '.join(f'{path} ({name})' for name, path in by_class.items())
+            raise DataError(f'equal files have several labels: {both}; correct them, or keep one')
+    return [files for files in by_content.values() if len(files) > 1]
 
 
 def describe_likely(classes: Mapping[Path, str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,15 +10,7 @@ import numpy as np
 from mmact_ssl.datasets.prepared_folder import hold_out, write_groups
 from mmact_ssl.errors import DataError
 from mmact_ssl.io.files import CONTROL, read_table
-from mmact_ssl.preparation.files import (
-    VIDEO_SUFFIXES,
-    Video,
-    choose_files,
-    outside,
-    probe_videos,
-    require,
-    write_videos,
-)
+from mmact_ssl.preparation.files import Video, find_videos, probe_videos, require, write_videos
 from mmact_ssl.preparation.recordings import describe_likely, equal_files
 from mmact_ssl.preparation.small_copies import SHORT_SIDE, copies_at, copy_videos
 
@@ -57,8 +48,7 @@ def prepare(
             ``classes.txt``, ``test.txt`` and ``groups.json`` to.
         labels: Table of labels and groups, see :func:`read_labels`. Without it and
             ``labels_from_folders`` the lists have no labels, which is enough for pre-training.
-        labels_from_folders: The first folder below ``source`` is a video's class. A folder below
-            that (a subject, a session) is a group of videos.
+        labels_from_folders: Take classes and groups from folders, see :func:`labels_of_folders`.
         test_fraction: Share of each class that is held out as ``test.txt``, 0..1.
         seed: Seed of the hold-out.
         placement: 'link', 'copy' or 'small', see :func:`copy_videos`.
@@ -68,93 +58,90 @@ def prepare(
     require(source, fix)
     if test_fraction and not ((labels or labels_from_folders) and 0 < test_fraction < 1):
         raise DataError('--test-fraction: give 0 to 1, with --labels or --labels-from-folders')
-    if window and placement != 'small':
+    is_small = placement == 'small'
+    if window and not is_small:
         raise DataError('--window: give it with --placement small')
     if labels and labels_from_folders:
         raise DataError('give --labels or --labels-from-folders, not both')
-    videos_below, unread, others = choose_files(source, VIDEO_SUFFIXES)
-    videos, unread_paths = outside(videos_below, out), outside(unread, out)
-    if videos_below and not videos:
-        raise DataError(
-            f'{source}: its {len(videos_below)} videos are left out, because they lie in --out '
-            f'{out}: give an --out beside the source'
-        )
-    if not videos:
-        why = others or next((f'{path} {unread[path]}' for path in unread_paths), 'it is empty')
-        raise DataError(f'{source}: no video below this folder ({why}); {fix}')
-    if others:
-        print(others.encode(errors='backslashreplace').decode())
-    left_out = {path: unread[path] for path in unread_paths}
+    videos, left_out = find_videos(source, out, fix)
     known = read_labels(labels, videos, source) if labels else {}
     if labels_from_folders:
         known = labels_of_folders(videos, source)
         left_out.update({p: 'lies in no class folder' for p in videos if p not in known})
-    is_small = placement == 'small'
     if not is_small:
         left_out.update(probe_videos([path for path in videos if path not in left_out]))
     for path in videos:
-        if not os.fsencode(path).isascii() and any('\ud800' <= c <= '\udfff' for c in str(path)):
+        if any('\ud800' <= letter <= '\udfff' for letter in str(path)):
             left_out[path] = 'its name is not UTF-8'
-    equal = equal_files([path for path in videos if path not in left_out])
-    for files in equal:
-        by_label = {known[path][0]: path for path in files if known.get(path, ('',))[0]}
-        if len(by_label) > 1:
-            both = ' and '.join(f'{path} ({label})' for label, path in by_label.items())
-            raise DataError(f'equal files have several labels: {both}; correct them, or keep one')
-    names = target_names([path for path in videos if path not in left_out], source)
+    readable = [path for path in videos if path not in left_out]
+    class_of = {path: name for path, (name, _) in known.items() if name}
+    equal = equal_files(readable, class_of)
+    names = target_names(readable, source)
     if is_small:  # what cannot be copied cannot be used
         left_out.update(copy_videos({path: out / name for path, name in names.items()}, window))
-    usable = [path for path in names if path not in left_out]
+    usable = {path: name for path, name in names.items() if path not in left_out}
     if not usable:
         why = next(iter(left_out.values()))
         raise DataError(f'{source}: none of {len(videos)} videos can be used, the first: {why}')
-    samples = [
-        (path, copy.relative_to(out).as_posix())
-        for path in usable
-        for copy in (copies_at(out / names[path]) if is_small else [out / names[path]])
-    ]
     (out / 'test.txt').unlink(missing_ok=True)  # earlier test videos may be in train.txt now
-    labeled_as = {path: known.get(path, ('', '')) for path in usable}  # class, group
-    classes = class_order({name for name, _ in labeled_as.values()} - {''})
+    classes = class_order({class_of[path] for path in usable if path in class_of})
     if test_fraction and not classes:
         raise DataError(f'--test-fraction: no video of {source} that can be used has a label')
-    # A video without a group is a group by itself, with all its windows.
-    group_of = {path: group or names[path] for path, (_, group) in labeled_as.items()}
+    group_of = group_videos(usable, known, equal)
+    label_of = {path: classes.index(class_of[path]) for path in usable if path in class_of}
+    samples = [
+        Video(path, copy.relative_to(out).as_posix(), label_of.get(path))
+        for path, name in usable.items()
+        for copy in (copies_at(out / name) if is_small else [out / name])
+    ]
+    groups = {sample.name: group_of[sample.source] for sample in samples}  # of windows too
+    write_groups(out, groups)
+    splits = {'train': samples}
+    if classes:
+        count = sum(sample.label is not None for sample in samples)
+        print(f'{count} of {len(samples)} videos have a label, of {len(classes)} classes')
+    if test_fraction:
+        splits = split_samples(samples, groups, classes, test_fraction, seed)
+    return write_videos(source, out, splits, classes, left_out, '' if is_small else placement)
+
+
+def group_videos(
+    names: dict[Path, str], known: dict[Path, tuple[str, str]], equal: list[list[Path]]
+) -> dict[Path, str]:
+    """Return {video: group, or else its name}; print which videos may be of one recording."""
+    known_groups = {path: known[path][1] for path in names if path in known}
+    group_of = {path: known_groups.get(path) or name for path, name in names.items()}
     for files in equal:
         joined = {group_of[path] for path in files if path in group_of}
         group_of.update({p: min(joined) for p, group in group_of.items() if group in joined})
     if copies := {path for files in equal for path in files[1:]}:
         first, second = equal[0][:2]
         print(f'{len(copies)} videos are equal to another and in its group: {second} to {first}')
-    if classes and not any(group for _, group in labeled_as.values()):
-        once = {p: name for p, (name, _) in labeled_as.items() if name and p not in copies}
+    if not any(known_groups.values()):
+        once = {p: name for p in known_groups if (name := known[p][0]) and p not in copies}
         print(describe_likely(once), end='')
-    groups = {sample: group_of[path] for path, sample in samples}
-    write_groups(out, groups)
-    entries = [
-        Video(path, sample, classes.index(name) if (name := labeled_as[path][0]) else None)
-        for path, sample in samples
-    ]
-    splits = {'train': entries}
-    labeled = [video for video in entries if video.label is not None]
-    if classes:
-        print(f'{len(labeled)} of {len(entries)} videos have a label, of {len(classes)} classes')
-    if test_fraction:
-        parts = [groups[video.name] for video in labeled]
-        shared = parts if len(set(parts)) < len(parts) else None
-        held_out = hold_out(np.array([v.label for v in labeled]), test_fraction, seed, shared)
-        print(f'test.txt: {held_out.sum()} of {len(labeled)} videos are held out (seed {seed})')
-        tests = {video.name: video for video, is_test in zip(labeled, held_out) if is_test}
-        tested = {video.label for video in tests.values()}
-        if missed := [name for label, name in enumerate(classes) if label not in tested]:
-            print(f'test.txt has no video of {", ".join(missed)}')
-        # Unlabeled videos of a test group must not be trained on either.
-        excluded = {groups[name] for name in tests}
-        train = [v for v in entries if v.name not in tests and groups[v.name] not in excluded]
-        if left := len(entries) - len(tests) - len(train):
-            print(f'{left} videos without a label are in no list: their groups are in test.txt')
-        splits = {'train': train, 'test': [*tests.values()]}
-    return write_videos(source, out, splits, classes, left_out, '' if is_small else placement)
+    return group_of
+
+
+def split_samples(
+    samples: list[Video], groups: dict[str, str], classes: list[str], fraction: float, seed: int
+) -> dict[str, list[Video]]:
+    """Hold out labeled samples in whole groups; print untested classes, and what is in no list."""
+    labeled = [sample for sample in samples if sample.label is not None]
+    labeled_groups = [groups[sample.name] for sample in labeled]
+    shared = labeled_groups if len(set(labeled_groups)) < len(labeled_groups) else None
+    is_test = hold_out(np.array([sample.label for sample in labeled]), fraction, seed, shared)
+    print(f'test.txt: {is_test.sum()} of {len(labeled)} videos are held out (seed {seed})')
+    test = [labeled[index] for index in np.flatnonzero(is_test)]
+    tested = {sample.label for sample in test}
+    if missed := [name for label, name in enumerate(classes) if label not in tested]:
+        print(f'test.txt has no video of {", ".join(missed)}')
+    # Unlabeled videos of a test group must not be trained on either.
+    excluded = {groups[sample.name] for sample in test}
+    train = [sample for sample in samples if groups[sample.name] not in excluded]
+    if left := len(samples) - len(test) - len(train):
+        print(f'{left} videos without a label are in no list: their groups are in test.txt')
+    return {'train': train, 'test': test}
 
 
 def read_labels(table: Path, videos: Sequence[Path], source: Path) -> dict[Path, tuple[str, str]]:
@@ -176,16 +163,14 @@ def read_labels(table: Path, videos: Sequence[Path], source: Path) -> dict[Path,
         raise DataError(f'{table}:1: the columns are {columns}, not video,label[,group]; {fix}')
     known: dict[Path, tuple[str, str]] = {}
     for where, row in rows:
-        if row['video'] not in by_name:
-            raise DataError(
-                f'{where}: no video {row["video"]!r} below {source}: write its path or drop it'
-            )
-        path, name, group = by_name[row['video']], row['label'], row.get('group', '')
+        name, label, group = row['video'], row['label'], row.get('group', '')
+        if not (path := by_name.get(name)):
+            raise DataError(f'{where}: no video {name!r} below {source}: write its path or drop it')
         if path in known:
-            raise DataError(f'{where}: names {row["video"]!r} again')
-        if CONTROL.search(name + group):
-            raise DataError(f'{where}: {name!r}, {group!r}: leave out control characters')
-        known[path] = (name, group)
+            raise DataError(f'{where}: names {name!r} again')
+        if CONTROL.search(label + group):
+            raise DataError(f'{where}: {label!r}, {group!r}: leave out control characters')
+        known[path] = (label, group)
     return known
 
 

@@ -63,7 +63,7 @@ def test_only_files_of_equal_size_are_read(tmp_path, monkeypatch):
         (tmp_path / name).write_text(content)
     read, hash_of = [], recordings.sha256_of_file
     monkeypatch.setattr(recordings, 'sha256_of_file', lambda p: read.append(p.name) or hash_of(p))
-    found = recordings.equal_files(sorted(tmp_path.iterdir()))
+    found = recordings.equal_files(sorted(tmp_path.iterdir()), {})
     assert [[path.name for path in equal] for equal in found] == [['a', 'c', 'f']]
     assert sorted(read) == [*'abcf']
 
