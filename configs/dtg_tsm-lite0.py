@@ -24,13 +24,12 @@ images, poses = _base_.load_targets
 load_targets = [images, dict(poses, layout=_base_.pose_layout)]
 sample_views = dict(type='SampleViews', clip=_base_.clip, clip_b=_base_.clip)
 augment = [_base_.crop, _base_.resize, _base_.flip, _base_.jitter]
-train_steps = [
-    sample_views,
-    *load_targets,
+make_views = [
     _base_.decode,
     dict(type='TransformViews', views=('clip',), transforms=augment),
     dict(type='TransformViews', views=('clip_b',), transforms=augment),
 ]
+train_steps = [sample_views, *load_targets, *make_views]
 make_test_views = [
     _base_.decode_test,
     dict(type='TransformViews', views=_base_.views, transforms=[_base_.center_crop]),

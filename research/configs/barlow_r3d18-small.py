@@ -1,6 +1,9 @@
 # Barlow Twins on video, on the small R3D-18, by default on the demo world: your own (--data DIR),
 # or --set jhmdb, utdmhad or another set.
-_base_ = ['_base_/rivals/r3d18-small.py', '_base_/rivals/redundancy.py']
+_base_ = [
+    'mmact_ssl::_base_/rivals/r3d18-small.py',
+    'mmact_ssl::_base_/rivals/redundancy.py',
+]
 
 model = dict(
     heads=dict(barlow=dict(**_base_.barlow_small, **_base_.head_sizes, views=_base_.views)),

@@ -1,0 +1,23 @@
+# DTG-Net on EfficientNet-Lite0 with the temporal shift and a third teacher, of motion: optical flow,
+# which needs no network and sees no persons. It stands in for poses where these are hardly seen.
+_base_ = 'dtg_tsm-lite0.py'
+
+motion = dict(
+    type='LoadTargets',
+    target='motion',
+    kind='map',
+    cache='optical_flow.lmdb',
+    views=_base_.views,
+    layout='motion_cells',
+)
+load_targets = [*_base_.load_targets, motion]
+model = dict(
+    data_preprocessor=dict(
+        targets=[*_base_.model.data_preprocessor.targets, 'clip.motion', 'clip_b.motion']
+    ),
+    heads=dict(guidance=dict(teachers=dict(motion=dict(channels=384, deviation=True)))),
+)
+train_steps = [_base_.sample_views, *load_targets, *_base_.make_views]
+test_steps = [dict(_base_.sample_views, test_mode=True), *load_targets, *_base_.make_test_views]
+train_dataloader = dict(dataset=dict(pipeline=[*train_steps, _base_.pack]))
+test_dataloader = dict(dataset=dict(pipeline=[*test_steps, _base_.pack]))
