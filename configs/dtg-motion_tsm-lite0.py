@@ -1,5 +1,5 @@
-# DTG-Net on EfficientNet-Lite0 with the temporal shift and a third teacher, of motion: optical flow,
-# which needs no network and sees no persons. It stands in for poses where these are hardly seen.
+# DTG-Net on EfficientNet-Lite0 with the temporal shift and a third teacher, optical flow, which has
+# no weights. It stands in for poses where these are hardly seen. Our choice.
 _base_ = 'dtg_tsm-lite0.py'
 
 motion = dict(
