@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Compare encoders on your own labeled clips: ``tools/compare.py my/videos --labels folders A B``.
+"""Compare encoders on your own labeled clips.
 
 One table: accuracy with 1, 2, 5 and 10 labels per class and with all, differences from the first
 model with their intervals, and cost. Clips of one group are never on both sides of a split.

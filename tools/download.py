@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Copy published models: ``python tools/download.py 'csvr*' --dest models``.
+"""Copy published models: ``mmact-ssl download 'csvr*' --dest models``.
 
 Models that do not come with the package are downloaded from ``$MMACT_SSL_ZOO``.
 """

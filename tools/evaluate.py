@@ -1,12 +1,9 @@
 #!/usr/bin/env python
 """Evaluate a pre-trained student, or a random encoder, by one or more protocols.
 
-    python tools/evaluate.py linear,knn,retrieval --data data/mine work_dirs/x
-    python tools/evaluate.py linear,knn --data data/mine dtg_tsm-lite0_jhmdb
-    python tools/evaluate.py linear,knn,retrieval --set demo \
-        work_dirs/csvr_r3d_demo/epoch_16.pth --method CSVR --out results
-    python tools/evaluate.py fewshot --encoder tsm-lite0 --data data/mine --random
-    python tools/evaluate.py finetune --encoder r3d18-small --set demo --random \
+    mmact-ssl evaluate linear,knn,retrieval --data data/mine work_dirs/x
+    mmact-ssl evaluate fewshot --encoder tsm-lite0 --data data/mine --random
+    mmact-ssl evaluate finetune --encoder r3d18-small --set demo --random \
         --label-fraction 0.1 --seeds 0 1 2 --out results
 """
 

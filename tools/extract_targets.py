@@ -1,12 +1,8 @@
 """Run frozen teachers over a data set and store their targets in caches, or import targets.
 
-    python tools/extract_targets.py configs/teachers/movenet_lightning.py --data data/jhmdb
-    python tools/extract_targets.py CONFIG CONFIG ... --data data/jhmdb [--every 4]
-    torchrun --nproc_per_node 8 tools/extract_targets.py CONFIG ... --data data/jhmdb
-    python tools/extract_targets.py CONFIG --videos DIR --ann LIST --out CACHE
-    python tools/extract_targets.py CONFIG --sentences data/x/sentences.json --data data/x
-    python tools/extract_targets.py import-npz data/utdmhad/poses.npz --data data/utdmhad
-    python tools/extract_targets.py draw-parts data/jhmdb/targets/pose.lmdb --data data/jhmdb
+    mmact-ssl extract CONFIG CONFIG ... --data data/jhmdb [--every 4]
+    mmact-ssl extract import-npz data/utdmhad/poses.npz --data data/utdmhad
+    mmact-ssl extract draw-parts data/jhmdb/targets/pose.lmdb --data data/jhmdb
 
 A call goes on where an earlier one ended, and extracts videos again whose files have changed since.
 """

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Make sentences about the clips of a data set, without reading a label.
 
-    python tools/generate_prompts.py kinematic --data data/nwucla
-    python tools/generate_prompts.py file pkuv2_language.zip --data data/pkummd2
+    mmact-ssl prompts kinematic --data data/nwucla
+    mmact-ssl prompts file pkuv2_language.zip --data data/pkummd2
 
 Each writes ``DATA/sentences_<source>.json``, ``{clip: [sentence, ...]}``, which ``python
 tools/extract_targets.py configs/teachers/minilm.py --sentences FILE`` embeds.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Label all your clips or recordings from a few labels: ``tools/label.py my/videos``.
+"""Label all your clips or recordings from a few labels.
 
 Without labels it chooses moments to label first. ``label.html`` in the folder ``--out`` plays them:
 label there, save ``labels.csv``, and call again with ``--labels labels.csv``. Then every moment has

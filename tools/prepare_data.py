@@ -1,7 +1,7 @@
 """Prepare a data set.
 
-    python tools/prepare_data.py SET --help
-    python tools/prepare_data.py jhmdb --source ~/Downloads/jhmdb
+    mmact-ssl prepare SET --help
+    mmact-ssl prepare jhmdb --source ~/Downloads/jhmdb
 
 A new set is one file, see mmact_ssl/preparation/__init__.py. The sets are
 """

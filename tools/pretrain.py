@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Pre-train on a folder of your own, from the files to a model: ``tools/pretrain.py ~/my_clips``.
+"""Pre-train on a folder of your own, from the files to a model.
 
 It prepares the folder, runs teachers on the videos, trains, evaluates if there are labels,
 publishes the student and writes a gallery. A plan with the time of each step comes first. Call it

@@ -1,11 +1,8 @@
 """Print a config as it is read, each value with the file that set it.
 
-    python tools/print_config.py configs/csvr_r3d_k400.py
-    python tools/print_config.py configs/ms2l_gru.py --set nwucla
-    python tools/print_config.py configs/_base_/evaluation.py --set nwucla
+    mmact-ssl print-config mmact_ssl::ms2l_gru.py --set nwucla
 
-The keys are those of ``--cfg-options``. Variables that are read only while a file loads are left
-out.
+The keys are those of ``--cfg-options``, without variables that are read only while a file loads.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Publish a pre-trained backbone: ``python tools/publish_model.py work_dirs/x/epoch_9.pth zoo/x``.
+"""Publish a pre-trained backbone: ``mmact-ssl publish work_dirs/x/epoch_9.pth zoo/x``.
 
 The file, ``zoo/x-<8 digits of sha256>.safetensors``, holds the student's weights and a card:
 encoder, data, licence. ``mmact_ssl.apis.load_model`` needs nothing else. If the folder has an
 ``index.json``, the model is added to it.
 
-    python tools/publish_model.py work_dirs/csvr_r3d_demo/epoch_16.pth zoo/csvr_r3d_demo --half \\
+    mmact-ssl publish work_dirs/csvr_r3d_demo/epoch_16.pth zoo/csvr_r3d_demo --half \\
         --licence 'Apache-2.0; trained on generated videos'
 
 ``--format onnx`` writes the network with its pooling for onnxruntime, and the same card, compares
@@ -12,9 +12,7 @@ it with torch, and writes ``onnx_features.py`` beside it (docs/extend/without_op
 takes a published file in place of the checkpoint.
 
 ``--format pth`` writes the weights for stock mmaction2, which loads them without this package: as
-``load_from`` of a config. mmaction2's decord decodes some files differently;
-``mmact_ssl.ReadVideo`` and ``mmact_ssl.DecodeFrames`` in its pipelines give the frames of the
-training.
+``load_from`` of a config (docs/extend/migrating.md).
 """
 
 from __future__ import annotations

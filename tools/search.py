@@ -1,11 +1,10 @@
 #!/usr/bin/env python
-"""Find the clips most like a clip: ``python tools/search.py MODEL my/videos --query a.mp4``.
+"""Find the clips most like a clip: ``mmact-ssl search MODEL my/videos --query a.mp4``.
 
 MODEL is a name in the zoo, a published file, a checkpoint or a work dir. The index keeps the
-features of ``my/videos``, and follows that folder: the next search embeds only what is new or has
-changed. Without ``my/videos`` the index is searched as it is, and without a query it is only
-brought up to date. A query may be a sentence, ``--text``, if the model reads sentences. A query
-that is in the index is its own first hit.
+features of ``my/videos``: the next search embeds only what is new or has changed. Without
+``my/videos`` the index is searched as it is, and without a query it is only brought up to date. A
+query may be a sentence, ``--text``, if the model reads sentences.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """Install the OpenMMLab packages that teachers need: mmpose, mmdet, mmpretrain, mmsegmentation.
 
-    python tools/setup_environment.py openmmlab
     mmact-ssl setup openmmlab
 
 pip installs them without two declared requirements that are never imported and do not install on

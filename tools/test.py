@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Test a model: ``python tools/test.py CONFIG CHECKPOINT``.
+"""Test a model: ``mmact-ssl test CONFIG CHECKPOINT``.
 
 The options are those of every OpenMMLab project and a few more; see ``--help``.
 """

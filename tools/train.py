@@ -1,4 +1,4 @@
-"""Train a model: ``python tools/train.py configs/csvr_r3d_demo.py``.
+"""Train a model: ``mmact-ssl train configs/csvr_r3d_demo.py``.
 
 The options are those of every OpenMMLab project; see ``--help``.
 """

@@ -1,17 +1,15 @@
 #!/usr/bin/env python
 """Draw the predictions of a pre-trained model on held-out clips.
 
-    python tools/visualize.py configs/csvr_r3d_demo.py work_dirs/csvr_r3d_demo/epoch_16.pth
+    mmact-ssl visualize configs/csvr_r3d_demo.py work_dirs/csvr_r3d_demo/epoch_16.pth
 
 writes, for the tasks of the model, ``overview.png`` (a row a clip: frames, poses, generated
 frames), ``poses.png`` (predicted, the teacher's and last observed poses over time), ``frames.png``
-(generated frames below the real ones), ``masked.png`` (what a student sees of frames or skeletons,
-what it predicts, and what is real), ``parts.png`` (the student's part maps below the teacher's)
-and ``neighbors.png`` (the videos nearest to a clip by each teacher and by its student, or by the
-projections of a task that brings two clips of a video together).
+and ``masked.png`` (predicted and real), ``parts.png`` (the student's part maps below the teacher's)
+and ``neighbors.png`` (the videos nearest to a clip).
 
-    python tools/visualize.py gallery MODEL my/videos --out gallery
-    python tools/visualize.py embedding MODEL my/videos --out gallery
+    mmact-ssl visualize gallery MODEL my/videos --out gallery
+    mmact-ssl visualize embedding MODEL my/videos --out gallery
 
 write pages about your own clips, for any browser: ``index.html``, animated thumbnails with the
 nearest clips on click, and ``embedding.html``, a map of the features. MODEL is a name in the

@@ -1,7 +1,7 @@
 """Train the demo world's pose teacher: a small top-down SimCC model of mmpose, COCO-17.
 
-    python tools/prepare_data.py demo
-    python tools/train.py configs/teachers/demo_pose.py
+    mmact-ssl prepare demo
+    mmact-ssl train configs/teachers/demo_pose.py
 
 One person per frame of 112 x 112, the whole frame is the box. ResNet-18 with 16 base channels at
 stride 32 (our choice) and RTMPose's head (arXiv 2303.07399). The trained weights are shipped as

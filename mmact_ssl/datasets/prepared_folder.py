@@ -36,8 +36,8 @@ LISTS = (
     ('train1.txt', 'test1.txt'),
     ('all.txt', 'all_test.txt'),
 )
-VIDEOS = 'python tools/prepare_data.py videos --source DIR'
-SKELETONS = 'python tools/prepare_data.py custom --source FILE --layout kinect20'
+VIDEOS = 'mmact-ssl prepare videos --source DIR'
+SKELETONS = 'mmact-ssl prepare custom --source FILE --layout kinect20'
 
 
 def describe_folder(path: str | None = None) -> dict[str, Any]:

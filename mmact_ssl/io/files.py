@@ -254,7 +254,7 @@ def read_annotation(path: str | os.PathLike[str], fix: str) -> tuple[list[str], 
     skipped.
 
     Args:
-        fix: The fix, which ends every error: ``'run `python tools/prepare_data.py jhmdb`'``.
+        fix: The fix, which ends every error: ``'run `mmact-ssl prepare jhmdb`'``.
 
     Returns:
         Names and labels in the order of the file; -1 where a line has no label.

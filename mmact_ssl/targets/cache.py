@@ -29,7 +29,7 @@ from mmact_ssl.io.files import sha256_of
 from mmact_ssl.targets.meta import TargetCacheError, TargetMeta, check_meta, check_unit, parse_meta
 from mmact_ssl.targets.values import Buffer, Header, is_current, pack, unpack
 
-TOOL = 'python tools/extract_targets.py'
+TOOL = 'mmact-ssl extract'
 RESERVED = b'__'  # start of the cache's own keys
 META_KEY = RESERVED + b'meta__'
 MAX_KEY_BYTES = 511  # LMDB's limit

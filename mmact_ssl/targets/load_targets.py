@@ -23,7 +23,7 @@ from mmact_ssl.targets.meta import AXES, TargetCacheError
 
 # Teacher of poses in the command that an error message suggests.
 POSE_TEACHER = 'configs/teachers/rtmpose-t_coco.py'
-PROMPTS = 'python tools/generate_prompts.py'
+PROMPTS = 'mmact-ssl prompts'
 
 
 @TRANSFORMS.register_module()

@@ -88,7 +88,7 @@ def test_what_is_missing_is_one_line_with_a_command(tmp_path, monkeypatch):
         describe_folder()
     with pytest.raises(DataError, match='prepare_data.py videos --source DIR --out'):
         describe_folder(str(tmp_path / 'nothing'))
-    with pytest.raises(DataError, match=r'train.txt is missing: run `python tools/prepare_data'):
+    with pytest.raises(DataError, match=r'train.txt is missing: run `mmact-ssl prepare'):
         describe_folder(str(tmp_path))
 
 

@@ -89,8 +89,8 @@ def test_samples(folder):
 )
 def test_what_is_missing_is_named_at_once(folder, lines, options, message):
     with pytest.raises(DataError, match=message) as error:
-        build(folder, lines, prepare_command='python tools/prepare_data.py x', **options)
-    assert 'run `python tools/prepare_data.py x`' in str(error.value)
+        build(folder, lines, prepare_command='mmact-ssl prepare x', **options)
+    assert 'run `mmact-ssl prepare x`' in str(error.value)
     assert '\n' not in str(error.value)
 
 

@@ -83,9 +83,9 @@ def test_a_person_that_the_network_does_not_read_changes_nothing(tmp_path):
 )
 def test_what_is_missing_is_named_at_once(folder, lines, options, message):
     with pytest.raises(DataError, match=message) as error:
-        build(folder, lines, prepare_command='python tools/prepare_data.py x', **options)
+        build(folder, lines, prepare_command='mmact-ssl prepare x', **options)
     assert '\n' not in str(error.value)
-    assert 'run `python tools/prepare_data.py x`' in str(error.value)
+    assert 'run `mmact-ssl prepare x`' in str(error.value)
 
 
 def draw(results):

@@ -152,7 +152,7 @@ def test_windows_of_poses_have_no_mean(cache):
         (
             dict(filename='/data/x/videos/b.mp4'),
             TargetCacheError,
-            r'b.mp4.* pose.lmdb.*python tools/extract_targets.py configs/teachers/\S+ --data',
+            r'b.mp4.* pose.lmdb.*mmact-ssl extract configs/teachers/\S+ --data',
         ),
         (
             dict(total_frames=11),
@@ -215,7 +215,7 @@ def test_a_missing_cache_is_named_with_the_command_that_makes_it(tmp_path, optio
     with pytest.raises(TargetCacheError) as error:
         LoadTargets(**options).bind(tmp_path)
     shown = str(error.value).split('`')[1]
-    assert shown.endswith(command.format(tool='python tools/extract_targets.py', data=tmp_path))
+    assert shown.endswith(command.format(tool='mmact-ssl extract', data=tmp_path))
     for step in shown.split(' && '):
         if 'extract_targets.py ' in step:
             args = parse_args(shlex.split(step.partition('extract_targets.py ')[2]))

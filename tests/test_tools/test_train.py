@@ -145,7 +145,9 @@ def test_missing_data_ends_the_program_with_one_line(tmp_path: Path):
     assert 'Traceback' not in program.err
     line = program.err.strip().splitlines()[-1]
     assert line.startswith('error: ') and f'{tmp_path}/jhmdb/' in line
-    assert 'python tools/' in line, 'names the command that makes it'
+    assert 'mmact-ssl prepare' in line or 'mmact-ssl extract' in line, (
+        'names the command that makes it'
+    )
     assert not (tmp_path / 'run').exists(), 'no log of what has not begun'
 
 

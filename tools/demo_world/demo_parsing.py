@@ -1,7 +1,7 @@
 """Train the demo world's parsing teacher: a small semantic FPN of mmsegmentation, LIP's labels.
 
-    python tools/prepare_data.py demo
-    python tools/train.py tools/demo_world/demo_parsing.py
+    mmact-ssl prepare demo
+    mmact-ssl train tools/demo_world/demo_parsing.py
 
 Frames of 112 x 112. ResNet-18 with 16 base channels and semantic FPN's head (arXiv 1901.02446) on
 maps of a quarter of the frame; sizes and schedule are our choice. Half of LIP's 20 labels occur.

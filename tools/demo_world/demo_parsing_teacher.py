@@ -1,7 +1,7 @@
 """The demo world's parsing teacher, with the weights that training demo_parsing.py leaves.
 
-python tools/train.py tools/demo_world/demo_parsing.py
-python tools/extract_targets.py tools/demo_world/demo_parsing_teacher.py --data data/demo
+mmact-ssl train tools/demo_world/demo_parsing.py
+mmact-ssl extract tools/demo_world/demo_parsing_teacher.py --data data/demo
 """
 
 teacher = dict(

@@ -2,7 +2,7 @@
 dataset_name = 'demo-skeleton'
 synthetic = True
 prepare_command = (
-    'python tools/prepare_data.py custom --source data/demo/skeletons.npz --layout ntu25 '
+    'mmact-ssl prepare custom --source data/demo/skeletons.npz --layout ntu25 '
     '--coordinates xyz --out data/demo/skeleton --left-handed '
     '--train-subjects 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15'
 )

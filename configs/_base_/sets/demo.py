@@ -1,7 +1,7 @@
 # The demo world (synthetic): a procedural body performs twelve actions.
 dataset_name = 'demo'
 synthetic = True
-prepare_command = 'python tools/prepare_data.py demo'
+prepare_command = 'mmact-ssl prepare demo'
 data_root = '{{$MMACT_SSL_DATA:data}}/demo'
 num_classes = 12
 group_pattern = r'_s(\d+)_'  # the subject: the linear probe does not split its clips

@@ -1,6 +1,6 @@
 # JHMDB: real RGB video.
 dataset_name = 'jhmdb'
-prepare_command = 'python tools/prepare_data.py jhmdb --source DIR'
+prepare_command = 'mmact-ssl prepare jhmdb --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/jhmdb'
 num_classes = 21
 # Clips of a source video have consecutive numbers, all in one split: the linear probe does not

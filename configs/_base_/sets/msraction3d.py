@@ -1,7 +1,7 @@
 # MSR-Action3D: odd against even subjects, few clips.
 dataset_name = 'msraction3d'
 prepare_command = (
-    'python tools/prepare_data.py custom --source msr_action3d.npz --layout kinect20 '
+    'mmact-ssl prepare custom --source msr_action3d.npz --layout kinect20 '
     '--coordinates xyz --train-subjects 1 3 5 7 9 --out data/msr_action3d'
 )
 data_root = '{{$MMACT_SSL_DATA:data}}/msr_action3d'

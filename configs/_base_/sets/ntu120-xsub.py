@@ -1,6 +1,6 @@
 # NTU RGB+D 120, cross-subject.
 dataset_name = 'ntu120-xsub'
-prepare_command = 'python tools/prepare_data.py ntu120 --source DIR'
+prepare_command = 'mmact-ssl prepare ntu120 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/ntu120'
 num_classes = 120
 encoder_options = dict(layout='ntu25', persons=2, longest=300)

@@ -1,6 +1,6 @@
 # NTU RGB+D 60, cross-subject.
 dataset_name = 'ntu60-xsub'
-prepare_command = 'python tools/prepare_data.py ntu60 --source DIR'
+prepare_command = 'mmact-ssl prepare ntu60 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/ntu60'
 num_classes = 60
 encoder_options = dict(layout='ntu25', persons=2, longest=300)

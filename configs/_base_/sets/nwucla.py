@@ -1,6 +1,6 @@
 # NW-UCLA: views 1 and 2 of the camera against view 3.
 dataset_name = 'nwucla'
-prepare_command = 'python tools/prepare_data.py nwucla --source DIR'
+prepare_command = 'mmact-ssl prepare nwucla --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/nwucla'
 num_classes = 10
 encoder_options = dict(layout='kinect20', persons=1, longest=201)

@@ -1,6 +1,6 @@
 # PKU-MMD I, cross-subject.
 dataset_name = 'pkummd1'
-prepare_command = 'python tools/prepare_data.py pkummd1 --source DIR'
+prepare_command = 'mmact-ssl prepare pkummd1 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/pkummd1'
 num_classes = 51
 # The longest of NTU; longer clips are subsampled.

@@ -1,6 +1,6 @@
 # PKU-MMD II, cross-subject.
 dataset_name = 'pkummd2'
-prepare_command = 'python tools/prepare_data.py pkummd2 --source DIR'
+prepare_command = 'mmact-ssl prepare pkummd2 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/pkummd2'
 num_classes = 41
 # The longest of NTU; longer clips are subsampled.

@@ -1,6 +1,6 @@
 # Something-Something v2: real video, 174 actions; the official validation split is the test split.
 dataset_name = 'sthv2'
-prepare_command = 'python tools/prepare_data.py sthv2 --source DIR'
+prepare_command = 'mmact-ssl prepare sthv2 --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/sthv2'
 num_classes = 174
 # No group_pattern: each video is a separate recording, and its name does not give the person.

@@ -1,6 +1,6 @@
 # UTD-MHAD's skeletons: odd against even subjects.
 dataset_name = 'utdmhad-skeleton'
-prepare_command = 'python tools/prepare_data.py utdmhad --source DIR'
+prepare_command = 'mmact-ssl prepare utdmhad --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/utdmhad/skeleton'
 num_classes = 27
 encoder_options = dict(layout='kinect20', persons=1, longest=125)

@@ -1,6 +1,6 @@
 # UTD-MHAD: real depth video, odd against even subjects.
 dataset_name = 'utdmhad'
-prepare_command = 'python tools/prepare_data.py utdmhad --source DIR'
+prepare_command = 'mmact-ssl prepare utdmhad --source DIR'
 data_root = '{{$MMACT_SSL_DATA:data}}/utdmhad'
 num_classes = 27
 group_pattern = r'_s(\d+)_'  # the subject: the linear probe does not split its clips

@@ -1,7 +1,7 @@
 # UT-Kinect: odd against even subjects, few clips.
 dataset_name = 'utkinect'
 prepare_command = (
-    'python tools/prepare_data.py custom --source utkinect.npz --layout kinect20 '
+    'mmact-ssl prepare custom --source utkinect.npz --layout kinect20 '
     '--coordinates xyz --train-subjects 1 3 5 7 9 --out data/utkinect'
 )
 data_root = '{{$MMACT_SSL_DATA:data}}/utkinect'
