@@ -1,8 +1,6 @@
-# DTG-Net beside supervised training on your own videos (--data DIR), or --set jhmdb or another set,
-# on EfficientNet-Lite0 with the temporal shift, from ImageNet: recognition of the clips with a
-# label, guidance of all. Reads labels; train_dataloader.dataset.label_fraction=0.1 leaves a tenth
-# of them. Without guidance (model.heads.guidance=None model.heads.frames=None) it is supervised
-# training.
+# DTG-Net beside supervised training, from ImageNet, on your own videos (--data DIR) or --set NAME:
+# recognition of the clips with a label, guidance of all. Reads labels;
+# train_dataloader.dataset.label_fraction=0.1 leaves a tenth of them.
 _base_ = 'dtg_tsm-lite0.py'
 
 cls_head = dict(
@@ -18,8 +16,7 @@ model = dict(
 pack = dict(_base_.pack, label=True)
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.train_steps, pack]))
 test_dataloader = dict(dataset=dict(pipeline=[*_base_.test_steps, pack]))
-# A classifier needs more steps than agreement with the teachers. It reads one clip of a video an
-# epoch, in total fewer than fine-tuning in its 20 epochs.
+# A classifier needs more steps than agreement with the teachers.
 epochs = 12 * 675 // _base_.num_videos
 rise = max(1, epochs // 20)
 train_cfg = dict(max_epochs=epochs)

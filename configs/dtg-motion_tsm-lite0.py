@@ -3,12 +3,7 @@
 _base_ = 'dtg_tsm-lite0.py'
 
 motion = dict(
-    type='LoadTargets',
-    target='motion',
-    kind='map',
-    cache='optical_flow.lmdb',
-    views=_base_.views,
-    layout='motion_cells',
+    _base_.embedding, target='motion', kind='map', layout='motion_cells', cache='optical_flow.lmdb'
 )
 load_targets = [*_base_.load_targets, motion]
 model = dict(

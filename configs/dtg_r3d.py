@@ -1,6 +1,5 @@
-# DTG-Net on R3D-18, by default on Kinetics-400: --set ucf101, hmdb51 or another set, or your own
-# videos (--data DIR). Two clips of 16 frames from anywhere in a video, at 112x112, each with its
-# own crop, flip and colors.
+# DTG-Net on R3D-18, by default on Kinetics-400: --set ucf101, hmdb51 or another set, or --data DIR.
+# Two clips of 16 frames from anywhere in a video, at 112x112.
 _base_ = ['_base_/views/r3d18.py', '_base_/methods/dtg.py']
 
 model = dict(backbone=_base_.encoder.backbone)

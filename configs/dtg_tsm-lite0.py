@@ -1,6 +1,5 @@
 # DTG-Net on your own videos (--data DIR), or --set jhmdb or another set, on EfficientNet-Lite0 with
-# the temporal shift, which starts from ImageNet. Two teachers guide it: an ImageNet classifier at
-# 224 pixels, by single frames and by whole clips, and a pose network. Two clips at 112x112.
+# the temporal shift, from ImageNet. Its teachers are an ImageNet classifier and a pose network.
 _base_ = ['_base_/views/tsm.py', '_base_/methods/dtg-small.py']
 
 model = dict(

@@ -19,7 +19,6 @@ codec = dict(
     sigma=(3.0, 3.0),
     simcc_split_ratio=2.0,
     normalize=False,
-    use_dark=False,
 )
 
 model = dict(

@@ -8,8 +8,8 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, redirect_stderr, redirect_stdout, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, redirect_stdout, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -17,38 +17,28 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from mmengine.config import Config
-from mmengine.device import get_device
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
 
+from mmact_ssl.apis.pretrain_speed import copy_sample, measure_step, measure_teachers
 from mmact_ssl.apis.source_folder import FileState, Source, describe_changes
 from mmact_ssl.configs.encoder_config import read_record
-from mmact_ssl.datasets.frame_conversion import spread_frames
-from mmact_ssl.datasets.loading import build_dataloader
 from mmact_ssl.datasets.motion import SLOWEST
-from mmact_ssl.datasets.video_reader import VideoReader
-from mmact_ssl.engine.launch import fit_to_cpu, keep_freed_memory, read_config
-from mmact_ssl.errors import BrokenSampleError, ConfigError, DataError
+from mmact_ssl.engine.launch import keep_freed_memory, read_config
+from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.io.checkpoint_file import CHECKPOINT
 from mmact_ssl.io.files import sha256_of, sha256_of_file, write_atomically
 from mmact_ssl.io.schema import Count, read_json
 from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.io.zoo import find_model
-from mmact_ssl.models.teachers import BaseTeacher
-from mmact_ssl.models.teachers.choice import IMAGE_TEACHER, MOTION, choose_teachers
+from mmact_ssl.models.teachers.choice import MOTION, choose_teachers
 from mmact_ssl.models.teachers.hugging_face import TransformersTeacher
 from mmact_ssl.preparation.files import LONG, are_recordings, count_windows, length_of
-from mmact_ssl.preparation.small_copies import FRAMES, copies_at, copy_video
-from mmact_ssl.registry import MODELS
+from mmact_ssl.preparation.small_copies import FRAMES
 from mmact_ssl.targets.cache import TargetReader
-from mmact_ssl.targets.extraction import ExtractionJob, extract_many
 from mmact_ssl.targets.target_cache_hook import doubtful_poses
 
 STARTING = 15.0  # seconds in which a program imports and builds what it needs
 THUMBNAIL = 0.05  # seconds for one in the gallery
-SAMPLE = 2  # videos to measure with
 WINDOW = 10.0  # seconds
 FEW = 50  # samples; a training on fewer is warned of
 CORES = len(os.sched_getaffinity(0))  # of this process
@@ -274,7 +264,7 @@ def measure_videos(source: Source, folder: Path, asked: dict[str, Any]) -> tuple
         if window is None:
             window = WINDOW if are_recordings(lengths, LONG * WINDOW) else 0.0
         count = sum(count_windows(seconds, window) for seconds in lengths.tolist())
-        return count, window, *_copy_sample(source, folder, window)
+        return count, window, *copy_sample(source, folder, window)
 
     teachers, note = choose_teachers(asked['teacher'] or [], lambda: sample()[3])
     built, key = [*teachers.values()], 'model.heads.guidance.teachers.video.channels'
@@ -298,64 +288,6 @@ def measure_videos(source: Source, folder: Path, asked: dict[str, Any]) -> tuple
     return plan, cfg
 
 
-def _copy_sample(
-    source: Source, folder: Path, window: float = 0.0
-) -> tuple[list[str], np.ndarray, float]:
-    """Copy the videos of median size, and larger ones, or their first windows, to a folder.
-
-    Returns:
-        Names of the copies; some of their frames, uint8 ``(N, H, W, 3)``, those of one size; and
-        seconds for one copy.
-    """
-    files = sorted(source.files, key=lambda file: file.stat().st_size)
-    names: list[str] = []
-    frames: list[np.ndarray] = []
-    reasons: list[str] = []
-    seconds = 0.0
-    for file in files[len(files) // 2 :] + files[: len(files) // 2]:
-        start = time.perf_counter()
-        target = folder / f'{len(names)}.mp4'
-        try:
-            copy_video(file, target, window, SAMPLE)
-            seconds += time.perf_counter() - start
-            for copy in copies_at(target):
-                with VideoReader(copy) as reader:  # it may be a link to a torn video
-                    decoded = reader.read(range(reader.total_frames))
-        except BrokenSampleError as error:
-            target.unlink(missing_ok=True)
-            reasons.append(f'{file}: {error.reason}')
-            continue
-        frames += [decoded[index] for index in sorted({*spread_frames(len(decoded), 12)})]
-        names += [copy.relative_to(folder).as_posix() for copy in copies_at(target)]
-        if len(names) >= SAMPLE:
-            break
-    if not names:
-        raise DataError(f'{source.path}: none of {len(files)} videos can be read: {reasons[0]}')
-    frames = [frame for frame in frames if frame.shape == frames[0].shape]
-    return names, np.stack(frames), seconds / len(names)
-
-
-def measure_teachers(
-    built: Sequence[BaseTeacher], folder: Path, names: Sequence[str], frames: np.ndarray
-) -> float:
-    """Extract targets of some videos in this process: seconds for one."""
-    built = [teacher.to(get_device()) for teacher in built]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in the processes of the extraction
-    for teacher in built[:2]:
-        teacher(torch.from_numpy(frames[::3]).movedim(-1, 1))  # the first pass allocates memory
-    third, every = (MOTION, 1) if built[-1].kind == 'map' else ('video', FRAMES)
-    caches = [folder / 'targets' / f'{name}.lmdb' for name in ('pose', IMAGE_TEACHER, third)]
-    jobs = [ExtractionJob(*job) for job in zip(built, caches, (1, 1, every))]
-    start = time.perf_counter()
-    with redirect_stderr(io.StringIO()):  # it has a bar
-        for part in filter(None, (jobs[:2], jobs[2:])):
-            extract_many(part, folder, names)
-    seconds = time.perf_counter() - start
-    torch.set_num_threads(threads)
-    return seconds / len(names)
-
-
 def measure_skeletons(
     source: Source, folder: Path, prepare: Callable[[list[str]], None]
 ) -> tuple[Plan, Config]:
@@ -368,23 +300,6 @@ def measure_skeletons(
     took = time.perf_counter() - start
     cfg = read_config(RECIPES[False].config, data=str(data))
     return Plan(False, cfg.own_folder.num_train, seconds=dict(prepare=took)), cfg
-
-
-def measure_step(cfg: Config) -> float:
-    """Seconds of a training step of a config, data included."""
-    cfg.launcher = 'none'
-    device = get_device()
-    if device == 'cpu':
-        fit_to_cpu(cfg)
-    init_default_scope('mmact_ssl')
-    loader = build_dataloader({**cfg.train_dataloader, 'num_workers': 0}, seed=0)
-    model: Any = MODELS.build(cfg.model).to(device).train()
-    optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-    times = [time.perf_counter()]
-    for _, batch in zip(range(3), loader):
-        model.train_step(batch, optimizer)
-        times.append(time.perf_counter())
-    return float(np.diff(times).min())
 
 
 def plan_training(plan: Plan, cfg: Config, steps: int | None, step_seconds: float) -> Plan:
