@@ -8,7 +8,8 @@ import pytest
 from mmengine.config import Config
 from torch.utils.data import DataLoader
 
-from mmact_ssl.apis.pretrain_plan import STARTING, Job, Plan, _copy_sample, plan_training
+from mmact_ssl.apis.pretrain_plan import STARTING, Job, Plan, plan_training
+from mmact_ssl.apis.pretrain_speed import copy_sample
 from mmact_ssl.apis.source_folder import Source
 from mmact_ssl.errors import DataError
 
@@ -55,8 +56,8 @@ def test_torn_videos_are_not_measured(tmp_path, make_video):
     torn.write_bytes(content)
     files = {'torn': (torn,), 'both': (torn, whole)}
     with pytest.raises(DataError, match='none of 1 videos can be read: .*in/torn.mp4: cannot be'):
-        _copy_sample(Source(source, True, files['torn'], (), False), copies)
-    names, *_ = _copy_sample(Source(source, True, files['both'], (), False), copies)
+        copy_sample(Source(source, True, files['torn'], (), False), copies)
+    names, *_ = copy_sample(Source(source, True, files['both'], (), False), copies)
     assert [(copies / name).resolve() for name in names] == [whole]
 
 
