@@ -60,9 +60,7 @@ def home(made_world, gray_teachers, small_teacher_images, tmp_path, monkeypatch)
         return read(config, [*(options or []), *small], *rest, **named)
 
     monkeypatch.setattr(launch, 'read_config', read_small)
-    monkeypatch.setattr(
-        pretrain_plan, 'read_config', lambda config, data: read_small(config, data=data)
-    )
+    monkeypatch.setattr(pretrain_plan, 'read_config', read_small)
     return tmp_path
 
 
