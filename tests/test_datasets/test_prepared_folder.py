@@ -86,7 +86,7 @@ def test_what_is_missing_is_one_line_with_a_command(tmp_path, monkeypatch):
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     with pytest.raises(ConfigError, match='give --data DIR'):
         describe_folder()
-    with pytest.raises(DataError, match='prepare_data.py videos --source DIR --out'):
+    with pytest.raises(DataError, match='mmact-ssl prepare videos --source DIR --out'):
         describe_folder(str(tmp_path / 'nothing'))
     with pytest.raises(DataError, match=r'train.txt is missing: run `mmact-ssl prepare'):
         describe_folder(str(tmp_path))

@@ -217,8 +217,8 @@ def test_a_missing_cache_is_named_with_the_command_that_makes_it(tmp_path, optio
     shown = str(error.value).split('`')[1]
     assert shown.endswith(command.format(tool='mmact-ssl extract', data=tmp_path))
     for step in shown.split(' && '):
-        if 'extract_targets.py ' in step:
-            args = parse_args(shlex.split(step.partition('extract_targets.py ')[2]))
+        if 'mmact-ssl extract ' in step:
+            args = parse_args(shlex.split(step.partition('mmact-ssl extract ')[2]))
             for config in getattr(args, 'configs', []):
                 assert config == 'CONFIG' or Path(config).is_file()
 
@@ -233,7 +233,7 @@ def test_the_poses_that_a_set_has_are_imported_not_estimated(tmp_path):
         with pytest.raises(TargetCacheError) as error:
             LoadTargets(**options).bind(tmp_path)
         shown = str(error.value).split('`')[1]
-        step = f'extract_targets.py import-npz {tmp_path}/poses.npz --data {tmp_path}'
+        step = f'mmact-ssl extract import-npz {tmp_path}/poses.npz --data {tmp_path}'
         assert step in shown.split(' && ')[0]
-    extract_targets(shlex.split(step)[1:])
+    extract_targets(shlex.split(step)[2:])
     assert LoadTargets(layout='kinect20').bind(tmp_path).reader.keys() == names
