@@ -179,7 +179,7 @@ class RetrievalInferencer(FeatureInferencer):
             if card is None or not card.text_encoder:
                 raise ConfigError(
                     f'{self.encoder.name} is a backbone alone and reads no sentences: publish its '
-                    'C2VL pre-training by tools/publish_model.py --text-encoder'
+                    'C2VL pre-training by mmact-ssl publish --text-encoder'
                 )
             from mmact_ssl.models.teachers import build_teacher
 

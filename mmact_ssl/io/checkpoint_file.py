@@ -30,7 +30,7 @@ CHECKPOINT, MODEL, ONNX = '.pth', '.safetensors', '.onnx'
 _SAVED = re.compile(rf'((epoch|iter)_\d+|stopped){re.escape(CHECKPOINT)}$')
 STARTS = 'starts'  # in the meta of a checkpoint: how often training was started in its folder
 # Ends the error of a published file that cannot be read.
-PUBLISH = 'download it again, or publish it by tools/publish_model.py'
+PUBLISH = 'download it again, or publish it by mmact-ssl publish'
 LONGEST_NAME = 300  # of a weight; errors show names
 MOST_PARTS = 1_000_000  # of a meta
 # The key of a published model's card in the metadata of its file.

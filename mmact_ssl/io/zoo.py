@@ -44,7 +44,7 @@ def zoo_folder() -> Path:
 
 def read_index(path: str | os.PathLike[str]) -> dict[str, Entry]:
     """Read the names, files and hashes of an index, ``{"name": {"file", "sha256", "size"}}``."""
-    fix = 'write it by tools/publish_model.py'
+    fix = 'write it by mmact-ssl publish'
     entries: dict[str, Entry] = read_json(path, fix, dict[Name, Entry])
     for name, entry in entries.items():
         if entry.file != f'{name}-{entry.sha256[:8]}{MODEL}':

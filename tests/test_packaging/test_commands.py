@@ -37,16 +37,8 @@ def run(*words: str) -> str:
 
 def test_help_lists_the_commands_and_waits_for_no_import():
     shown = run('--help')
-    for name in (
-        'train',
-        'evaluate',
-        'extract',
-        'label',
-        'prepare',
-        'pretrain',
-        'publish',
-        'search',
-    ):
+    names = 'train', 'evaluate', 'extract', 'label', 'prepare', 'pretrain', 'publish', 'search'
+    for name in names:
         assert f'\n  {name} ' in shown
     assert 'list_parts' not in shown and 'study' not in shown
     assert run() == shown

@@ -97,6 +97,12 @@ def test_the_words_of_commands_in_pages_are_parsed(command: str):
         parse(words)
 
 
+def test_errors_name_commands_that_an_installation_has():
+    files = [p for p in (ROOT / 'mmact_ssl').rglob('*.py') if '.mim' not in p.parts]
+    found = {p.name: re.findall(r"'[^'\n]*\btools/\w+\.py\b[^'\n]*'", p.read_text()) for p in files}
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
 def test_the_options_of_the_training_program_are_all_explained():
     program = (ROOT / 'tools' / 'train.py').read_text() + CLI.read_text()
     options = set(re.findall(r"'(--[a-z-]+)'", program))

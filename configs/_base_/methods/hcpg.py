@@ -61,7 +61,7 @@ model = dict(
 )
 
 # Drawn from poses (tools/extract_targets.py draw-parts). For a parsing network set another cache,
-# layout and model.heads.parsing.num_parts; docs/extend/parsers.md has an example.
+# layout and model.heads.parsing.num_parts; docs/extend/teacher_entries.md has one.
 load_parts = dict(
     type='LoadTargets',
     target='parts',
