@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from mmengine.dist import is_main_process
@@ -14,6 +13,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from mmact_ssl.datasets.loading import end_workers
 from mmact_ssl.registry import LOOPS
 
 
@@ -39,37 +39,18 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         first, self.first_batch = self.first_batch, 0
+        loader = self.dataloader
         if first:
-            # DataLoader allows no other batch sampler once it is built.
-            later = LaterBatches(self.dataloader.batch_sampler, first)
-            object.__setattr__(self.dataloader, 'batch_sampler', later)
-        for index, data_batch in enumerate(self.dataloader, first):
+            # A loader of the later batches: it makes no sample of the first ones.
+            loader = copy.copy(loader)
+            loader.__dict__['batch_sampler'] = [*loader.batch_sampler][first:]
+        for index, data_batch in enumerate(loader, first):
             self.run_iter(index, data_batch)
             self.bar.update()
+        if first:
+            end_workers(loader)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
-
-
-class LaterBatches:
-    """Batch sampler that skips the first batches of its first iteration.
-
-    Its length is that of a whole epoch.
-    """
-
-    def __init__(self, batches: Any, first: int) -> None:
-        self.batches = batches
-        self.first = first
-
-    def __iter__(self) -> Iterator[list[int]]:
-        # Runs at the first batch, not before: a loader with workers makes an unused iterator.
-        first, self.first = self.first, 0
-        yield from islice(self.batches, first, None)
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.batches, name)
 
 
 @LOOPS.register_module()
