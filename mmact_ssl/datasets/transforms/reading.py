@@ -68,7 +68,11 @@ class DecodeFrames(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         indices = results['frame_inds'].ravel()
-        frames = results['array'] if 'array' in results else read_frames(results, indices)
+        if 'array' in results:
+            frames = results['array']
+        else:
+            with results.pop('video_reader') as reader:
+                frames = reader.read(indices)
         height, width = frames[indices[0]].shape[:2]
         factor = (self.short_side or height) / min(height, width)
         if factor < 1:
@@ -109,14 +113,6 @@ class ProcessFrames(BaseTransform):
             options.update(do_sample_frames=False)
         (values,) = self.process([frames] if self.is_video else [*frames], **options).values()
         return torch.as_tensor(values).flatten(0, -4)  # (1, T, ...), or (T, ...) of images
-
-
-def read_frames(
-    results: dict[str, Any], frame_inds: np.ndarray, short_side: int | None = None
-) -> dict[int, np.ndarray]:
-    """Decode frames with ``results['video_reader']``, then close and remove it."""
-    with results.pop('video_reader') as reader:
-        return reader.read(frame_inds, short_side)
 
 
 def copy_frames(

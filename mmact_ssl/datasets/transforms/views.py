@@ -12,7 +12,7 @@ from mmcv.transforms import BaseTransform
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.transforms.formatting import check_views, targets_of_kind
 from mmact_ssl.datasets.transforms.geometry import HorizontalFlip, crop_maps, probes, view_box
-from mmact_ssl.datasets.transforms.reading import copy_frames, read_frames
+from mmact_ssl.datasets.transforms.reading import copy_frames
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.errors import BrokenSampleError, ConfigError
 from mmact_ssl.registry import SCOPE, TRANSFORMS
@@ -155,7 +155,9 @@ class SampleViews(BaseTransform):
             if view == 'clip_b' and self.differ:
                 strides = [stride for stride in strides if stride != drawn.get('clip')]
             eligible = [
-                stride for stride in strides if self._last(view, stride) + stride <= total
+                stride
+                for stride in strides
+                if max(inds[-1] for inds in self._offsets(view, stride).values()) + stride <= total
             ] or [min(strides)]
             if len(eligible) == 1 or self.test_mode:
                 drawn[view] = eligible[0]
@@ -172,14 +174,12 @@ class SampleViews(BaseTransform):
             offsets['future'] = num_frames * stride + after
         return offsets
 
-    def _last(self, view: str, stride: int) -> int:
-        """Last frame of a clip and its future, relative to the clip's start."""
-        return max(int(offsets[-1]) for offsets in self._offsets(view, stride).values())
-
     def _place_clip(self, view: str, total: int, stride: int) -> dict[str, np.ndarray]:
         """Draw the frames of a clip and of its future; they may lie beyond the video's end."""
-        start = self._pick(view, max(total - self._last(view, stride), 1))
-        return {name: start + offsets for name, offsets in self._offsets(view, stride).items()}
+        offsets = self._offsets(view, stride)
+        last = max(int(inds[-1]) for inds in offsets.values())
+        start = self._pick(view, max(total - last, 1))
+        return {name: start + inds for name, inds in offsets.items()}
 
     def _place_segments(self, view: str, total: int) -> dict[str, np.ndarray]:
         """Draw a frame from each part of the video, or of the video before the future."""
@@ -223,7 +223,8 @@ class DecodeViews(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         frame_inds = results['frame_inds']
-        frames = read_frames(results, np.concatenate(list(frame_inds.values())), self.short_side)
+        with results.pop('video_reader') as reader:
+            frames = reader.read(np.concatenate(list(frame_inds.values())), self.short_side)
         results['views'] = {view: copy_frames(frames, inds) for view, inds in frame_inds.items()}
         for view, images in results['views'].items():
             for name in targets_of_kind('pose', results, view):
