@@ -41,15 +41,10 @@ class FixedWeights(BaseModule):
         """Factor of a task's loss in this step, at ``progress`` 0..1 of the training."""
         return self.weights.get(task, 1.0)
 
-    def weighted_sum(self, losses: ByTask, progress: float) -> Tensor:
-        """Sum of the losses by :meth:`weight`, a scalar."""
-        weighted = [self.weight(task, progress) * loss for task, loss in losses.items()]
-        return torch.stack(weighted).sum()
-
     def forward(
         self, losses: ByTask, progress: float, gradients: SharedGradients, sizes: ByTask
     ) -> Tensor:
-        """Compute the scalar to minimize, here :meth:`weighted_sum`.
+        """Compute the scalar to minimize, here the sum of the losses by :meth:`weight`.
 
         Args:
             losses: Task -> scalar.
@@ -58,7 +53,8 @@ class FixedWeights(BaseModule):
             sizes: Task -> its loss without adversarial parts, which measures its progress; without
                 gradient.
         """
-        return self.weighted_sum(losses, progress)
+        weighted = [self.weight(task, progress) * loss for task, loss in losses.items()]
+        return torch.stack(weighted).sum()
 
 
 @MODELS.register_module()
@@ -126,7 +122,7 @@ class UncertaintyWeights(FixedWeights):
         self, losses: ByTask, progress: float, gradients: SharedGradients, sizes: ByTask
     ) -> Tensor:
         """Compute the scalar to minimize by the formula of the class."""
-        total = self.weighted_sum(losses, progress)
+        total = super().forward(losses, progress, gradients, sizes)
         counts = torch.stack([sizes[task] != 0 for task in losses]).to(torch.int64)
         all_reduce(counts, op='max')  # a task counts if it does on any process
         for task, count in zip(losses, counts.bool()):
@@ -174,7 +170,7 @@ class PCGrad(FixedWeights):
         # on other random numbers of the training.
         factors = projected_sum(gram, random.Random(progress))
         correction = gradients.surrogate_loss(weights * (factors - 1))
-        return self.weighted_sum(losses, progress) + correction
+        return super().forward(losses, progress, gradients, sizes) + correction
 
 
 def projected_sum(gram: Tensor, generator: random.Random) -> Tensor:
