@@ -29,45 +29,39 @@ def record_training(cfg: Config) -> dict[str, Any]:
 
     Writes an encoder that is not shipped to ``encoder.py`` in the work dir.
     """
-    encoder = trained_encoder(cfg)
     inputs = (cfg.get('model') or {}).get('data_preprocessor') or {}
     reads_labels = 'sample.label' in inputs.get('targets', ())
-    return {
-        'encoder': encoder and encoder.record,
+    record = {
+        'encoder': None,
         'config': Path(cfg.filename).stem,
         'data': cfg.get('dataset_name', ''),
         'labels': asdict(joint_labels(cfg)) if reads_labels else None,
     }
-
-
-def trained_encoder(cfg: Config) -> EncoderConfig | None:
-    """The encoder that a pre-training config trains; None if it names none."""
     if 'encoder' not in cfg:
         print_log(
             f'{cfg.filename}: has no `encoder`, as in configs/encoders/: its checkpoints do not '
             'say how their student reads a file, and other tools ask for --encoder',
             'current',
         )
-        return None
-    inputs = cfg.model.data_preprocessor
-    normalization = {k: inputs[k] for k in ('mean', 'std', 'to_rgb') if inputs.get(k) is not None}
+        return record
     path = Path(cfg.work_dir, 'encoder.py')
     parts = {'name': path.stem, **cfg.encoder.to_dict()}
     parts['backbone'] = network_arguments(cfg.model.backbone, parts['backbone'])
-    parts['preprocessor'] |= normalization
+    normalization = ('mean', 'std', 'to_rgb')
+    parts['preprocessor'] |= {k: inputs[k] for k in normalization if inputs.get(k) is not None}
     trained = EncoderConfig(str(path), **parts)
     if trained.name in shipped_encoders():
         shipped = read_encoder(trained.name, trained.options)
         trained = replace(trained, name=shipped.name)
         if replace(trained, source=shipped.source) == shipped:
-            return shipped
+            return {**record, 'encoder': shipped.record}
     write_encoder(path, trained, cfg.get('custom_imports'))
     print_log(
         f'the student is not a shipped encoder: it is in {path}, give that to other tools as '
         f'--encoder; encoder.channels={trained.channels} must be those of its last map',
         'current',
     )
-    return replace(trained, options={})
+    return {**record, 'encoder': replace(trained, options={}).record}
 
 
 def write_encoder(
