@@ -36,7 +36,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmact_ssl.datasets.seeded_samples import tell_progress
+from mmact_ssl.datasets.seeded_samples import with_inner
 from mmact_ssl.engine.hooks.gradient_share_hook import GradientShareHook
 from mmact_ssl.engine.optimizers import unwrap_model
 from mmact_ssl.errors import ConfigError, DataError, one_line_errors
@@ -172,7 +172,9 @@ def epoch_after_epoch(loader: Any, seed: int = 0) -> Iterator[Any]:
     """
     epoch = 0
     while True:
-        tell_progress(loader.dataset, seed, epoch)
+        for part, first in with_inner(loader.dataset):
+            if hasattr(part, 'set_progress'):
+                part.set_progress(seed, epoch, first)
         if hasattr(loader.sampler, 'set_epoch'):
             loader.sampler.set_epoch(epoch)
         yield from loader

@@ -141,13 +141,6 @@ def build_pipeline(
     return Compose(transforms)
 
 
-def tell_progress(dataset: Any, seed: int, epoch: int) -> None:
-    """Call ``set_progress`` of a data set and of the data sets inside it, if they have it."""
-    for part, first in with_inner(dataset):
-        if hasattr(part, 'set_progress'):
-            part.set_progress(seed, epoch, first)
-
-
 def with_inner(dataset: Any, first: int = 0) -> Iterator[tuple[Any, int]]:
     """Yield a data set and the data sets in its attributes ``dataset`` or ``datasets``.
 

@@ -13,7 +13,7 @@ from mmact_ssl.datasets.seeded_samples import (
     SeededSamples,
     build_pipeline,
     seeded,
-    tell_progress,
+    with_inner,
 )
 from mmact_ssl.errors import BrokenSampleError, DataError
 from tests.shipped import load
@@ -70,7 +70,9 @@ def test_members_of_joined_data_sets_draw_apart_and_the_first_as_alone():
 
     joined, alone = ConcatDataset([numbers(2), numbers(3)]), numbers(2)
     for dataset in (joined, alone):
-        tell_progress(dataset, 5, 1)
+        for part, first in with_inner(dataset):
+            if hasattr(part, 'set_progress'):
+                part.set_progress(5, 1, first)
     assert [number for number, _ in joined] == [0, 1, 0, 1, 2]
     assert len({value for _, value in joined}) == 5
     assert [joined[0], joined[1]] == [alone[0], alone[1]]

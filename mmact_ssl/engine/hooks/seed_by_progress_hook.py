@@ -12,7 +12,7 @@ from mmengine.dist import broadcast_object_list, get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmact_ssl.datasets.seeded_samples import tell_progress, with_inner
+from mmact_ssl.datasets.seeded_samples import with_inner
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import HOOKS
 
@@ -56,7 +56,9 @@ class SeedByProgressHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         # Workers fetch the epoch's first batch after this.
-        tell_progress(runner.train_dataloader.dataset, int(runner.seed), runner.epoch)
+        for part, first in with_inner(runner.train_dataloader.dataset):
+            if hasattr(part, 'set_progress'):
+                part.set_progress(int(runner.seed), runner.epoch, first)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         key = (int(runner.seed), get_rank(), runner.iter)
