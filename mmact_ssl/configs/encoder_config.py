@@ -122,15 +122,14 @@ def read_encoder(
     for word in words:
         name, _, value = word.partition('=')
         given[name] = int(value) if NUMBER.fullmatch(value) else value
-    parts = dict(check_parts(load_config(source).get('encoder'), source))
-    parts.setdefault('name', Path(source).stem)
-    side = parts['options'].get('side')
-    parts['options'] = fit_options(parts['options'], of_set, given, source)
+    declared = check_parts(load_config(source).get('encoder'), source)
+    parts = {'name': Path(source).stem, **set_options(declared, of_set, given, source)}
     if model := parts['options'].get('model'):
         parts['name'] += f'-{Path(model).name}'
-    if parts['options'].get('side') != side:  # results of both stand side by side
-        parts['name'] += f'-{parts["options"]["side"]}'
-    return EncoderConfig(source, **fill_options(parts))
+    side = parts['options'].get('side')
+    if side != declared['options'].get('side'):  # results of both stand side by side
+        parts['name'] += f'-{side}'
+    return EncoderConfig(source, **parts)
 
 
 def check_parts(encoder: Any, source: str) -> Mapping[str, Any]:
@@ -186,20 +185,23 @@ def shipped_encoders() -> list[str]:
     return sorted(path.stem for path in ENCODERS.glob('*.py'))
 
 
-def fit_options(
-    defaults: Mapping[str, Any],
+def set_options(
+    parts: Mapping[str, Any],
     of_set: Mapping[str, Any] | None,
     given: Mapping[str, Any],
     source: str,
-) -> dict[str, int | str]:
-    """Replace default values of options by those of a data set, and these by given ones.
+) -> dict[str, Any]:
+    """Replace the default options of an encoder by those of a data set, and these by given ones.
+
+    Puts the values in place in all parts; the settings that a data set may give stay names.
 
     Raises:
         ConfigError: There is no such option, or it cannot have the value.
     """
+    defaults = parts['options']
     from_set = {name: value for name, value in (of_set or {}).items() if name in defaults}
-    values = {**defaults, **from_set, **given}
-    for name, value in values.items():
+    options = {**defaults, **from_set, **given}
+    for name, value in options.items():
         if name not in defaults:
             known = ', '.join(defaults) or 'none'
             raise ConfigError(f'{source}: has no option {shown(name)}, its options: {known}')
@@ -212,13 +214,7 @@ def fit_options(
         low, high = RANGES[name]
         if type(value) is not int or not low <= value <= high:
             raise ConfigError(f'{source}: {name}={shown(value)}: give a number of {low} to {high}')
-    return values
-
-
-def fill_options(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Put an encoder's options in place; the settings that a data set may give stay names."""
     values: dict[str, Any] = {name: f'${name}' for name in parts['finetune']['settings']}
-    options = dict(parts['options'])
     if 'model' in options:  # of transformers: its files give what the options do not
         found = read_model(str(options['model']), options['frames'])
         options['frames'] = found.frames
@@ -275,7 +271,7 @@ def place_encoder(config: Config, changes: Collection[str] = ()) -> None:
                 f'{source}: its views do not follow {changed[0]}: change it in the config that '
                 'this file was written from'
             )
-        parts = dict(check_parts(config.encoder, source))
+        parts = check_parts(config.encoder, source)
         options, name = parts['options'], parts.get('name')
         is_shipped = name in shipped_encoders()
         defaults = load_config(f'{SHIPPED}{name}.py').encoder.options if is_shipped else options
@@ -284,9 +280,8 @@ def place_encoder(config: Config, changes: Collection[str] = ()) -> None:
             for key, value in options.items()
             if value != defaults.get(key) or f'encoder.options.{key}' in changed
         }
-        parts['options'] = fit_options(options, config.get('encoder_options'), given, source)
-        config.encoder = fill_options(parts)
-        normalization = {key: parts['preprocessor'].get(key) for key in ('mean', 'std')}
-        values = {**normalization, **parts['options']}
+        config.encoder = set_options(parts, config.get('encoder_options'), given, source)
+        values = {key: parts['preprocessor'].get(key) for key in ('mean', 'std')}
+        values.update(config.encoder.options)
     for key in [key for key in config if key != 'encoder']:
         config[key] = fill(config[key], values)

@@ -125,7 +125,8 @@ def read_config(
     check_options(cfg, changes)
     cfg.merge_from_dict(changes)
     check_values(cfg)
-    place_encoder(cfg, changes)
+    if {'encoder', 'model'} & {*cfg}:
+        place_encoder(cfg, changes)
     _check_kind(cfg, data or dataset)
     # yapf takes a second or more, four times before the first step and for each checkpoint.
     # fromfile drops mmengine's own argument against it.
