@@ -22,6 +22,7 @@ from rich.table import Column, Table
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.configs.encoder_config import shipped_encoders
 from mmact_ssl.datasets.prepared_folder import read_groups
+from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.data import class_names, read_splits, write_labeled_lists
 from mmact_ssl.evaluation.draws import paired_interval
@@ -67,7 +68,9 @@ def compare(
     for name, model in models.items():
         with redirect_stdout(None if opened else sys.stdout):  # once is enough
             halves = read_inputs(data, model)
-        encoder = halves[0].build_encoder()
+        inputs = halves[0]
+        start = None if inputs.saved else inputs.build_recognizer().get_submodule('backbone')
+        encoder = Encoder.build(inputs.encoder, inputs.saved, start)
         state = encoder.backbone.state_dict().values()
         weights = encoder.sha256 or sha256_of(str([part.double().sum() for part in state]))
         place = Path(folder, sha256_of(json.dumps([weights, encoder.config.record]))[:16])

@@ -38,7 +38,7 @@ def evaluate(
         measured = protocol.evaluate(inputs, **cfg.get(name, {}))
         measured.metrics['n_test'] = len(inputs.test.names)
         if protocol.frozen:
-            measured.metrics.update(inputs.test_features.spread())
+            measured.metrics.update(inputs.features('test').spread())
         if 'confusion' in measured.details:
             measured.details['classes'] = inputs.classes
         yield Result(

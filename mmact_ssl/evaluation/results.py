@@ -153,16 +153,10 @@ def config_hash(config: Any, *annotations: Iterable[str]) -> str:
         config: The parts of the config that the protocol reads.
         annotations: Lines of the splits, training before test.
     """
-    return sha256_of(''.join([portable_text(config), *map(''.join, annotations)]))
-
-
-def portable_text(config: Any) -> str:
-    """Convert a config to text that is independent of the place of ``$MMACT_SSL_DATA``."""
     text = json.dumps(config, sort_keys=True, default=str)
-    root = os.environ.get('MMACT_SSL_DATA')
-    if root:
+    if root := os.environ.get('MMACT_SSL_DATA'):
         text = text.replace(json.dumps(root)[1:-1].rstrip('/') + '/', 'data/')
-    return text
+    return sha256_of(''.join([text, *map(''.join, annotations)]))
 
 
 def data_version(train: Split, test: Split) -> str:

@@ -57,27 +57,16 @@ class ProtocolInput:
         drawn = label_subset(self.train.names, self.train.labels, self.label_fraction, self.seed)
         return share_labels(self.train, drawn, self.cfg.get('shared_label_pattern'))
 
-    @property
-    def train_features(self) -> Features:
-        """Frozen features of the labeled training samples."""
-        return self._features('train').part(self.labeled)
-
-    @property
-    def test_features(self) -> Features:
-        """Frozen features of the test split."""
-        return self._features('test')
-
-    def _features(self, split: str) -> Features:
+    def features(self, split: str) -> Features:
+        """Frozen features of 'test', or of the labeled samples of 'train'."""
         if not self.extracted:
-            encoder = self.build_encoder().to(self.device)
+            # A random encoder is that from which fine-tuning starts at this seed.
+            start = None if self.saved else self.build_recognizer().get_submodule('backbone')
+            encoder = Encoder.build(self.encoder, self.saved, start).to(self.device)
             for name, samples in dict(train=self.train, test=self.test).items():
                 self.extracted[name] = extract_features(self.cfg, encoder, name, samples)
-        return self.extracted[split]
-
-    def build_encoder(self) -> Encoder:
-        """Build the encoder; a random one is that from which fine-tuning starts at this seed."""
-        start = None if self.saved else self.build_recognizer().get_submodule('backbone')
-        return Encoder.build(self.encoder, self.saved, start)
+        found = self.extracted[split]
+        return found.part(self.labeled) if split == 'train' else found
 
     def build_recognizer(self) -> nn.Module:
         """Build a new recognizer, so that protocols do not share trained weights."""

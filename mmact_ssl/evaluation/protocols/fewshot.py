@@ -53,7 +53,7 @@ def evaluate(
             f'fewshot: labels={tuple(labels)}, draws={draws}: give positive numbers of labels, '
             'and two draws or more'
         )
-    split, train, test = inputs.train, inputs.train_features, inputs.test_features
+    split, train, test = inputs.train, inputs.features('train'), inputs.features('test')
     groups = sample_groups(split.names, group_pattern, group_file)
     pattern = inputs.cfg.get('shared_label_pattern')
     center = train.values.mean(axis=0, dtype=np.float64)

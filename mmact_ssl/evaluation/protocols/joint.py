@@ -30,7 +30,7 @@ def evaluate(inputs: ProtocolInput) -> Measured:
     head = recognizer.get_submodule('cls_head')
     load_strictly(head, classifier_weights(saved), saved.path, 'give the data of its training')
     if any(LINEAR.fullmatch(key) for key in saved.weights):
-        test = inputs.test_features
+        test = inputs.features('test')
         with torch.no_grad():
             scores = head.get_submodule('fc').cpu()(torch.from_numpy(test.values)).numpy()
         return Measured(*accuracy_metrics(test.labels, scores, len(inputs.classes)))

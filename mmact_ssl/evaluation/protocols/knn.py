@@ -34,7 +34,7 @@ def evaluate(
             f'knn: k={k}, main_k={main_k}, temperature={temperature}: give positive numbers, as '
             'k=5,10, and a main_k of k'
         )
-    train, test = inputs.train_features, inputs.test_features
+    train, test = inputs.features('train'), inputs.features('test')
     k = below_all(k, len(train.labels))
     if main_k not in k:
         print_log(

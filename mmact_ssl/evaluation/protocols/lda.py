@@ -20,7 +20,7 @@ from .base import Measured, ProtocolInput
 
 def evaluate(inputs: ProtocolInput) -> Measured:
     """Fit the classifier of :func:`fit_lda` and test it."""
-    model, test = fit_lda(inputs.train_features), inputs.test_features
+    model, test = fit_lda(inputs.features('train')), inputs.features('test')
     decision = model.decision_function(test.values.astype(np.float64))
     # For two classes there is one number, for the second against the first.
     decision = decision if decision.ndim == 2 else np.stack([-decision, decision], axis=1)

@@ -39,8 +39,8 @@ def evaluate(
     if groups is not None:
         groups = groups[inputs.labeled]
     settings = (penalties, folds, max_iter, one_standard_error, inputs.device)
-    probe, inverse_strength, num_folds = fit_probe(inputs.train_features, groups, *settings)
-    test = inputs.test_features
+    probe, inverse_strength, num_folds = fit_probe(inputs.features('train'), groups, *settings)
+    test = inputs.features('test')
     scores = np.zeros((len(test.labels), len(inputs.classes)))
     scores[:, probe.classes_] = probe.predict_proba(test.values.astype(np.float64))
     metrics, details = accuracy_metrics(test.labels, scores, len(inputs.classes))
@@ -89,16 +89,12 @@ def fit_probe(
         scores = fold_scores(train.values, train.labels, splits, candidates, max_iter, device)
         inverse_strength = float(candidates[choose(scores, one_standard_error)])
     scaler = StandardScaler()
-    values = standardize(scaler, train.values)
+    # Fitted in double precision; single is enough for the fits, as in the folds.
+    values = scaler.fit_transform(train.values.astype(np.float64)).astype(np.float32)
     # Each fit starts from that of the next stronger penalty, as in the folds.
     path = candidates[: candidates.index(inverse_strength) + 1]
     *_, model = fit_path(values, train.labels, path, max_iter, device)
     return make_pipeline(scaler, model), inverse_strength, len(splits)
-
-
-def standardize(scaler: StandardScaler, values: np.ndarray) -> np.ndarray:
-    """Fit a scaler in double precision, and scale to single, which is enough for the fits."""
-    return scaler.fit_transform(values.astype(np.float64)).astype(np.float32)
 
 
 def fold_scores(
@@ -119,7 +115,7 @@ def fold_scores(
     scores = np.zeros((len(splits), len(penalties)))
     for fold, (fitted, held_out) in enumerate(splits):
         scaler = StandardScaler()
-        train = standardize(scaler, values[fitted])
+        train = scaler.fit_transform(values[fitted].astype(np.float64)).astype(np.float32)
         test = scaler.transform(values[held_out])
         if train.shape[1] > len(train):
             basis = sample_basis(train)

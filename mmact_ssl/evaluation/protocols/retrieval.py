@@ -16,7 +16,7 @@ def evaluate(inputs: ProtocolInput, topk: Sequence[int] = (1, 5, 10, 20, 50)) ->
         topk: Numbers of neighbors; those that reach the gallery's size are left out, see
             :func:`below_all`.
     """
-    train, test = inputs.train_features, inputs.test_features
+    train, test = inputs.features('train'), inputs.features('test')
     topk = below_all(topk, len(train.labels))
     _, position = nearest_samples(train, test.values, max(topk))
     hit = train.labels[position] == test.labels[:, None]  # (Q, max(topk))
