@@ -44,11 +44,13 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             # A loader of the later batches: it makes no sample of the first ones.
             loader = copy.copy(loader)
             loader.__dict__['batch_sampler'] = [*loader.batch_sampler][first:]
-        for index, data_batch in enumerate(loader, first):
-            self.run_iter(index, data_batch)
-            self.bar.update()
-        if first:
-            end_workers(loader)
+        try:
+            for index, data_batch in enumerate(loader, first):
+                self.run_iter(index, data_batch)
+                self.bar.update()
+        finally:
+            if first:
+                end_workers(loader)  # the copy has its own
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 
