@@ -119,11 +119,10 @@ def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[
     from mmact_ssl.evaluation.recognizer_config import read_evaluation
     from mmact_ssl.evaluation.results import run_name
     from mmact_ssl.io.student_file import StudentFile
-    from mmact_ssl.io.zoo import find_model
 
     keep_freed_memory()
     protocols = plan_protocols(args.protocols)
-    saved = StudentFile.read(find_model(args.checkpoint)) if args.checkpoint else None
+    saved = StudentFile.read(args.checkpoint) if args.checkpoint else None
     cfg, encoder = read_evaluation(args.encoder or saved, args.data, args.set, args.cfg_options)
     if 'own_folder' in cfg:
         labels = saved and saved.labels_read

@@ -64,10 +64,9 @@ def main(argv: list[str] | None = None) -> None:
     from mmact_ssl.engine.terminal import messages_on_stderr
     from mmact_ssl.errors import one_line_errors
     from mmact_ssl.io.student_file import StudentFile
-    from mmact_ssl.io.zoo import find_model
 
     with one_line_errors(), messages_on_stderr():
-        saved = StudentFile.read(find_model(args.checkpoint))
+        saved = StudentFile.read(args.checkpoint)
         if args.format == 'pth':
             path = export_backbone(saved, args.output)
         else:

@@ -35,7 +35,6 @@ from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from mmact_ssl.io.files import sha256_of, write_atomically
 from mmact_ssl.io.schema import read_json
 from mmact_ssl.io.student_file import StudentFile
-from mmact_ssl.io.zoo import find_model
 
 MEASURED = 'fewshot', 'linear', 'knn'
 FRAMES = 1800  # of skeletons in a minute
@@ -130,7 +129,7 @@ def read_inputs(data: str | os.PathLike[str], model: str) -> list[ProtocolInput]
     """Read a model and the splits, both ways if there is no test list, and check them."""
     name = model.partition(',')[0]
     is_config = name.endswith('.py') or name in shipped_encoders()
-    saved = None if is_config else StudentFile.read(find_model(model))
+    saved = None if is_config else StudentFile.read(model)
     cfg, encoder = read_evaluation(saved or model, os.fspath(data))
     init_default_scope(cfg.default_scope)
     is_halved = not os.path.isfile(cfg.own_folder.test)

@@ -29,7 +29,6 @@ from mmact_ssl.io.checkpoint_file import CHECKPOINT
 from mmact_ssl.io.files import sha256_of, sha256_of_file, write_atomically
 from mmact_ssl.io.schema import Count, read_json
 from mmact_ssl.io.student_file import StudentFile
-from mmact_ssl.io.zoo import find_model
 from mmact_ssl.models.teachers.choice import MOTION, choose_teachers
 from mmact_ssl.models.teachers.hugging_face import TransformersTeacher
 from mmact_ssl.preparation.files import LONG, are_recordings, count_windows, length_of
@@ -220,7 +219,7 @@ def make_plan(source: Source, asked: dict[str, Any], prepare: Callable[[list[str
     """
     start, encoder = asked['start'], RECIPES[source.is_video].encoder
     if start:
-        saved = StudentFile.read(find_model(start))
+        saved = StudentFile.read(start)
         saved_encoder = read_record(saved.record.get('encoder'), saved.path).name
         if saved_encoder != encoder:
             raise ConfigError(

@@ -36,7 +36,6 @@ from mmact_ssl.io.weights import (
     pretrained_files,
     take_pretrained,
 )
-from mmact_ssl.io.zoo import find_model
 from mmact_ssl.models.encoding import check_whole_clips, shift_length
 from mmact_ssl.models.skeletons import valid_frames
 
@@ -85,7 +84,7 @@ class Encoder:
             name = text.partition(',')[0]
             if name.endswith('.py') or name in shipped_encoders():
                 return cls.build(read_encoder(text))
-            source = StudentFile.read(find_model(text))
+            source = StudentFile.read(text)
         if encoder is not None:
             return cls.build(read_encoder(encoder), source)
         return cls.build(read_record(source.record.get('encoder'), source.path), source)

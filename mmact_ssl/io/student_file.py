@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from mmact_ssl.io.checkpoint_file import (
+    CHECKPOINT,
     MODEL,
     load_checkpoint_safely,
     parse_card,
@@ -21,6 +22,7 @@ from mmact_ssl.io.checkpoint_file import (
 from mmact_ssl.io.files import sha256_of_file
 from mmact_ssl.io.records import METHOD, NAME, Card, LabelsRead
 from mmact_ssl.io.schema import conform
+from mmact_ssl.io.zoo import find_published
 
 # Key of the record in a run's config and in its checkpoints' meta: see StudentFile.record.
 RECORD = 'record'
@@ -44,12 +46,19 @@ class StudentFile:
 
     @classmethod
     def read(cls, where: str | os.PathLike[str]) -> StudentFile:
-        """Read a ``.pth`` or ``.safetensors`` file, or the newest checkpoint in a work dir.
+        """Read what a user names, the same student in all programs.
+
+        Args:
+            where: A ``.pth`` or ``.safetensors`` file, a work dir, which stands for its newest
+                checkpoint, or the name of a published model. A text with a suffix of weights or a
+                slash is a path, and a file or folder that exists goes before a model of its name.
 
         Raises:
             CheckpointError: There is none, or it is damaged or refused.
         """
-        path = os.fspath(where)
+        path = os.path.expanduser(os.fspath(where))
+        if not (path.endswith((CHECKPOINT, MODEL)) or os.path.sep in path or os.path.exists(path)):
+            path = find_published(path)
         if path.endswith(MODEL):
             weights, metadata = read_safetensors(path)
             return cls(path, {'state_dict': weights}, parse_card(metadata, path))

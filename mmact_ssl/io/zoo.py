@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from mmact_ssl.errors import CheckpointError
-from mmact_ssl.io.checkpoint_file import CHECKPOINT, MODEL
+from mmact_ssl.io.checkpoint_file import MODEL
 from mmact_ssl.io.download import check_hash, download
 from mmact_ssl.io.files import locked, reading, sha256_of_file, shown, write_atomically
 from mmact_ssl.io.records import Name
@@ -92,21 +92,6 @@ def find_published(name: str) -> str:
     with reading(path, 'delete it and try again', CheckpointError):
         check_hash(path, str(path), entry.sha256, 'delete it and try again')
     return str(path)
-
-
-def find_model(name: str | os.PathLike[str]) -> str:
-    """Path of what a user names.
-
-    All programs read a name here, so that it is the same student in each.
-
-    Args:
-        name: A path or a name. A file or folder that exists goes before a published model of its
-            name. A text with a suffix of weights or with a slash is a path.
-    """
-    text = os.path.expanduser(os.fspath(name))
-    if text.endswith((CHECKPOINT, MODEL)) or os.path.sep in text:
-        return text
-    return text if os.path.exists(text) else find_published(text)
 
 
 def download_model(name: str, folder: str | os.PathLike[str]) -> Path:

@@ -14,7 +14,8 @@ import pytest
 from mmact_ssl.apis import list_models, load_model
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.io import zoo as module
-from mmact_ssl.io.zoo import add_to_index, download_model, find_model, find_published, read_index
+from mmact_ssl.io.student_file import StudentFile
+from mmact_ssl.io.zoo import add_to_index, download_model, find_published, read_index
 from tests.test_apis.conftest import Bomb
 from tools.download import main
 
@@ -89,20 +90,22 @@ def test_a_model_that_is_not_shipped_is_downloaded_once(shipped, published, tmp_
 @pytest.mark.parametrize('kind', ['folder', 'file'])
 def test_one_word_is_one_student_in_all_programs(kind, shipped, published, tmp_path, monkeypatch):
     of_zoo = str(shipped)
-    for path in (str(published), 'epoch_1.pth', 'work_dirs/small'):
-        assert find_model(path) == path
+    assert StudentFile.read(published).path == str(published)
+    for path in ('epoch_1.pth', 'work_dirs/small'):
+        with pytest.raises(CheckpointError, match=f'^{path}'):
+            StudentFile.read(path)
     (tmp_path / 'current').mkdir()
     monkeypatch.chdir(tmp_path / 'current')
-    assert find_model('small') == of_zoo
+    assert StudentFile.read('small').path == of_zoo
     Path('small').mkdir() if kind == 'folder' else Path('small').write_bytes(b'no model')
-    assert find_model('small') == 'small'
     with pytest.raises(CheckpointError, match='^small: '):
         load_model('small')
     # Downloads are named by a list, not by a user.
     assert find_published('small') == of_zoo
     assert download_model('small', tmp_path / 'dest').name == published.name
     Path('small').rename('other')
-    assert find_model('other') == 'other'
+    with pytest.raises(CheckpointError, match='^other: '):
+        load_model('other')
 
 
 def publish_ten(folder: Path, process: int) -> None:

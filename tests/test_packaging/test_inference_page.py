@@ -44,8 +44,7 @@ def made_world(
         'dtg_tsm-lite0_jhmdb': of_videos,
         'c2vl_gru_nwucla': publish(checkpoint, tmp_path, 'words', text),
     }
-    find = 'mmact_ssl.encoders.encoder.find_model'
-    monkeypatch.setattr(find, lambda name: str(models.get(name, name)))
+    monkeypatch.setattr('mmact_ssl.io.student_file.find_published', lambda name: str(models[name]))
     monkeypatch.chdir(root)
     return root
 

@@ -19,7 +19,7 @@ from mmact_ssl.apis.source_folder import Source
 from mmact_ssl.errors import DataError
 from mmact_ssl.io.checkpoint_file import read_state_dict
 from mmact_ssl.io.student_file import StudentFile
-from mmact_ssl.io.zoo import find_model
+from mmact_ssl.io.zoo import find_published
 from mmact_ssl.targets.broken_videos import broken_listing
 from mmact_ssl.targets.cache import TargetReader
 from tests.helpers.hf_networks import save_network
@@ -265,7 +265,7 @@ def test_videos_start_from_a_published_model(clips, small_images, tmp_path, caps
     small_images.append('optim_wrapper.optimizer.lr=0')
     shown = run(capsys, *command)
     state = read_state_dict(tmp_path / 'out' / 'training' / 'epoch_2.pth')
-    published = read_state_dict(find_model(GENERAL))
+    published = read_state_dict(find_published(GENERAL))
     student = {name: value for name, value in state.items() if name.startswith('backbone.')}
     assert student.keys() == published.keys()
     assert all(
