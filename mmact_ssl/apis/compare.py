@@ -67,9 +67,8 @@ def compare(
     for name, model in models.items():
         with redirect_stdout(None if opened else sys.stdout):  # once is enough
             halves = read_inputs(data, model)
-        inputs = halves[0]
-        start = None if inputs.saved else inputs.build_recognizer().get_submodule('backbone')
-        encoder = Encoder.build(inputs.encoder, inputs.saved, start)
+        start = None if halves[0].saved else halves[0].build_recognizer().get_submodule('backbone')
+        encoder = Encoder.build(halves[0].encoder, halves[0].saved, start)
         state = encoder.backbone.state_dict().values()
         weights = encoder.sha256 or sha256_of(str([part.double().sum() for part in state]))
         place = Path(folder, sha256_of(json.dumps([weights, encoder.config.record]))[:16])
