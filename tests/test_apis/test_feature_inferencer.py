@@ -172,9 +172,7 @@ def test_what_is_broken_is_left_out_and_named(inferencer, video_model, labeled_w
 
 
 def test_a_path_that_leads_nowhere_is_found_before_a_network_is_built(inferencer, monkeypatch):
-    monkeypatch.setattr(
-        'mmact_ssl.encoders.encoder.StudentFile.read', Mock(side_effect=AssertionError)
-    )
+    monkeypatch.setattr('mmact_ssl.encoders.encoder.StudentFile', Mock(side_effect=AssertionError))
     for inputs in ('my/videos', ['my/videos']):
         with pytest.raises(DataError, match='^my/videos: there is no such file or folder$'):
             embed('csvr_r3d_demo', inputs)

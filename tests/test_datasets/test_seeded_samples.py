@@ -70,9 +70,8 @@ def test_members_of_joined_data_sets_draw_apart_and_the_first_as_alone():
 
     joined, alone = ConcatDataset([numbers(2), numbers(3)]), numbers(2)
     for dataset in (joined, alone):
-        for part, first in with_inner(dataset):
-            if hasattr(part, 'set_progress'):
-                part.set_progress(5, 1, first)
+        for part, first in [*with_inner(dataset)][-2:]:
+            part.set_progress(5, 1, first)
     assert [number for number, _ in joined] == [0, 1, 0, 1, 2]
     assert len({value for _, value in joined}) == 5
     assert [joined[0], joined[1]] == [alone[0], alone[1]]
