@@ -37,23 +37,10 @@ class Step:
 
 
 def slow_gradients(step: Step, parameters: list[nn.Parameter]) -> list[Tensor]:
-    """Task by task: loss.backward() and a copy of what it left."""
-    rows = []
-    for loss in step.losses.values():
-        for parameter in parameters:
-            parameter.grad = None
-        loss.backward(retain_graph=True)
-        rows.append(
-            torch.cat(
-                [
-                    torch.zeros(p.numel(), dtype=p.dtype) if p.grad is None else p.grad.flatten()
-                    for p in parameters
-                ]
-            )
-        )
-    for parameter in parameters:
-        parameter.grad = None
-    return rows
+    """Task by task."""
+    options = dict(retain_graph=True, materialize_grads=True)
+    found = [torch.autograd.grad(loss, parameters, **options) for loss in step.losses.values()]
+    return [torch.cat([gradient.flatten() for gradient in gradients]) for gradients in found]
 
 
 def of(module: nn.Module) -> Tensor:

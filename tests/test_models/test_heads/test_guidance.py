@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmact_ssl.models.heads.guidance import FrameGuidanceHead, TeacherGuidanceHead
@@ -52,16 +51,9 @@ def slow_embeddings(inputs: dict[str, Tensor], name: str, deviation: bool) -> Te
     return (both - both.mean(0)) / spread.clamp(min=float(0.01 * spread.mean()))
 
 
-def cosine(one: Tensor, other: Tensor) -> float:
-    return float(one @ other / (one.norm() * other.norm()))
-
-
-def slow_info_nce(queries: Tensor, keys: Tensor) -> list[float]:
-    losses = []
-    for i, query in enumerate(queries):
-        logits = [cosine(query, key) / 0.3 for key in keys]
-        losses.append(math.log(sum(math.exp(logit) for logit in logits)) - logits[i])
-    return losses
+def slow_info_nce(queries: Tensor, keys: Tensor) -> Tensor:
+    cosines = F.cosine_similarity(queries[:, None], keys[None], dim=2)
+    return F.cross_entropy(cosines / 0.3, torch.arange(len(queries)), reduction='none')
 
 
 @pytest.mark.parametrize(
@@ -76,12 +68,12 @@ def test_the_loss_is_that_of_the_slow_twin(num_valid, contrast, agreement):
         first, second = both.chunk(2)
         with torch.no_grad():
             ones = [head.projectors[name](inputs[view]).double() for view in ('clip', 'clip_b')]
-        found = slow_info_nce(ones[0], second) + slow_info_nce(ones[1], first)
-        apart = [1 - cosine(one, row) for one, row in zip(torch.cat(ones), both)]
-        errors.append((contrast * sum(found) + agreement * sum(apart)) / (2 * BATCH))
+        found = (slow_info_nce(ones[0], second) + slow_info_nce(ones[1], first)).mean() / 2
+        apart = 1 - F.cosine_similarity(torch.cat(ones), both).mean()
+        errors.append(float(contrast * found + agreement * apart))
         assert float(logs[f'{name}_error']) == pytest.approx(errors[-1], rel=1e-4)
-        confidence = sum(math.exp(-loss) for loss in slow_info_nce(first, second)) / BATCH
-        assert float(logs[f'{name}_confidence']) == pytest.approx(confidence, rel=1e-4)
+        confidence = (-slow_info_nce(first, second)).exp().mean()
+        assert float(logs[f'{name}_confidence']) == pytest.approx(float(confidence), rel=1e-4)
     assert float(logs['loss']) == pytest.approx(sum(errors) / 2, rel=1e-4)
 
 
@@ -181,7 +173,6 @@ def test_the_loss_of_frames_is_that_of_the_slow_twin(steps):
                 pairs.append((head.reader(feature), torch.stack(seen).mean(0)))
     targets = torch.stack([target for _, target in pairs])
     targets = (targets - targets.mean(0)) / targets.std(0, correction=0)
-    cosines = [r @ z / (r.norm() * z.norm()) for (r, _), z in zip(pairs, targets)]
-    expected = torch.stack(cosines).mean()
+    expected = F.cosine_similarity(torch.stack([read for read, _ in pairs]), targets).mean()
     assert float(loss['cosine']) == pytest.approx(float(expected), rel=1e-4)
     assert float(loss['loss']) == pytest.approx(1 - float(expected), rel=1e-4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
@@ -36,50 +37,55 @@ def make_inputs(momentum: bool = False) -> dict[str, Tensor]:
     return inputs
 
 
-def unit(values: Tensor) -> Tensor:
-    return values / values.square().sum(1, keepdim=True).sqrt()
+def cosines(one: Tensor, other: Tensor) -> Tensor:
+    return F.cosine_similarity(one[:, None], other[None], dim=2)
 
 
-def slow_loss(head: PromptMatchingHead, inputs: dict[str, Tensor], alpha: float) -> Tensor:
-    """The equation of the method, row by row, of a batch in which every clip has a sentence."""
-    raw = unit(inputs['prompt'][:, 0])
-    z, w = unit(head.skeleton_projector(inputs['pooled'])), unit(head.prompt_projector(raw))
-    z, w = z.detach(), w.detach()
-    z_own, w_own, cross = z, w, None
+def slow_loss(
+    head: PromptMatchingHead, inputs: dict[str, Tensor], alpha: float
+) -> tuple[Tensor, list[Tensor]]:
+    """The equation of the method among the clips with a sentence, and hits of both directions."""
+    kept, losses, hits = inputs['valid'], [], []
+    raw = F.normalize(inputs['prompt'][kept, 0])
+    z, w = head.skeleton_projector(inputs['pooled'][kept]), head.prompt_projector(raw)
+    own = z, w
     if 'momentum_pooled' in inputs:
-        z_own = unit(head.momentum_projectors['skeleton'](inputs['momentum_pooled']))
-        w_own = unit(head.momentum_projectors['prompt'](raw))
-        cross = z_own @ w_own.T
-    directions = [(z @ w.T, w_own @ w_own.T, cross)]
-    directions.append((w @ z.T, z_own @ z_own.T, None if cross is None else cross.T))
-    total = 0.0
-    for similarity, own, other in directions:
-        for i in range(BATCH):
-            soft = (own[i] / head.loss_module.target_temperature).exp()
-            soft = soft / soft.sum()
-            if other is not None:
-                consistent = (other[i] / head.loss_module.target_temperature).exp()
-                soft = (
-                    head.loss_module.beta * soft
-                    + (1 - head.loss_module.beta) * consistent / consistent.sum()
-                )
-            target = alpha * soft
-            target[i] += 1 - alpha
-            scores = similarity[i] / head.loss_module.temperature
-            total = total - (target * (scores - scores.exp().sum().log())).sum()
-    return total / (2 * BATCH)
+        copies = head.momentum_projectors
+        own = copies['skeleton'](inputs['momentum_pooled'][kept]), copies['prompt'](raw)
+    for queries, keys, first, second in ((z, w, *own), (w, z, *own[::-1])):
+        soft = (cosines(second, second) / 0.2).softmax(1)
+        if 'momentum_pooled' in inputs:
+            soft = 0.3 * soft + 0.7 * (cosines(first, second) / 0.2).softmax(1)
+        target = (1 - alpha) * torch.eye(len(z)) + alpha * soft.detach()
+        logits = cosines(queries, keys) / 0.1
+        losses.append(F.cross_entropy(logits, target))
+        hits.append((logits.argmax(1) == torch.arange(len(z))).double().mean())
+    return sum(losses) / 2, hits
 
 
 @pytest.mark.parametrize('alpha', [0.0, 0.4, 1.0])
 @pytest.mark.parametrize('momentum', [False, True])
-def test_the_loss_is_that_of_the_slow_twin(alpha, momentum):
+@pytest.mark.parametrize('without', [[], [1, 4]])
+def test_loss_hits_and_gradients_are_those_of_the_slow_twin(without, momentum, alpha):
+    """A clip without a sentence changes nothing and learns nothing."""
     head = make_head(cross_consistency=momentum, alpha_max=alpha, loss=LOSS)
     with torch.no_grad():  # averages that differ from the projectors
         for average in head.momentum_projectors.parameters() if momentum else ():
             average.add_(0.1)
     inputs = make_inputs(momentum)
-    found = head.loss(**inputs)['loss']
-    torch.testing.assert_close(found, slow_loss(head, inputs, alpha))
+    inputs['prompt'][without] = 0
+    inputs['valid'][without] = False
+    learning = [inputs['pooled'].requires_grad_(), *head.skeleton_projector.parameters()]
+    learning += head.prompt_projector.parameters()
+    found = head.loss(**inputs)
+    expected, hits = slow_loss(head, inputs, alpha)
+    torch.testing.assert_close(found['loss'], expected)
+    assert [found['accuracy'], found['sentence_accuracy']] == hits
+    assert found['with_sentence'] == pytest.approx(1 - len(without) / BATCH)
+    for gradients in zip(
+        *(torch.autograd.grad(loss, learning) for loss in (found['loss'], expected))
+    ):
+        torch.testing.assert_close(*gradients)
 
 
 def test_targets_soften_with_the_progress_of_the_training():
@@ -89,19 +95,3 @@ def test_targets_soften_with_the_progress_of_the_training():
         assert head.alpha == pytest.approx(alpha)
         assert float(head.loss(**make_inputs())['alpha']) == pytest.approx(alpha)
     assert make_head().alpha == 0, 'hard unless asked'
-
-
-def test_clips_without_a_sentence_change_nothing_and_learn_nothing():
-    head, inputs = make_head(cross_consistency=True, alpha_max=0.5), make_inputs(True)
-    without = torch.tensor([1, 4])
-    kept = torch.tensor([0, 2, 3, 5])
-    expected = head.loss(**{name: value[kept] for name, value in inputs.items()})
-    inputs['prompt'][without] = 0
-    inputs['valid'][without] = False
-    inputs['pooled'].requires_grad_()
-    found = head.loss(**inputs)
-    for name in ('loss', 'accuracy', 'sentence_accuracy'):
-        torch.testing.assert_close(found[name], expected[name])
-    assert found['with_sentence'] == pytest.approx(4 / 6)
-    found['loss'].backward()
-    assert (inputs['pooled'].grad[without] == 0).all()

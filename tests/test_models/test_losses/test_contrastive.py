@@ -1,4 +1,4 @@
-"""Contrasts and the cross-entropy of labels against slow formulas, row by row."""
+"""Contrasts against slow formulas, row by row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from mmact_ssl.models.losses.contrastive import (
     MultiPositiveInfoNCELoss,
     NTXentLoss,
 )
-from mmact_ssl.models.losses.label import LabelLoss
 
 
 def test_info_nce_against_the_formula():
@@ -72,19 +71,14 @@ def test_several_positives_against_the_formula_and_one_is_plain_info_nce():
 def slow_nt_xent(
     first: Tensor, second: Tensor, temperature: float, self_similarity: float | None
 ) -> tuple[Tensor, list[float]]:
-    """The docstring's sum in double precision, and each row's hit."""
-    rows = [row / row.norm() for row in (*first.double(), *second.double())]
-    num = len(first)
-    terms, hits = [], []
-    for i, row in enumerate(rows):
-        partner = i + num if i < num else i - num
-        others = {j: row @ other for j, other in enumerate(rows) if j != i}
-        total = sum((value / temperature).exp() for value in others.values())
-        if self_similarity is not None:
-            total = total + math.exp(self_similarity / temperature)
-        terms.append(-torch.log((others[partner] / temperature).exp() / total))
-        hits.append(float(max(others, key=lambda j: others[j].item()) == partner))
-    return torch.stack(terms).mean(), hits
+    """Cross-entropy of each row's partner among all other rows, and each row's hit."""
+    rows = torch.cat([first, second]).double()
+    cosines = F.cosine_similarity(rows[:, None], rows[None], dim=2)
+    itself = torch.eye(len(rows), dtype=torch.bool)
+    cosines = cosines.masked_fill(itself, -math.inf if self_similarity is None else self_similarity)
+    partner = torch.arange(len(rows)).roll(len(first))
+    hits = cosines.masked_fill(itself, -math.inf).argmax(1) == partner
+    return F.cross_entropy(cosines / temperature, partner), hits.double().tolist()
 
 
 def make_views(seed: int, num: int, dim: int) -> tuple[Tensor, Tensor]:
@@ -115,52 +109,22 @@ def test_nt_xent_equals_the_slow_twin(seed, num, dim, temperature, self_similari
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
-def test_the_cross_entropy_equals_a_loop_over_the_labeled_rows():
-    torch.manual_seed(0)
-    logits = torch.randn(5, 3, dtype=torch.double, requires_grad=True)
-    label = torch.tensor([2, -1, 0, int(logits[3].argmax()), -1])
-    found = LabelLoss()(logits, label)
-    assert found['weight'].tolist() == [1, 0, 1, 1, 0]
-    for i in (0, 2, 3):
-        expected = -torch.log(logits[i, label[i]].exp() / logits[i].exp().sum())
-        assert float(found['loss'][i]) == pytest.approx(float(expected), rel=1e-6)
-        assert float(found['hit'][i]) == float(logits[i].argmax() == label[i])
-        (got,) = torch.autograd.grad(found['loss'][i], logits, retain_graph=True)
-        (wanted,) = torch.autograd.grad(expected, logits)
-        torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-8)
-    (unlabeled,) = torch.autograd.grad(found['loss'][[1, 4]].sum(), logits)
-    assert not unlabeled.any() and not found['loss'][[1, 4]].any()
-
-
 def slow_multi_instance(
     queries: Tensor, keys: Tensor, valid: Tensor, temperature: float
 ) -> tuple[Tensor, float]:
-    """Two sums pair by pair in double precision, and the accuracy."""
-    queries, keys = queries.double(), keys.double()
-    num_samples, num_keys = valid.shape
-
-    def similarity(i: int, j: int, p: int) -> Tensor:
-        q, k = queries[i], keys[j, p]
-        return (q @ k) / (q.norm() * k.norm()) / temperature
-
-    pairs = [(j, p) for j in range(num_samples) for p in range(num_keys) if valid[j, p]]
+    """Two means sample by sample and key by key in double precision, and the accuracy."""
+    logits = F.cosine_similarity(queries[:, None, None].double(), keys.double(), dim=3)
+    logits = logits / temperature  # (N, N, K)
     to_keys, to_samples, hits = [], [], []
-    for i in range(num_samples):
-        own = [p for p in range(num_keys) if valid[i, p]]
-        if not own:
-            continue
-        positives = sum(similarity(i, i, p).exp() for p in own)
-        negatives = sum(similarity(i, j, p).exp() for j, p in pairs if j != i)
-        to_keys.append(-torch.log(positives / (positives + negatives)))
-        best = max(pairs, key=lambda pair: float(similarity(i, *pair)))
-        hits.append(best[0] == i)
-    for j, p in pairs:
-        everyone = sum(similarity(i, j, p).exp() for i in range(num_samples))
-        to_samples.append(-torch.log(similarity(j, j, p).exp() / everyone))
-    if not pairs:
-        return queries.sum() * 0, 0.0
-    loss = torch.stack(to_keys).mean() + torch.stack(to_samples).mean()
-    return loss / 2, sum(hits) / len(hits)
+    for i in valid.any(1).nonzero()[:, 0]:
+        to_keys.append(logits[i][valid].logsumexp(0) - logits[i, i][valid[i]].logsumexp(0))
+        best = logits[i].masked_fill(~valid, -math.inf).amax(1).argmax()
+        hits.append(float(best == i))
+    for j, p in valid.nonzero():
+        to_samples.append(F.cross_entropy(logits[:, j, p], j))
+    if not hits:
+        return logits.sum() * 0, 0.0
+    return (torch.stack(to_keys).mean() + torch.stack(to_samples).mean()) / 2, sum(hits) / len(hits)
 
 
 def total(queries: Tensor, keys: Tensor, valid: Tensor, temperature: float) -> Tensor:

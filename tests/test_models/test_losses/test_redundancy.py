@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -22,41 +23,27 @@ def make(seed: int, num: int, dim: int) -> tuple[Tensor, Tensor]:
     return first.requires_grad_(), second.requires_grad_()
 
 
-def deviation(values: list[Tensor], unbiased: bool) -> Tensor:
-    mean = sum(values) / len(values)
-    return sum((value - mean) ** 2 for value in values) / (len(values) - unbiased)
-
-
 def slow_barlow(first: Tensor, second: Tensor, weight: float) -> Tensor:
-    """Correlation by correlation, as in the paper's equations 1 and 2."""
-    num, dim = first.shape
-
-    def normal(values: Tensor) -> Tensor:
-        return (values - sum(values) / num) / (deviation([*values], False) + 1e-5).sqrt()
-
-    total = 0.0
-    for i in range(dim):
-        for j in range(dim):
-            one, two = normal(first[:, i]), normal(second[:, j])
-            correlation = sum(a * b for a, b in zip(one, two)) / num
-            total = total + ((1 - correlation) ** 2 if i == j else weight * correlation**2)
-    return total
+    """The paper's equations 1 and 2."""
+    dim = first.shape[1]
+    covariance = torch.cov(torch.cat([first, second], 1).T, correction=0)
+    deviation = (covariance.diagonal() + 1e-5).sqrt()
+    correlation = covariance[:dim, dim:] / deviation[:dim, None] / deviation[dim:]
+    apart = ~torch.eye(dim, dtype=torch.bool)
+    invariance = (1 - correlation.diagonal()).square().sum()
+    return invariance + weight * correlation[apart].square().sum()
 
 
 def slow_vicreg(first: Tensor, second: Tensor, weights: tuple[float, float, float]) -> Tensor:
-    """The lines of the released code, number by number."""
-    num, dim = first.shape
-    invariance = sum((a - b) ** 2 for a, b in zip(first.flatten(), second.flatten())) / (num * dim)
-    variance, covariance = 0.0, 0.0
+    """The lines of the released code, view by view."""
+    total, dim = weights[0] * F.mse_loss(first, second), first.shape[1]
+    apart = ~torch.eye(dim, dtype=torch.bool)
     for view in (first, second):
-        for i in range(dim):
-            std = (deviation([*view[:, i]], True) + 1e-4).sqrt()
-            variance = variance + (1 - std).clamp(min=0) / dim / 2
-            for j in set(range(dim)) - {i}:
-                one, two = (view[:, k] - sum(view[:, k]) / num for k in (i, j))
-                product = sum(a * b for a, b in zip(one, two)) / (num - 1)
-                covariance = covariance + product**2 / dim
-    return weights[0] * invariance + weights[1] * variance + weights[2] * covariance
+        covariance = torch.cov(view.T).reshape(dim, dim)
+        deviation = (view.var(0) + 1e-4).sqrt()
+        total = total + weights[1] * F.relu(1 - deviation).mean() / 2
+        total = total + weights[2] * covariance[apart].square().sum() / dim
+    return total
 
 
 @settings(deadline=None, max_examples=25)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -27,9 +25,19 @@ def make(seed: int, pairs: int, num: int, size: int) -> tuple[Tensor, Tensor]:
     return predictions.requires_grad_(), targets.requires_grad_()
 
 
-def softmax(values: list[float]) -> list[float]:
-    powers = [math.exp(value) for value in values]
-    return [power / sum(powers) for power in powers]
+def check(found: dict, distances: Tensor, constant: Tensor, predictions: Tensor, targets: Tensor):
+    """Compare with distances ``(V, N, N)`` of predictions from targets in float64."""
+    own = distances.diagonal(dim1=1, dim2=2)
+    torch.testing.assert_close(found['loss'].double(), own, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found['constant'].double(), constant, rtol=1e-4, atol=1e-4)
+    itself = torch.eye(distances.shape[1], dtype=torch.bool)
+    others = distances.masked_fill(itself, torch.inf).amin(2)
+    clear = (own - others).abs() > 1e-4  # else float32 decides
+    assert torch.equal(found['hit'][clear] == 1, (own < others)[clear])
+    (expected,) = torch.autograd.grad(own.sum(), predictions)
+    found['loss'].sum().backward()
+    torch.testing.assert_close(predictions.grad, expected, rtol=1e-3, atol=1e-4)
+    assert targets.grad is None, 'targets are stopped'
 
 
 @settings(deadline=None, max_examples=40)
@@ -40,31 +48,23 @@ def test_cross_entropies_equal_the_slow_twin(seed, pairs, num, size, temperature
     loss = CenteredCrossEntropyLoss(size, *temperatures).eval()
     center = torch.linspace(-1, 1, size)
     loss.center.copy_(center)
-    found = loss(predictions, targets)
-    for pair in range(pairs):
-        aims = [
-            softmax([(float(t) - float(c)) / temperatures[1] for t, c in zip(row, center)])
-            for row in targets[pair]
-        ]
-        logs = [
-            [math.log(p) for p in softmax([float(v) / temperatures[0] for v in row])]
-            for row in predictions[pair]
-        ]
-        mean = [sum(column) / num for column in zip(*aims)]
-        for i in range(num):
-            entropies = [-sum(t * q for t, q in zip(aim, logs[i])) for aim in aims]
-            assert float(found['loss'][pair, i]) == pytest.approx(entropies[i], rel=1e-4, abs=1e-5)
-            others = min([*entropies[:i], *entropies[i + 1 :]], default=math.inf)
-            if abs(entropies[i] - others) > 1e-4:  # else float32 decides
-                assert float(found['hit'][pair, i]) == (entropies[i] < others)
-            constant = -sum(t * math.log(m) for t, m in zip(aims[i], mean))
-            assert float(found['constant'][pair, i]) == pytest.approx(constant, rel=1e-4, abs=1e-5)
+    logs = (predictions.double() / temperatures[0]).log_softmax(2)
     aims = ((targets.detach().double() - center) / temperatures[1]).softmax(2)
-    slow = -(aims * (predictions.double() / temperatures[0]).log_softmax(2)).sum()
-    (expected,) = torch.autograd.grad(slow, predictions)
-    found['loss'].sum().backward()
-    torch.testing.assert_close(predictions.grad, expected, rtol=1e-3, atol=1e-4)
-    assert targets.grad is None, 'targets are stopped'
+    constant = -(aims * aims.mean(1, keepdim=True).log()).sum(2)
+    distances = -logs @ aims.transpose(1, 2)
+    check(loss(predictions, targets), distances, constant, predictions, targets)
+
+
+@settings(deadline=None, max_examples=40)
+@given(**SIZES)
+def test_cosine_distances_equal_the_slow_twin(seed, pairs, num, size):
+    """Value, hits, the constant answer and gradients."""
+    predictions, targets = make(seed, pairs, num, size)
+    aims = targets.detach().double()
+    distances = 1 - F.cosine_similarity(predictions.double()[:, :, None], aims[:, None], dim=3)
+    best = F.normalize(aims, dim=2).mean(1, keepdim=True)
+    constant = 1 - F.cosine_similarity(best, aims, dim=2)
+    check(NegativeCosineLoss()(predictions, targets), distances, constant, predictions, targets)
 
 
 def test_the_center_follows_the_targets_of_all_batches_of_a_step_once():
@@ -84,30 +84,3 @@ def test_the_center_follows_the_targets_of_all_batches_of_a_step_once():
     assert loss.state_dict().keys() == {'center', 'waiting'}, 'a resumed run goes on with both'
     loss.restart()
     assert not loss.center.any()
-
-
-def cosine(one: Tensor, other: Tensor) -> Tensor:
-    return one @ other / (one.norm() * other.norm())
-
-
-@settings(deadline=None, max_examples=40)
-@given(**SIZES)
-def test_cosine_distances_equal_the_slow_twin(seed, pairs, num, size):
-    """Value, hits, the constant answer and gradients."""
-    predictions, targets = make(seed, pairs, num, size)
-    found = NegativeCosineLoss()(predictions, targets)
-    total = torch.zeros((), dtype=torch.float64)
-    for pair, (rows, aims) in enumerate(zip(predictions.double(), targets.detach().double())):
-        best = sum(aim / aim.norm() for aim in aims)
-        for i, (row, aim) in enumerate(zip(rows, aims)):
-            distance = 1 - cosine(row, aim)
-            assert float(found['loss'][pair, i]) == pytest.approx(float(distance), abs=1e-5)
-            nearest = max(range(num), key=lambda j: float(cosine(row, aims[j])))
-            assert float(found['hit'][pair, i]) == (nearest == i)
-            constant = 1 - cosine(best, aim)
-            assert float(found['constant'][pair, i]) == pytest.approx(float(constant), abs=1e-4)
-            total = total + distance
-    (expected,) = torch.autograd.grad(total, predictions)
-    found['loss'].sum().backward()
-    torch.testing.assert_close(predictions.grad, expected, rtol=1e-4, atol=1e-5)
-    assert targets.grad is None, 'targets are stopped'
