@@ -1,4 +1,4 @@
-"""Part maps from a cache of poses, and through a pipeline."""
+"""Part maps from a cache of poses."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.datasets.layouts import PART_LAYOUTS
-from mmact_ssl.datasets.transforms.views import DecodeViews, SampleViews, TransformViews
 from mmact_ssl.errors import BrokenSampleError, DataError
 from mmact_ssl.models.teachers import BaseTeacher
 from mmact_ssl.models.teachers.part_drawing import PartDrawing
@@ -89,25 +87,3 @@ def test_videos_without_poses_are_listed_as_broken_beside_the_maps(root: Path, t
     broken_listing(poses).unlink()
     assert draw_parts(poses, out, root, overwrite=True) == 2
     assert not listing.exists()
-
-
-@pytest.mark.parametrize('flip', [False, True])
-def test_a_mirrored_clip_has_the_mirrored_maps(root: Path, flip: bool):
-    """As drawn from the poses of the mirrored clip, which the same transform mirrors."""
-    sample = {'filename': str(root / 'wide.mp4')}
-    for step in (
-        SampleViews(clip=dict(num_frames=6, stride=2), test_mode=True),
-        LoadTargets('pose').bind(root, str(root)),
-        LoadTargets('parts', 'parts.lmdb', kind='map').bind(root, str(root)),
-        DecodeViews(short_side=None),
-        TransformViews(
-            ('clip',), [dict(type='HorizontalFlip', flip_ratio=float(flip))], map_size=(64, 64)
-        ),
-    ):
-        sample = step(sample)
-    poses = torch.from_numpy(sample['targets']['clip']['pose'] / [96, 64, 1])
-    expected = PartDrawing((64, 64))(poses, 'coco17', 96 / 64).numpy()
-    found = sample['targets']['clip']['parts']
-    np.testing.assert_allclose(found, expected, atol=1e-3)
-    exchanged = found[:, PART_LAYOUTS['pose_parts'].flip_indices]
-    assert np.abs(exchanged - expected).max() > 0.9

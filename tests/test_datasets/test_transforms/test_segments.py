@@ -106,35 +106,3 @@ def test_segments_are_transformed_apart_and_the_frames_of_one_alike():
 def test_wrong_uses_are_named(view, sample, error, message):
     with pytest.raises(error, match=message):
         ShuffleViewSegments((view,), 3)(sample)
-
-
-def test_frames_and_targets_follow(tmp_path, make_video):
-    """Poses of the cache and decoded frames are those of the shuffled places."""
-    from mmact_ssl.datasets.transforms.views import DecodeViews, SampleViews
-    from mmact_ssl.targets.cache import TargetWriter
-    from mmact_ssl.targets.load_targets import LoadTargets
-
-    make_video(tmp_path / 'a.mp4', num_frames=40)
-    poses = np.zeros((40, 17, 3), np.float32)
-    poses[:, 0, 0] = np.arange(40) / 100
-    meta = TargetMeta('pose', 'coco17', 'made', 'made')
-    with TargetWriter(tmp_path / 'targets/pose.lmdb', meta) as writer:
-        writer.put('a.mp4', poses)
-    load = LoadTargets().bind(tmp_path, str(tmp_path))
-    clip = dict(num_frames=6, stride=4)
-    ends = {}
-    for name, steps in dict(whole=[], shuffled=[ShuffleViewSegments(segments=3)]).items():
-        results = dict(filename=str(tmp_path / 'a.mp4'))
-        np.random.seed(5)
-        for step in [SampleViews(clip=clip), *steps, load, DecodeViews(None)]:
-            results = step(results)
-        ends[name] = results
-    order = ends['shuffled']['targets']['clip']['permutation']
-    places = [2 * segment + i for segment in order for i in range(2)]
-    assert places != sorted(places)
-    whole, shuffled = (ends[name] for name in ('whole', 'shuffled'))
-    np.testing.assert_array_equal(
-        shuffled['targets']['clip']['pose'], whole['targets']['clip']['pose'][places]
-    )
-    for frame, place in zip(shuffled['views']['clip'], places):
-        np.testing.assert_array_equal(frame, whole['views']['clip'][place])

@@ -65,19 +65,6 @@ def test_keys_of_weights_that_grow_stay_apart():
     assert (deviation > 0.5).all() and (deviation < 2).all(), deviation
 
 
-def test_a_key_depends_on_its_own_sample_alone_and_has_no_gradient():
-    follower = MomentumCopy(network())
-    follower.train()
-    assert not any(module.training for module in follower.modules())
-    rows = torch.randn(5, 3)
-    together = follower(rows)
-    alone = torch.cat([follower(row[None]) for row in rows])
-    torch.testing.assert_close(together, alone)
-    assert not together.requires_grad
-    assert not any(parameter.requires_grad for parameter in follower.parameters())
-    assert follower.module[1].num_batches_tracked == 0
-
-
 def numbered(start: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Keys that carry their number."""
     numbers = torch.arange(start, start + number)
