@@ -17,7 +17,6 @@ from mmact_ssl.models.masks import (
     join_patches,
     resize_map,
     split_patches,
-    spread_tokens,
     visible_tokens,
 )
 from mmact_ssl.models.skeletons import clip_lengths, scale_valid, valid_frames
@@ -43,20 +42,6 @@ def test_masked_places_of_a_view_are_zero_and_the_others_stay(grid, sides, skele
 def test_a_mask_that_does_not_divide_the_view_is_refused():
     with pytest.raises(ConfigError, match=r'\(1, 2, 2, 2\) places does not divide a view of'):
         hide_masked(torch.zeros(1, 3, 4, 4, 5), torch.zeros(1, 1, 2, 2, 2, dtype=torch.bool))
-
-
-def test_visible_tokens_go_back_to_their_places_and_masked_ones_get_their_mean():
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randn(3, 7, 2, generator=generator, requires_grad=True)
-    mask = torch.rand(3, 7, generator=generator).argsort(1) < 4
-    visible = visible_tokens(tokens, mask)
-    spread = spread_tokens(visible, mask)
-    for sample, hidden, own, whole in zip(tokens, mask, visible, spread):
-        assert torch.equal(own, sample[~hidden]) and torch.equal(whole[~hidden], own)
-        torch.testing.assert_close(whole[hidden], own.mean(0).expand(4, 2))
-    torch.testing.assert_close(spread.mean(1), visible.mean(1))
-    spread.square().sum().backward()
-    assert torch.equal(tokens.grad.any(2), ~mask)
 
 
 def test_unequal_numbers_of_visible_tokens_are_refused():

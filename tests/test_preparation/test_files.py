@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from mmact_ssl.preparation.files import files_below, place_video, probe_video, probe_videos
-from mmact_ssl.preparation.poses import write_poses
-from tests.pose_file import read_poses
 from tests.test_preparation.helpers import make_video
 
 
@@ -60,15 +57,3 @@ def test_files_below_a_folder_lie_behind_links_too(tmp_path):
     (source / 'best').symlink_to(source / 'wave')
     names = [path.relative_to(source).as_posix() for path in files_below(source)]
     assert names == ['b/2.mp4', 'b/c/3.mp4', 'wave/1.mp4']
-
-
-def test_poses_come_back(tmp_path):
-    rng = np.random.default_rng(0)
-    poses = {'videos/a.mp4': rng.random((3, 17, 3)), 'videos/b.mp4': rng.random((5, 17, 3))}
-    path = tmp_path / 'poses.npz'
-    write_poses(path, poses, 'coco17')
-    layout, found = read_poses(path)
-    assert layout == 'coco17'
-    for (name, pose), expected in zip(found.items(), poses):
-        assert name == expected and pose.dtype == np.float32
-        np.testing.assert_array_equal(pose, poses[name].astype(np.float32))

@@ -6,8 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import DataError
@@ -33,21 +31,6 @@ def write(out, clips, num_persons=2, splits=None, **options):
 def read(folder, name):
     """[M, T, V, C] of one clip."""
     return folder.read(folder.names.tolist().index(name))
-
-
-@settings(max_examples=10, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 40)), min_size=1, max_size=5))
-def test_clips_come_back(tmp_path_factory, sizes):
-    out = tmp_path_factory.mktemp('out')
-    clips = {f'c{i}': clip(m, t, seed=i) for i, (m, t) in enumerate(sizes)}
-    counts, folder = write(out, clips, num_persons=3)
-    assert counts == {'clips': len(clips), 'all': len(clips), 'left_out': 0}
-    assert folder.names.tolist() == list(clips)
-    assert folder.labels.tolist() == [i % 2 for i in range(len(clips))]
-    for name, keypoint in clips.items():
-        back = read(folder, name)
-        np.testing.assert_array_equal(back[: len(keypoint)], keypoint.astype(np.float32))
-        assert not back[len(keypoint) :].any()
 
 
 def test_the_version_of_prepared_data_stays(tmp_path):

@@ -105,14 +105,6 @@ def test_targets_stand_beside_each_other(tmp_path):
         load(path, target='valid')(sample())
 
 
-def test_a_clip_teacher_gives_the_entry_of_the_first_frame(tmp_path):
-    path = write(tmp_path / 'e', TargetMeta('embedding', '', 'f', window=(3, 2)), EMBEDDING)
-    inds = {'clip': np.array([2, 4, 6]), 'future': np.array([6, 8, 9]), 'end': np.full(3, 9)}
-    results = load(path, target='action', views=tuple(inds))(sample(frame_inds=inds))
-    for view, first in (('clip', 2), ('future', 6), ('end', 9)):
-        np.testing.assert_array_equal(results['targets'][view]['action'], EMBEDDING[[first]])
-
-
 @pytest.mark.parametrize('inds', [[0, 1, 2], [0, 2], [0, 2, 4, 6], [0, 2, 5], [5, 7, 8], [4, 2, 0]])
 def test_a_view_that_is_not_the_teachers_window_is_refused(tmp_path, inds):
     path = write(tmp_path / 'e', TargetMeta('embedding', '', 'f', window=(3, 2)), EMBEDDING)

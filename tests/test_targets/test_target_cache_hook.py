@@ -106,14 +106,10 @@ def test_changed_sentences_are_told_when_a_run_goes_on(tmp_path: Path, monkeypat
     assert re.search(r"'parts': is encoder on sentences \w{8}, was e", told.call_args.args[0])
 
 
-def test_a_new_run_may_start_from_weights_of_other_targets(caches):
+def test_weights_of_other_targets_and_checkpoints_without_a_record_are_accepted(caches):
     hook, runner = TargetCacheHook(), make_runner([caches['b']], [])
     hook.after_load_checkpoint(runner, saved([caches['a']], []))
     hook.before_train(runner)
-
-
-def test_checkpoints_that_say_nothing_are_accepted(caches):
-    go_on(dict(state_dict={}), caches['a'], caches['b'])
     go_on(dict(meta=dict(epoch=1)), caches['a'], caches['b'])
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.models.heads.frame_generation import FrameGenerationHead
+from mmact_ssl.models.heads.guidance import TeacherGuidanceHead
 from mmact_ssl.models.heads.masked_places import MaskedPixelHead
 from mmact_ssl.models.heads.pose_prediction import PosePredictionHead
 from tests.helpers.heads import fit
@@ -38,6 +39,17 @@ def frames(later: bool):
         inputs['continued'] = shown.flip(3)  # upside down: the last frame does not tell it
     head = FrameGenerationHead(4, 16, 4, resolutions=(16,), adversarial=None)
     return head, inputs, ('static', 'dynamic'), 'mse', 120, 1e-2
+
+
+def guidance():
+    """A linear teacher, and clips that look alike."""
+    clips = draw(CLIPS, 6)
+    target = (clips @ draw(6, 5, seed=1))[:, None].expand(-1, 4, -1)
+    inputs = dict(clip=clips, clip_b=clips + 0.1 * draw(CLIPS, 6, seed=2))
+    for view in ('clip', 'clip_b'):
+        inputs |= {f'{view}_image': target, f'{view}_valid': all_valid(CLIPS, 4)}
+    head = TeacherGuidanceHead(6, dict(image=dict(channels=5)), hidden_dim=16)
+    return head, inputs, ('clip', 'clip_b'), 'image_error', 60, 1e-2
 
 
 def masked_pixels():
@@ -78,6 +90,7 @@ def poses():
     [
         pytest.param(lambda: frames(False), id='frames'),
         pytest.param(lambda: frames(True), id='later frames'),
+        guidance,
         masked_pixels,
         poses,
     ],

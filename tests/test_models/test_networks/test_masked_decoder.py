@@ -18,17 +18,6 @@ def make_mask(*grid: int) -> torch.Tensor:
     return torch.rand(2, *grid, generator=torch.Generator().manual_seed(0)) < 0.7
 
 
-def test_only_visible_places_of_the_map_are_read_and_get_a_gradient():
-    decoder, mask = make(), make_mask(2, 3, 4)
-    feature_map = torch.randn(2, 6, 2, 3, 4, requires_grad=True)
-    found = decoder(feature_map, mask)
-    assert found.shape == (2, 2, 3, 4, 5)
-    changed = feature_map.detach().masked_fill(mask[:, None], 1e3)
-    assert torch.equal(decoder(changed, mask), found)
-    found[mask].square().sum().backward()
-    assert torch.equal(feature_map.grad.any(1), ~mask)
-
-
 def test_a_masked_place_sees_the_visible_ones_of_its_own_group():
     decoder, mask = make(), make_mask(2, 3, 4)
     feature_map = torch.randn(2, 6, 2, 3, 4)

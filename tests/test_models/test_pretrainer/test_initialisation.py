@@ -96,30 +96,6 @@ def test_a_file_that_does_not_fit_the_backbone_is_an_error(tmp_path, config, par
         model.init_weights()
 
 
-def test_channels_last_changes_the_layout_alone():
-    """In double precision, for the sums of batch normalization round otherwise."""
-    plain, laid_out = (
-        build('csvr_r3d18-small.py', **{'model.channels_last': last}) for last in (False, True)
-    )
-    for model in (plain, laid_out):
-        torch.manual_seed(0)
-        model.init_weights()
-        model.double().train()
-    first = laid_out.backbone.conv1.conv.weight
-    assert first.stride(1) == 1 and not first.is_contiguous()
-    laid_out.load_state_dict(plain.state_dict())
-    view = torch.randn(2, 3, 16, 32, 32, dtype=torch.double)
-    maps = [
-        model.encode(dict.fromkeys(model.encode_names, view), {}) for model in (plain, laid_out)
-    ]
-    for one, other in zip(maps[0]['clip'], maps[1]['clip']):
-        torch.testing.assert_close(other, one)
-    for found in maps:
-        found['clip'][-1].square().mean().backward()
-    gradients = [model.backbone.conv1.conv.weight.grad for model in (plain, laid_out)]
-    torch.testing.assert_close(*gradients)
-
-
 @pytest.fixture
 def process_group():
     """Of this process alone."""
@@ -131,22 +107,29 @@ def process_group():
 
 
 @pytest.mark.parametrize('unused', [True, False])
-def test_channels_last_are_laid_out_before_gradients_are_shared(process_group, unused):
-    """The runner wraps first: DistributedDataParallel scrambles gradients of a later layout."""
+def test_channels_last_change_the_layout_alone_also_of_shared_gradients(process_group, unused):
+    """In double precision, for the sums of batch normalization round otherwise.
+
+    The runner wraps first: DistributedDataParallel scrambles gradients of a later layout.
+    """
+    off = {f'model.heads.{task}': None for task in ('context', 'current', 'future')}
+    off['model.balancer'] = dict(_delete_=True, type='FixedWeights')
     view = torch.randn(2, 3, 8, 32, 32, dtype=torch.double)
-    gradients = []
-    for wrap in (False, True):
-        off = {f'model.heads.{task}': None for task in ('context', 'current', 'future')}
-        balancer = dict(_delete_=True, type='FixedWeights')
-        options = {**off, 'model.balancer': balancer, 'model.channels_last': True}
-        model = build('csvr_r3d18-small.py', **options).double()
+    found, state = [], None
+    for last, wrap in ((False, False), (True, False), (True, True)):
+        model = build('csvr_r3d18-small.py', **{**off, 'model.channels_last': last}).double()
         model.heads.requires_grad_(False)
         model.adapters.requires_grad_(False)
         wrapped = MMDistributedDataParallel(model, find_unused_parameters=unused) if wrap else model
-        torch.manual_seed(0)
         model.init_weights()
+        state = state or model.state_dict()
+        model.load_state_dict(state)
         maps = wrapped(dict.fromkeys(model.encode_names, view), mode='tensor')
         sum(one.square().mean() for one in maps.values()).backward()
-        gradients.append([p.grad for p in model.backbone.parameters()])
-    for alone, shared in zip(*gradients):
-        torch.testing.assert_close(shared, alone)
+        gradients = [p.grad for p in model.backbone.parameters()]
+        found.append([*(one.detach() for one in maps.values()), *gradients])
+    first = model.backbone.conv1.conv.weight
+    assert first.stride(1) == 1 and not first.is_contiguous()
+    for others in found[1:]:
+        for one, other in zip(found[0], others):
+            torch.testing.assert_close(other, one)

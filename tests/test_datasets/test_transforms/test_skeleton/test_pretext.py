@@ -89,27 +89,6 @@ def test_what_would_reveal_the_places_of_frames_comes_later(
     earlier(choose(make_sample(frames=24)))
 
 
-MS2L = dict(clip=[], masked=[dict(type='MaskFuture')], shuffled=[dict(type='ShuffleSegments')])
-
-
-def test_the_views_of_ms2l(make_sample):
-    sample = make_sample(frames=10, persons=2)
-    before = sample['keypoint'].copy()
-    out = MakeSkeletonViews(MS2L)(sample)
-    views = out['views']
-    assert list(views) == ['clip', 'masked', 'shuffled']
-    np.testing.assert_array_equal(views['clip'], before)
-    np.testing.assert_array_equal(views['masked'][:, :7], before[:, :7])
-    assert views['masked'].shape == before.shape and not views['masked'][:, 7:].any()
-    assert out['targets'].keys() == views.keys()
-    assert {view: set(named) for view, named in out['targets'].items() if named} == {
-        'shuffled': {'permutation'}
-    }
-    np.testing.assert_array_equal(out['keypoint'], before)
-    views['clip'][:] = 0  # no view shares its memory
-    assert out['keypoint'].any() and views['masked'].any()
-
-
 def test_what_stands_before_is_shared_and_what_stands_inside_is_not(make_sample):
     np.random.seed(0)
     rotation = dict(type='RandomRotation')
@@ -120,12 +99,18 @@ def test_what_stands_before_is_shared_and_what_stands_inside_is_not(make_sample)
     assert not np.allclose(views['one'], views['two'])
 
 
-def test_each_view_has_targets_of_its_own_beside_those_that_were_loaded(make_sample):
+def test_each_view_has_memory_and_targets_of_its_own_beside_those_that_were_loaded(make_sample):
     shuffle = [dict(type='ShuffleSegments')]
     sample = {**make_sample(), 'targets': {'one': {'prompt': 1}}}
-    targets = MakeSkeletonViews(dict(one=shuffle, two=shuffle, three=[]))(sample)['targets']
-    names = {view: set(named) for view, named in targets.items()}
-    assert names == {'one': {'permutation', 'prompt'}, 'two': {'permutation'}, 'three': set()}
+    made = MakeSkeletonViews(dict(one=shuffle, two=shuffle, three=[], four=[]))(sample)
+    names = {view: set(named) for view, named in made['targets'].items()}
+    assert names == dict(
+        one={'permutation', 'prompt'}, two={'permutation'}, three=set(), four=set()
+    )
+    views = made['views']
+    views['three'][:] = 0
+    np.testing.assert_array_equal(views['four'], sample['keypoint'])
+    assert views['four'].any()
 
 
 def test_a_view_shows_the_other_camera_where_there_is_one(make_sample):
