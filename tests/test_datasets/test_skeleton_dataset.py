@@ -161,22 +161,6 @@ def test_another_camera_is_any_other_of_the_performance_and_never_the_same(camer
     }
 
 
-def test_which_camera_is_drawn_depends_on_seed_epoch_and_index_alone(cameras):
-    folder, names = cameras
-    one, two = (build(folder, names, performance_pattern=r'(e\d)_v') for _ in range(2))
-
-    def partners(dataset, epoch, order):
-        found = {}
-        for index in order:
-            dataset.set_progress(7, epoch)
-            found[index] = (dataset[index]['other_camera'] or {}).get('filename')
-        return found
-
-    for epoch in range(8):
-        forward = partners(one, epoch, range(len(names)))
-        assert forward == partners(two, epoch, reversed(range(len(names))))
-
-
 def test_what_would_leave_the_other_camera_unread_or_raw_is_refused(cameras):
     folder, names = cameras
     read = dict(type='MakeSkeletonViews', views=dict(one=[], two=[]), other_camera=['two'])

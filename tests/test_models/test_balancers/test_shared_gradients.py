@@ -70,19 +70,6 @@ def test_a_loss_scale_is_divided_out():
     torch.testing.assert_close(Step().gradients().gram(), Step().gradients().gram(scale=2.0**14))
 
 
-def test_the_surrogate_loss_weighs_the_backbone_and_nothing_else():
-    factors = torch.tensor([0.5, -1.0, 2.0, 3.0])
-    step, exact = Step(), Step(torch.float64)
-    surrogate = step.gradients().surrogate_loss(factors)
-    assert float(surrogate) == 0
-    (sum(step.losses.values()) + surrogate).backward()
-    rows = torch.stack(slow_gradients(exact, list(exact.backbone.parameters())))
-    expected = ((1 + factors.double())[:, None] * rows).sum(0)
-    torch.testing.assert_close(of(step.backbone), expected, rtol=1e-4, atol=1e-6)
-    heads = torch.stack(slow_gradients(exact, list(exact.head.parameters())))
-    torch.testing.assert_close(of(step.head), heads.sum(0), rtol=1e-4, atol=1e-6)
-
-
 def test_a_loss_without_any_gradient_has_none():
     step = Step()
     step.losses['constant'] = torch.tensor(2.0)

@@ -101,14 +101,7 @@ def test_mmaction2s_loss_is_that_of_the_labeled_clips_of_a_3d_or_2d_student(scop
     predicted = head.predict(feature_map=feature_map, label=label)
     assert torch.allclose(predicted['scores'], scores, atol=1e-6)
     assert predicted['accuracy'].isnan().tolist() == [False, True, False, False, True]
-
-
-@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
-def test_in_mixed_precision_mmaction2s_loss_is_nearly_the_same(scope, dtype):
-    torch.manual_seed(0)
-    head = RecognitionHead(HEADS['I3DHead'])
-    inputs = dict(feature_map=torch.randn(5, 4, 2, 3, 3), label=torch.tensor([0, -1, 2, 1, -1]))
-    expected = head.loss(**inputs)['loss_cls']
-    with torch.autocast('cpu', dtype):
-        found = head.loss(**inputs)['loss_cls']
-    assert torch.isclose(found.float(), expected, rtol=0.01)
+    for dtype in (torch.bfloat16, torch.float16):
+        with torch.autocast('cpu', dtype):
+            mixed = head.loss(feature_map=feature_map, label=label)['loss_cls']
+        torch.testing.assert_close(mixed.float(), expected, rtol=0.02, atol=0)

@@ -78,6 +78,30 @@ def test_the_student_and_the_head_learn_and_targets_do_not(case):
         assert parameter.requires_grad != ('momentum' in name)
 
 
+@pytest.mark.parametrize('case', ['pose', 'future'])
+def test_student_and_discriminators_are_trained_by_their_own_losses(case):
+    head, batch = cases()[case]
+    for parameter in head.parameters():
+        if not parameter.any():  # what starts at zero hides what it reads
+            torch.nn.init.normal_(parameter, std=0.3)
+    features = [batch[name].requires_grad_() for name in STUDENT[case]]
+    losses = {
+        name: term.value.sum() for name, term in head.terms(**batch).items() if 'loss' in name
+    }
+    named = dict(head.named_parameters())
+    for name, loss in losses.items():
+        learning = [*features, *named.values()]
+        gradients = torch.autograd.grad(loss, learning, retain_graph=True, allow_unused=True)
+        moved = [gradient is not None and bool(gradient.any()) for gradient in gradients]
+        trained = {key for key, is_moved in zip(named, moved[len(features) :]) if is_moved}
+        if 'discriminator' in name:
+            own = f'discriminators.{name.split("_")[1]}.' if case == 'future' else 'discriminator.'
+            assert trained and all(key.startswith(own) for key in trained), name
+            assert not any(moved[: len(features)]), name
+        else:
+            assert trained and not any('discriminator' in key for key in trained), name
+
+
 @pytest.mark.parametrize('case', ['masked_pixels', 'masked_motion', 'latent'])
 def test_visible_places_alone_are_read_and_clips_without_a_frame_move_nothing(case):
     head, batch = cases()[case]

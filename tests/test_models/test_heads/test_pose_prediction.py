@@ -110,10 +110,15 @@ def test_other_noise_draws_another_future():
     drawn = (drawn + 1) / 2
     for n in range(2):
         each = [errors_by_hand(inputs, draw[n], n) for draw in drawn]
-        assert float(predicted['error'][n]) == pytest.approx(sum(each) / DRAWS, rel=1e-4)
         last = inputs['observed'][n, -1:, :, :2].expand(5, -1, -1)
-        expected = errors_by_hand(inputs, last, n)
-        assert float(predicted['error_repeat_last'][n]) == pytest.approx(expected, rel=1e-4)
+        expected = dict(
+            error=sum(each) / DRAWS,
+            error_best=min(each),
+            error_of_mean=errors_by_hand(inputs, drawn[:, n].mean(0), n),
+            error_repeat_last=errors_by_hand(inputs, last, n),
+        )
+        found = {name: float(predicted[name][n]) for name in expected}
+        assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_best_draw_alone_is_taught():
@@ -155,21 +160,6 @@ def gradients(head: PosePredictionHead, inputs: dict[str, Tensor], names: tuple[
         {name: p.grad for name, p in head.generator.named_parameters()},
         {name: p.grad for name, p in head.discriminator.named_parameters()},
     )
-
-
-def test_each_side_is_trained_by_its_own_loss():
-    head, inputs = stir(make_head(hint_dropout=0.0)), make_inputs()
-    for name in GENERATOR_LOSSES:
-        student, generator, discriminator = gradients(head, inputs, (name,))
-        assert student.abs().sum() > 0
-        assert all(gradient.abs().sum() > 0 for gradient in generator.values()), name
-        assert not any(gradient.any() for gradient in discriminator.values()), name
-    student, generator, discriminator = gradients(head, inputs, ('loss_discriminator',))
-    assert not student.any()
-    assert not any(gradient.any() for gradient in generator.values())
-    # Inside the margins of the hinge, what real and fake poses do to the last bias cancels.
-    discriminator.pop('score.bias')
-    assert all(gradient.abs().sum() > 0 for gradient in discriminator.values())
 
 
 def test_the_student_can_not_please_the_discriminator_but_through_poses():

@@ -17,7 +17,6 @@ from mmact_ssl.models.losses.distances import (
     FrameLoss,
     JointLoss,
     centered,
-    draw_errors,
     joint_distance,
 )
 from mmact_ssl.models.losses.masked import PatchLoss, normalize_patches
@@ -50,36 +49,6 @@ def test_the_target_of_a_joint_without_weight_may_be_anything(distance):
     assert found.isfinite().all()
     (gradient,) = torch.autograd.grad((found * weight).sum(), prediction)
     assert not gradient[weight == 0].any() and gradient[weight > 0].all()
-
-
-def test_errors_of_draws_equal_a_loop_however_little_weight_there_is():
-    """Clip 0 has a thousandth of the weight of the others, clip 1 none."""
-    generator = torch.Generator().manual_seed(1)
-    draws = torch.randn(3, 3, 4, 5, 2, generator=generator).double()  # K, B, T, V, 2
-    _, target, weight = make()
-    weight[0] *= 1e-3
-    weight[1] = 0
-    found = draw_errors(draws, target, weight, target[:, :1])
-
-    def slow(poses: Tensor, b: int) -> float:
-        """Half of the weighted mean distance of clip b: the view is 2 wide."""
-        total = sum(
-            math.dist(poses[t, v].tolist(), target[b, t, v].tolist()) * float(weight[b, t, v])
-            for t in range(4)
-            for v in range(5)
-        )
-        return total / float(weight[b].sum()) / 2
-
-    for b in (0, 2):
-        each = [slow(draw[b], b) for draw in draws]
-        expected = dict(
-            error=sum(each) / 3,
-            error_best=min(each),
-            error_of_mean=slow(draws[:, b].mean(0), b),
-            error_repeat_last=slow(target[b, :1].expand(4, -1, -1), b),
-        )
-        assert {name: float(value[b]) for name, value in found.items()} == pytest.approx(expected)
-    assert all(value[1] == 0 for value in found.values())
 
 
 def test_coordinates_are_centered_and_those_without_weight_are_0():
