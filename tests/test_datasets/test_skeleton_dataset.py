@@ -147,11 +147,13 @@ def test_another_camera_is_any_other_of_the_performance_and_never_the_same(camer
     seen = {name: set() for name in names}
     for epoch in range(20):
         dataset.set_progress(0, epoch)
-        for sample in (dataset[index] for index in range(len(names))):
+        for index in range(len(names)):
+            sample, again = dataset[index], dataset[index]
             assert sample['keypoint'].shape[1] == sample['total_frames']
             other = sample['other_camera']
             if other is None:
                 continue
+            assert again['other_camera']['filename'] == other['filename'], 'drawn the same again'
             seen[sample['filename']].add(other['filename'])
             length = names.index(other['filename']) + 1
             np.testing.assert_array_equal(other['keypoint'], np.full((1, length, 20, 3), length))
