@@ -10,10 +10,12 @@ from itertools import permutations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from mmact_ssl.registry import MODELS
+from tests.helpers.heads import slow_network
 from tests.shipped import load
 
 LENGTHS, PADDED, ORDERS = (40, 12, 7, 3), 300, list(permutations(range(3)))
@@ -59,26 +61,11 @@ def views():
     )
 
 
-def project(layers: nn.Sequential, rows: Tensor) -> Tensor:
-    """Linear, normalization by this batch alone, ReLU, linear."""
-    first, norm, _, last = layers
-    hidden = rows @ first.weight.T + first.bias
-    hidden = (hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + norm.eps).sqrt()
-    hidden = (norm.weight * hidden + norm.bias).clamp(min=0)
-    return hidden @ last.weight.T + last.bias
-
-
 def contrast(x: Tensor, y: Tensor, temperature: float = 0.9) -> Tensor:
     """Rows of both, each against all others; its own similarity counts as -1."""
-    rows = torch.cat([x, y])
-    rows = rows / rows.norm(dim=1, keepdim=True)
-    total = rows.new_zeros(())
-    for i in range(len(rows)):
-        similar = torch.stack([row @ rows[i] for row in rows])
-        similar = torch.cat([similar[:i], similar.new_full((1,), -1.0), similar[i + 1 :]])
-        partner = (i + len(x)) % len(rows)
-        total = total - (similar / temperature).log_softmax(0)[partner]
-    return total / len(rows)
+    rows = F.normalize(torch.cat([x, y]))
+    similar = (rows @ rows.T).masked_fill(torch.eye(len(rows), dtype=torch.bool), -1.0)
+    return F.cross_entropy(similar / temperature, torch.arange(len(rows)).roll(len(x)))
 
 
 def transcribed(model, views: dict[str, list[Tensor]]) -> dict[str, Tensor]:
@@ -94,9 +81,9 @@ def transcribed(model, views: dict[str, list[Tensor]]) -> dict[str, Tensor]:
         prediction = head.output(head.decoder(feature[None])[0][0])  # (T, 2 * 25 * 3)
         # Predictions in the padding are set to 0, as the clip is: they add nothing to the sum.
         error = error + (prediction - clip.transpose(0, 1).flatten(1)).square().sum()
-    orders = project(model.heads['jigsaw'].classifier, pooled['shuffled']).log_softmax(1)
+    orders = slow_network(model.heads['jigsaw'].classifier, pooled['shuffled']).log_softmax(1)
     projector = model.heads['contrast'].projectors[0]
-    projected = [project(projector, pooled[view]) for view in ('clip', 'masked', 'shuffled')]
+    projected = [slow_network(projector, pooled[view]) for view in ('clip', 'masked', 'shuffled')]
     mean = sum(projected) / 3
     return dict(
         pooled=pooled['clip'],
