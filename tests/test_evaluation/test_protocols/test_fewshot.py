@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize
+from sklearn.covariance import ledoit_wolf
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import NearestCentroid
+from sklearn.preprocessing import normalize
 
 from mmact_ssl.datasets.label_subset import draw_labels
 from mmact_ssl.errors import ConfigError
@@ -25,34 +28,18 @@ def blobs(sizes: tuple[int, ...], seed: int, channels: int = 8, distance: float 
     return Features((places[labels] + noise + 10).astype(np.float32), labels)
 
 
-def slow_top1(train: Features, test: Features, names: list[str], count: int, draws: int) -> list:
-    """Nearest class means by loops over draws and queries."""
-    center = sum(row.astype(np.float64) for row in train.values) / len(train.values)
-    unit, queries = (
-        [(row - center) / np.linalg.norm(row - center) for row in part.values.astype(np.float64)]
-        for part in (train, test)
-    )
-    found = []
-    for seed in range(draws):
-        chosen = draw_labels(names, train.labels, count, seed)
-        means = [
-            np.mean([unit[i] for i in chosen if train.labels[i] == label], axis=0)
-            for label in np.unique(train.labels)
-        ]
-        right = 0
-        for query, label in zip(queries, test.labels):
-            distances = [np.linalg.norm(query - mean) for mean in means]
-            right += int(np.argmin(distances) == label)
-        found.append(right / len(queries))
-    return found
-
-
-def test_nearest_mean_against_loops(make_inputs):
+def test_nearest_mean_against_scikit_learn(make_inputs):
     train, test = blobs((9, 14, 20), 0), blobs((30, 30, 30), 1)
     inputs = make_inputs(train, test, 3)
     found = fewshot.evaluate(inputs, labels=(1, 4), draws=5)
+    center = train.values.mean(axis=0, dtype=np.float64)
+    unit, queries = (normalize(part.values - center) for part in (train, test))
     for count in (1, 4):
-        expected = slow_top1(train, test, inputs.train.names, count, 5)
+        drawn = [draw_labels(inputs.train.names, train.labels, count, seed) for seed in range(5)]
+        expected = [
+            NearestCentroid().fit(unit[part], train.labels[part]).score(queries, test.labels)
+            for part in drawn
+        ]
         assert found.details['draws'][f'nearest-mean@{count}'] == pytest.approx(expected)
         assert found.metrics[f'nearest-mean@{count}'] == pytest.approx(np.mean(expected))
         assert len(set(expected)) > 1, 'the case should depend on the draw'
@@ -78,34 +65,20 @@ def test_the_discriminant_against_the_formula_in_all_channels(channels):
     """The fit in the directions of the samples is the fit in all directions."""
     train = blobs((4, 6, 5), 0, channels)
     queries = blobs((9, 9, 9), 1, channels).values.astype(np.float64)
-    values, n = train.values.astype(np.float64), len(train.labels)
+    values = train.values.astype(np.float64)
     means = np.stack([values[train.labels == label].mean(axis=0) for label in range(3)])
-    around = values - means[train.labels]
-    sample = around.T @ around / n
-    target = np.trace(sample) / channels * np.eye(channels)
-    away = ((sample - target) ** 2).sum()
-    error = sum(((np.outer(x, x) - sample) ** 2).sum() for x in around) / n**2
-    shrinkage = min(error, away) / away
-    inverse = np.linalg.inv(shrinkage * target + (1 - shrinkage) * sample)
+    shrunken = ledoit_wolf(values - means[train.labels], assume_centered=True)[0]
+    inverse = np.linalg.inv(shrunken)
     expected = np.stack([queries @ inverse @ m - m @ inverse @ m / 2 for m in means], axis=1)
     found = fewshot.discriminant(values, train.labels, queries)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
-def test_logistic_regression_against_another_minimizer():
-    train, queries = blobs((3, 3, 3), 0, 6), blobs((9, 9, 9), 1, 6).values.astype(np.float64)
-    values = train.values.astype(np.float64)
-
-    def cost(flat):
-        weights, bias = flat[:18].reshape(6, 3), flat[18:]
-        logits = values @ weights + bias
-        own = logits[np.arange(9), train.labels]
-        losses = np.log(np.exp(logits - own[:, None]).sum(axis=1))
-        return losses.sum() + (weights**2).sum() / (2 * INVERSE_STRENGTH)
-
-    values, queries = values - 10, queries - 10
-    best = minimize(cost, np.zeros(21), tol=1e-10).x
-    expected = queries @ best[:18].reshape(6, 3) + best[18:]
+def test_logistic_regression_against_scikit_learn():
+    train, queries = blobs((3, 3, 3), 0, 6), blobs((9, 9, 9), 1, 6).values - 10.0
+    values = train.values - 10.0
+    best = LogisticRegression(C=INVERSE_STRENGTH, tol=1e-10, max_iter=9999)
+    expected = best.fit(values, train.labels).decision_function(queries)
     found = fewshot.logistic(values, train.labels, queries)
     np.testing.assert_allclose(
         found - found.mean(axis=1, keepdims=True),
