@@ -190,7 +190,8 @@ def make_data(root: Path) -> None:
             for name in names:
                 values = random.uniform(0.1, 0.9, shape).astype(np.float32)
                 writer.put(name, values / values.sum(1, keepdims=True) if kind == 'map' else values)
-    clips = [f'clip{index}' for index in range(SAMPLES)]
+    # Two cameras saw each performance.
+    clips = [f'clip{index // 2}_v{1 + index % 2}' for index in range(SAMPLES)]
     with SkeletonWriter(root / 'nwucla', 'made', 'kinect20', ['one', 'two'], 1) as writer:
         for index, name in enumerate(clips):
             clip = random.normal(size=(1, 6 + index, 20, 3)).astype(np.float32)

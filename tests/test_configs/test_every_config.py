@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 
 from mmact_ssl.evaluation.data import sample_groups
+from mmact_ssl.io.files import read_annotation
 from tests.shipped import CONFIGS, TOP_LEVEL, build, load, loaders, step
 
 READ_LABELS = re.compile('joint|moving')
@@ -27,15 +28,19 @@ def test_views_are_those_of_the_pipeline_and_labels_are_read_where_the_name_tell
         assert pack.get('label', False) == reads_labels
 
 
+CHANGES = {'c2vl_gru.py': {'model.heads.prompts.prompt_channels': 16}}
+
+
 @pytest.mark.parametrize('name', ['ms2l_gru.py', 'ms2l-cameras_gru.py', 'c2vl_gru.py'])
-def test_pretraining_reads_no_label(name, train, made_set, tmp_path):
+def test_pretraining_reads_no_label(name, train, made_data, tmp_path):
     """The same weights to the bit, whatever the annotation's labels are."""
     ends = []
     for number, label in enumerate(('', ' 1')):
-        ann_file = made_set / f'{Path(name).stem}_{number}.txt'  # caches lie beside it
-        names = [line.split()[0] for line in (made_set / 'train.txt').read_text().splitlines()]
+        ann_file = made_data / f'nwucla/{Path(name).stem}_{number}.txt'  # caches lie beside it
+        names, _ = read_annotation(made_data / 'nwucla/xview_train.txt', '')
         ann_file.write_text(''.join(f'{clip}{label}\n' for clip in names))
-        runner = train(f'{name}@nwucla', ann_file, work_dir=str(tmp_path / str(number)))
+        changes = {'train_dataloader.dataset.ann_file': str(ann_file), **CHANGES.get(name, {})}
+        runner = train(name, work_dir=str(tmp_path / str(number)), **changes)
         ends.append([value.detach().clone() for value in runner.model.parameters()])
     assert all(torch.equal(one, other) for one, other in zip(*ends))
 

@@ -1,10 +1,13 @@
-"""Configs of DTG-Net, HCPG and the rivals: tasks, teachers, weights, queues, optimizers."""
+"""Configs of the methods: students, tasks, teachers, weights, queues, optimizers."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
 from mmengine.optim import build_optim_wrapper
 
+from mmact_ssl.registry import MODELS
 from tests.shipped import TOP_LEVEL, build, load, parsed
 
 TRANSFORMERS = ('videomae_vit-b_k400.py', 'mamp_stt-base.py@nwucla')
@@ -51,3 +54,43 @@ def test_only_matrices_decay_at_the_published_sizes(name: str):
 @pytest.mark.parametrize('name', REDUNDANCY)
 def test_statistics_over_clips_are_those_of_whole_batches(name: str):
     assert load(name).train_dataloader.drop_last
+
+
+def test_r3d18_is_torchvisions():
+    """Number for number: torchvision's weights in our student give torchvision's features."""
+    from torchvision.models.video import r3d_18
+
+    torch.manual_seed(0)
+    twin = r3d_18(weights=None).eval()
+    backbone = build(load('csvr_r3d_k400.py')).backbone
+    backbone.eval()  # mmaction2's returns nothing
+    assert sum(value.numel() for value in backbone.parameters()) == 33_166_272
+    theirs = [value for name, value in twin.state_dict().items() if not name.startswith('fc.')]
+    ours = backbone.state_dict()
+    assert [value.shape for value in ours.values()] == [value.shape for value in theirs]
+    backbone.load_state_dict(dict(zip(ours, theirs)), assign=True)
+    frames = torch.randn(1, 3, 8, 32, 32)
+    with torch.no_grad():
+        features = twin.layer4(twin.layer3(twin.layer2(twin.layer1(twin.stem(frames)))))
+        torch.testing.assert_close(backbone(frames)[-1], features)
+
+
+TASKS = {'motion', 'jigsaw', 'contrast'}
+
+
+@pytest.mark.parametrize('off', [None, *sorted(TASKS)])
+def test_each_task_can_be_switched_off(off, train):
+    """The tasks that the config names train, and are tested on unseen clips."""
+    changes = {} if off is None else {f'model.heads.{off}': None}
+    metrics = train('ms2l_gru.py', **changes).test()
+    assert {name.split('/')[0] for name in metrics} == TASKS - {off}
+    assert all(np.isfinite(value) for value in metrics.values())
+
+
+def test_the_moving_strategy_ends_with_classification_alone():
+    balancer = MODELS.build(load('ms2l-moving_gru.py@nwucla').model.balancer)
+    losses = {task: torch.tensor(1.0) for task in (*TASKS, 'classification')}
+    assert balancer(losses, 0.0, None, losses) == len(TASKS)
+    assert balancer(losses, 1.0, None, losses) == 1
+    assert balancer.weight('classification', 1.0) == 1
+    assert balancer.weight('contrast', 0.5) == 0.5
