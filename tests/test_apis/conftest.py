@@ -11,13 +11,3 @@ import pytest
 @pytest.fixture
 def published(publish: Any, student_checkpoint: Path, tmp_path: Path) -> Path:
     return publish(student_checkpoint, tmp_path, 'small')
-
-
-class Bomb:
-    """An object whose pickle makes a file when it is opened."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)

@@ -16,7 +16,7 @@ from mmact_ssl.errors import CheckpointError
 from mmact_ssl.io import zoo as module
 from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.io.zoo import add_to_index, download_model, find_published, read_index
-from tests.test_apis.conftest import Bomb
+from tests.test_io.test_checkpoint_file import RunsCode
 from tools.download import main
 
 
@@ -61,7 +61,7 @@ def test_a_file_of_another_hash_is_not_parsed(shipped, tmp_path, monkeypatch):
             content[:-100],
             content + b'x',
             content[:-1] + b'x',
-            pickle.dumps(Bomb(mark)),
+            pickle.dumps(RunsCode(mark)),
         ):
             shipped.write_bytes(wrong)
             with pytest.raises(CheckpointError, match=r'has sha256 \w{64}, \w{64} is expected'):

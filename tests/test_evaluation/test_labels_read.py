@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.evaluate import check_draw
@@ -94,11 +93,3 @@ def test_a_fine_tuned_network_is_evaluated_like_its_student_and_knows_its_labels
     (before,) = run(linear_config, ['linear'], student_checkpoint)
     assert result.metrics['effective_rank'] != before.metrics['effective_rank']
     assert result.config_hash == before.config_hash
-
-
-def test_weights_of_another_project_record_no_labels(tmp_path):
-    """A file without a record can be evaluated with --encoder."""
-    save_file({'backbone.weight': torch.zeros(1)}, tmp_path / 'plain.safetensors')
-    torch.save({'backbone.weight': torch.zeros(1)}, tmp_path / 'plain.pth')
-    for name in ('plain.safetensors', 'plain.pth'):
-        assert StudentFile.read(tmp_path / name).labels_read is None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from mmact_ssl.io.records import LabelsRead
 from mmact_ssl.io.student_file import StudentFile, find_value
 
 
@@ -23,17 +23,15 @@ def test_a_name_that_leads_to_other_files_is_left_out(name: object, tmp_path: Pa
     assert saved.dataset_name == ''
 
 
-def test_labels_are_those_of_the_record(tmp_path: Path):
-    assert student_file(tmp_path, labels=None).labels_read is None
-    table = dict(dataset='jhmdb', fraction=0.1, seed=2)
-    assert student_file(tmp_path, labels=table).labels_read == LabelsRead('jhmdb', 0.1, 2)
-
-
-def test_a_file_without_a_record_has_no_values(tmp_path: Path):
-    torch.save(dict(state_dict={}, meta={}), tmp_path / 'a.pth')
-    saved = StudentFile.read(tmp_path / 'a.pth')
-    assert (saved.record, saved.config_name, saved.labels_read) == ({}, '', None)
-    assert saved.sentence_encoders == {}
+@pytest.mark.parametrize('content', [dict(state_dict={}, meta={}), {'backbone.a': torch.zeros(1)}])
+def test_a_file_without_a_record_has_no_values(tmp_path: Path, content: dict):
+    torch.save(content, tmp_path / 'a.pth')
+    if 'meta' not in content:  # of another project
+        save_file(content, tmp_path / 'a.safetensors')
+    for path in tmp_path.iterdir():
+        saved = StudentFile.read(path)
+        assert (saved.record, saved.config_name, saved.labels_read) == ({}, '', None)
+        assert saved.sentence_encoders == {}
 
 
 def test_a_value_is_found_at_any_depth():

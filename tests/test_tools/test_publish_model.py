@@ -74,11 +74,6 @@ def test_weights_of_another_network_than_recorded_need_its_encoder(
     from mmact_ssl.configs.encoder_config import read_encoder
 
     checkpoint = write_student(tmp_path / 'wide.pth', read_encoder(str(wide)))
-    with pytest.raises(SystemExit, match=r'is not one of the package: give --encoder'):
-        main([str(checkpoint), 'mine'])
-    with pytest.raises(SystemExit, match=r'weights do not fit .*: give --encoder'):
-        main([str(checkpoint), 'mine', '--encoder=r3d18-small'])
-    assert not [*tmp_path.glob('*.safetensors')]
     main([str(checkpoint), 'mine', f'--encoder={wide}'])
     (published,) = tmp_path.glob('*.safetensors')
     assert load_model(published, str(wide)).config.feature_dim == 64

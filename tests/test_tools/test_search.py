@@ -51,22 +51,13 @@ def test_hits_are_printed_below_their_queries_or_as_json(model, clips, tmp_path,
 
 
 def test_an_encoder_is_named_for_a_checkpoint_that_records_none(
-    student_checkpoint, clips, tmp_path, capsys
+    student_checkpoint, clips, tmp_path
 ):
     content = torch.load(student_checkpoint)
     del content['meta']['record']['encoder']
     bare = tmp_path / 'bare.pth'
     torch.save(content, bare)
-    (clips / 'torn.mp4').unlink()
-    folder = str(clips)
-    words = [folder, '--index', str(tmp_path / 'bare.index'), '--json']
-    with pytest.raises(SystemExit, match=r'bare\.pth: does not record its encoder: give --encoder'):
-        main([str(bare), *words])
-    named = [*words, '--encoder', 'r3d18-small']
-    query = ['--query', str(min(clips.iterdir()))]
-    main([str(bare), *named, *query])
-    found = json.loads(capsys.readouterr().out)['hits']
-    main([str(student_checkpoint), folder, '--index', str(tmp_path / 'own'), '--json', *query])
-    assert json.loads(capsys.readouterr().out)['hits'] == found
-    with pytest.raises(SystemExit, match=r'bare\.index'):
-        main([str(bare), *named[:-1], 'r3d18-small,side=32'])
+    words = [str(bare), str(clips), '--index', str(tmp_path / 'bare.index'), '--encoder']
+    main([*words, 'r3d18-small'])
+    with pytest.raises(SystemExit, match=r'bare\.index: its encoder is '):
+        main([*words, 'r3d18-small,side=32'])
