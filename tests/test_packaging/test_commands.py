@@ -42,7 +42,11 @@ def test_help_lists_the_commands_and_waits_for_no_import():
         assert f'\n  {name} ' in shown
     assert 'list_parts' not in shown and 'study' not in shown
     assert run() == shown
-    assert run('train', '--help').startswith('usage: mmact-ssl train [-h]')
+
+
+@pytest.mark.parametrize('command', mmact_ssl_cli.find_tools())
+def test_help_of_a_command_waits_for_no_import(command: str):
+    assert run(command, '--help').startswith(f'usage: mmact-ssl {command} ')
 
 
 def test_a_command_that_is_not_there():

@@ -1,6 +1,6 @@
 """Each fix: needed still, works, and does nothing where it is not needed.
 
-A test named ``..._is_still_needed`` fails once upstream is fixed: then delete the fix.
+A test named ``..._still_needed`` fails once upstream is fixed: then delete the fix.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import importlib.util
 import pkgutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -27,42 +26,31 @@ from tests.helpers.unfixed import (
     run_fixed,
 )
 
-ON_CPU_TORCH = torch.version.cuda is None
 
-
-@pytest.fixture
-def unfixed() -> dict[str, Any]:
-    """Answers of the upstream packages without the fixes."""
-    return fresh(WITHOUT_FIXES)[0]
-
-
-@pytest.mark.skipif(not ON_CPU_TORCH, reason='only a CPU build of torch breaks torchvision')
-def test_torchvision_fix_is_still_needed(unfixed: dict[str, Any]):
-    assert 'torchvision::nms does not exist' in unfixed['torchvision']
-
-
-def test_drn_fix_is_still_needed(unfixed: dict[str, Any]):
+def test_the_fixes_are_still_needed():
+    """Without them: packages do not import, files are refused, and lists are misread."""
+    unfixed, _ = fresh(WITHOUT_FIXES)
     missing = "No module named 'mmaction.models.localizers.drn'"
     assert unfixed['drn'] == f'ModuleNotFoundError: {missing}'
-
-
-@pytest.mark.skipif('mmcv._ext' not in sys.modules, reason='compiled mmcv is installed')
-def test_mmcv_operators_fix_is_still_needed(unfixed: dict[str, Any]):
-    assert unfixed['mmcv'] == "ModuleNotFoundError: No module named 'mmcv._ext'"
-
-
-@pytest.mark.skipif(torch.cuda.device_count() > 0, reason='there is a GPU')
-def test_set_device_fix_is_still_needed(unfixed: dict[str, Any]):
-    assert unfixed['set_device'] != 'none'
-    assert run_fixed('import torch; print(torch.cuda.set_device(0))') == 'None'
-
-
-def test_checkpoint_fix_is_still_needed(unfixed: dict[str, Any]):
-    """mmengine alone refuses its own log history (or, before torch 2.6, runs any pickle)."""
+    assert unfixed['config'].startswith('ValueError')
+    # mmengine alone refuses its own log history (or, before torch 2.6, runs any pickle).
     assert unfixed['checkpoints'] in (['UnpicklingError'] * 2, ['loaded'] * 2)
+    # mmaction2 alone makes the mark a part of the first name, and a sample of the blank line.
+    before, after = unfixed['videos']
+    assert before == [['\ufeffa.mp4', 1], ['', -1]]
+    assert after == [['a.mp4', 1], ['my b.mp4', 0], ['c.mp4', 2]]
+    if torch.version.cuda is None:  # only a CPU build of torch breaks torchvision
+        assert 'torchvision::nms does not exist' in unfixed['torchvision']
+    if 'mmcv._ext' in sys.modules:  # the stand-in, where no compiled mmcv is installed
+        assert unfixed['mmcv'] == "ModuleNotFoundError: No module named 'mmcv._ext'"
+    if not torch.cuda.device_count():
+        assert unfixed['set_device'] != 'none'
+
+
+def test_with_the_fixes_a_log_history_is_loaded_and_code_refused():
+    code = f'{CHECKPOINTS}\n    print(torch.cuda.set_device(0), *loaded)'
     # The lines before are mmengine's log.
-    out = run_fixed(f'{CHECKPOINTS}\n    print(*loaded)')
-    assert out.splitlines()[-1] == 'loaded CheckpointError'
+    assert run_fixed(code).splitlines()[-1] == 'None loaded CheckpointError'
 
 
 def test_upstream_is_silent_and_nothing_else_is():
@@ -188,10 +176,6 @@ def test_a_config_may_inherit_one_of_this_package(tmp_path: Path):
     assert Config.fromfile(other).to_dict() == {**wanted, 'num_classes': 3}
 
 
-def test_config_names_fix_is_still_needed(unfixed: dict[str, Any]):
-    assert unfixed['config'].startswith('ValueError')
-
-
 def test_synchronized_normalization_fix_is_still_needed():
     """mmengine alone takes the activations out of a network of timm."""
     pytest.importorskip('timm')
@@ -208,13 +192,6 @@ def test_synchronized_normalization_fix_is_still_needed():
         assert not torch.allclose(convert_sync_batchnorm(network, 'torch')(images), wanted)
     plain = [layer for layer in fixed.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
     assert not plain and any(isinstance(x, torch.nn.SyncBatchNorm) for x in fixed.modules())
-
-
-def test_video_lists_fix_is_still_needed(unfixed: dict[str, Any]):
-    """mmaction2 alone makes the mark a part of the first name, and a sample of the blank line."""
-    before, after = unfixed['videos']
-    assert before == [['\ufeffa.mp4', 1], ['', -1]]
-    assert after == [['a.mp4', 1], ['my b.mp4', 0], ['c.mp4', 2]]
 
 
 def test_mmengine_looks_for_operators_without_find_loader(monkeypatch):

@@ -1,46 +1,33 @@
-"""Cameras: the vectorized projection against a slow one, and which way is which."""
+"""Cameras: where they stand, which way is which, and that they only turn and move."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
 
-from tools.demo_world.camera import Camera
+from tools.demo_world.camera import CAMERAS, Camera
 
-angles = st.floats(-1.2, 1.2)
-
-
-def slow_project(camera, point, shift):
-    """One point by turning the world about y, x and z, in plain numbers."""
-    x, y, z = (a - b for a, b in zip(point, camera.target))
-    a, e, r = camera.azimuth, camera.elevation, camera.roll
-    x, z = x * math.cos(a) - z * math.sin(a), x * math.sin(a) + z * math.cos(a)
-    y, z = y * math.cos(e) - z * math.sin(e), y * math.sin(e) + z * math.cos(e)
-    x, y = x * math.cos(r) - y * math.sin(r), x * math.sin(r) + y * math.cos(r)
-    depth = camera.distance - z
-    return (
-        0.5 + shift[0] + camera.focal * x / depth,
-        0.5 + shift[1] - camera.focal * y / depth,
-        depth,
-    )
+QUARTER = np.pi / 2
+UP, LEFT, FRONT = np.eye(3)[1], np.eye(3)[0], np.eye(3)[2]  # of a person with heading 0
 
 
-@settings(max_examples=30, deadline=None)
-@given(angles, angles, angles, st.integers(0, 1000))
-def test_projection_against_a_slow_twin(azimuth, elevation, roll, seed):
-    rng = np.random.default_rng(seed)
-    camera = Camera(
-        azimuth, elevation, 1.4, roll, 5.0, (0.1, 0.8, -0.2), rng.normal(0, 0.1, (3, 2))
-    )
-    points = rng.uniform(-1, 1, (3, 4, 3))
-    viewed = camera.view(points)
-    image = camera.project(viewed)
-    for t in range(3):
-        for joint in range(4):
-            u, v, depth = slow_project(camera, points[t, joint], camera.shift[t])
-            np.testing.assert_allclose(
-                [*image[t, joint], viewed[t, joint, 2]], [u, v, depth], atol=1e-9
-            )
+@pytest.mark.parametrize(
+    ('camera', 'right', 'up', 'near'),
+    [
+        (Camera(0.0, 0.0, 1.4), LEFT, UP, FRONT),
+        (Camera(QUARTER, 0.0, 1.4), -FRONT, UP, LEFT),
+        (Camera(0.0, QUARTER, 1.4), LEFT, -FRONT, UP),
+        (Camera(0.0, 0.0, 1.4, roll=QUARTER), -UP, LEFT, FRONT),
+    ],
+)
+def test_where_a_camera_stands_and_which_way_is_which(camera, right, up, near):
+    turned = camera.view(np.stack([right, up, -near]) + camera.target)
+    np.testing.assert_allclose(turned - [0, 0, camera.distance], np.eye(3), atol=1e-12)
+
+
+def test_cameras_keep_distances():
+    points = np.random.default_rng(0).normal(size=(2, 9, 3))
+    for camera in (*CAMERAS['train'], Camera(0.3, -0.2, 1.4, 0.5, 5.0, (0.1, 0.8, -0.2))):
+        one, other = camera.view(points)
+        lengths = np.linalg.norm(points[0] - points[1], axis=-1)
+        np.testing.assert_allclose(np.linalg.norm(one - other, axis=-1), lengths)
