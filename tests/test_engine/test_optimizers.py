@@ -114,23 +114,6 @@ def test_steps_equal_two_optimizers_by_hand_with_a_norm_for_each(student, advers
     assert {name for name in norms if name in hub.log_scalars} == {n for n in norms if norms[n]}
 
 
-def test_accumulated_gradients_equal_a_batch_twice_as_large():
-    small, large = TwoSided(), TwoSided()
-    halves = batches(6, size=4)
-    wholes = [torch.cat(halves[i : i + 2]) for i in (0, 2, 4)]
-    wrapper = build(small, {**CONFIG, 'accumulative_counts': 2})
-    wrapper.initialize_count_status(small, 0, 6)
-    for index, half in enumerate(halves):
-        before = copy.deepcopy(small.state_dict())
-        train(small, wrapper, [half])
-        changed = [
-            name for name, v in small.state_dict().items() if not torch.equal(v, before[name])
-        ]
-        assert bool(changed) == (index % 2 == 1)
-    train(large, build(large), wholes)
-    assert_same_weights(small, large, rtol=1e-4, atol=1e-5)
-
-
 def test_without_discriminators_it_is_an_ordinary_wrapper():
     model = TwoSided(adversarial=False)
     wrapper = build(model)

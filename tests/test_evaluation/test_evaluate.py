@@ -24,14 +24,10 @@ from tests.helpers.students import weights_of
 
 
 def test_protocols_share_one_extraction(linear_config, student_checkpoint, monkeypatch, run):
-    extracted = []
-    extract = base.extract_features
-
-    def spy(cfg, encoder, name, split):
-        extracted.append(name)
-        return extract(cfg, encoder, name, split)
-
-    monkeypatch.setattr(base, 'extract_features', spy)
+    extracted, extract = [], base.extract_features
+    monkeypatch.setattr(
+        base, 'extract_features', lambda *args: extracted.append(args[2]) or extract(*args)
+    )
     results = run(linear_config, ['linear', 'knn', 'retrieval'], student_checkpoint, seed=1)
     assert extracted == ['train', 'test'], 'each once'
     assert [result.protocol for result in results] == ['linear', 'knn', 'retrieval']

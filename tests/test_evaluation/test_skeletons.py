@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.encoders.encoder import Encoder
+from mmact_ssl.io.files import read_annotation
 from tests.test_evaluation.test_features import extract
-
-
-def clips_of(folder: Path, split: str) -> list[torch.Tensor]:
-    """float32 (1, 1, T, V, C) of each line of an annotation file, without padding."""
-    coordinates = np.load(folder / 'skeletons.npy')
-    table = np.load(folder / 'clips.npz')
-    ends = np.cumsum(table['lengths'])
-    at = {name: i for i, name in enumerate(table['names'].tolist())}
-    clips = []
-    for line in (folder / f'xview_{split}.txt').read_text().splitlines():
-        i = at[line.split()[0]]
-        frames = coordinates[ends[i] - table['lengths'][i] : ends[i]]  # (T, 1, V, C)
-        clips.append(torch.from_numpy(frames).transpose(0, 1)[None])
-    return clips
 
 
 @pytest.mark.parametrize('pool', ['mean', None])
@@ -42,11 +29,14 @@ def test_features_are_those_of_clips_without_padding(
     assert found['train'].labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     torch.manual_seed(0)
     backbone = Encoder.build(encoder).backbone
+    folder, slow = open_skeleton_folder(skeleton_folder, ''), {}
+    clips = np.split(folder._coordinates, np.cumsum(folder.lengths)[:-1])
+    for name, clip in zip(folder.names, clips):
+        with torch.no_grad():
+            output = backbone(torch.from_numpy(clip).transpose(0, 1)[None])[0, 0, :, :, 0]
+        parts = [output.mean(dim=1), output.amax(dim=1)]  # of (D, T'), nothing is padded
+        slow[name] = torch.cat(parts[: 1 if mode == 'mean' else 2]).numpy()
     for split in ('train', 'test'):
-        slow = []
-        for clip in clips_of(skeleton_folder, split):
-            with torch.no_grad():
-                output = backbone(clip)[0, 0, :, :, 0]  # (D, T'), nothing of it is padded
-            parts = [output.mean(dim=1), output.amax(dim=1)]
-            slow.append(torch.cat(parts[: 1 if mode == 'mean' else 2]).numpy())
-        np.testing.assert_allclose(found[split].values, np.stack(slow), atol=1e-6)
+        names, _ = read_annotation(skeleton_folder / f'xview_{split}.txt', '')
+        expected = np.stack([slow[name] for name in names])
+        np.testing.assert_allclose(found[split].values, expected, atol=1e-6)

@@ -87,30 +87,19 @@ def test_data_sets_in_wrappers_learn_it_and_how_many_samples_come_before(train):
     assert [told for told, _ in draws] == [(7, e, i) for e in range(2) for i in range(6)]
 
 
-def test_a_resumed_run_draws_the_same(train):
-    whole = train('whole', Dataset(), epochs=3)
-    assert len({draws for _, draws in whole}) == 9  # no draw comes twice
-    first = train('parts', Dataset(), epochs=2)
+def test_a_resumed_run_keeps_order_and_draws_whatever_seed_it_is_given(train):
+    def run(name, epochs, **changes):
+        loader = {'sampler': {'type': 'DefaultSampler', 'shuffle': True}}
+        return train(name, Dataset(8), epochs, loader=loader, **changes)
+
+    whole, first = run('whole', 3), run('parts', 1)
+    assert len({told[2] for told, _ in whole[:8]}) == 8
+    assert len({draws for _, draws in whole}) == 24, 'no draw comes twice'
     torch.manual_seed(1)
-    second = train('parts', Dataset(), epochs=3, resume=True)
-    assert first + second == whole
-    other = train('other', Dataset(), epochs=1, seed=2)
+    assert first + run('parts', 3, resume=True, seed=1) == whole
+    other = run('other', 1, seed=1)
     assert not {draws for _, draws in other} & {draws for _, draws in whole}
-
-
-def test_a_resumed_run_keeps_its_order_whatever_seed_it_is_given(train):
-    loader = {'sampler': {'type': 'DefaultSampler', 'shuffle': True}}
-
-    def order(name, epochs, **changes):
-        draws = train(name, Dataset(8), epochs, loader=loader, **changes)
-        return [told for told, _ in draws]
-
-    whole = order('whole', 3)
-    assert len({told[2] for told in whole[:8]}) == 8
-    first = order('parts', 1)
-    assert first + order('parts', 3, resume=True, seed=1) == whole
-    other = order('other', 1, seed=1)
-    assert [told[2] for told in other] != [told[2] for told in first], 'the seed decides'
+    assert [told[2] for told, _ in other] != [told[2] for told, _ in first], 'the seed decides'
 
 
 def test_processes_with_seeds_of_their_own_shuffle_alike(train, monkeypatch):
