@@ -1,4 +1,4 @@
-"""Painting: part maps, visibility and picture agree with the skeleton."""
+"""The made world in memory: bodies, cameras, and what is painted of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
+from tools.demo_world.actions import CLASSES, NUM_FRAMES, Style, perform
+from tools.demo_world.body import NTU25, Morphology, body_joints
+from tools.demo_world.camera import CAMERAS, Camera
 from tools.demo_world.render import LIP_LABELS, Clothes, capsule, render, visibility
 from tools.demo_world.scene import FRAME_SIZE, draw_scene, make_scene, subjects
 
@@ -20,6 +23,69 @@ PARTS = {
     'left_knee': 'left_leg',
     'right_knee': 'right_leg',
 }
+
+
+QUARTER = np.pi / 2
+UP, LEFT, FRONT = np.eye(3)[1], np.eye(3)[0], np.eye(3)[2]  # of a person with heading 0
+
+
+def draw(action, seed=0, side=0, heading=0.0):
+    rng = np.random.default_rng(seed)
+    body = Morphology.draw(rng)
+    motion = perform(action, Style.draw(rng), side)
+    return (*body_joints(motion, body, heading), motion)
+
+
+@pytest.mark.parametrize('action', CLASSES)
+def test_limbs_keep_their_length(action):
+    joints, face, _ = draw(action)
+    assert joints.shape == (NUM_FRAMES, 25, 3) and face.shape == (NUM_FRAMES, 5, 3)
+    for start, end in NTU25.limbs:
+        length = np.linalg.norm(joints[:, start] - joints[:, end], axis=-1)
+        assert length.min() > 0.03
+        np.testing.assert_allclose(length, length[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize('action', CLASSES)
+def test_left_is_on_the_left(action):
+    """A person at rest orientation faces z; the left hip is at +x whatever the action."""
+    joints, face, _ = draw(action, seed=1)
+    left, right = (joints[:, NTU25.names.index(f'{side}_hip'), 0] for side in ('left', 'right'))
+    assert (left > right).all()
+    assert (face[:, 1, 0] > face[:, 2, 0]).mean() > 0.9  # eyes, whatever the head turns
+
+
+@pytest.mark.parametrize('action', CLASSES)
+def test_mirrored_motion_is_the_mirror_image(action):
+    joints, face, motion = draw(action, seed=2)
+    body = Morphology.draw(np.random.default_rng(2))
+    mirrored, mirrored_face = body_joints(motion.mirrored(), body)
+    mirror = np.array([-1.0, 1.0, 1.0])
+    np.testing.assert_allclose(mirrored, joints[:, NTU25.flip_indices] * mirror, atol=1e-9)
+    flip = LAYOUTS['coco17'].flip_indices[:5]
+    np.testing.assert_allclose(mirrored_face, face[:, flip] * mirror, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ('camera', 'right', 'up', 'near'),
+    [
+        (Camera(0.0, 0.0, 1.4), LEFT, UP, FRONT),
+        (Camera(QUARTER, 0.0, 1.4), -FRONT, UP, LEFT),
+        (Camera(0.0, QUARTER, 1.4), LEFT, -FRONT, UP),
+        (Camera(0.0, 0.0, 1.4, roll=QUARTER), -UP, LEFT, FRONT),
+    ],
+)
+def test_where_a_camera_stands_and_which_way_is_which(camera, right, up, near):
+    turned = camera.view(np.stack([right, up, -near]) + camera.target)
+    np.testing.assert_allclose(turned - [0, 0, camera.distance], np.eye(3), atol=1e-12)
+
+
+def test_cameras_keep_distances():
+    points = np.random.default_rng(0).normal(size=(2, 9, 3))
+    for camera in (*CAMERAS['train'], Camera(0.3, -0.2, 1.4, 0.5, 5.0, (0.1, 0.8, -0.2))):
+        one, other = camera.view(points)
+        lengths = np.linalg.norm(points[0] - points[1], axis=-1)
+        np.testing.assert_allclose(np.linalg.norm(one - other, axis=-1), lengths)
 
 
 def painted(split, index):
