@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
 from mmact_ssl.evaluation import logistic_path
 from mmact_ssl.evaluation.logistic_path import fit_path
@@ -30,11 +31,10 @@ def draw(samples: int, channels: int, classes: int, seed: int) -> tuple[np.ndarr
 def objective(
     model: LogisticRegression, values: np.ndarray, labels: np.ndarray, penalty: float
 ) -> float:
-    """Objective of scikit-learn, divided by the number of samples, by its plain formula."""
-    values = values.astype(np.float64)
-    likelihood = model.predict_proba(values)[np.arange(len(labels)), labels]
+    """Objective of scikit-learn, divided by the number of samples."""
     square = (model.coef_**2).sum()
-    return float(-np.log(likelihood).mean() + square / (2 * penalty * len(labels)))
+    loss = log_loss(labels, model.predict_proba(values.astype(np.float64)), labels=model.classes_)
+    return float(loss + square / (2 * penalty * len(labels)))
 
 
 def excess(
