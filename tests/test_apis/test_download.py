@@ -8,6 +8,7 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,11 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / 'index.json').write_text('{}')
     monkeypatch.setattr(module, 'zoo_folder', lambda: folder)
     return folder
+
+
+@pytest.fixture
+def published(publish: Any, student_checkpoint: Path, tmp_path: Path) -> Path:
+    return publish(student_checkpoint, tmp_path, 'small')
 
 
 @pytest.fixture

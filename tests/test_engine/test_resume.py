@@ -128,19 +128,13 @@ def test_changed_bytes_inside_a_weight_are_noticed(make, folder, tmp_path):
         make(tmp_path / 'other', load_from=path).train()
 
 
-def test_nothing_to_resume_starts_anew(make, tmp_path):
-    (tmp_path / 'run').mkdir()
-    (tmp_path / 'run' / 'last_checkpoint').write_text('')
-    runner = make(tmp_path / 'run', epochs=1, resume=True)
-    runner.train()
-    assert runner.iter == 2 and not runner._resume
-
-
 def test_nothing_to_resume_starts_from_the_weights_of_the_config(make, folder, tmp_path):
     weights = torch.load(folder / 'epoch_2.pth', weights_only=False)['state_dict']
     weights = {name: torch.full_like(value, 7.0) for name, value in weights.items()}
     torch.save({'state_dict': weights}, tmp_path / 'weights.pth')
     start = str(tmp_path / 'weights.pth')
+    (tmp_path / 'new').mkdir()
+    (tmp_path / 'new' / 'last_checkpoint').write_text('')
     runner = make(tmp_path / 'new', load_from=start, resume='auto')
     runner.load_or_resume()
     assert not runner._resume

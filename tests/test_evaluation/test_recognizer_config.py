@@ -40,14 +40,6 @@ def test_a_checkpoint_is_evaluated_as_it_records(tmp_path):
     assert cfg.train_dataloader.dataset.pipeline[1].frame_interval == 1
 
 
-def test_a_named_encoder_has_the_options_of_the_data_set_that_its_text_leaves_out():
-    _, encoder = read_evaluation('r3d18-small,side=32', dataset='utdmhad')
-    assert encoder.options == dict(frames=8, side=32, stride=4)
-    assert read_evaluation('r3d18-small,stride=1', dataset='utdmhad')[1].options['stride'] == 1
-    _, encoder = read_evaluation('gru', dataset='nwucla')
-    assert encoder.options == dict(layout='kinect20', persons=1, coordinates=3, longest=201)
-
-
 @pytest.mark.parametrize('name', ['gru', 'gru-streams', 'stgcn', 'stt'])
 def test_key_points_of_two_persons_in_a_picture_need_no_option(name, flat_folder):
     cfg, encoder = read_evaluation(name, data=flat_folder)

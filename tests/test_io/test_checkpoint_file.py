@@ -72,16 +72,6 @@ class OneWeight(BaseModel):
         return {'loss': (self.weight * torch.stack(inputs)).square().mean()}
 
 
-@pytest.fixture
-def malicious(tmp_path: Path) -> tuple[Path, Path]:
-    """A checkpoint that would create a file, and that file."""
-    witness = tmp_path / 'witness'
-    path = tmp_path / 'malicious.pth'
-    state = {'weight': torch.ones(1), 'extra': RunsCode(witness)}
-    torch.save({'meta': {'epoch': 1, 'iter': 4}, 'state_dict': state}, path)
-    return path, witness
-
-
 def test_log_history_and_numpy_values_come_back(tmp_path: Path):
     values = {
         'weight': torch.arange(6.0).view(2, 3),
@@ -128,8 +118,10 @@ def test_only_the_statistics_of_a_log_history_can_be_looked_up(
 
 
 @pytest.mark.parametrize('way', ['load_from', 'resume', 'init_cfg', 'address'])
-def test_no_way_to_load_runs_code(malicious, tmp_path: Path, make_runner, way, monkeypatch):
-    path, witness = malicious
+def test_no_way_to_load_runs_code(tmp_path: Path, make_runner, way, monkeypatch):
+    path, witness = tmp_path / 'malicious.pth', tmp_path / 'witness'
+    state = {'weight': torch.ones(1), 'extra': RunsCode(witness)}
+    torch.save({'meta': {'epoch': 1, 'iter': 4}, 'state_dict': state}, path)
 
     def download(address: str, to: str, sha256: str) -> None:
         assert sha256 == '01234567'

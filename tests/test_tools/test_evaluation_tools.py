@@ -18,9 +18,9 @@ from mmact_ssl.evaluation.data import write_labeled_lists
 from mmact_ssl.evaluation.protocols import PROTOCOLS, base
 from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from mmact_ssl.evaluation.results import read_results
-from mmact_ssl.preparation.skeletons import SkeletonWriter
 from tests.conftest import write_labeled_video
 from tests.helpers.students import write_student
+from tests.test_apis.test_compare import write_folder
 from tools import evaluate
 from tools import test as test_tool
 
@@ -215,17 +215,8 @@ def test_a_finetuned_recognizer_is_evaluated_and_loads_in_stock_mmaction2(world,
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Skeletons of two classes, without a test list."""
-    root = tmp_path / 'mine'
-    generator = np.random.default_rng(0)
-    with SkeletonWriter(root, 'mine', 'kinect20', ['one', 'two'], 1) as writer:
-        names = [f'c{i:02d}' for i in range(16)]
-        for number, name in enumerate(names):
-            clip = generator.normal(size=(1, 12, 20, 3)).astype(np.float32)
-            clip[..., number % 2] += np.sin(np.arange(12))[None, :, None]
-            writer.add(name, number % 2, clip)
-        writer.finish({'all': names})
-    return root
+    """Skeletons of three classes, without a test list."""
+    return write_folder(tmp_path / 'mine')
 
 
 SKELETONS = read_encoder('gru-streams,layout=kinect20')
@@ -245,14 +236,14 @@ def test_labels_of_a_part_are_enough(folder, tmp_path):
 @pytest.mark.parametrize('named', ['test', 'train'])
 def test_a_list_that_an_option_names_is_not_replaced(named, folder):
     text = (folder / 'all.txt').read_text()
-    (folder / 'all.txt').write_text(text.replace('c03 1', 'c03'))
+    (folder / 'all.txt').write_text(text.replace('c03 0', 'c03'))
     option = f'{named}_dataloader.dataset.ann_file={folder}/other.txt'
     cfg, _ = read_evaluation(SKELETONS, str(folder), options=[option])
     write_labeled_lists(cfg)
     assert cfg[f'{named}_dataloader'].dataset.ann_file == f'{folder}/other.txt'
     if named == 'test':
         labeled = Path(cfg.train_dataloader.dataset.ann_file).read_text()
-        assert labeled == text.replace('c03 1\n', '')
+        assert labeled == text.replace('c03 0\n', '')
     assert not list(folder.glob('split_*.txt'))
 
 
