@@ -20,7 +20,12 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope, init_default_scope
 from mmengine.visualization import Visualizer
 
+from mmact_ssl.apis.publish import backbone_weights, card_of, write_model
 from mmact_ssl.configs.encoder_config import EncoderConfig, read_encoder
+from mmact_ssl.encoders.encoder import Encoder
+from mmact_ssl.evaluation.recognizer_config import read_evaluation
+from mmact_ssl.evaluation.results import Result
+from mmact_ssl.preparation.skeletons import SkeletonWriter
 from tests.helpers.runners import make_runner  # noqa: F401  (a fixture)
 from tests.helpers.students import (  # noqa: F401
     common_model,
@@ -166,8 +171,6 @@ def video_encoder() -> EncoderConfig:
 
 def small_config(encoder: EncoderConfig, root: Path) -> Config:
     """Evaluation of an encoder on the made world, in small batches."""
-    from mmact_ssl.evaluation.recognizer_config import read_evaluation
-
     cfg, _ = read_evaluation(encoder, data=str(root))
     cfg.dataset_name, cfg.synthetic = 'made', True
     for split in ('train', 'test'):
@@ -203,8 +206,6 @@ def skeleton_folder(tmp_path: Path) -> Path:
     """A prepared folder: 3 actions told apart by the axis of motion, 4 clips each for training
     (views 1 and 2) and 2 for testing (view 3), of 5 to 12 frames.
     """
-    from mmact_ssl.preparation.skeletons import SkeletonWriter
-
     root = tmp_path / 'skeletons'
     generator = np.random.default_rng(0)
     splits: dict[str, list[str]] = {'xview_train': [], 'xview_test': []}
@@ -239,8 +240,6 @@ def skeleton_config(skeleton_encoder: EncoderConfig, skeleton_folder: Path) -> C
 @pytest.fixture(scope='session')
 def publish() -> Callable[..., Path]:
     """Publishes the student of a checkpoint; gives the path of the file."""
-    from mmact_ssl.apis.publish import backbone_weights, card_of, write_model
-    from mmact_ssl.encoders.encoder import Encoder
 
     def write(checkpoint: Path, folder: Path, name: str = 'made', text=None, **options) -> Path:
         projectors, told = text or ({}, {})  # of text_part
@@ -255,7 +254,6 @@ def publish() -> Callable[..., Path]:
 @pytest.fixture(scope='session')
 def make_result() -> Callable[..., Any]:
     """Makes a result of CSVR's linear probe on the demo world, apart from what is given."""
-    from mmact_ssl.evaluation.results import Result
 
     def make(value: float = 0.5, **changes: Any) -> Result:
         values = dict(

@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from mmact_ssl.apis import load_model
 from mmact_ssl.configs.encoder_config import EncoderConfig, read_encoder
 from mmact_ssl.encoders.encoder import Encoder
+from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
 
 
 def weights_of(backbone: nn.Module, **heads: nn.Module) -> dict[str, torch.Tensor]:
@@ -40,8 +42,6 @@ def write_student(
 
 def prompt_head() -> nn.Module:
     """A head that matches sentences of 6 channels with features of ``skeleton_encoder``."""
-    from mmact_ssl.models.heads.prompt_matching import PromptMatchingHead
-
     torch.manual_seed(0)
     return PromptMatchingHead(600, 6, hidden_dim=8, embedding_dim=4)
 
@@ -62,16 +62,12 @@ class Words:
 @pytest.fixture
 def video_model(publish: Any, student_checkpoint: Path, tmp_path: Path):
     """The published student of ``video_encoder``."""
-    from mmact_ssl.apis import load_model
-
     return load_model(str(publish(student_checkpoint, tmp_path)))
 
 
 @pytest.fixture
 def skeleton_model(publish: Any, skeleton_encoder: EncoderConfig, tmp_path: Path):
     """A published student of ``skeleton_encoder``."""
-    from mmact_ssl.apis import load_model
-
     path = write_student(tmp_path / 'student.pth', skeleton_encoder)
     return load_model(str(publish(path, tmp_path)))
 
@@ -79,7 +75,5 @@ def skeleton_model(publish: Any, skeleton_encoder: EncoderConfig, tmp_path: Path
 @pytest.fixture
 def common_model(publish: Any, tmp_path: Path):
     """A published student of the common joints."""
-    from mmact_ssl.apis import load_model
-
     path = write_student(tmp_path / 'student.pth', read_encoder('gru-streams-common'))
     return load_model(str(publish(path, tmp_path)))
