@@ -14,11 +14,6 @@ from tools.search import main
 
 
 @pytest.fixture
-def model(publish, linear_config, student_checkpoint, tmp_path) -> str:
-    return str(publish(student_checkpoint, tmp_path))
-
-
-@pytest.fixture
 def clips(labeled_world, tmp_path) -> Path:
     """Videos and one broken file."""
     folder = tmp_path / 'my clips'
@@ -28,8 +23,8 @@ def clips(labeled_world, tmp_path) -> Path:
 
 
 @pytest.mark.usefixtures('own_logger')
-def test_hits_are_printed_below_their_queries_or_as_json(model, clips, tmp_path, capsys):
-    index = tmp_path / 'clips.index'
+def test_hits_are_printed_below_their_queries_or_as_json(video_model, clips, tmp_path, capsys):
+    model, index = video_model.student.path, tmp_path / 'clips.index'
     options = ['--index', str(index), '--top', '3']
     queries = [str(path) for path in sorted(clips.glob('class*'))[:2]]
     main([model, str(clips), *options, '--query', *queries])
