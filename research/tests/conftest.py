@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from tests.conftest import (  # noqa: F401
+    data_of_methods,
     exact_convolutions,
     freeze_imports,
     labeled_world,
     linear_config,
+    made_data,
     make_result,
     make_runner,
     make_video,
@@ -16,5 +18,5 @@ from tests.conftest import (  # noqa: F401
     student_checkpoint,
     video_encoder,
 )
-from tests.test_configs.conftest import made_set, on_made_set, train  # noqa: F401
+from tests.test_configs.conftest import train  # noqa: F401
 from tests.test_datasets.test_transforms.test_skeleton.conftest import make_sample  # noqa: F401

@@ -138,16 +138,18 @@ def test_a_set_of_skeletons_is_left_out(left_out: str):
 
 @pytest.mark.parametrize('kind', ['twoview', 'cameras'])
 def test_classification_is_trained_beside_the_contrast(kind: str, train):
-    metrics = train(f'{OURS}/ms2l-{kind}-joint_gru.py@nwucla').test()
+    metrics = train(f'{OURS}/ms2l-{kind}-joint_gru.py').test()
     assert {key.split('/')[0] for key in metrics} == {'contrast', 'classification'}
     moving = load(f'{OURS}/ms2l-{kind}-moving_gru.py@nwucla').model.balancer
     assert moving.weights == dict(contrast=(1, 0), classification=(0, 1))
 
 
-def test_momentum_keys_and_a_queue_on_a_graph_network(on_made_set):
+@pytest.mark.usefixtures('data_of_methods')
+def test_momentum_keys_and_a_queue_on_a_graph_network():
     """The student learns from one view, and the queue gets the keys of the other."""
     init_default_scope('mmact_ssl')
-    config = on_made_set(f'{OURS}/ms2l-momentum_stgcnpp-small.py@nwucla')
+    path = ROOT / 'research/configs/ms2l-momentum_stgcnpp-small.py'
+    config = read_config(str(path), dataset='nwucla')
     torch.manual_seed(0)
     model = MODELS.build(config.model).train()
     for copy, source in model.momentum_pairs():
@@ -166,8 +168,10 @@ def test_momentum_keys_and_a_queue_on_a_graph_network(on_made_set):
     torch.testing.assert_close(model.backbone.data_bn.running_mean, moved, rtol=1e-4, atol=1e-5)
 
 
-def test_copies_are_read_as_clips_of_one_sample(on_made_set):
-    dataset = on_made_set('ms2l-twoview_gru.py@nwucla').test_dataloader.dataset
+@pytest.mark.usefixtures('data_of_methods')
+def test_copies_are_read_as_clips_of_one_sample():
+    config = read_config(str(ROOT / 'configs/ms2l-twoview_gru.py'), dataset='nwucla')
+    dataset = config.test_dataloader.dataset
     read = {}
     for name in ('research/configs/encoders/gru-streams-copies.py', 'gru-streams'):
         encoder = read_encoder(name, dict(layout='kinect20'))
