@@ -32,8 +32,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--labels',
         metavar='TABLE',
         help='table video,label[,group] or video,start,stop,label[,group], or events of BORIS; or '
-        'the word folders, if the first folder below SOURCE is the class; by default labels.csv '
-        'in --out, if it is there',
+        'folders, if the first folder below SOURCE is the class; by default labels.csv in --out',
     )
     parser.add_argument(
         '--model', help='name in the zoo, or path of a file or work dir; by default a general one'
@@ -66,9 +65,11 @@ def describe(found: Labeled) -> list[str]:
         )
     else:
         low, high = (100 * value for value in estimate.interval)
+        without = ', '.join(classes[number] for number in estimate.untested)
         lines.append(
             f'right: about {100 * estimate.accuracy:.0f} % ({low:.0f} to {high:.0f}), from '
-            f'{estimate.labels} labeled {kind} in {estimate.groups} files or groups'
+            f'{estimate.confusion.sum()} labeled {kind} in {estimate.groups} files or groups'
+            + (f', without {without}: label it in two files' if without else '')
         )
         confused = [
             (int(number), f'{classes[label]} taken for {classes[prediction]}')
@@ -104,8 +105,7 @@ def main(argv: list[str] | None = None) -> None:
         )
         found.write(args.out)
         page = write_label_page(found, args.out)
-    print(*describe(found), sep='\n')
-    print(page)
+    print(*describe(found), page, sep='\n')
 
 
 if __name__ == '__main__':

@@ -12,6 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
+from sklearn.metrics import confusion_matrix
 
 from mmact_ssl.evaluation.draws import CONFIDENCE
 from mmact_ssl.evaluation.features import normalize
@@ -30,19 +31,21 @@ SAMPLE = 4096  # windows that give the principal components for clusters
 class Estimate:
     """Accuracy of a classifier, from labels of groups that others like it have not seen.
 
-    A line over the logarithm of a class's number of labels gives the accuracy with all of them.
+    With all labels it is higher. Returns diminish: the rise above chance is at most in proportion
+    to the labels of a class, and half of that is taken.
 
     Attributes:
-        interval: From the lower end of the 95 % interval (Wilson's) of the accuracy without a group
-            to the upper end of that of ``accuracy``.
-        labels, groups: Numbers of labels that were left out, and of groups.
+        interval: Jeffreys' of 95 %, with the same rise. Classifiers that share labels err together:
+            left-out labels count for fewer (Nadeau and Bengio, 2003).
+        groups: Number of groups with labels.
+        untested: Classes that the estimate leaves out, as one group has all their labels, int.
         confusion: int ``(K, K)``, rows are the labels, columns the predictions.
     """
 
     accuracy: float
     interval: tuple[float, float]
-    labels: int
     groups: int
+    untested: np.ndarray
     confusion: np.ndarray
 
 
@@ -95,12 +98,12 @@ class Classifier:
         is_lda = self.values.shape[1] < WIDE and counts.min() > 1
         self.readout = 'lda' if is_lda else 'logistic'
         self.span, self.temperature, self.estimate = SPAN, 1.0, None
-        held_out = self._leave_out(FOLDS)
+        held_out = self._leave_out()
         labels = len(held_out.rows)
         self.is_calibrated = labels >= FEWEST_TO_CALIBRATE
         if labels >= FEWEST:
             self.span, self.temperature = self._calibrate(held_out, held_out.rows >= 0)
-            self.estimate = self._estimate(held_out, self._leave_out(2))
+            self.estimate = self._estimate(held_out)
 
     def probabilities(self) -> np.ndarray:
         """Probability of each class, float64 ``(N, K)``, averaged over neighboring windows."""
@@ -122,13 +125,13 @@ class Classifier:
             scores[:, present] = found
         return scores
 
-    def _leave_out(self, folds: int) -> HeldOut:
+    def _leave_out(self) -> HeldOut:
         """Leave out groups by turns; labels of a class that no other group has are not counted."""
         is_labeled = self.given >= 0
         groups = np.unique(self.groups[is_labeled])
         parts: list[HeldOut] = []
-        for number in range(folds):
-            is_left_out = np.isin(self.groups, groups[number::folds])
+        for number in range(FOLDS):
+            is_left_out = np.isin(self.groups, groups[number::FOLDS])
             is_train = is_labeled & ~is_left_out
             counts = np.bincount(self.given[is_train], minlength=self.num_classes)
             rows = np.flatnonzero(is_labeled & is_left_out)
@@ -136,9 +139,7 @@ class Classifier:
             near = self.windows.near(rows, max(SPANS))
             scores = np.full((*near.shape, self.num_classes), np.nan)
             scores[near >= 0] = self._scores(is_train, self.values[near[near >= 0]])
-            parts.append(
-                HeldOut(rows, np.full_like(rows, number), counts[self.given[rows]], scores)
-            )
+            parts += [HeldOut(rows, np.full_like(rows, number), counts[self.given[rows]], scores)]
         return HeldOut(*(np.concatenate(column) for column in zip(*parts)))
 
     def _calibrate(self, held_out: HeldOut, is_used: np.ndarray) -> tuple[int, float]:
@@ -152,56 +153,43 @@ class Classifier:
             values = held_out.probabilities(span, np.exp(logarithm))[is_used]
             return -np.log(np.maximum(values[np.arange(len(truth)), truth], 1e-4))
 
-        for span in SPANS if len(truth) else ():
+        for span in SPANS:
             logarithm = 0.0
             if self.is_calibrated:
                 mean = partial(lambda value, span: losses(value, span).mean(), span=span)
                 bounded = minimize_scalar(mean, bounds=(-5, 3), options=dict(xatol=0.01))
                 logarithm = float(bounded.x)
             found.append((losses(logarithm, span), span, float(np.exp(logarithm))))
-        best = min((of_span for of_span, *_ in found), key=np.mean, default=0)
-        chosen = SPAN, 1.0
+        best = min((of_span for of_span, *_ in found), key=np.mean)
         for of_span, span, temperature in found:
             if (of_span - best).mean() <= (of_span - best).std() / np.sqrt(len(truth)):
                 chosen = span, temperature
         return chosen
 
-    def _predict(self, held_out: HeldOut) -> np.ndarray:
-        """Classes of labels that were left out, by what the labels of other folds calibrate."""
-        predicted = np.zeros_like(held_out.rows)
-        for fold in np.unique(held_out.folds):
+    def _estimate(self, held_out: HeldOut) -> Estimate:
+        """Estimate the accuracy; labels of other folds calibrate each prediction."""
+        rows, folds = held_out.rows, np.unique(held_out.folds)
+        predicted = np.zeros_like(rows)
+        for fold in folds:
             is_own = held_out.folds == fold
             found = held_out.probabilities(*self._calibrate(held_out, ~is_own))
             predicted[is_own] = found[is_own].argmax(axis=1)
-        return predicted
-
-    def _estimate(self, folds: HeldOut, halves: HeldOut) -> Estimate:
-        """Estimate the accuracy by left-out groups, and its growth by left-out halves too."""
-        first, groups = len(folds.rows), len(np.unique(self.groups[self.given >= 0]))
-        rows = np.concatenate([folds.rows, halves.rows])
-        predicted = np.concatenate([self._predict(folds), self._predict(halves)])
         truth = self.given[rows]
-        is_right = predicted == truth
-        logs = np.log(np.concatenate([folds.counts, halves.counts]))
-        # Within a class, because classes with more labels may also be easier or be preferred.
-        of_class = np.eye(self.num_classes)[truth]
-        means = of_class.T @ logs / np.maximum(of_class.sum(axis=0), 1)
-        within = logs - of_class @ means
-        slope = max(within @ is_right / max(within @ within, 1e-9), 0)
-        counts = np.bincount(self.given[self.given >= 0], minlength=self.num_classes)
-        more = np.log(counts[truth]) - logs
-        seen = float(is_right[:first].mean())
-        accuracy = float(np.clip((is_right + slope * more).mean(), seen, 1))
-        # Neighbors in a video are seldom right and wrong by turns: a run of them counts once.
-        rows = np.sort(folds.rows)
-        runs = 1 + int((np.diff(rows + self.windows.video[rows]) > 1).sum())
-        low, high = (
-            stats.binomtest(round(part * runs), runs).proportion_ci(CONFIDENCE, 'wilson')
-            for part in (seen, accuracy)
+        seen = float((predicted == truth).mean())
+        # Neighbors of one class are seldom right and wrong by turns: a run of them counts once.
+        places = np.sort(rows + self.windows.video[rows] + 2 * len(self.given) * truth)
+        number = (1 + (np.diff(places) > 1).sum()) / (1 + len(folds) / (len(folds) - 1))
+        low, high = stats.beta.interval(CONFIDENCE, seen * number + 0.5, (1 - seen) * number + 0.5)
+        counts = np.bincount(self.given[self.given >= 0])
+        more = (counts[truth].sum() / held_out.counts.sum() - 1) / 2
+        accuracy, low, high = (
+            float(min(part + more * max(part - 1 / self.num_classes, 0), 1))
+            for part in (seen, low, high)
         )
-        confusion = np.zeros((self.num_classes, self.num_classes), int)
-        np.add.at(confusion, (truth[:first], predicted[:first]), 1)
-        return Estimate(accuracy, (float(low.low), float(high.high)), first, groups, confusion)
+        confusion = confusion_matrix(truth, predicted, labels=[*range(self.num_classes)])
+        groups = len(np.unique(self.groups[self.given >= 0]))
+        untested = np.setdiff1d(np.arange(self.num_classes), truth)
+        return Estimate(accuracy, (low, high), groups, untested, confusion)
 
 
 def choose_next(

@@ -10,12 +10,14 @@ import av
 import numpy as np
 import pytest
 
+from mmact_ssl.labeling.classifier import Classifier
 from mmact_ssl.labeling.outputs import Segment
 from mmact_ssl.labeling.tables import Label, read_label_table
 from mmact_ssl.labeling.windows import Windows
 from research import label_study
 from research.join_clips import RATE, join_clips
 from tests.helpers.students import video_model  # noqa: F401
+from tests.test_labeling.test_classifier import cut, world
 
 
 @pytest.fixture
@@ -74,6 +76,39 @@ def test_labels_are_drawn_from_three_recordings_and_tested_on_the_others():
     assert draws['alone@1'] == draws['alone@10'] == [1.0] * 20, 'the features are the classes'
     assert min(draws['smoothed@5']) > 0.6
     assert label_study.measure(windows, truth)[1] == drawn
+
+
+@pytest.mark.parametrize('channels', [16, 1200])
+def test_the_estimate_and_its_interval_hold_the_truth(channels):
+    held, errors = 0, []
+    for seed in range(20):
+        windows, truth = world(seed, noise=3.0 if channels == 16 else 9.0, channels=channels)
+        rows = np.random.default_rng(100 + seed).permutation(160)[:40]  # of the first four
+        given = np.where(np.isin(np.arange(400), rows), truth, -1)
+        found = Classifier(windows, given, windows.video, 3)
+        right = (found.probabilities().argmax(axis=1) == truth)[160:].mean()
+        assert found.estimate and found.readout == {16: 'lda', 1200: 'logistic'}[channels]
+        low, high = found.estimate.interval
+        held += bool(low <= right <= high)
+        errors.append(found.estimate.accuracy - right)
+        assert found.estimate.confusion.sum() <= 40
+    assert held >= 17
+    assert abs(np.mean(errors)) < 0.1
+
+
+def test_the_interval_holds_the_truth_for_two_labels_of_many_classes():
+    held, truth = 0, np.random.default_rng(0).permuted(np.tile(np.arange(60) % 20, (6, 1)), axis=1)
+    for seed in range(20):
+        rng, of_window = np.random.default_rng(seed), truth.ravel()
+        values = rng.normal(size=(20, 64))[of_window] + 2.5 * rng.normal(size=(360, 64))
+        windows, given = cut([60] * 6, values.astype(np.float32)), np.full(360, -1)
+        for number in range(20):
+            given[rng.permutation(np.flatnonzero(of_window[:180] == number))[:2]] = number
+        found = Classifier(windows, given, windows.video, 20)
+        right = (found.probabilities().argmax(axis=1) == of_window)[180:].mean()
+        assert found.estimate
+        held += found.estimate.interval[0] <= right <= found.estimate.interval[1]
+    assert held >= 17
 
 
 def test_each_model_is_measured_once(listing, video_model, tmp_path, monkeypatch):  # noqa: F811

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from scipy.special import softmax
 
 from mmact_ssl.labeling import classifier
@@ -79,22 +78,11 @@ def world(seed: int, noise: float, channels: int = 16) -> tuple[Windows, np.ndar
     return cut([40] * 10, values.astype(np.float32)), truth
 
 
-@pytest.mark.parametrize('channels', [16, 1200])
-def test_the_estimate_and_its_interval_hold_the_truth(channels):
-    held, errors = 0, []
-    for seed in range(20):
-        windows, truth = world(seed, noise=3.0 if channels == 16 else 9.0, channels=channels)
-        rows = np.random.default_rng(100 + seed).permutation(160)[:40]  # of the first four
-        given = np.where(np.isin(np.arange(400), rows), truth, -1)
-        found = Classifier(windows, given, windows.video, 3)
-        right = (found.probabilities().argmax(axis=1) == truth)[160:].mean()
-        assert found.estimate and found.readout == {16: 'lda', 1200: 'logistic'}[channels]
-        low, high = found.estimate.interval
-        held += bool(low <= right <= high)
-        errors.append(found.estimate.accuracy - right)
-        assert found.estimate.confusion.sum() == found.estimate.labels <= 40
-    assert held >= 17
-    assert abs(np.mean(errors)) < 0.1
+def test_classes_of_one_group_are_named():
+    windows, truth = world(0, noise=1.0)
+    given = np.where((np.arange(400) < 80) & ((truth != 2) | (windows.video == 0)), truth, -1)
+    found = Classifier(windows, given, windows.video, 3).estimate
+    assert found and found.untested.tolist() == [2] and not found.confusion[2].any()
 
 
 def test_probabilities_are_calibrated_and_neighbors_help_where_actions_last():
@@ -124,7 +112,7 @@ def test_no_label_calibrates_its_own_prediction(monkeypatch):
     monkeypatch.setattr(Classifier, '_calibrate', note)
     given = np.where(np.arange(400) % 5 == windows.video, truth, -1)  # of the first five
     Classifier(windows, given, windows.video, 3)
-    assert calls == [{*range(5)}, *({*range(5)} - {n} for n in range(5)), {1, 3}, {0, 2, 4}]
+    assert calls == [{*range(5)}, *({*range(5)} - {n} for n in range(5))]
 
 
 def test_few_labels_tell_nothing():
