@@ -19,16 +19,16 @@ from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.skeleton_folder import META
 from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.io.files import expand, sha256_of
+from mmact_ssl.io.files import expand, sha256_of, write_atomically
 from mmact_ssl.labeling.classifier import Classifier, choose_next
-from mmact_ssl.labeling.outputs import Segment, find_segments, write_segments
+from mmact_ssl.labeling.outputs import Segment, find_segments, segment_files, write_files
 from mmact_ssl.labeling.tables import (
     Label,
     check_labels,
     classes_of,
+    format_table,
+    label_table,
     read_label_table,
-    write_label_table,
-    write_table,
 )
 from mmact_ssl.labeling.windows import UNLABELED, Windows
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, are_recordings, files_below, length_of
@@ -70,24 +70,24 @@ class Labeled:
         return find_segments(self.windows, self.classes, self.probabilities)
 
     def write(self, folder: Path) -> None:
-        """Write the tables, and of recordings subtitles and events, to a folder."""
-        windows, columns = self.windows, ['video']
-        moments: list[list[object]] = [[windows.videos[video]] for video in windows.video.tolist()]
-        if windows.is_cut:
-            columns += ['start', 'stop']
-            moments = [[*name, *span] for name, span in zip(moments, windows.spans.tolist())]
+        """Write tables, subtitles and events, and remove those of the last call."""
+        windows = self.windows
+        columns = ['video', 'start', 'stop'] if windows.is_cut else ['video']
+        moments: list[list[object]] = [
+            [windows.videos[video], *span][: len(columns)]
+            for video, span in zip(windows.video.tolist(), windows.spans.tolist())
+        ]
         chosen = [[*moments[row], ''] for row in self.next.tolist()]
-        write_table(folder / 'next.csv', [*columns, 'label'], chosen)
-        if not self.classes:
-            return
-        write_label_table(folder / 'labels.csv', self.labels)
-        columns += ['label', 'probability', 'runner-up']
-        order = np.argsort(-self.probabilities, axis=1)[:, :2].tolist()
-        for moment, (first, second), values in zip(moments, order, self.probabilities):
-            moment += [self.classes[first], float(values[first]), self.classes[second]]
-        write_table(folder / 'predictions.csv', columns, moments)
-        if windows.is_cut:
-            write_segments(folder, self.segments)
+        texts = {'next.csv': format_table([*columns, 'label'], chosen)}
+        if self.classes:
+            write_atomically(folder / 'labels.csv', label_table(self.labels))
+            order = np.argsort(-self.probabilities, axis=1)[:, :2].tolist()
+            for moment, (first, second), values in zip(moments, order, self.probabilities):
+                moment += [self.classes[first], float(values[first]), self.classes[second]]
+            columns += ['label', 'probability', 'runner-up']
+            texts['predictions.csv'] = format_table(columns, moments)
+            texts |= segment_files(self.segments) if windows.is_cut else {}
+        write_files(folder, texts)
 
 
 def label(
@@ -148,11 +148,10 @@ def label(
         clips[0].read()  # one that cannot be read says why, before labels are looked up in it
         clips = [replace(c, name=os.path.relpath(c.path, source.parent)) for c in clips]
     given = read_labels(source, labels, [clip.name for clip in clips])
-    named = set() if config.is_skeleton else {label.video for label in given}
-    check_labels(given, {clip.name: length(clip.path) for clip in clips if clip.name in named})
     if not window:  # a part of a clip is labeled as all of it
         given = [label._replace(start=0.0, stop=np.inf) for label in given]
-        check_labels(given, {})
+    named = {label.video for label in given} if window else set()
+    check_labels(given, {clip.name: length(clip.path) for clip in clips if clip.name in named})
     classes_of(given, labels)
     search.add(clips)
     return classify(*read_windows(search, clips), given, labels)
@@ -235,13 +234,12 @@ def read_windows(search: RetrievalInferencer, clips: Sequence[Clip]) -> tuple[li
     if not readable:
         raise DataError('none of the clips can be read')
     places = {clip.path: place for place, clip in enumerate(readable)}
-    order = sorted(
-        (row for row, window in enumerate(rows) if window.name in places),
-        key=lambda row: (places[rows[row].name], rows[row].start, rows[row].stop),
+    video, starts, stops, order = zip(
+        *sorted(
+            (places[name], start, stop, row)
+            for row, (name, start, stop) in enumerate(rows)
+            if name in places
+        )
     )
-    return readable, Windows(
-        tuple(clip.name for clip in readable),
-        np.array([places[rows[row].name] for row in order]),
-        np.array([[rows[row].start, rows[row].stop] for row in order], np.float64),
-        features[order],
-    )
+    names, spans = tuple(clip.name for clip in readable), np.array([starts, stops], np.float64).T
+    return readable, Windows(names, np.array(video), spans, features[[*order]])

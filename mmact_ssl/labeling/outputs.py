@@ -5,18 +5,21 @@ from __future__ import annotations
 import datetime
 import html
 import itertools
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
-from mmact_ssl.io.files import write_atomically
+from mmact_ssl.io.files import path_inside, write_atomically
+from mmact_ssl.io.schema import read_json
 
-from .tables import write_table
+from .tables import format_table
 from .windows import Windows
 
+RECORD = 'written.json'  # names of the files that the last call wrote
 # Those of BORIS 8, in its order; Image index and Image file path are for observations of pictures.
 TABULAR_COLUMNS = [
     *('Observation id', 'Observation date', 'Description', 'Observation duration'),
@@ -60,17 +63,27 @@ def find_segments(
     ]
 
 
-def write_segments(folder: Path, segments: Sequence[Segment]) -> None:
-    """Write ``segments.csv``, and of each recording ``.vtt`` subtitles and events for BORIS."""
-    write_table(folder / 'segments.csv', Segment._fields, segments)
-    videos = {segment.video for segment in segments}
-    stems = Counter(PurePosixPath(video).with_suffix('') for video in videos)
-    for video, group in itertools.groupby(segments, key=lambda segment: segment.video):
-        own, path = [*group], PurePosixPath(video)
+def write_files(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write files, and remove those of the call before that are not among them."""
+    record = folder / RECORD
+    earlier = read_json(record, 'delete it', list[str]) if record.is_file() else []
+    for name in {*earlier} - {*texts}:
+        path_inside(folder, name, record).unlink(missing_ok=True)
+    for name, text in {RECORD: json.dumps([*texts]), **texts}.items():
+        write_atomically(folder / name, text)
+
+
+def segment_files(segments: Sequence[Segment]) -> dict[str, str]:
+    """``segments.csv``, and of each recording ``.vtt`` subtitles and events for BORIS."""
+    texts = {'segments.csv': format_table(Segment._fields, segments)}
+    by_video = {PurePosixPath(v): [*g] for v, g in itertools.groupby(segments, lambda s: s.video)}
+    stems = Counter(path.with_suffix('') for path in by_video)
+    for path, own in by_video.items():
         # A player finds subtitles that have the name of the video, but for the suffix.
         name = path.with_suffix('') if stems[path.with_suffix('')] == 1 else path
-        write_atomically(folder / 'subtitles' / f'{name}.vtt', web_vtt(own))
-        write_table(folder / 'boris' / f'{name}.csv', TABULAR_COLUMNS, tabular_events(own))
+        texts[f'subtitles/{name}.vtt'] = web_vtt(own)
+        texts[f'boris/{name}.csv'] = format_table(TABULAR_COLUMNS, tabular_events(own))
+    return texts
 
 
 def web_vtt(segments: Sequence[Segment]) -> str:
@@ -86,8 +99,7 @@ def web_vtt(segments: Sequence[Segment]) -> str:
 
 def timestamp(time: float) -> str:
     """``hh:mm:ss.mmm``."""
-    milliseconds = round(1000 * time)
-    minutes, rest = divmod(milliseconds, 60_000)
+    minutes, rest = divmod(round(1000 * time), 60_000)
     return f'{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}'
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.io.files import CONTROL, read_table, write_atomically
+from mmact_ssl.io.files import CONTROL, read_table
 from mmact_ssl.preparation.videos import class_order
 
 FIX = 'see docs/start/label.md'
@@ -191,21 +191,21 @@ def classes_of(labels: Sequence[Label], table: object) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def write_label_table(path: Path, labels: Iterable[Label]) -> None:
-    """Write labels as :func:`read_label_table` reads them."""
+def label_table(labels: Iterable[Label]) -> str:
+    """Format labels as :func:`read_label_table` reads them."""
     rows = [
         [video, *(['', ''] if stop == math.inf else [start, stop]), name, group]
         for video, start, stop, name, group, _ in sorted(labels)
     ]
-    write_table(path, ['video', 'start', 'stop', 'label', 'group'], rows)
+    return format_table(['video', 'start', 'stop', 'label', 'group'], rows)
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file, all of it or nothing."""
+def format_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Format a CSV file."""
     text = io.StringIO(newline='')
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(columns)
     writer.writerows(
         [round(cell, 3) if isinstance(cell, float) else cell for cell in row] for row in rows
     )
-    write_atomically(path, text.getvalue())
+    return text.getvalue()

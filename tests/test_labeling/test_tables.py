@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmact_ssl.errors import DataError
-from mmact_ssl.labeling.outputs import Segment, write_segments
-from mmact_ssl.labeling.tables import Label, check_labels, read_label_table, write_label_table
+from mmact_ssl.labeling.outputs import Segment, segment_files, write_files
+from mmact_ssl.labeling.tables import Label, check_labels, label_table, read_label_table
 
 VIDEOS = ['a.mp4', 'monday/b.mp4', 'tuesday/b.mp4']
 
@@ -106,7 +106,7 @@ def test_labels_lie_in_their_video_and_a_moment_has_one_class():
 def test_what_is_written_is_read_again(tmp_path):
     labels = [Label('a.mp4', 1.25, 2.5, 'a, "b"', 'g'), Label('a.mp4', 3.0, 3.0, 'sit', 'g')]
     labels += [Label('monday/b.mp4', 0.0, math.inf, 'run')]
-    write_label_table(tmp_path / 'labels.csv', labels)
+    (tmp_path / 'labels.csv').write_text(label_table(labels))
     found = read_label_table(tmp_path / 'labels.csv', VIDEOS)
     assert [label[:5] for label in found] == [label[:5] for label in labels]
 
@@ -117,13 +117,22 @@ def test_events_of_boris_come_back_and_subtitles_are_strict(tmp_path):
         Segment('monday/b.mp4', 3661.0004, 3670.0, 'run', 1.0),
         Segment('a.mp4', 0.0, 1.0, 'run', 1.0),
     ]
-    write_segments(tmp_path, segments)
-    found = read_label_table(tmp_path / 'boris' / 'monday' / 'b.csv', VIDEOS)
+    texts = segment_files(segments)
+    (tmp_path / 'b.csv').write_text(texts['boris/monday/b.csv'])
+    found = read_label_table(tmp_path / 'b.csv', VIDEOS)
     assert [label[:4] for label in found] == [
         (s.video, round(s.start, 3), round(s.stop, 3), s.label) for s in segments[:2]
     ]
-    assert (tmp_path / 'subtitles' / 'monday' / 'b.vtt').read_text() == (
+    assert texts['subtitles/monday/b.vtt'] == (
         'WEBVTT\n\n00:00:00.000 --> 01:01:01.000\n&lt;b&gt; &amp; "c" --&gt; 0.50\n\n'
         '01:01:01.000 --> 01:01:10.000\nrun 1.00\n'
     )
-    assert (tmp_path / 'segments.csv').read_text().splitlines()[3] == 'a.mp4,0.0,1.0,run,1.0'
+    assert texts['segments.csv'].splitlines()[3] == 'a.mp4,0.0,1.0,run,1.0'
+
+
+def test_files_of_the_call_before_are_removed_and_no_others(tmp_path):
+    write_files(tmp_path, {'a.csv': '1', 'boris/b.csv': '2', 'boris/c/d.csv': '3'})
+    (tmp_path / 'boris' / 'c' / 'mine.csv').write_text('')
+    write_files(tmp_path, {'a.csv': '4'})
+    found = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob('*') if p.is_file()}
+    assert found == {'a.csv', 'boris/c/mine.csv', 'written.json'}

@@ -50,6 +50,9 @@ def test_from_recordings_to_labels(label_tool, tmp_path, capsys):
     assert data['classes'] == ['blue', 'green', 'red'] and len(data['labels']) == 12
     assert run()['labels'] == data['labels'], 'labels.csv of the folder is taken'
     assert len([*Path('out/subtitles').iterdir()]) == len([*Path('out/boris').iterdir()]) == 3
+    (tmp_path / 'my recordings' / 'r#2.mp4').unlink()
+    run()
+    assert len([*Path('out/subtitles').iterdir()]) == len([*Path('out/boris').iterdir()]) == 2
 
 
 SCRIPT = """
