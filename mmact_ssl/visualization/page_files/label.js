@@ -28,22 +28,16 @@ function keep(saved = false) {
   localStorage.setItem(KEY, JSON.stringify(state));
 }
 
-function element(tag, text, name) {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  if (name) made.className = name;
-  return made;
-}
+const element = (tag, textContent, className = '') =>
+  Object.assign(document.createElement(tag), { textContent, className });
 
 function arrange() {
   const row = order[chosen];
-  const wanted = $('#filter').value;
+  const wanted = $('#filter').selectedIndex;  // all, labeled, or a class
+  const name = classes()[wanted - 2];
   const by = $('#order').value;
-  order = DATA.rows.map((_, number) => number).filter((number) => {
-    if (wanted === 'all') return true;
-    if (wanted === 'labeled') return labelOf(number) !== '';
-    return shownClass(number) === wanted.slice(1);
-  });
+  order = [...DATA.rows.keys()].filter((number) => wanted === 0 ||
+    (wanted === 1 ? labelOf(number) : shownClass(number) === name));
   const place = (number) => (DATA.rows[number][NEXT] < 0 ? Infinity : DATA.rows[number][NEXT]);
   const sure = (number) => (labelOf(number) ? 1 : DATA.rows[number][PROBABILITY]);
   const keys = { next: place, low: sure, high: (number) => -sure(number), time: (number) => number };
@@ -59,22 +53,19 @@ function arrange() {
 function draw() {
   const view = $('main');
   const first = Math.max(0, Math.floor(view.scrollTop / HEIGHT) - 5);
-  const last = Math.min(order.length, first + Math.ceil(view.clientHeight / HEIGHT) + 10);
-  const made = [];
-  for (let place = first; place < last; place += 1) {
-    const number = order[place];
+  const last = first + Math.ceil(view.clientHeight / HEIGHT) + 10;
+  list.replaceChildren(...order.slice(first, last).map((number, shift) => {
     const data = DATA.rows[number];
-    const row = element('div', '', place === chosen ? 'row chosen' : 'row');
-    row.style.top = `${place * HEIGHT}px`;
-    row.dataset.place = place;
+    const row = element('div', '', first + shift === chosen ? 'row chosen' : 'row');
+    row.style.top = `${(first + shift) * HEIGHT}px`;
+    row.dataset.place = first + shift;
     row.append(element('span', DATA.videos[data[VIDEO]].name, 'name'));
     if (DATA.is_cut) row.append(element('span', `${clock(data[START])}–${clock(data[STOP])}`, 'time'));
     row.append(element('span', shownClass(number), labelOf(number) ? 'class given' : 'class'));
     const sure = data[CLASS] < 0 || labelOf(number) ? '' : `${Math.round(100 * data[PROBABILITY])} %`;
     row.append(element('span', sure, 'probability'));
-    made.push(row);
-  }
-  list.replaceChildren(...made);
+    return row;
+  }));
 }
 
 function select(place) {
@@ -82,10 +73,7 @@ function select(place) {
   chosen = Math.min(Math.max(place, 0), order.length - 1);
   const view = $('main');
   const top = chosen * HEIGHT;
-  if (top < view.scrollTop) view.scrollTop = top;
-  if (top + HEIGHT > view.scrollTop + view.clientHeight) {
-    view.scrollTop = top + HEIGHT - view.clientHeight;
-  }
+  view.scrollTop = Math.min(top, Math.max(view.scrollTop, top + HEIGHT - view.clientHeight));
   show();
   draw();
 }
@@ -96,9 +84,7 @@ function show() {
   const { name, src, thumb } = DATA.videos[video];
   $('#what').textContent = DATA.is_cut ? `${name}, ${clock(start)} to ${clock(stop)}` : name;
   if (thumb) {
-    const picture = element('img', '');
-    picture.src = thumb;
-    $('#player').replaceChildren(picture);
+    $('#player').replaceChildren(Object.assign(new Image(), { src: thumb }));
   } else {
     const player = element('video', '');
     player.src = DATA.is_cut ? `${src}#t=${start},${stop}` : src;
@@ -136,17 +122,13 @@ function label(name) {
 }
 
 function options() {
-  const wanted = $('#filter').value || 'all';
-  const choices = [['all', 'all'], ['labeled', 'labeled'], ...classes().map((c) => [`=${c}`, c])];
-  $('#filter').replaceChildren(...choices.map(([value, text]) => {
-    const option = element('option', text);
-    option.value = value;
-    return option;
-  }));
-  $('#filter').value = wanted;
+  const wanted = Math.max($('#filter').selectedIndex, 0);
+  const names = ['all', 'labeled', ...classes()];
+  $('#filter').replaceChildren(...names.map((name) => new Option(name)));
+  $('#filter').selectedIndex = wanted;
 }
 
-const cell = (value) => (/[",\n;]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+const cell = (value) => `"${String(value).replaceAll('"', '""')}"`;
 
 // What a label from here covers: of its window, half of what it shares with one of another class.
 function spanOf(number) {
@@ -187,10 +169,8 @@ function table() {
 }
 
 function save() {
-  const link = element('a', '');
-  link.href = URL.createObjectURL(new Blob([table()], { type: 'text/csv' }));
-  link.download = 'labels.csv';
-  link.click();
+  const href = URL.createObjectURL(new Blob([table()], { type: 'text/csv' }));
+  Object.assign(element('a', ''), { href, download: 'labels.csv' }).click();
   keep(true);
 }
 
@@ -198,11 +178,9 @@ document.addEventListener('keydown', (event) => {
   if (event.target.matches('input, select') || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === ' ' && event.target.matches('button')) return;
   const player = $('#player video');
-  if (event.key >= '1' && event.key <= '9') {
-    const name = classes()[Number(event.key) - 1];
-    if (name) label(name);
-  } else if (event.key === '0') {
-    label('');
+  if (event.key >= '0' && event.key <= '9') {
+    const name = ['', ...classes()][event.key];
+    if (name !== undefined) label(name);
   } else if (event.key === 'ArrowDown') {
     select(chosen + 1);
   } else if (event.key === 'ArrowUp') {
