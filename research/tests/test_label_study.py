@@ -91,7 +91,9 @@ def test_the_estimate_and_its_interval_hold_the_truth(channels):
         low, high = found.estimate.interval
         held += bool(low <= right <= high)
         errors.append(found.estimate.accuracy - right)
-        assert found.estimate.confusion.sum() <= 40
+        confusion = found.estimate.confusion
+        assert confusion.sum() <= 40
+        assert (found.estimate.accuracy == 1) == (np.trace(confusion) == confusion.sum())
     assert held >= 17
     assert abs(np.mean(errors)) < 0.1
 
