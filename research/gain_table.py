@@ -21,6 +21,7 @@ DATA = {
     'msraction3d': 'MSR-Action3D, skeletons',
     'utkinect': 'UT-Kinect, skeletons',
     'fights': 'Fights, surveillance videos of two classes',
+    'fights-places': 'Fights, surveillance videos of two classes, test places without labels',
     'arid': 'ARID, dark videos',
     'demo': 'Demo world, synthetic videos',
     'recordings-jhmdb': 'JHMDB, joined',
@@ -40,9 +41,10 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
     """Write a Markdown table of top-1 accuracies in percent: a start, a student and its gain.
 
     A gain is the mean difference of student and start ± half of its 95 % interval, paired by seed,
-    or by draw of the labels. If the interval holds 0, the cell says so in words. ``name`` joins
-    rows ``DATASET/COLUMN/START/STUDENT`` by ``;``: a column of :func:`make_table`, or a readout of
-    ``fewshot`` as ``lda@5``, and the names of two rows, with ``_`` for a blank.
+    or by draw of the labels; of labels per class on several splits, one a seed, the differences are
+    means over the draws of a split. If the interval holds 0, the cell says so in words. ``name``
+    joins rows ``DATASET/COLUMN/START/STUDENT`` by ``;``: a column of :func:`make_table`, or a
+    readout of ``fewshot`` as ``lda@5``, and the names of two rows, with ``_`` for a blank.
 
     Raises:
         ConfigError: Results are missing, are no pairs, or cannot be compared.
@@ -52,9 +54,10 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
         dataset, heading, *labels = part.split('/')
         readout, _, count = heading.partition('@')
         if count:
-            start, student = (find_row(results, dataset, label)[0] for label in labels)
-            gains = paired_differences(start, student)[heading]
-            cells = [mean(run.details['draws'][heading]) for run in (start, student)]
+            runs = [sorted(find_row(results, dataset, label), key=_seed) for label in labels]
+            of_splits = [paired_differences(*pair)[heading] for pair in zip(*runs, strict=True)]
+            gains = of_splits[0] if len(of_splits) == 1 else [mean(split) for split in of_splits]
+            cells = [mean(mean(run.details['draws'][heading]) for run in of) for of in runs]
             use = f'{count} labels per class, {USES[readout]}'
         else:
             cells, gains = _by_seed(results, part, dataset, heading, labels)
@@ -66,6 +69,10 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
         text = NO_GAIN if abs(center) <= half else format_interval(gains, '+')
         rows.append([f'{DATA[dataset]}, {use}', *shown, text])
     return markdown(rows)
+
+
+def _seed(result: Result) -> int:
+    return result.seed
 
 
 def _by_seed(

@@ -60,6 +60,19 @@ def test_labels_per_class_are_paired_by_draw(make_result):
     )
 
 
+def test_labels_per_class_on_several_splits_are_paired_by_split(make_result):
+    few = dict(dataset='utdmhad', protocol='fewshot')
+    runs = []
+    for seed, (start, after) in enumerate([(0.2, 0.4), (0.3, 0.5), (0.4, 0.63)]):
+        for method, value in (('DTG-Net TSM', after), ('ImageNet start', start)):
+            runs.append(make_result(method=method, seed=seed, data_version=f'split {seed}', **few))
+            draws = [value - 0.1, value + 0.1]
+            runs[-1].details.update(draws={'lda@5': draws}, drawn=f'labels {seed}')
+    row = 'utdmhad/lda@5/ImageNet_start/DTG-Net_TSM'
+    table = fill(TEXT.replace(ROW, row), [*runs[::2], *runs[::-2]])
+    assert table.splitlines()[3].endswith('| 30.0 (ImageNet) | 51.0 (DTG-Net TSM) | +21.0 ± 4.3 |')
+
+
 def test_two_pretrainings_do_not_tell_a_gain(results):
     results[6].checkpoint_hash = results[5].checkpoint_hash
     with pytest.raises(ConfigError, match='less than three pre-trainings'):
