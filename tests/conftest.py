@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope, init_default_scope
@@ -42,6 +43,9 @@ spare_upstream()
 torch.set_num_threads(1)
 # A forked process ends with its worker: it would hold the pipe that tells xdist of the end.
 os.register_at_fork(after_in_child=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))
+
+settings.register_profile('any time', deadline=None)
+settings.load_profile('any time')
 
 ROOT = Path(__file__).parents[1]
 NUM_CLASSES = 3  # of the labeled world

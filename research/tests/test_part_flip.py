@@ -27,7 +27,7 @@ FACE, LEFT, RIGHT = LAYOUT.index('face', 'left_arm', 'right_arm')
 FRAMES, HEIGHT, WIDTH = 2, 5, 9
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.sampled_from(sorted(PART_LAYOUTS)), st.integers(0, 999))
 def test_two_mirrors_show_what_is_there(name, seed):
     layout = PART_LAYOUTS[name]

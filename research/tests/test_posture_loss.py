@@ -51,7 +51,7 @@ def test_the_posture_is_compared_about_each_bodys_own_place_in_units_of_its_own_
 
 
 @given(st.floats(0.2, 5), st.floats(-3, 3))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_the_posture_is_the_same_in_every_crop(zoom, place):
     prediction, target, weight = make()
 

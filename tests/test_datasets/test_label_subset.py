@@ -31,7 +31,7 @@ def draw_nested(draw, names, labels, sizes, seed, *groups):
     return many
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(sizes, fractions, fractions, seeds)
 def test_every_class_keeps_its_share(class_sizes, one, other, seed):
     names, labels = made(class_sizes)
@@ -46,7 +46,7 @@ def test_a_fraction_out_of_range_is_refused(fraction):
         label_subset(['a'], np.array([0]), fraction, 0)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(sizes, st.integers(1, 12), st.integers(1, 12), seeds, st.integers(1, 8))
 def test_a_number_of_labels_a_class(class_sizes, one, other, seed, num_groups):
     names, labels = made(class_sizes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.registry import init_default_scope
 
@@ -179,7 +179,6 @@ def test_groups_that_hold_nothing_together_are_not_written(tmp_path: Path):
     assert len(set(read_groups(tmp_path / 'groups.json', ['c', 'd']))) == 2
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=2, max_size=30),
     st.booleans(),

@@ -13,7 +13,7 @@ from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.recognizer import recognition_metrics
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(2, 8), st.integers(1, 30), st.integers(0, 2**31))
 def test_against_the_twin(num_classes, count, seed):
     generator = np.random.default_rng(seed)

@@ -49,7 +49,7 @@ def converge(values: np.ndarray, labels: np.ndarray, penalty: float) -> Logistic
     return LogisticRegression(C=penalty, tol=1e-9, max_iter=20000).fit(values, labels)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15, derandomize=True)
 @given(
     samples=st.integers(20, 80),
     channels=st.integers(3, 60),

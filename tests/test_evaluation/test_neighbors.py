@@ -51,7 +51,7 @@ def test_neighbors_are_those_of_a_full_sort(rows, k, ties, sizes):
     np.testing.assert_allclose(similarity, best, rtol=0, atol=1e-10)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     channels=st.integers(2, 200),

@@ -72,7 +72,7 @@ def test_mistakes_end_in_one_line_with_the_place(tmp_path, text, message):
     assert '\n' not in str(error.value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text):
     path = tmp_path_factory.mktemp('any') / 'labels.csv'

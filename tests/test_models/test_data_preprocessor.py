@@ -86,7 +86,7 @@ def test_denormalize_gives_back_every_gray_value_to_the_bit():
     assert float(preprocessor.denormalize(normal * 100 - 1000).min()) == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
     persons=st.integers(1, 3),

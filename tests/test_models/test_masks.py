@@ -24,7 +24,7 @@ from mmact_ssl.models.skeletons import clip_lengths, scale_valid, valid_frames
 SIZES = st.tuples(*[st.integers(1, 3)] * 3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(grid=SIZES, sides=SIZES, skeletons=st.booleans())
 def test_masked_places_of_a_view_are_zero_and_the_others_stay(grid, sides, skeletons):
     sizes = [places * side for places, side in zip(grid, sides)]
@@ -64,7 +64,7 @@ def test_padding_and_absent_persons_do_not_count():
     assert counted[0, :, 0, :, 0].tolist() == [[True] * 4, [False] * 4]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(grid=SIZES, sides=SIZES)
 def test_patches_are_the_blocks_of_a_clip_and_join_to_it(grid, sides):
     sizes = tuple(places * side for places, side in zip(grid, sides))
@@ -97,7 +97,7 @@ def slow_valid_frames(x: Tensor) -> Tensor:
     return valid
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10_000),
     persons=st.integers(1, 3),
@@ -121,7 +121,7 @@ def test_each_special_clip():
     assert valid.any(2).tolist() == [[True, False], [True, False], [False, True], [True, True]]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(time=st.integers(1, 70), strides=st.integers(0, 4), data=st.data())
 def test_frames_count_where_strided_convolutions_center_them(time, strides, data):
     length = data.draw(st.integers(1, time))

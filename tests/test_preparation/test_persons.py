@@ -22,7 +22,7 @@ def slow_energy(track):
     return time / body if body else 0.0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 6), st.integers(2, 3))
 def test_energy_is_the_variance_over_time_by_that_over_the_body(seed, persons, frames, coordinates):
     rng = np.random.default_rng(seed)

@@ -166,7 +166,7 @@ def any_clip(layout: SkeletonLayout, seed: int) -> np.ndarray:
     return body
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.sampled_from(sorted(LAYOUTS)), st.integers(0, 1 << 32))
 def test_both_promises_of_mirroring_hold_for_any_clip(name, seed):
     check_mirroring(LAYOUTS[name], any_clip(LAYOUTS[name], seed))

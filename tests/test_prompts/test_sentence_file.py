@@ -55,7 +55,7 @@ def test_an_archive_of_none_or_several_files_is_refused(tmp_path, names):
         read_sentences(tmp_path / 's.zip')
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.dictionaries(TEXT, st.lists(TEXT, min_size=1), min_size=1))
 def test_what_is_written_is_read(tmp_path_factory, sentences):
     file = tmp_path_factory.mktemp('s') / 'new' / 's.json'

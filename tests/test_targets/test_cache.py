@@ -41,9 +41,7 @@ def write(path, keys=('a.mp4', 'b/c d.mp4'), meta=META):
 @given(
     st.dictionaries(st.text(min_size=1, max_size=600), st.integers(1, 7), min_size=1, max_size=5)
 )
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_written_is_read(tmp_path, lengths):
     arrays = {key: pose(frames, frames) for key, frames in lengths.items() if key[:2] != '__'}
     with TargetWriter(tmp_path / 'x.lmdb', META, overwrite=True) as writer:

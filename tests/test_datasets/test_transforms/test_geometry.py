@@ -36,7 +36,7 @@ def find_dot(image):
     return np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**31),
     joint=st.integers(0, 16),
@@ -144,7 +144,7 @@ def run(results, transforms, seed=0, **options):
     return TransformViews(views=('clip', 'future'), transforms=transforms, **options)(results)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**31),
     size=st.tuples(st.integers(30, 150), st.integers(30, 150)),
@@ -221,7 +221,7 @@ def slow_crop(maps, box, size):
 fraction = st.floats(0, 1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(x=st.tuples(fraction, fraction), y=st.tuples(fraction, fraction), seed=st.integers(0, 99))
 def test_crop_against_a_slow_twin(x, y, seed):
     if abs(x[0] - x[1]) < 0.02 or abs(y[0] - y[1]) < 0.02:

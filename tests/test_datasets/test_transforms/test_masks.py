@@ -19,7 +19,7 @@ def sample(frames: int = 4, height: int = 16, width: int = 24) -> dict:
     return dict(views=dict(clip=shown), targets=dict(clip=valid), filename='a.mp4')
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(count=st.integers(2, 60), percent=st.integers(1, 99), seed=st.integers(0, 99))
 def test_so_many_places_are_masked_and_one_at_least_is_not(count, percent, seed):
     np.random.seed(seed)

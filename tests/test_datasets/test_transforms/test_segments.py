@@ -26,7 +26,7 @@ def make(frames: int, padding: int, views=('clip', 'clip_b')) -> dict:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(length=st.integers(1, 6), segments=st.integers(2, 4), seed=st.integers(0, 999))
 def test_segments_change_places(length, segments, seed):
     """Frame by frame, out of segments made as lists."""

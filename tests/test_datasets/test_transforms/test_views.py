@@ -172,7 +172,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize('name', OPTIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(total=st.integers(2, 300), seed=st.integers(0, 2**32 - 1), test_mode=st.booleans())
 def test_frames_rise_inside_the_video_and_only_padding_is_not_valid(name, total, seed, test_mode):
     np.random.seed(seed)
@@ -217,7 +217,7 @@ def test_no_frame_of_a_short_video_is_starved(name, total):
         assert counts.max() / counts.min() < 1.3 * np.ceil(total / 8) / (total // 8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(total=st.integers(2, 80), seed=st.integers(0, 2**32 - 1))
 def test_a_stride_is_drawn_among_those_that_fit(total, seed):
     np.random.seed(seed)

@@ -88,7 +88,7 @@ def test_logistic_regression_against_scikit_learn():
     np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.sampled_from(sorted(READOUTS)), st.integers(2, 4), st.integers(2, 5), st.integers(1, 30))
 def test_scores_have_a_column_for_each_class(readout, classes, count, channels):
     train, test = blobs((count,) * classes, 0, channels), blobs((3,) * classes, 1, channels)

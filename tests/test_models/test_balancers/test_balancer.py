@@ -43,7 +43,7 @@ def make(variances: dict[str, float], weights: dict[str, float] | None = None):
     return balancer
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.floats(0.01, 50), min_size=1, max_size=4),
     variances=st.lists(st.floats(-3, 3), min_size=4, max_size=4),

@@ -105,7 +105,7 @@ def orders_of(seed: float, count: int) -> list[list[int]]:
     return [generator.sample([j for j in range(count) if j != i], count - 1) for i in range(count)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(count=st.integers(1, 6), seed=st.integers(0, 10_000), zero=st.booleans())
 def test_the_sum_of_projections(count, seed, zero):
     generator = torch.Generator().manual_seed(seed)

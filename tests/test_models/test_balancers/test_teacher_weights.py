@@ -23,7 +23,7 @@ some = everything.clone()
 some[2, 1] = some[:, 4] = False
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.floats(0, 10), min_size=3, max_size=3).filter(lambda w: sum(w) > 0.1))
 def test_fixed_weights_keep_the_scale(chosen):
     weights = FixedTeacherWeights(TEACHERS, dict(zip(TEACHERS, chosen)))

@@ -58,7 +58,7 @@ def make_views(seed: int, num: int, dim: int) -> tuple[Tensor, Tensor]:
     return first.requires_grad_(), second.requires_grad_()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     num=st.integers(1, 5),
@@ -112,7 +112,7 @@ def make_keys(seed: int, num_samples: int, num_keys: int, dim: int, share_valid:
     return queries, keys, valid
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     num_samples=st.integers(1, 5),

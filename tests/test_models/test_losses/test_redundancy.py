@@ -46,7 +46,7 @@ def slow_vicreg(first: Tensor, second: Tensor, weights: tuple[float, float, floa
     return total
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), num=st.integers(2, 6), dim=st.integers(1, 4))
 @pytest.mark.parametrize('name', ['barlow', 'vicreg'])
 def test_equals_the_slow_twin(name, seed, num, dim):

@@ -40,7 +40,7 @@ def check(found: dict, distances: Tensor, constant: Tensor, predictions: Tensor,
     assert targets.grad is None, 'targets are stopped'
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(**SIZES, temperatures=st.sampled_from([(1.0, 1.0), (0.5, 0.2), (0.1, 0.1)]))
 def test_cross_entropies_equal_the_slow_twin(seed, pairs, num, size, temperatures):
     """Value, hits, the constant answer and gradients, around a center that is not 0."""
@@ -55,7 +55,7 @@ def test_cross_entropies_equal_the_slow_twin(seed, pairs, num, size, temperature
     check(loss(predictions, targets), distances, constant, predictions, targets)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(**SIZES)
 def test_cosine_distances_equal_the_slow_twin(seed, pairs, num, size):
     """Value, hits, the constant answer and gradients."""

@@ -71,7 +71,7 @@ def numbered(start: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
     return numbers[:, None].float().repeat(1, 2), torch.stack([numbers, -numbers], dim=1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(size=st.integers(1, 9), batches=st.lists(st.integers(1, 12), max_size=6))
 def test_it_holds_the_latest_keys(size, batches):
     queue = FeatureQueue(size, 2, labels=2)

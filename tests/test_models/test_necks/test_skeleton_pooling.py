@@ -19,7 +19,7 @@ def make_valid(lengths: list[int], persons: list[int], num_persons: int, time: i
     return valid
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000),
     num_persons=st.integers(1, 2),

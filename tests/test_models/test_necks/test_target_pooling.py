@@ -21,7 +21,7 @@ from mmact_ssl.models.necks.target_pooling import (
 BATCH, TIME = 5, 4
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.booleans())
 def test_entries_that_count_in_frames_of_their_own_are_pooled_by_themselves(seed, deviation):
     generator = torch.Generator().manual_seed(seed)
@@ -49,7 +49,7 @@ def test_a_teacher_of_whole_clips_gives_one_target():
     assert torch.equal(pool_target(target, valid), target[:, 0])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 8), st.integers(0, 999), st.floats(0.3, 3), st.floats(-1, 1))
 def test_poses_in_the_bodys_frame_do_not_know_the_crop(joints, seed, zoom, shift):
     generator = torch.Generator().manual_seed(seed)
@@ -112,7 +112,7 @@ class Unstandardized(nn.Module):
         return values
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     st.integers(1, 6),
     st.integers(2, 9),

@@ -35,7 +35,7 @@ def test_layers_start_apart():
     assert (weights[0] != weights[1]).any()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(grid=st.tuples(*[st.integers(1, 6)] * 3), half=st.integers(6, 20))
 def test_every_place_has_a_code_of_its_own_of_sines_and_cosines(grid, half):
     codes = position_codes(grid, 2 * half, torch.device('cpu'))

@@ -26,7 +26,7 @@ def make(seed: int, lengths: list[int], layers: int = 2, bidirectional: bool = T
     return gru, x, torch.tensor(lengths)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 10_000),
     lengths=st.lists(st.integers(1, 8), min_size=1, max_size=5),

@@ -165,7 +165,7 @@ def test_it_draws_what_the_slow_formula_says(layout):
 SCORES = st.sampled_from([0.0, 0.125, 0.25, 0.75, 1.0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     # Their mirror image 1 - x is exact, so that both are inside the frame or both are not.
     arrays(np.float32, (17, 2), elements=st.integers(-512, 1536).map(lambda n: n / 1024)),

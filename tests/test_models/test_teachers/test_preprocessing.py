@@ -12,7 +12,7 @@ MEAN, STD = (10.0, 20.0, 30.0), (2.0, 4.0, 5.0)
 
 
 @given(st.integers(8, 70), st.integers(8, 70))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_plain_color_stays_itself_and_a_letterbox_keeps_the_aspect(height, width):
     frames = torch.tensor([200, 100, 50], dtype=torch.uint8).reshape(1, 3, 1, 1)
     frames = frames.expand(1, 3, height, width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mmact_ssl.datasets.layouts import LAYOUTS
@@ -95,7 +95,6 @@ def test_a_wrong_layout_is_named(make_sample):
     coordinates=st.sampled_from([2, 3]),
     seed=st.integers(0, 99),
 )
-@settings(deadline=None)
 def test_each_point_is_multiplied_by_the_matrix(shape, coordinates, seed):
     random = np.random.RandomState(seed)
     points = random.randn(*shape, coordinates)

@@ -41,7 +41,7 @@ def first_frame_twin(clip):
     return out
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     persons=st.integers(1, 2),
     frames=st.integers(1, 6),

@@ -23,7 +23,7 @@ from mmact_ssl.datasets.transforms.skeleton.temporal import (
 from mmact_ssl.errors import ConfigError
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(frames=st.integers(1, 110), padding=st.integers(0, 3))
 def test_mask(make_sample, frames, padding):
     sample = make_sample(frames=frames, padding=padding)
@@ -36,7 +36,7 @@ def test_mask(make_sample, frames, padding):
     np.testing.assert_array_equal(sample['keypoint'], before)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     frames=st.integers(1, 20),
     padding=st.integers(0, 3),

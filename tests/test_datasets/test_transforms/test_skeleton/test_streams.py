@@ -31,7 +31,7 @@ def twin(clip, parents):
     return np.stack([clip, (clip - above) * known * above.any(-1, keepdims=True), motion])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     layout=st.sampled_from(sorted(LAYOUTS)),
     persons=st.integers(1, 2),

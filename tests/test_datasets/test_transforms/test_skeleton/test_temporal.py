@@ -36,7 +36,7 @@ def resample_twin(clip, num_frames):
     return out
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     persons=st.integers(1, 2),
     frames=st.integers(1, 12),
@@ -83,7 +83,7 @@ def test_crop_takes_every_run_alike():
     assert_runs_are_drawn(TemporalCrop(area=(0.5, 1.0)), 5, expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(frames=st.integers(1, 30), num_frames=st.integers(1, 40), seed=st.integers(0, 99))
 def test_warped_time_bends_a_line_to_a_power(frames, num_frames, seed):
     line = np.linspace(1, 2, frames, dtype=np.float32)[None, :, None, None]
@@ -118,7 +118,7 @@ def test_a_clip_in_which_no_stride_fits_is_shorter(make_sample, frames):
     assert out['targets']['speed'] == -1 and out['valid_frames'] == -(-frames // 2)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(frames=st.integers(1, 30), num_frames=st.integers(1, 20), padding=st.integers(0, 4))
 def test_pad(make_sample, frames, num_frames, padding):
     sample = make_sample(frames=frames, padding=padding)
