@@ -55,7 +55,10 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
         readout, _, count = heading.partition('@')
         if count:
             runs = [sorted(find_row(results, dataset, label), key=_seed) for label in labels]
-            of_splits = [paired_differences(*pair)[heading] for pair in zip(*runs, strict=True)]
+            starts, students = ([run.seed for run in of] for of in runs)
+            if starts != students or len(starts) == 2:
+                raise ConfigError(f'gain:{part}: seeds {starts} and {students}: give both the same')
+            of_splits = [paired_differences(*pair)[heading] for pair in zip(*runs)]
             gains = of_splits[0] if len(of_splits) == 1 else [mean(split) for split in of_splits]
             cells = [mean(mean(run.details['draws'][heading]) for run in of) for of in runs]
             use = f'{count} labels per class, {USES[readout]}'

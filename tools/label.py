@@ -65,11 +65,13 @@ def describe(found: Labeled) -> list[str]:
         )
     else:
         low, high = (100 * value for value in estimate.interval)
-        without = ', '.join(classes[number] for number in estimate.untested)
+        left_out = np.flatnonzero(~estimate.confusion.any(axis=1))
+        without = ', '.join(classes[number] for number in left_out)
         lines.append(
-            f'right: about {100 * estimate.accuracy:.0f} % ({low:.0f} to {high:.0f}), from '
+            # Rounded down: 100 only without errors.
+            f'right: about {int(100 * estimate.accuracy)} % ({low:.0f} to {high:.0f}), from '
             f'{estimate.confusion.sum()} labeled {kind} in {estimate.groups} files or groups'
-            + (f', without {without}: label it in two files' if without else '')
+            + (f', without {without}: label it in more files' if without else '')
         )
         confused = [
             (int(number), f'{classes[label]} taken for {classes[prediction]}')

@@ -148,10 +148,11 @@ def label(
         clips[0].read()  # one that cannot be read says why, before labels are looked up in it
         clips = [replace(c, name=os.path.relpath(c.path, source.parent)) for c in clips]
     given = read_labels(source, labels, [clip.name for clip in clips])
+    named = set() if config.is_skeleton else {label.video for label in given}
+    check_labels(given, {clip.name: length(clip.path) for clip in clips if clip.name in named})
     if not window:  # a part of a clip is labeled as all of it
         given = [label._replace(start=0.0, stop=np.inf) for label in given]
-    named = {label.video for label in given} if window else set()
-    check_labels(given, {clip.name: length(clip.path) for clip in clips if clip.name in named})
+        check_labels(given, {})
     classes_of(given, labels)
     search.add(clips)
     return classify(*read_windows(search, clips), given, labels)

@@ -25,7 +25,7 @@ class OnnxFeatures:
     """An exported encoder in onnxruntime.
 
     Args:
-        path: File of ``publish_model.py --format onnx``.
+        path: File of ``mmact-ssl publish --format onnx``.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -38,14 +38,12 @@ class Estimate:
         interval: Jeffreys' of 95 %, grown as well. Classifiers that share labels err together:
             left-out labels count for fewer (Nadeau and Bengio, 2003).
         groups: Number of groups with labels.
-        untested: Classes that the estimate leaves out, as one group has all their labels, int.
-        confusion: int ``(K, K)``, rows are the labels, columns the predictions.
+        confusion: int ``(K, K)``, rows: labels, none of a class in one fold; columns: predictions.
     """
 
     accuracy: float
     interval: tuple[float, float]
     groups: int
-    untested: np.ndarray
     confusion: np.ndarray
 
 
@@ -188,8 +186,7 @@ class Classifier:
         accuracy, low, high = grown.tolist()
         confusion = confusion_matrix(truth, predicted, labels=[*range(self.num_classes)])
         groups = len(np.unique(self.groups[self.given >= 0]))
-        untested = np.setdiff1d(np.arange(self.num_classes), truth)
-        return Estimate(accuracy, (low, high), groups, untested, confusion)
+        return Estimate(accuracy, (min(low, accuracy), max(high, accuracy)), groups, confusion)
 
 
 def choose_next(

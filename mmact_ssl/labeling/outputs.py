@@ -13,13 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmact_ssl.io.files import path_inside, write_atomically
+from mmact_ssl.io.files import write_atomically
 from mmact_ssl.io.schema import read_json
 
 from .tables import format_table
 from .windows import Windows
 
 RECORD = 'written.json'  # names of the files that the last call wrote
+# What it may have written and no later call writes again.
+KINDS = 'predictions.csv', 'segments.csv', 'subtitles/**/*.vtt', 'boris/**/*.csv'
 # Those of BORIS 8, in its order; Image index and Image file path are for observations of pictures.
 TABULAR_COLUMNS = [
     *('Observation id', 'Observation date', 'Description', 'Observation duration'),
@@ -67,8 +69,9 @@ def write_files(folder: Path, texts: Mapping[str, str]) -> None:
     """Write files, and remove those of the call before that are not among them."""
     record = folder / RECORD
     earlier = read_json(record, 'delete it', list[str]) if record.is_file() else []
-    for name in {*earlier} - {*texts}:
-        path_inside(folder, name, record).unlink(missing_ok=True)
+    for path in [path for kind in KINDS for path in folder.glob(kind) if path.is_file()]:
+        if (name := path.relative_to(folder).as_posix()) in earlier and name not in texts:
+            path.unlink()
     for name, text in {RECORD: json.dumps([*texts]), **texts}.items():
         write_atomically(folder / name, text)
 
@@ -80,7 +83,8 @@ def segment_files(segments: Sequence[Segment]) -> dict[str, str]:
     stems = Counter(path.with_suffix('') for path in by_video)
     for path, own in by_video.items():
         # A player finds subtitles that have the name of the video, but for the suffix.
-        name = path.with_suffix('') if stems[path.with_suffix('')] == 1 else path
+        stem = path.with_suffix('')
+        name = stem if stems[stem] == 1 and stem not in by_video else path
         texts[f'subtitles/{name}.vtt'] = web_vtt(own)
         texts[f'boris/{name}.csv'] = format_table(TABULAR_COLUMNS, tabular_events(own))
     return texts

@@ -12,6 +12,8 @@ from typing import Any
 import av
 import numpy as np
 
+from mmact_ssl.io.files import read_arrays
+
 NUM_BITS = 10
 NUM_FRAMES = 30  # of each of the cases
 
@@ -367,3 +369,10 @@ def video_cases() -> dict[str, Callable[[Path], Path]]:
     add('raw.h264')
     add('raw_no_b.h264', bframes=0)
     return cases
+
+
+def read_poses(path: Path) -> tuple[str, dict[str, np.ndarray]]:
+    """Layout, and the poses ``(T, V, 3)`` of each video, that a preparation has written."""
+    table = read_arrays(path, 'prepare it again')
+    parts = np.split(table['keypoints'], np.cumsum(table['lengths'])[:-1])
+    return str(table['layout']), dict(zip(table['names'].tolist(), parts))

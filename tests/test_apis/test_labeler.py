@@ -87,7 +87,8 @@ def test_mistakes_end_before_any_work(recordings, video_model: Encoder, tmp_path
         with pytest.raises(error, match=message):
             label(folder, table, video_model, folder=tmp_path, **options)
 
-    refused([('r#0.mp4', 23, 26, 'red')], 'r#0.mp4 ends at 24.00 s')
+    for options in (dict(window=2.0), dict(window=0)):
+        refused([('r#0.mp4', 23, 26, 'red')], 'r#0.mp4 ends at 24.00 s', **options)
     refused([('r#0.mp4', 0, 2, '')], 'labels.csv: has no labels')
     refused(truth, 'a moment, or a clip as a whole, has one class', window=0)
     refused(truth, 'stride=1.0 is between windows', ConfigError, window=0, stride=1.0)

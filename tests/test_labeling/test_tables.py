@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -131,8 +132,11 @@ def test_events_of_boris_come_back_and_subtitles_are_strict(tmp_path):
 
 
 def test_files_of_the_call_before_are_removed_and_no_others(tmp_path):
-    write_files(tmp_path, {'a.csv': '1', 'boris/b.csv': '2', 'boris/c/d.csv': '3'})
+    write_files(tmp_path, {'next.csv': '1', 'boris/b.csv': '2', 'boris/c/d.csv': '3'})
     (tmp_path / 'boris' / 'c' / 'mine.csv').write_text('')
-    write_files(tmp_path, {'a.csv': '4'})
+    (tmp_path / 'labels.csv').write_text('')
+    record = tmp_path / 'written.json'
+    record.write_text(json.dumps([*json.loads(record.read_text()), 'labels.csv', '../x', 'boris']))
+    write_files(tmp_path, {'next.csv': '4'})
     found = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob('*') if p.is_file()}
-    assert found == {'a.csv', 'boris/c/mine.csv', 'written.json'}
+    assert found == {'next.csv', 'labels.csv', 'boris/c/mine.csv', 'written.json'}

@@ -13,7 +13,7 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.preparation.jhmdb import prepare as prepare_jhmdb
 from mmact_ssl.preparation.sthv2 import prepare as prepare_sthv2
 from mmact_ssl.preparation.utdmhad import prepare as prepare_utdmhad
-from tests.pose_file import read_poses
+from tests.helpers.videos import read_poses
 from tests.test_preparation.helpers import lines, make_video
 
 # ---------------------------------------------------------------- JHMDB

@@ -12,7 +12,7 @@ from mmact_ssl.datasets.layouts import PART_LAYOUTS
 from mmact_ssl.models.teachers import build_teacher
 from mmact_ssl.targets.cache import TargetReader
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many, read_annotations
-from tests.pose_file import read_poses
+from tests.helpers.videos import read_poses
 from tools.demo_world.render import LIP_LABELS
 from tools.demo_world.write import write_demo_world
 

@@ -14,7 +14,7 @@ import pytest
 
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.errors import DataError
-from tests.pose_file import read_poses
+from tests.helpers.videos import read_poses
 from tools.demo_world.actions import CLASSES
 from tools.demo_world.write import write_demo_world
 
