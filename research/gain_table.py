@@ -20,7 +20,6 @@ DATA = {
     'nwucla-unseen': 'NW-UCLA, skeletons, test clips without copies',
     'msraction3d': 'MSR-Action3D, skeletons',
     'utkinect': 'UT-Kinect, skeletons',
-    'fights': 'Fights, surveillance videos of two classes',
     'fights-places': 'Fights, surveillance videos of two classes, test places without labels',
     'arid': 'ARID, dark videos',
     'demo': 'Demo world, synthetic videos',
@@ -61,7 +60,7 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
             of_splits = [paired_differences(*pair)[heading] for pair in zip(*runs)]
             gains = of_splits[0] if len(of_splits) == 1 else [mean(split) for split in of_splits]
             cells = [mean(mean(run.details['draws'][heading]) for run in of) for of in runs]
-            use = f'{count} labels per class, {USES[readout]}'
+            use = f'{count} label{"s" * (count != "1")} per class, {USES[readout]}'
         else:
             cells, gains = _by_seed(results, part, dataset, heading, labels)
             kind, _, few = heading.partition(', ')
