@@ -25,7 +25,7 @@ CASES = [
     ('mix', 'step', 1),
     ('ms2l-masked', 'saving', 1),
 ]
-MOMENTS = dict(step=('*.pth', 0.5), saving=('*.pth.part', 0.02))  # a file, and seconds after it
+MOMENTS = dict(step=('*.pth', 0.2), saving=('*.pth.part', 0.02))  # a file, and seconds after it
 SETTINGS = [f'default_hooks.checkpoint.{option}' for option in ('by_epoch=False', 'interval=2')]
 LIMIT = 60  # seconds in which the other one of two processes ends by itself
 

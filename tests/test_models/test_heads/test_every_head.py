@@ -100,6 +100,7 @@ def test_student_and_discriminators_are_trained_by_their_own_losses(case):
             assert not any(moved[: len(features)]), name
         else:
             assert trained and not any('discriminator' in key for key in trained), name
+            assert any(moved[: len(features)]), name
 
 
 @pytest.mark.parametrize('case', ['masked_pixels', 'masked_motion', 'latent'])

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.encoding import encode_view, frozen_statistics
+from mmact_ssl.models.masks import hide_masked
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
+from mmact_ssl.registry import MODELS
 from tests.helpers.heads import keep, make_pretrainer
 from tests.helpers.masks import tube_mask
 
@@ -198,3 +200,13 @@ def test_no_padded_frame_of_a_2d_student_enters_a_mean_and_none_gets_a_gradient(
         torch.testing.assert_close(mean, expected if of_frames else expected.mean(1))
     means.square().sum().backward()
     assert torch.equal(clips.grad.abs().sum((1, 3, 4)) > 0, kept)
+
+
+def test_a_student_that_reads_padding_and_no_mask_gets_both():
+    gru = MODELS.build(dict(type='mmact_ssl.SkeletonGRU', layout='jhmdb15', hidden_size=4))
+    clips, valid = torch.randn(2, 1, 6, 15, 3), torch.arange(6) < torch.tensor([[[6]], [[4]]])
+    mask = torch.zeros(2, 1, 2, 15, 1, dtype=torch.bool)
+    mask[:, :, 1] = True
+    found = encode_view(gru, clips, valid, False, mask)[0]
+    assert torch.equal(found, gru(hide_masked(clips, mask), valid))
+    assert not torch.equal(found, gru(hide_masked(clips, mask), torch.ones_like(valid)))
