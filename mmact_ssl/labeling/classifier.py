@@ -38,7 +38,7 @@ class Estimate:
         interval: Jeffreys' of 95 %, grown as well. Classifiers that share labels err together:
             left-out labels count for fewer (Nadeau and Bengio, 2003).
         groups: Number of groups with labels.
-        confusion: int ``(K, K)``, rows: labels, none of a class in one fold; columns: predictions.
+        confusion: int ``(K, K)``, rows: labels, but of classes in one fold; columns: predictions.
     """
 
     accuracy: float

@@ -59,7 +59,7 @@ def kill(runs: list[Process], folder: Path, moment: str, draw: random.Random) ->
 
 
 def logged(folder: Path) -> dict[int, set[str]]:
-    """What the attempts have logged of each step, without times."""
+    """Lines that all attempts have logged, by step, without times."""
     found = defaultdict(set)
     for path in folder.glob('*/vis_data/scalars.json'):
         for line in path.read_text().splitlines(keepends=True):
