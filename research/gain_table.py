@@ -20,7 +20,7 @@ DATA = {
     'nwucla-unseen': 'NW-UCLA, skeletons, test clips without copies',
     'msraction3d': 'MSR-Action3D, skeletons',
     'utkinect': 'UT-Kinect, skeletons',
-    'fights-places': 'Fights, surveillance videos of two classes, test places without labels',
+    'fights-places': 'Fights in surveillance videos, two classes, at places without labels',
     'arid': 'ARID, dark videos',
     'demo': 'Demo world, synthetic videos',
     'recordings-jhmdb': 'JHMDB, joined',
@@ -28,9 +28,9 @@ DATA = {
 }
 USES = {
     'fine-tuned': 'fine-tuned',
-    'lda': 'LDA of frozen features',
-    'linear': 'linear classifier of frozen features',
-    'logistic': 'logistic regression of frozen features',
+    'lda': 'LDA',
+    'linear': 'linear classifier',
+    'logistic': 'logistic regression',
 }
 STARTS = {'Random init': 'random', 'ImageNet start': 'ImageNet'}
 NO_GAIN = 'no gain'
@@ -41,9 +41,10 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
 
     A gain is the mean difference of student and start ± half of its 95 % interval, paired by seed,
     or by draw of the labels; of labels per class on several splits, one a seed, the differences are
-    means over the draws of a split. If the interval holds 0, the cell says so in words. ``name``
-    joins rows ``DATASET/COLUMN/START/STUDENT`` by ``;``: a column of :func:`make_table`, or a
-    readout of ``fewshot`` as ``lda@5``, and the names of two rows, with ``_`` for a blank.
+    means over the draws of a split. If the interval holds 0, the cell says so in words. A student
+    with the descriptor of motion is marked. ``name`` joins rows ``DATASET/COLUMN/START/STUDENT`` by
+    ``;``: a column of :func:`make_table`, or a readout of ``fewshot`` as ``lda@5``, and the names
+    of two rows, with ``_`` for a blank.
 
     Raises:
         ConfigError: Results are missing, are no pairs, or cannot be compared.
@@ -66,6 +67,7 @@ def make_gain_table(results: Sequence[Result], name: str) -> str:
             kind, _, few = heading.partition(', ')
             use = f'{few or "all"} of the labels, {USES[kind.lower()]}'
         methods = [label.partition(', ')[0] for label in labels]
+        methods[1] += ' + motion' * labels[1].endswith('motion')
         shown = [f'{100 * c:.1f} ({STARTS.get(m, m)})' for c, m in zip(cells, methods)]
         center, half = interval(gains)
         text = NO_GAIN if abs(center) <= half else format_interval(gains, '+')

@@ -50,13 +50,14 @@ def test_a_gain_whose_interval_holds_0_is_told_in_words(results, less):
 
 def test_labels_per_class_are_paired_by_draw(make_result):
     few = dict(dataset='utdmhad', protocol='fewshot')
-    runs = [make_result(method='ImageNet start', **few), make_result(method='DTG-Net TSM', **few)]
+    moving = dict(method='DTG-Net TSM', variant='pre-trained on jhmdb, motion', **few)
+    runs = [make_result(method='ImageNet start', **few), make_result(**moving)]
     for run, draws in zip(runs, ([0.2, 0.3, 0.4], [0.4, 0.5, 0.63])):
         run.details.update(draws={'lda@5': draws}, drawn='same')
-    row = 'utdmhad/lda@5/ImageNet_start/DTG-Net_TSM'
+    row = 'utdmhad/lda@5/ImageNet_start/DTG-Net_TSM,_pre-trained_on_jhmdb,_motion'
     assert fill(TEXT.replace(ROW, row), runs).splitlines()[3] == (
-        '| UTD-MHAD, depth videos, 5 labels per class, LDA of frozen features | 30.0 (ImageNet) | '
-        '51.0 (DTG-Net TSM) | +21.0 ± 4.3 |'
+        '| UTD-MHAD, depth videos, 5 labels per class, LDA | 30.0 (ImageNet) | '
+        '51.0 (DTG-Net TSM + motion) | +21.0 ± 4.3 |'
     )
 
 
