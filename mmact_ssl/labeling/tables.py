@@ -6,10 +6,9 @@ import csv
 import io
 import math
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
 from mmact_ssl.errors import DataError
@@ -19,6 +18,7 @@ from mmact_ssl.preparation.videos import class_order
 FIX = 'see docs/start/label.md'
 # Column names of BORIS, https://www.boris.unito.it/user_guide/export_events.
 BORIS = {'Behavior', 'Behavior type'}
+AGGREGATED = 'Start (s)', 'Stop (s)'
 STATE = 'Observation id', 'Subject', 'Modifier'  # these and the behavior pair START and STOP
 # Seconds that a label may end after the video: players round, and programs differ.
 ROUNDING = 1.0
@@ -49,31 +49,28 @@ def read_label_table(path: Path, videos: Sequence[str]) -> list[Label]:
     with times in seconds or as ``h:mm:ss``; or those of BORIS's tabular or aggregated events.
 
     Args:
-        videos: Names in the source. A table may give a path that ends with one of them, or, if only
-            one video has it, its file name.
+        videos: Names in the source, see :func:`find_video`.
 
     Raises:
         DataError: A column, a video or a time is unknown or impossible.
     """
     columns, rows = read_table(path, FIX)
-    is_boris, labels = {*columns} >= BORIS, []
-    moments: Iterable[tuple[str, ...]]
+    moments: Iterable[Sequence[str]]
     if {*columns} - {'group'} in ({'video', 'label'}, {'video', 'start', 'stop', 'label'}):
         keys = 'video', 'start', 'stop', 'label', 'group'
-        moments = ((where, *(row.get(key, '') for key in keys)) for where, row in rows)
-    elif is_boris and 'Time' in columns:
+        moments = ([where, *(row.get(key, '') for key in keys)] for where, row in rows)
+    elif {*columns} >= {*BORIS, 'Time'}:
         moments = _tabular(rows)
-    elif is_boris and {*columns} >= {'Start (s)', 'Stop (s)'}:
+    elif {*columns} >= {*BORIS, *AGGREGATED}:
         moments = (
-            (where, *event_of(row, where, 'Start (s)', 'Stop (s)'), row['Behavior'], '')
-            for where, row in rows
+            [where, *event_of(row, where, *AGGREGATED), row['Behavior'], ''] for where, row in rows
         )
     else:
         raise DataError(
             f'{path}:1: the columns are {columns}, not video,label[,group], '
             f'video,start,stop,label[,group] or those of BORIS: {FIX}'
         )
-    find = _finder(videos, is_boris)
+    labels = []
     for where, video, start, stop, name, group in moments:
         if not name:  # it is not labeled yet
             continue
@@ -82,7 +79,7 @@ def read_label_table(path: Path, videos: Sequence[str]) -> list[Label]:
         span = (seconds(start, where), seconds(stop, where)) if start or stop else (0.0, math.inf)
         if span[1] < span[0]:
             raise DataError(f'{where}: stops at {span[1]} s, before its start')
-        labels.append(Label(find(video, where), *span, name, group, where))
+        labels.append(Label(find_video(video, videos, where), *span, name, group, where))
     return labels
 
 
@@ -105,31 +102,28 @@ def _tabular(rows: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[tuple[st
         raise DataError(f'{where}: {name!r} starts and does not stop')
 
 
-def _finder(videos: Sequence[str], is_boris: bool) -> Callable[[str, str], str]:
-    """Function that finds the video that a table names, for an error with its line.
+def find_video(name: str, videos: Sequence[str], where: str) -> str:
+    """Find the video that a table names: by its name, or by a path that ends with it.
 
-    A bare file name is enough if one video has it. Paths of BORIS are often those of another
-    computer: the video with the longest common end is meant.
+    A bare file name is enough if one video has it, and so is a whole path of another computer.
+
+    Raises:
+        DataError: No video, or more than one, has this name.
     """
-    by_file: dict[str, list[str]] = defaultdict(list)
-    for video in videos:
-        by_file[video.rpartition('/')[2]].append(video)
-
-    def find(name: str, where: str) -> str:
-        path = '/' + name.replace('\\', '/') if is_boris else name
-        same = by_file[path.rpartition('/')[2]]
-        found = [v for v in same if (path.endswith(f'/{v}') if is_boris else path == v)]
-        found = sorted(found, key=len)[-1:]  # the longest end
-        if not found and (is_boris or '/' not in path):
-            found = same
-        if len(found) == 1:
-            return found[0]
-        near = same or get_close_matches(name, videos, n=1) or videos
-        fix = f'{", ".join(found)} have this name: write the path'
-        fix = fix if found else f'such as {near[0]}'
-        raise DataError(f'{where}: {name!r} is not the name of a video of the source: {fix}')
-
-    return find
+    if name in videos:
+        return name
+    path = PureWindowsPath(name)  # reads both kinds of slashes
+    same = [video for video in videos if video.rpartition('/')[2] == path.name]
+    ends = [video for video in same if f'/{path.as_posix()}'.endswith(f'/{video}')]
+    found = sorted(ends, key=len)[-1:]  # the longest end
+    if not found and (path.anchor or len(path.parts) == 1):
+        found = same
+    if len(found) == 1:
+        return found[0]
+    near = same or get_close_matches(name, videos, n=1) or videos
+    fix = f'{", ".join(found)} have this name: write the path'
+    fix = fix if found else f'such as {near[0]}'
+    raise DataError(f'{where}: {name!r} is not the name of a video of the source: {fix}')
 
 
 def seconds(text: str, where: str) -> float:
@@ -158,29 +152,23 @@ def check_labels(labels: Sequence[Label], durations: Mapping[str, float]) -> Non
     Args:
         durations: Seconds of the videos by name; 0 if it is not known.
     """
-    by_video: dict[str, list[Label]] = defaultdict(list)
-    for label in labels:
-        by_video[label.video].append(label)
-    for video, own in by_video.items():
-        length = durations.get(video) or math.inf
-        if len(groups := {label.group for label in own} - {''}) > 1:
+    last: dict[str, Label] = {}  # the one of each video that ends last
+    groups: dict[str, str] = {}
+    for label in sorted(labels, key=lambda label: label.start):
+        where, video = label.where, label.video
+        length, before = durations.get(video) or math.inf, last.setdefault(video, label)
+        if label.group and groups.setdefault(video, label.group) != label.group:
+            both = f'{groups[video]}, {label.group}'
+            raise DataError(f'{where}: {video} has the groups {both}: give it one')
+        if label.start >= length or length + ROUNDING < label.stop < math.inf:
+            span = f'{label.start:g} to {label.stop:g} s'
+            raise DataError(f'{where}: {span}, and {video} ends at {length:.2f} s')
+        if label.start < before.stop and label.name != before.name:
             raise DataError(
-                f'{own[0].where}: {video} has the groups {", ".join(sorted(groups))}: give it one'
+                f'{where}: {label.name!r} overlaps with {before.name!r} of {before.where}: '
+                'a moment, or a clip as a whole, has one class'
             )
-        own.sort(key=lambda label: label.start)
-        last = own[0]
-        for label in own:
-            if label.start >= length or length + ROUNDING < label.stop < math.inf:
-                raise DataError(
-                    f'{label.where}: {label.start:g} to {label.stop:g} s, and {video} ends at '
-                    f'{length:.2f} s'
-                )
-            if label.start < last.stop and label.name != last.name:
-                raise DataError(
-                    f'{label.where}: {label.name!r} overlaps with {last.name!r} of {last.where}: '
-                    'a moment, or a clip as a whole, has one class'
-                )
-            last = max(last, label, key=lambda one: one.stop)
+        last[video] = max(before, label, key=lambda label: label.stop)
 
 
 def classes_of(labels: Sequence[Label], table: object) -> tuple[str, ...]:
