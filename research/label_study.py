@@ -62,7 +62,7 @@ def measure(windows: Windows, truth: Sequence[Label]) -> tuple[dict[str, list[fl
         windows that are right.
     """
     classes = sorted({part.name for part in truth})
-    of_window = windows.give(truth, classes)
+    of_window, _ = windows.give(truth, classes)
     found: dict[str, list[float]] = defaultdict(list)
     drawn = []
     halves = itertools.combinations(range(len(windows.videos)), LABELED)

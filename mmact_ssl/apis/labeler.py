@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.skeleton_folder import META
 from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.io.files import expand, sha256_of, write_atomically
+from mmact_ssl.io.files import expand, sha256_of
 from mmact_ssl.labeling.classifier import Classifier, choose_next
 from mmact_ssl.labeling.outputs import Segment, find_segments, segment_files, write_files
 from mmact_ssl.labeling.tables import (
@@ -30,7 +29,7 @@ from mmact_ssl.labeling.tables import (
     label_table,
     read_label_table,
 )
-from mmact_ssl.labeling.windows import UNLABELED, Windows
+from mmact_ssl.labeling.windows import Windows
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, are_recordings, files_below, length_of
 from mmact_ssl.preparation.videos import labels_of_folders
 
@@ -80,12 +79,12 @@ class Labeled:
         chosen = [[*moments[row], ''] for row in self.next.tolist()]
         texts = {'next.csv': format_table([*columns, 'label'], chosen)}
         if self.classes:
-            write_atomically(folder / 'labels.csv', label_table(self.labels))
             order = np.argsort(-self.probabilities, axis=1)[:, :2].tolist()
             for moment, (first, second), values in zip(moments, order, self.probabilities):
                 moment += [self.classes[first], float(values[first]), self.classes[second]]
             columns += ['label', 'probability', 'runner-up']
             texts['predictions.csv'] = format_table(columns, moments)
+            texts['labels.csv'] = label_table(self.labels)
             texts |= segment_files(self.segments) if windows.is_cut else {}
         write_files(folder, texts)
 
@@ -123,33 +122,31 @@ def label(
     if model is None:
         model = VIDEOS if holds_videos(source) else SKELETONS
     model = model if isinstance(model, Encoder) else Encoder.load(model, encoder)
-    config, length = model.config, cache(length_of)
+    config = model.config
     kind = 'skeleton' if config.is_skeleton else 'video'
     clips = find_clips(source, kind, layout_of_arrays(config, layout), coordinates)
+    if source.is_file():  # one name for the file, from wherever the program runs
+        clips[0].read()  # one that cannot be read says why, before labels are looked up in it
+        clips = [replace(c, name=os.path.relpath(c.path, source.parent)) for c in clips]
     if config.is_skeleton and (window or stride):
         raise ConfigError(f'{source}: skeletons have no seconds: leave out window and stride')
-    if window is None and not config.is_skeleton:
-        window = choose_window([length(clip.path) for clip in clips], stride)
-    name = 'clips'
+    lengths = {} if config.is_skeleton else {clip.name: length_of(clip.path) for clip in clips}
+    if lengths and window is None:
+        window = choose_window([*lengths.values()], stride)
     if window:
-        stride = stride or window / 2
-        name = f'windows-{window:g}-{stride:g}'
-    encoded = sha256_of(json.dumps([model.sha256, config.record]))[:8]
+        window, stride = float(window), float(stride or window / 2)
+    settings = json.dumps([model.sha256, config.record, window or None, stride])
     search = RetrievalInferencer(
         model,
-        expand(folder) / f'{name}-{encoded}.index',
+        expand(folder) / f'features-{sha256_of(settings)[:8]}.index',
         window or None,
         stride,
         show_progress=show_progress,
         layout=layout,
         coordinates=coordinates,
     )
-    if source.is_file():  # one name for the file, from wherever the program runs
-        clips[0].read()  # one that cannot be read says why, before labels are looked up in it
-        clips = [replace(c, name=os.path.relpath(c.path, source.parent)) for c in clips]
     given = read_labels(source, labels, [clip.name for clip in clips])
-    named = set() if config.is_skeleton else {label.video for label in given}
-    check_labels(given, {clip.name: length(clip.path) for clip in clips if clip.name in named})
+    check_labels(given, lengths)
     if not window:  # a part of a clip is labeled as all of it
         given = [label._replace(start=0.0, stop=np.inf) for label in given]
         check_labels(given, {})
@@ -162,37 +159,30 @@ def classify(
     clips: Sequence[Clip], windows: Windows, labels: Sequence[Label], table: object
 ) -> Labeled:
     """Train on the labels of a table, and label all windows."""
-    ends = {windows.videos[windows.video[row]]: stop for row, (_, stop) in enumerate(windows.spans)}
-    if lost := [label for label in labels if label.video not in ends]:
-        files = ', '.join(sorted({label.video for label in lost}))
-        line = f'{table}: {len(lost)} labels are of files that cannot be read: {files}'
-        print_log(line, 'current', logging.WARNING)
+    ends = {windows.videos[video]: stop for video, (_, stop) in zip(windows.video, windows.spans)}
+    usable = [label for label in labels if label.video in ends]
+    if lost := sorted({label.video for label in labels} - ends.keys()):
+        line = f'{table}: {len(labels) - len(usable)} labels are of files that cannot be read: '
+        print_log(line + ', '.join(lost), 'current', logging.WARNING)
+    classes, classifier = classes_of(usable, table), None
+    given, is_touched = windows.give(usable, classes)
+    probabilities = np.zeros((len(given), len(classes)))
+    if classes:
+        classifier = Classifier(windows, given, windows.groups(usable), len(classes))
+        probabilities = classifier.probabilities()
+    chosen = choose_next(windows, ~is_touched, probabilities, NEXT)
+    probabilities[given >= 0] = np.eye(len(classes))[given[given >= 0]]
     if windows.is_cut:
         stops = [min(label.stop, ends.get(label.video, np.inf)) for label in labels]
         labels = [label._replace(stop=stop) for label, stop in zip(labels, stops)]
-    usable = [label for label in labels if label.video in ends]
-    if lost and not usable:
-        raise DataError(line)
-    classes = classes_of(usable, table)
-    given, classifier = np.full(len(windows.video), UNLABELED), None
-    probabilities = np.zeros((len(given), len(classes)))
-    if classes:
-        given = windows.give(usable, classes)
-        classifier = Classifier(windows, given, windows.groups(usable), len(classes))
-        probabilities = classifier.probabilities()
-    chosen = choose_next(windows, ~windows.touched(usable), probabilities, NEXT)
-    probabilities[given >= 0] = np.eye(len(classes))[given[given >= 0]]
     return Labeled(clips, windows, labels, classes, given, classifier, probabilities, chosen)
 
 
 def holds_videos(source: Path) -> bool:
     """True for a video, or a folder that holds one and is not a prepared skeleton folder."""
-    if source.is_file():
-        return source.suffix.lower() in VIDEO_SUFFIXES
+    files = [source] if source.is_file() else files_below(source, {})
     is_prepared = (source / META).is_file()
-    return not is_prepared and any(
-        file.suffix.lower() in VIDEO_SUFFIXES for file in files_below(source, {})
-    )
+    return not is_prepared and any(file.suffix.lower() in VIDEO_SUFFIXES for file in files)
 
 
 def choose_window(lengths: Sequence[float], stride: float | None) -> float:
@@ -230,17 +220,16 @@ def read_labels(
 def read_windows(search: RetrievalInferencer, clips: Sequence[Clip]) -> tuple[list[Clip], Windows]:
     """Take the windows of the readable clips from an index."""
     rows, features = search.index.rows()
-    known = {row.name for row in rows}
-    readable = [clip for clip in clips if clip.path in known]
-    if not readable:
-        raise DataError('none of the clips can be read')
-    places = {clip.path: place for place, clip in enumerate(readable)}
-    video, starts, stops, order = zip(
-        *sorted(
-            (places[name], start, stop, row)
-            for row, (name, start, stop) in enumerate(rows)
-            if name in places
-        )
+    places = {clip.path: place for place, clip in enumerate(clips)}
+    found = sorted(
+        (places[name], start, stop, row)
+        for row, (name, start, stop) in enumerate(rows)
+        if name in places
     )
-    names, spans = tuple(clip.name for clip in readable), np.array([starts, stops], np.float64).T
-    return readable, Windows(names, np.array(video), spans, features[[*order]])
+    if not found:
+        raise DataError('none of the clips can be read')
+    place, starts, stops, order = map(np.array, zip(*found))
+    kept, video = np.unique(place, return_inverse=True)
+    readable = [clips[number] for number in kept]
+    names, spans = tuple(clip.name for clip in readable), np.stack([starts, stops], axis=1)
+    return readable, Windows(names, video, spans, features[order])

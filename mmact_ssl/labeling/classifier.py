@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 from scipy.optimize import minimize_scalar
-from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import confusion_matrix
 
 from mmact_ssl.evaluation.draws import CONFIDENCE
-from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.protocols.fewshot import READOUTS, WIDE
 
 from .windows import Windows
@@ -25,7 +21,7 @@ FOLDS = 10
 FEWEST, FEWEST_TO_CALIBRATE = 10, 30
 SPAN, SPANS = 3, (1, 3, 5, 9)  # windows
 GROWTH = 0.75  # chosen on recordings joined from UTD-MHAD, and right on those of JHMDB too
-SAMPLE = 4096  # windows that give the principal components for clusters
+SAMPLE = 4096  # windows that give principal components, or are averaged at a time
 
 
 @dataclass(frozen=True)
@@ -45,27 +41,6 @@ class Estimate:
     interval: tuple[float, float]
     groups: int
     confusion: np.ndarray
-
-
-class HeldOut(NamedTuple):
-    """Labeled windows, and what classifiers that have not seen their group say of them.
-
-    Attributes:
-        rows, folds: The windows, and the folds in which they were left out, int ``(n,)``.
-        counts: Labels of their class in the training, int ``(n,)``.
-        scores: Of the windows and their neighbors, ``(n, max(SPANS), K)``; NaN outside of a video.
-    """
-
-    rows: np.ndarray
-    folds: np.ndarray
-    counts: np.ndarray
-    scores: np.ndarray
-
-    def probabilities(self, span: int, temperature: float) -> np.ndarray:
-        """Averages over neighbors, ``(n, K)``."""
-        outside = (self.scores.shape[1] - span) // 2
-        near = self.scores[:, outside : outside + span]
-        return np.nanmean(softmax(near / temperature, axis=2), axis=1)
 
 
 class Classifier:
@@ -91,96 +66,98 @@ class Classifier:
     ) -> None:
         self.windows, self.given, self.groups = windows, given, groups
         self.num_classes = num_classes
-        self.values = normalize(windows.features, windows.features.mean(axis=0, dtype=np.float64))
         counts = np.bincount(given[given >= 0], minlength=num_classes)
-        is_lda = self.values.shape[1] < WIDE and counts.min() > 1
+        is_lda = windows.values.shape[1] < WIDE and counts.min() > 1
         self.readout = 'lda' if is_lda else 'logistic'
         self.span, self.temperature, self.estimate = SPAN, 1.0, None
-        held_out = self._leave_out()
-        labels = len(held_out.rows)
-        self.is_calibrated = labels >= FEWEST_TO_CALIBRATE
-        if labels >= FEWEST:
-            self.span, self.temperature = self._calibrate(held_out, held_out.rows >= 0)
-            self.estimate = self._estimate(held_out)
+        rows, folds, seen, scores = self._leave_out()
+        self.is_calibrated = len(rows) >= FEWEST_TO_CALIBRATE
+        if len(rows) >= FEWEST:
+            self.span, self.temperature = self._calibrate(scores, rows)
+            self.estimate = self._estimate(scores, rows, folds, seen)
 
     def probabilities(self) -> np.ndarray:
         """Probability of each class, float64 ``(N, K)``, averaged over neighboring windows."""
-        scores = self._scores(self.given >= 0, self.values)
-        return self.windows.smooth(softmax(scores / self.temperature, axis=1), self.span)
+        scores = self._scores(np.flatnonzero(self.given >= 0), self.windows.values)
+        blocks = np.array_split(np.arange(len(scores)), 1 + len(scores) // SAMPLE)
+        how = self.span, self.temperature
+        return np.concatenate([self.windows.smooth(scores, block, *how) for block in blocks])
 
-    def _scores(self, is_train: np.ndarray, queries: np.ndarray) -> np.ndarray:
-        """Scores ``(Q, K)`` of the readout; -inf for a class without labels."""
+    def _scores(self, rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
+        """Scores ``(Q, K)`` of the readout of labeled windows; -inf for a class without any."""
         present, labels, counts = np.unique(
-            self.given[is_train], return_inverse=True, return_counts=True
+            self.given[rows], return_inverse=True, return_counts=True
         )
         scores = np.full((len(queries), self.num_classes), -np.inf)
         scores[:, present] = 0.0
-        if len(present) > 1 and len(queries):
-            found = READOUTS[self.readout](self.values[is_train], labels, queries)
+        if len(present) > 1:
+            found = READOUTS[self.readout](self.windows.values[rows], labels, queries)
             if self.readout == 'logistic':
                 # Of two classes it returns the same logit twice, with both signs.
                 found = found / (2 if len(present) == 2 else 1) - np.log(counts)
             scores[:, present] = found
         return scores
 
-    def _leave_out(self) -> HeldOut:
-        """Leave out groups by turns; labels of a class that no other group has are not counted."""
-        is_labeled = self.given >= 0
-        groups = np.unique(self.groups[is_labeled])
-        parts: list[HeldOut] = []
-        for number in range(FOLDS):
-            is_left_out = np.isin(self.groups, groups[number::FOLDS])
-            is_train = is_labeled & ~is_left_out
-            counts = np.bincount(self.given[is_train], minlength=self.num_classes)
-            rows = np.flatnonzero(is_labeled & is_left_out)
-            rows = rows[counts[self.given[rows]] > 0]
-            near = self.windows.near(rows, max(SPANS))
-            scores = np.full((*near.shape, self.num_classes), np.nan)
-            scores[near >= 0] = self._scores(is_train, self.values[near[near >= 0]])
-            parts += [HeldOut(rows, np.full_like(rows, number), counts[self.given[rows]], scores)]
-        return HeldOut(*(np.concatenate(column) for column in zip(*parts)))
+    def _leave_out(self) -> tuple[np.ndarray, ...]:
+        """Leave out groups by turns, for classifiers that have not seen them.
 
-    def _calibrate(self, held_out: HeldOut, is_used: np.ndarray) -> tuple[int, float]:
-        """Choose the span, and with enough labels the temperature, for a part of the labels.
+        Returns:
+            Windows with a label that another group has too, int ``(n,)``; the fold in which each
+            was left out; the number of labels of its class in the training; and scores of all
+            windows of their groups, ``(N, K)``.
+        """
+        rows = np.flatnonzero(self.given >= 0)
+        folds = np.unique(self.groups[rows], return_inverse=True)[1].reshape(-1) % FOLDS
+        seen, scores = np.zeros_like(rows), np.zeros((len(self.given), self.num_classes))
+        for fold in np.unique(folds):
+            own, others = rows[folds == fold], rows[folds != fold]
+            counts = np.bincount(self.given[others], minlength=self.num_classes)
+            seen[folds == fold] = counts[self.given[own]]
+            is_left_out = np.isin(self.groups, self.groups[own])
+            scores[is_left_out] = self._scores(others, self.windows.values[is_left_out])
+        return rows[seen > 0], folds[seen > 0], seen[seen > 0], scores
+
+    def _calibrate(self, scores: np.ndarray, rows: np.ndarray) -> tuple[int, float]:
+        """Choose the span, and with enough labels the temperature, for some labeled windows.
 
         The span is the largest whose cross-entropy is within a standard error of the least.
         """
-        truth, found = self.given[held_out.rows][is_used], []
+        truth, found = self.given[rows], []
 
         def losses(logarithm: float, span: int) -> np.ndarray:
-            values = held_out.probabilities(span, np.exp(logarithm))[is_used]
-            return -np.log(np.maximum(values[np.arange(len(truth)), truth], 1e-4))
+            values = self.windows.smooth(scores, rows, span, np.exp(logarithm))
+            return -np.log(np.maximum(values[np.arange(len(rows)), truth], 1e-4))
 
         for span in SPANS:
             logarithm = 0.0
             if self.is_calibrated:
-                mean = partial(lambda value, span: losses(value, span).mean(), span=span)
-                bounded = minimize_scalar(mean, bounds=(-5, 3), options=dict(xatol=0.01))
-                logarithm = float(bounded.x)
+                options = dict(args=(span,), bounds=(-5, 3), options=dict(xatol=0.01))
+                logarithm = minimize_scalar(lambda *point: losses(*point).mean(), **options).x
             found.append((losses(logarithm, span), span, float(np.exp(logarithm))))
         best = min((of_span for of_span, *_ in found), key=np.mean)
-        for of_span, span, temperature in found:
-            if (of_span - best).mean() <= (of_span - best).std() / np.sqrt(len(truth)):
-                chosen = span, temperature
-        return chosen
+        return [
+            (span, temperature)
+            for of_span, span, temperature in found
+            if (of_span - best).mean() <= (of_span - best).std() / np.sqrt(len(truth))
+        ][-1]
 
-    def _estimate(self, held_out: HeldOut) -> Estimate:
+    def _estimate(
+        self, scores: np.ndarray, rows: np.ndarray, folds: np.ndarray, seen: np.ndarray
+    ) -> Estimate:
         """Estimate the accuracy; labels of other folds calibrate each prediction."""
-        rows, folds = held_out.rows, np.unique(held_out.folds)
-        predicted = np.zeros_like(rows)
-        for fold in folds:
-            is_own = held_out.folds == fold
-            found = held_out.probabilities(*self._calibrate(held_out, ~is_own))
-            predicted[is_own] = found[is_own].argmax(axis=1)
+        predicted, numbers = np.zeros_like(rows), np.unique(folds)
+        for fold in numbers:
+            own, how = rows[folds == fold], self._calibrate(scores, rows[folds != fold])
+            predicted[folds == fold] = self.windows.smooth(scores, own, *how).argmax(axis=1)
         truth = self.given[rows]
-        seen = float((predicted == truth).mean())
+        right = float((predicted == truth).mean())
         # Neighbors of one class are seldom right and wrong by turns: a run of them counts once.
         places = np.sort(rows + self.windows.video[rows] + 2 * len(self.given) * truth)
-        number = (1 + (np.diff(places) > 1).sum()) / (1 + len(folds) / (len(folds) - 1))
-        wins = seen * number + 0.5
-        parts = np.array([seen, *stats.beta.interval(CONFIDENCE, wins, number + 1 - wins)])
+        number = (1 + (np.diff(places) > 1).sum()) / (1 + len(numbers) / (len(numbers) - 1))
+        wins = right * number + 0.5
+        parts = np.array([right, *stats.beta.interval(CONFIDENCE, wins, number + 1 - wins)])
         counts, chance = np.bincount(self.given[self.given >= 0]), 1 / self.num_classes
-        more = float(counts[truth].sum() / held_out.counts.sum()) ** GROWTH
+        more = float(counts[truth].sum() / seen.sum()) ** GROWTH
         above = np.maximum(parts - chance, 0) / (1 - chance)
         grown = np.minimum(parts, chance) + (1 - chance) * more * above / (1 + (more - 1) * above)
         accuracy, low, high = grown.tolist()
@@ -208,13 +185,9 @@ def choose_next(
         rows = rows[order[: max(count, len(rows) // 2)]]
     if len(rows) <= count:
         return rows
-    center = windows.features.mean(axis=0, dtype=np.float64)
-    sample = normalize(windows.features[rows[:: 1 + len(rows) // SAMPLE]], center)
-    basis = PCA(min(64, *sample.shape), random_state=0).fit(sample)
-    blocks = np.array_split(rows, 1 + len(rows) // SAMPLE)
-    values = np.concatenate(
-        [basis.transform(normalize(windows.features[block], center)) for block in blocks]
-    )
+    values = windows.values[rows]
+    sample = values[:: 1 + len(rows) // SAMPLE]
+    values = PCA(min(64, *sample.shape), random_state=0).fit(sample).transform(values)
     found = KMeans(count, n_init=3, random_state=0).fit(values)
     nearest = found.transform(values).argmin(axis=0)  # row of each cluster
     sizes = np.bincount(found.labels_, minlength=count)

@@ -48,16 +48,13 @@ def find_segments(
 
     A moment belongs to the window whose middle is nearest.
     """
-    best, middles = probabilities.argmax(axis=1), windows.spans.mean(axis=1)
-    is_same, between = np.diff(windows.video) == 0, (middles[1:] + middles[:-1]) / 2
-    starts = np.append(windows.spans[:1, 0], np.where(is_same, between, windows.spans[1:, 0]))
-    stops = np.append(np.where(is_same, between, windows.spans[:-1, 1]), windows.spans[-1:, 1])
-    breaks = np.flatnonzero(~is_same | (np.diff(best) != 0)) + 1
+    best, moments = probabilities.argmax(axis=1), windows.moments().tolist()
+    breaks = np.flatnonzero((np.diff(windows.video) != 0) | (np.diff(best) != 0)) + 1
     return [
         Segment(
             windows.videos[windows.video[first]],
-            float(starts[first]),
-            float(stops[last - 1]),
+            moments[first][0],
+            moments[last - 1][1],
             classes[best[first]],
             float(probabilities[first:last, best[first]].mean()),
         )

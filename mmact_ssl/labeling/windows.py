@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import softmax
+
+from mmact_ssl.evaluation.features import normalize
 
 from .tables import Label
 
@@ -31,65 +34,71 @@ class Windows:
     features: np.ndarray
 
     @cached_property
-    def ranges(self) -> dict[str, slice]:
-        """The windows of each video by its name."""
-        edges = np.searchsorted(self.video, np.arange(len(self.videos) + 1)).tolist()
-        return dict(zip(self.videos, map(slice, edges, edges[1:])))
+    def values(self) -> np.ndarray:
+        """Features without their mean, of unit length, float64 ``(N, C)``."""
+        return normalize(self.features, self.features.mean(axis=0, dtype=np.float64))
 
     @property
     def is_cut(self) -> bool:
         """True if a video has several windows."""
         return len(self.video) > len(self.videos)
 
-    def near(self, rows: np.ndarray, span: int) -> np.ndarray:
-        """Rows of windows and of their neighbors, int ``(n, span)``; -1 outside of their video."""
+    def moments(self) -> np.ndarray:
+        """Start and stop of what is nearer to the middle of a window than to others, ``(N, 2)``."""
+        middles, is_same = self.spans.mean(axis=1), np.diff(self.video) == 0
+        between, moments = (middles[1:] + middles[:-1]) / 2, self.spans.copy()
+        moments[1:, 0] = np.where(is_same, between, moments[1:, 0])
+        moments[:-1, 1] = np.where(is_same, between, moments[:-1, 1])
+        return moments
+
+    def smooth(
+        self, scores: np.ndarray, rows: np.ndarray, span: int, temperature: float
+    ) -> np.ndarray:
+        """Probabilities of some windows, averaged over neighbors, at the ends of a video fewer.
+
+        Args:
+            scores: Of all windows, ``(N, K)``.
+            rows: The windows, int ``(n,)``.
+            span: Number of windows in an average.
+            temperature: Of the softmax.
+
+        Returns:
+            float64 ``(n, K)``.
+        """
         places = rows[:, None] + np.arange(span) - span // 2
-        kept = places.clip(0, len(self.video) - 1)
-        is_inside = (places == kept) & (self.video[kept] == self.video[rows][:, None])
-        return np.where(is_inside, places, -1)
+        near = places.clip(0, len(self.video) - 1)
+        is_inside = (places == near) & (self.video[near] == self.video[rows][:, None])
+        probabilities = softmax(scores[near] / temperature, axis=2)
+        return probabilities.mean(axis=1, where=is_inside[:, :, None])
 
-    def smooth(self, probabilities: np.ndarray, span: int) -> np.ndarray:
-        """Average probabilities ``(N, K)`` over ``span`` windows of a video, at its ends fewer."""
-        near = self.near(np.arange(len(self.video)), span)
-        values = np.append(probabilities, np.zeros((1, probabilities.shape[1])), axis=0)
-        return sum(values[column] for column in near.T) / (near >= 0).sum(axis=1, keepdims=True)
-
-    def share(self, label: Label) -> tuple[slice, np.ndarray]:
-        """Windows of the video of a label, and the seconds that each shares with it."""
-        part = self.ranges[label.video]
-        starts, stops = self.spans[part].T
-        stop = max(label.stop, label.start + MOMENT)
-        return part, np.maximum(np.minimum(stops, stop) - np.maximum(starts, label.start), 0)
-
-    def give(self, labels: Sequence[Label], classes: Sequence[str]) -> np.ndarray:
-        """Class of each window, int ``(N,)``, and :data:`UNLABELED`.
+    def give(
+        self, labels: Sequence[Label], classes: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Class of each window, int ``(N,)``, or :data:`UNLABELED`; and which share a moment with a
+        label, bool ``(N,)``.
 
         A window has a class if more than half of it lies in labels of this class. A label also
         gives its class to the window in whose middle it is, so that short ones count; of several
         classes, to that with the longest labels there, or with the most.
         """
-        overlap, middles = np.zeros((2, len(self.video), len(classes)))
+        numbers = {video: number for number, video in enumerate(self.videos)}
+        overlap, middles = np.zeros((2, len(self.video), len(classes) + 1))  # the last: no class
         for label in labels:
-            part, shared = self.share(label)
-            number, stop = classes.index(label.name), min(label.stop, self.spans[part.stop - 1, 1])
-            overlap[part, number] += shared
-            away = np.abs(self.spans[part].sum(axis=1) - label.start - stop)
-            middles[part.start + away.argmin(), number] += shared[away.argmin()] + MOMENT
-        length = np.diff(self.spans, axis=1)[:, 0]
-        is_inside = overlap.max(axis=1, initial=0) > length / 2 + MOMENT
+            first, end = np.searchsorted(self.video, numbers[label.video] + np.arange(2))
+            starts, stops = self.spans[first:end].T
+            stop, number = min(label.stop, stops[-1]), classes.index(label.name)
+            last = max(stop, label.start + MOMENT)
+            shared = (np.minimum(stops, last) - np.maximum(starts, label.start)).clip(0)
+            overlap[first:end, number] += shared
+            nearest = np.abs(starts + stops - label.start - stop).argmin()
+            middles[first + nearest, number] += shared[nearest] + MOMENT
+        most = overlap.max(axis=1)
+        is_inside = most > np.diff(self.spans)[:, 0] / 2 + MOMENT
         best = np.where(is_inside[:, None], overlap, middles)
-        return np.where(best.any(axis=1), best.argmax(axis=1), UNLABELED)
+        return np.where(best.any(axis=1), best.argmax(axis=1), UNLABELED), most > 0
 
     def groups(self, labels: Sequence[Label]) -> np.ndarray:
         """Group of each window, int ``(N,)``: that of a label of its video, else the video."""
         named = {label.video: f'group {label.group}' for label in labels if label.group}
         names = [named.get(video, f'video {video}') for video in self.videos]
         return np.unique(names, return_inverse=True)[1].reshape(-1)[self.video]
-
-    def touched(self, labels: Sequence[Label]) -> np.ndarray:
-        """Windows that share a moment with a label, bool ``(N,)``."""
-        touched = np.zeros(len(self.video), bool)
-        for label in labels:
-            part, shared = self.share(label)
-            touched[part] |= shared > 0
-        return touched

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import softmax
 
 from mmact_ssl.labeling import classifier
-from mmact_ssl.labeling.classifier import SPANS, Classifier, HeldOut, choose_next
+from mmact_ssl.labeling.classifier import SPANS, Classifier, choose_next
 from mmact_ssl.labeling.outputs import find_segments
 from mmact_ssl.labeling.tables import Label
 from mmact_ssl.labeling.windows import Windows
@@ -24,13 +24,13 @@ def cut(lengths: list[int], features: np.ndarray | None = None) -> Windows:
 def test_a_window_has_the_class_of_more_than_half_of_it():
     windows = cut([6, 3])
     labels = [Label('v0', 0.0, 2.0, 'a'), Label('v0', 2.9, 5.0, 'b'), Label('v1', 2.0, 2.0, 'a')]
-    assert windows.give(labels, ['a', 'b']).tolist() == [0, -1, 1, 1, -1, -1, -1, 0, -1]
-    touched = windows.touched(labels).tolist()
-    assert touched == [True, True, True, True, True, False, False, True, True]
+    given, touched = windows.give(labels, ['a', 'b'])
+    assert given.tolist() == [0, -1, 1, 1, -1, -1, -1, 0, -1]
+    assert touched.tolist() == [True, True, True, True, True, False, False, True, True]
     short = [Label('v0', 1.4, 1.6, 'b')]  # in the middle of no window, nearest to the first
-    assert windows.give(short, ['a', 'b']).tolist()[:3] == [1, -1, -1]
+    assert windows.give(short, ['a', 'b'])[0].tolist()[:3] == [1, -1, -1]
     several = [Label('v0', 0.2, 0.6, 'b'), Label('v0', 0.65, 1.35, 'a'), Label('v0', 1.4, 1.6, 'b')]
-    assert windows.give(several, ['a', 'b'])[0] == 0, 'the longest one, not the last'
+    assert windows.give(several, ['a', 'b'])[0][0] == 0, 'the longest one, not the last'
 
 
 def test_groups_are_those_of_the_labels_or_the_videos():
@@ -39,21 +39,14 @@ def test_groups_are_those_of_the_labels_or_the_videos():
 
 
 def test_averages_stay_inside_a_video():
-    windows, rng = cut([7, 1, 4]), np.random.default_rng(0)
-    values = rng.random((12, 3))
-    expected = [  # the slow, obvious way
-        values[max(row - 2, 0) : row + 3][windows.video[max(row - 2, 0) : row + 3] == video].mean(0)
-        for row, video in enumerate(windows.video)
-    ]
-    np.testing.assert_allclose(windows.smooth(values, 5), expected)
-    np.testing.assert_allclose(windows.smooth(values, 1), values)
-
-    rows = np.array([0, 3, 7, 10])
-    near = windows.near(rows, 9)
-    held_out = HeldOut(rows, rows, rows, np.where(near[..., None] < 0, np.nan, values[near]))
+    windows, rows = cut([7, 1, 4]), np.array([0, 3, 7, 10])
+    scores = np.random.default_rng(0).normal(size=(12, 3))
+    values = softmax(scores / 0.7, axis=1)
     for span in SPANS:
-        expected = windows.smooth(softmax(values / 0.7, axis=1), span)[rows]
-        np.testing.assert_allclose(held_out.probabilities(span, 0.7), expected)
+        near = abs(rows[:, None] - np.arange(12)) <= span // 2
+        near &= windows.video[rows][:, None] == windows.video
+        expected = near @ values / near.sum(axis=1, keepdims=True)  # the slow, obvious way
+        np.testing.assert_allclose(windows.smooth(scores, rows, span, 0.7), expected)
 
 
 def test_segments_cover_a_video_without_gaps():
@@ -114,8 +107,8 @@ def test_probabilities_are_calibrated_and_neighbors_help_where_actions_last():
 def test_no_label_calibrates_its_own_prediction(monkeypatch):
     (windows, truth), calls = world(0, noise=3.0), []
 
-    def note(_, held_out: HeldOut, is_used: np.ndarray) -> tuple[int, float]:
-        return calls.append({*windows.video[held_out.rows[is_used]].tolist()}) or (3, 1.0)
+    def note(_, scores: np.ndarray, rows: np.ndarray) -> tuple[int, float]:
+        return calls.append({*windows.video[rows].tolist()}) or (3, 1.0)
 
     monkeypatch.setattr(Classifier, '_calibrate', note)
     given = np.where(np.arange(400) % 5 == windows.video, truth, -1)  # of the first five
