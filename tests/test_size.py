@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = 28_229
+PACKAGE = 28_184
 ROOMS = {
     '.': 250,
     'apis': 2_568,
