@@ -121,30 +121,26 @@ def read_config(
     if 'batch_size' in loader and 'auto_scale_lr' not in cfg:  # the rate is for the file's batch
         steps = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
         cfg.auto_scale_lr = dict(base_batch_size=steps * loader['batch_size'])
-    changes = parse_cfg_options(options)
-    check_options(cfg, changes)
-    cfg.merge_from_dict(changes)
+    changes: dict[str, Any] = {}
+    if options:
+        changes = parse_cfg_options(options)
+        check_options(cfg, changes)
+        cfg.merge_from_dict(changes)
     check_values(cfg)
-    if {'encoder', 'model'} & {*cfg}:
-        place_encoder(cfg, changes)
-    _check_kind(cfg, data or dataset)
-    # yapf takes a second or more, four times before the first step and for each checkpoint.
-    # fromfile drops mmengine's own argument against it.
-    object.__setattr__(cfg, '_format_python_code', False)
-    return cfg
-
-
-def _check_kind(cfg: Config, data: str | None) -> None:
-    """Raise KindError if a config reads videos and its data are skeletons, or the other way."""
+    place_encoder(cfg, changes)
     training = (cfg.get('train_dataloader') or {}).get('dataset') or {}
     holds = 'skeletons' if 'skeleton' in training.get('data_prefix', {}) else 'videos'
     reads = 'skeletons' if 'Skeleton' in str(training.get('type')) else 'videos'
     if 'data_prefix' in training and reads != holds:
         raise KindError(
-            f'{data} holds {holds}, and {cfg.filename} reads {reads}: take a config for videos, '
-            'such as configs/dtg_tsm-lite0.py, or for skeletons, such as '
+            f'{data or dataset} holds {holds}, and {cfg.filename} reads {reads}: take a '
+            'config for videos, such as configs/dtg_tsm-lite0.py, or for skeletons, such as '
             'configs/ms2l-twoview_gru.py'
         )
+    # yapf takes a second or more, four times before the first step and for each checkpoint.
+    # fromfile drops mmengine's own argument against it.
+    object.__setattr__(cfg, '_format_python_code', False)
+    return cfg
 
 
 @contextmanager

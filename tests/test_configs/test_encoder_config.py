@@ -143,11 +143,12 @@ def test_a_pretraining_has_the_values_of_its_encoder_and_its_set():
     assert config.encoder.finetune.train_cfg.max_epochs == '$finetune_epochs', 'of the set'
 
 
-def test_a_pretraining_of_a_name_without_value_or_encoder_is_refused():
+def test_a_pretraining_of_a_name_without_value_or_encoder_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r'^\$layout: .* it has mean, std, frames, side, stride'):
         place_encoder(pretraining(model=dict(layout='$layout')))
-    with pytest.raises(ConfigError, match=r'none: inherit one of configs/encoders/'):
-        place_encoder(Config(dict(model=dict(mean='$mean'))))
+    (tmp_path / 'views.py').write_text("crop = dict(size='$side')")
+    with pytest.raises(ConfigError, match=r'^\$side: .* none: inherit one of configs/encoders/'):
+        read_config(str(tmp_path / 'views.py'))
     with pytest.raises(ConfigError, match='side=8: give a number of 16 to 512'):
         config = pretraining(encoder_options=dict(side=8))
         place_encoder(config)
