@@ -116,20 +116,6 @@ def _check_folder_labels(
         )
 
 
-def _check_same_classes(train: Split, test: Split, prepare_command: str) -> None:
-    """Refuse two lists whose ``classes.txt`` differ; a missing file is not compared."""
-    paths = [Path(split.ann_file).with_name(CLASS_NAMES) for split in (train, test)]
-    if not all(path.is_file() for path in paths):
-        return
-    names = [read_text(path, prepare_command).splitlines() for path in paths]
-    for number, (trained, tested) in enumerate(itertools.zip_longest(*names), start=1):
-        if trained != tested:
-            raise ConfigError(
-                f'{paths[1]}: line {number} is {tested!r}, and {trained!r} in {paths[0]}: give '
-                f'both lists the same classes in the same order; {prepare_command}'
-            )
-
-
 def read_splits(cfg: Config) -> tuple[Split, Split]:
     """Read the training and the test split of an evaluation.
 
@@ -141,7 +127,14 @@ def read_splits(cfg: Config) -> tuple[Split, Split]:
     fix = cfg.get('prepare_command', 'see docs/extend/data.md')
     train = read_split(cfg.train_dataloader.dataset, fix)
     test = read_split(cfg.test_dataloader.dataset, fix)
-    _check_same_classes(train, test, fix)
+    files = [Path(split.ann_file).with_name(CLASS_NAMES) for split in (train, test)]
+    lists = [read_text(file, fix).splitlines() for file in files if file.is_file()]
+    for number, pair in enumerate(itertools.zip_longest(*lists), start=1):
+        if len({*pair}) > 1:
+            raise ConfigError(
+                f'{files[1]}: line {number} is {pair[1]!r}, and {pair[0]!r} in {files[0]}: give '
+                f'both lists the same classes in the same order; {fix}'
+            )
     num_classes = cfg.model.cls_head.num_classes
     labels = np.unique(train.labels)
     if len(labels) < 2:

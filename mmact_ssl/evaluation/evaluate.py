@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from inspect import signature
-from typing import Any, cast
+from typing import cast
 
 from mmengine.registry import init_default_scope
 
@@ -33,6 +33,8 @@ def evaluate(
     init_default_scope(cfg.default_scope)
     checkpoint_hash = weights_hash(encoder, inputs.saved) or RANDOM
     data, lists = data_version(inputs.train, inputs.test), (inputs.train, inputs.test)
+    readout = [encoder.name, encoder.pooling, encoder.deviation]
+    readout += [encoder.motion] if encoder.motion else []
     for name in protocols:
         protocol = PROTOCOLS[name]
         measured = protocol.evaluate(inputs, **cfg.get(name, {}))
@@ -41,6 +43,12 @@ def evaluate(
             measured.metrics.update(inputs.features('test').spread())
         if 'confusion' in measured.details:
             measured.details['classes'] = inputs.classes
+        keys = [name, 'model', 'test_dataloader', 'shared_label_pattern']
+        if protocol.trains:
+            keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
+            keys += ['custom_hooks']
+        settings = {key: cfg.get(key) for key in keys}  # what the numbers depend on
+        settings.update(readout=readout, train=cfg.train_dataloader.dataset.ann_file)
         yield Result(
             method=method,
             variant=variant,
@@ -51,7 +59,7 @@ def evaluate(
             metrics=measured.metrics,
             label_fraction=inputs.label_fraction,
             config=encoder.source,
-            config_hash=config_hash(hashed_settings(inputs, name), *(s.lines() for s in lists)),
+            config_hash=config_hash(settings, *(split.lines() for split in lists)),
             checkpoint_hash=checkpoint_hash,
             data_version=data,
             synthetic=cfg.get('synthetic', False),
@@ -134,16 +142,3 @@ def check_draw(inputs: ProtocolInput, name: str) -> None:
         f'--seeds {read.seed} and its shared_label_pattern, if any (fewshot: take lda), or a '
         'student that has not read them'
     )
-
-
-def hashed_settings(inputs: ProtocolInput, name: str) -> dict[str, Any]:
-    """The settings that a protocol's numbers depend on."""
-    cfg, encoder = inputs.cfg, inputs.encoder
-    keys = [name, 'model', 'test_dataloader', 'shared_label_pattern']
-    if PROTOCOLS[name].trains:
-        keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
-        keys += ['custom_hooks']
-    settings = {key: cfg.get(key) for key in keys}
-    readout = [encoder.name, encoder.pooling, encoder.deviation]
-    readout += [encoder.motion] if encoder.motion else []
-    return {**settings, 'readout': readout, 'train': cfg.train_dataloader.dataset.ann_file}

@@ -33,7 +33,19 @@ def print_results(results: Sequence[Result]) -> None:
     for protocol, group in groups.items():
         metrics = {metric: None for result in group for metric in result.metrics}
         for metric in (metric for metric in metrics if metric not in shown):
-            table.add_row(protocol, metric, *_cells(metric, group, seeds))
+            scale, digits, unit = (1, 3, '') if metric in FEATURE_METRICS else (100, 1, ' %')
+            values = {r.seed: scale * r.metrics[metric] for r in group if metric in r.metrics}
+            texts = {seed: f'{value:.{digits}f}{unit}' for seed, value in values.items()}
+            for result in group:
+                if draws := result.details.get('draws', {}).get(metric):
+                    texts[result.seed] = f'{format_interval(draws)}{unit}'
+            cells = [texts.get(seed, '') for seed in seeds]  # one may lack the metric
+            if len(seeds) > 1:
+                mean, spread = statistics.mean(values.values()), ''
+                if len(values) > 1:
+                    spread = f' ± {statistics.stdev(values.values()):.{digits}f}'
+                cells.append(f'{mean:.{digits}f}{spread}{unit}')
+            table.add_row(protocol, metric, *cells)
         table.add_section()
         shown |= set(FEATURE_METRICS) & set(metrics)  # all protocols share the features and clips
     Console().print(table)
@@ -42,18 +54,3 @@ def print_results(results: Sequence[Result]) -> None:
             'fewshot: READOUT@LABELS, with that many labels of every class; mean over draws of the '
             'labels ± half of its 95 % interval, which covers the draws alone'
         )
-
-
-def _cells(metric: str, results: Sequence[Result], seeds: Sequence[int]) -> list[str]:
-    """A metric by seed, and for several seeds its mean; a seed may lack the metric."""
-    scale, digits, unit = (1, 3, '') if metric in FEATURE_METRICS else (100, 1, ' %')
-    values = {r.seed: scale * r.metrics[metric] for r in results if metric in r.metrics}
-    texts = {seed: f'{value:.{digits}f}{unit}' for seed, value in values.items()}
-    for result in results:
-        if draws := result.details.get('draws', {}).get(metric):
-            texts[result.seed] = f'{format_interval(draws)}{unit}'
-    cells = [texts.get(seed, '') for seed in seeds]
-    if len(seeds) > 1:
-        deviation = f' ± {statistics.stdev(values.values()):.{digits}f}' if len(values) > 1 else ''
-        cells.append(f'{statistics.mean(values.values()):.{digits}f}{deviation}{unit}')
-    return cells

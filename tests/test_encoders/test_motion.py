@@ -14,7 +14,7 @@ from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.encoders.encoder import Encoder, without_initial_weights
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import read_splits
-from mmact_ssl.evaluation.evaluate import check_inputs, hashed_settings
+from mmact_ssl.evaluation.evaluate import check_inputs, evaluate
 from mmact_ssl.evaluation.features import extract_features
 from mmact_ssl.evaluation.protocols.base import ProtocolInput
 from tests.conftest import small_config
@@ -72,10 +72,15 @@ def test_the_motion_of_a_window_is_that_of_its_frames(encoder, make_video, tmp_p
 def test_evaluation_has_the_features_of_the_inferencer(encoder, labeled_world):
     cfg = small_config(encoder.config, labeled_world)
     inputs = ProtocolInput(cfg, encoder.config, None, *read_splits(cfg), ['a', 'b', 'c'])
-    found = extract_features(cfg, encoder, 'test', inputs.test).values
+    found = extract_features(cfg, encoder, 'test', inputs.test)
     paths = [f'{inputs.test.root}/{name}' for name in inputs.test.names]
-    np.testing.assert_allclose(found, FeatureInferencer(encoder)(paths)['features'], atol=1e-5)
+    np.testing.assert_allclose(
+        found.values, FeatureInferencer(encoder)(paths)['features'], atol=1e-5
+    )
     check_inputs(inputs, ['linear'])
-    assert encoder.config.motion in hashed_settings(inputs, 'linear')['readout']
+    inputs = replace(inputs, train=inputs.test, extracted=dict(train=found, test=found))
+    plain = replace(inputs, encoder=replace(encoder.config, motion=None))
+    first, second = (next(evaluate(i, ['knn'], '')) for i in (inputs, plain))
+    assert first.config_hash != second.config_hash
     with pytest.raises(ConfigError, match='finetune trains the network without the descriptor'):
         check_inputs(inputs, ['finetune'])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.evaluate import hashed_settings
+from mmact_ssl.evaluation.evaluate import evaluate
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import (
     PROTOCOLS,
@@ -18,7 +18,6 @@ from mmact_ssl.evaluation.protocols import (
 )
 from mmact_ssl.evaluation.protocols import linear as linear_protocol
 from mmact_ssl.evaluation.recognizer import build_recognizer
-from mmact_ssl.evaluation.results import config_hash
 from mmact_ssl.io.files import sha256_of_file
 from tests.helpers.students import weights_of
 
@@ -143,13 +142,16 @@ def test_what_is_not_stochastic_is_the_same_at_every_seed(name, make_inputs):
     ],
 )
 def test_a_setting_changes_the_hashes_of_the_protocols_that_read_it(
-    finetune_config, make_inputs, setting, read_by
+    finetune_config, make_inputs, monkeypatch, setting, read_by
 ):
     inputs = make_inputs(**made_features(), num_classes=2)
     inputs.cfg = finetune_config
+    for name, protocol in PROTOCOLS.items():
+        stub = base.Protocol(lambda *_, **settings: base.Measured({}), trains=protocol.trains)
+        monkeypatch.setitem(PROTOCOLS, name, stub)
 
     def hashes() -> dict[str, str]:
-        return {name: config_hash(hashed_settings(inputs, name)) for name in PROTOCOLS}
+        return {result.protocol: result.config_hash for result in evaluate(inputs, PROTOCOLS, '')}
 
     before = hashes()
     finetune_config.merge_from_dict({setting: 7})

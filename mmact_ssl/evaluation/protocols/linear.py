@@ -87,7 +87,12 @@ def fit_probe(
         splits = []
     else:
         scores = fold_scores(train.values, train.labels, splits, candidates, max_iter, device)
-        inverse_strength = float(candidates[choose(scores, one_standard_error)])
+        mean = scores.mean(axis=0)
+        best = int(mean.argmax())
+        if one_standard_error:
+            error = scores[:, best].std(ddof=1) / np.sqrt(len(scores))
+            best = int(np.argmax(mean >= mean[best] - error))  # the strongest such
+        inverse_strength = float(candidates[best])
     scaler = StandardScaler()
     # Fitted in double precision; single is enough for the fits, as in the folds.
     values = scaler.fit_transform(train.values.astype(np.float64)).astype(np.float32)
@@ -123,20 +128,6 @@ def fold_scores(
         path = fit_path(train, labels[fitted], penalties, max_iter, device)
         scores[fold] = [model.score(test, labels[held_out]) for model in path]
     return scores
-
-
-def choose(scores: np.ndarray, one_standard_error: bool) -> int:
-    """Index of the chosen candidate, by the scores on folds ``(folds, candidates)``.
-
-    It is the best mean, or with ``one_standard_error`` the first (strongest) penalty whose mean is
-    within one standard error of the best.
-    """
-    mean = scores.mean(axis=0)
-    best = int(mean.argmax())
-    if not one_standard_error:
-        return best
-    error = scores[:, best].std(ddof=1) / np.sqrt(len(scores))
-    return int(np.argmax(mean >= mean[best] - error))
 
 
 def usable_folds(
