@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmact_ssl.configs.encoder_config import read_encoder
 from mmact_ssl.engine.launch import read_config
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.protocols import plan_protocols
+from mmact_ssl.evaluation.evaluate import plan_protocols
 from mmact_ssl.evaluation.results import config_hash, result_file, run_name
 from research.steps import POINTER, PRETEXT, Chain, Step, stored_runs
 

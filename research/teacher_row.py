@@ -23,9 +23,9 @@ from mmact_ssl.configs.encoder_config import EncoderConfig
 from mmact_ssl.encoders.encoder import pool_features
 from mmact_ssl.errors import ConfigError, one_line_errors
 from mmact_ssl.evaluation.data import Split, class_names, read_splits
-from mmact_ssl.evaluation.evaluate import check_inputs, evaluate
+from mmact_ssl.evaluation.evaluate import check_inputs, evaluate, plan_protocols
 from mmact_ssl.evaluation.features import Features
-from mmact_ssl.evaluation.protocols import PROTOCOLS, plan_protocols
+from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.evaluation.protocols.base import ProtocolInput
 from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from mmact_ssl.evaluation.results import Result

@@ -113,8 +113,7 @@ def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[
     from mmact_ssl.encoders.encoder import weights_hash
     from mmact_ssl.engine.launch import keep_freed_memory
     from mmact_ssl.evaluation.data import class_names, read_splits, write_labeled_lists
-    from mmact_ssl.evaluation.evaluate import check_inputs
-    from mmact_ssl.evaluation.protocols import plan_evaluations, plan_protocols
+    from mmact_ssl.evaluation.evaluate import check_inputs, plan_evaluations, plan_protocols
     from mmact_ssl.evaluation.protocols.base import ProtocolInput
     from mmact_ssl.evaluation.recognizer_config import read_evaluation
     from mmact_ssl.evaluation.results import run_name

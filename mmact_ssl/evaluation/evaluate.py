@@ -1,18 +1,48 @@
-"""Running one or more protocols on one encoder."""
+"""Planning, checking and running one or more protocols on one encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from inspect import signature
+from itertools import product
 from typing import cast
 
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.encoders.encoder import weights_hash
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.protocols import PROTOCOLS
+from mmact_ssl.evaluation.protocols import PROTOCOLS, is_stochastic
 from mmact_ssl.evaluation.protocols.base import ProtocolInput
 from mmact_ssl.evaluation.results import RANDOM, Details, Result, config_hash, data_version
+
+
+def plan_protocols(text: str) -> list[str]:
+    """Parse names in :data:`PROTOCOLS`, separated by commas."""
+    names = list(dict.fromkeys(map(str.strip, text.split(','))))
+    for name in names:
+        if name not in PROTOCOLS:
+            raise ConfigError(f'protocol {name!r}: choose among {", ".join(PROTOCOLS)}')
+    return names
+
+
+def plan_evaluations(
+    protocols: Sequence[str], fractions: Sequence[float], seeds: Sequence[int], one_encoder: bool
+) -> list[tuple[int, float, list[str]]]:
+    """List the seed, the fraction of the labels and the protocols of each evaluation.
+
+    Args:
+        protocols: Names in :data:`PROTOCOLS`.
+        fractions, seeds: All protocols evaluate each of them.
+        one_encoder: All seeds evaluate the same encoder: later seeds then leave out protocols whose
+            results no seed changes.
+    """
+    evaluations = []
+    for seed, fraction in product(seeds, fractions):
+        is_repeated = one_encoder and seed != seeds[0]
+        names = [n for n in protocols if not is_repeated or is_stochastic(n, fraction)]
+        if names:
+            evaluations.append((seed, fraction, names))
+    return evaluations
 
 
 def evaluate(
