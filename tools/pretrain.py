@@ -34,8 +34,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--teacher',
         action='append',
         type=full_teacher,
-        help='teacher of poses for videos: a name in configs/teachers/, or a config; optical_flow '
-        'or hf:FOLDER, a network of transformers, guides the student too, beside it',
+        help='teacher of poses for videos: a name in configs/teachers/, or a config; hf:FOLDER, a '
+        'network of transformers, guides the student too, and may stand beside it',
     )
     parser.add_argument('--window', type=float, help='seconds, to cut recordings; 0: whole files')
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, help='mirror clips or not')
@@ -168,10 +168,9 @@ class Targets(Step):
 
         configs, extract = [*map(config_of, self.job.plan.teachers)], load_tool('extract').main
         data = ['--data', str(self.job.data)]
-        network = [config for config in configs if config.startswith('hf:')]
-        if network:  # first, because its folder may be gone
-            extract([*network, *data, '--every', str(FRAMES)])
-        extract([*(config for config in configs if config not in network), *data])
+        if configs[2:]:  # first, because its folder may be gone
+            extract([*configs[2:], *data, '--every', str(FRAMES)])
+        extract([*configs[:2], *data])
 
     def is_done(self) -> bool:
         return self.job.is_trained or super().is_done()
@@ -196,7 +195,6 @@ class Train(Step):
             f'default_hooks.checkpoint.interval={max(1, plan.epochs // 5)}',
             f'default_hooks.logger.interval={min(20, max(1, plan.steps // 50))}',
             *plan.options,
-            *job.doubts(),
         ]
         if plan.start:
             options += ['model.backbone.init_cfg.type=Pretrained']

@@ -22,19 +22,16 @@ from mmengine.config import Config
 from mmact_ssl.apis.pretrain_speed import copy_sample, measure_step, measure_teachers
 from mmact_ssl.apis.source_folder import FileState, Source, describe_changes
 from mmact_ssl.configs.encoder_config import read_record
-from mmact_ssl.datasets.motion import SLOWEST
 from mmact_ssl.engine.launch import keep_freed_memory, read_config
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.io.checkpoint_file import CHECKPOINT
 from mmact_ssl.io.files import sha256_of, sha256_of_file, write_atomically
 from mmact_ssl.io.schema import Count, read_json
 from mmact_ssl.io.student_file import StudentFile
-from mmact_ssl.models.teachers.choice import MOTION, choose_teachers
+from mmact_ssl.models.teachers.choice import choose_teachers
 from mmact_ssl.models.teachers.hugging_face import TransformersTeacher
 from mmact_ssl.preparation.files import LONG, are_recordings, count_windows, length_of
-from mmact_ssl.preparation.small_copies import FRAMES
 from mmact_ssl.targets.cache import TargetReader
-from mmact_ssl.targets.target_cache_hook import doubtful_poses
 
 STARTING = 15.0  # seconds in which a program imports and builds what it needs
 THUMBNAIL = 0.05  # seconds for one in the gallery
@@ -52,13 +49,12 @@ class Recipe(NamedTuple):
     most_steps: float
 
 
-# By Plan.is_video, or the cache of a third teacher. 200 steps of 8 videos: with two teachers, 150
-# videos of ten seconds take less than 20 minutes of processor time. More were not measured.
+# By Plan.is_video, and 2 for a third teacher. 200 steps of 8 videos: with two teachers, 150 videos
+# of ten seconds take less than 20 minutes of processor time. More were not measured.
 RECIPES = {
     False: Recipe('ms2l-twoview_gru', 'mmact_ssl::ms2l-twoview_gru.py', 'gru-streams', math.inf),
     True: Recipe('dtg_tsm-lite0', 'mmact_ssl::dtg_tsm-lite0.py', 'tsm-lite0', 200),
-    MOTION: Recipe('dtg-motion_tsm-lite0', 'mmact_ssl::dtg-motion_tsm-lite0.py', 'tsm-lite0', 200),
-    'video': Recipe('dtg-video_tsm-lite0', 'mmact_ssl::dtg-video_tsm-lite0.py', 'tsm-lite0', 200),
+    2: Recipe('dtg-video_tsm-lite0', 'mmact_ssl::dtg-video_tsm-lite0.py', 'tsm-lite0', 200),
 }
 
 
@@ -70,7 +66,7 @@ class Plan:
         is_video: True for videos, False for skeletons.
         count: Number of samples: videos, their windows, or clips.
         epochs, warmup, steps: Of the training; the other steps are those of the run, by name.
-        teachers: Names or configs: of poses, of images, and perhaps MOTION or ``hf:FOLDER``.
+        teachers: Names or configs: of poses, of images, and perhaps ``hf:FOLDER``.
         options: Of the config, for the third teacher.
         note: Why this teacher of poses.
         start: Path of the model or checkpoint that the training starts from; '' for none.
@@ -102,8 +98,7 @@ class Plan:
     @property
     def recipe(self) -> Recipe:
         """The config that is trained."""
-        third = [MOTION if name == MOTION else 'video' for name in self.teachers[2:]]
-        return RECIPES[(*third, self.is_video)[0]]
+        return RECIPES[2 if self.options else self.is_video]
 
 
 @dataclass
@@ -186,12 +181,6 @@ class Job:
                 return min(1.0, min(counts) / self.plan.count)
         return 0.0
 
-    def doubts(self) -> list[str]:
-        """Option that leaves out poses of low scores where optical flow stands in for them."""
-        poses = self.data / 'targets' / 'pose.lmdb'
-        is_doubtful = MOTION in self.plan.teachers and doubtful_poses(poses)
-        return ['model.heads.guidance.teachers.pose=None'] if is_doubtful else []
-
     @property
     def training(self) -> Path:
         """Work dir of the training."""
@@ -269,10 +258,6 @@ def measure_videos(source: Source, folder: Path, asked: dict[str, Any]) -> tuple
     built, key = [*teachers.values()], 'model.heads.guidance.teachers.video.channels'
     options = [f'{key}={t.channels}' for t in built if isinstance(t, TransformersTeacher)]
     count, window, names, frames, copy_seconds = sample()
-    seconds = max(length_of(folder / name) for name in names)
-    if MOTION in teachers and SLOWEST * seconds > FRAMES:
-        few = f'{FRAMES} frames of {seconds:.0f} seconds are too few to see motion'
-        raise ConfigError(f'--teacher {MOTION}: {few}: give --window {FRAMES // SLOWEST} or less')
     target_seconds = measure_teachers(built, folder, names, frames)
     plan = Plan(True, count, teachers=[*teachers], options=options, note=note, window=window)
     plan.seconds['prepare'] = count * copy_seconds / CORES

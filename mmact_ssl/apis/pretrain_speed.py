@@ -23,7 +23,7 @@ from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.engine.launch import fit_to_cpu
 from mmact_ssl.errors import BrokenSampleError, DataError
 from mmact_ssl.models.teachers import BaseTeacher
-from mmact_ssl.models.teachers.choice import IMAGE_TEACHER, MOTION
+from mmact_ssl.models.teachers.choice import IMAGE_TEACHER
 from mmact_ssl.preparation.small_copies import FRAMES, copies_at, copy_video
 from mmact_ssl.registry import MODELS
 from mmact_ssl.targets.extraction import ExtractionJob, extract_many
@@ -77,9 +77,8 @@ def measure_teachers(
     torch.set_num_threads(1)  # as in the processes of the extraction
     for teacher in built[:2]:
         teacher(torch.from_numpy(frames[::3]).movedim(-1, 1))  # the first pass allocates memory
-    third, every = (MOTION, 1) if built[-1].kind == 'map' else ('video', FRAMES)
-    caches = [folder / 'targets' / f'{name}.lmdb' for name in ('pose', IMAGE_TEACHER, third)]
-    jobs = [ExtractionJob(*job) for job in zip(built, caches, (1, 1, every))]
+    caches = [folder / 'targets' / f'{name}.lmdb' for name in ('pose', IMAGE_TEACHER, 'video')]
+    jobs = [ExtractionJob(*job) for job in zip(built, caches, (1, 1, FRAMES))]
     start = time.perf_counter()
     with redirect_stderr(io.StringIO()):  # it has a bar
         for part in filter(None, (jobs[:2], jobs[2:])):

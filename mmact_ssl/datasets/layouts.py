@@ -242,11 +242,5 @@ PART_LAYOUTS: dict[str, PartLayout] = {
         # Parts drawn from poses, see part_drawing.py; the lower arms include the hands.
         'pose_parts': 'background head torso left_upper_arm right_upper_arm left_lower_arm '
         'right_lower_arm left_upper_leg right_upper_leg left_lower_leg right_lower_leg',
-        # Directions of HOF, MBHx and MBHy, see motion.py. A flip turns the gradient of a flow to
-        # the side, whose sign it changes too, upside down.
-        'motion_cells': 'right_hof right_down_hof down_hof left_down_hof left_hof left_up_hof '
-        'up_hof right_up_hof mbhx_0 right_mbhx_45 right_mbhx_90 right_mbhx_135 mbhx_180 '
-        'left_mbhx_135 left_mbhx_90 left_mbhx_45 right_mbhy right_down_mbhy down_mbhy '
-        'left_down_mbhy left_mbhy left_up_mbhy up_mbhy right_up_mbhy',
     }.items()
 }

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 
 GAP = 1 / 15  # seconds between the frames of a pair
-SLOWEST = 8  # frames a second; fewer lie too far apart for the flow
 SHORT_SIDE = 120  # pixels of the frames between which flow is computed
 CELLS, DIRECTIONS = 4, 8
 SHAPE = (3 * DIRECTIONS, CELLS, CELLS)

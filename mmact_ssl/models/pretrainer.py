@@ -289,14 +289,10 @@ class MultiTaskPretrainer(BaseModel):
     def _teach(self, name: str, view: str, frames: Tensor, samples: list | None) -> Tensor:
         """A teacher's target of each frame of a view, ``(B, C, T, H, W) -> (B, T, ...)``.
 
-        A teacher of clips or pairs gives a target for each clip, ``(B, 1, ...)``.
+        A teacher of clips gives a target for each clip, ``(B, 1, ...)``.
         """
         images = self.data_preprocessor.denormalize(frames).transpose(1, 2)  # (B, T, C, H, W)
         teacher = cast(BaseTeacher, self.teachers[name])
-        if teacher.gap:
-            owner = f'model.teachers.{name}'
-            seconds = cast(Any, teacher).seconds_between(owner, view, samples)
-            return teacher(images, seconds)[:, None]
         if teacher.window is not None:
             teacher.check_stride(f'model.teachers.{name}', view, samples)
             return teacher(images)[:, None]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
-from mmact_ssl.datasets.motion import pair_frames
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.targets.values import spread
@@ -53,57 +51,49 @@ def run_teachers(
         total = reader.total_frames
         seen = spread(total, every)
         # A clip also needs the frames in between.
-        is_of_clips = [teacher.window or teacher.gap for teacher in teachers]
-        decoded = spread(total, 1 if any(is_of_clips) else every)
-        clips = [_Clips(teacher, seen, reader.seconds) for teacher in teachers]
+        decoded = spread(total, 1 if any(teacher.window for teacher in teachers) else every)
+        clips = [_Clips(teacher, seen, total) for teacher in teachers]
         for frames in iterate_frames(reader, batch_size, decoded.tolist()):
             current, decoded = np.split(decoded, [len(frames)])
             is_seen = np.isin(current, seen)
             chosen = frames if is_seen.all() else frames[is_seen]
             for i, teacher in enumerate(teachers):
-                for batch, *times in clips[i].add(frames) if is_of_clips[i] else [(chosen,)]:
+                for batch in clips[i].add(frames) if teacher.window else [chosen]:
                     if not len(batch):
                         continue
                     # (n, 3, H, W), or clips (n, T, 3, H, W)
                     images = torch.from_numpy(batch).movedim(-1, -3).to(teacher.device)
-                    targets[i].append(teacher(images, *times).cpu().numpy())
+                    targets[i].append(teacher(images).cpu().numpy())
     return total, [np.concatenate(parts) for parts in targets]
 
 
 class _Clips:
-    """Collector of the clips or pairs that a teacher reads for the frames ``starts`` of a video.
+    """Collector of the clips that begin at ``starts`` in a video of ``total`` frames.
 
     As in SampleViews, a clip that starts at t has the frames t, t + stride, ..., clamped to the
-    last frame. Pairs are those of :func:`pair_frames`.
+    last frame.
     """
 
-    def __init__(self, teacher: BaseTeacher, starts: np.ndarray, seconds: np.ndarray) -> None:
+    def __init__(self, teacher: BaseTeacher, starts: np.ndarray, total: int) -> None:
         num_frames, stride = teacher.window or (1, 1)
         clips = starts[:, None] + stride * np.arange(num_frames)
-        self.clips = np.minimum(clips, len(seconds) - 1)  # (N, T), rising
-        if teacher.gap:
-            self.clips = pair_frames(seconds)[starts]
-        self.seconds = np.diff(seconds[self.clips[:, [0, -1]]])[:, 0] if teacher.gap else None
+        self.clips = np.minimum(clips, total - 1)  # (N, T), rising
         self.at_once: int = getattr(teacher, 'batch_size', None) or CLIPS_AT_ONCE
         self.next = 0  # index of the first clip that is not complete yet
         self.frames: dict[int, np.ndarray] = {}  # frames that the clips from `next` on need
         self.seen = 0
 
-    def add(self, frames: np.ndarray) -> Iterator[tuple[Any, ...]]:
-        """Add the next frames, and yield the clips that they complete, uint8 (n, T, H, W, 3).
-
-        With pairs comes the time between their frames, float64 (n,).
-        """
+    def add(self, frames: np.ndarray) -> Iterator[np.ndarray]:
+        """Add the next frames, and yield the clips that they complete, uint8 (n, T, H, W, 3)."""
         self.frames.update(enumerate(frames, self.seen))
         self.seen += len(frames)
         length = self.clips.shape[1]
         at_once = max(1, min(self.at_once, BLOCK_BYTES // (frames[0].nbytes * length)))
         complete = int(np.searchsorted(self.clips[:, -1], self.seen))
         while self.next < complete:
-            part = slice(self.next, min(self.next + at_once, complete))
-            batch = np.stack([[self.frames[i] for i in clip] for clip in self.clips[part].tolist()])
-            yield batch, *([] if self.seconds is None else [torch.from_numpy(self.seconds[part])])
-            self.next = part.stop
+            clips = self.clips[self.next : min(self.next + at_once, complete)]
+            yield np.stack([[self.frames[i] for i in clip] for clip in clips.tolist()])
+            self.next += len(clips)
             needed = self.clips[self.next, 0] if self.next < len(self.clips) else self.seen
             for t in [t for t in self.frames if t < needed]:
                 del self.frames[t]

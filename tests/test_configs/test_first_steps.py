@@ -66,8 +66,7 @@ def shape_of(target: Any, config: Config) -> tuple[int, ...]:
     if kind == 'pose':
         return FRAMES, LAYOUTS[target.layout].num_joints, 3
     if kind == 'map':
-        size = (4, 4) if target.layout == 'motion_cells' else (8, 8)
-        return FRAMES, len(PART_LAYOUTS[target.layout].names), *size
+        return FRAMES, len(PART_LAYOUTS[target.layout].names), 8, 8
     if kind == 'text':
         return 3, next(head.prompt_channels for head in heads if 'prompt_channels' in head)
     if target.target == 'frames':

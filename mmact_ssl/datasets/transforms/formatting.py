@@ -44,7 +44,7 @@ class PackInputs(BaseTransform):
             name), for contrasts with several clips of a video.
     """
 
-    meta_keys = ('filename', 'frame_dir', 'frame_inds', 'frame_seconds', 'total_frames', 'replaced')
+    meta_keys = ('filename', 'frame_dir', 'frame_inds', 'total_frames', 'replaced')
 
     def __init__(self, views: Sequence[str], label: bool = False, video: bool = False) -> None:
         self.views = tuple(views)

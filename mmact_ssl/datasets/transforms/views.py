@@ -53,8 +53,7 @@ class SampleViews(BaseTransform):
     segments divide the video before it. If a video has fewer frames than parts, several parts show
     the same frame; all of them are valid.
 
-    Required keys: ``filename``. Added keys: ``total_frames``; ``frame_inds`` {view: int64 (T,)} and
-    ``frame_seconds`` {view: float64 (T,)}, their times;
+    Required keys: ``filename``. Added keys: ``total_frames``; ``frame_inds`` {view: int64 (T,)};
     ``targets`` {view: ``valid`` bool (T,) and, for a list of strides, ``speed``, the drawn stride};
     ``video_reader``, which ``DecodeViews`` closes and removes.
 
@@ -141,8 +140,6 @@ class SampleViews(BaseTransform):
         results.update(
             total_frames=total, frame_inds=frame_inds, targets=targets, video_reader=reader
         )
-        times = {view: reader.seconds[inds] for view, inds in frame_inds.items()}
-        results['frame_seconds'] = times
         return results
 
     def _choose_strides(self, total: int) -> dict[str, int]:

@@ -36,13 +36,11 @@ class BaseTeacher(nn.Module):
         kind: ``'pose'``, ``'embedding'``, ``'map'`` or ``'text'``.
         layout: Layout of the joints of a pose or the parts of a map; ``''`` otherwise.
         window: (number of frames, stride) of the clips that the teacher reads; None: single frames.
-        gap: Seconds between the frames of the pairs that the teacher reads; None: no pairs.
     """
 
     kind = 'pose'
     layout = ''
     window: tuple[int, int] | None = None
-    gap: float | None = None
     _anchor: Tensor
 
     def __init__(
@@ -100,10 +98,10 @@ class BaseTeacher(nn.Module):
         Embedding ``(N, D)``. Map ``(N, C, h, w)``: probability of each part over the whole frame.
 
         Args:
-            frames: ``(N, 3, H, W)``, or with a ``window`` clips ``(N, T, 3, H, W)``, with a ``gap``
-                pairs ``(N, 2, 3, H, W)``; RGB, 0..255, any dtype (rounded to bytes), any device.
+            frames: ``(N, 3, H, W)``, or with a ``window`` clips ``(N, T, 3, H, W)``; RGB, 0..255,
+                any dtype (rounded to bytes), any device.
         """
-        clip = (2,) if self.gap else () if self.window is None else (self.window[0],)
+        clip = () if self.window is None else (self.window[0],)
         if frames.ndim != 4 + len(clip) or tuple(frames.shape[1:-2]) != (*clip, 3):
             expected = ', '.join(map(str, ('N', *clip, 3, 'H', 'W')))
             raise ValueError(

@@ -17,7 +17,6 @@ from mmact_ssl.errors import ConfigError, MMActSSLError
 from mmact_ssl.models.teachers import HF, BaseTeacher, build_teacher
 
 IMAGE_TEACHER = 'efficientnet_lite0_imagenet'  # read by the config of videos
-MOTION = 'optical_flow'
 # In the order of preference, for videos of one person.
 POSES = ('rtmpose-t_coco', 'movenet_thunder', 'movenet_lightning')
 SEVERAL = 'rtmo-s_coco'  # for videos of several persons
@@ -32,20 +31,19 @@ def config_of(name: str) -> str:
 def choose_teachers(
     asked: Sequence[str], read_frames: Callable[[], np.ndarray]
 ) -> tuple[dict[str, BaseTeacher], str]:
-    """Build DTG-Net's teachers: of poses, of images and, if asked for, MOTION or ``hf:FOLDER``.
+    """Build DTG-Net's teachers: of poses, of images and, if it is asked for, ``hf:FOLDER``.
 
     They come in this order, by names as those ``asked`` for; the last value tells why this one of
     poses, which :func:`choose_pose_teacher` chooses if none is asked for.
     """
-    third = [name for name in asked if name == MOTION or name.startswith(HF)]
-    others = {name: build_teacher(config_of(name)) for name in third}
+    others = {name: build_teacher(name) for name in asked if name.startswith(HF)}
     poses, note = [name for name in asked if name not in others], 'as asked'
     if not poses:
         chosen, note = choose_pose_teacher(read_frames)
         poses = [chosen]
     built = {name: build_teacher(config_of(name)) for name in (*poses, IMAGE_TEACHER)} | others
-    if [t.kind for t in built.values()][:2] != ['pose', 'embedding'] or len(built) > 3:
-        more = f'and {MOTION} or one {HF}FOLDER; {IMAGE_TEACHER} is always there'
+    if [t.kind for t in built.values()] != ['pose', 'embedding', 'embedding'][: 2 + bool(others)]:
+        more = f'and at most one {HF}FOLDER; {IMAGE_TEACHER} is always there'
         raise ConfigError(f'--teacher: give one teacher of poses, {more}')
     return built, note
 
