@@ -15,10 +15,13 @@ from mmact_ssl.io.files import read_annotation
 SIZE, RATE = (480, 270), 15  # pixels, frames per second
 
 
-def join_clips(listing: Path, folder: Path, count: int) -> None:
+def join_clips(listing: Path, folder: Path, count: int, in_runs: bool = False) -> None:
     """Join the clips of an annotation at random to ``count`` recordings in a folder.
 
     ``truth.csv`` beside the folder has the class of each moment, in the form of ``label``.
+
+    Args:
+        in_runs: The same clips in each recording, but those of a class one after another.
     """
     names, numbers = read_annotation(listing, 'prepare the data set')
     classes = listing.with_name('classes.txt').read_text(encoding='utf-8').splitlines()
@@ -32,7 +35,11 @@ def join_clips(listing: Path, folder: Path, count: int) -> None:
             stream = recording.add_stream('h264', rate=RATE)
             stream.width, stream.height, stream.pix_fmt = *SIZE, 'yuv420p'
             stream.time_base, stream.options = Fraction(1, RATE), dict(preset='veryfast', crf='26')
-            for number, name in clips[place::count]:
+            joined = clips[place::count]
+            if in_runs:
+                order = random.Random(place).sample(range(len(classes)), len(classes))
+                joined.sort(key=lambda clip: order[clip[0]])
+            for number, name in joined:
                 first, due = shown, 0.0
                 with av.open(str(listing.parent / name)) as clip:
                     for index, frame in enumerate(clip.decode(video=0)):

@@ -5,8 +5,8 @@ python research/label_study.py data/utdmhad/test.txt 'ImageNet start=tsm-lite0' 
     'DTG-Net TSM=dtg_tsm-lite0_jhmdb' 'DTG-Net TSM, own recordings=pretrain'
 
 It joins the clips of the list to recordings, and makes a student of these without their labels
-where a model is named ``pretrain``. Labels from three recordings label the other three, for each
-choice of three. Results that are there are skipped.
+where a model is named ``pretrain``; ``MODEL:ENCODER`` names another encoder. Labels from three
+recordings label the other three, for each choice of three. Results that are there are skipped.
 """
 
 from __future__ import annotations
@@ -99,15 +99,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('listing', type=Path, help='annotation of clips that no model has seen')
     parser.add_argument('models', nargs='+', metavar='ROW=MODEL', help='METHOD[, VARIANT]=MODEL')
     parser.add_argument('--window', type=float, default=2)
+    parser.add_argument('--runs', action='store_true', help='clips of a class follow one another')
     parser.add_argument('--pretrain', default='--window 2', help='options of tools/pretrain.py')
     parser.add_argument('--work', type=Path, default=Path('work_dirs/label_study'))
     parser.add_argument('--results', type=Path, default=ROOT / 'research/results')
     args = parser.parse_args(argv)
-    dataset = f'recordings-{args.listing.absolute().parent.name}'
+    dataset = f'recordings-{args.listing.absolute().parent.name}' + '-runs' * args.runs
     work, recordings = args.work / dataset, args.work / dataset / 'recordings'
     with one_line_errors():
         if not recordings.is_dir():
-            join_clips(args.listing, recordings, RECORDINGS)
+            join_clips(args.listing, recordings, RECORDINGS, args.runs)
         for row, model in (text.split('=', 1) for text in args.models):
             if row in {result.label for result in read_results(args.results, dataset)}:
                 continue
@@ -116,7 +117,7 @@ def main(argv: list[str] | None = None) -> None:
                     [str(recordings), '--out', str(work / 'pretrain'), *shlex.split(args.pretrain)]
                 )
                 model = str(max((work / 'pretrain').glob('*.safetensors')))
-            encoder = Encoder.load(model)
+            encoder = Encoder.load(*model.split(':'))
             folder = work / f'{encoder.config.name}-{encoder.sha256[:8]}'
             windows = label(recordings, None, encoder, args.window, folder=folder).windows
             truth = read_label_table(work / 'truth.csv', windows.videos)

@@ -61,7 +61,7 @@ def publish(
     try:
         given = None if card.encoder['config'].startswith(SHIPPED) else encoder
         compare_features(trained, Encoder.load(path, given), half)
-    except Exception:
+    except BaseException:  # Ctrl-C too
         path.unlink()
         raise
     if (output.parent / INDEX).is_file():

@@ -43,6 +43,16 @@ def test_recordings_hold_each_clip_once(listing, tmp_path):
             assert sum(1 for _ in recording.decode(video=0)) == round(own[-1].stop * RATE)
 
 
+def test_clips_of_a_class_follow_one_another_in_runs(listing, tmp_path):
+    found = []
+    for name, in_runs in (('mixed', False), ('runs', True)):
+        join_clips(listing, tmp_path / name / 'recordings', 1, in_runs)
+        found.append(read_label_table(tmp_path / name / 'truth.csv', ['rec_0.mp4']))
+    names = [part.name for part in found[1]]
+    assert [len([*group]) for _, group in itertools.groupby(names)] == [2, 2, 2]
+    assert sum(part.stop - part.start for part in found[0]) == pytest.approx(found[1][-1].stop)
+
+
 def test_seconds_right_are_those_of_a_fine_grid():
     segments = [
         Segment('v', 0, 2.5, 'a', 1),

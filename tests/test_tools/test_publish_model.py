@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from mmact_ssl.apis import load_model
+from mmact_ssl.apis import publish as publish_api
+from mmact_ssl.errors import CheckpointError
 from mmact_ssl.io.checkpoint_file import CARD_KEY, parse_card
 from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.io.zoo import read_index
@@ -60,6 +62,17 @@ def test_a_file_with_its_card_is_one_command(student_checkpoint, tmp_path, capsy
     assert str(published) in capsys.readouterr().out
     with pytest.raises(SystemExit, match='is published already: give its training checkpoint'):
         main([str(published), str(zoo / 'again')])
+
+
+@pytest.mark.parametrize('stop', [CheckpointError('other features'), KeyboardInterrupt()])
+def test_no_unchecked_file_stays(stop, student_checkpoint, tmp_path, monkeypatch):
+    def compare(*_: object) -> None:
+        raise stop
+
+    monkeypatch.setattr(publish_api, 'compare_features', compare)
+    with pytest.raises(SystemExit):
+        main([str(student_checkpoint), str(tmp_path / 'mine')])
+    assert not [*tmp_path.glob('mine*')]
 
 
 def test_weights_of_another_network_than_recorded_need_its_encoder(
