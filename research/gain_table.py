@@ -28,7 +28,7 @@ DATA = {
 }
 USES = {
     'fine-tuned': 'fine-tuned',
-    'lda': 'LDA',
+    'lda': 'linear discriminant analysis',
     'linear': 'linear classifier',
     'logistic': 'logistic regression',
 }

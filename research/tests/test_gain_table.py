@@ -56,8 +56,8 @@ def test_labels_per_class_are_paired_by_draw(make_result):
         run.details.update(draws={'lda@5': draws}, drawn='same')
     row = 'utdmhad/lda@5/ImageNet_start/DTG-Net_TSM,_pre-trained_on_jhmdb,_motion'
     assert fill(TEXT.replace(ROW, row), runs).splitlines()[3] == (
-        '| UTD-MHAD, depth videos, 5 labels per class, LDA | 30.0 (ImageNet) | '
-        '51.0 (DTG-Net TSM + motion) | +21.0 ± 4.3 |'
+        '| UTD-MHAD, depth videos, 5 labels per class, linear discriminant analysis '
+        '| 30.0 (ImageNet) | 51.0 (DTG-Net TSM + motion) | +21.0 ± 4.3 |'
     )
 
 
