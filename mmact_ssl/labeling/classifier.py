@@ -151,9 +151,9 @@ class Classifier:
             predicted[folds == fold] = self.windows.smooth(scores, own, *how).argmax(axis=1)
         truth = self.given[rows]
         right = float((predicted == truth).mean())
-        # Neighbors of one class are seldom right and wrong by turns: a run of them counts once.
-        places = np.sort(rows + self.windows.video[rows] + 2 * len(self.given) * truth)
-        number = (1 + (np.diff(places) > 1).sum()) / (1 + len(numbers) / (len(numbers) - 1))
+        # Of one class those no further apart than the span are right and wrong together: count one.
+        places = np.sort(rows + max(SPANS) * (self.windows.video[rows] + 10**9 * truth))
+        number = (1 + (np.diff(places) > self.span).sum()) / (1 + len(numbers) / (len(numbers) - 1))
         wins = right * number + 0.5
         parts = np.array([right, *stats.beta.interval(CONFIDENCE, wins, number + 1 - wins)])
         counts, chance = np.bincount(self.given[self.given >= 0]), 1 / self.num_classes

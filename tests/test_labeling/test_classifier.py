@@ -116,6 +116,17 @@ def test_no_label_calibrates_its_own_prediction(monkeypatch):
     assert calls == [{*range(5)}, *({*range(5)} - {n} for n in range(5))]
 
 
+def test_labels_that_share_neighbors_count_once(monkeypatch):
+    (windows, truth), lows = world(0, noise=0.5), []
+    given = np.where((np.arange(400) % 4 == 0) & (windows.video < 5), truth, -1)
+    for span in (3, 5, 9):  # in runs of ten windows of a class two or three have a label
+        monkeypatch.setattr(Classifier, '_calibrate', lambda *_, span=span: (span, 1.0))
+        found = Classifier(windows, given, windows.video, 3).estimate
+        assert found and found.accuracy == 1
+        lows.append(found.interval[0])
+    assert lows[0] - 0.05 > lows[1] >= lows[2]
+
+
 def test_few_labels_tell_nothing():
     windows, truth = world(0, 1.0)
     for rows in (np.arange(40), [0, 15, 45, 60]):  # one recording; four labels
