@@ -1,5 +1,6 @@
 # Recognition of the order of a clip's segments, on the small R3D-18, by default on the demo world:
-# your own (--data DIR), or --set jhmdb, utdmhad or another set of videos.
+# your own (--data DIR), or --set jhmdb, utdmhad or another set of videos. JHMDB needs
+# more than 250 steps.
 _base_ = ['_base_/rivals/r3d18-small.py', '_base_/rivals/order.py']
 
 segments = 3  # of four frames

@@ -25,6 +25,7 @@ DATA = {
     'demo': 'Demo world, synthetic videos',
     'recordings-jhmdb': 'JHMDB, joined',
     'recordings-utdmhad': 'UTD-MHAD, joined',
+    'recordings-utdmhad-runs': 'UTD-MHAD, joined by class',
 }
 USES = {
     'fine-tuned': 'fine-tuned',

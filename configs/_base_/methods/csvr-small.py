@@ -1,4 +1,6 @@
 # CSVR on small students, with heads to match the small R3D-18, sized for two cores.
+# Poses and frames to come beat holding the last ones on UTD-MHAD, whose camera is still, and not on
+# JHMDB.
 _base_ = 'csvr.py'
 
 generation = dict(

@@ -1,5 +1,5 @@
 # HCPG on small students, contrast in the batch; sized for two cores. Channels are those of the
-# small R3D-18.
+# small R3D-18. The contrast of motion is learned on UTD-MHAD, and not on JHMDB.
 _base_ = 'hcpg.py'
 
 views = _base_.views

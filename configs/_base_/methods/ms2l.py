@@ -14,6 +14,8 @@
 # The motion loss is that of the released code, which pads every clip to 300 frames and averages
 # over the padding, too: it is a fifth to a fifteenth of the mean over valid frames.
 # `--cfg-options model.heads.motion=None` switches a task off (or jigsaw, or contrast).
+# Holding the last frame copies the frames that are shown: its error over all frames is not beaten,
+# over masked frames it is (0.44 against 0.52 on NW-UCLA after all epochs).
 _base_ = 'skeleton.py'
 
 views = ('clip', 'masked', 'shuffled')
