@@ -33,7 +33,7 @@ from mmact_ssl.labeling.windows import Windows
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, are_recordings, files_below, length_of
 from mmact_ssl.preparation.videos import labels_of_folders
 
-VIDEOS, SKELETONS = 'dtg_tsm-lite0_jhmdb', 'skeleton_general'  # default models
+VIDEO, MOTION, SKELETON = 'dtg_tsm-lite0_jhmdb', 'tsm-lite0-motion', 'skeleton_general'
 WINDOW = 2.0  # seconds
 RECORDING = 5  # windows; a longer file is a recording
 NEXT = 20  # windows to label next
@@ -107,7 +107,7 @@ def label(
         source: Folder of clips or recordings; or of skeletons, or a file of these.
         labels: Table, see :func:`mmact_ssl.labeling.tables.read_label_table`; ``'folders'`` if the
             first folder below ``source`` is the class; None: only choose what to label first.
-        model: As in a FeatureInferencer; by default the general model of videos or skeletons.
+        model: As in a FeatureInferencer; by default a general one: of videos beside their motion.
         window, stride: Seconds. ``window`` None: 2 s, each 1 s after the one before, if most of the
             material is in files longer than ten seconds, else whole files; 0: whole files.
         folder: Keeps the features; what is there is not embedded again.
@@ -120,7 +120,7 @@ def label(
     source = expand(source)
     require_paths(source)
     if model is None:
-        model = VIDEOS if holds_videos(source) else SKELETONS
+        model, encoder = (VIDEO, encoder or MOTION) if holds_videos(source) else (SKELETON, encoder)
     model = model if isinstance(model, Encoder) else Encoder.load(model, encoder)
     config = model.config
     kind = 'skeleton' if config.is_skeleton else 'video'
