@@ -1,5 +1,5 @@
 # DTG-Net on small students, under an ImageNet classifier and a pose network; for two cores.
-# Channels are those of the small R3D-18.
+# Channels are those of the small R3D-18. From random weights JHMDB teaches it little of poses.
 _base_ = 'dtg.py'
 
 views = _base_.views
