@@ -213,12 +213,12 @@ class Evaluate(Step):
 
     def run(self) -> str | None:
         from mmact_ssl.apis.compare import compare
-        from mmact_ssl.apis.labeler import SKELETONS, VIDEOS
+        from mmact_ssl.apis.labeler import SKELETON, VIDEO
         from mmact_ssl.errors import ConfigError, DataError
         from mmact_ssl.io.files import write_atomically
 
         job, plan = self.job, self.job.plan
-        general = VIDEOS if plan.is_video else SKELETONS
+        general = VIDEO if plan.is_video else SKELETON
         models = {'start': plan.start or plan.recipe.encoder, general: general}
         models['student'] = str(job.training)
         try:
