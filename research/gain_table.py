@@ -20,7 +20,7 @@ DATA = {
     'nwucla-unseen': 'NW-UCLA, skeletons, test clips without copies',
     'msraction3d': 'MSR-Action3D, skeletons',
     'utkinect': 'UT-Kinect, skeletons',
-    'fights-places': 'Fights in surveillance videos, two classes, at places without labels',
+    'fights-places': 'Fights in surveillance videos, two classes, tested at other places',
     'arid': 'ARID, dark videos',
     'demo': 'Demo world, synthetic videos',
     'recordings-jhmdb': 'JHMDB, joined',
