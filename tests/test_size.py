@@ -27,7 +27,7 @@ ROOMS = {
     'visualization': 746,
 }
 TESTS = 32_850
-TOOLS = 1_598  # of a wheel: without the demo world
+TOOLS = 1_596  # of a wheel: without the demo world
 CONFIG_FILES, CONFIG_LINES, TOP_CONFIGS = 129, 2_985, 44
 PAGE_LINES, PAGE_WORDS = 3_200, 30_000
 LONGEST = 400

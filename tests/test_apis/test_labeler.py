@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from unittest.mock import Mock
 
 import av
 import numpy as np
@@ -44,6 +45,13 @@ def write_labels(path: Path, rows: list) -> Path:
     with open(path, 'w', newline='') as file:
         csv.writer(file).writerows([['video', 'start', 'stop', 'label'], *rows])
     return path
+
+
+def test_videos_are_read_beside_their_motion(recordings, tmp_path, monkeypatch):
+    monkeypatch.setattr(Encoder, 'load', load := Mock(side_effect=DataError('enough')))
+    with pytest.raises(DataError, match='enough'):
+        label(recordings[0], folder=tmp_path)
+    load.assert_called_with('dtg_tsm-lite0_jhmdb', 'tsm-lite0-motion')
 
 
 def test_every_moment_gets_a_label(recordings, video_model: Encoder, tmp_path, monkeypatch):  # noqa: F811

@@ -74,9 +74,8 @@ def test_evaluation_has_the_features_of_the_inferencer(encoder, labeled_world):
     inputs = ProtocolInput(cfg, encoder.config, None, *read_splits(cfg), ['a', 'b', 'c'])
     found = extract_features(cfg, encoder, 'test', inputs.test)
     paths = [f'{inputs.test.root}/{name}' for name in inputs.test.names]
-    np.testing.assert_allclose(
-        found.values, FeatureInferencer(encoder)(paths)['features'], atol=1e-5
-    )
+    embedded = FeatureInferencer(encoder)(paths)['features']
+    np.testing.assert_allclose(found.values, embedded, atol=1e-5)
     check_inputs(inputs, ['linear'])
     inputs = replace(inputs, train=inputs.test, extracted=dict(train=found, test=found))
     plain = replace(inputs, encoder=replace(encoder.config, motion=None))

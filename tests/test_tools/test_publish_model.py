@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -66,10 +67,7 @@ def test_a_file_with_its_card_is_one_command(student_checkpoint, tmp_path, capsy
 
 @pytest.mark.parametrize('stop', [CheckpointError('other features'), KeyboardInterrupt()])
 def test_no_unchecked_file_stays(stop, student_checkpoint, tmp_path, monkeypatch):
-    def compare(*_: object) -> None:
-        raise stop
-
-    monkeypatch.setattr(publish_api, 'compare_features', compare)
+    monkeypatch.setattr(publish_api, 'compare_features', Mock(side_effect=stop))
     with pytest.raises(SystemExit):
         main([str(student_checkpoint), str(tmp_path / 'mine')])
     assert not [*tmp_path.glob('mine*')]
