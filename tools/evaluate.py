@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from mmact_ssl_cli import Parser
 
 if TYPE_CHECKING:
     from mmact_ssl.evaluation.protocols.base import ProtocolInput
-    from mmact_ssl.evaluation.results import Result
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -77,31 +77,6 @@ def _fractions(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(','))
 
 
-def run(args: argparse.Namespace) -> list[Result]:
-    """Evaluate as the command line asks; write each result, and at the end print all if asked to.
-
-    If a protocol stops with an error, the results before it are printed first.
-    """
-    from mmact_ssl.evaluation.evaluate import evaluate
-    from mmact_ssl.evaluation.result_table import print_results
-
-    method, planned = plan(args)
-    results: list[Result] = []
-    try:
-        while planned:
-            inputs, protocols = planned.pop(0)  # features of the last seed need their memory
-            for result in evaluate(inputs, protocols, method, args.variant):
-                results.append(result)
-                if result.protocol == 'finetune':
-                    print(f'the fine-tuned recognizer and its config are in {inputs.work_dir}')
-                if args.out:
-                    print(f'wrote {result.run} to {result.write(args.out)}')
-    finally:
-        if results:
-            print_results(results)
-    return results
-
-
 def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[str]]]]:
     """Read encoder and data, and check them for each protocol, seed and fraction.
 
@@ -112,8 +87,9 @@ def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[
 
     from mmact_ssl.encoders.encoder import weights_hash
     from mmact_ssl.engine.launch import keep_freed_memory
-    from mmact_ssl.evaluation.data import class_names, read_splits, write_labeled_lists
-    from mmact_ssl.evaluation.evaluate import check_inputs, plan_evaluations, plan_protocols
+    from mmact_ssl.evaluation.data import read_splits, write_labeled_lists
+    from mmact_ssl.evaluation.evaluate import check_inputs, plan_protocols
+    from mmact_ssl.evaluation.protocols import is_stochastic
     from mmact_ssl.evaluation.protocols.base import ProtocolInput
     from mmact_ssl.evaluation.recognizer_config import read_evaluation
     from mmact_ssl.evaluation.results import run_name
@@ -127,17 +103,21 @@ def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[
         labels = saved and saved.labels_read
         has_read = labels and labels.dataset == cfg.dataset_name
         write_labeled_lists(cfg, may_hold_out=not (has_read or 'joint' in protocols))
-    train, test = read_splits(cfg)
+    data = read_splits(cfg)
     is_random = not weights_hash(encoder, saved)
     # Adapters have no initial weights.
     differs_by_seed = is_random or (saved is None and 'backbone' in encoder.backbone)
     method = args.method or ('Random init' if is_random else saved and saved.method) or 'unnamed'
-    evaluations = plan_evaluations(protocols, args.label_fraction, args.seeds, not differs_by_seed)
     planned = []
     features: dict[int, dict] = {}
-    for seed, fraction, names in evaluations:
+    for seed, fraction in product(args.seeds, args.label_fraction):
+        # Of one encoder, only what changes with the seed is measured again.
+        is_repeated = not differs_by_seed and seed != args.seeds[0]
+        names = [n for n in protocols if not is_repeated or is_stochastic(n, fraction)]
+        if not names:
+            continue
         work_dir = args.work_dir or 'work_dirs/evaluate'
-        if not args.work_dir or len(evaluations) > 1:
+        if not args.work_dir or len(args.seeds) * len(args.label_fraction) > 1:
             # Two parts of the path tell apart the checkpoints of several runs.
             parts = Path(args.checkpoint or method).with_suffix('').parts
             path = '/'.join([part for part in parts if part != 'work_dirs'][-2:])
@@ -147,9 +127,7 @@ def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[
             cfg,
             encoder,
             saved,
-            train,
-            test,
-            class_names(train, cfg.model.cls_head.num_classes),
+            *data,
             seed=seed,
             label_fraction=fraction,
             device=get_device(),
@@ -162,12 +140,29 @@ def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Evaluate as the command line asks; if a protocol fails, the results before it are printed."""
     args = parse_args(argv)
     from mmact_ssl.engine.terminal import messages_on_stderr
     from mmact_ssl.errors import one_line_errors
 
     with one_line_errors(), messages_on_stderr():
-        run(args)
+        from mmact_ssl.evaluation.evaluate import evaluate
+        from mmact_ssl.evaluation.result_table import print_results
+
+        method, planned = plan(args)
+        results = []
+        try:
+            while planned:
+                inputs, protocols = planned.pop(0)  # features of the last seed need their memory
+                for result in evaluate(inputs, protocols, method, args.variant):
+                    results.append(result)
+                    if result.protocol == 'finetune':
+                        print(f'the fine-tuned recognizer and its config are in {inputs.work_dir}')
+                    if args.out:
+                        print(f'wrote {result.run} to {result.write(args.out)}')
+        finally:
+            if results:
+                print_results(results)
 
 
 if __name__ == '__main__':

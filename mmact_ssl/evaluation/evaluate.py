@@ -1,17 +1,16 @@
-"""Planning, checking and running one or more protocols on one encoder."""
+"""Checking and running one or more protocols on one encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from inspect import signature
-from itertools import product
 from typing import cast
 
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.encoders.encoder import weights_hash
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.protocols import PROTOCOLS, is_stochastic
+from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.evaluation.protocols.base import ProtocolInput
 from mmact_ssl.evaluation.results import RANDOM, Details, Result, config_hash, data_version
 
@@ -23,78 +22,6 @@ def plan_protocols(text: str) -> list[str]:
         if name not in PROTOCOLS:
             raise ConfigError(f'protocol {name!r}: choose among {", ".join(PROTOCOLS)}')
     return names
-
-
-def plan_evaluations(
-    protocols: Sequence[str], fractions: Sequence[float], seeds: Sequence[int], one_encoder: bool
-) -> list[tuple[int, float, list[str]]]:
-    """List the seed, the fraction of the labels and the protocols of each evaluation.
-
-    Args:
-        protocols: Names in :data:`PROTOCOLS`.
-        fractions, seeds: All protocols evaluate each of them.
-        one_encoder: All seeds evaluate the same encoder: later seeds then leave out protocols whose
-            results no seed changes.
-    """
-    evaluations = []
-    for seed, fraction in product(seeds, fractions):
-        is_repeated = one_encoder and seed != seeds[0]
-        names = [n for n in protocols if not is_repeated or is_stochastic(n, fraction)]
-        if names:
-            evaluations.append((seed, fraction, names))
-    return evaluations
-
-
-def evaluate(
-    inputs: ProtocolInput, protocols: Sequence[str], method: str, variant: str = 'full'
-) -> Iterator[Result]:
-    """Yield the result of each protocol; all those on frozen features share one extraction.
-
-    Args:
-        inputs: Inputs that have passed :func:`check_inputs`.
-        protocols: Names in the table of protocols.
-        method, variant: As in the result.
-
-    Raises:
-        DataError: Data is missing.
-        CheckpointError: The weights do not fit the encoder.
-    """
-    cfg, encoder = inputs.cfg, inputs.encoder
-    init_default_scope(cfg.default_scope)
-    checkpoint_hash = weights_hash(encoder, inputs.saved) or RANDOM
-    data, lists = data_version(inputs.train, inputs.test), (inputs.train, inputs.test)
-    readout = [encoder.name, encoder.pooling, encoder.deviation]
-    readout += [encoder.motion] if encoder.motion else []
-    for name in protocols:
-        protocol = PROTOCOLS[name]
-        measured = protocol.evaluate(inputs, **cfg.get(name, {}))
-        measured.metrics['n_test'] = len(inputs.test.names)
-        if protocol.frozen:
-            measured.metrics.update(inputs.features('test').spread())
-        if 'confusion' in measured.details:
-            measured.details['classes'] = inputs.classes
-        keys = [name, 'model', 'test_dataloader', 'shared_label_pattern']
-        if protocol.trains:
-            keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
-            keys += ['custom_hooks']
-        settings = {key: cfg.get(key) for key in keys}  # what the numbers depend on
-        settings.update(readout=readout, train=cfg.train_dataloader.dataset.ann_file)
-        yield Result(
-            method=method,
-            variant=variant,
-            dataset=cfg.dataset_name,
-            protocol=name,
-            backbone=encoder.name,
-            seed=inputs.seed,
-            metrics=measured.metrics,
-            label_fraction=inputs.label_fraction,
-            config=encoder.source,
-            config_hash=config_hash(settings, *(split.lines() for split in lists)),
-            checkpoint_hash=checkpoint_hash,
-            data_version=data,
-            synthetic=cfg.get('synthetic', False),
-            details=cast(Details, measured.details),
-        )
 
 
 def check_inputs(inputs: ProtocolInput, protocols: Sequence[str]) -> None:
@@ -172,3 +99,55 @@ def check_draw(inputs: ProtocolInput, name: str) -> None:
         f'--seeds {read.seed} and its shared_label_pattern, if any (fewshot: take lda), or a '
         'student that has not read them'
     )
+
+
+def evaluate(
+    inputs: ProtocolInput, protocols: Sequence[str], method: str, variant: str = 'full'
+) -> Iterator[Result]:
+    """Yield the result of each protocol; all those on frozen features share one extraction.
+
+    Args:
+        inputs: Inputs that have passed :func:`check_inputs`.
+        protocols: Names in the table of protocols.
+        method, variant: As in the result.
+
+    Raises:
+        DataError: Data is missing.
+        CheckpointError: The weights do not fit the encoder.
+    """
+    cfg, encoder = inputs.cfg, inputs.encoder
+    init_default_scope(cfg.default_scope)
+    checkpoint_hash = weights_hash(encoder, inputs.saved) or RANDOM
+    data, lists = data_version(inputs.train, inputs.test), (inputs.train, inputs.test)
+    readout = [encoder.name, encoder.pooling, encoder.deviation]
+    readout += [encoder.motion] if encoder.motion else []
+    for name in protocols:
+        protocol = PROTOCOLS[name]
+        measured = protocol.evaluate(inputs, **cfg.get(name, {}))
+        measured.metrics['n_test'] = len(inputs.test.names)
+        if protocol.frozen:
+            measured.metrics.update(inputs.features('test').spread())
+        if 'confusion' in measured.details:
+            measured.details['classes'] = inputs.classes
+        keys = [name, 'model', 'test_dataloader', 'shared_label_pattern']
+        if protocol.trains:
+            keys += ['train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler']
+            keys += ['custom_hooks']
+        settings = {key: cfg.get(key) for key in keys}  # what the numbers depend on
+        settings.update(readout=readout, train=cfg.train_dataloader.dataset.ann_file)
+        yield Result(
+            method=method,
+            variant=variant,
+            dataset=cfg.dataset_name,
+            protocol=name,
+            backbone=encoder.name,
+            seed=inputs.seed,
+            metrics=measured.metrics,
+            label_fraction=inputs.label_fraction,
+            config=encoder.source,
+            config_hash=config_hash(settings, *(split.lines() for split in lists)),
+            checkpoint_hash=checkpoint_hash,
+            data_version=data,
+            synthetic=cfg.get('synthetic', False),
+            details=cast(Details, measured.details),
+        )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.evaluation.evaluate import evaluate, plan_evaluations, plan_protocols
+from mmact_ssl.evaluation.evaluate import evaluate, plan_protocols
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import PROTOCOLS, base, is_stochastic
 from mmact_ssl.evaluation.protocols import linear as linear_protocol
@@ -86,17 +86,6 @@ def test_shared_labels_reach_further_than_the_drawn_ones(linear_config, seen, ru
     del linear_config.linear.group_pattern
     with pytest.raises(ConfigError, match='give linear.group_pattern'):
         run(linear_config, ['linear'], **options)
-
-
-def test_only_what_changes_with_the_seed_is_measured_again():
-    names = plan_protocols('linear, knn,linear,finetune')
-    all_three = (3, 1.0, ['linear', 'knn', 'finetune'])
-    assert plan_evaluations(names, (1.0,), [3, 4], True) == [all_three, (4, 1.0, ['finetune'])]
-    assert plan_evaluations(names, (1.0,), [3, 4], False) == [all_three, (4, *all_three[1:])]
-    found = plan_evaluations(['linear'], (0.1, 1.0), [3, 4], True)
-    assert found == [(3, 0.1, ['linear']), (3, 1.0, ['linear']), (4, 0.1, ['linear'])]
-    # The labels of joint training are in its checkpoint.
-    assert plan_evaluations(['joint'], (0.1,), [3, 4], True) == [(3, 0.1, ['joint'])]
 
 
 def made_features(seed: int = 0) -> dict[str, Features]:

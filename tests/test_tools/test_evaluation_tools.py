@@ -17,7 +17,7 @@ from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.evaluation.data import write_labeled_lists
 from mmact_ssl.evaluation.protocols import PROTOCOLS, base
 from mmact_ssl.evaluation.recognizer_config import read_evaluation
-from mmact_ssl.evaluation.results import read_results
+from mmact_ssl.evaluation.results import Result, read_results
 from tests.conftest import write_labeled_video
 from tests.helpers.students import write_student
 from tests.test_apis.test_compare import write_folder
@@ -61,6 +61,12 @@ def encoder() -> EncoderConfig:
     return read_encoder(ENCODER)
 
 
+def evaluated(out: str, *argv: str) -> list[Result]:
+    """The results of a command line, in the order of their runs' names."""
+    evaluate.main([*argv, '--out', out, *CHEAP])
+    return read_results(out)
+
+
 def test_results_before_an_error_are_printed_and_written(world, capsys, monkeypatch):
     def fail(inputs, k, main_k, temperature):
         print_log('a message', 'current')
@@ -88,8 +94,8 @@ def test_seeds_and_fractions_of_one_encoder_share_its_features(world, encoder, c
     monkeypatch.setattr(
         base, 'extract_features', lambda *args: extracted.append(1) or extract(*args)
     )
-    options = ['--seeds', '0', '1', '--label-fraction', '1,0.5', *CHEAP]
-    results = evaluate.run(evaluate.parse_args(['knn', *RANDOM, *options]))
+    options = ['--seeds', '0', '1', '--label-fraction', '1,0.5']
+    results = evaluated('of_random', 'knn', *RANDOM, *options)
     shown = capsys.readouterr().out
     assert 'Random init full on jhmdb, seeds 0, 1' in shown and '± deviation' in shown
     assert 'knn, 50 %' in shown
@@ -98,27 +104,34 @@ def test_seeds_and_fractions_of_one_encoder_share_its_features(world, encoder, c
 
     write_student(Path('x.pth'), encoder)
     extracted.clear()
-    results = evaluate.run(evaluate.parse_args(['knn', *JHMDB, 'x.pth', *options]))
+    results = evaluated('of_file', 'knn', *JHMDB, 'x.pth', *options)
     assert len(extracted) == 2
-    assert [(result.seed, result.label_fraction) for result in results] == [
-        (0, 1.0),
-        (0, 0.5),
-        (1, 0.5),
-    ]
+    assert [(r.seed, r.label_fraction) for r in results] == [(0, 0.5), (1, 0.5), (0, 1.0)]
 
 
-@pytest.fixture
-def planned(world):
-    """The inputs that a command line evaluates, and the method."""
-
-    def plan(*argv: str) -> tuple[str, list]:
-        method, evaluations = evaluate.plan(evaluate.parse_args(list(argv)))
-        return method, [inputs for inputs, _ in evaluations]
-
-    return plan
+def planned(*argv: str) -> tuple[str, list]:
+    """The method, and the inputs that a command line evaluates."""
+    method, evaluations = evaluate.plan(evaluate.parse_args(list(argv)))
+    return method, [inputs for inputs, _ in evaluations]
 
 
-def test_a_start_that_the_config_names_is_one_encoder(planned, encoder):
+def test_only_what_changes_with_the_seed_is_measured_again(world, encoder):
+    """The labels of joint training are in its checkpoint."""
+    write_student(Path('x.pth'), encoder, labels=dict(dataset='jhmdb', fraction=0.5, seed=0))
+    write_student(Path('y.pth'), encoder)
+    text, three = 'linear, knn,linear,finetune', ['linear', 'knn', 'finetune']
+    by_fraction = [(0, 0.5, ['linear']), (0, 1.0, ['linear']), (1, 0.5, ['linear'])]
+    for words, expected in (
+        ([text, 'y.pth'], [(0, 1.0, three), (1, 1.0, ['finetune'])]),
+        ([text, *RANDOM[:3]], [(0, 1.0, three), (1, 1.0, three)]),
+        (['linear', 'y.pth', '--label-fraction', '0.5,1'], by_fraction),
+        (['joint', 'x.pth', '--label-fraction', '0.5'], [(0, 0.5, ['joint'])]),
+    ):
+        _, found = evaluate.plan(evaluate.parse_args([*words, *JHMDB, '--seeds', '0', '1']))
+        assert [(i.seed, i.label_fraction, names) for i, names in found] == expected
+
+
+def test_a_start_that_the_config_names_is_one_encoder(world, encoder):
     torch.save({}, 'start.pth')
     for backbone, seeds in (
         (dict(type='x'), [0, 1]),
@@ -130,7 +143,7 @@ def test_a_start_that_the_config_names_is_one_encoder(planned, encoder):
         assert [inputs.seed for inputs in planned(*argv)[1]] == seeds
 
 
-def test_names_come_from_the_checkpoint_unless_given(planned, encoder):
+def test_names_come_from_the_checkpoint_unless_given(world, encoder):
     """Of the method, and of the folder of a fine-tuned network."""
     for name, config in (('trained', 'ms2l-mine_gru'), ('tuned', ''), ('odd', '[/b]')):
         Path('work_dirs', name).mkdir(parents=True)
@@ -153,7 +166,7 @@ def test_names_come_from_the_checkpoint_unless_given(planned, encoder):
     assert one.work_dir == 'x'
 
 
-def test_every_evaluation_is_checked_before_the_first_one(planned, encoder):
+def test_every_evaluation_is_checked_before_the_first_one(world, encoder):
     labels = dict(dataset='jhmdb', fraction=1.0, seed=0)
     write_student(Path('x.pth'), encoder, labels=labels)
     with pytest.raises(ConfigError, match='trained with a fraction of 1 of the labels of jhmdb'):
@@ -164,8 +177,7 @@ def test_a_checkpoint_without_a_record_needs_the_name_of_its_encoder(world, enco
     write_student(Path('x.pth'), encoder)
     content = torch.load('x.pth')
     torch.save(content['state_dict'], 'x.pth')
-    args = evaluate.parse_args(['knn', *JHMDB, 'x.pth', '--encoder', ENCODER, *CHEAP])
-    (result,) = evaluate.run(args)
+    (result,) = evaluated('results', 'knn', *JHMDB, 'x.pth', '--encoder', ENCODER)
     assert result.checkpoint_hash != 'random' and result.backbone == 'r3d18-small-32'
 
 
@@ -199,7 +211,7 @@ def test_a_finetuned_recognizer_is_evaluated_and_loads_in_stock_mmaction2(world,
     test_tool.main([str(config), 'tuned/epoch_1.pth', '--work-dir', 'tested'])
     shown = capsys.readouterr().out
     assert f'acc/top1: {written.metrics["top1"]:.4f}' in shown, 'the same accuracy'
-    (linear,) = evaluate.run(evaluate.parse_args(['linear', *JHMDB, 'tuned', *CHEAP]))
+    (linear,) = evaluated('of_tuned', 'linear', *JHMDB, 'tuned')
     assert linear.config == 'mmact_ssl::encoders/r3d18-small.py'
 
     from mmaction.apis import inference_recognizer, init_recognizer
