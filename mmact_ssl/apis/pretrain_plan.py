@@ -8,7 +8,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, redirect_stdout, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -20,12 +20,12 @@ import numpy as np
 from mmengine.config import Config
 
 from mmact_ssl.apis.pretrain_speed import copy_sample, measure_step, measure_teachers
-from mmact_ssl.apis.source_folder import FileState, Source, describe_changes
+from mmact_ssl.apis.source_folder import FileState, Source
 from mmact_ssl.configs.encoder_config import read_record
 from mmact_ssl.engine.launch import keep_freed_memory, read_config
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.io.checkpoint_file import CHECKPOINT
-from mmact_ssl.io.files import sha256_of, sha256_of_file, write_atomically
+from mmact_ssl.io.files import CONTROL, sha256_of, sha256_of_file, write_atomically
 from mmact_ssl.io.schema import Count, read_json
 from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.models.teachers.choice import choose_teachers
@@ -44,17 +44,21 @@ class Recipe(NamedTuple):
     """A config for a user's folder, the encoder that it trains, and the limit of its steps."""
 
     name: str
-    config: str
     encoder: str
     most_steps: float
 
+    @property
+    def config(self) -> str:
+        """What :func:`read_config` takes."""
+        return f'mmact_ssl::{self.name}.py'
 
-# By Plan.is_video, and 2 for a third teacher. 200 steps of 8 videos: with two teachers, 150 videos
-# of ten seconds take less than 20 minutes of processor time. More were not measured.
+
+# 200 steps of 8 videos: with two teachers, 150 videos of ten seconds take less than 20 minutes of
+# processor time. More were not measured. A third teacher guides the student of videos too.
 RECIPES = {
-    False: Recipe('ms2l-twoview_gru', 'mmact_ssl::ms2l-twoview_gru.py', 'gru-streams', math.inf),
-    True: Recipe('dtg_tsm-lite0', 'mmact_ssl::dtg_tsm-lite0.py', 'tsm-lite0', 200),
-    2: Recipe('dtg-video_tsm-lite0', 'mmact_ssl::dtg-video_tsm-lite0.py', 'tsm-lite0', 200),
+    'skeletons': Recipe('ms2l-twoview_gru', 'gru-streams', math.inf),
+    'videos': Recipe('dtg_tsm-lite0', 'tsm-lite0', 200),
+    'guided videos': Recipe('dtg-video_tsm-lite0', 'tsm-lite0', 200),
 }
 
 
@@ -98,7 +102,8 @@ class Plan:
     @property
     def recipe(self) -> Recipe:
         """The config that is trained."""
-        return RECIPES[2 if self.options else self.is_video]
+        data = 'videos' if self.is_video else 'skeletons'
+        return RECIPES[f'guided {data}' if self.options else data]
 
 
 @dataclass
@@ -193,6 +198,17 @@ class Job:
         write_atomically(self.path, json.dumps(asdict(self.recorded), indent=1) + '\n')
 
 
+def describe_changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Count new, replaced and gone files by their hashes, with the first names; '' without any."""
+    kinds = {
+        'new': now.keys() - before.keys(),
+        'replaced': {name for name in now.keys() & before.keys() if now[name] != before[name]},
+        'gone': before.keys() - now.keys(),
+    }
+    shown = [f'{len(n)} {kind} ({", ".join(sorted(n)[:3])})' for kind, n in kinds.items() if n]
+    return CONTROL.sub('?', ', '.join(shown))
+
+
 def make_plan(source: Source, asked: dict[str, Any], prepare: Callable[[list[str]], None]) -> Plan:
     """Measure on this machine, and plan.
 
@@ -206,13 +222,12 @@ def make_plan(source: Source, asked: dict[str, Any], prepare: Callable[[list[str
         ConfigError: An option does not fit, or no teacher of poses can be built.
         DataError: Nothing can be read.
     """
-    start, encoder = asked['start'], RECIPES[source.is_video].encoder
-    if start:
+    if start := asked['start']:
+        encoder = RECIPES['videos' if source.is_video else 'skeletons'].encoder
         saved = StudentFile.read(start)
-        saved_encoder = read_record(saved.record.get('encoder'), saved.path).name
-        if saved_encoder != encoder:
+        if (network := read_record(saved.record.get('encoder'), saved.path).name) != encoder:
             raise ConfigError(
-                f'--from {start}: holds the network {saved_encoder!r}, and this folder trains '
+                f'--from {start}: holds the network {network!r}, and this folder trains '
                 f'{encoder!r}: give a model of that'
             )
         start = os.path.abspath(saved.path)
@@ -282,7 +297,7 @@ def measure_skeletons(
         with redirect_stdout(io.StringIO()):  # it tells of a temporary folder
             prepare([*source.words, '--out', str(data)])
     took = time.perf_counter() - start
-    cfg = read_config(RECIPES[False].config, data=str(data))
+    cfg = read_config(RECIPES['skeletons'].config, data=str(data))
     return Plan(False, cfg.own_folder.num_train, seconds=dict(prepare=took)), cfg
 
 
@@ -301,12 +316,10 @@ def plan_training(plan: Plan, cfg: Config, steps: int | None, step_seconds: floa
     warmup = min(cfg.param_scheduler[0].end, max(1, epochs // 20))
     # Features need no gradient, a third of a step.
     embedding_seconds = plan.count * step_seconds / loader.batch_size / 3
-    seconds = dict(
+    seconds = plan.seconds | dict(
         train=epochs * in_epoch * step_seconds + STARTING,
         evaluate=3 * embedding_seconds + STARTING,
         publish=STARTING / 3,
         gallery=embedding_seconds + plan.count * THUMBNAIL + STARTING,
     )
-    return replace(
-        plan, epochs=epochs, warmup=warmup, steps=epochs * in_epoch, seconds=plan.seconds | seconds
-    )
+    return replace(plan, epochs=epochs, warmup=warmup, steps=epochs * in_epoch, seconds=seconds)

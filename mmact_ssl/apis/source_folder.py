@@ -11,7 +11,7 @@ from mmact_ssl.datasets.prepared_folder import describe_folder
 from mmact_ssl.datasets.shards import video_hash
 from mmact_ssl.datasets.skeleton_folder import META
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.io.files import CONTROL, file_version, sha256_of_file
+from mmact_ssl.io.files import file_version, sha256_of_file
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below, outside, require
 from mmact_ssl.preparation.ntu import LAST_SETUP_60, NAME
 from mmact_ssl.preparation.videos import read_labels
@@ -55,17 +55,6 @@ class Source:
                 content = sha256_of_file(file) if is_table else video_hash(str(file))
             record[name] = (*version, content)
         return record
-
-
-def describe_changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Count new, replaced and gone files by their hashes, with the first names; '' without any."""
-    kinds = {
-        'new': now.keys() - before.keys(),
-        'replaced': {name for name in now.keys() & before.keys() if now[name] != before[name]},
-        'gone': before.keys() - now.keys(),
-    }
-    shown = [f'{len(n)} {kind} ({", ".join(sorted(n)[:3])})' for kind, n in kinds.items() if n]
-    return CONTROL.sub('?', ', '.join(shown))
 
 
 def find_source(

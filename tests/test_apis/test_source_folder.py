@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mmact_ssl.apis.clips import find_clips
-from mmact_ssl.apis.source_folder import describe_changes, find_source
+from mmact_ssl.apis.pretrain_plan import describe_changes
+from mmact_ssl.apis.source_folder import find_source
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
