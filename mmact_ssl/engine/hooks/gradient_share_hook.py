@@ -13,7 +13,7 @@ from torch import Tensor
 from mmact_ssl.engine.optimizers import unwrap_model, unwrap_optimizers
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.balancers.shared_gradients import SharedGradients
-from mmact_ssl.models.pretrainer import LossObserver, MultiTaskPretrainer
+from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.registry import HOOKS
 
 
@@ -37,23 +37,19 @@ class GradientShareHook(Hook):
     def __init__(self, interval: int = 20) -> None:
         self.interval = interval
         self.scale = 1.0  # of the losses in mixed precision
-        self._observers: list[LossObserver] = []  # those of the model
         self._measured: Any = None
 
-    def before_train(self, runner: Runner) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         model = unwrap_model(runner.model)
         if not isinstance(model, MultiTaskPretrainer):
             raise ConfigError(
                 f'{type(self).__name__} watches a MultiTaskPretrainer, and the model is a '
                 f'{type(model).__name__}: take the hook out of default_hooks'
             )
-        self._observers = model.loss_observers
-
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         if runner.iter % self.interval == 0:
             scaler = getattr(unwrap_optimizers(runner.optim_wrapper)[0], 'loss_scaler', None)
             self.scale = 1.0 if scaler is None else float(scaler.get_scale())
-            self._observers.append(self._observe)
+            model.loss_observers.append(self._observe)
 
     def _observe(self, gradients: SharedGradients, weights: Mapping[str, float | Tensor]) -> None:
         factors = torch.stack([torch.as_tensor(weights[task]) for task in gradients.tasks])
@@ -75,7 +71,7 @@ class GradientShareHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         if self._measured is not None:
-            self._observers.remove(self._observe)
+            unwrap_model(runner.model).loss_observers.remove(self._observe)
             measured, self._measured = self._measured, None
             self.log(runner, measured)
 
