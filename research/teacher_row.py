@@ -22,7 +22,7 @@ from mmengine.config import Config
 from mmact_ssl.configs.encoder_config import EncoderConfig
 from mmact_ssl.encoders.encoder import pool_features
 from mmact_ssl.errors import ConfigError, one_line_errors
-from mmact_ssl.evaluation.data import Split, class_names, read_splits
+from mmact_ssl.evaluation.data import Split, read_splits
 from mmact_ssl.evaluation.evaluate import check_inputs, evaluate, plan_protocols
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols import PROTOCOLS
@@ -67,10 +67,9 @@ def evaluate_teacher(
     """
     if wrong := [name for name in protocols if not PROTOCOLS[name].frozen]:
         raise ConfigError(f'{wrong[0]} trains an encoder, and a teacher is a cache of embeddings')
-    train, test = read_splits(cfg)
-    inputs = ProtocolInput(cfg, encoder, None, train, test, class_names(train, cfg.num_classes))
+    inputs = ProtocolInput(cfg, encoder, None, *read_splits(cfg))
     check_inputs(inputs, protocols)
-    splits = dict(train=train, test=test)
+    splits = dict(train=inputs.train, test=inputs.test)
     inputs.extracted, identity = teacher_features(cache, splits, encoder.deviation)
     for result in evaluate(inputs, protocols, method, variant):
         yield replace(result, backbone=Path(cache).stem, checkpoint_hash=identity)

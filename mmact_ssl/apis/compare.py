@@ -22,9 +22,8 @@ from rich.table import Column, Table
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.configs.encoder_config import shipped_encoders
 from mmact_ssl.datasets.prepared_folder import read_groups
-from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.errors import DataError
-from mmact_ssl.evaluation.data import class_names, read_splits, write_labeled_lists
+from mmact_ssl.evaluation.data import read_splits, write_labeled_lists
 from mmact_ssl.evaluation.draws import paired_interval
 from mmact_ssl.evaluation.evaluate import check_inputs
 from mmact_ssl.evaluation.features import Features
@@ -67,8 +66,7 @@ def compare(
     for name, model in models.items():
         with redirect_stdout(None if opened else sys.stdout):  # once is enough
             halves = read_inputs(data, model)
-        start = None if halves[0].saved else halves[0].build_recognizer().get_submodule('backbone')
-        encoder = Encoder.build(halves[0].encoder, halves[0].saved, start)
+        encoder = halves[0].build_encoder()
         state = encoder.backbone.state_dict().values()
         weights = encoder.sha256 or sha256_of(str([part.double().sum() for part in state]))
         place = Path(folder, sha256_of(json.dumps([weights, encoder.config.record]))[:16])
@@ -133,12 +131,11 @@ def read_inputs(data: str | os.PathLike[str], model: str) -> list[ProtocolInput]
     init_default_scope(cfg.default_scope)
     is_halved = not os.path.isfile(cfg.own_folder.test)
     write_labeled_lists(cfg)
-    train, test = read_splits(cfg)
-    classes = class_names(train, cfg.model.cls_head.num_classes)
-    inputs = ProtocolInput(cfg, encoder, saved, train, test, classes, device=get_device())
+    inputs = ProtocolInput(cfg, encoder, saved, *read_splits(cfg), device=get_device())
     check_inputs(inputs, MEASURED)
-    is_halved &= {*train.labels} == {*test.labels}
-    return [inputs, replace(inputs, train=test, test=train, extracted={})][: 1 + is_halved]
+    other = replace(inputs, train=inputs.test, test=inputs.train, extracted={})
+    is_halved &= {*inputs.train.labels} == {*inputs.test.labels}
+    return [inputs, other] if is_halved else [inputs]
 
 
 def embed_splits(search: RetrievalInferencer, halves: Sequence[ProtocolInput]) -> float:

@@ -12,24 +12,10 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from mmact_ssl.datasets.prepared_folder import (
-    CLASS_NAMES,
-    make_lists,
-    match_names,
-    read_groups,
-)
-from mmact_ssl.datasets.skeleton_folder import (
-    CLIPS,
-    SkeletonFolder,
-    open_skeleton_folder,
-)
+from mmact_ssl.datasets.prepared_folder import CLASS_NAMES, make_lists, match_names, read_groups
+from mmact_ssl.datasets.skeleton_folder import CLIPS, open_skeleton_folder
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.io.files import (
-    dangling,
-    read_annotation,
-    read_text,
-    video_path,
-)
+from mmact_ssl.io.files import dangling, read_annotation, read_text, video_path
 
 
 @dataclass(frozen=True)
@@ -53,6 +39,83 @@ class Split:
         """Lines of an annotation file, of all samples or those at ``indices``."""
         chosen = range(len(self.names)) if indices is None else indices
         return [f'{self.names[i]} {self.labels[i]}\n' for i in chosen]
+
+
+def write_labeled_lists(cfg: Config, may_hold_out: bool = True) -> None:
+    """Write lists of a prepared folder's labeled samples, and a missing test list; read these.
+
+    Each change is printed. Lists that an option names stay as they are.
+
+    Args:
+        may_hold_out: False if a student was trained with labels of the folder: then a missing
+            test list is a ConfigError.
+    """
+    folder = cfg.own_folder
+    sets = {split: cfg[f'{split}_dataloader'].dataset for split in ('train', 'test')}
+    unchanged = [split for split, dataset in sets.items() if dataset.ann_file == folder[split]]
+    lists = folder.to_dict()
+    if len(unchanged) == len(sets) and not may_hold_out and not os.path.isfile(lists['test']):
+        raise ConfigError(
+            f'{lists["root"]} has no test list, and the student was trained with its labels: '
+            f'prepare the folder with one, `{folder["test_command"]}`, and train again'
+        )
+    for message in make_lists(lists, unchanged):
+        print(message)
+    for split in unchanged:
+        sets[split].ann_file = lists[split]
+
+
+def read_splits(cfg: Config) -> tuple[Split, Split, list[str]]:
+    """Read the training and the test split of an evaluation, and the names of the classes.
+
+    Raises:
+        ConfigError: They share a sample or have one class, or their labels disagree with
+            ``num_classes`` or with the names of the classes.
+        DataError: See :func:`read_split` and :func:`class_names`.
+    """
+    fix = cfg.get('prepare_command', 'see docs/extend/data.md')
+    train = read_split(cfg.train_dataloader.dataset, fix)
+    test = read_split(cfg.test_dataloader.dataset, fix)
+    files = [Path(split.ann_file).with_name(CLASS_NAMES) for split in (train, test)]
+    lists = [read_text(file, fix).splitlines() for file in files if file.is_file()]
+    for number, pair in enumerate(itertools.zip_longest(*lists), start=1):
+        if len({*pair}) > 1:
+            raise ConfigError(
+                f'{files[1]}: line {number} is {pair[1]!r}, and {pair[0]!r} in {files[0]}: give '
+                f'both lists the same classes in the same order; {fix}'
+            )
+    num_classes = cfg.model.cls_head.num_classes
+    labels = np.unique(train.labels)
+    if len(labels) < 2:
+        raise ConfigError(f'{train.ann_file}: has one class, and an evaluation needs two or more')
+    if labels[-1] >= num_classes:
+        raise ConfigError(
+            f'{train.ann_file}: {len(labels)} classes up to label {labels[-1]}, but the config has '
+            f'model.cls_head.num_classes={num_classes}: set it to the number of classes'
+        )
+    classes = class_names(train, num_classes)
+    if missing := sorted(set(range(num_classes)) - set(labels.tolist())):
+        raise ConfigError(
+            f'{train.ann_file}: {len(missing)} of {num_classes} classes have no labeled training '
+            f'sample, e.g. {classes[missing[0]]!r}: label one of each class, or leave the class '
+            'out of the data (and of model.cls_head.num_classes, if the config sets it)'
+        )
+    if test.labels.max() >= num_classes:
+        raise ConfigError(
+            f'{test.ann_file}: label {test.labels.max()} is not among the {num_classes} classes of '
+            f'{train.ann_file}; {fix}'
+        )
+    # Independent of how the folder and the names are written.
+    paths = [
+        {os.path.normpath(os.path.join(os.path.realpath(s.root), name)) for name in s.names}
+        for s in (train, test)
+    ]
+    if shared := paths[0] & paths[1]:
+        raise ConfigError(
+            f'{test.ann_file}: {len(shared)} samples are also in {train.ann_file}, e.g. '
+            f'{min(shared)}; {fix}'
+        )
+    return train, test, classes
 
 
 def read_split(dataset: dict, prepare_command: str) -> Split:
@@ -83,10 +146,18 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
     if 'skeleton' in prefix:
         root, why = prefix['skeleton'], 'no such skeleton clip'
         folder = open_skeleton_folder(root, prepare_command)
-        clips = set(folder.names.tolist())
         skeletons = folder.content_hash
-        missing = [name for name in names if name not in clips]
-        _check_folder_labels(ann_file, dict(zip(names, labels)), folder, prepare_command)
+        of_folder = dict(zip(folder.names.tolist(), folder.labels.tolist()))
+        missing = [name for name in names if name not in of_folder]
+        told = dict(zip(names, labels))
+        wrong = [n for n, label in told.items() if of_folder.get(n, -1) not in (-1, label)]
+        if wrong:
+            raise DataError(
+                f'{ann_file}: {wrong[0]!r} has the label {told[wrong[0]]}, and '
+                f'{of_folder[wrong[0]]} in {folder.path / CLIPS} ({len(wrong)} of {len(told)} '
+                "labels differ): write the folder's labels into the list, or prepare a folder "
+                f"with the list's labels; {prepare_command}"
+            )
     else:
         root = prefix.get('video') or ''
         skeletons = ''
@@ -101,72 +172,15 @@ def read_split(dataset: dict, prepare_command: str) -> Split:
     return Split(ann_file, root, names, np.asarray(labels, dtype=np.int64), skeletons)
 
 
-def _check_folder_labels(
-    ann_file: str, labels: dict[str, int], folder: SkeletonFolder, prepare_command: str
-) -> None:
-    """Refuse labels that are not those of the prepared folder, where the folder has one."""
-    of_folder = dict(zip(folder.names.tolist(), folder.labels.tolist()))
-    wrong = [name for name, label in labels.items() if of_folder.get(name, -1) not in (-1, label)]
-    if wrong:
-        raise DataError(
-            f'{ann_file}: {wrong[0]!r} has the label {labels[wrong[0]]}, and '
-            f'{of_folder[wrong[0]]} in {folder.path / CLIPS} ({len(wrong)} of {len(labels)} labels '
-            "differ): write the folder's labels into the list, or prepare a folder with the "
-            f"list's labels; {prepare_command}"
-        )
-
-
-def read_splits(cfg: Config) -> tuple[Split, Split]:
-    """Read the training and the test split of an evaluation.
-
-    Raises:
-        ConfigError: They share a sample or have one class, or their labels disagree with
-            ``num_classes`` or with the names of the classes.
-        DataError: See :func:`read_split`.
-    """
-    fix = cfg.get('prepare_command', 'see docs/extend/data.md')
-    train = read_split(cfg.train_dataloader.dataset, fix)
-    test = read_split(cfg.test_dataloader.dataset, fix)
-    files = [Path(split.ann_file).with_name(CLASS_NAMES) for split in (train, test)]
-    lists = [read_text(file, fix).splitlines() for file in files if file.is_file()]
-    for number, pair in enumerate(itertools.zip_longest(*lists), start=1):
-        if len({*pair}) > 1:
-            raise ConfigError(
-                f'{files[1]}: line {number} is {pair[1]!r}, and {pair[0]!r} in {files[0]}: give '
-                f'both lists the same classes in the same order; {fix}'
-            )
-    num_classes = cfg.model.cls_head.num_classes
-    labels = np.unique(train.labels)
-    if len(labels) < 2:
-        raise ConfigError(f'{train.ann_file}: has one class, and an evaluation needs two or more')
-    if labels[-1] >= num_classes:
-        raise ConfigError(
-            f'{train.ann_file}: {len(labels)} classes up to label {labels[-1]}, but the config has '
-            f'model.cls_head.num_classes={num_classes}: set it to the number of classes'
-        )
-    if missing := sorted(set(range(num_classes)) - set(labels.tolist())):
-        names = class_names(train, num_classes)
-        raise ConfigError(
-            f'{train.ann_file}: {len(missing)} of {num_classes} classes have no labeled training '
-            f'sample, e.g. {names[missing[0]]!r}: label one of each class, or leave the class out '
-            'of the data (and of model.cls_head.num_classes, if the config sets it)'
-        )
-    if test.labels.max() >= num_classes:
-        raise ConfigError(
-            f'{test.ann_file}: label {test.labels.max()} is not among the {num_classes} classes of '
-            f'{train.ann_file}; {fix}'
-        )
-    # Independent of how the folder and the names are written.
-    paths = [
-        {os.path.normpath(os.path.join(os.path.realpath(s.root), name)) for name in s.names}
-        for s in (train, test)
-    ]
-    if shared := paths[0] & paths[1]:
-        raise ConfigError(
-            f'{test.ann_file}: {len(shared)} samples are also in {train.ann_file}, e.g. '
-            f'{min(shared)}; {fix}'
-        )
-    return train, test
+def class_names(split: Split, num_classes: int) -> list[str]:
+    """Read the names from ``classes.txt`` beside the annotation, or number the classes."""
+    path = Path(split.ann_file).with_name(CLASS_NAMES)
+    if not path.is_file():
+        return [str(label) for label in range(num_classes)]
+    names = read_text(path, 'prepare the folder again').splitlines()
+    if len(names) != num_classes:
+        raise DataError(f'{path}: {len(names)} lines for {num_classes} classes; write one a class')
+    return names
 
 
 def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.ndarray:
@@ -201,17 +215,6 @@ def share_labels(train: Split, labeled: np.ndarray, pattern: str | None) -> np.n
                 )
             extended += positions
     return np.sort(np.asarray(extended, dtype=np.int64))
-
-
-def class_names(split: Split, num_classes: int) -> list[str]:
-    """Read the names from ``classes.txt`` beside the annotation, or number the classes."""
-    path = Path(split.ann_file).with_name(CLASS_NAMES)
-    if not path.is_file():
-        return [str(label) for label in range(num_classes)]
-    names = read_text(path, 'prepare the folder again').splitlines()
-    if len(names) != num_classes:
-        raise DataError(f'{path}: {len(names)} lines for {num_classes} classes; write one a class')
-    return names
 
 
 def sample_groups(
@@ -253,27 +256,3 @@ def sample_groups(
         (series, number), (name, last) = groups[i], groups[previous]
         runs[i] = runs[previous] + (series != name or int(number) > int(last) + 1)
     return runs
-
-
-def write_labeled_lists(cfg: Config, may_hold_out: bool = True) -> None:
-    """Write lists of a prepared folder's labeled samples, and a missing test list; read these.
-
-    Each change is printed. Lists that an option names stay as they are.
-
-    Args:
-        may_hold_out: False if a student was trained with labels of the folder: then a missing
-            test list is a ConfigError.
-    """
-    folder = cfg.own_folder
-    sets = {split: cfg[f'{split}_dataloader'].dataset for split in ('train', 'test')}
-    unchanged = [split for split, dataset in sets.items() if dataset.ann_file == folder[split]]
-    lists = folder.to_dict()
-    if len(unchanged) == len(sets) and not may_hold_out and not os.path.isfile(lists['test']):
-        raise ConfigError(
-            f'{lists["root"]} has no test list, and the student was trained with its labels: '
-            f'prepare the folder with one, `{folder["test_command"]}`, and train again'
-        )
-    for message in make_lists(lists, unchanged):
-        print(message)
-    for split in unchanged:
-        sets[split].ann_file = lists[split]

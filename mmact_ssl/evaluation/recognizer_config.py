@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
@@ -50,10 +49,18 @@ def read_evaluation(
     model.update(backbone=encoder.backbone, data_preprocessor=encoder.preprocessor)
     cfg.model = ConfigDict(model)
     for split, clip in dict(train=tuning.get('clip', encoder.clip), test=encoder.clip).items():
+        files = cfg[f'{split}_set']
+        if encoder.is_skeleton:
+            samples = dict(files, type='mmact_ssl.SkeletonDataset')
+        else:  # mmaction2's data set takes no prepare_command
+            videos = dict(video=files.data_prefix.video)
+            samples = dict(
+                type='mmaction.VideoDataset', ann_file=files.ann_file, data_prefix=videos
+            )
         cfg[f'{split}_dataloader'] = dict(
             **tuning['loader'],
             sampler=dict(type='DefaultSampler', shuffle=split == 'train'),
-            dataset=dataset_config(cfg, split, clip),
+            dataset=dict(samples, pipeline=clip, test_mode=split == 'test'),
         )
     for key in ('optim_wrapper', 'train_cfg', 'param_scheduler'):
         cfg[key] = tuning[key]
@@ -92,17 +99,3 @@ def check_fit(encoder: EncoderConfig, cfg: Config, path: str) -> None:
                 f'{path} was trained on skeletons of {name}={trained_on[name]}, and '
                 f'{dataset} has {name}={value}: a network reads one kind of skeletons'
             )
-
-
-def dataset_config(cfg: Config, split: str, clip: list[dict[str, Any]]) -> dict[str, Any]:
-    """Config of a split's data set in mmaction2, or of skeletons in this package."""
-    files = cfg[f'{split}_set']
-    if 'skeleton' in files.data_prefix:
-        dataset = dict(files, type='mmact_ssl.SkeletonDataset')
-    else:  # mmaction2's data set takes no prepare_command
-        dataset = dict(
-            type='mmaction.VideoDataset',
-            ann_file=files.ann_file,
-            data_prefix=dict(video=files.data_prefix.video),
-        )
-    return dict(dataset, pipeline=clip, test_mode=split == 'test')

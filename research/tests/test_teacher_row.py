@@ -17,7 +17,7 @@ META = TargetMeta('embedding', '', 'a' * 64, 'MadeTeacher(made)')
 @pytest.fixture
 def cache(linear_config, tmp_path):
     """Embeddings whose mean over frames tells the class, and no single frame does."""
-    train, test = read_splits(linear_config)
+    train, test, _ = read_splits(linear_config)
     generator = np.random.default_rng(0)
     path = tmp_path / 'teacher.lmdb'
     with TargetWriter(path, META) as writer:
@@ -30,7 +30,7 @@ def cache(linear_config, tmp_path):
 
 
 def test_features_are_the_mean_over_a_videos_frames(linear_config, cache):
-    train, test = read_splits(linear_config)
+    train, test, _ = read_splits(linear_config)
     found, fingerprint = teacher_features(str(cache), {'train': train, 'test': test})
     assert fingerprint == META.fingerprint
     for name, split in (('train', train), ('test', test)):

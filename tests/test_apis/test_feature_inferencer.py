@@ -38,7 +38,7 @@ def all_frames(path) -> np.ndarray:
 
 def evaluated(cfg, model) -> tuple[list[str], np.ndarray]:
     """Names and features of the test split, as tools/evaluate.py extracts them."""
-    _, test = read_splits(cfg)
+    _, test, _ = read_splits(cfg)
     return test.names, extract_features(cfg, model, 'test', test).values
 
 

@@ -71,7 +71,7 @@ def test_the_motion_of_a_window_is_that_of_its_frames(encoder, make_video, tmp_p
 
 def test_evaluation_has_the_features_of_the_inferencer(encoder, labeled_world):
     cfg = small_config(encoder.config, labeled_world)
-    inputs = ProtocolInput(cfg, encoder.config, None, *read_splits(cfg), ['a', 'b', 'c'])
+    inputs = ProtocolInput(cfg, encoder.config, None, *read_splits(cfg))
     found = extract_features(cfg, encoder, 'test', inputs.test)
     paths = [f'{inputs.test.root}/{name}' for name in inputs.test.names]
     embedded = FeatureInferencer(encoder)(paths)['features']

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from mmact_ssl.configs.encoder_config import EncoderConfig, read_encoder, read_record
-from mmact_ssl.evaluation.data import Split, class_names, read_splits
+from mmact_ssl.evaluation.data import Split, read_splits
 from mmact_ssl.evaluation.evaluate import check_inputs, evaluate
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.protocols.base import ProtocolInput
@@ -54,9 +54,7 @@ def run(video_encoder: EncoderConfig) -> Callable[..., list[Result]]:
         saved = None if checkpoint is None else StudentFile.read(checkpoint)
         if saved is not None:
             encoder = read_record(saved.record.get('encoder'), saved.path)
-        train, test = read_splits(cfg)
-        classes = class_names(train, cfg.num_classes)
-        inputs = ProtocolInput(cfg, encoder, saved, train, test, classes, **options)
+        inputs = ProtocolInput(cfg, encoder, saved, *read_splits(cfg), **options)
         check_inputs(inputs, protocols)
         return list(evaluate(inputs, protocols, method='made'))
 

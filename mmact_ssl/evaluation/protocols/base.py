@@ -60,13 +60,16 @@ class ProtocolInput:
     def features(self, split: str) -> Features:
         """Frozen features of 'test', or of the labeled samples of 'train'."""
         if not self.extracted:
-            # A random encoder is that from which fine-tuning starts at this seed.
-            start = None if self.saved else self.build_recognizer().get_submodule('backbone')
-            encoder = Encoder.build(self.encoder, self.saved, start).to(self.device)
+            encoder = self.build_encoder().to(self.device)
             for name, samples in dict(train=self.train, test=self.test).items():
                 self.extracted[name] = extract_features(self.cfg, encoder, name, samples)
         found = self.extracted[split]
         return found.part(self.labeled) if split == 'train' else found
+
+    def build_encoder(self) -> Encoder:
+        """Build the encoder; a random one is that from which fine-tuning starts at this seed."""
+        start = None if self.saved else self.build_recognizer().get_submodule('backbone')
+        return Encoder.build(self.encoder, self.saved, start)
 
     def build_recognizer(self) -> nn.Module:
         """Build a new recognizer, so that protocols do not share trained weights."""
