@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -63,12 +63,8 @@ def draw_labels(
     for members in _drawing_orders(names, labels, seed):
         if groups is not None:
             # The first sample of each group comes before the second of any.
-            earlier: Counter = Counter()
-            rounds = []
-            for member in members:
-                rounds.append(earlier[groups[member]])
-                earlier[groups[member]] += 1
-            members = [members[i] for i in np.argsort(rounds, kind='stable')]
+            rounds = {group: itertools.count() for group in groups[members]}
+            members = sorted(members, key=lambda member: next(rounds[groups[member]]))
         chosen += members[:count]
     return np.sort(np.asarray(chosen, dtype=np.int64))
 

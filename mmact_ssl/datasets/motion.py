@@ -10,7 +10,7 @@ import numpy as np
 
 GAP = 1 / 15  # seconds between the frames of a pair
 SHORT_SIDE = 120  # pixels of the frames between which flow is computed
-CELLS, DIRECTIONS = 4, 8
+CELLS, DIRECTIONS = 4, 8  # a power of two
 SHAPE = (3 * DIRECTIONS, CELLS, CELLS)
 VALUES = 2 * 3 * DIRECTIONS * CELLS**2  # of the descriptor of a clip
 STEP = 2  # pixels between places of the flow, which DIS computes on fewer
@@ -48,15 +48,15 @@ def describe_pair(first: np.ndarray, second: np.ndarray) -> np.ndarray | None:
         float32 ``(24, 4, 4)``; None if a frame is flat (black), or a cut lies between them.
     """
     gray = [_shrink(frame) for frame in (first, second)]
-    if min(float(frame.std()) for frame in gray) < FLAT:
+    if min(cv2.meanStdDev(frame)[1].item() for frame in gray) < FLAT:
         return None
     dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     flow = dis.calc(*gray, None)
     rows, columns = np.indices(gray[0].shape, np.float32)
     places = (columns + flow[..., 0], rows + flow[..., 1])
     moved = cv2.remap(gray[1], *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    is_cut = np.corrcoef(gray[0].ravel(), moved.ravel())[0, 1] < ALIKE
-    return None if is_cut else describe_flow(flow)
+    alike = np.corrcoef(gray[0].ravel(), moved.ravel(), dtype=np.float32)[0, 1]
+    return None if alike < ALIKE else describe_flow(flow)
 
 
 def _shrink(frame: np.ndarray) -> np.ndarray:
@@ -82,7 +82,7 @@ def describe_flow(flow: np.ndarray) -> np.ndarray:
         flow: float ``(H, W, 2)``, to the right and down, in pixels a pair.
     """
     flow = np.ascontiguousarray(flow[::STEP, ::STEP], np.float32)
-    flow -= np.median(flow, axis=(0, 1))
+    flow -= np.median(flow.reshape(-1, 2), axis=0)
     fields = [flow / np.float32(SPEED)]
     for part in (0, 1):
         down, right = np.gradient(flow[..., part], STEP)
@@ -102,7 +102,7 @@ def _votes(field: np.ndarray, cells: np.ndarray) -> np.ndarray:
     share = angle - before
     votes = np.zeros(CELLS**2 * DIRECTIONS)
     for direction, part in ((before, 1 - share), (before + 1, share)):
-        bins = DIRECTIONS * cells + direction % DIRECTIONS
+        bins = DIRECTIONS * cells + (direction & DIRECTIONS - 1)
         votes += np.bincount(bins.ravel(), (length * part).ravel(), len(votes))
     return votes.reshape(-1, DIRECTIONS)
 
@@ -113,18 +113,15 @@ def at_gap(described: np.ndarray, seconds: np.ndarray) -> np.ndarray:
     return (described * np.sqrt(ratio)[:, None, None, None]).clip(0, 1).astype(np.float32)
 
 
-def describe_clip(
-    pairs: Sequence[tuple[np.ndarray, np.ndarray]], seconds: np.ndarray
-) -> np.ndarray:
+def describe_clip(described: Sequence[np.ndarray | None], seconds: np.ndarray) -> np.ndarray:
     """Mean and deviation of the descriptors of the pairs of a clip, float32 ``(768,)``.
 
     Flat pairs and cuts are left out; a clip without any other pair counts as still.
 
     Args:
-        pairs: Frames, see :func:`describe_pair`.
+        described: What :func:`describe_pair` returns for each pair.
         seconds: float64 ``(P,)``, time between the frames of a pair.
     """
-    described = [describe_pair(*pair) for pair in pairs]
     known = np.array([pair is not None for pair in described], bool)
     if not known.any():
         return np.zeros(VALUES, np.float32)

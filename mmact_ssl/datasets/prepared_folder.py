@@ -130,12 +130,8 @@ def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarra
     The file may list a video in a shard by its name within the shard.
     """
     groups = read_json(path, 'prepare the folder again', dict[str, str])
-    sample_groups = []
-    for name in names:
-        shard = split_path(name)
-        inside = shard[1] if shard else name
-        sample_groups.append(groups.get(name, groups.get(inside, f'{name}\n')))
-    return np.asarray(sample_groups)
+    inside = ((name, (split_path(name) or (name,))[-1]) for name in names)
+    return np.array([groups.get(name, groups.get(part, f'{name}\n')) for name, part in inside])
 
 
 def match_names(names: Sequence[str], pattern: str, setting: str) -> list[tuple[str, ...]]:

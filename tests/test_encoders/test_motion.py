@@ -9,7 +9,7 @@ import pytest
 
 from mmact_ssl.apis.feature_inferencer import FeatureInferencer
 from mmact_ssl.configs.encoder_config import read_encoder
-from mmact_ssl.datasets.motion import describe_clip, pair_frames
+from mmact_ssl.datasets.motion import describe_clip, describe_pair, pair_frames
 from mmact_ssl.datasets.video_reader import VideoReader
 from mmact_ssl.encoders.encoder import Encoder, without_initial_weights
 from mmact_ssl.errors import ConfigError
@@ -42,7 +42,8 @@ def slow_motion(path, start, stop, motion):
     pairs = np.unique(pair_frames(seconds), axis=0)
     pairs = pairs[[round(place) for place in np.linspace(0, len(pairs) - 1, min(16, len(pairs)))]]
     between = seconds[pairs[:, 1]] - seconds[pairs[:, 0]]
-    values = describe_clip([(frames[start + a], frames[start + b]) for a, b in pairs], between)
+    described = [describe_pair(frames[start + a], frames[start + b]) for a, b in pairs]
+    values = describe_clip(described, between)
     values -= np.repeat(motion['center'], 128)
     return motion['weight'] * values / np.linalg.norm(values)
 
@@ -63,8 +64,8 @@ def test_it_joins_the_features_of_tsm_lite0_and_the_motion(student, encoder, mak
 
 def test_the_motion_of_a_window_is_that_of_its_frames(encoder, make_video, tmp_path):
     path = make_video(tmp_path / 'a.mp4', num_frames=60)  # 25 a second
-    result = FeatureInferencer(encoder)(path, window=1.2, return_windows=True)
-    for row, start in zip(result['features'], (0, 30), strict=True):
+    result = FeatureInferencer(encoder)(path, window=1.2, stride=0.6, return_windows=True)
+    for row, start in zip(result['features'], (0, 15, 30), strict=True):
         wanted = slow_motion(path, start, start + 30, encoder.config.motion)
         np.testing.assert_allclose(row[2560:], wanted, atol=1e-5)
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmact_ssl.datasets.motion import describe_clip, pair_frames
+from mmact_ssl.datasets.motion import describe_clip, describe_pair, pair_frames
+from mmact_ssl.datasets.transforms.reading import once
 from mmact_ssl.registry import TRANSFORMS
 
 RATE = 30  # frames a second of arrays in memory
@@ -50,6 +51,8 @@ class DescribeMotion(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         seconds, imgs = results['motion_seconds'], results['imgs']
         split = len(imgs) - 2 * len(seconds)
-        pairs = [*zip(imgs[split::2], imgs[split + 1 :: 2])]
-        results.update(imgs=imgs[:split], motion=describe_clip(pairs, seconds))
+        numbers = results['frame_inds'][split:].tolist()
+        pairs = zip(zip(numbers[::2], numbers[1::2]), zip(imgs[split::2], imgs[split + 1 :: 2]))
+        described = once(results, 'pairs', dict(pairs), lambda pair: describe_pair(*pair))
+        results.update(imgs=imgs[:split], motion=describe_clip([*described.values()], seconds))
         return results

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ class ReadVideo(BaseTransform):
     it is.
 
     Required keys: ``filename``. Added keys: ``total_frames``; ``seconds``, the times of frames;
-    ``avg_fps``, mean frames per second; ``video_reader``, which ``DecodeFrames`` closes and
-    removes.
+    ``avg_fps``, mean frames per second; ``known``, see :func:`once`; ``video_reader``, which
+    ``DecodeFrames`` closes and removes.
 
     Raises:
         BrokenSampleError: The video is missing, unreadable or has no frames.
@@ -38,9 +39,8 @@ class ReadVideo(BaseTransform):
         if 'array' not in results:
             reader = VideoReader(results['filename'])
             total = reader.total_frames
-            rate = total / reader.duration
-            results.update(total_frames=total, seconds=reader.seconds, avg_fps=rate)
-            results['video_reader'] = reader
+            results.update(total_frames=total, seconds=reader.seconds, known={})
+            results.update(avg_fps=total / reader.duration, video_reader=reader)
         return results
 
 
@@ -77,8 +77,8 @@ class DecodeFrames(BaseTransform):
         factor = (self.short_side or height) / min(height, width)
         if factor < 1:
             size = round(width * factor), round(height * factor)
-            chosen = set(indices.tolist())
-            frames = {i: mmcv.imresize(frames[i], size, interpolation='area') for i in chosen}
+            shrink = partial(mmcv.imresize, size=size, interpolation='area')
+            frames = once(results, 'frames', {i: frames[i] for i in indices.tolist()}, shrink)
         imgs = copy_frames(frames, indices)
         shape = imgs[0].shape[:2]
         results.update(imgs=imgs, original_shape=shape, img_shape=shape)
@@ -113,6 +113,19 @@ class ProcessFrames(BaseTransform):
             options.update(do_sample_frames=False)
         (values,) = self.process([frames] if self.is_video else [*frames], **options).values()
         return torch.as_tensor(values).flatten(0, -4)  # (1, T, ...), or (T, ...) of images
+
+
+def once(
+    results: Mapping[str, Any], name: str, inputs: Mapping[Any, Any], compute: Callable[[Any], Any]
+) -> dict[Any, Any]:
+    """Compute values of a window's frames or pairs, but those of the window before, by key.
+
+    The windows of a video share ``known``, {name: values of the last window}.
+    """
+    windows = results.get('known', {})
+    known = windows.get(name, {})
+    windows[name] = {k: known[k] if k in known else compute(v) for k, v in inputs.items()}
+    return windows[name]
 
 
 def copy_frames(

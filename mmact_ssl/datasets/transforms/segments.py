@@ -126,11 +126,6 @@ class TransformSegments(BaseTransform):
             frames = results['views'][view]
             length = len(frames) // self.segments  # ShuffleViewSegments has made equal ones
             parts = (frames[start : start + length] for start in range(0, len(frames), length))
-            results['views'][view] = [
-                frame
-                for part in parts
-                for frame in self.transform_segment(dict(views=dict(segment=part)))['views'][
-                    'segment'
-                ]
-            ]
+            moved = (self.transform_segment(dict(views=dict(segment=part))) for part in parts)
+            results['views'][view] = [frame for part in moved for frame in part['views']['segment']]
         return results
