@@ -43,8 +43,7 @@ def slow_motion(path, start, stop, motion):
     pairs = pairs[[round(place) for place in np.linspace(0, len(pairs) - 1, min(16, len(pairs)))]]
     between = seconds[pairs[:, 1]] - seconds[pairs[:, 0]]
     described = [describe_pair(frames[start + a], frames[start + b]) for a, b in pairs]
-    values = describe_clip(described, between)
-    values -= np.repeat(motion['center'], 128)
+    values = describe_clip(described, between) - np.repeat(motion['center'], 128)
     return motion['weight'] * values / np.linalg.norm(values)
 
 
