@@ -102,23 +102,14 @@ def forked() -> None:
 
 @pytest.fixture(autouse=True)
 def no_globals():
-    """Forget the default scope and the visualizer that a runner of an earlier test has left.
+    """Forget the scope, the visualizer and the logger that a runner of an earlier test has left.
 
-    One visualizer serves all runs of a name and second: a later one would draw into its folder.
+    One visualizer serves all runs of a name and second: a later one would draw into its folder. The
+    logger has the level of its run, and a closed screen.
     """
     DefaultScope._instance_dict.clear()
     Visualizer._instance_dict.clear()
-
-
-@pytest.fixture
-def own_logger():
-    """A logger of this test. That of an earlier runner has its level, and a closed screen."""
-    loggers = MMLogger._instance_dict
-    before = dict(loggers)
-    loggers.clear()
-    yield
-    loggers.clear()
-    loggers.update(before)
+    MMLogger._instance_dict.clear()
 
 
 def write_labeled_video(path: Path, label: int, number: int, frames: int = 20) -> None:

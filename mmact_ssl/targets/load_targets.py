@@ -22,7 +22,7 @@ from mmact_ssl.targets.cache import TOOL, TargetReader, names_of
 from mmact_ssl.targets.meta import AXES, TargetCacheError
 
 # Teacher of poses in the command that an error message suggests.
-POSE_TEACHER = 'configs/teachers/rtmpose-t_coco.py'
+POSE_TEACHER = 'mmact_ssl::teachers/rtmpose-t_coco.py'
 PROMPTS = 'mmact-ssl prompts'
 
 
@@ -125,7 +125,7 @@ class LoadTargets(BaseTransform):
         data = shlex.quote(str(folder))
         if self.kind == 'text':
             file = shlex.quote(str(folder / 'sentences_kinematic.json'))
-            embed = f'{TOOL} configs/teachers/minilm.py --sentences {file} --out {out}'
+            embed = f'{TOOL} mmact_ssl::teachers/minilm.py --sentences {file} --out {out}'
             return f'{PROMPTS} kinematic --data {data} && {embed}'
         if self.layout == 'pose_parts':
             poses = cache_path('pose.lmdb', root)
@@ -136,9 +136,9 @@ class LoadTargets(BaseTransform):
             is_own = own_poses.is_file()
             source = f'import-npz {shlex.quote(str(own_poses))}' if is_own else POSE_TEACHER
             return f'{TOOL} {source} --data {data}'
-        shipped = f'configs/teachers/{name}.py'
-        is_shipped = (CONFIGS.parent / shipped).is_file()
-        return f'{TOOL} {shipped if is_shipped else "CONFIG"} --data {data} --out {out}'
+        shipped = f'teachers/{name}.py'
+        config = f'mmact_ssl::{shipped}' if (CONFIGS / shipped).is_file() else 'CONFIG'
+        return f'{TOOL} {config} --data {data} --out {out}'
 
     def check_names(self, filenames: Iterable[str]) -> None:
         """Check the names of all samples, and log how many samples are masked.

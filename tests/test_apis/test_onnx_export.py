@@ -158,7 +158,6 @@ class Unknown(torch.nn.Module):
         (Unknown(), r'torch .* does not write it: .*svdvals'),
     ],
 )
-@pytest.mark.usefixtures('own_logger')
 def test_what_is_not_the_same_network_is_not_written(network, answer, tmp_path, capfd):
     model = student(*STUDENTS['r3d18-small'][:3])
     model.backbone = network

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 
-import pytest
 import torch
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
@@ -76,7 +75,6 @@ def test_a_metric_is_the_mean_over_batches_in_which_something_counts(make_runner
     assert tag['task/loss'] != tag['task/loss'], 'a loss that is NaN must be seen'
 
 
-@pytest.mark.usefixtures('own_logger')
 def test_messages_go_to_stderr_also_if_the_screen_was_captured_and_closed(capsys):
     logger = MMLogger.get_current_instance()
     screen, closed = logger.handlers[0], io.StringIO()

@@ -27,7 +27,7 @@ def desk(labeled_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return tmp_path
 
 
-@pytest.mark.usefixtures('desk', 'own_logger')
+@pytest.mark.usefixtures('desk')
 def test_from_class_folders_or_a_table_to_the_same_table(capsys, monkeypatch):
     main(['my clips', '--labels', 'folders', START, f'{START[:-1]}1'])
     printed = capsys.readouterr().out

@@ -92,7 +92,6 @@ def test_weights_of_another_network_than_recorded_need_its_encoder(
         load_model(published)
 
 
-@pytest.mark.usefixtures('own_logger')
 def test_an_onnx_file_has_the_card_of_its_checkpoint(student_checkpoint, tmp_path, capsys):
     onnx = pytest.importorskip('onnx', reason="pip install 'mmact_ssl[onnx]'")
     pytest.importorskip('onnxruntime', reason="pip install 'mmact_ssl[onnx]'")

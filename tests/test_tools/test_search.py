@@ -22,7 +22,6 @@ def clips(labeled_world, tmp_path) -> Path:
     return folder
 
 
-@pytest.mark.usefixtures('own_logger')
 def test_hits_are_printed_below_their_queries_or_as_json(video_model, clips, tmp_path, capsys):
     model, index = video_model.student.path, tmp_path / 'clips.index'
     options = ['--index', str(index), '--top', '3']

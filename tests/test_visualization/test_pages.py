@@ -74,7 +74,6 @@ def click(page: Path, script: str) -> dict:
     return json.loads(unquote(found[1]))
 
 
-@pytest.mark.usefixtures('own_logger')
 def test_the_gallery_shows_each_clip_with_its_neighbors(model, clips, tmp_path, capsys):
     out = tmp_path / 'page'
     main(['gallery', model, str(clips), '--out', str(out)])
