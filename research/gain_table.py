@@ -17,7 +17,7 @@ DATA = {
     'utdmhad': 'UTD-MHAD, depth videos',
     'utdmhad-skeleton': 'UTD-MHAD, skeletons',
     'nwucla': 'NW-UCLA, skeletons',
-    'nwucla-unseen': 'NW-UCLA, skeletons, test clips without copies',
+    'nwucla-unseen': 'NW-UCLA, skeletons, no test clip a copy of a training clip',
     'msraction3d': 'MSR-Action3D, skeletons',
     'utkinect': 'UT-Kinect, skeletons',
     'fights-places': 'Fights in surveillance videos, two classes, tested at other places',
