@@ -28,6 +28,17 @@ SHORT = {
 }
 
 
+def load_tool(name: str) -> ModuleType:
+    """Import the tool of a command."""
+    path = find_tools()[name]
+    spec = importlib.util.spec_from_file_location(f'mmact_ssl_{path.stem}', path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 def find_tools() -> dict[str, Path]:
     """The tools by the names of their commands: of the wheel's copy, or of the checkout."""
     tools = {path.stem: path for path in shipped('tools')}
@@ -40,17 +51,6 @@ def shipped(folder: str) -> list[Path]:
     spec = importlib.util.find_spec('mmact_ssl')
     assert spec and spec.origin
     return [*Path(spec.origin).with_name('.mim').glob(f'{folder}/*.py')]
-
-
-def load_tool(name: str) -> ModuleType:
-    """Import the tool of a command."""
-    path = find_tools()[name]
-    spec = importlib.util.spec_from_file_location(f'mmact_ssl_{path.stem}', path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def full_path(text: str) -> Path:

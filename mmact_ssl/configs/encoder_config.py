@@ -94,6 +94,76 @@ class EncoderConfig:
         return {'config': self.source, 'options': dict(self.options)}
 
 
+def place_encoder(config: Config, changes: Collection[str] = ()) -> None:
+    """Put the values of a pre-training config's encoder in place of each text ``'$option'``.
+
+    Those are its options and the ``mean`` and ``std`` of its normalization. An option that neither
+    the config nor the command line has set is that of the data set's ``encoder_options``.
+
+    Args:
+        changes: Keys that the command line has set.
+
+    Raises:
+        ConfigError: The encoder has no such option or value, a name has no value, or the command
+            line sets an option that no part follows any more.
+    """
+    values: dict[str, Any] = {}
+    if 'encoder' in config:
+        source = str(config.filename)
+        changed = [key for key in changes if key.startswith('encoder.options.')]
+        if changed and not any(names_options(config[key]) for key in config if key != 'encoder'):
+            raise ConfigError(
+                f'{source}: its views do not follow {changed[0]}: change it in the config that '
+                'this file was written from'
+            )
+        parts = check_parts(config.encoder, source)
+        options, name = parts['options'], parts.get('name')
+        is_shipped = name in shipped_encoders()
+        defaults = load_config(f'{SHIPPED}{name}.py').encoder.options if is_shipped else options
+        given = {
+            key: value
+            for key, value in options.items()
+            if value != defaults.get(key) or f'encoder.options.{key}' in changed
+        }
+        config.encoder = set_options(parts, config.get('encoder_options'), given, source)
+        values = {key: parts['preprocessor'].get(key) for key in ('mean', 'std')}
+        values.update(config.encoder.options)
+    for key in [key for key in config if key != 'encoder']:
+        config[key] = fill(config[key], values)
+
+
+def names_options(part: Any) -> bool:
+    """True if a part of a config has a text ``'$option'``."""
+    if isinstance(part, str):
+        return OPTION.fullmatch(part) is not None
+    parts = part.values() if isinstance(part, Mapping) else part
+    return isinstance(part, (Mapping, list, tuple)) and any(map(names_options, parts))
+
+
+def read_record(record: Any, path: str) -> EncoderConfig:
+    """Read the encoder that an untrusted file names.
+
+    Raises:
+        CheckpointError: The record is damaged, or names a config that is not shipped.
+    """
+    if not isinstance(record, Mapping):
+        raise CheckpointError(f'{path}: does not record its encoder: {FIX}')
+    source, options = record.get('config'), record.get('options')
+    with reading(path, FIX, CheckpointError):
+        if source not in [f'{SHIPPED}{name}.py' for name in shipped_encoders()]:
+            raise CheckpointError(
+                f'{path}: its encoder {shown(source)} is not one of the package: {FIX}'
+            )
+        if not isinstance(options, Mapping):
+            raise CheckpointError(f'{path}: its encoder has no table of options: {FIX}')
+        if 'model' in options:
+            raise CheckpointError(f'{path}: its encoder is in another folder: {FIX}')
+        try:
+            return read_encoder(source, options)
+        except ConfigError as error:
+            raise CheckpointError(f'{path}: {error}: {FIX}') from None
+
+
 def read_encoder(
     text: str,
     options: Mapping[str, Any] | None = None,
@@ -156,30 +226,6 @@ def check_parts(encoder: Any, source: str) -> Mapping[str, Any]:
     return encoder
 
 
-def read_record(record: Any, path: str) -> EncoderConfig:
-    """Read the encoder that an untrusted file names.
-
-    Raises:
-        CheckpointError: The record is damaged, or names a config that is not shipped.
-    """
-    if not isinstance(record, Mapping):
-        raise CheckpointError(f'{path}: does not record its encoder: {FIX}')
-    source, options = record.get('config'), record.get('options')
-    with reading(path, FIX, CheckpointError):
-        if source not in [f'{SHIPPED}{name}.py' for name in shipped_encoders()]:
-            raise CheckpointError(
-                f'{path}: its encoder {shown(source)} is not one of the package: {FIX}'
-            )
-        if not isinstance(options, Mapping):
-            raise CheckpointError(f'{path}: its encoder has no table of options: {FIX}')
-        if 'model' in options:
-            raise CheckpointError(f'{path}: its encoder is in another folder: {FIX}')
-        try:
-            return read_encoder(source, options)
-        except ConfigError as error:
-            raise CheckpointError(f'{path}: {error}: {FIX}') from None
-
-
 def shipped_encoders() -> list[str]:
     """Names of the shipped encoders."""
     return sorted(path.stem for path in ENCODERS.glob('*.py'))
@@ -239,49 +285,3 @@ def fill(part: Any, values: Mapping[str, Any]) -> Any:
         known = ', '.join(values) or 'none: inherit one of configs/encoders/'
         raise ConfigError(f'{part}: the encoder has no such option, it has {known}')
     return values[match[1]]
-
-
-def names_options(part: Any) -> bool:
-    """True if a part of a config has a text ``'$option'``."""
-    if isinstance(part, str):
-        return OPTION.fullmatch(part) is not None
-    parts = part.values() if isinstance(part, Mapping) else part
-    return isinstance(part, (Mapping, list, tuple)) and any(map(names_options, parts))
-
-
-def place_encoder(config: Config, changes: Collection[str] = ()) -> None:
-    """Put the values of a pre-training config's encoder in place of each text ``'$option'``.
-
-    Those are its options and the ``mean`` and ``std`` of its normalization. An option that neither
-    the config nor the command line has set is that of the data set's ``encoder_options``.
-
-    Args:
-        changes: Keys that the command line has set.
-
-    Raises:
-        ConfigError: The encoder has no such option or value, a name has no value, or the command
-            line sets an option that no part follows any more.
-    """
-    values: dict[str, Any] = {}
-    if 'encoder' in config:
-        source = str(config.filename)
-        changed = [key for key in changes if key.startswith('encoder.options.')]
-        if changed and not any(names_options(config[key]) for key in config if key != 'encoder'):
-            raise ConfigError(
-                f'{source}: its views do not follow {changed[0]}: change it in the config that '
-                'this file was written from'
-            )
-        parts = check_parts(config.encoder, source)
-        options, name = parts['options'], parts.get('name')
-        is_shipped = name in shipped_encoders()
-        defaults = load_config(f'{SHIPPED}{name}.py').encoder.options if is_shipped else options
-        given = {
-            key: value
-            for key, value in options.items()
-            if value != defaults.get(key) or f'encoder.options.{key}' in changed
-        }
-        config.encoder = set_options(parts, config.get('encoder_options'), given, source)
-        values = {key: parts['preprocessor'].get(key) for key in ('mean', 'std')}
-        values.update(config.encoder.options)
-    for key in [key for key in config if key != 'encoder']:
-        config[key] = fill(config[key], values)

@@ -19,27 +19,17 @@ SETS = CONFIGS / '_base_' / 'sets'
 SET_VARIABLE = 'MMACT_SSL_SET'
 
 
-def shipped_config(name: str | Path) -> str:
-    """Resolve ``mmact_ssl::NAME.py`` to a path; any other name stays as it is."""
-    scope, separator, path = str(name).partition('::')
-    return str(CONFIGS / path) if separator and scope == 'mmact_ssl' else str(name)
-
-
-def find_config(name: str | os.PathLike[str]) -> str:
-    """Path of a config file, which may be one of the package, ``mmact_ssl::NAME.py``.
+def find_set(name: str) -> str:
+    """Path of a data set's file: one of ``configs/_base_/sets/`` by its name, or a path.
 
     Raises:
-        ConfigError: There is no such file; the error names the nearest one.
+        ConfigError: There is no such set.
     """
-    path = Path(shipped_config(os.fspath(name)))
-    if path.is_file():
-        return str(path)
-    shipped = (p.relative_to(CONFIGS) for p in CONFIGS.rglob('*.py'))
-    known = {p.stem: f'mmact_ssl::{p.as_posix()}' for p in shipped if '_base_' not in p.parts}
-    known.update({p.stem: str(p) for p in Path(name).parent.glob('*.py')})
-    close = get_close_matches(path.stem, known, n=1, cutoff=0.5)
-    fix = f'did you mean {known[close[0]]}?' if close else 'see configs/'
-    raise ConfigError(f'{name}: no such config, {fix}')
+    path = Path(name) if name.endswith(('.py', '.json')) else SETS / f'{name}.py'
+    if not path.is_file():
+        known = sorted(p.stem for p in SETS.glob('*.py') if not p.stem.startswith('folder'))
+        raise ConfigError(f'--set {name}: no such set; give the path of a file or one of {known}')
+    return str(path.resolve())
 
 
 def load_config(name: str | os.PathLike[str]) -> Config:
@@ -62,14 +52,24 @@ def load_config(name: str | os.PathLike[str]) -> Config:
         raise config_mistake(path, cause, 'correct it, or the file that it inherits') from error
 
 
-def find_set(name: str) -> str:
-    """Path of a data set's file: one of ``configs/_base_/sets/`` by its name, or a path.
+def find_config(name: str | os.PathLike[str]) -> str:
+    """Path of a config file, which may be one of the package, ``mmact_ssl::NAME.py``.
 
     Raises:
-        ConfigError: There is no such set.
+        ConfigError: There is no such file; the error names the nearest one.
     """
-    path = Path(name) if name.endswith(('.py', '.json')) else SETS / f'{name}.py'
-    if not path.is_file():
-        known = sorted(p.stem for p in SETS.glob('*.py') if not p.stem.startswith('folder'))
-        raise ConfigError(f'--set {name}: no such set; give the path of a file or one of {known}')
-    return str(path.resolve())
+    path = Path(shipped_config(os.fspath(name)))
+    if path.is_file():
+        return str(path)
+    shipped = (p.relative_to(CONFIGS) for p in CONFIGS.rglob('*.py'))
+    known = {p.stem: f'mmact_ssl::{p.as_posix()}' for p in shipped if '_base_' not in p.parts}
+    known.update({p.stem: str(p) for p in Path(name).parent.glob('*.py')})
+    close = get_close_matches(path.stem, known, n=1, cutoff=0.5)
+    fix = f'did you mean {known[close[0]]}?' if close else 'see configs/'
+    raise ConfigError(f'{name}: no such config, {fix}')
+
+
+def shipped_config(name: str | Path) -> str:
+    """Resolve ``mmact_ssl::NAME.py`` to a path; any other name stays as it is."""
+    scope, separator, path = str(name).partition('::')
+    return str(CONFIGS / path) if separator and scope == 'mmact_ssl' else str(name)

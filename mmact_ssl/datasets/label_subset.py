@@ -12,6 +12,24 @@ from mmact_ssl.datasets.shards import split_path
 from mmact_ssl.errors import ConfigError
 
 
+def drop_labels(data_list: Sequence[dict[str, Any]], fraction: float, seed: int) -> None:
+    """Draw a labeled part and set the ``label`` of all other samples to -1, in place.
+
+    Args:
+        data_list: Samples of a data set with ``filename`` and ``label``, -1 = none.
+        fraction, seed: As for :func:`label_subset`, which the evaluation protocols use too.
+    """
+    labeled = [info for info in data_list if info['label'] >= 0]
+    # A video has the same name in a shard as in a folder, and so the same draw.
+    paths = [info['filename'] for info in labeled]
+    names = [(split_path(path) or ('', path))[1] for path in paths]
+    labels = np.array([info['label'] for info in labeled])
+    drawn = set(label_subset(names, labels, fraction, seed).tolist())
+    for position, info in enumerate(labeled):
+        if position not in drawn:
+            info['label'] = -1
+
+
 def label_subset(
     names: Sequence[str], labels: np.ndarray, fraction: float, seed: int
 ) -> np.ndarray:
@@ -75,21 +93,3 @@ def _drawing_orders(names: Sequence[str], labels: np.ndarray, seed: int) -> Iter
         members = sorted(np.flatnonzero(labels == label).tolist(), key=lambda i: names[i])
         generator = np.random.default_rng([seed, int(label)])
         yield [members[i] for i in generator.permutation(len(members))]
-
-
-def drop_labels(data_list: Sequence[dict[str, Any]], fraction: float, seed: int) -> None:
-    """Draw a labeled part and set the ``label`` of all other samples to -1, in place.
-
-    Args:
-        data_list: Samples of a data set with ``filename`` and ``label``, -1 = none.
-        fraction, seed: As for :func:`label_subset`, which the evaluation protocols use too.
-    """
-    labeled = [info for info in data_list if info['label'] >= 0]
-    # A video has the same name in a shard as in a folder, and so the same draw.
-    paths = [info['filename'] for info in labeled]
-    names = [(split_path(path) or ('', path))[1] for path in paths]
-    labels = np.array([info['label'] for info in labeled])
-    drawn = set(label_subset(names, labels, fraction, seed).tolist())
-    for position, info in enumerate(labeled):
-        if position not in drawn:
-            info['label'] = -1

@@ -115,43 +115,6 @@ def sided_classes(names: Iterable[str]) -> tuple[str, ...]:
     return ()
 
 
-def write_groups(folder: Path, groups: dict[str, str]) -> bool:
-    """Write the group (subject, session) of each sample; False if all groups are single samples."""
-    (folder / GROUPS).unlink(missing_ok=True)
-    has_groups = len(set(groups.values())) < len(groups)
-    if has_groups:
-        write_atomically(folder / GROUPS, json.dumps(groups, indent=1) + '\n')
-    return has_groups
-
-
-def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarray:
-    """Groups of samples, str ``(N,)``; a sample that the file lacks is a group by itself.
-
-    The file may list a video in a shard by its name within the shard.
-    """
-    groups = read_json(path, 'prepare the folder again', dict[str, str])
-    inside = ((name, (split_path(name) or (name,))[-1]) for name in names)
-    return np.array([groups.get(name, groups.get(part, f'{name}\n')) for name, part in inside])
-
-
-def match_names(names: Sequence[str], pattern: str, setting: str) -> list[tuple[str, ...]]:
-    """Groups of a regular expression in each name; it must have a group and match all names."""
-    try:
-        has_group = re.compile(pattern).groups > 0
-    except (re.error, TypeError):  # a comma on a command line makes it a list
-        has_group = False
-    if not has_group:
-        raise ConfigError(
-            f'{setting} {pattern!r} is not a regular expression with a group; put what the names '
-            'have in common into parentheses'
-        )
-    matches = [re.search(pattern, name) for name in names]
-    if None in matches:
-        name = names[matches.index(None)]
-        raise ConfigError(f'{setting} {pattern!r} does not match {name!r}; fix it')
-    return [match.groups() for match in matches if match]
-
-
 def make_lists(folder: dict[str, Any], splits: Sequence[str] = ('train', 'test')) -> list[str]:
     """Keep the labeled samples of a folder, and hold out half if it has no test list.
 
@@ -195,6 +158,16 @@ def make_lists(folder: dict[str, Any], splits: Sequence[str] = ('train', 'test')
             write_atomically(folder[split], ''.join(f'{name} {label}\n' for name, label in kept))
         messages[-1] += f'; see {", ".join(folder[split] for split in lists)}'
     return messages
+
+
+def read_groups(path: str | os.PathLike[str], names: Iterable[str]) -> np.ndarray:
+    """Groups of samples, str ``(N,)``; a sample that the file lacks is a group by itself.
+
+    The file may list a video in a shard by its name within the shard.
+    """
+    groups = read_json(path, 'prepare the folder again', dict[str, str])
+    inside = ((name, (split_path(name) or (name,))[-1]) for name in names)
+    return np.array([groups.get(name, groups.get(part, f'{name}\n')) for name, part in inside])
 
 
 def hold_out(
@@ -244,3 +217,30 @@ def hold_out(
             'label more samples, or more groups of each class'
         )
     return is_test
+
+
+def match_names(names: Sequence[str], pattern: str, setting: str) -> list[tuple[str, ...]]:
+    """Groups of a regular expression in each name; it must have a group and match all names."""
+    try:
+        has_group = re.compile(pattern).groups > 0
+    except (re.error, TypeError):  # a comma on a command line makes it a list
+        has_group = False
+    if not has_group:
+        raise ConfigError(
+            f'{setting} {pattern!r} is not a regular expression with a group; put what the names '
+            'have in common into parentheses'
+        )
+    matches = [re.search(pattern, name) for name in names]
+    if None in matches:
+        name = names[matches.index(None)]
+        raise ConfigError(f'{setting} {pattern!r} does not match {name!r}; fix it')
+    return [match.groups() for match in matches if match]
+
+
+def write_groups(folder: Path, groups: dict[str, str]) -> bool:
+    """Write the group (subject, session) of each sample; False if all groups are single samples."""
+    (folder / GROUPS).unlink(missing_ok=True)
+    has_groups = len(set(groups.values())) < len(groups)
+    if has_groups:
+        write_atomically(folder / GROUPS, json.dumps(groups, indent=1) + '\n')
+    return has_groups

@@ -15,6 +15,15 @@ from torch.nn import functional as F
 TOLERANCE = 3e-6
 
 
+def sample_basis(values: np.ndarray) -> np.ndarray:
+    """Orthonormal basis of the samples ``(N, D)``, ``(D, min(N, D))``.
+
+    The best weights under an L2 penalty are sums of samples: in this basis the fit is the same,
+    with fewer weights.
+    """
+    return np.linalg.qr(values.T)[0]
+
+
 def fit_path(
     values: np.ndarray,
     labels: np.ndarray,
@@ -66,15 +75,6 @@ def fit_path(
         if len(names) == 2:
             model.coef_, model.intercept_ = np.diff(model.coef_, axis=0), np.diff(model.intercept_)
         yield model
-
-
-def sample_basis(values: np.ndarray) -> np.ndarray:
-    """Orthonormal basis of the samples ``(N, D)``, ``(D, min(N, D))``.
-
-    The best weights under an L2 penalty are sums of samples: in this basis the fit is the same,
-    with fewer weights.
-    """
-    return np.linalg.qr(values.T)[0]
 
 
 @torch.enable_grad()

@@ -37,6 +37,53 @@ MOST_PARTS = 1_000_000  # of a meta
 CARD_KEY = 'mmact_ssl_card'
 
 
+def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
+    """Find the newest undamaged checkpoint of a training in a folder; None without any.
+
+    mmengine's ``last_checkpoint`` file holds an absolute path, and is missing after some kills.
+    """
+    return read_newest(folder)[0] if _saved_files(folder) else None
+
+
+def read_newest(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+    """Path and content of the newest undamaged checkpoint in a work dir."""
+    for _, _, path in reversed(saved_checkpoints(folder)):
+        try:
+            return path, load_checkpoint_safely(path)
+        except CheckpointError as error:
+            print_log(f'{error}: looking for an older one', 'current', logging.WARNING)
+    if count := len(_saved_files(folder)):
+        raise CheckpointError(
+            f'{folder}: none of its {count} checkpoints is whole: give --resume another one, '
+            'or delete them to train from the beginning'
+        )
+    raise CheckpointError(f'{folder}: no checkpoint in this folder, give the path of one')
+
+
+def saved_checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, int, str]]:
+    """List the readable checkpoints that training has saved in a folder, oldest first.
+
+    The order is that of the training's starts in this folder, then of its iterations: a clock may
+    be set back or show another time zone. A checkpoint without a count of starts counts as 0.
+
+    Returns:
+        Starts, iterations and path of each checkpoint.
+    """
+    saved = []
+    for path in _saved_files(folder):
+        try:
+            with reading(path, 'it is damaged', CheckpointError):
+                meta = conform(_load_as_data(path, 'cpu', mmap=True)['meta'], Meta, 'meta')
+                saved.append((meta.get(STARTS, 0), meta['iter'], path))
+        except CheckpointError as error:
+            print_log(f'{error}: skipped', 'current', logging.WARNING)
+    return sorted(saved)
+
+
+def _saved_files(folder: str | os.PathLike[str]) -> list[str]:
+    return [str(path) for path in Path(folder).glob(f'*{CHECKPOINT}') if _SAVED.match(path.name)]
+
+
 def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 'cpu') -> Any:
     """Load a local checkpoint without running any code that it may contain.
 
@@ -67,98 +114,24 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
         return checkpoint
 
 
-def read_state_dict(
-    path: str | os.PathLike[str], loaded: Mapping[str, Any] | None = None
-) -> dict[str, Tensor]:
-    """Read weights by name from ``.safetensors`` or a torch file, never running code.
-
-    Unpacks an enclosing ``state_dict`` or ``model`` and strips the prefix ``module.``. Refuses
-    weights that are not finite.
-
-    Args:
-        loaded: Its content, if :func:`load_checkpoint_safely` has read it already.
-    """
-    path = os.fspath(path)
-    with reading(path, 'download or train it again', CheckpointError):
-        state: Any = load_checkpoint_safely(path) if loaded is None else loaded
-        for key in ('state_dict', 'model'):
-            if isinstance(state.get(key), Mapping):
-                state = state[key]
-        if not state or not all(isinstance(value, Tensor) for value in state.values()):
-            raise ValueError('holds no state dict, save the network with state_dict()')
-        for name, value in state.items():
-            if not isinstance(name, str) or len(name) > LONGEST_NAME or CONTROL.search(name):
-                raise ValueError(f'a weight has the name {shown(name)}')
-            if not value.isfinite().all():
-                raise ValueError(f'the weight {name} is not finite')
-        return {re.sub(r'^module\.', '', name): value for name, value in state.items()}
-
-
-def read_safetensors(path: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read the weights and the metadata of a .safetensors file."""
-    from safetensors import safe_open
-
-    with reading(path, PUBLISH, CheckpointError), safe_open(path, framework='pt') as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-
-
-def parse_card(metadata: Mapping[str, str], path: str) -> Card | None:
-    """Read the card in the metadata of a published file; None without one.
-
-    Raises:
-        CheckpointError: It is not a card.
-    """
-    if CARD_KEY not in metadata:
-        return None
-    with reading(path, PUBLISH, CheckpointError):
-        return conform(parse_json(metadata[CARD_KEY]), Card, 'its card')
-
-
-def _saved_files(folder: str | os.PathLike[str]) -> list[str]:
-    return [str(path) for path in Path(folder).glob(f'*{CHECKPOINT}') if _SAVED.match(path.name)]
-
-
-def saved_checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, int, str]]:
-    """List the readable checkpoints that training has saved in a folder, oldest first.
-
-    The order is that of the training's starts in this folder, then of its iterations: a clock may
-    be set back or show another time zone. A checkpoint without a count of starts counts as 0.
-
-    Returns:
-        Starts, iterations and path of each checkpoint.
-    """
-    saved = []
-    for path in _saved_files(folder):
-        try:
-            with reading(path, 'it is damaged', CheckpointError):
-                meta = conform(_load_as_data(path, 'cpu', mmap=True)['meta'], Meta, 'meta')
-                saved.append((meta.get(STARTS, 0), meta['iter'], path))
-        except CheckpointError as error:
-            print_log(f'{error}: skipped', 'current', logging.WARNING)
-    return sorted(saved)
-
-
-def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
-    """Find the newest undamaged checkpoint of a training in a folder; None without any.
-
-    mmengine's ``last_checkpoint`` file holds an absolute path, and is missing after some kills.
-    """
-    return read_newest(folder)[0] if _saved_files(folder) else None
-
-
-def read_newest(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
-    """Path and content of the newest undamaged checkpoint in a work dir."""
-    for _, _, path in reversed(saved_checkpoints(folder)):
-        try:
-            return path, load_checkpoint_safely(path)
-        except CheckpointError as error:
-            print_log(f'{error}: looking for an older one', 'current', logging.WARNING)
-    if count := len(_saved_files(folder)):
-        raise CheckpointError(
-            f'{folder}: none of its {count} checkpoints is whole: give --resume another one, '
-            'or delete them to train from the beginning'
-        )
-    raise CheckpointError(f'{folder}: no checkpoint in this folder, give the path of one')
+def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None) -> Any:
+    with open(path, 'rb') as file:
+        start = file.read(2)
+    # On a text or a web page an unpickler fails as on code, or with a meaningless error.
+    if not start.startswith((b'PK', b'\x80')):  # a zip archive, or a pickle
+        raise ValueError('it is not a checkpoint')
+    if start == b'PK' and not zipfile.is_zipfile(path):
+        raise ValueError('the file is cut, its end is missing')
+    allowed: list[Any] = [(value, name) for name, value in allowed_objects().items()]
+    with torch.serialization.safe_globals(allowed):
+        content = torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
+    parts = [content.get('meta')] if isinstance(content, dict) else []
+    for part in parts:  # in a pickle one list may stand in many places, or in itself
+        if isinstance(part, (dict, list, tuple)):
+            parts += part.values() if isinstance(part, dict) else part
+        if len(parts) > MOST_PARTS:
+            raise ValueError(f'its meta has more than {MOST_PARTS} parts')
+    return content
 
 
 @cache
@@ -187,26 +160,6 @@ def allowed_objects() -> dict[str, Any]:
     return allowed
 
 
-def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None) -> Any:
-    with open(path, 'rb') as file:
-        start = file.read(2)
-    # On a text or a web page an unpickler fails as on code, or with a meaningless error.
-    if not start.startswith((b'PK', b'\x80')):  # a zip archive, or a pickle
-        raise ValueError('it is not a checkpoint')
-    if start == b'PK' and not zipfile.is_zipfile(path):
-        raise ValueError('the file is cut, its end is missing')
-    allowed: list[Any] = [(value, name) for name, value in allowed_objects().items()]
-    with torch.serialization.safe_globals(allowed):
-        content = torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
-    parts = [content.get('meta')] if isinstance(content, dict) else []
-    for part in parts:  # in a pickle one list may stand in many places, or in itself
-        if isinstance(part, (dict, list, tuple)):
-            parts += part.values() if isinstance(part, dict) else part
-        if len(parts) > MOST_PARTS:
-            raise ValueError(f'its meta has more than {MOST_PARTS} parts')
-    return content
-
-
 def _history_statistic(owner: Any, name: str) -> Callable:
     """Replacement for ``getattr`` that gives the statistics of a log history and nothing else."""
     from mmengine.logging import HistoryBuffer
@@ -220,3 +173,50 @@ def _culprit(error: pickle.UnpicklingError) -> str:
     """Find the object's name in the unpickler's message."""
     match = re.search(r'GLOBAL (\S+(?: [\w.]+)?) (?:was|is) not', str(error))
     return f' ({match.group(1)})' if match else ''
+
+
+def read_safetensors(path: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the weights and the metadata of a .safetensors file."""
+    from safetensors import safe_open
+
+    with reading(path, PUBLISH, CheckpointError), safe_open(path, framework='pt') as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def parse_card(metadata: Mapping[str, str], path: str) -> Card | None:
+    """Read the card in the metadata of a published file; None without one.
+
+    Raises:
+        CheckpointError: It is not a card.
+    """
+    if CARD_KEY not in metadata:
+        return None
+    with reading(path, PUBLISH, CheckpointError):
+        return conform(parse_json(metadata[CARD_KEY]), Card, 'its card')
+
+
+def read_state_dict(
+    path: str | os.PathLike[str], loaded: Mapping[str, Any] | None = None
+) -> dict[str, Tensor]:
+    """Read weights by name from ``.safetensors`` or a torch file, never running code.
+
+    Unpacks an enclosing ``state_dict`` or ``model`` and strips the prefix ``module.``. Refuses
+    weights that are not finite.
+
+    Args:
+        loaded: Its content, if :func:`load_checkpoint_safely` has read it already.
+    """
+    path = os.fspath(path)
+    with reading(path, 'download or train it again', CheckpointError):
+        state: Any = load_checkpoint_safely(path) if loaded is None else loaded
+        for key in ('state_dict', 'model'):
+            if isinstance(state.get(key), Mapping):
+                state = state[key]
+        if not state or not all(isinstance(value, Tensor) for value in state.values()):
+            raise ValueError('holds no state dict, save the network with state_dict()')
+        for name, value in state.items():
+            if not isinstance(name, str) or len(name) > LONGEST_NAME or CONTROL.search(name):
+                raise ValueError(f'a weight has the name {shown(name)}')
+            if not value.isfinite().all():
+                raise ValueError(f'the weight {name} is not finite')
+        return {re.sub(r'^module\.', '', name): value for name, value in state.items()}

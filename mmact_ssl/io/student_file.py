@@ -70,6 +70,24 @@ class StudentFile:
             content = {key: content[key] for key in ('state_dict', 'meta') if key in content}
         return cls(path, content)
 
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """The card of a published file, else the record of a training; {} without one.
+
+        See :class:`Record` for its keys, and :func:`mmact_ssl.configs.encoder_config.read_record`.
+        """
+        return (self.meta.get(RECORD) or {}) if self.card is None else asdict(self.card)
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """The ``meta`` of a checkpoint."""
+        return self.content.get('meta', {})
+
+    @property
+    def labels_read(self) -> LabelsRead | None:
+        """Labels read in training; None if none are recorded."""
+        return conform(self.record.get('labels'), LabelsRead | None)
+
     @cached_property
     def weights(self) -> dict[str, Tensor]:
         """All weights by name, see :func:`read_state_dict`."""
@@ -81,21 +99,10 @@ class StudentFile:
         return sha256_of_file(self.path)
 
     @property
-    def meta(self) -> Mapping[str, Any]:
-        """The ``meta`` of a checkpoint."""
-        return self.content.get('meta', {})
-
-    @property
-    def record(self) -> Mapping[str, Any]:
-        """The card of a published file, else the record of a training; {} without one.
-
-        See :class:`Record` for its keys, and :func:`mmact_ssl.configs.encoder_config.read_record`.
-        """
-        return (self.meta.get(RECORD) or {}) if self.card is None else asdict(self.card)
-
-    def _name(self, key: str) -> str:
-        name = self.record.get(key, '')
-        return name if NAME.fullmatch(name) else ''
+    def method(self) -> str:
+        """Row of the tables: the method on a card, else the name of the pre-training config."""
+        method = self.record.get('method', '')
+        return method if METHOD.fullmatch(method) else self.config_name
 
     @property
     def config_name(self) -> str:
@@ -103,20 +110,13 @@ class StudentFile:
         return self._name('config')
 
     @property
-    def method(self) -> str:
-        """Row of the tables: the method on a card, else the name of the pre-training config."""
-        method = self.record.get('method', '')
-        return method if METHOD.fullmatch(method) else self.config_name
-
-    @property
     def dataset_name(self) -> str:
         """Name of the data set of the training; '' if unknown."""
         return self._name('data')
 
-    @property
-    def labels_read(self) -> LabelsRead | None:
-        """Labels read in training; None if none are recorded."""
-        return conform(self.record.get('labels'), LabelsRead | None)
+    def _name(self, key: str) -> str:
+        name = self.record.get(key, '')
+        return name if NAME.fullmatch(name) else ''
 
     @property
     def sentence_encoders(self) -> dict[str, str]:

@@ -102,34 +102,6 @@ def fit_probe(
     return make_pipeline(scaler, model), inverse_strength, len(splits)
 
 
-def fold_scores(
-    values: np.ndarray,
-    labels: np.ndarray,
-    splits: Sequence[tuple[np.ndarray, np.ndarray]],
-    penalties: Sequence[float],
-    max_iter: int = 1000,
-    device: str = 'cpu',
-) -> np.ndarray:
-    """Accuracy on each fold under each penalty, ``(folds, penalties)``, 0..1.
-
-    Args:
-        values, labels: Features ``(N, D)`` and classes ``(N,)``.
-        splits: Positions of the training and test samples of each fold.
-        penalties, max_iter, device: See :func:`fit_path`.
-    """
-    scores = np.zeros((len(splits), len(penalties)))
-    for fold, (fitted, held_out) in enumerate(splits):
-        scaler = StandardScaler()
-        train = scaler.fit_transform(values[fitted].astype(np.float64)).astype(np.float32)
-        test = scaler.transform(values[held_out])
-        if train.shape[1] > len(train):
-            basis = sample_basis(train)
-            train, test = train @ basis, test @ basis
-        path = fit_path(train, labels[fitted], penalties, max_iter, device)
-        scores[fold] = [model.score(test, labels[held_out]) for model in path]
-    return scores
-
-
 def usable_folds(
     labels: np.ndarray, groups: np.ndarray | None, folds: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -161,3 +133,31 @@ def usable_folds(
     if len(splits) < folds:
         log_once(f'linear probe: {len(splits)} of {folds} folds can be used to choose the penalty')
     return splits
+
+
+def fold_scores(
+    values: np.ndarray,
+    labels: np.ndarray,
+    splits: Sequence[tuple[np.ndarray, np.ndarray]],
+    penalties: Sequence[float],
+    max_iter: int = 1000,
+    device: str = 'cpu',
+) -> np.ndarray:
+    """Accuracy on each fold under each penalty, ``(folds, penalties)``, 0..1.
+
+    Args:
+        values, labels: Features ``(N, D)`` and classes ``(N,)``.
+        splits: Positions of the training and test samples of each fold.
+        penalties, max_iter, device: See :func:`fit_path`.
+    """
+    scores = np.zeros((len(splits), len(penalties)))
+    for fold, (fitted, held_out) in enumerate(splits):
+        scaler = StandardScaler()
+        train = scaler.fit_transform(values[fitted].astype(np.float64)).astype(np.float32)
+        test = scaler.transform(values[held_out])
+        if train.shape[1] > len(train):
+            basis = sample_basis(train)
+            train, test = train @ basis, test @ basis
+        path = fit_path(train, labels[fitted], penalties, max_iter, device)
+        scores[fold] = [model.score(test, labels[held_out]) for model in path]
+    return scores

@@ -23,11 +23,6 @@ SEVERAL = 'rtmo-s_coco'  # for videos of several persons
 SHARE = 1 / 3  # of the sampled frames that show several persons
 
 
-def config_of(name: str) -> str:
-    """Config of a teacher by its name in ``configs/teachers/``; a path and hf: stay as they are."""
-    return name if name.endswith('.py') or name.startswith(HF) else f'mmact_ssl::teachers/{name}.py'
-
-
 def choose_teachers(
     asked: Sequence[str], read_frames: Callable[[], np.ndarray]
 ) -> tuple[dict[str, BaseTeacher], str]:
@@ -88,3 +83,8 @@ def _built(name: str) -> Any:
         return build_teacher(config_of(name))
     except (MMActSSLError, OSError, ImportError) as error:
         return str(error)  # whole: it may name the file to fetch
+
+
+def config_of(name: str) -> str:
+    """Config of a teacher by its name in ``configs/teachers/``; a path and hf: stay as they are."""
+    return name if name.endswith('.py') or name.startswith(HF) else f'mmact_ssl::teachers/{name}.py'
