@@ -21,7 +21,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from mmact_ssl.datasets.layouts import PartLayout
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.errors import one_line_errors
 from mmact_ssl.io.weights import load_trained, read_trained
 from mmact_ssl.models.heads.parsing_distillation import ParsingDistillationHead

@@ -43,7 +43,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def load_study(args: argparse.Namespace) -> Config:
     """Read the study, and select the runs of the command line."""
-    from mmact_ssl.engine.launch import parse_cfg_options, read_config
+    from mmact_ssl.engine.config_reading import parse_cfg_options, read_config
     from mmact_ssl.errors import ConfigError
     from research.study import STUDY_KEYS
 

@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmact_ssl.configs.encoder_config import read_encoder
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.evaluate import plan_protocols
 from mmact_ssl.evaluation.results import config_hash, result_file, run_name

@@ -11,7 +11,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.preparation.skeletons import SkeletonWriter
 from mmact_ssl.registry import DATASETS, MODELS
 from mmact_ssl.targets.cache import TargetMeta, TargetWriter

@@ -18,7 +18,7 @@ import torch
 from mmengine.config import Config, DictAction
 
 from mmact_ssl.configs.encoder_config import shipped_encoders
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.errors import KindError
 from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from mmact_ssl.preparation.skeletons import SkeletonWriter

@@ -36,7 +36,7 @@ def origins(config: str, data: str | None, dataset: str | None) -> dict[str, str
     from mmengine.config import Config
 
     from mmact_ssl.configs.shipped_configs import find_config
-    from mmact_ssl.engine.launch import data_environment
+    from mmact_ssl.engine.config_reading import data_environment
 
     sources: dict[str, str] = {}
     settled: set[str] = set()
@@ -63,8 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from mmengine.logging import MMLogger
 
-    from mmact_ssl.engine.config_check import READ
-    from mmact_ssl.engine.launch import parse_cfg_options, read_config
+    from mmact_ssl.engine.config_reading import READ, parse_cfg_options, read_config
     from mmact_ssl.engine.terminal import quiet_the_screen
     from mmact_ssl.errors import one_line_errors
 

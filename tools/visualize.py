@@ -54,7 +54,7 @@ def draw_model(args: argparse.Namespace) -> None:
     """Draw the predictions of a pre-trained model."""
     from mmengine.registry import init_default_scope
 
-    from mmact_ssl.engine.launch import read_config
+    from mmact_ssl.engine.config_reading import read_config
     from mmact_ssl.errors import ConfigError
     from mmact_ssl.io.weights import load_trained, read_trained
     from mmact_ssl.registry import MODELS

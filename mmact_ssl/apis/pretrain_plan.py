@@ -22,7 +22,8 @@ from mmengine.config import Config
 from mmact_ssl.apis.pretrain_speed import copy_sample, measure_step, measure_teachers
 from mmact_ssl.apis.source_folder import FileState, Source
 from mmact_ssl.configs.encoder_config import read_record
-from mmact_ssl.engine.launch import keep_freed_memory, read_config
+from mmact_ssl.engine.config_reading import read_config
+from mmact_ssl.engine.launch import keep_freed_memory
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.io.checkpoint_file import CHECKPOINT
 from mmact_ssl.io.files import CONTROL, sha256_of, sha256_of_file, write_atomically
@@ -244,9 +245,8 @@ def make_plan(source: Source, asked: dict[str, Any], prepare: Callable[[list[str
             plan, cfg = measure_videos(source, Path(folder), asked)
         else:
             plan, cfg = measure_skeletons(source, Path(folder), prepare)
-        step_seconds = measure_step(cfg)
-    plan = replace(plan, start=start or '', asked=asked)
-    return plan_training(plan, cfg, asked['steps'], step_seconds)
+        plan = replace(plan, start=start or '', asked=asked)
+        return plan_training(plan, cfg, asked['steps'], measure_step(cfg))
 
 
 def measure_videos(source: Source, folder: Path, asked: dict[str, Any]) -> tuple[Plan, Config]:

@@ -8,8 +8,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmact_ssl.configs.encoder_config import EncoderConfig, fill, read_encoder, read_record
 from mmact_ssl.datasets.layouts import COMMON
-from mmact_ssl.engine.config_check import check_options
-from mmact_ssl.engine.launch import parse_cfg_options, read_config
+from mmact_ssl.engine.config_reading import check_options, parse_cfg_options, read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.io.student_file import StudentFile
 
@@ -28,7 +27,7 @@ def read_evaluation(
     Args:
         encoder: An encoder, the file that records it, or the text of ``--encoder``; an option that
             the text leaves out has the value that the data set gives.
-        data, dataset: As in :func:`mmact_ssl.engine.launch.read_config`, one of them.
+        data, dataset: As in :func:`mmact_ssl.engine.config_reading.read_config`, one of them.
         options: Words of ``--cfg-options``.
 
     Raises:

@@ -43,7 +43,8 @@ from step_speed import CONFIGS, label, loader, quiet, stepper, supervised_config
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader
 
-from mmact_ssl.engine.launch import enable_mixed_precision, read_config
+from mmact_ssl.engine.config_reading import read_config
+from mmact_ssl.engine.launch import enable_mixed_precision
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.encoding import lay_out

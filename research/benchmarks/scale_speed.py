@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from made_data import make_videos, use_videos
 
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.errors import ConfigError, TrainingError
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'

@@ -23,7 +23,7 @@ from made_data import make_videos, use_videos
 from mmengine.config import Config
 from step_speed import supervised_config
 
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 METHODS = {

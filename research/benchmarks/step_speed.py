@@ -34,7 +34,7 @@ from torch.nn.functional import pad
 from torch.utils.data import DataLoader
 
 from mmact_ssl.datasets.loading import collate
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.models.backbones import skeleton_gru
 from mmact_ssl.models.heads import motion_prediction

@@ -25,7 +25,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import DATASETS, MODELS
 

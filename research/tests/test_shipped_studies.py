@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmact_ssl.engine.config_check import check_config
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import check_config, read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from research.study import plan_study, runs_of

@@ -13,8 +13,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.configs.encoder_config import read_encoder
-from mmact_ssl.engine.config_check import check_options
-from mmact_ssl.engine.launch import parse_cfg_options, read_config
+from mmact_ssl.engine.config_reading import check_options, parse_cfg_options, read_config
 from mmact_ssl.engine.record import network_arguments
 from mmact_ssl.engine.same_run import plain
 from mmact_ssl.registry import DATASETS, MODELS

@@ -9,7 +9,7 @@ import pytest
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from tests.shipped import CONFIGS, loaders
 
 

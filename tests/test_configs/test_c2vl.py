@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.io.files import read_annotation
 from mmact_ssl.preparation.videos import prepare as prepare_videos
 from mmact_ssl.registry import DATASETS

@@ -19,7 +19,7 @@ from mmact_ssl.configs.encoder_config import (
     read_record,
     shipped_encoders,
 )
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.errors import CheckpointError, ConfigError
 from tests.shipped import CONFIGS
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmact_ssl.engine.launch import configure_training, read_config
+from mmact_ssl.engine.config_reading import read_config
+from mmact_ssl.engine.launch import configure_training
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from tests.shipped import (

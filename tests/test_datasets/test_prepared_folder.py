@@ -19,7 +19,7 @@ from mmact_ssl.datasets.prepared_folder import (
     sided_classes,
     write_groups,
 )
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.io.files import read_annotation
 from mmact_ssl.preparation.files import write_flip

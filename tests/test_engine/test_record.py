@@ -12,7 +12,7 @@ from mmengine.logging import MMLogger
 
 from mmact_ssl.configs.encoder_config import read_encoder
 from mmact_ssl.encoders.encoder import Encoder
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.engine.record import joint_labels, record_training
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.io.checkpoint_file import load_checkpoint_safely

@@ -17,7 +17,7 @@ from mmengine.registry import HOOKS, VISBACKENDS, init_default_scope
 
 import mmact_ssl  # noqa: F401  the fixes
 from mmact_ssl.encoders.encoder import Encoder
-from mmact_ssl.engine.launch import data_environment, read_config
+from mmact_ssl.engine.config_reading import data_environment, read_config
 from mmact_ssl.engine.record import record_training
 from mmact_ssl.registry import MODELS, TRANSFORMS
 from mmact_ssl_cli import SHORT

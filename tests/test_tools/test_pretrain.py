@@ -50,7 +50,7 @@ def clips(tmp_path, make_video, monkeypatch, gray_teachers):
 @pytest.fixture
 def small_images(monkeypatch, small_teacher_images) -> list[str]:
     """Gives the options of all trainings, which a test may extend."""
-    from mmact_ssl.engine.launch import read_config
+    from mmact_ssl.engine.config_reading import read_config
 
     options, load_any = [*SMALL], tool.load_tool
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmact_ssl.engine.launch import read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 from mmact_ssl.visualization.predictions import Predictions, draw_predictions

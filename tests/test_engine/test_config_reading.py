@@ -1,15 +1,21 @@
-"""Which options of a command line are refused, and that none is that something reads."""
+"""Reading a config with the command line's options; which options are refused."""
 
 from __future__ import annotations
 
+import copy
 import re
 
 import pytest
 from mmengine.config import Config
+from mmengine.config import config as mmengine_config
 
-from mmact_ssl.configs.shipped_configs import find_config
-from mmact_ssl.engine.config_check import check_config, check_options
-from mmact_ssl.engine.launch import parse_cfg_options
+from mmact_ssl.configs.shipped_configs import CONFIGS, find_config
+from mmact_ssl.engine.config_reading import (
+    check_config,
+    check_options,
+    parse_cfg_options,
+    read_config,
+)
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import PROTOCOLS
 from tests.shipped import ROOT, load
@@ -72,3 +78,54 @@ def test_recomputed_activations_are_refused_in_a_config_file():
         check_config(Config(dict(activation_checkpointing=['backbone'])))
     with pytest.raises(ConfigError, match=r'^model\.backbone\.with_cp would count'):
         check_config(Config(dict(model=dict(heads={}, backbone=dict(with_cp=True)))))
+
+
+@pytest.mark.parametrize(
+    ('text', 'value'),
+    [
+        ('/my models/a.pth', '/my models/a.pth'),
+        ('"/a, b/(1)/x.pth"', '/a, b/(1)/x.pth'),
+        ('"5"', '5'),
+        ('[a, (1, 2)]', ['a', (1, 2)]),
+        ('a=b', 'a=b'),
+    ],
+)
+def test_a_text_on_the_command_line_stays_as_it_is(text, value):
+    assert parse_cfg_options([f'model.key={text}']) == {'model.key': value}
+
+
+@pytest.mark.parametrize('name', ['csvr_r3d_k400.py', 'csvr_r3d_demo.py'])
+def test_the_text_of_a_config_needs_no_yapf_and_reads_the_same(name, monkeypatch, tmp_path):
+    monkeypatch.setattr(mmengine_config, 'FormatCode', None)
+    config = copy.deepcopy(read_config(str(CONFIGS / name)))  # as runners do
+    config.dump(tmp_path / 'config.py')
+    assert Config.fromfile(tmp_path / 'config.py').to_dict() == config.to_dict()
+
+
+def test_an_import_of_the_config_that_fails_is_named(tmp_path, monkeypatch):
+    config = tmp_path / 'mine.py'
+    config.write_text("custom_imports = dict(imports=['arrow_of_time'])\n")
+    with pytest.raises(ConfigError, match=r"mine\.py: No module named 'arrow_of_time': correct"):
+        read_config(str(config))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'arrow_of_time.py').write_text('from json import arrows\n')
+    with pytest.raises(ConfigError, match=r"mine\.py: cannot import name 'arrows' from 'json'"):
+        read_config(str(config))
+
+
+@pytest.mark.parametrize(
+    ('line', 'message'),
+    [
+        ('x = _base_.augmnet', r"AttributeError: 'ConfigDict' object has no attribute 'augmnet'"),
+        ("x = _base_.warmup['ennd']", "'ennd' is missing"),
+        ('x = wrmup', "NameError: name 'wrmup' is not defined"),
+        ('x = [1][2]', 'IndexError: list index out of range'),
+        ('x = (', r"SyntaxError: '\(' was never closed"),
+    ],
+)
+def test_a_config_that_fails_while_it_is_read_is_named(tmp_path, line, message):
+    """Each would be a traceback otherwise, as if it were a bug of the package."""
+    config = tmp_path / 'mine.py'
+    config.write_text(f"_base_ = '{CONFIGS}/_base_/schedules/pretrain_adamw.py'\n{line}\n")
+    with pytest.raises(ConfigError, match=rf'mine\.py: {message}.*: correct it, .*_TRACEBACK=1'):
+        read_config(str(config))
