@@ -3,6 +3,6 @@
 _base_ = ['_base_/rivals/gru.py', '_base_/rivals/self-distillation.py']
 
 model = dict(
-    momentum_encoder=dict(views=_base_.views, momentum=_base_.dino_small.momentum),
-    heads=dict(dino=dict(**_base_.dino_small, **_base_.head_sizes, views=_base_.views)),
+    momentum_encoder=dict(views=_base_.views, momentum=_base_.dino.momentum),
+    heads=dict(dino=dict(**_base_.dino, **_base_.head_sizes, views=_base_.views)),
 )

@@ -3,5 +3,5 @@
 _base_ = ['_base_/rivals/gru.py', '_base_/rivals/self-distillation.py']
 
 model = dict(
-    heads=dict(simsiam=dict(**_base_.simsiam_small, **_base_.head_sizes, views=_base_.views)),
+    heads=dict(simsiam=dict(**_base_.simsiam, **_base_.head_sizes, views=_base_.views)),
 )

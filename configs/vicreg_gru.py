@@ -3,5 +3,5 @@
 _base_ = ['_base_/rivals/gru.py', '_base_/rivals/redundancy.py']
 
 model = dict(
-    heads=dict(vicreg=dict(**_base_.vicreg_small, **_base_.head_sizes, views=_base_.views)),
+    heads=dict(vicreg=dict(**_base_.vicreg, **_base_.head_sizes, views=_base_.views)),
 )

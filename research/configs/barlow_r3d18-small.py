@@ -6,5 +6,5 @@ _base_ = [
 ]
 
 model = dict(
-    heads=dict(barlow=dict(**_base_.barlow_small, **_base_.head_sizes, views=_base_.views)),
+    heads=dict(barlow=dict(**_base_.barlow, **_base_.head_sizes, views=_base_.views)),
 )

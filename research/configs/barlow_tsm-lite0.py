@@ -3,5 +3,5 @@
 _base_ = ['_base_/tsm-lite0.py', 'mmact_ssl::_base_/rivals/redundancy.py']
 
 model = dict(
-    heads=dict(barlow=dict(**_base_.barlow_small, **_base_.head_sizes, views=_base_.views)),
+    heads=dict(barlow=dict(**_base_.barlow, **_base_.head_sizes, views=_base_.views)),
 )

@@ -3,6 +3,6 @@
 _base_ = ['_base_/tsm-lite0.py', 'mmact_ssl::_base_/rivals/self-distillation.py']
 
 model = dict(
-    momentum_encoder=dict(views=_base_.views, momentum=_base_.byol_small.momentum),
-    heads=dict(byol=dict(**_base_.byol_small, **_base_.head_sizes, views=_base_.views)),
+    momentum_encoder=dict(views=_base_.views, momentum=_base_.byol.momentum),
+    heads=dict(byol=dict(**_base_.byol, **_base_.head_sizes, views=_base_.views)),
 )

@@ -6,6 +6,6 @@ _base_ = [
 ]
 
 model = dict(
-    momentum_encoder=dict(views=_base_.views, momentum=_base_.dino_small.momentum),
-    heads=dict(dino=dict(**_base_.dino_small, **_base_.head_sizes, views=_base_.views)),
+    momentum_encoder=dict(views=_base_.views, momentum=_base_.dino.momentum),
+    heads=dict(dino=dict(**_base_.dino, **_base_.head_sizes, views=_base_.views)),
 )

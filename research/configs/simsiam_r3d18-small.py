@@ -6,5 +6,5 @@ _base_ = [
 ]
 
 model = dict(
-    heads=dict(simsiam=dict(**_base_.simsiam_small, **_base_.head_sizes, views=_base_.views)),
+    heads=dict(simsiam=dict(**_base_.simsiam, **_base_.head_sizes, views=_base_.views)),
 )

@@ -2,7 +2,7 @@
 # transformer over joints: --set nwucla or another set.
 _base_ = ['mmact_ssl::ms2l-masked_stt.py', 'mmact_ssl::_base_/rivals/redundancy.py']
 
-vicreg = dict(**_base_.vicreg_small, in_channels=128, views=('one', 'two'))
+vicreg = dict(**_base_.vicreg, in_channels=128, views=('one', 'two'))
 model = dict(heads=dict(vicreg=vicreg, contrast=None))
 masked = [
     dict(type='TemporalCrop', area=(0.5, 1.0), num_frames=32),

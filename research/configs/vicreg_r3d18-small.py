@@ -3,5 +3,5 @@
 _base_ = ['mmact_ssl::_base_/rivals/r3d18-small.py', 'mmact_ssl::_base_/rivals/redundancy.py']
 
 model = dict(
-    heads=dict(vicreg=dict(**_base_.vicreg_small, **_base_.head_sizes, views=_base_.views)),
+    heads=dict(vicreg=dict(**_base_.vicreg, **_base_.head_sizes, views=_base_.views)),
 )

@@ -12,18 +12,15 @@
 #          + 25 * mean of max(0, 1 - deviation of a channel)  # variance
 #          + mean over channels of the sum of C_ij^2 over i != j, of both views  # covariance
 #
-# Sizes as published. They train by AdamW in place of LARS, with gradients of a norm of at most 5
-# and a decay that includes biases and norms (as released 1e-6, without these): our choice.
-# Barlow Twins' gradient is far longer than that at the start.
+# They train by AdamW in place of LARS, with gradients of a norm of at most 5 and a decay that
+# includes biases and norms (as released 1e-6, without these): our choice. Barlow Twins' gradient is
+# far longer than that at the start. Sizes are for small students and batches (our choice); as
+# published, two hidden layers and 8192 channels each.
 barlow = dict(
     type='RedundancyHead',
-    hidden_dim=8192,
-    hidden_layers=2,
-    embedding_dim=8192,
+    hidden_dim=512,
+    hidden_layers=1,
+    embedding_dim=512,
     loss=dict(type='BarlowTwinsLoss', redundancy_weight=0.005),
 )
 vicreg = dict(barlow, loss=dict(type='VICRegLoss'))
-# For small students and batches (our choice).
-small = dict(hidden_dim=512, hidden_layers=1, embedding_dim=512)
-barlow_small = dict(barlow, **small)
-vicreg_small = dict(vicreg, **small)
