@@ -60,7 +60,7 @@ def draw(world: Path, model: str) -> Figure:
         found = []
         for query in QUERIES:
             if query.endswith('.mp4'):
-                clip = folder.read(folder.places()[query])
+                clip = folder.read(folder.names.tolist().index(query))
                 hits = search(clip, top=1000)['hits'][0]
             else:
                 hits = search(text=query, top=1000)['hits'][0]

@@ -49,15 +49,6 @@ Result = TypeVar('Result')
 Members = dict[str, tuple[int, int]]  # offset and size of each file
 
 
-def split_path(path: str) -> tuple[str, str] | None:
-    """Split the path of a video in a shard: the shard's path, the video's name in the shard."""
-    for end in _END.finditer(path):
-        shard, name = path[: end.start()], path[end.end() :]
-        if not os.path.isdir(shard):  # a folder's name may end with .tar
-            return shard, name
-    return None
-
-
 def open_video(path: str | os.PathLike[str]) -> Any:
     """Open a file, or a video in a shard, with PyAV, even if its texts are not UTF-8.
 
@@ -73,6 +64,15 @@ def open_video(path: str | os.PathLike[str]) -> Any:
         return av.open(source, **options)
     except UnicodeDecodeError:  # PyAV 19 raises none, and has no metadata_errors either
         return av.open(source, **options, metadata_errors='replace')
+
+
+def split_path(path: str) -> tuple[str, str] | None:
+    """Split the path of a video in a shard: the shard's path, the video's name in the shard."""
+    for end in _END.finditer(path):
+        shard, name = path[: end.start()], path[end.end() :]
+        if not os.path.isdir(shard):  # a folder's name may end with .tar
+            return shard, name
+    return None
 
 
 def read_video(path: str) -> bytes:

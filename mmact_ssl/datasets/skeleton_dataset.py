@@ -73,7 +73,8 @@ class SkeletonDataset(SeededSamples, BaseActionDataset):
         fix = f'run `{self.prepare_command}`' if self.prepare_command else 'see docs/extend/data.md'
         names, labels = read_annotation(self.ann_file, fix)
         self.folder = open_skeleton_folder(self.data_prefix.get('skeleton', ''), fix)
-        places, classes = self.folder.places(), self.folder.num_classes
+        places = {name: place for place, name in enumerate(self.folder.names.tolist())}
+        classes = self.folder.num_classes
         data_list = []
         for name, label in zip(names, labels):
             if name not in places:

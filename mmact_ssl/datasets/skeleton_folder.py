@@ -72,10 +72,6 @@ class SkeletonFolder:
         """State without the mapped coordinates, which pickling would load into memory."""
         return {key: value for key, value in self.__dict__.items() if key != '_coordinates'}
 
-    def places(self) -> dict[str, int]:
-        """Index of each clip by its name."""
-        return {name: place for place, name in enumerate(self.names.tolist())}
-
     def read(self, place: int, persons: int | None = None) -> np.ndarray:
         """Coordinates of one clip, float32 (M, T, V, C), a copy that may be changed.
 

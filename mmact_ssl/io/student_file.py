@@ -76,12 +76,9 @@ class StudentFile:
 
         See :class:`Record` for its keys, and :func:`mmact_ssl.configs.encoder_config.read_record`.
         """
-        return (self.meta.get(RECORD) or {}) if self.card is None else asdict(self.card)
-
-    @property
-    def meta(self) -> Mapping[str, Any]:
-        """The ``meta`` of a checkpoint."""
-        return self.content.get('meta', {})
+        if self.card is not None:
+            return asdict(self.card)
+        return self.content.get('meta', {}).get(RECORD) or {}
 
     @property
     def labels_read(self) -> LabelsRead | None:
@@ -124,7 +121,8 @@ class StudentFile:
         if self.card is not None:
             recorded = self.card.text_fingerprint
             return {recorded: self.card.text_encoder} if recorded else {}
-        return self.meta.get(CACHES_KEY, {}).get('train', {}).get('prompt', {})
+        caches = self.content.get('meta', {}).get(CACHES_KEY, {})
+        return caches.get('train', {}).get('prompt', {})
 
 
 def find_value(part: Any, key: str) -> Any:

@@ -109,19 +109,19 @@ def _check_sides(views: Iterable[str], results: Mapping[str, Any]) -> None:
             )
 
 
-def targets_of_kind(kind: str, results: Mapping[str, Any], view: str) -> list[str]:
-    """Names of a view's cached targets of one kind."""
-    names = results.get('targets', {}).get(view, {})
-    meta = results.get('target_meta', {})
-    return [name for name in names if name in meta and meta[name].kind == kind]
-
-
 def _to_tensor(value: Any) -> torch.Tensor:
     """Copy a value into a contiguous tensor; every float type becomes float32."""
     array = np.array(value, order='C')
     if array.dtype.kind == 'f':
         array = array.astype(np.float32, copy=False)
     return torch.from_numpy(array)
+
+
+def targets_of_kind(kind: str, results: Mapping[str, Any], view: str) -> list[str]:
+    """Names of a view's cached targets of one kind."""
+    names = results.get('targets', {}).get(view, {})
+    meta = results.get('target_meta', {})
+    return [name for name in names if name in meta and meta[name].kind == kind]
 
 
 def _pack_frames(frames: Sequence[np.ndarray]) -> torch.Tensor:

@@ -19,11 +19,6 @@ from mmact_ssl.registry import MODELS, SCOPE
 from .terms import ACCURACY, SMALLER_IS_BETTER, Term, Terms, stack_terms
 
 
-def build_loss(config: dict) -> nn.Module:
-    """Build a loss in this package's scope, unless its type has another scope."""
-    return MODELS.build({'_scope_': SCOPE, **config})
-
-
 def replace_inputs(own: Mapping[str, str], inputs: Mapping[str, str] | None) -> dict[str, str]:
     """Replace some of a head's own inputs, {argument: input}.
 
@@ -158,3 +153,8 @@ class PretextHead(BaseModule):
             if value.ndim and not (isinstance(term, Term) and 'loss' in name):
                 outputs[name] = value if weight is None else value.where(weight > 0, torch.nan)
         return outputs
+
+
+def build_loss(config: dict) -> nn.Module:
+    """Build a loss in this package's scope, unless its type has another scope."""
+    return MODELS.build({'_scope_': SCOPE, **config})

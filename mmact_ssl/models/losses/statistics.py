@@ -21,6 +21,17 @@ def feature_std(features: Tensor) -> Tensor:
     return unit_rows(features.detach()).std(0, unbiased=False).mean() * features.shape[1] ** 0.5
 
 
+@torch.no_grad()
+def collapse_statistics(view: str, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Compute the logged statistics of a view's features, ``(B, D)`` or maps ``(B, D, ...)``."""
+    logs = {}
+    for name, values in features.items():
+        pooled = values if values.ndim == 2 else values.flatten(2).mean(2)
+        logs[f'{view}.{name}/feature_std'] = feature_std(pooled)
+        logs[f'{view}.{name}/effective_rank'] = effective_rank(pooled)
+    return logs
+
+
 def effective_rank(features: Tensor) -> Tensor:
     """Exponential of the entropy of the normalized singular values of the centered features.
 
@@ -52,17 +63,6 @@ def view_accuracy(first: Tensor, second: Tensor) -> Tensor:
     with full_precision(first):
         own = unit_rows(everyone[start : start + len(first), 0])
         return finds_own(own @ unit_rows(everyone[:, 1]).T)
-
-
-@torch.no_grad()
-def collapse_statistics(view: str, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Compute the logged statistics of a view's features, ``(B, D)`` or maps ``(B, D, ...)``."""
-    logs = {}
-    for name, values in features.items():
-        pooled = values if values.ndim == 2 else values.flatten(2).mean(2)
-        logs[f'{view}.{name}/feature_std'] = feature_std(pooled)
-        logs[f'{view}.{name}/effective_rank'] = effective_rank(pooled)
-    return logs
 
 
 def is_no_larger(window: int, values: np.ndarray | None, others: np.ndarray | None) -> bool:

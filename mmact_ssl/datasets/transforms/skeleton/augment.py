@@ -74,23 +74,6 @@ class RandomShear(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomScale(BaseTransform):
-    """Scale a clip about the origin by a factor uniform in 1 - amplitude..1 + amplitude.
-
-    Required keys: ``keypoint``. Modified keys: ``keypoint``.
-    """
-
-    def __init__(self, amplitude: float = 0.1) -> None:
-        self.amplitude = amplitude
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        num_coordinates(results, self)
-        factor = np.random.uniform(1 - self.amplitude, 1 + self.amplitude)
-        results['keypoint'] = results['keypoint'] * np.float32(factor)
-        return results
-
-
-@TRANSFORMS.register_module()
 class SkeletonFlip(BaseTransform):
     """Mirror a clip at random: x becomes -x, and left and right joints change places.
 
@@ -113,6 +96,23 @@ class SkeletonFlip(BaseTransform):
             results['keypoint'] = keypoint
             if 'never_missing' in results:
                 results['never_missing'] = results['never_missing'][layout.flip_indices]
+        return results
+
+
+@TRANSFORMS.register_module()
+class RandomScale(BaseTransform):
+    """Scale a clip about the origin by a factor uniform in 1 - amplitude..1 + amplitude.
+
+    Required keys: ``keypoint``. Modified keys: ``keypoint``.
+    """
+
+    def __init__(self, amplitude: float = 0.1) -> None:
+        self.amplitude = amplitude
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        num_coordinates(results, self)
+        factor = np.random.uniform(1 - self.amplitude, 1 + self.amplitude)
+        results['keypoint'] = results['keypoint'] * np.float32(factor)
         return results
 
 

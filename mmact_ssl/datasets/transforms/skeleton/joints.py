@@ -20,6 +20,58 @@ _PARTS = {
 }
 
 
+def persons_kept(transforms: Iterable[Any]) -> int | None:
+    """Return the number of persons that a pipeline's FormatGCNInput keeps; None without one.
+
+    Readers cut a clip to these first persons before its pipeline: NormalizeSkeleton would otherwise
+    take origin, axes or scale from a person that the network never sees.
+    """
+    return next((step.num_person for step in transforms if hasattr(step, 'num_person')), None)
+
+
+def root_at_zero(keypoint: np.ndarray, layout: SkeletonLayout) -> dict[str, np.ndarray]:
+    """Find the joint of a clip (M, T, V, C) that is the origin of a person's coordinates.
+
+    It is zero in every frame of that person, belongs to no side, its neighbors are seen, and zero
+    lies in or near the person's box. A joint that the sensor never saw is zero too, but in pixels
+    or in a camera's meters zero is far from the body.
+
+    Returns:
+        The sample's ``never_missing``, see :func:`known_joints`; {} without such a joint.
+    """
+    known = known_joints({'keypoint': keypoint})
+    seen = np.any(known, axis=1)  # (M, V)
+    is_middle = layout.flip_indices == np.arange(layout.num_joints)
+    root: np.ndarray = ~seen & is_middle & seen.any(axis=1, keepdims=True)
+    for pair in layout.edges if root.any() else ():
+        root[:, pair] &= seen[:, pair[::-1]]
+    for person in np.flatnonzero(root.any(axis=1)):
+        points, shown = keypoint[person], known[person][..., None]
+        low = np.where(shown, points, np.inf).min(axis=1)[shown.any(axis=(1, 2))]  # (T, C)
+        high = np.where(shown, points, -np.inf).max(axis=1)[shown.any(axis=(1, 2))]
+        gap = np.maximum(low, -high).max(axis=1)
+        root[person] &= np.median(gap / np.maximum((high - low).max(axis=1), 1e-9)) < _NEAR
+    return {'never_missing': np.any(root, axis=0)} if root.any() else {}
+
+
+def known_joints(results: Mapping[str, Any]) -> np.ndarray:
+    """Return bool (M, T, V): False for missing joints of the sample's ``keypoint``.
+
+    A joint of zeros is missing, except where its person is present and the sample's
+    ``never_missing``, bool (V,), is True: :func:`root_at_zero`, and transforms that move joints to
+    the origin, add this key.
+    """
+    keypoint = results['keypoint']
+    # Eight times as quick as `any` along an axis of length 2 or 3.
+    is_nonzero = keypoint != 0
+    known = is_nonzero[..., 0].copy()
+    for axis in range(1, keypoint.shape[-1]):
+        known |= is_nonzero[..., axis]
+    if 'never_missing' in results:
+        known |= known.any(axis=-1, keepdims=True) & results['never_missing']
+    return known
+
+
 def layout_of(results: Mapping[str, Any], transform: str) -> SkeletonLayout:
     """Return a sample's layout; DataError if it is unknown."""
     name, sample = results.get('layout'), results.get('frame_dir', 'the sample')
@@ -66,59 +118,6 @@ def part(layout: SkeletonLayout, name: str) -> list[int]:
     return layout.index(*next((c for c in choices if set(c) <= set(layout.names)), [name]))
 
 
-def known_joints(results: Mapping[str, Any]) -> np.ndarray:
-    """Return bool (M, T, V): False for missing joints of the sample's ``keypoint``.
-
-    A joint of zeros is missing, except where its person is present and the sample's
-    ``never_missing``, bool (V,), is True: :func:`root_at_zero`, and transforms that move joints to
-    the origin, add this key.
-    """
-    keypoint = results['keypoint']
-    # Eight times as quick as `any` along an axis of length 2 or 3.
-    is_nonzero = keypoint != 0
-    known = is_nonzero[..., 0].copy()
-    for axis in range(1, keypoint.shape[-1]):
-        known |= is_nonzero[..., axis]
-    if 'never_missing' in results:
-        known |= known.any(axis=-1, keepdims=True) & results['never_missing']
-    return known
-
-
-def root_at_zero(keypoint: np.ndarray, layout: SkeletonLayout) -> dict[str, np.ndarray]:
-    """Find the joint of a clip (M, T, V, C) that is the origin of a person's coordinates.
-
-    It is zero in every frame of that person, belongs to no side, its neighbors are seen, and zero
-    lies in or near the person's box. A joint that the sensor never saw is zero too, but in pixels
-    or in a camera's meters zero is far from the body.
-
-    Returns:
-        The sample's ``never_missing``, see :func:`known_joints`; {} without such a joint.
-    """
-    known = known_joints({'keypoint': keypoint})
-    seen = np.any(known, axis=1)  # (M, V)
-    is_middle = layout.flip_indices == np.arange(layout.num_joints)
-    root: np.ndarray = ~seen & is_middle & seen.any(axis=1, keepdims=True)
-    for pair in layout.edges if root.any() else ():
-        root[:, pair] &= seen[:, pair[::-1]]
-    for person in np.flatnonzero(root.any(axis=1)):
-        points, shown = keypoint[person], known[person][..., None]
-        low = np.where(shown, points, np.inf).min(axis=1)[shown.any(axis=(1, 2))]  # (T, C)
-        high = np.where(shown, points, -np.inf).max(axis=1)[shown.any(axis=(1, 2))]
-        gap = np.maximum(low, -high).max(axis=1)
-        root[person] &= np.median(gap / np.maximum((high - low).max(axis=1), 1e-9)) < _NEAR
-    return {'never_missing': np.any(root, axis=0)} if root.any() else {}
-
-
-def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """Return bool (V,): True for joints that are ``known`` (M, T, V) whenever a person is present.
-
-    Left and right joints get the same value, so that the clip can be mirrored afterwards.
-    """
-    absent = ~np.any(known, axis=-1, keepdims=True)
-    always = np.all(known | absent, axis=(0, 1))
-    return always & always[layout.flip_indices]
-
-
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Return ``matrix`` (C, C) times each of the ``points`` (..., C).
 
@@ -129,13 +128,14 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return product.reshape(points.shape)
 
 
-def persons_kept(transforms: Iterable[Any]) -> int | None:
-    """Return the number of persons that a pipeline's FormatGCNInput keeps; None without one.
+def never_missing(known: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
+    """Return bool (V,): True for joints that are ``known`` (M, T, V) whenever a person is present.
 
-    Readers cut a clip to these first persons before its pipeline: NormalizeSkeleton would otherwise
-    take origin, axes or scale from a person that the network never sees.
+    Left and right joints get the same value, so that the clip can be mirrored afterwards.
     """
-    return next((step.num_person for step in transforms if hasattr(step, 'num_person')), None)
+    absent = ~np.any(known, axis=-1, keepdims=True)
+    always = np.all(known | absent, axis=(0, 1))
+    return always & always[layout.flip_indices]
 
 
 def num_valid_frames(results: Mapping[str, Any]) -> int:
