@@ -70,10 +70,10 @@ def test_a_word_that_is_no_option_is_named(config: str):
 
 def test_mixed_precision_keeps_the_constructor(config: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    cfg = load(config, '--amp')
-    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
-    assert cfg.optim_wrapper.loss_scale == 'dynamic'
-    assert cfg.optim_wrapper.constructor == 'C'
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    wrapper = load(config, '--amp').optim_wrapper
+    assert (wrapper.type, wrapper.constructor) == ('AmpOptimWrapper', 'C')
+    assert wrapper.loss_scale == 'dynamic'
     with pytest.raises(ConfigError, match='cannot be combined with optim_wrapper.type=Mine'):
         load(config, '--amp', '--cfg-options', 'optim_wrapper.type=Mine')
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
