@@ -9,9 +9,8 @@ encoder = dict(
     clip=[
         *_base_.encoder.clip[:2],
         dict(type='mmact_ssl.SampleMotion', num_pairs=16),
-        _base_.encoder.clip[2],
         dict(type='mmact_ssl.DescribeMotion'),
-        *_base_.encoder.clip[3:-1],
+        *_base_.encoder.clip[2:-1],
         dict(type='mmaction.PackActionInputs', meta_keys=('motion',)),
     ],
 )

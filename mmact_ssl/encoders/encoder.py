@@ -14,7 +14,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
 from mmact_ssl.configs.encoder_config import (
@@ -157,7 +156,8 @@ class Encoder:
         steps = self.config.clip
         names = [step['type'].rpartition('.')[2] for step in steps]
         opened = 'ReadVideo' in names
-        decoded = names.index('DecodeFrames') if opened else 0
+        readers = {'DescribeMotion', 'DecodeFrames'} & {*names}  # they read the chosen frames
+        decoded = min(map(names.index, readers)) if opened else 0
         parts = steps[:opened], steps[opened:decoded], steps[decoded:]
         return build_transforms(parts[0]), build_transforms(parts[1]), build_transforms(parts[2])
 
@@ -183,7 +183,9 @@ class Encoder:
     def features_of(self, batch: dict[str, Any]) -> Tensor:
         """Features ``(N, C)`` of a collated batch, with the descriptor of motion, if any."""
         data = self.preprocessor(batch, training=False)
-        features = self.encode(data['inputs'])
+        is_split = data['inputs'].device.type == 'cpu' and shift_length(self.backbone) > 1
+        size = 2 if is_split else len(data['inputs'])  # maps of two clips fit a CPU's cache
+        features = torch.cat([self.encode(part) for part in data['inputs'].split(size)])
         if self.config.motion is None:
             return features
         motion = np.stack([sample.motion for sample in data['data_samples']])
@@ -249,13 +251,12 @@ def initialize(network: Any) -> None:
     """Give a network the initial weights that its config names, or random ones."""
     starts = take_pretrained(network)
     # mmengine logs four lines for every parameter that it initializes.
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
+    disabled = logging.root.manager.disable
+    logging.disable(max(disabled, logging.INFO))
     try:
         network.init_weights()
     finally:
-        logger.setLevel(level)
+        logging.disable(disabled)
     for module, start in starts:
         load_pretrained(module, **start)
 
@@ -302,8 +303,7 @@ def weights_hash(config: EncoderConfig, saved: StudentFile | None = None) -> str
     files += [(file, 'backbone.init_cfg') for file in pretrained_files(backbone)]
     hashes = [sha256_of_file(find_weights(*file)) for file in files]
     if 'model' in config.options:
-        found = read_model(backbone['model'])
-        hashes += [sha256_of_file(file) for file in found.files.values()]
+        hashes += map(sha256_of_file, read_model(backbone['model']).files.values())
     return ''.join(hashes) if len(hashes) < 2 else sha256_of(' '.join(hashes))
 
 

@@ -49,9 +49,8 @@ def film(rate=30, **scene):
 def describe(seconds, frames, num_pairs=16):
     results = dict(frame_inds=np.array([0]), total_frames=len(frames), start_index=0)
     results = SampleMotion(num_pairs)(dict(results, seconds=seconds))
-    results['imgs'] = [frames[index] for index in results['frame_inds'].tolist()]
-    results = DescribeMotion()(results)
-    assert len(results['imgs']) == 1
+    results = DescribeMotion()(dict(results, array=frames))
+    assert results['frame_inds'].tolist() == [0]
     return results['motion']
 
 

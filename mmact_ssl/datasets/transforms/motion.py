@@ -8,7 +8,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.motion import describe_clip, describe_pair, pair_frames
-from mmact_ssl.datasets.transforms.reading import once
+from mmact_ssl.datasets.transforms.reading import once, read_frames
 from mmact_ssl.registry import TRANSFORMS
 
 RATE = 30  # frames a second of arrays in memory
@@ -42,17 +42,16 @@ class SampleMotion(BaseTransform):
 
 @TRANSFORMS.register_module()
 class DescribeMotion(BaseTransform):
-    """Describe the motion in the frames of ``SampleMotion``.
+    """Describe the motion in the frames of ``SampleMotion``, before ``DecodeFrames`` shrinks them.
 
-    Required keys: ``imgs`` uint8 (H, W, 3), ``motion_seconds``. Modified keys: ``imgs`` loses these
-    frames. Added keys: ``motion`` float32 (768,), see :func:`describe_clip`.
+    Required keys: as of ``DecodeFrames``, and ``motion_seconds``. Modified keys: ``frame_inds``
+    loses these frames. Added keys: ``motion`` float32 (768,), see :func:`describe_clip`; ``array``.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        seconds, imgs = results['motion_seconds'], results['imgs']
-        split = len(imgs) - 2 * len(seconds)
-        numbers = results['frame_inds'][split:].tolist()
-        pairs = zip(zip(numbers[::2], numbers[1::2]), zip(imgs[split::2], imgs[split + 1 :: 2]))
-        described = once(results, 'pairs', dict(pairs), lambda pair: describe_pair(*pair))
-        results.update(imgs=imgs[:split], motion=describe_clip([*described.values()], seconds))
+        frames, seconds = read_frames(results), results['motion_seconds']
+        others, numbers = np.split(results['frame_inds'], [-2 * len(seconds)])
+        pairs = {(a, b): (frames[a], frames[b]) for a, b in numbers.reshape(-1, 2).tolist()}
+        described = once(results, 'pairs', pairs, lambda pair: describe_pair(*pair))
+        results.update(frame_inds=others, motion=describe_clip([*described.values()], seconds))
         return results

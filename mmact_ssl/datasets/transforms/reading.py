@@ -67,12 +67,7 @@ class DecodeFrames(BaseTransform):
         self.short_side = short_side
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        indices = results['frame_inds'].ravel()
-        if 'array' in results:
-            frames = results['array']
-        else:
-            with results.pop('video_reader') as reader:
-                frames = reader.read(indices)
+        indices, frames = results['frame_inds'].ravel(), read_frames(results)
         height, width = frames[indices[0]].shape[:2]
         factor = (self.short_side or height) / min(height, width)
         if factor < 1:
@@ -113,6 +108,14 @@ class ProcessFrames(BaseTransform):
             options.update(do_sample_frames=False)
         (values,) = self.process([frames] if self.is_video else [*frames], **options).values()
         return torch.as_tensor(values).flatten(0, -4)  # (1, T, ...), or (T, ...) of images
+
+
+def read_frames(results: dict[str, Any]) -> Mapping[int, np.ndarray] | np.ndarray:
+    """Frames in memory, or the chosen ones of a video, which become ``array``."""
+    if 'array' not in results:
+        with results.pop('video_reader') as reader:
+            results['array'] = reader.read(results['frame_inds'].ravel())
+    return results['array']
 
 
 def once(

@@ -113,9 +113,7 @@ class RandomStride(BaseTransform):
         refuse_traces(results, self)
         frames, last = num_valid_frames(results), self.num_frames - 1
         fitting = [stride for stride in self.strides if last * stride < frames]
-        stride = min(self.strides)
-        if fitting:
-            stride = fitting[np.random.randint(len(fitting))]
+        stride = fitting[np.random.randint(len(fitting))] if fitting else min(self.strides)
         start = np.random.randint(max(frames - last * stride, 1))
         clip = results['keypoint'][:, start:frames:stride][:, : self.num_frames]
         set_frames(results, clip, clip.shape[1])
