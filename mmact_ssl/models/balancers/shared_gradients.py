@@ -81,19 +81,12 @@ class SharedGradients:
         """Each task's gradient on each input, float32; 0 if the task does not read the input."""
         rows = []
         for loss in self.losses.values():
-            gradients: Sequence[Tensor | None] = [None] * len(inputs)
+            gradients: Sequence[Tensor] = [torch.zeros_like(source) for source in inputs]
             if loss.requires_grad:
                 gradients = torch.autograd.grad(
-                    loss * scale, inputs, retain_graph=True, allow_unused=True
+                    loss * scale, inputs, retain_graph=True, materialize_grads=True
                 )
-            rows.append(
-                [
-                    torch.zeros_like(source, dtype=torch.float32)
-                    if g is None
-                    else g.float() / scale
-                    for source, g in zip(inputs, gradients)
-                ]
-            )
+            rows.append([gradient.float() / scale for gradient in gradients])
         return rows
 
     def surrogate_loss(self, factors: Tensor) -> Tensor:

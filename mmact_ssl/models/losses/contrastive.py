@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import MODELS
 
-from .common import full_precision, gather, gather_with_gradient, unit_rows
+from .common import finds_own, full_precision, gather, gather_with_gradient, unit_rows
 
 
 @MODELS.register_module()
@@ -43,13 +43,12 @@ class InfoNCELoss(nn.Module):
         """
         with full_precision(queries):
             queries, keys = unit_rows(queries), unit_rows(keys.detach())
-            start = get_rank() * len(keys)
-            own = torch.arange(start, start + len(keys), device=queries.device)
+            own = torch.arange(len(keys), device=queries.device) + get_rank() * len(keys)
             logits = queries @ gather(keys).T / self.temperature  # (N, W*N)
             if valid is not None:
                 logits = logits.masked_fill(~gather(valid), torch.finfo(logits.dtype).min)
             loss = F.cross_entropy(logits, own, reduction='none')
-            hit = (logits.detach().argmax(1) == own).to(logits.dtype)
+            hit = finds_own(logits)
             if valid is not None:
                 loss, hit = loss.masked_fill(~valid, 0), hit.masked_fill(~valid, 0)
             return dict(loss=loss, hit=hit)
@@ -90,9 +89,7 @@ class NTXentLoss(nn.Module):
             num_rows = own.shape[1]
             everyone, start = gather_with_gradient(own.transpose(0, 1))  # (W*N, 2, D)
             num_all = len(everyone)
-            columns = everyone.transpose(0, 1).flatten(
-                0, 1
-            )  # (2*W*N, D): all first, all second rows
+            columns = everyone.transpose(0, 1).flatten(0, 1)  # (2*W*N, D): all first, all second
             similarity = own @ columns.T  # (2, N, 2*W*N)
 
             row = torch.arange(start, start + num_rows, device=own.device)
@@ -147,9 +144,7 @@ class MultiInstanceInfoNCELoss(nn.Module):
             all_valid = gather(keys_valid).flatten()  # (W*N*K)
             num_samples, num_keys = keys_valid.shape
             own = torch.arange(start, start + num_samples, device=queries.device)
-            owner = torch.arange(len(all_queries), device=queries.device).repeat_interleave(
-                num_keys
-            )
+            owner = torch.arange(len(all_valid), device=queries.device) // num_keys  # (W*N*K)
 
             logits = queries @ all_keys.flatten(0, 1).T / self.temperature  # (N, W*N*K)
             minimum = torch.finfo(logits.dtype).min
@@ -269,9 +264,8 @@ def soft_targets(
         if momentum is not None:
             consistent = _softmax_of_cosines(*momentum, all_valid, temperature)
             similar = beta * similar + (1 - beta) * consistent
-        rows = torch.arange(len(valid), device=valid.device)
-        identity = torch.zeros_like(similar)
-        identity[rows, rows + get_rank() * len(valid)] = 1
+        rows = torch.arange(len(valid), device=valid.device) + get_rank() * len(valid)
+        identity = F.one_hot(rows, len(all_valid)).to(similar)
         return (1 - alpha) * identity.masked_fill(~all_valid, 0.0) + alpha * similar
 
 
@@ -323,12 +317,10 @@ class SoftTargetInfoNCELoss(nn.Module):
         own = keys if momentum is None else momentum[1]
         target = soft_targets(valid, alpha, own, self.target_temperature, momentum, self.beta)
         with full_precision(queries):
-            everyone, start = gather_with_gradient(unit_rows(keys))  # (W*N, D)
+            everyone, _ = gather_with_gradient(unit_rows(keys))  # (W*N, D)
             all_valid = gather(valid)
             logits = unit_rows(queries) @ everyone.T / self.temperature  # (N, W*N)
             logits = logits.masked_fill(~all_valid, torch.finfo(logits.dtype).min)
             # Invalid columns have a target of zero and meaningless logarithms: mask the product.
             terms = (target * logits.log_softmax(1)).masked_fill(~all_valid, 0.0)
-            rows = torch.arange(start, start + len(queries), device=queries.device)
-            hit = (logits.detach().argmax(1) == rows).to(logits.dtype)
-            return dict(loss=-terms.sum(1), hit=hit)
+            return dict(loss=-terms.sum(1), hit=finds_own(logits))
