@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,7 +79,9 @@ class FeatureInferencer:
         encoder: str | None = None,
         coordinates: str = '',
     ) -> None:
-        self.encoder = model if isinstance(model, Encoder) else Encoder.load(model, encoder)
+        model = model if isinstance(model, Encoder) else Encoder.load(model, encoder)
+        fold = getattr(model.backbone, 'folded', None)  # a copy, as the encoder may be the caller's
+        self.encoder = replace(model, backbone=fold()) if fold else model
         self.layout = layout_of_arrays(self.encoder.config, layout)
         self.coordinates = coordinates
         self.show_progress = show_progress
@@ -207,14 +209,9 @@ class FeatureInferencer:
             self.broken[shown] = 'its name is not UTF-8 or has control characters, rename it'
             return
         path = clip.path or clip.name
-        samples = self._samples(clip, window, stride)
         try:
-            while True:
-                with reading(path, FIX):
-                    sample = next(samples, None)
-                if sample is None:
-                    return
-                yield sample
+            with reading(path, FIX):
+                yield from self._samples(clip, window, stride)
         except DataError as error:
             reason = reason_of(error).removesuffix(f': {FIX}')
             self.broken[clip.name] = reason.removeprefix(f'{path}: ')

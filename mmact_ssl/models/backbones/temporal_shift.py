@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -11,6 +13,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mmact_ssl.errors import ConfigError, import_extra
 from mmact_ssl.io.checkpoint_file import read_state_dict
@@ -95,6 +98,18 @@ class TemporalShiftNetwork(BaseModule):
                 keeps = self.norm_eval or f'{name}.weight' in self.frozen
                 module.train(mode and not keeps)
         return self
+
+    def folded(self) -> TemporalShiftNetwork:
+        """A copy for evaluation, whose convolutions contain the normalization after them."""
+        from timm.layers import BatchNormAct2d
+
+        network = copy.deepcopy(self)
+        for block in network.modules():
+            for (first, conv), (second, norm) in itertools.pairwise([*block.named_children()]):
+                if isinstance(conv, nn.Conv2d) and isinstance(norm, BatchNormAct2d):
+                    setattr(block, first, fuse_conv_bn_eval(conv, norm))
+                    setattr(block, second, norm.act)
+        return network
 
     def forward(self, frames: Tensor) -> Tensor:
         """``(B*T, 3, H, W)``, the frames of a clip one after the other, to ``(B*T, C, H', W')``."""

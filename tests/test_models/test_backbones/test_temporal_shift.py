@@ -73,6 +73,17 @@ def test_frames_of_one_clip_see_each_other_and_no_others(num_segments):
     assert not changed[4:].any()
 
 
+@pytest.mark.parametrize('model', [LITE, 'resnetv2_50', 'regnety_002', 'rexnet_100'])
+def test_a_folded_copy_has_the_same_features(model):
+    network = TemporalShiftNetwork(model, num_segments=2).eval()
+    for statistics in (buffer for buffer in network.buffers() if buffer.ndim):
+        torch.nn.init.uniform_(statistics, 0.5, 1.5)
+    folded, frames = network.folded(), torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(folded(frames), network(frames), rtol=1e-3, atol=1e-4)
+    assert len(folded.state_dict()) < len(network.state_dict())
+
+
 def test_mmaction2s_recognizer_keeps_the_weights_that_it_starts_from(tmp_path):
     from mmaction.registry import MODELS
     from mmaction.utils import register_all_modules
@@ -81,28 +92,20 @@ def test_mmaction2s_recognizer_keeps_the_weights_that_it_starts_from(tmp_path):
     start = timm.create_model(SMALL)
     path = tmp_path / 'start.pth'
     torch.save(start.state_dict(), path)
-    recognizer = MODELS.build(
-        dict(
-            type='mmaction.Recognizer2D',
-            backbone=dict(type='mmact_ssl.TemporalShiftNetwork', model=SMALL, checkpoint=str(path)),
-            cls_head=dict(type='mmaction.TSNHead', num_classes=3, in_channels=512),
-            data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'),
-        )
+    others = dict(
+        type='mmaction.Recognizer2D',
+        cls_head=dict(type='mmaction.TSNHead', num_classes=3, in_channels=512),
+        data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'),
     )
+    part = dict(type='mmact_ssl.TemporalShiftNetwork', model=SMALL, checkpoint=str(path))
+    recognizer = MODELS.build(dict(others, backbone=part))
     recognizer.init_weights()
     for name, value in recognizer.backbone.state_dict().items():
         assert torch.equal(value, start.state_dict()[name]), name
     features, _ = recognizer.extract_feat(torch.randn(2, 8, 3, 32, 32))
     assert features.shape == (16, 512, 1, 1)
     # Without the shift, the exported student is timm's network.
-    stock = MODELS.build(
-        dict(
-            type='mmaction.Recognizer2D',
-            backbone=dict(type=f'timm.{SMALL}', pretrained=False),
-            cls_head=dict(type='mmaction.TSNHead', num_classes=3, in_channels=512),
-            data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'),
-        )
-    )
+    stock = MODELS.build(dict(others, backbone=dict(type=f'timm.{SMALL}', pretrained=False)))
     stock.load_state_dict(recognizer.state_dict(), strict=True)
     for parameter in stock.parameters():
         torch.nn.init.normal_(parameter)
@@ -118,11 +121,8 @@ def test_frozen_stages_and_statistics_stay():
     optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.1)
     network.train()(torch.randn(4, 3, 32, 32)).square().mean().backward()
     optimizer.step()
-    moved = {
-        name for name, value in network.state_dict().items() if not torch.equal(value, start[name])
-    }
-    frozen = ('conv1.', 'bn1.', 'layer1.')
-    assert not any(name.startswith(frozen) for name in moved)
+    moved = {n for n, value in network.state_dict().items() if not torch.equal(value, start[n])}
+    assert not any(name.startswith(('conv1.', 'bn1.', 'layer1.')) for name in moved)
     assert {'layer2.0.conv1.weight', 'layer2.0.bn1.running_mean'} <= moved
 
     network = TemporalShiftNetwork(SMALL, num_segments=2, norm_eval=True)
