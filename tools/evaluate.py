@@ -108,8 +108,7 @@ def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[
     # Adapters have no initial weights.
     differs_by_seed = is_random or (saved is None and 'backbone' in encoder.backbone)
     method = args.method or ('Random init' if is_random else saved and saved.method) or 'unnamed'
-    planned = []
-    features: dict[int, dict] = {}
+    planned, features = [], {}  # features by seed, or of all seeds
     for seed, fraction in product(args.seeds, args.label_fraction):
         # Of one encoder, only what changes with the seed is measured again.
         is_repeated = not differs_by_seed and seed != args.seeds[0]

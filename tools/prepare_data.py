@@ -23,13 +23,6 @@ from mmact_ssl_cli import Parser
 DEMO_WORLD = Path(__file__).resolve().with_name('demo_world')  # only in a checkout
 
 
-def preparation_folder() -> Path:
-    """Find the folder of mmact_ssl.preparation without importing it."""
-    spec = importlib.util.find_spec('mmact_ssl')
-    assert spec and spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0], 'preparation')
-
-
 def find_sets() -> dict[str, tuple[str, str]]:
     """Module and line of help of each set, read without imports, which take seconds."""
     sets = {'demo': ('demo_world', 'generate the synthetic demo world')}
@@ -39,6 +32,13 @@ def find_sets() -> dict[str, tuple[str, str]]:
                 lines = ast.literal_eval(node.value)
                 sets.update({name: (path.stem, line) for name, line in lines.items()})
     return sets
+
+
+def preparation_folder() -> Path:
+    """Find the folder of mmact_ssl.preparation without importing it."""
+    spec = importlib.util.find_spec('mmact_ssl')
+    assert spec and spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0], 'preparation')
 
 
 def import_set(module: str) -> ModuleType:

@@ -199,7 +199,8 @@ class Train(Step):
         if plan.start:
             options += ['model.backbone.init_cfg.type=Pretrained']
             options += [f'model.backbone.init_cfg.checkpoint="{plan.start}"']
-        words = [plan.recipe.config, '--data', str(job.data), '--work-dir', str(job.training)]
+        config = f'mmact_ssl::{plan.recipe.name}.py'
+        words = [config, '--data', str(job.data), '--work-dir', str(job.training)]
         if job.recorded.trained is None:
             job.recorded.trained = job.now
             job.write()

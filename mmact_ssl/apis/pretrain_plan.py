@@ -48,11 +48,6 @@ class Recipe(NamedTuple):
     encoder: str
     most_steps: float
 
-    @property
-    def config(self) -> str:
-        """What :func:`read_config` takes."""
-        return f'mmact_ssl::{self.name}.py'
-
 
 # 200 steps of 8 videos: with two teachers, 150 videos of ten seconds take less than 20 minutes of
 # processor time. More were not measured. A third teacher guides the student of videos too.
@@ -280,7 +275,7 @@ def measure_videos(source: Source, folder: Path, asked: dict[str, Any]) -> tuple
     # The config counts the lines; the measured batches have only the videos of the sample.
     lines = [*names, *(f'other {number}.mp4' for number in range(count - len(names)))]
     (folder / 'train.txt').write_text(''.join(f'{line}\n' for line in lines))
-    cfg = read_config(plan.recipe.config, plan.options, data=str(folder))
+    cfg = read_config(f'mmact_ssl::{plan.recipe.name}.py', plan.options, data=str(folder))
     batch = cfg.train_dataloader.batch_size
     (folder / 'sample.txt').write_text(''.join(f'{name}\n' for name in names) * 2 * batch)
     cfg.train_dataloader.dataset.ann_file = str(folder / 'sample.txt')
@@ -297,7 +292,7 @@ def measure_skeletons(
         with redirect_stdout(io.StringIO()):  # it tells of a temporary folder
             prepare([*source.words, '--out', str(data)])
     took = time.perf_counter() - start
-    cfg = read_config(RECIPES['skeletons'].config, data=str(data))
+    cfg = read_config(f'mmact_ssl::{RECIPES["skeletons"].name}.py', data=str(data))
     return Plan(False, cfg.own_folder.num_train, seconds=dict(prepare=took)), cfg
 
 
