@@ -231,6 +231,9 @@ class FeatureInferencer:
                     raise ConfigError(f'{clip.name}: has no seconds: leave window out')
                 yield (0, total), self.finish(self._part(results, 0, total))
                 return
+            if self.encoder.config.motion and (rate := results['avg_fps']) < 8:
+                line = f'{clip.name}: has {rate:.1f} frames per second, and motion needs 8 or more'
+                print_log(line, logger='current', level=logging.WARNING)
             parts = (
                 (span, self._part(results, *frames_shown(reader.seconds, *span)))
                 for span in spans(reader.duration, window, stride, total)

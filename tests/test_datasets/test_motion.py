@@ -47,9 +47,8 @@ def film(rate=30, **scene):
 
 
 def describe(seconds, frames, num_pairs=16):
-    results = dict(frame_inds=np.array([0]), total_frames=len(frames), start_index=0)
-    results = SampleMotion(num_pairs)(dict(results, seconds=seconds))
-    results = DescribeMotion()(dict(results, array=frames))
+    results = dict(total_frames=len(frames), start_index=0, seconds=seconds, array=frames)
+    results = DescribeMotion()(SampleMotion(num_pairs)(dict(results, frame_inds=np.array([0]))))
     assert results['frame_inds'].tolist() == [0]
     return results['motion']
 

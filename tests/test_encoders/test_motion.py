@@ -41,9 +41,8 @@ def slow_motion(path, start, stop, motion):
         frames, seconds = reader.read(range(reader.total_frames)), reader.seconds[start:stop]
     pairs = np.unique(pair_frames(seconds), axis=0)
     pairs = pairs[[round(place) for place in np.linspace(0, len(pairs) - 1, min(16, len(pairs)))]]
-    between = seconds[pairs[:, 1]] - seconds[pairs[:, 0]]
     described = [describe_pair(frames[start + a], frames[start + b]) for a, b in pairs]
-    values = describe_clip(described, between) - np.repeat(motion['center'], 128)
+    values = describe_clip(described, np.ptp(seconds[pairs], 1)) - np.repeat(motion['center'], 128)
     return motion['weight'] * values / np.linalg.norm(values)
 
 
@@ -61,13 +60,15 @@ def test_it_joins_the_features_of_tsm_lite0_and_the_motion(student, encoder, mak
     assert np.isfinite(features).all() and features[0, 2560:] @ wanted > 0.9 * (wanted @ wanted)
 
 
-def test_the_motion_of_a_window_is_that_of_its_frames(encoder, make_video, tmp_path):
+def test_the_motion_of_a_window_is_that_of_its_frames(encoder, make_video, tmp_path, capfd):
     embed, cut = FeatureInferencer(encoder), dict(window=1.2, stride=0.6, return_windows=True)
     for height in (120, 300):  # DecodeFrames shrinks the larger ones
         path = make_video(tmp_path / f'{height}.mp4', num_frames=60, height=height)  # 25 a second
         for row, start in zip(embed(path, **cut)['features'], (0, 15, 30), strict=True):
             wanted = slow_motion(path, start, start + 30, encoder.config.motion)
             np.testing.assert_allclose(row[2560:], wanted, atol=1e-5)
+    embed(make_video(tmp_path / 'slow.mp4', num_frames=3, times=[0, 120, 240]))
+    assert 'slow.mp4: has 5.0 frames per second, and motion' in ''.join(capfd.readouterr())
 
 
 def test_evaluation_has_the_features_of_the_inferencer(encoder, labeled_world):
