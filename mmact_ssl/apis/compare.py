@@ -61,7 +61,7 @@ def compare(
         DataError: The data is damaged, or has too few labels.
         CheckpointError, ConfigError: A model is damaged, or does not read such data.
     """
-    opened: dict[str, tuple[list[ProtocolInput], RetrievalInferencer]] = {}
+    opened: dict[str, tuple[list[ProtocolInput], RetrievalInferencer, int]] = {}
     searches: dict[Path, RetrievalInferencer] = {}
     for name, model in models.items():
         with redirect_stdout(None if opened else sys.stdout):  # once is enough
@@ -73,14 +73,14 @@ def compare(
         if place not in searches:  # two names may be of one model
             options: dict[str, Any] = dict(show_progress=show_progress, weights=weights)
             searches[place] = RetrievalInferencer(encoder, place, **options)
-        opened[name] = halves, searches[place]
+        size = sum(weight.numel() for weight in encoder.backbone.parameters())
+        opened[name] = halves, searches[place], size
     right, facts, licenses = {}, [], []
-    for name, (halves, search) in opened.items():
+    for name, (halves, search, size) in opened.items():
         seconds = embed_splits(search, halves)
         parts = [classify(inputs) for inputs in halves]
         common = [key for key in parts[0] if key in parts[-1]]
         right[name] = {key: np.concatenate([p[key] for p in parts], axis=1) for key in common}
-        size = sum(weight.numel() for weight in search.encoder.backbone.parameters())
         facts.append((f'{size / 1e6:.1f} M', f'{seconds:.1f}'))
         card = halves[0].saved and halves[0].saved.card
         long = '' if models[name] == name else f' ({models[name]})'
