@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 
 from mmact_ssl.apis.pretrain_speed import copy_sample, measure_step, measure_teachers
 from mmact_ssl.apis.source_folder import FileState, Source
@@ -233,9 +234,10 @@ def make_plan(source: Source, asked: dict[str, Any], prepare: Callable[[list[str
     if asked['flip'] is not None and not source.words:
         raise ConfigError(f'--flip: {source.path} is prepared already: give it to prepare')
     print('measuring the steps on this machine', flush=True)
+    logger = MMLogger.get_current_instance()
     with TemporaryDirectory() as folder, ExitStack() as after:
-        logging.disable(logging.INFO)  # what is measured reports itself when it runs
-        after.callback(logging.disable, logging.NOTSET)
+        after.callback(logger.setLevel, logger.level)
+        logger.setLevel(logging.WARNING)  # what is measured reports itself when it runs
         if source.is_video:
             plan, cfg = measure_videos(source, Path(folder), asked)
         else:
@@ -268,10 +270,9 @@ def measure_videos(source: Source, folder: Path, asked: dict[str, Any]) -> tuple
     built, key = [*teachers.values()], 'model.heads.guidance.teachers.video.channels'
     options = [f'{key}={t.channels}' for t in built if isinstance(t, TransformersTeacher)]
     count, window, names, frames, copy_seconds = sample()
-    target_seconds = measure_teachers(built, folder, names, frames)
     plan = Plan(True, count, teachers=[*teachers], options=options, note=note, window=window)
-    plan.seconds['prepare'] = count * copy_seconds / CORES
-    plan.seconds['targets'] = count * target_seconds / CORES + STARTING
+    targets = count * measure_teachers(built, folder, names, frames) / CORES + STARTING
+    plan.seconds.update(prepare=count * copy_seconds / CORES, targets=targets)
     # The config counts the lines; the measured batches have only the videos of the sample.
     lines = [*names, *(f'other {number}.mp4' for number in range(count - len(names)))]
     (folder / 'train.txt').write_text(''.join(f'{line}\n' for line in lines))
@@ -309,8 +310,7 @@ def plan_training(plan: Plan, cfg: Config, steps: int | None, step_seconds: floa
     # Two epochs or more: one to warm up, and one to fall.
     epochs = max(2, round((default_steps if steps is None else steps) / in_epoch))
     warmup = min(cfg.param_scheduler[0].end, max(1, epochs // 20))
-    # Features need no gradient, a third of a step.
-    embedding_seconds = plan.count * step_seconds / loader.batch_size / 3
+    embedding_seconds = plan.count * step_seconds / loader.batch_size / 3  # without gradients
     seconds = plan.seconds | dict(
         train=epochs * in_epoch * step_seconds + STARTING,
         evaluate=3 * embedding_seconds + STARTING,

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.dataset import Compose, pseudo_collate
+from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
 from mmact_ssl.configs.encoder_config import (
@@ -39,8 +40,7 @@ from mmact_ssl.models.encoding import check_whole_clips, shift_length
 from mmact_ssl.models.skeletons import valid_frames
 
 PREFIX = 'backbone.'
-# Arguments of a backbone that name its initial weights.
-INITIAL_WEIGHTS = ('checkpoint', 'pretrained')
+INITIAL_WEIGHTS = ('checkpoint', 'pretrained')  # arguments of a backbone that name them
 
 
 @dataclass(eq=False)
@@ -250,13 +250,13 @@ def without_initial_weights(backbone: Mapping[str, Any]) -> dict[str, Any]:
 def initialize(network: Any) -> None:
     """Give a network the initial weights that its config names, or random ones."""
     starts = take_pretrained(network)
-    # mmengine logs four lines for every parameter that it initializes.
-    disabled = logging.root.manager.disable
-    logging.disable(max(disabled, logging.INFO))
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)  # mmengine logs four lines for every parameter
     try:
         network.init_weights()
     finally:
-        logging.disable(disabled)
+        logger.setLevel(level)
     for module, start in starts:
         load_pretrained(module, **start)
 

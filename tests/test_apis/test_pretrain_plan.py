@@ -49,15 +49,13 @@ def test_torn_videos_are_not_measured(tmp_path, make_video):
     """A small one is a link, and only its first frame has been read."""
     source, copies = tmp_path / 'in', tmp_path / 'copies'
     source.mkdir(), copies.mkdir()
-    whole = make_video(source / 'whole.mp4', num_frames=40)
-    torn = source / 'torn.mp4'
+    whole, torn = make_video(source / 'whole.mp4', num_frames=40), source / 'torn.mp4'
     content = bytearray(whole.read_bytes())
     content[4_000:8_000] = bytes(4_000)
     torn.write_bytes(content)
-    files = {'torn': (torn,), 'both': (torn, whole)}
     with pytest.raises(DataError, match='none of 1 videos can be read: .*in/torn.mp4: cannot be'):
-        copy_sample(Source(source, True, files['torn'], (), False), copies)
-    names, *_ = copy_sample(Source(source, True, files['both'], (), False), copies)
+        copy_sample(Source(source, True, (torn,), (), False), copies)
+    names, *_ = copy_sample(Source(source, True, (torn, whole), (), False), copies)
     assert [(copies / name).resolve() for name in names] == [whole]
 
 

@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import print_log
 
 from mmact_ssl.apis import embed, pretrain_plan
 from mmact_ssl.apis.pretrain_plan import Job, Plan
@@ -270,6 +271,8 @@ def test_skeletons_from_a_file_to_a_model(tmp_path, capsys, monkeypatch):
     before = files_below(tmp_path)
     shown = run(capsys, 'moves.npz', '--steps', '2', '--dry-run', '--coordinates', 'xyz')
     assert 'ms2l-twoview_gru: 2 epochs, 2 steps' in shown and 'targets' not in shown
+    print_log('a message', 'current')  # planning hides messages, and shows those after it again
+    assert 'a message' in ''.join(capsys.readouterr())
     assert files_below(tmp_path) == before
     shown = run(capsys, 'moves.npz', '--steps', '2')
     assert '/training): not recorded' in shown and 'all, linear' in shown
@@ -277,8 +280,7 @@ def test_skeletons_from_a_file_to_a_model(tmp_path, capsys, monkeypatch):
     clip = np.random.default_rng(1).normal(size=(1, 20, 20, 3)).astype(np.float32)
     assert embed(str(model), clip).ndim == 1
     # Another run starts from this model, wherever it lies.
-    odd = Path('my, models [1]')
-    odd.mkdir()
+    (odd := Path('my, models [1]')).mkdir()
     model = model.rename(odd / model.name)
     shown = run(capsys, 'moves.npz', '--steps', '1', '--from', str(model), '--out', 'again')
     assert len(list(Path('again').glob('moves-*.safetensors'))) == 1
