@@ -208,7 +208,7 @@ def read_state(folder):
 
 
 SKELETONS = dict(format=1, layout='coco17', unit='metres', classes=2, sha256='a')
-SETTINGS = dict(format=4, model='a', model_name='m', windows=1.0)
+SETTINGS = dict(format=5, model='a', model_name='m', windows=1.0)
 PLAN = Plan(True, 5, 3, 1, 20, ['a'], ['o'], 'n', '', {'Train': 3.0}, {'steps': 5})
 STATE = Record({'a.mp4': (9, 5, 'b')}, PLAN, 'c', {'train': 1}, 1, {'a.mp4': 'b'})
 ENTRY = dict(file=f'b-{"b" * 8}.safetensors', sha256='b' * 64, size=9)

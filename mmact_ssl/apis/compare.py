@@ -19,6 +19,7 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 from rich.table import Column, Table
 
+from mmact_ssl.apis.feature_index import FORMAT
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.configs.encoder_config import shipped_encoders
 from mmact_ssl.datasets.prepared_folder import read_groups
@@ -69,7 +70,7 @@ def compare(
         encoder = halves[0].build_encoder()
         state = encoder.backbone.state_dict().values()
         weights = encoder.sha256 or sha256_of(str([part.double().sum() for part in state]))
-        place = Path(folder, sha256_of(json.dumps([weights, encoder.config.record]))[:16])
+        place = Path(folder, sha256_of(json.dumps([FORMAT, weights, encoder.config.record]))[:16])
         if place not in searches:  # two names may be of one model
             options: dict[str, Any] = dict(show_progress=show_progress, weights=weights)
             searches[place] = RetrievalInferencer(encoder, place, **options)

@@ -17,7 +17,7 @@ from mmact_ssl.evaluation.neighbors import nearest
 from mmact_ssl.io.files import expand, read_arrays, reading, shown, write_atomically
 from mmact_ssl.io.schema import read_json
 
-FORMAT = 4
+FORMAT = 5  # also rises when an encoder's features change
 FIX = 'delete the folder of this index and add the clips again'
 COLUMNS = 'names', 'starts', 'stops', 'versions', 'dropped'
 

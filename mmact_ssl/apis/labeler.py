@@ -13,6 +13,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmact_ssl.apis.clips import Clip, find_clips, require_paths
+from mmact_ssl.apis.feature_index import FORMAT
 from mmact_ssl.apis.feature_inferencer import layout_of_arrays
 from mmact_ssl.apis.retrieval_inferencer import RetrievalInferencer
 from mmact_ssl.datasets.skeleton_folder import META
@@ -135,7 +136,7 @@ def label(
         window = choose_window([*lengths.values()], stride)
     if window:
         window, stride = float(window), float(stride or window / 2)
-    settings = json.dumps([model.sha256, config.record, window or None, stride])
+    settings = json.dumps([FORMAT, model.sha256, config.record, window or None, stride])
     search = RetrievalInferencer(
         model,
         expand(folder) / f'features-{sha256_of(settings)[:8]}.index',

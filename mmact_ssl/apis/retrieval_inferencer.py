@@ -59,13 +59,8 @@ class RetrievalInferencer(FeatureInferencer):
         if not (version := self.encoder.sha256 or weights):
             raise ConfigError(f'{config.source}: has random weights: give a model or a checkpoint')
         own = self.layout in ('', config.layout)
-        meta = dict(
-            model=version,
-            model_name=self.encoder.name,
-            encoder=config.record,
-            windows=windows,
-            layout=None if own else layout,
-        )
+        meta: dict[str, Any] = dict(model=version, model_name=self.encoder.name)
+        meta.update(encoder=config.record, windows=windows, layout=None if own else layout)
         self.index = FeatureIndex(index, meta)
         self._space: tuple[SharedSpace, Any, Any] | None = None
 

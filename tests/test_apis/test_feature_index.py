@@ -143,5 +143,5 @@ def test_an_index_of_another_model_or_version_is_refused(index):
         FeatureIndex(index.path, other)
     assert '\x1b' not in str(raised.value) and len(str(raised.value)) < 500
     head.write_text(json.dumps({**settings, 'format': 3}))
-    with pytest.raises(DataError, match='its format is 3, not 4: '):
+    with pytest.raises(DataError, match='its format is 3, not 5: '):
         FeatureIndex(index.path, META)
