@@ -66,15 +66,6 @@ def open_video(path: str | os.PathLike[str]) -> Any:
         return av.open(source, **options, metadata_errors='replace')
 
 
-def split_path(path: str) -> tuple[str, str] | None:
-    """Split the path of a video in a shard: the shard's path, the video's name in the shard."""
-    for end in _END.finditer(path):
-        shard, name = path[: end.start()], path[end.end() :]
-        if not os.path.isdir(shard):  # a folder's name may end with .tar
-            return shard, name
-    return None
-
-
 def read_video(path: str) -> bytes:
     """Read a video in a shard; BrokenSampleError if it is not at the place in the index."""
     shard, name = split_path(path) or ('', path)
@@ -126,6 +117,15 @@ def video_hash(path: str) -> str:
     except (KeyError, DataError, OSError):
         return ''
     return digest.hexdigest()[:32]
+
+
+def split_path(path: str) -> tuple[str, str] | None:
+    """Split the path of a video in a shard: the shard's path, the video's name in the shard."""
+    for end in _END.finditer(path):
+        shard, name = path[: end.start()], path[end.end() :]
+        if not os.path.isdir(shard):  # a folder's name may end with .tar
+            return shard, name
+    return None
 
 
 def hash_videos(root: str | os.PathLike[str], names: Iterable[str]) -> dict[str, str]:

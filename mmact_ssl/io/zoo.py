@@ -42,16 +42,6 @@ def zoo_folder() -> Path:
     return (checkout if (checkout / 'model-index.yml').is_file() else PACKAGE / '.mim') / 'zoo'
 
 
-def read_index(path: str | os.PathLike[str]) -> dict[str, Entry]:
-    """Read the names, files and hashes of an index, ``{"name": {"file", "sha256", "size"}}``."""
-    fix = 'write it by mmact-ssl publish'
-    entries: dict[str, Entry] = read_json(path, fix, dict[Name, Entry])
-    for name, entry in entries.items():
-        if entry.file != f'{name}-{entry.sha256[:8]}{MODEL}':
-            raise CheckpointError(f'{path}: {entry.file!r} is not a file of {name}: {fix}')
-    return entries
-
-
 def cache_folder() -> Path:
     """Folder of downloads, beside torch hub's checkpoints."""
     import torch
@@ -92,6 +82,16 @@ def find_published(name: str) -> str:
     with reading(path, 'delete it and try again', CheckpointError):
         check_hash(path, str(path), entry.sha256, 'delete it and try again')
     return str(path)
+
+
+def read_index(path: str | os.PathLike[str]) -> dict[str, Entry]:
+    """Read the names, files and hashes of an index, ``{"name": {"file", "sha256", "size"}}``."""
+    fix = 'write it by mmact-ssl publish'
+    entries: dict[str, Entry] = read_json(path, fix, dict[Name, Entry])
+    for name, entry in entries.items():
+        if entry.file != f'{name}-{entry.sha256[:8]}{MODEL}':
+            raise CheckpointError(f'{path}: {entry.file!r} is not a file of {name}: {fix}')
+    return entries
 
 
 def download_model(name: str, folder: str | os.PathLike[str]) -> Path:
