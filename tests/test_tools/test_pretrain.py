@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 from pathlib import Path
@@ -368,4 +367,3 @@ def test_mistakes_are_one_line_with_the_fix(tmp_path, clips, capsys, monkeypatch
         fault(network)
         shown = message(clips, '--teacher', f'hf:{network}', '--out', 'out')
         assert re.search(f'error: .*{why}', shown) and not Path('out').exists()
-    assert logging.root.manager.disable == logging.NOTSET
