@@ -52,7 +52,7 @@ class DecodeFrames(BaseTransform):
     pixels, and ``Resize`` of mmaction2, which comes next, skips pixels of large frames. It still
     skips a few of smaller frames. A pipeline that resizes to more needs a larger ``short_side``.
 
-    Required keys: ``frame_inds``, and ``video_reader`` (removed) or ``array``. Added keys:
+    Required keys: ``frame_inds``, and ``video_reader`` or ``array``, both removed. Added keys:
     ``imgs``, a list of RGB uint8 arrays (H, W, 3) that share no memory; ``original_shape`` and
     ``img_shape`` (H, W).
 
@@ -74,9 +74,9 @@ class DecodeFrames(BaseTransform):
             size = round(width * factor), round(height * factor)
             shrink = partial(mmcv.imresize, size=size, interpolation='area')
             frames = once(results, 'frames', {i: frames[i] for i in indices.tolist()}, shrink)
-        imgs = copy_frames(frames, indices)
-        shape = imgs[0].shape[:2]
-        results.update(imgs=imgs, original_shape=shape, img_shape=shape)
+        results['imgs'] = imgs = copy_frames(frames, indices)
+        results.update(dict.fromkeys(('original_shape', 'img_shape'), imgs[0].shape[:2]))
+        del results['array']  # full frames need more memory than all that follows
         return results
 
 
