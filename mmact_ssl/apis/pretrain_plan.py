@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, redirect_stdout, suppress
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -21,13 +21,20 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from mmact_ssl.apis.pretrain_speed import copy_sample, measure_step, measure_teachers
-from mmact_ssl.apis.source_folder import FileState, Source
+from mmact_ssl.apis.source_folder import TABLES, Source
 from mmact_ssl.configs.encoder_config import read_record
+from mmact_ssl.datasets.shards import video_hash
 from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.engine.launch import keep_freed_memory
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.io.checkpoint_file import CHECKPOINT
-from mmact_ssl.io.files import CONTROL, sha256_of, sha256_of_file, write_atomically
+from mmact_ssl.io.checkpoint_file import CHECKPOINT, saved_checkpoints
+from mmact_ssl.io.files import (
+    CONTROL,
+    file_version,
+    sha256_of,
+    sha256_of_file,
+    write_atomically,
+)
 from mmact_ssl.io.schema import Count, read_json
 from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.models.teachers.choice import choose_teachers
@@ -40,6 +47,7 @@ THUMBNAIL = 0.05  # seconds for one in the gallery
 WINDOW = 10.0  # seconds
 FEW = 50  # samples; a training on fewer is warned of
 CORES = len(os.sched_getaffinity(0))  # of this process
+FileState = tuple[int, int, str]  # bytes, time of change in nanoseconds, hash
 
 
 class Recipe(NamedTuple):
@@ -108,7 +116,7 @@ class Record:
     """Content of ``state.json``.
 
     Attributes:
-        files: Of the folder, see :meth:`Source.record`.
+        files: Of the folder, see :func:`record_files`.
         plan: The plan, of the files of the state ``planned``.
         steps: What each finished step was made from.
         number: Of the training.
@@ -150,7 +158,7 @@ class Job:
         record = self.recorded = Record()
         if self.path.is_file():
             record = self.recorded = read_json(self.path, 'give another --out', Record)
-        record.files = source.record(record.files)
+        record.files = record_files(source, record.files)
         self.now = {name: content for name, (*_, content) in record.files.items()}
         self.state = sha256_of(json.dumps(self.now, sort_keys=True))[:16]
         table = sha256_of_file(labels) if labels and labels != 'folders' else ''
@@ -175,13 +183,17 @@ class Job:
         """True once the training has ended."""
         return self.recorded.steps.get('train') == self.recorded.number
 
-    def extracted(self) -> float:
-        """Share of the samples that have targets."""
+    @cached_property
+    def seconds_left(self) -> dict[str, float]:
+        """Estimate for each step of the run, less what an earlier call has done of it."""
+        left = dict(self.plan.seconds)
         with suppress(DataError):  # one that is damaged is reported when it is written
             counts = [len(TargetReader(p).keys()) for p in self.data.glob('targets/*.lmdb')]
-            if len(counts) >= len(self.plan.teachers):
-                return min(1.0, min(counts) / self.plan.count)
-        return 0.0
+            if len(counts) >= len(self.plan.teachers) > 0:
+                left['targets'] *= 1 - min(1.0, min(counts) / self.plan.count)
+        for _, steps, _ in saved_checkpoints(self.training)[-1:]:
+            left['train'] *= 1 - steps / self.plan.steps
+        return left
 
     @property
     def training(self) -> Path:
@@ -193,6 +205,24 @@ class Job:
         """Write the record."""
         self.recorded.plan = self.plan
         write_atomically(self.path, json.dumps(asdict(self.recorded), indent=1) + '\n')
+
+
+def record_files(source: Source, earlier: Mapping[str, FileState]) -> dict[str, FileState]:
+    """Record all files: ``{path below the folder: (bytes, time of change, hash)}``.
+
+    A file whose size and time are those of an ``earlier`` record keeps its hash unread.
+    """
+    record = {}
+    top = source.path if source.path.is_dir() else source.path.parent
+    for file in source.files:
+        name, version = os.path.relpath(file, top), file_version(file)
+        *known, content = earlier.get(name, (0, 0, ''))
+        if tuple(known) != version:
+            # An array may be edited in its place, between the ends that video_hash reads.
+            is_table = file.suffix.lower() in TABLES
+            content = sha256_of_file(file) if is_table else video_hash(str(file))
+        record[name] = (*version, content)
+    return record
 
 
 def describe_changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmact_ssl.datasets.prepared_folder import describe_folder
-from mmact_ssl.datasets.shards import video_hash
 from mmact_ssl.datasets.skeleton_folder import META
 from mmact_ssl.errors import ConfigError, DataError
-from mmact_ssl.io.files import file_version, sha256_of_file
 from mmact_ssl.preparation.files import VIDEO_SUFFIXES, files_below, outside, require
 from mmact_ssl.preparation.ntu import LAST_SETUP_60, NAME
 from mmact_ssl.preparation.videos import read_labels
 
 PICKLE_SUFFIXES = ('.pkl', '.pickle')
 TABLES = ('.npz', *PICKLE_SUFFIXES)
-FileState = tuple[int, int, str]  # bytes, time of change in nanoseconds, hash
 KINDS = 'videos, one npz file, one pickle of pyskl or mmaction2, or .skeleton files of NTU RGB+D'
 
 
@@ -38,23 +34,6 @@ class Source:
     files: tuple[Path, ...]
     words: tuple[str, ...]
     is_labeled: bool
-
-    def record(self, earlier: Mapping[str, FileState]) -> dict[str, FileState]:
-        """Record all files: ``{path below the folder: (bytes, time of change, hash)}``.
-
-        A file whose size and time are those of an ``earlier`` record keeps its hash unread.
-        """
-        record = {}
-        top = self.path if self.path.is_dir() else self.path.parent
-        for file in self.files:
-            name, version = os.path.relpath(file, top), file_version(file)
-            *known, content = earlier.get(name, (0, 0, ''))
-            if tuple(known) != version:
-                # An array may be edited in its place, between the ends that video_hash reads.
-                is_table = file.suffix.lower() in TABLES
-                content = sha256_of_file(file) if is_table else video_hash(str(file))
-            record[name] = (*version, content)
-        return record
 
 
 def find_source(

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmact_ssl.datasets.prepared_folder import hold_out, write_groups
 from mmact_ssl.errors import DataError
-from mmact_ssl.io.files import CONTROL, read_table
+from mmact_ssl.io.files import CONTROL, path_inside, read_annotation, read_table
 from mmact_ssl.preparation.files import Video, find_videos, probe_videos, require, write_videos
 from mmact_ssl.preparation.recordings import describe_likely, equal_files
 from mmact_ssl.preparation.small_copies import SHORT_SIDE, copies_at, copy_videos
@@ -83,6 +83,8 @@ def prepare(
     if not usable:
         why = next(iter(left_out.values()))
         raise DataError(f'{source}: none of {len(videos)} videos can be used, the first: {why}')
+    lists = [file for file in (out / 'train.txt', out / 'test.txt') if file.is_file()]
+    earlier = {name for file in lists for name in read_annotation(file, 'give another --out')[0]}
     (out / 'test.txt').unlink(missing_ok=True)  # earlier test videos may be in train.txt now
     classes = class_order({class_of[path] for path in usable if path in class_of})
     if test_fraction and not classes:
@@ -102,7 +104,11 @@ def prepare(
         print(f'{count} of {len(samples)} videos have a label, of {len(classes)} classes')
     if test_fraction:
         splits = split_samples(samples, groups, classes, test_fraction, seed)
-    return write_videos(source, out, splits, classes, left_out, '' if is_small else placement)
+    counts = write_videos(source, out, splits, classes, left_out, '' if is_small else placement)
+    for name in earlier - groups.keys() if is_small else ():
+        # The copy of a video that is gone or cannot be read any more, and no other file.
+        path_inside(out, name, 'train.txt').unlink(missing_ok=True)
+    return counts
 
 
 def group_videos(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmact_ssl.apis.clips import find_clips
-from mmact_ssl.apis.pretrain_plan import describe_changes
+from mmact_ssl.apis.pretrain_plan import describe_changes, record_files
 from mmact_ssl.apis.source_folder import find_source
 from mmact_ssl.datasets.layouts import LAYOUTS
 from mmact_ssl.datasets.skeleton_folder import open_skeleton_folder
@@ -72,7 +72,7 @@ def test_changes_of_a_folder_are_counted_and_named(tmp_path):
         (folder / name).write_bytes(name.encode())
 
     def record(earlier: dict) -> dict[str, list]:
-        return find_source(folder, tmp_path / 'out', None, None).record(earlier)
+        return record_files(find_source(folder, tmp_path / 'out', None, None), earlier)
 
     before = record({})
     assert record(before) == before and list(before) == ['3.mp4', 'a/1.mp4', 'a/2.mp4']

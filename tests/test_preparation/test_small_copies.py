@@ -69,6 +69,19 @@ def test_a_folder_of_small_copies_names_what_cannot_be_read(tmp_path, make_video
     assert (out / 'videos' / 'a_b.mp4').is_symlink()  # 20 frames are few
 
 
+def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tmp_path, make_video):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    source.mkdir()
+    for name in 'a', 'gone', 'torn':
+        make_video(source / f'{name}.mp4', num_frames=6, width=64, height=48)
+    prepare(source, out, placement='small')
+    (out / 'videos' / "the user's.mp4").touch()
+    (source / 'gone.mp4').unlink()
+    (source / 'torn.mp4').write_bytes(b'no video')
+    prepare(source, out, placement='small')
+    assert sorted(os.listdir(out / 'videos')) == ['a.mp4', "the user's.mp4"]
+
+
 def test_a_recording_is_decoded_once_into_windows(tmp_path, make_video, monkeypatch):
     source, target = tmp_path / 'day.mp4', tmp_path / 'out' / 'day.mp4'
     make_video(source, num_frames=110, width=64, height=48)  # 4.4 s

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from unittest.mock import Mock
@@ -98,7 +97,7 @@ def test_videos_from_a_plan_to_a_model(clips, tmp_path, capsys, monkeypatch):
 
     # Killed when the training begins: the next call goes on there.
     with monkeypatch.context() as killed, pytest.raises(SystemExit, match='^130$'):
-        killed.setattr(tool.Train, 'run', Mock(side_effect=KeyboardInterrupt))
+        killed.setattr(tool, 'train', Mock(side_effect=KeyboardInterrupt))
         tool.main([str(word) for word in command])
     shown = capsys.readouterr().out
     assert 'left out: wave/bad one.mp4: cannot be opened' in shown
@@ -141,7 +140,7 @@ def test_a_video_that_has_changed_gets_new_targets(clips, make_video, capsys, mo
         names = 'videos/wave/clip_0.mp4', 'videos/wave/clip_2.mp4'
         return [float(reader.get(name).mean()) for name in names]
 
-    monkeypatch.setattr(tool.Train, 'run', Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(tool, 'train', Mock(side_effect=KeyboardInterrupt))
     command = ['my clips', '--teacher', 'gray_pose.py', '--out', 'out']
     with pytest.raises(SystemExit, match='^130$'):
         tool.main(command)
@@ -164,7 +163,9 @@ def test_a_video_that_has_changed_gets_new_targets(clips, make_video, capsys, mo
 @pytest.mark.usefixtures('given_speeds', 'small_images')
 def test_a_recording_that_grows_gets_more_windows(clips, make_video, capsys, monkeypatch):
     monkeypatch.setattr('mmact_ssl.apis.pretrain_plan.WINDOW', 1.0)
-    monkeypatch.setattr(tool.Targets, 'run', Mock(side_effect=KeyboardInterrupt))
+    load = tool.load_tool
+    stopped = Mock(main=Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(tool, 'load_tool', lambda n: stopped if n == 'extract' else load(n))
     make_video(clips / 'day.mp4', num_frames=100, width=64, height=48)
     command = ['my clips', '--teacher', 'gray_pose.py', '--out', 'out', '--steps', '2']
 
@@ -203,7 +204,7 @@ def test_a_network_of_transformers_guides_the_student_too(clips, capsys, monkeyp
 
     # The next training has the same teachers, if their files are the same.
     make_video(clips / 'wave' / 'new.mp4', num_frames=10, width=64, height=48)
-    monkeypatch.setattr(tool.Train, 'run', Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(tool, 'train', Mock(side_effect=KeyboardInterrupt))
     monkeypatch.chdir(clips)
     again = ['.', '--out', '../out', '--again']
     with pytest.raises(SystemExit, match='^130$'):
@@ -214,23 +215,6 @@ def test_a_network_of_transformers_guides_the_student_too(clips, capsys, monkeyp
     preparation.write_text(preparation.read_text() + '\n')
     with pytest.raises(SystemExit, match=r'video\.lmdb is stale: its fingerprint.*--out'):
         tool.main(again)
-
-
-def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tmp_path, monkeypatch):
-    videos = tmp_path / 'out' / 'mine' / 'videos'
-    videos.mkdir(parents=True)
-    (videos / 'a.mp4').touch()
-    (videos / 'gone.mp4').symlink_to(tmp_path / 'gone.mp4')
-    (videos / "the user's.mp4").touch()
-    listing = videos.parent / 'train.txt'
-    listing.write_text('videos/a.mp4\nvideos/gone.mp4\n')
-    prepare = Mock(side_effect=lambda words: listing.write_text('videos/a.mp4\n'))
-    monkeypatch.setattr(tool, 'load_tool', lambda name: Mock(main=prepare))
-    source = Source(tmp_path, True, (), ('videos', '--source', str(tmp_path)), False)
-    job = Job(source, tmp_path / 'out', 'mine')
-    job.recorded.steps['prepare'], job.plan = 'the files as they were', Plan(True, 1, 2, 1, 2)
-    tool.Prepare(job, 'copies', 'the files as they are').run()
-    assert sorted(os.listdir(videos)) == ['a.mp4', "the user's.mp4"]
 
 
 @pytest.mark.slow
@@ -290,12 +274,14 @@ def test_skeletons_from_a_file_to_a_model(tmp_path, capsys, monkeypatch):
 
 def test_what_cannot_be_evaluated_is_tried_again(tmp_path, capsys, monkeypatch):
     job = Job(Source(tmp_path, False, (), (), True), tmp_path / 'out', 'mine')
-    job.plan, step = Plan(False, 1, 2, 1, 2), tool.Evaluate(job, 'of both', 'these files')
-    monkeypatch.setattr(tool, 'plan_steps', lambda args: (job, [step]))
+    job.plan = Plan(False, 1, 2, 1, 2)
+    step = tool.Step(job, 'evaluate', 'of both', 'these files', lambda: tool.evaluate(job))
+    monkeypatch.setattr(tool, 'plan_job', lambda args: job)
+    monkeypatch.setattr(tool, 'list_steps', lambda job: [step])
     compared = Mock(side_effect=[DataError('one label is too few'), ('the table', {}, None)])
     monkeypatch.setattr('mmact_ssl.apis.compare.compare', compared)
-    assert '\nno table: one label is too few\n' in run(capsys, tmp_path) and not step.is_done()
-    assert 'the table\n' in run(capsys, tmp_path) and step.is_done()
+    assert '\nno table: one label is too few\n' in run(capsys, tmp_path) and not step.is_done
+    assert 'the table\n' in run(capsys, tmp_path) and step.is_done
 
 
 def test_a_training_does_not_go_on_with_other_clips(tmp_path, capsys, monkeypatch):
