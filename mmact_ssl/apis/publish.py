@@ -14,13 +14,13 @@ from torch import Tensor
 from mmact_ssl import __version__
 from mmact_ssl.apis.onnx_export import example_inputs, export_onnx
 from mmact_ssl.configs.encoder_config import SHIPPED
-from mmact_ssl.encoders.encoder import PREFIX, Encoder, student_weights
+from mmact_ssl.encoders.encoder import Encoder
 from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.shared_space import PROMPTS, check_encoder, projector_weights
 from mmact_ssl.io.checkpoint_file import CARD_KEY, MODEL
 from mmact_ssl.io.files import write_atomically
 from mmact_ssl.io.records import Card
-from mmact_ssl.io.student_file import StudentFile
+from mmact_ssl.io.student_file import PREFIX, StudentFile
 from mmact_ssl.io.zoo import INDEX, add_to_index
 
 TOLERANCE = 1e-6  # of features, times the largest of them if that is above 1
@@ -117,7 +117,7 @@ def backbone_weights(saved: StudentFile) -> dict[str, Tensor]:
     # clone: a view would save its whole storage.
     return {
         PREFIX + key: value.detach().clone().contiguous()
-        for key, value in student_weights(saved).items()
+        for key, value in saved.backbone_weights.items()
     }
 
 

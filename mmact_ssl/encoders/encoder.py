@@ -39,7 +39,6 @@ from mmact_ssl.io.weights import (
 from mmact_ssl.models.encoding import check_whole_clips, shift_length
 from mmact_ssl.models.skeletons import valid_frames
 
-PREFIX = 'backbone.'
 INITIAL_WEIGHTS = ('checkpoint', 'pretrained')  # arguments of a backbone that name them
 
 
@@ -267,7 +266,7 @@ def load_student(backbone: nn.Module, config: EncoderConfig, saved: StudentFile)
     Raises:
         CheckpointError: They are not those of the network.
     """
-    student = student_weights(saved)
+    student = saved.backbone_weights
     fix = f'they are not of {config.source} with {config.options}: {FIX}'
     load_strictly(backbone, student, saved.path, fix)
     others = len(saved.weights) - len(student)
@@ -275,23 +274,6 @@ def load_student(backbone: nn.Module, config: EncoderConfig, saved: StudentFile)
         f'weights from {saved.path}: all {len(student)} weights of the network'
         + (f'; the other {others} are of the pretext tasks' if others else '')
     )
-
-
-def student_weights(saved: StudentFile) -> dict[str, Tensor]:
-    """Weights of the student in a file, without ``backbone.`` before their names.
-
-    Raises:
-        CheckpointError: No name begins so.
-    """
-    state = saved.weights
-    student = {key[len(PREFIX) :]: value for key, value in state.items() if key.startswith(PREFIX)}
-    if not student:
-        known = ', '.join(sorted({key.split('.')[0] for key in state})[:5]) or 'nothing'
-        raise CheckpointError(
-            f'{saved.path}: no key begins with {PREFIX!r}, they begin with {known}: give a file of '
-            'this package, or name them so'
-        )
-    return student
 
 
 def weights_hash(config: EncoderConfig, saved: StudentFile | None = None) -> str:

@@ -28,7 +28,7 @@ def parse_json(text: str | bytes, kind: Any = Table) -> Any:
     return conform(json.loads(text), kind)
 
 
-def conform(value: Any, kind: Any, place: str = 'it') -> Any:
+def conform(value: Any, kind: Any, place: str = 'it', levels: int = LEVELS) -> Any:
     """Return a value of a file as its declared type.
 
     Args:
@@ -38,6 +38,7 @@ def conform(value: Any, kind: Any, place: str = 'it') -> Any:
             stay; or one of these in ``Annotated``, with the ``range`` of an integer, or the
             pattern of a whole text.
         place: Name of the value in errors.
+        levels: Greatest depth of a plain value.
 
     Raises:
         ValueError: The value is not of that type; the error names its key.
@@ -58,8 +59,13 @@ def conform(value: Any, kind: Any, place: str = 'it') -> Any:
         return None if value is None else conform(value, args[0], place)
     elif (is_dataclass(kind) or is_typeddict(kind)) and isinstance(value, dict):
         return _table(value, kind, place)
+    elif kind is Any and isinstance(value, (dict, list, tuple)):
+        fits = levels > 0
+        inside = [*value, *value.values()] if isinstance(value, dict) else value
+        for part in inside if fits else ():
+            conform(part, Any, place, levels - 1)
     elif kind is Any:
-        fits = _is_plain(value, LEVELS)
+        fits = value is None or isinstance(value, (bool, int, float, str))
     elif kind is str:
         fits = isinstance(value, str) and len(value) <= LONGEST and not CONTROL.search(value)
     elif kind in (int, float):
@@ -92,11 +98,3 @@ def _fields(kind: Any) -> tuple[dict[str, Any], set[str]]:
     own = [item for item in fields(kind) if item.init]
     needed = {f.name for f in own if f.default is MISSING and f.default_factory is MISSING}
     return {item.name: hints[item.name] for item in own}, needed
-
-
-def _is_plain(value: Any, levels: int) -> bool:
-    """True for a value that JSON has, of so many levels at most."""
-    if isinstance(value, (dict, list, tuple)):
-        parts = [*value, *value.values()] if isinstance(value, dict) else value
-        return levels > 0 and all(_is_plain(part, levels - 1) for part in parts)
-    return value is None or isinstance(value, (bool, int, float, str))

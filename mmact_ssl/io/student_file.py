@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from mmact_ssl.errors import CheckpointError
 from mmact_ssl.io.checkpoint_file import (
     CHECKPOINT,
     MODEL,
@@ -24,6 +25,7 @@ from mmact_ssl.io.records import METHOD, NAME, Card, LabelsRead
 from mmact_ssl.io.schema import conform
 from mmact_ssl.io.zoo import find_published
 
+PREFIX = 'backbone.'  # of the names of the student's weights
 # Key of the record in a run's config and in its checkpoints' meta: see StudentFile.record.
 RECORD = 'record'
 # Key in the meta of a checkpoint: {split: {target: {fingerprint of its teacher: source}}}.
@@ -36,12 +38,14 @@ class StudentFile:
 
     Attributes:
         path: Path of the file.
-        content: Weights and ``meta``, as the file holds them.
+        weights: All weights by name, see :func:`read_state_dict`.
+        meta: What a training saves beside them; {} for a published file.
         card: Card of a published file; None without one.
     """
 
     path: str
-    content: Mapping[str, Any]
+    weights: Mapping[str, Tensor]
+    meta: Mapping[str, Any]
     card: Card | None = None
 
     @classmethod
@@ -61,14 +65,13 @@ class StudentFile:
             path = find_published(path)
         if path.endswith(MODEL):
             weights, metadata = read_safetensors(path)
-            return cls(path, {'state_dict': weights}, parse_card(metadata, path))
+            card = parse_card(metadata, path)
+            return cls(path, read_state_dict(path, weights), {}, card)
         if os.path.isdir(path):
             path, content = read_newest(path)
         else:
             content = load_checkpoint_safely(path)
-        if 'state_dict' in content:  # the optimizer is twice as large
-            content = {key: content[key] for key in ('state_dict', 'meta') if key in content}
-        return cls(path, content)
+        return cls(path, read_state_dict(path, content), content.get('meta', {}))
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -78,7 +81,7 @@ class StudentFile:
         """
         if self.card is not None:
             return asdict(self.card)
-        return self.content.get('meta', {}).get(RECORD) or {}
+        return self.meta.get(RECORD) or {}
 
     @property
     def labels_read(self) -> LabelsRead | None:
@@ -86,9 +89,21 @@ class StudentFile:
         return conform(self.record.get('labels'), LabelsRead | None)
 
     @cached_property
-    def weights(self) -> dict[str, Tensor]:
-        """All weights by name, see :func:`read_state_dict`."""
-        return read_state_dict(self.path, self.content)
+    def backbone_weights(self) -> dict[str, Tensor]:
+        """Weights of the student, without ``backbone.`` before their names.
+
+        Raises:
+            CheckpointError: No name begins so.
+        """
+        state = self.weights
+        found = {key[len(PREFIX) :]: state[key] for key in state if key.startswith(PREFIX)}
+        if not found:
+            known = ', '.join(sorted({key.split('.')[0] for key in state})[:5]) or 'nothing'
+            raise CheckpointError(
+                f'{self.path}: no key begins with {PREFIX!r}, they begin with {known}: give a file '
+                'of this package, or name them so'
+            )
+        return found
 
     @cached_property
     def sha256(self) -> str:
@@ -121,8 +136,7 @@ class StudentFile:
         if self.card is not None:
             recorded = self.card.text_fingerprint
             return {recorded: self.card.text_encoder} if recorded else {}
-        caches = self.content.get('meta', {}).get(CACHES_KEY, {})
-        return caches.get('train', {}).get('prompt', {})
+        return self.meta.get(CACHES_KEY, {}).get('train', {}).get('prompt', {})
 
 
 def find_value(part: Any, key: str) -> Any:

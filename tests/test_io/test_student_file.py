@@ -10,9 +10,11 @@ from safetensors.torch import save_file
 
 from mmact_ssl.io.student_file import StudentFile, find_value
 
+WEIGHTS = {'backbone.a': torch.zeros(1)}
+
 
 def student_file(path: Path, **record: object) -> StudentFile:
-    torch.save(dict(state_dict={}, meta=dict(record=record)), path / 'a.pth')
+    torch.save(dict(state_dict=WEIGHTS, meta=dict(record=record)), path / 'a.pth')
     return StudentFile.read(path / 'a.pth')
 
 
@@ -23,7 +25,7 @@ def test_a_name_that_leads_to_other_files_is_left_out(name: object, tmp_path: Pa
     assert saved.dataset_name == ''
 
 
-@pytest.mark.parametrize('content', [dict(state_dict={}, meta={}), {'backbone.a': torch.zeros(1)}])
+@pytest.mark.parametrize('content', [dict(state_dict=WEIGHTS, meta={}), WEIGHTS])
 def test_a_file_without_a_record_has_no_values(tmp_path: Path, content: dict):
     torch.save(content, tmp_path / 'a.pth')
     if 'meta' not in content:  # of another project

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -70,7 +70,7 @@ class TemporalShiftNetwork(BaseModule):
         self.network.to(memory_format=self.memory_format)
         if num_segments > 1:
             shift = partial(_shift_input, num_segments=num_segments, shift_div=shift_div)
-            convolutions = list(first_convolutions(self.network))
+            convolutions = self.first_convolutions()
             if not convolutions:
                 raise ConfigError(
                     f'model={model}: no residual blocks with convolutions to shift in'
@@ -85,8 +85,37 @@ class TemporalShiftNetwork(BaseModule):
         }
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad = name not in self.frozen
-        self.register_state_dict_post_hook(_leave_out_prefix)
-        self.register_load_state_dict_pre_hook(_put_in_prefix)
+        self.register_state_dict_post_hook(TemporalShiftNetwork._leave_out_prefix)
+        self.register_load_state_dict_pre_hook(TemporalShiftNetwork._put_in_prefix)
+
+    def first_convolutions(self) -> list[nn.Conv2d]:
+        """List the first convolution of each residual branch, before which TSM shifts.
+
+        Residual blocks of timm's ResNet, RegNet, ConvNeXt, EfficientNet and similar networks have a
+        ``drop_path``; the convolution of a shortcut has a special name. ``has_skip`` (EfficientNet)
+        or ``use_shortcut`` (ReXNet) is False in a block without a shortcut, where a shift would
+        lose the frame's own channels.
+        """
+        convolutions = []
+        for block in self.network.modules():
+            has_skip = getattr(block, 'has_skip', True) and getattr(block, 'use_shortcut', True)
+            if hasattr(block, 'drop_path') and has_skip:
+                convolutions += [
+                    module
+                    for name, module in block.named_modules()
+                    if isinstance(module, nn.Conv2d)
+                    and not name.startswith(('downsample', 'shortcut'))
+                ][:1]
+        return convolutions
+
+    def _leave_out_prefix(self, state: dict[str, Any], prefix: str, *unused: Any) -> None:
+        for key in [key for key in state if key.startswith(prefix + NETWORK)]:
+            state[prefix + key[len(prefix + NETWORK) :]] = state.pop(key)
+
+    def _put_in_prefix(self, state: dict[str, Any], prefix: str, *unused: Any) -> None:
+        for key in [key for key in state if key.startswith(prefix)]:
+            if not key.startswith(prefix + NETWORK):
+                state[prefix + NETWORK + key[len(prefix) :]] = state.pop(key)
 
     def init_weights(self) -> None:
         """Keep the weights: timm has initialized the network, or they are loaded."""
@@ -117,26 +146,6 @@ class TemporalShiftNetwork(BaseModule):
         return self.network.forward_features(frames)
 
 
-def first_convolutions(network: nn.Module) -> Iterator[nn.Conv2d]:
-    """Yield the first convolution of each residual branch, before which TSM shifts.
-
-    Residual blocks of timm's ResNet, RegNet, ConvNeXt, EfficientNet and similar networks have a
-    ``drop_path``; the convolution of a shortcut has a special name. ``has_skip`` (EfficientNet) or
-    ``use_shortcut`` (ReXNet) is False in a block without a shortcut, where a shift would lose the
-    frame's own channels.
-    """
-    for block in network.modules():
-        if not hasattr(block, 'drop_path'):
-            continue
-        if getattr(block, 'has_skip', True) and getattr(block, 'use_shortcut', True):
-            branch = (
-                module
-                for name, module in block.named_modules()
-                if isinstance(module, nn.Conv2d) and not name.startswith(('downsample', 'shortcut'))
-            )
-            yield from list(branch)[:1]
-
-
 def shift_in_time(maps: Tensor, num_segments: int, shift_div: int) -> Tensor:
     """Exchange channels with the neighboring frames, ``(B*T, C, H, W)``.
 
@@ -159,16 +168,3 @@ def _shift_input(
     convolution: nn.Module, inputs: tuple[Tensor, ...], num_segments: int, shift_div: int
 ) -> Tensor:
     return shift_in_time(inputs[0], num_segments, shift_div)
-
-
-def _leave_out_prefix(
-    module: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]
-) -> None:
-    for key in [key for key in state if key.startswith(prefix + NETWORK)]:
-        state[prefix + key[len(prefix + NETWORK) :]] = state.pop(key)
-
-
-def _put_in_prefix(module: nn.Module, state: dict[str, Any], prefix: str, *unused: Any) -> None:
-    for key in [key for key in state if key.startswith(prefix)]:
-        if not key.startswith(prefix + NETWORK):
-            state[prefix + NETWORK + key[len(prefix) :]] = state.pop(key)

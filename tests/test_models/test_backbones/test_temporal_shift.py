@@ -11,7 +11,6 @@ from mmengine.runner import load_checkpoint
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.backbones.temporal_shift import (
     TemporalShiftNetwork,
-    first_convolutions,
     shift_in_time,
 )
 
@@ -46,8 +45,8 @@ def test_it_shifts_as_mmaction2_does(clips, frames, channels, div):
     ],
 )
 def test_residual_branches_are_found(model, convolution, blocks):
-    network = timm.create_model(model)
-    found = set(first_convolutions(network))
+    network = TemporalShiftNetwork(model)
+    found = set(network.first_convolutions())
     names = [name for name, module in network.named_modules() if module in found]
     assert len(names) == blocks
     assert all(name.endswith(f'.{convolution}') for name in names)
