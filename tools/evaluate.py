@@ -77,6 +77,32 @@ def _fractions(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(','))
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Evaluate as the command line asks; if a protocol fails, the results before it are printed."""
+    args = parse_args(argv)
+    from mmact_ssl.engine.terminal import messages_on_stderr
+    from mmact_ssl.errors import one_line_errors
+
+    with one_line_errors(), messages_on_stderr():
+        from mmact_ssl.evaluation.evaluate import evaluate
+        from mmact_ssl.evaluation.result_table import print_results
+
+        method, planned = plan(args)
+        results = []
+        try:
+            while planned:
+                inputs, protocols = planned.pop(0)  # features of the last seed need their memory
+                for result in evaluate(inputs, protocols, method, args.variant):
+                    results.append(result)
+                    if result.protocol == 'finetune':
+                        print(f'the fine-tuned recognizer and its config are in {inputs.work_dir}')
+                    if args.out:
+                        print(f'wrote {result.run} to {result.write(args.out)}')
+        finally:
+            if results:
+                print_results(results)
+
+
 def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[str]]]]:
     """Read encoder and data, and check them for each protocol, seed and fraction.
 
@@ -136,32 +162,6 @@ def plan(args: argparse.Namespace) -> tuple[str, list[tuple[ProtocolInput, list[
         check_inputs(inputs, names)
         planned.append((inputs, names))
     return method, planned
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Evaluate as the command line asks; if a protocol fails, the results before it are printed."""
-    args = parse_args(argv)
-    from mmact_ssl.engine.terminal import messages_on_stderr
-    from mmact_ssl.errors import one_line_errors
-
-    with one_line_errors(), messages_on_stderr():
-        from mmact_ssl.evaluation.evaluate import evaluate
-        from mmact_ssl.evaluation.result_table import print_results
-
-        method, planned = plan(args)
-        results = []
-        try:
-            while planned:
-                inputs, protocols = planned.pop(0)  # features of the last seed need their memory
-                for result in evaluate(inputs, protocols, method, args.variant):
-                    results.append(result)
-                    if result.protocol == 'finetune':
-                        print(f'the fine-tuned recognizer and its config are in {inputs.work_dir}')
-                    if args.out:
-                        print(f'wrote {result.run} to {result.write(args.out)}')
-        finally:
-            if results:
-                print_results(results)
 
 
 if __name__ == '__main__':

@@ -48,6 +48,32 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Label the source, write the results and the page."""
+    args = parse_args(argv)
+    from mmact_ssl.apis.labeler import label
+    from mmact_ssl.engine.terminal import messages_on_stderr
+    from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.visualization.label_page import write_label_page
+
+    with one_line_errors(), messages_on_stderr():
+        earlier = args.out / 'labels.csv'
+        labels = args.labels or (earlier if earlier.is_file() else None)
+        found = label(
+            args.source,
+            labels,
+            args.model,
+            args.window,
+            args.stride,
+            args.out,
+            **reading_options(args),
+            show_progress=sys.stdout.isatty(),
+        )
+        found.write(args.out)
+        page = write_label_page(found, args.out)
+    print(*describe(found), page, sep='\n')
+
+
 def describe(found: Labeled) -> list[str]:
     """Lines about the labels, how often they are right, and what is confused."""
     import numpy as np
@@ -82,32 +108,6 @@ def describe(found: Labeled) -> list[str]:
     if not found.classifier.is_calibrated:
         lines += [f'probabilities are not calibrated: this takes 30 labeled {kind} in two files']
     return lines
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Label the source, write the results and the page."""
-    args = parse_args(argv)
-    from mmact_ssl.apis.labeler import label
-    from mmact_ssl.engine.terminal import messages_on_stderr
-    from mmact_ssl.errors import one_line_errors
-    from mmact_ssl.visualization.label_page import write_label_page
-
-    with one_line_errors(), messages_on_stderr():
-        earlier = args.out / 'labels.csv'
-        labels = args.labels or (earlier if earlier.is_file() else None)
-        found = label(
-            args.source,
-            labels,
-            args.model,
-            args.window,
-            args.stride,
-            args.out,
-            **reading_options(args),
-            show_progress=sys.stdout.isatty(),
-        )
-        found.write(args.out)
-        page = write_label_page(found, args.out)
-    print(*describe(found), page, sep='\n')
 
 
 if __name__ == '__main__':

@@ -23,6 +23,34 @@ from mmact_ssl_cli import Parser
 DEMO_WORLD = Path(__file__).resolve().with_name('demo_world')  # only in a checkout
 
 
+def main(argv: list[str] | None = None) -> None:
+    sets = find_sets()
+    listed = ''.join(f'    {name:13}{line}\n' for name, (_, line) in sets.items())
+    parser = Parser(description=f'{__doc__}\n{listed}')
+    parser.add_argument('set', choices=tuple(sets), metavar='SET')
+    parser.add_argument('options', nargs=argparse.REMAINDER, metavar='...')
+    args = parser.parse_args(argv)
+
+    name, (module_name, line) = args.set, sets[args.set]
+    module = import_set(module_name)
+    from mmact_ssl.errors import one_line_errors
+    from mmact_ssl.io.files import reading
+    from mmact_ssl.preparation.files import write_flip
+
+    parser = Parser(prog=f'{parser.prog} {name}', description=line)
+    add_options(parser, name, module)
+    options = vars(parser.parse_args(args.options))
+    if 'name' in inspect.signature(module.prepare).parameters:
+        options['name'] = name
+    source, out, flip = options.get('source', options['out']), options['out'], options.pop('flip')
+    with one_line_errors():
+        with reading(source, 'see docs/extend/data.md'):
+            counts = module.prepare(**options)
+            write_flip(out, flip)
+        counted = ', '.join(f'{count} {what.replace("_", " ")}' for what, count in counts.items())
+        print(f'{out}: {counted}')
+
+
 def find_sets() -> dict[str, tuple[str, str]]:
     """Module and line of help of each set, read without imports, which take seconds."""
     sets = {'demo': ('demo_world', 'generate the synthetic demo world')}
@@ -74,34 +102,6 @@ def add_options(parser: Parser, name: str, module: ModuleType) -> None:
         options[argument].update(dict(required=True) if is_required else dict(default=default))
         parser.add_argument(f'--{argument.replace("_", "-")}', **options[argument])
     parser.add_argument('--flip', action=argparse.BooleanOptionalAction, help='mirror clips or not')
-
-
-def main(argv: list[str] | None = None) -> None:
-    sets = find_sets()
-    listed = ''.join(f'    {name:13}{line}\n' for name, (_, line) in sets.items())
-    parser = Parser(description=f'{__doc__}\n{listed}')
-    parser.add_argument('set', choices=tuple(sets), metavar='SET')
-    parser.add_argument('options', nargs=argparse.REMAINDER, metavar='...')
-    args = parser.parse_args(argv)
-
-    name, (module_name, line) = args.set, sets[args.set]
-    module = import_set(module_name)
-    from mmact_ssl.errors import one_line_errors
-    from mmact_ssl.io.files import reading
-    from mmact_ssl.preparation.files import write_flip
-
-    parser = Parser(prog=f'{parser.prog} {name}', description=line)
-    add_options(parser, name, module)
-    options = vars(parser.parse_args(args.options))
-    if 'name' in inspect.signature(module.prepare).parameters:
-        options['name'] = name
-    source, out, flip = options.get('source', options['out']), options['out'], options.pop('flip')
-    with one_line_errors():
-        with reading(source, 'see docs/extend/data.md'):
-            counts = module.prepare(**options)
-            write_flip(out, flip)
-        counted = ', '.join(f'{count} {what.replace("_", " ")}' for what, count in counts.items())
-        print(f'{out}: {counted}')
 
 
 if __name__ == '__main__':

@@ -15,6 +15,34 @@ from typing import Any
 from mmact_ssl_cli import Parser
 
 
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    from mmengine.logging import MMLogger
+
+    from mmact_ssl.engine.config_reading import READ, parse_cfg_options, read_config
+    from mmact_ssl.engine.terminal import quiet_the_screen
+    from mmact_ssl.errors import one_line_errors
+
+    quiet_the_screen(MMLogger.get_current_instance())
+    with one_line_errors():
+        cfg = read_config(args.config, args.cfg_options, args.data, args.set)
+        files = origins(args.config, args.data, args.set)
+        # An option may set a part of a printed value, or the dict around it.
+        options = [f'{key}.' for key in parse_cfg_options(args.cfg_options)]
+        for key, value in values_of(cfg.to_dict()):
+            if key.partition('.')[0] not in READ:
+                continue
+            is_option = any(f'{key}.'.startswith(o) or o.startswith(f'{key}.') for o in options)
+            # The batch of a learning rate is that of the file, unless it says another.
+            file = files.get(key, files.get('train_dataloader.batch_size'))
+            file = '--cfg-options' if is_option else file
+            if value and isinstance(value, list) and isinstance(value[0], dict):
+                for index, step in enumerate(value):
+                    print(f'{key}.{index} = {step!r}  # {file}')
+            else:
+                print(f'{key} = {value!r}  # {file}')
+
+
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file')
@@ -57,34 +85,6 @@ def origins(config: str, data: str | None, dataset: str | None) -> dict[str, str
     for key in [key for key in sources if key.startswith(of_set)]:
         sources[key.replace(of_set, 'encoder.options.')] = sources[key]
     return sources
-
-
-def main(argv: list[str] | None = None) -> None:
-    args = parse_args(argv)
-    from mmengine.logging import MMLogger
-
-    from mmact_ssl.engine.config_reading import READ, parse_cfg_options, read_config
-    from mmact_ssl.engine.terminal import quiet_the_screen
-    from mmact_ssl.errors import one_line_errors
-
-    quiet_the_screen(MMLogger.get_current_instance())
-    with one_line_errors():
-        cfg = read_config(args.config, args.cfg_options, args.data, args.set)
-        files = origins(args.config, args.data, args.set)
-        # An option may set a part of a printed value, or the dict around it.
-        options = [f'{key}.' for key in parse_cfg_options(args.cfg_options)]
-        for key, value in values_of(cfg.to_dict()):
-            if key.partition('.')[0] not in READ:
-                continue
-            is_option = any(f'{key}.'.startswith(o) or o.startswith(f'{key}.') for o in options)
-            # The batch of a learning rate is that of the file, unless it says another.
-            file = files.get(key, files.get('train_dataloader.batch_size'))
-            file = '--cfg-options' if is_option else file
-            if value and isinstance(value, list) and isinstance(value[0], dict):
-                for index, step in enumerate(value):
-                    print(f'{key}.{index} = {step!r}  # {file}')
-            else:
-                print(f'{key} = {value!r}  # {file}')
 
 
 if __name__ == '__main__':

@@ -25,6 +25,21 @@ NOT_NEEDED = ('chumpy', 'xtcocotools')
 UNDECLARED = ('ftfy', 'regex', 'pycocotools')
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('what', choices=['openmmlab'])
+    parser.add_argument('-c', '--constraint', action='append', default=[], metavar='FILE')
+    parser.add_argument('-q', '--quiet', action='store_true')
+    args = parser.parse_args()
+    options = [option for path in args.constraint for option in ('-c', path)]
+    try:
+        install_openmmlab([*options, *(['-q'] if args.quiet else [])])
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(error.returncode) from None
+
+
 def installed(name: str) -> bool:
     """True if a distribution is installed."""
     try:
@@ -62,21 +77,6 @@ def install_openmmlab(options: list[str]) -> None:
         subprocess.run([*pip, '--no-deps', *PACKAGES], check=True)
         if missing := missing_requirements():
             subprocess.run([*pip, *stay, *missing], check=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('what', choices=['openmmlab'])
-    parser.add_argument('-c', '--constraint', action='append', default=[], metavar='FILE')
-    parser.add_argument('-q', '--quiet', action='store_true')
-    args = parser.parse_args()
-    options = [option for path in args.constraint for option in ('-c', path)]
-    try:
-        install_openmmlab([*options, *(['-q'] if args.quiet else [])])
-    except subprocess.CalledProcessError as error:
-        raise SystemExit(error.returncode) from None
 
 
 if __name__ == '__main__':

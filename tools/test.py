@@ -28,6 +28,14 @@ def make_parser() -> Parser:
     return parser
 
 
+def main(argv: list[str] | None = None) -> None:
+    args = make_parser().parse_args(argv)
+    from mmact_ssl.errors import one_line_errors
+
+    with one_line_errors():
+        test(args)
+
+
 def test(args: argparse.Namespace) -> tuple[Runner, str, dict[str, float]]:
     """Test a checkpoint; return the runner, the path of the checkpoint, and the metrics.
 
@@ -48,14 +56,6 @@ def test(args: argparse.Namespace) -> tuple[Runner, str, dict[str, float]]:
     load_trained(unwrap_model(runner.model), path, content)
     runner.call_hook('after_load_checkpoint', checkpoint=content)
     return runner, path, runner.test()
-
-
-def main(argv: list[str] | None = None) -> None:
-    args = make_parser().parse_args(argv)
-    from mmact_ssl.errors import one_line_errors
-
-    with one_line_errors():
-        test(args)
 
 
 if __name__ == '__main__':

@@ -50,6 +50,15 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(sys.argv[1:] if argv is None else argv)
+    from mmact_ssl.engine.terminal import messages_on_stderr
+    from mmact_ssl.errors import one_line_errors
+
+    with one_line_errors(), messages_on_stderr():
+        (draw_model if args.command == 'predictions' else draw_page)(args)
+
+
 def draw_model(args: argparse.Namespace) -> None:
     """Draw the predictions of a pre-trained model."""
     from mmengine.registry import init_default_scope
@@ -90,15 +99,6 @@ def draw_page(args: argparse.Namespace) -> None:
         print(pages.write_gallery(args.text))
     else:
         print(pages.write_embedding())
-
-
-def main(argv: list[str] | None = None) -> None:
-    args = parse_args(sys.argv[1:] if argv is None else argv)
-    from mmact_ssl.engine.terminal import messages_on_stderr
-    from mmact_ssl.errors import one_line_errors
-
-    with one_line_errors(), messages_on_stderr():
-        (draw_model if args.command == 'predictions' else draw_page)(args)
 
 
 if __name__ == '__main__':

@@ -28,13 +28,7 @@ from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.engine.launch import keep_freed_memory
 from mmact_ssl.errors import ConfigError, DataError
 from mmact_ssl.io.checkpoint_file import CHECKPOINT, saved_checkpoints
-from mmact_ssl.io.files import (
-    CONTROL,
-    file_version,
-    sha256_of,
-    sha256_of_file,
-    write_atomically,
-)
+from mmact_ssl.io.files import CONTROL, file_version, sha256_of, sha256_of_file, write_atomically
 from mmact_ssl.io.schema import Count, read_json
 from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.models.teachers.choice import choose_teachers

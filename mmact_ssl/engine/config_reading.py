@@ -98,7 +98,7 @@ def read_config(
         changes = parse_cfg_options(options)
         check_options(cfg, changes)
         cfg.merge_from_dict(changes)
-    check_values(cfg)
+    check_config(cfg)
     place_encoder(cfg, changes)
     training = (cfg.get('train_dataloader') or {}).get('dataset') or {}
     holds = 'skeletons' if 'skeleton' in training.get('data_prefix', {}) else 'videos'
@@ -209,22 +209,18 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f'did you mean {close[0]}?' if close else f'there are {", ".join(sorted(known))}'
 
 
-def check_values(cfg: Config) -> None:
-    """Raise ConfigError for a value that its key cannot have; None is always one."""
+def check_config(cfg: Config) -> None:
+    """Check the values of a config, and that no top-level key is misspelt.
+
+    Raises:
+        ConfigError: A key cannot have its value (None is always one), or has nearly the name of
+            one that is read; variables may have other names. Or activations would be recomputed.
+    """
     for key, kind in VALUES.items():
         top, _, name = key.partition('.')
         value = (cfg.get(top) or {}).get(name) if name else cfg.get(top)
         with reading(str(cfg.filename), 'correct it, or --cfg-options', ConfigError):
             conform(value, kind | None, key)
-
-
-def check_config(cfg: Config) -> None:
-    """Check that no top-level key of a config file is misspelt; variables may have other names.
-
-    Raises:
-        ConfigError: A key has nearly the name of one that is read, which the error names; or
-            activations would be recomputed.
-    """
     model = cfg.get('model') or {}
     recomputed = {'activation_checkpointing': cfg.get('activation_checkpointing')}
     if 'heads' in model:

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger, print_log
 
 from mmact_ssl.datasets.loading import end_with_parent
-from mmact_ssl.engine.config_reading import check_config, read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.engine.record import record_training
 from mmact_ssl.engine.terminal import quiet_the_screen
 from mmact_ssl.errors import ConfigError
@@ -65,7 +65,6 @@ def configure_run(args: argparse.Namespace) -> Config:
     """
     quiet_the_screen(MMLogger.get_current_instance())  # until the runner builds its own
     cfg = read_config(args.config, args.cfg_options, args.data, args.set)
-    check_config(cfg)
     # For None mmengine switches off a default hook of its own, and fails for any other.
     hooks = cfg.get('default_hooks') or {}
     for name in [n for n, hook in hooks.items() if hook is None and n not in CORE_HOOKS]:

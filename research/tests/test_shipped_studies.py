@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmact_ssl.engine.config_reading import check_config, read_config
+from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.recognizer_config import read_evaluation
 from research.study import plan_study, runs_of
@@ -56,7 +56,7 @@ def test_the_options_of_every_study_are_read(name):
             elif options and part['config']:
                 commands.add((part['config'], options, part.get('set')))
     for config, options, dataset in commands:
-        check_config(read_config(str(ROOT / config), options, dataset=dataset))
+        read_config(str(ROOT / config), options, dataset=dataset)
 
 
 def test_the_study_of_the_page_can_be_planned(tmp_path):
@@ -72,7 +72,6 @@ def test_the_study_of_the_page_can_be_planned(tmp_path):
     for run in config.runs[1:]:
         trained = read_config(str(ROOT / run.pretrain), run.cfg_options, dataset=run.set)
         assert trained.train_cfg.max_iters == trained.param_scheduler[1].end == 120
-        check_config(trained)
 
 
 @pytest.mark.parametrize(

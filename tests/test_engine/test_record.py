@@ -40,7 +40,7 @@ def test_an_option_is_recorded_by_name(tmp_path: Path):
 @pytest.mark.parametrize(
     'options',
     [
-        ['norm_eval=True', 'frozen_stages=1', 'partial_bn=True', 'with_cp=True'],
+        ['norm_eval=True', 'frozen_stages=1', 'partial_bn=True'],
         ['out_indices=[1,3]', 'pool=None', 'drop_path_rate=0.1', 'norm_cfg.type=SyncBN'],
         ['pretrained=/a.pth', 'checkpoint=/a.pth', 'init_cfg.type=Pretrained'],
     ],

@@ -148,7 +148,7 @@ def test_names_come_from_the_checkpoint_unless_given(world, encoder):
     for name, config in (('trained', 'ms2l-mine_gru'), ('tuned', ''), ('odd', '[/b]')):
         Path('work_dirs', name).mkdir(parents=True)
         record = dict(encoder=encoder.record, config=config)
-        checkpoint = dict(state_dict={}, meta=dict(record=record))
+        checkpoint = dict(state_dict={'a': torch.zeros(1)}, meta=dict(record=record))
         torch.save(checkpoint, f'work_dirs/{name}/epoch_4.pth')
     for argv, method, folder in (
         (['work_dirs/trained/epoch_4.pth'], 'ms2l-mine_gru', 'trained-epoch_4'),

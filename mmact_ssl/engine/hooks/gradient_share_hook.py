@@ -34,10 +34,11 @@ class GradientShareHook(Hook):
             costs a backward pass through the heads.
     """
 
+    scale = 1.0  # of the losses in mixed precision
+    _measured: Any = None
+
     def __init__(self, interval: int = 20) -> None:
         self.interval = interval
-        self.scale = 1.0  # of the losses in mixed precision
-        self._measured: Any = None
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         model = unwrap_model(runner.model)

@@ -41,17 +41,19 @@ class NonFiniteHook(Hook):
 
     # Before EMAHook, which copies the buffers.
     priority = 'ABOVE_NORMAL'
+    _parameters: list[Tensor]
+    _buffers: dict[str, Tensor]  # from before the iteration
+    _is_checked: bool  # in the iteration
+    _is_made: bool
+    _in_a_row = 0
 
     def __init__(self, max_in_a_row: int = 20) -> None:
         self.max_in_a_row = max_in_a_row
-        self._in_a_row = 0
-        self._buffers: dict[str, Tensor] = {}  # from before the iteration
-        self._is_checked, self._is_made = False, False  # in the iteration
-        self._parameters: list[Tensor] = []
 
     def before_train(self, runner: Runner) -> None:
         wrappers = unwrap_optimizers(runner.optim_wrapper)
         scaler = getattr(wrappers[0], 'loss_scaler', None)  # that of all
+        self._parameters = []
         for optimizer in (wrapper.optimizer for wrapper in wrappers):
             self._parameters += [p for group in optimizer.param_groups for p in group['params']]
             if scaler is None or not scaler.is_enabled():

@@ -38,12 +38,12 @@ class StopSignalHook(Hook):
 
     # After CheckpointHook and the schedules.
     priority = 'LOWEST'
+    _steps = 0
+    _signal = 0
+    _process = 0
 
     def __init__(self, interval: int = 10) -> None:
         self.interval = interval
-        self._steps = 0
-        self._signal = 0
-        self._process = 0
         self._handlers: dict[signal.Signals, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
