@@ -16,6 +16,7 @@ from mmact_ssl.encoders.encoder import initialize, load_student, without_initial
 from mmact_ssl.engine.runner import PretrainRunner
 from mmact_ssl.evaluation.accuracy import mean_class_accuracy
 from mmact_ssl.io.student_file import StudentFile
+from mmact_ssl.io.weights import take_pretrained
 from mmact_ssl.models.encoding import check_sampling, shift_length
 
 NON_FINITE = dict(type='mmact_ssl.NonFiniteHook')
@@ -26,11 +27,12 @@ def build_recognizer(
 ) -> nn.Module:
     """Build the recognizer of an evaluation's config with mmaction2's own initialization.
 
-    The same seed gives the same head and, without a file, the same random encoder. The running
-    statistics of its batch normalization stay at 0 and 1, as usual for this baseline.
+    The same seed gives the same head and, without a file, the same random encoder. The batch
+    normalization of a random encoder has the running statistics 0 and 1 until it is fine-tuned.
 
     Args:
-        saved: File with the weights of the encoder's network; None for its initial ones.
+        saved: File with the weights of the encoder's network, whose initial weights are then not
+            read and need not exist; None for the initial ones.
     """
     import mmaction.models  # noqa: F401  (fills the registry)
     from mmaction.registry import MODELS
@@ -41,6 +43,8 @@ def build_recognizer(
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         recognizer = MODELS.build(model)
+        if saved is not None:
+            take_pretrained(recognizer.backbone)
         initialize(recognizer)
     if saved is not None:
         load_student(recognizer.backbone, encoder, saved)
@@ -51,9 +55,9 @@ def make_runner(
     cfg: Config, recognizer: nn.Module, work_dir: str, seed: int = 0, train: bool = False
 ) -> Runner:
     """Make the Runner that tests a recognizer and, if asked, trains it by the config's schedule."""
-    for name in ('train_dataloader', 'test_dataloader')[not train :]:
-        backbone = recognizer.get_submodule('backbone')
-        check_sampling(shift_length(backbone), cfg[name], f'{name}: ')
+    clip_frames = shift_length(recognizer.get_submodule('backbone'))
+    for name in ('train_dataloader', 'test_dataloader') if train else ('test_dataloader',):
+        check_sampling(clip_frames, cfg[name], f'{name}: ')
     training = ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler')
     return PretrainRunner(
         model=recognizer,
@@ -62,13 +66,14 @@ def make_runner(
         test_cfg=cfg.test_cfg,
         test_evaluator=[cfg.test_evaluator, dict(type='mmaction.ConfusionMatrix')],
         default_hooks=cfg.get('default_hooks'),
+        # The record of a test's settings lacks custom hooks, so it runs without them.
         custom_hooks=[*(cfg.get('custom_hooks') or []), NON_FINITE] if train else None,
-        env_cfg=cfg.get('env_cfg', dict(dist_cfg=dict(backend='nccl'))),
+        env_cfg=cfg.get('env_cfg', dict(dist_cfg=dict(backend='nccl'))),  # mmengine's default
         log_level=cfg.get('log_level', 'INFO'),
         log_processor=cfg.get('log_processor'),
         randomness=dict(seed=seed),
         default_scope=cfg.get('default_scope', 'mmaction'),
-        # Runners of one process are told apart by name; two of one config must not share logs.
+        # mmengine finds loggers by this name; two runners of one config must not share one.
         experiment_name=f'finetune_{Path(work_dir).name}_{id(recognizer)}',
         cfg=cfg,
         **({key: cfg[key] for key in training} if train else {}),
@@ -78,6 +83,7 @@ def make_runner(
 def recognition_metrics(metrics: dict[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
     """Convert mmaction2's metrics to the form of :func:`accuracy_metrics`."""
     confusion = metrics['confusion_matrix/result'].numpy()  # (K, K)
+    # Among 5 classes or fewer, top-5 is always 1; a config may measure only one of the two.
     names = ('top1', 'top5') if len(confusion) > 5 else ('top1',)
     accuracy = {name: float(metrics[f'acc/{name}']) for name in names if f'acc/{name}' in metrics}
     accuracy['mean_class'] = mean_class_accuracy(confusion)

@@ -10,9 +10,10 @@ import torch
 from mmengine.registry import init_default_scope
 
 from mmact_ssl.configs.encoder_config import read_encoder
-from mmact_ssl.errors import ConfigError
+from mmact_ssl.errors import CheckpointError, ConfigError
 from mmact_ssl.evaluation.recognizer import build_recognizer, make_runner
 from mmact_ssl.evaluation.recognizer_config import read_evaluation
+from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.models.encoding import check_sampling
 
 
@@ -27,6 +28,19 @@ def test_a_seed_is_a_recognizer(linear_config, video_encoder):
         assert not torch.equal(weights[0][part], weights[1][part])
     torch.manual_seed(0)
     assert torch.equal(after, torch.rand(1)), 'building drew from the global generator'
+
+
+def test_initial_weights_that_a_student_replaces_need_not_exist(
+    linear_config, video_encoder, student_checkpoint
+):
+    init_default_scope('mmaction')
+    saved = StudentFile.read(student_checkpoint)
+    expected = build_recognizer(linear_config, video_encoder, 0, saved).state_dict()
+    linear_config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='gone.pth')
+    found = build_recognizer(linear_config, video_encoder, 0, saved).state_dict()
+    assert all(torch.equal(value, found[key]) for key, value in expected.items())
+    with pytest.raises(CheckpointError, match='gone.pth is missing'):
+        build_recognizer(linear_config, video_encoder, 0)
 
 
 def test_fine_tuning_and_the_test_of_a_classifier_read_whole_clips(labeled_world, tmp_path):
