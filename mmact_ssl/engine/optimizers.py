@@ -1,4 +1,4 @@
-"""Two optimizers, one backward pass; and models and optimizers without their wrappers."""
+"""Two optimizers, one backward pass; which steps were made; unwrapping of models, optimizers."""
 
 from __future__ import annotations
 
@@ -12,27 +12,32 @@ from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWr
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class AdversarialOptimWrapperConstructor:
-    """Give parameters under a ``discriminator`` to the adversary, the rest to the student.
+    """Give parameters under a ``discriminator`` to the adversary, all others to the student's side.
 
     A model without discriminators (all adversarial tasks switched off) gets an ordinary wrapper.
 
     Args:
-        optim_wrapper_cfg: As in mmengine, plus ``adversary``, which overrides ``optimizer`` and
-            ``clip_grad`` for the adversary.
+        optim_wrapper_cfg: As in mmengine, plus ``adversary``: its own ``optimizer``, ``clip_grad``.
         paramwise_cfg: As in mmengine, for both sides.
+
+    Raises:
+        ConfigError: ``adversary`` has another key, or all parameters are the adversary's.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         # A copy, because mmengine removes settings such as clip_grad.type from its argument.
-        config = copy.deepcopy(dict(optim_wrapper_cfg))
-        config.setdefault('type', 'OptimWrapper')
+        config = {'type': 'OptimWrapper', **copy.deepcopy(dict(optim_wrapper_cfg))}
         adversary = dict(config.pop('adversary', {}))
-        # Where paramwise_cfg scales the weight decay, mmengine needs a number to multiply.
+        if shared := adversary.keys() - {'optimizer', 'clip_grad'}:
+            fix = 'only optimizer and clip_grad are per side: set it in optim_wrapper, for both'
+            raise ConfigError(f'optim_wrapper.adversary.{min(shared)}: {fix}')
+        # mmengine cannot scale a weight decay by paramwise_cfg if the optimizer gives none.
         optimizer = adversary.get('optimizer') or config['optimizer']
         adversary['optimizer'] = {'weight_decay': 0.0, **optimizer}
         self.configs = dict(student=config, adversary=copy.deepcopy({**config, **adversary}))
@@ -45,7 +50,8 @@ class AdversarialOptimWrapperConstructor:
             for name, parameter in model.named_parameters()
             if any(part.startswith('discriminator') for part in name.split('.'))
         }
-        student = {id(parameter) for parameter in model.parameters()} - adversary
+        if not (student := {id(parameter) for parameter in model.parameters()} - adversary):
+            raise ConfigError('model: has no parameters but those of discriminators: correct it')
         wrappers = {
             side: _SubsetConstructor(self.configs[side], self.paramwise_cfg, members)(model)
             for side, members in dict(student=student, adversary=adversary).items()
@@ -59,9 +65,7 @@ class _SubsetConstructor(DefaultOptimWrapperConstructor):
 
     def __init__(self, config: dict, paramwise_cfg: dict | None, members: set[int]) -> None:
         # mmengine treats parameters one by one only if there is a param-wise setting.
-        settings = dict(paramwise_cfg or {})
-        settings.setdefault('custom_keys', {})
-        super().__init__(config, settings)
+        super().__init__(config, {'custom_keys': {}, **(paramwise_cfg or {})})
         self.members = members
 
     def add_params(
@@ -69,7 +73,7 @@ class _SubsetConstructor(DefaultOptimWrapperConstructor):
     ) -> None:
         """Select the members, and join parameters with the same settings in one group."""
         super().add_params(params, module, prefix=prefix, **kwargs)
-        if prefix:
+        if prefix:  # a call for a part of the model, inside the outermost one
             return
         groups: dict[tuple, dict] = {}
         for group in params:
@@ -99,8 +103,8 @@ class AdversarialOptimWrapper(OptimWrapperDict):
             # Under one name the log would average the gradient norms of both sides.
             adversary.grad_name = f'adversary_{adversary.grad_name}'
         # One backward pass has one loss scale.
-        if hasattr(student, 'loss_scaler'):
-            adversary.loss_scaler = student.loss_scaler
+        if (scaler := getattr(student, 'loss_scaler', None)) is not None:
+            adversary.loss_scaler = scaler
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
@@ -112,10 +116,7 @@ class AdversarialOptimWrapper(OptimWrapperDict):
         self['student'].initialize_count_status(model, cur_iter, max_iters)
 
     def update_params(
-        self,
-        loss: Tensor,
-        step_kwargs: dict | None = None,
-        zero_kwargs: dict | None = None,
+        self, loss: Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None
     ) -> None:
         """Back-propagate once; step both sides when enough gradients have accumulated."""
         student = self['student']
@@ -126,9 +127,8 @@ class AdversarialOptimWrapper(OptimWrapperDict):
 
     def step(self, **kwargs: object) -> None:
         """Adversary first, then student; the shared loss scale is updated once, after both."""
-        sides = (self['adversary'], self['student'])
         scaler = getattr(self['student'], 'loss_scaler', None)
-        for side in sides:
+        for side in (self['adversary'], self['student']):
             if scaler is None:
                 side.step(**kwargs)
                 continue
@@ -146,15 +146,14 @@ def makes_step(wrapper: OptimWrapper | OptimWrapperDict) -> bool:
 
 
 def has_moved(optimizer: Optimizer) -> bool:
-    """False if a step that ends now moved nothing, for a hook after steps of the optimizer.
+    """True if the optimizer's last step changed a parameter; call it in a post-step hook.
 
-    :class:`NonFiniteHook` removes the gradients; a fused optimizer steps by itself if a scaled
-    gradient overflows, and tests ``found_inf``.
+    :class:`NonFiniteHook` removes gradients before a step. With a loss scale, a fused optimizer is
+    called even if a gradient overflows, and skips the step by its ``found_inf``.
     """
     if getattr(optimizer, 'found_inf', None):
         return False
-    parameters = (p for group in optimizer.param_groups for p in group['params'])
-    return any(parameter.grad is not None for parameter in parameters)
+    return any(p.grad is not None for group in optimizer.param_groups for p in group['params'])
 
 
 def unwrap_model(model: Any) -> Any:

@@ -17,6 +17,7 @@ from mmact_ssl.engine.optimizers import (
     AdversarialOptimWrapper,
     AdversarialOptimWrapperConstructor,
 )
+from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses.hinge_gan import HingeGANLoss
 from tests.helpers.processes import in_two_processes
 
@@ -120,6 +121,14 @@ def test_without_discriminators_it_is_an_ordinary_wrapper():
     assert type(wrapper) is OptimWrapper
     members = [id(p) for group in wrapper.optimizer.param_groups for p in group['params']]
     assert sorted(members) == sorted(id(p) for p in model.parameters())
+
+
+def test_the_adversary_has_only_its_own_optimizer_and_clipping():
+    adversary = dict(CONFIG['adversary'], accumulative_counts=3)
+    with pytest.raises(ConfigError, match=r'adversary\.accumulative_counts: only .* for both'):
+        build(TwoSided(), dict(CONFIG, adversary=adversary))
+    with pytest.raises(ConfigError, match='no parameters but those of discriminators'):
+        build(TwoSided().head)
 
 
 def test_paramwise_settings_hold_for_both_sides():
