@@ -37,7 +37,7 @@ from mmact_ssl.io.schema import read_json
 from mmact_ssl.io.student_file import StudentFile
 
 MEASURED = 'fewshot', 'linear', 'knn'
-FRAMES = 1800  # of skeletons in a minute
+FRAMES_PER_MINUTE = 1800  # of skeletons, which have no clock: 30 per second
 
 
 def compare(
@@ -65,13 +65,15 @@ def compare(
     opened: dict[str, tuple[list[ProtocolInput], RetrievalInferencer, int]] = {}
     searches: dict[Path, RetrievalInferencer] = {}
     for name, model in models.items():
-        with redirect_stdout(None if opened else sys.stdout):  # once is enough
+        # All models read the same data: what is printed about it is printed once.
+        with redirect_stdout(None if opened else sys.stdout):
             halves = read_inputs(data, model)
         encoder = halves[0].build_encoder()
         state = encoder.backbone.state_dict().values()
+        # Random weights have no file; their sums tell them apart.
         weights = encoder.sha256 or sha256_of(str([part.double().sum() for part in state]))
         place = Path(folder, sha256_of(json.dumps([FORMAT, weights, encoder.config.record]))[:16])
-        if place not in searches:  # two names may be of one model
+        if place not in searches:  # a model that has two names is embedded once
             options: dict[str, Any] = dict(show_progress=show_progress, weights=weights)
             searches[place] = RetrievalInferencer(encoder, place, **options)
         size = sum(weight.numel() for weight in encoder.backbone.parameters())
@@ -86,6 +88,7 @@ def compare(
         card = halves[0].saved and halves[0].saved.card
         long = '' if models[name] == name else f' ({models[name]})'
         licenses.append(f'  {name}{long}: {card.licence if card else "not recorded"}')
+    halves = next(iter(opened.values()))[0]  # those of all models have the same clips
     inputs, names = halves[0], [name for half in halves for name in half.test.names]
     groups = read_groups(inputs.cfg.group_file, names) if inputs.cfg.group_file else np.array(names)
     columns = [Column(name, justify='right', overflow='fold') for name in right]
@@ -101,8 +104,7 @@ def compare(
     unit = 'processor' if inputs.device == 'cpu' else 'GPU'
     for head, column in zip(('weights', f'{unit} seconds per minute'), zip(*facts)):
         table.add_row(head, *column)
-    console = Console()
-    with console.capture() as shown:
+    with (console := Console()).capture() as shown:
         console.print(table)
     text = (
         f'{shown.get()}Top-1 in % of {len(groups)} test clips in {len({*groups})} groups, after '
@@ -114,10 +116,10 @@ def compare(
 
 
 def short_names(models: Sequence[str]) -> dict[str, str]:
-    """{name: model}: a name is the end of a path, as long as no other model ends so."""
-    parts = [re.sub('/+(?=,|$)', '', model).split('/') for model in models]
+    """{name: model}, equal models once: a name is the end of a path that no other model has."""
+    parts = {tuple(re.sub('/+(?=,|$)', '', model).split('/')): model for model in models}
     names = {}
-    for own, model in zip(parts, models):
+    for own, model in parts.items():
         ends = (n for n in range(1, len(own)) if [p[-n:] for p in parts].count(own[-n:]) == 1)
         names['/'.join(own[-next(ends, len(own)) :])] = model
     return names
@@ -135,33 +137,37 @@ def read_inputs(data: str | os.PathLike[str], model: str) -> list[ProtocolInput]
     inputs = ProtocolInput(cfg, encoder, saved, *read_splits(cfg), device=get_device())
     check_inputs(inputs, MEASURED)
     other = replace(inputs, train=inputs.test, test=inputs.train, extracted={})
+    # The other way too needs labels of each class; a class of one group is in one half only.
     is_halved &= {*inputs.train.labels} == {*inputs.test.labels}
     return [inputs, other] if is_halved else [inputs]
 
 
 def embed_splits(search: RetrievalInferencer, halves: Sequence[ProtocolInput]) -> float:
-    """Embed what an index lacks; return seconds per minute, or per 1,800 frames of skeletons."""
+    """Fill in the splits' features, embedding new clips; return seconds per minute of all calls."""
     is_skeleton = search.encoder.config.is_skeleton
     before, file = {*search.index.versions}, search.index.path / 'cost.json'
     splits = halves[0].train, halves[0].test
     paths = [[os.path.abspath(os.path.join(s.root, name)) for name in s.names] for s in splits]
+    # On a CPU other programs must not count; while a GPU works, the process only waits.
     clock = time.process_time if halves[0].device == 'cpu' else time.perf_counter
     start = clock()
     search.add(splits[0].root if is_skeleton else [Path(p) for p in paths[0] + paths[1]])
     spent = clock() - start
     windows, values = search.index.rows()
     length = sum(window.stop for window in windows if window.name not in before)
-    seconds, minutes = read_json(file, 'delete it', list[float]) if file.is_file() else (0.0, 0.0)
+    kind = tuple[float, float]
+    seconds, minutes = read_json(file, 'delete it', kind) if file.is_file() else (0.0, 0.0)
     if length:
-        seconds, minutes = seconds + spent, minutes + length / (FRAMES if is_skeleton else 60)
-        write_atomically(file, json.dumps([seconds, minutes]))
+        minutes += length / (FRAMES_PER_MINUTE if is_skeleton else 60)
+        write_atomically(file, json.dumps([seconds := seconds + spent, minutes]))
     places = {window.name: place for place, window in enumerate(windows)}
     if lost := [path for path in paths[0] + paths[1] if path not in places]:
         raise DataError(f'{lost[0]}: cannot be embedded: leave it out of the labels')
-    for split, names, keys in zip(splits, paths, (('train', 'test'), ('test', 'train'))):
-        found = Features(values[[places[path] for path in names]], split.labels)
-        for inputs, key in zip(halves, keys):
-            inputs.extracted[key] = found
+    rows = [values[[places[path] for path in names]] for names in paths]
+    features = [Features(part, split.labels) for part, split in zip(rows, splits)]
+    # What the first half trains with is the test of the other.
+    for inputs, keys in zip(halves, (('train', 'test'), ('test', 'train'))):
+        inputs.extracted.update(zip(keys, features))
     return seconds / minutes if minutes else float('nan')
 
 

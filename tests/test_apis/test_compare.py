@@ -19,6 +19,7 @@ from mmact_ssl.apis.feature_inferencer import FeatureInferencer
 from mmact_ssl.datasets.label_subset import draw_labels
 from mmact_ssl.datasets.prepared_folder import write_groups
 from mmact_ssl.encoders.encoder import Encoder
+from mmact_ssl.errors import DataError
 from mmact_ssl.evaluation.draws import paired_interval
 from mmact_ssl.evaluation.protocols.linear import PENALTIES
 from mmact_ssl.io.files import read_annotation
@@ -106,7 +107,10 @@ def test_a_column_has_the_end_of_a_path():
         'b/training': '/runs/b/training',
         'training': 'training',
     }
-    assert short_names([*models.values(), 'tsm-lite0']) == models
+    assert short_names([*models.values(), 'tsm-lite0', '/runs/b/training/']) == {
+        **models,
+        'b/training': '/runs/b/training/',
+    }
 
 
 @pytest.mark.parametrize('subjects', [2, 3, 5])
@@ -147,3 +151,7 @@ def test_what_is_embedded_is_kept(labeled_world: Path, video_model: Encoder, tmp
     (folder / 'train.txt').write_text(''.join(lines))
     compare(folder, models, tmp_path / 'rows', False)
     assert len(embedded) == 2
+    for file in (tmp_path / 'rows').rglob('cost.json'):
+        file.write_text('[1.0]')
+    with pytest.raises(DataError, match=r'cost\.json: it is \(1\.0,\): delete it'):
+        compare(folder, models, tmp_path / 'rows', False)
