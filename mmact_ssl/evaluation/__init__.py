@@ -1,5 +1,5 @@
 """Evaluation of a pre-trained student: linear probe, kNN, retrieval, fine-tuning."""
 
-from .pretext_metric import PretextMetric
+from mmact_ssl.evaluation.pretext_metric import PretextMetric
 
 __all__ = ['PretextMetric']

@@ -13,8 +13,7 @@ from sklearn.metrics import confusion_matrix
 
 from mmact_ssl.evaluation.draws import CONFIDENCE
 from mmact_ssl.evaluation.protocols.fewshot import READOUTS, WIDE
-
-from .windows import Windows
+from mmact_ssl.labeling.windows import Windows
 
 FOLDS = 10
 # Held-out labels below which neither accuracy nor span, and no temperature is fitted (our choice).

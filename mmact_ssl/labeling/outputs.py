@@ -15,9 +15,8 @@ import numpy as np
 
 from mmact_ssl.io.files import write_atomically
 from mmact_ssl.io.schema import read_json
-
-from .tables import format_table
-from .windows import Windows
+from mmact_ssl.labeling.tables import format_table
+from mmact_ssl.labeling.windows import Windows
 
 RECORD = 'written.json'  # names of the files that the last call wrote
 # What it may have written and no later call writes again.

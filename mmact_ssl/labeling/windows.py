@@ -10,8 +10,7 @@ import numpy as np
 from scipy.special import softmax
 
 from mmact_ssl.evaluation.features import normalize
-
-from .tables import Label
+from mmact_ssl.labeling.tables import Label
 
 UNLABELED = -1
 MOMENT = 1e-6  # seconds; the length of an event in no time

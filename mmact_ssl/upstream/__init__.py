@@ -1,4 +1,4 @@
-"""Fixes for other packages, all in this folder. Empty is the goal.
+"""Fixes for other packages, in one folder that also loads by itself. Empty is the goal.
 
 Each fix is a function that first checks for the breakage, and returns True if it acted.
 tests/test_upstream/test_fixes.py fails once a fix is no longer needed.

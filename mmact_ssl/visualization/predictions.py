@@ -29,14 +29,13 @@ from mmact_ssl.models.masks import hide_masked
 from mmact_ssl.models.networks.video_gan import resize_frames
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
-
-from .clips import (
+from mmact_ssl.visualization.clips import (
     draw_generated_frames,
     draw_neighbors,
     draw_overview,
     draw_part_maps,
 )
-from .stick_figures import draw_skeletons
+from mmact_ssl.visualization.stick_figures import draw_skeletons
 
 # Heads that project each view of a clip.
 VIEW_HEADS = (ContrastHead, RedundancyHead, SelfDistillationHead)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import fewshot, finetune, joint, knn, lda, linear, retrieval
-from .base import Protocol
+from mmact_ssl.evaluation.protocols import fewshot, finetune, joint, knn, lda, linear, retrieval
+from mmact_ssl.evaluation.protocols.base import Protocol
 
 PROTOCOLS: dict[str, Protocol] = {
     'linear': Protocol(linear.evaluate, frozen=True),

@@ -15,8 +15,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.data import sample_groups, share_labels
 from mmact_ssl.evaluation.features import normalize
 from mmact_ssl.evaluation.logistic_path import fit_path, sample_basis
-
-from .base import Measured, ProtocolInput
+from mmact_ssl.evaluation.protocols.base import Measured, ProtocolInput
 
 
 def evaluate(

@@ -11,12 +11,11 @@ from mmengine.runner import Runner
 
 from mmact_ssl.encoders.encoder import weights_hash
 from mmact_ssl.engine.optimizers import unwrap_model
+from mmact_ssl.evaluation.protocols.base import Measured, ProtocolInput
 from mmact_ssl.evaluation.recognizer import make_runner, recognition_metrics
 from mmact_ssl.io.files import write_atomically
 from mmact_ssl.io.records import LabelsRead
 from mmact_ssl.io.student_file import RECORD
-
-from .base import Measured, ProtocolInput
 
 LABELED_SAMPLES = 'labeled_samples.txt'
 

@@ -9,11 +9,10 @@ import torch
 
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
+from mmact_ssl.evaluation.protocols.base import Measured, ProtocolInput
 from mmact_ssl.evaluation.recognizer import make_runner, recognition_metrics
 from mmact_ssl.io.student_file import StudentFile
 from mmact_ssl.io.weights import load_strictly
-
-from .base import Measured, ProtocolInput
 
 LINEAR = re.compile(r'heads\.[^.]+\.classifier\.weight')
 CLASSIFIER = re.compile(r'heads\.([^.]+)\.(?:cls_head\.(.+)|classifier\.(weight|bias))')

@@ -10,8 +10,7 @@ from mmengine.logging import print_log
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.neighbors import below_all, nearest_samples, vote
-
-from .base import Measured, ProtocolInput
+from mmact_ssl.evaluation.protocols.base import Measured, ProtocolInput
 
 
 def evaluate(

@@ -14,8 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.features import Features
-
-from .base import Measured, ProtocolInput
+from mmact_ssl.evaluation.protocols.base import Measured, ProtocolInput
 
 
 def evaluate(inputs: ProtocolInput) -> Measured:

@@ -14,8 +14,7 @@ from mmact_ssl.evaluation.accuracy import accuracy_metrics
 from mmact_ssl.evaluation.data import sample_groups
 from mmact_ssl.evaluation.features import Features
 from mmact_ssl.evaluation.logistic_path import fit_path, sample_basis
-
-from .base import Measured, ProtocolInput
+from mmact_ssl.evaluation.protocols.base import Measured, ProtocolInput
 
 # Candidates for the inverse strength of the L2 penalty (our choice): features are standardized, so
 # one grid fits all encoders. Configs give theirs as `linear.penalties`.

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmact_ssl.evaluation.neighbors import below_all, nearest_samples
-
-from .base import Measured, ProtocolInput
+from mmact_ssl.evaluation.protocols.base import Measured, ProtocolInput
 
 
 def evaluate(inputs: ProtocolInput, topk: Sequence[int] = (1, 5, 10, 20, 50)) -> Measured:

@@ -11,9 +11,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.balancers.shared_gradients import SharedGradients
 from mmact_ssl.registry import MODELS
-
-from .shared_gradients import SharedGradients
 
 ByTask = Mapping[str, Tensor]
 

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads.pretext_head import PretextHead
+from mmact_ssl.models.heads.terms import Term, Terms
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead
-from .terms import Term, Terms
 
 
 @MODELS.register_module()

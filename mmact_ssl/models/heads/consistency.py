@@ -5,15 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mmact_ssl.models.heads.pretext_head import PretextHead
+from mmact_ssl.models.heads.terms import Term, Terms, mean_term
 from mmact_ssl.models.losses.common import gather, gather_with_gradient
 from mmact_ssl.models.losses.contrastive import clip_labels, clip_relations
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.momentum.queue import FeatureQueue
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead
-from .terms import Term, Terms, mean_term
 
 
 @MODELS.register_module()

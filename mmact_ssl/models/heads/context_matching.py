@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from mmact_ssl.models.heads.pretext_head import PretextHead
+from mmact_ssl.models.heads.terms import Term, Terms, mean_term
 from mmact_ssl.models.losses.common import gather
 from mmact_ssl.models.networks.projector import make_plain_projector
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead
-from .terms import Term, Terms, mean_term
 
 
 @MODELS.register_module()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from mmact_ssl.models.heads.pretext_head import PretextHead, build_loss
+from mmact_ssl.models.heads.terms import Term, Terms, mean_term
 from mmact_ssl.models.necks.adaptive_instance_norm import adaptive_instance_norm
 from mmact_ssl.models.networks.video_gan import (
     LATENT_SIZE,
@@ -15,9 +17,6 @@ from mmact_ssl.models.networks.video_gan import (
     resize_frames,
 )
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead, build_loss
-from .terms import Term, Terms, mean_term
 
 
 @MODELS.register_module()

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool1d, cosine_similarity, normalize
 
+from mmact_ssl.models.heads.pretext_head import PretextHead, replace_inputs
+from mmact_ssl.models.heads.terms import Term, Terms, mean_term
 from mmact_ssl.models.losses.common import gather
 from mmact_ssl.models.necks.target_pooling import PooledTarget, RunningStandardizer
 from mmact_ssl.models.networks.projector import make_projector
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead, replace_inputs
-from .terms import Term, Terms, mean_term
 
 
 @MODELS.register_module()

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads.pretext_head import PretextHead
+from mmact_ssl.models.heads.terms import Terms, mean_term
 from mmact_ssl.models.losses.masked import PatchLoss, normalize_features
 from mmact_ssl.models.masks import counted_places, join_patches, resize_map, split_patches, to_grid
 from mmact_ssl.models.networks.masked_decoder import MaskedDecoder
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead
-from .terms import Terms, mean_term
 
 
 @MODELS.register_module()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mmact_ssl.models.heads.pretext_head import PretextHead
+from mmact_ssl.models.heads.terms import Term, Terms, mean_term
 from mmact_ssl.models.networks.packed_gru import run_packed_gru
 from mmact_ssl.models.skeletons import (
     check_skeleton_shape,
@@ -13,9 +15,6 @@ from mmact_ssl.models.skeletons import (
     valid_frames,
 )
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead
-from .terms import Term, Terms, mean_term
 
 
 @MODELS.register_module()

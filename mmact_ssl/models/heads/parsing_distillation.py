@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads.pretext_head import PretextHead
+from mmact_ssl.models.heads.terms import Term, Terms, known_term, mean_term
 from mmact_ssl.models.losses.part_map_divergence import as_distribution, part_logits, part_overlap
 from mmact_ssl.models.networks.part_decoder import PartDecoder
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead
-from .terms import Term, Terms, known_term, mean_term
 
 
 @MODELS.register_module()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mmact_ssl.models.heads.pretext_head import PretextHead, build_loss
+from mmact_ssl.models.heads.terms import Term, Terms, mean_term
 from mmact_ssl.models.losses.common import of_another_sample
 from mmact_ssl.models.losses.distances import centered, draw_errors
 from mmact_ssl.models.networks.pose_gan import PoseDiscriminator, PoseGenerator
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead, build_loss
-from .terms import Term, Terms, mean_term
 
 DRAWS = 8  # futures of each clip in evaluation
 

@@ -11,12 +11,11 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads.terms import ACCURACY, SMALLER_IS_BETTER, Term, Terms, stack_terms
 from mmact_ssl.models.losses.common import global_mean
 from mmact_ssl.models.losses.statistics import feature_std
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.registry import MODELS, SCOPE
-
-from .terms import ACCURACY, SMALLER_IS_BETTER, Term, Terms, stack_terms
 
 
 def replace_inputs(own: Mapping[str, str], inputs: Mapping[str, str] | None) -> dict[str, str]:

@@ -9,13 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmact_ssl.models.heads.pretext_head import PretextHead
+from mmact_ssl.models.heads.terms import Term, Terms
 from mmact_ssl.models.losses.common import gather
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.networks.projector import UnitProjector, unit_sentence
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead
-from .terms import Term, Terms
 
 
 @MODELS.register_module()

@@ -9,11 +9,10 @@ from mmaction.structures import ActionDataSample
 from torch import Tensor
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads.pretext_head import PretextHead
+from mmact_ssl.models.heads.terms import Term, Terms
 from mmact_ssl.models.losses.common import gather, gather_with_gradient
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead
-from .terms import Term, Terms
 
 
 @MODELS.register_module()

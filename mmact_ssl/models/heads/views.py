@@ -11,13 +11,12 @@ from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.heads.pretext_head import PretextHead, build_loss, replace_inputs
+from mmact_ssl.models.heads.terms import Term, Terms
 from mmact_ssl.models.losses.statistics import view_accuracy
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.networks.projector import Prototypes, make_projector
 from mmact_ssl.registry import MODELS
-
-from .pretext_head import PretextHead, build_loss, replace_inputs
-from .terms import Term, Terms
 
 
 @MODELS.register_module()

@@ -8,9 +8,14 @@ from mmengine.dist import get_rank
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.losses.common import (
+    finds_own,
+    full_precision,
+    gather,
+    gather_with_gradient,
+    unit_rows,
+)
 from mmact_ssl.registry import MODELS
-
-from .common import finds_own, full_precision, gather, gather_with_gradient, unit_rows
 
 
 @MODELS.register_module()

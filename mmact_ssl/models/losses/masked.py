@@ -6,9 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmact_ssl.models.losses.common import full_precision
 from mmact_ssl.registry import MODELS
-
-from .common import full_precision
 
 
 def normalize_patches(patches: Tensor, as_pixels: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mmact_ssl.models.losses.common import full_precision, gather_with_gradient, standardize
 from mmact_ssl.registry import MODELS
-
-from .common import full_precision, gather_with_gradient, standardize
 
 
 @MODELS.register_module()

@@ -9,7 +9,7 @@ import torch
 from mmengine.dist import get_rank
 from torch import Tensor
 
-from .common import finds_own, full_precision, gather, standardize, unit_rows
+from mmact_ssl.models.losses.common import finds_own, full_precision, gather, standardize, unit_rows
 
 
 def feature_std(features: Tensor) -> Tensor:

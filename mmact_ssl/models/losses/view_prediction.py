@@ -7,9 +7,8 @@ from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
 from mmact_ssl.errors import ConfigError
+from mmact_ssl.models.losses.common import finds_own, full_precision, gather, unit_rows
 from mmact_ssl.registry import MODELS
-
-from .common import finds_own, full_precision, gather, unit_rows
 
 
 @MODELS.register_module()
