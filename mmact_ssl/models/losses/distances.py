@@ -26,17 +26,21 @@ class JointLoss(nn.Module):
     def forward(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """Distance of each joint, ``(B, T, V, C) -> (B, T, V)``.
 
-        A joint of weight (visibility) 0 may have any target, NaN included, and has no gradient.
+        The target of a joint of weight (visibility) 0 may be NaN. The distance is finite, and has a
+        gradient until the caller multiplies it by the weight.
         """
-        # 0 * nan is nan: mask the target, not the distance.
-        target = target.where(weight[..., None] > 0, target.new_zeros(()))
+        target = without_unseen(target, weight)
         return F.smooth_l1_loss(prediction, target, reduction='none', beta=self.beta).mean(-1)
 
 
 def joint_distance(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Euclidean distance of each joint, ``(..., V, C) -> (..., V)``, finite where weight is 0."""
-    target = target.where(weight[..., None] > 0, target.new_zeros(()))
-    return (prediction - target).norm(dim=-1)
+    return (prediction - without_unseen(target, weight)).norm(dim=-1)
+
+
+def without_unseen(poses: Tensor, weight: Tensor) -> Tensor:
+    """Poses ``(..., V, C)`` with 0 for joints of weight 0: they may be NaN, and 0 * nan is nan."""
+    return poses.where(weight[..., None] > 0, 0.0)
 
 
 @torch.no_grad()
@@ -54,6 +58,7 @@ def draw_errors(draws: Tensor, target: Tensor, weight: Tensor, last: Tensor) -> 
 
     def error(poses: Tensor) -> Tensor:
         distance = (joint_distance(poses, target, weight) * weight).sum((-2, -1))
+        # From half views to views. A clip without a seen joint has the error 0.
         return distance / weight.sum((-2, -1)).clamp(min=1e-12) / 2
 
     each = error(draws)  # (K, B)
@@ -89,6 +94,7 @@ class MotionLoss(nn.Module):
             return square, valid.to(square.dtype)
         within = valid.any(1, keepdim=True).to(square.dtype)  # (B, 1, T)
         frames = valid.shape[2]
+        # The mean with this weight is the sum over valid frames, divided by the counted frames.
         counted = -(-frames // self.padded_frames) * self.padded_frames
         weight = square.new_full((), counted / frames)
         return square * within / weight, weight.expand_as(square)
@@ -109,8 +115,8 @@ def centered(pose: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     The weight is the visibility, but 0 for padding and for scores below :data:`MIN_SCORE`, which
     are guesses (our choice). A joint outside the view, which a crop has cut away, keeps its weight:
     the body that is in the view tells where it may be (our choice). The coordinates of joints
-    without weight may be NaN and become 0, because 0 * nan is nan.
+    without weight may be NaN and become 0.
     """
     score = pose[..., 2]
     weight = score.where(valid[..., None] & (score >= MIN_SCORE), 0.0)
-    return (pose[..., :2] * 2 - 1).where(weight[..., None] > 0, 0.0), weight
+    return without_unseen(pose[..., :2] * 2 - 1, weight), weight
