@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.logging import print_log
+from mmengine.logging import HistoryBuffer, print_log
 from torch import Tensor
 
 from mmact_ssl.errors import CheckpointError
@@ -29,24 +29,23 @@ CHECKPOINT, MODEL, ONNX = '.pth', '.safetensors', '.onnx'
 # What CheckpointHook and StopSignalHook save.
 _SAVED = re.compile(rf'((epoch|iter)_\d+|stopped){re.escape(CHECKPOINT)}$')
 STARTS = 'starts'  # in the meta of a checkpoint: how often training was started in its folder
-# Ends the error of a published file that cannot be read.
-PUBLISH = 'download it again, or publish it by mmact-ssl publish'
+PUBLISH = 'download it again, or publish it by mmact-ssl publish'  # of a damaged published file
 LONGEST_NAME = 300  # of a weight; errors show names
 MOST_PARTS = 1_000_000  # of a meta
-# The key of a published model's card in the metadata of its file.
-CARD_KEY = 'mmact_ssl_card'
+CARD_KEY = 'mmact_ssl_card'  # of a published model's card in the metadata of its file
 
 
 def newest_checkpoint(folder: str | os.PathLike[str]) -> str | None:
-    """Find the newest undamaged checkpoint of a training in a folder; None without any.
-
-    mmengine's ``last_checkpoint`` file holds an absolute path, and is missing after some kills.
-    """
+    """Find the newest checkpoint in a folder, see :func:`read_newest`; None if it has none."""
     return read_newest(folder)[0] if _saved_files(folder) else None
 
 
 def read_newest(folder: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
-    """Path and content of the newest undamaged checkpoint in a work dir."""
+    """Path and content of the newest undamaged checkpoint; CheckpointError if there is none.
+
+    A file is read whole, because its content shows damage. mmengine's ``last_checkpoint`` file
+    holds an absolute path, and is missing after some kills.
+    """
     for _, _, path in reversed(saved_checkpoints(folder)):
         try:
             return path, load_checkpoint_safely(path)
@@ -72,11 +71,11 @@ def saved_checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, int, st
     saved = []
     for path in _saved_files(folder):
         try:
-            with reading(path, 'it is damaged', CheckpointError):
+            with reading(path, 'skipped', CheckpointError):
                 meta = conform(_load_as_data(path, 'cpu', mmap=True)['meta'], Meta, 'meta')
                 saved.append((meta.get(STARTS, 0), meta['iter'], path))
         except CheckpointError as error:
-            print_log(f'{error}: skipped', 'current', logging.WARNING)
+            print_log(str(error), 'current', logging.WARNING)
     return sorted(saved)
 
 
@@ -97,9 +96,8 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
             return read_safetensors(path)[0]
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                damaged = archive.testzip()
-            if damaged:
-                raise ValueError(f'damaged, the checksum of {damaged} is wrong')
+                if damaged := archive.testzip():
+                    raise ValueError(f'damaged, the checksum of {damaged} is wrong')
         try:
             checkpoint = _load_as_data(path, map_location)
         except pickle.UnpicklingError as error:
@@ -125,11 +123,12 @@ def _load_as_data(path: str, map_location: MapLocation, mmap: bool | None = None
     allowed: list[Any] = [(value, name) for name, value in allowed_objects().items()]
     with torch.serialization.safe_globals(allowed):
         content = torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
-    parts = [content.get('meta')] if isinstance(content, dict) else []
-    for part in parts:  # in a pickle one list may stand in many places, or in itself
+    waiting, count = [content.get('meta') if isinstance(content, dict) else None], 0
+    while waiting:  # in a pickle one list may stand in many places, or in itself
+        part, count = waiting.pop(), count + 1
         if isinstance(part, (dict, list, tuple)):
-            parts += part.values() if isinstance(part, dict) else part
-        if len(parts) > MOST_PARTS:
+            waiting += part.values() if isinstance(part, dict) else part
+        if count + len(waiting) > MOST_PARTS:
             raise ValueError(f'its meta has more than {MOST_PARTS} parts')
     return content
 
@@ -141,8 +140,6 @@ def allowed_objects() -> dict[str, Any]:
     These are the log history and the numpy values of mmengine's resume files, by the names of
     numpy 1 and 2.
     """
-    from mmengine.logging import HistoryBuffer
-
     functions = [np.zeros(0).__reduce__()[0], np.float32(0).__reduce__()[0]]
     allowed: dict[str, Any] = {
         'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
@@ -162,9 +159,8 @@ def allowed_objects() -> dict[str, Any]:
 
 def _history_statistic(owner: Any, name: str) -> Callable:
     """Replacement for ``getattr`` that gives the statistics of a log history and nothing else."""
-    from mmengine.logging import HistoryBuffer
-
     if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
+        # In torch's words, in which _culprit finds the name.
         raise pickle.UnpicklingError(f'Unsupported global: GLOBAL getattr {name} is not allowed')
     return getattr(HistoryBuffer, name)
 
@@ -213,10 +209,14 @@ def read_state_dict(
             if isinstance(state.get(key), Mapping):
                 state = state[key]
         if not state or not all(isinstance(value, Tensor) for value in state.values()):
-            raise ValueError('holds no state dict, save the network with state_dict()')
+            raise ValueError('it holds no state dict, save the network with state_dict()')
+        weights: dict[str, Tensor] = {}
         for name, value in state.items():
             if not isinstance(name, str) or len(name) > LONGEST_NAME or CONTROL.search(name):
                 raise ValueError(f'a weight has the name {shown(name)}')
             if not value.isfinite().all():
                 raise ValueError(f'the weight {name} is not finite')
-        return {re.sub(r'^module\.', '', name): value for name, value in state.items()}
+            if (bare := name.removeprefix('module.')) in weights:
+                raise ValueError(f'the weight {bare} is there twice, also with the prefix module')
+            weights[bare] = value
+        return weights

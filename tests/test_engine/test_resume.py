@@ -112,10 +112,12 @@ def cut(path: Path) -> None:
 
 @pytest.mark.parametrize('break_it', [damage, cut])
 def test_one_that_is_not_whole_is_passed_over_and_without_another_the_run_stops(
-    make, folder, break_it
+    capsys, make, folder, break_it
 ):
     break_it(folder / 'epoch_2.pth')
     assert newest_checkpoint(folder) == str(folder / 'epoch_1.pth')
+    told = 'the file is cut, its end is missing: skipped' if break_it is cut else 'damaged, the che'
+    assert f'epoch_2.pth: {told}' in capsys.readouterr().err
     break_it(folder / 'epoch_1.pth')
     with pytest.raises(CheckpointError, match='none of its 2 checkpoints is whole'):
         make(folder, resume=True).train()

@@ -233,11 +233,14 @@ def test_the_allow_list_holds_no_way_to_run_code():
         assert not np.issubdtype(kind.type, np.object_)
 
 
-def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
+def test_weights_that_are_not_finite_or_there_twice_are_refused_by_name(tmp_path):
     torch.save(
         {'state_dict': {'a': torch.ones(2), 'b': torch.tensor([1, torch.nan])}}, tmp_path / 'x'
     )
     with pytest.raises(CheckpointError, match='x: the weight b is not finite'):
+        read_state_dict(tmp_path / 'x')
+    torch.save({'module.a': torch.ones(1), 'a': torch.zeros(1)}, tmp_path / 'x')
+    with pytest.raises(CheckpointError, match='x: the weight a is there twice'):
         read_state_dict(tmp_path / 'x')
 
 
