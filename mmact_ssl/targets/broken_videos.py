@@ -31,7 +31,7 @@ def list_broken(out: Path, keys: Collection[str], broken: Mapping[str, str]) -> 
     as long as the cache lacks these.
     """
     others = {key: reason for key, reason in read_broken(out).items() if key not in keys}
-    present = TargetReader(out).source_hash(others)
+    present = TargetReader(out).source_hashes(others)
     listed = {key: others[key] for key in others if key not in present} | dict(broken)
     if listed:
         lines = ''.join(f'{key}\t{reason}\n' for key, reason in listed.items())

@@ -1,12 +1,12 @@
 """Target cache: a frozen teacher's targets for every frame of a data set, in one LMDB.
 
-A cache is a folder (``data.mdb``, ``lock.mdb``). Its keys are video paths as in the annotation
-file. Each value is an array whose first axis is the video's frames, or the sentences about it, see
-``values.py``. The key ``__meta__`` contains a TargetMeta as JSON.
+A cache is a folder (``data.mdb``, ``lock.mdb``). Its keys are the annotated names of the videos. A
+value is an array whose first axis is the video's frames, or the sentences about it, see
+``values.py``. The key ``__meta__`` has a TargetMeta as JSON.
 
-Writing is safe against a kill at any moment: a video is one transaction. A cache has one writer at
-a time; each rank of an extraction writes its own shard, see :mod:`mmact_ssl.targets.rank_shards`.
-Reading locks nothing, so do not train on a cache that is still being written.
+A kill at any moment leaves each video whole or absent: it is in one transaction. A cache has one
+writer at a time; each rank of an extraction has a shard, see :mod:`mmact_ssl.targets.rank_shards`.
+Readers lock nothing in the file, so do not train on a cache that is still being written.
 """
 
 from __future__ import annotations
@@ -107,17 +107,22 @@ class TargetWriter:
         if name.startswith(RESERVED):
             raise ValueError(f'{key} is reserved and cannot be the name of a video')
         array = self.meta.checked(key, array)
-        if self.meta.kind == 'pose':
+        if self.meta.kind == 'pose':  # an imported table may be in pixels
             check_unit(key, array)
         self.put_packed([(name, pack(name, array, source_hash, total))])
 
     def put_packed(self, items: Sequence[tuple[bytes, Buffer]]) -> None:
         """Store (encoded key, value of ``pack``) pairs, all or none."""
-        self._transact(lambda transaction: [transaction.put(*item) for item in items])
+        self._transact(lambda transaction: transaction.cursor().putmulti(items))
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove videos, so that they are extracted again."""
-        self._transact(lambda t: [t.delete(encode_key(key)) for key in keys])
+
+        def delete_all(transaction: lmdb.Transaction) -> None:
+            for key in keys:
+                transaction.delete(encode_key(key))
+
+        self._transact(delete_all)
 
     def close(self) -> None:
         """Close the cache; further calls do nothing."""
@@ -142,8 +147,8 @@ class TargetWriter:
                 self._environment.set_mapsize(2 * self._environment.info()['map_size'])
             except lmdb.Error as error:
                 raise _unwritten(self.path, error) from error
-        # LMDB never writes pages that a transaction allocates last and frees again, without which
-        # the file would look truncated to :func:`read_transaction`.
+        # LMDB never writes the pages that a transaction allocates last and frees again. The file
+        # would lack them, and look truncated to :func:`read_transaction`.
         if write and data_bytes(self.path) < (needed := needed_bytes(self._environment)):
             with open(self.path / 'data.mdb', 'r+b') as file:
                 os.posix_fallocate(file.fileno(), 0, needed)
@@ -175,7 +180,7 @@ class TargetReader:
         # Only a damaged key is not UTF-8; it cannot be read again.
         return [name.decode(errors='replace') for name in names if not name.startswith(RESERVED)]
 
-    def source_hash(self, keys: Iterable[str]) -> dict[str, str]:
+    def source_hashes(self, keys: Iterable[str]) -> dict[str, str]:
         """Return {key: hash of its source, '' if not recorded} of the keys in the cache."""
         return {key: header.source_hash for key, header in self._read(keys, Header).items()}
 
@@ -189,10 +194,7 @@ class TargetReader:
     def lookup_all(self, names: Sequence[str]) -> list[str | None]:
         """Find the keys of many samples, None if missing."""
         with read_transaction(self.path, self.command) as transaction:
-            return [
-                next((key for key in names_of(name) if _has(transaction, key)), None)
-                for name in names
-            ]
+            return [next((k for k in names_of(n) if _has(transaction, k)), None) for n in names]
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Shape of a video's array (see :meth:`get`), from its header."""
@@ -229,6 +231,7 @@ class TargetReader:
                 )
             return self._unpack(key, value, frames)
 
+        # Only a video in a shard may have another key, which costs a search.
         return self._read_one(name if len(names_of(name)) == 1 else self.find(name), decode)
 
     def _unpack(self, key: bytes, value: Buffer, frames: Any) -> np.ndarray:
@@ -249,8 +252,7 @@ class TargetReader:
         with read_transaction(self.path, self.command) as transaction:
             for key in keys:
                 name = encode_key(key)
-                value = transaction.get(name)
-                if value is None:
+                if (value := transaction.get(name)) is None:
                     continue
                 try:
                     values[key] = decode(name, value)
@@ -303,10 +305,8 @@ def names_of(name: str) -> list[str]:
 
 def encode_key(key: str) -> bytes:
     """Bytes of a key: its name, or the hash of a name over 511 bytes."""
-    encoded = key.encode()
-    if len(encoded) <= MAX_KEY_BYTES:
-        return encoded
-    return f'sha256:{sha256_of(key)}'.encode()
+    name = key.encode()
+    return name if len(name) <= MAX_KEY_BYTES else f'sha256:{sha256_of(key)}'.encode()
 
 
 def data_bytes(path: Path) -> int:
@@ -322,7 +322,7 @@ def needed_bytes(environment: lmdb.Environment) -> int:
 
 @contextmanager
 def read_transaction(path: Path, command: str) -> Iterator[lmdb.Transaction]:
-    """Open a cache for a read, and refuse a file that is shorter than LMDB assumes."""
+    """Open a cache for a read; do not nest. Refuses a file that is shorter than LMDB assumes."""
     if not (path / 'data.mdb').is_file():
         raise TargetCacheError(f'no target cache at {path}: make it with `{command}`')
     fix = f'delete it, or make it again with `{command} --overwrite`'
@@ -331,8 +331,7 @@ def read_transaction(path: Path, command: str) -> Iterator[lmdb.Transaction]:
             with lmdb.open(str(path), readonly=True, lock=False, create=False) as environment:
                 # Reading a page beyond the end of the mapped file kills the process (SIGBUS). The
                 # needed size comes first, because a writer may extend the file in between.
-                needed, size = needed_bytes(environment), data_bytes(path)
-                if size < needed:
+                if (needed := needed_bytes(environment)) > (size := data_bytes(path)):
                     raise TargetCacheError(
                         f'target cache {path} is truncated ({size} of {needed} bytes): {fix}'
                     )

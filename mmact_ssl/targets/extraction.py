@@ -301,7 +301,7 @@ def _prepare(
         remove_shards(job.out)
     merge_shards(job.out, job.meta)
     reader = TargetReader(job.out)
-    stored = reader.source_hash(source_hash)
+    stored = reader.source_hashes(source_hash)
     is_text, others = job.meta.kind == 'text', []
     if is_text:
         present = reader.keys()

@@ -47,19 +47,19 @@ def draw_parts(
     written = 0
     is_new = overwrite or not os.path.exists(out)
     TargetWriter(out, meta, overwrite).close()  # LMDB opens a cache once: make it, read it, fill it
-    source_hash = reader.source_hash(reader.keys())
-    drawn = TargetReader(out).source_hash(source_hash)
+    hashes = reader.source_hashes(reader.keys())
+    drawn = TargetReader(out).source_hashes(hashes)
     with TargetWriter(out, meta) as writer:
         if is_new:
             broken_listing(out).unlink(missing_ok=True)  # list of a removed cache
-        for key in track(source_hash, 'drawing parts'):
-            if is_current(drawn.get(key), source_hash[key]):
+        for key in track(hashes, 'drawing parts'):
+            if is_current(drawn.get(key), hashes[key]):
                 continue
             with VideoReader(video_path(root, key)) as video:
                 height, width = video.read([0])[0].shape[:2]
             chunks = torch.from_numpy(reader.get(key)).split(CHUNK)
             maps = [drawing(chunk, reader.meta.layout, width / height) for chunk in chunks]
-            writer.put(key, torch.cat(maps).numpy(), source_hash[key])
+            writer.put(key, torch.cat(maps).numpy(), hashes[key])
             written += 1
     broken = read_broken(poses)
     list_broken(Path(out), broken, broken)

@@ -68,9 +68,9 @@ def merge_shards(path: str | os.PathLike[str], meta: TargetMeta) -> int:
             continue
         reader = TargetReader(shard)
         check_meta(shard, reader.meta, meta)
-        new = reader.source_hash(reader.keys())
+        new = reader.source_hashes(reader.keys())
         TargetWriter(path, meta).close()  # LMDB opens a cache once: create it, read it, write it
-        old = TargetReader(path).source_hash(new)
+        old = TargetReader(path).source_hashes(new)
         with TargetWriter(path, meta) as writer, read_transaction(shard, TOOL) as transaction:
             names = {encode_key(key) for key in new if old.get(key) != new[key]}
             items = ((bytes(n), value) for n, value in transaction.cursor() if bytes(n) in names)

@@ -98,7 +98,7 @@ def find_teachers(loader: Any) -> Teachers:
             continue  # the reader raises the detailed error; training needs no test split
         source = reader.meta.source or 'an unnamed source'
         if reader.meta.kind == 'text':
-            hashes = sorted(reader.source_hash(reader.keys()).items())
+            hashes = sorted(reader.source_hashes(reader.keys()).items())
             source += f' on sentences {sha256_of(str(hashes))[:8]}'
         teachers.setdefault(target, {})[reader.meta.identity] = source
     return teachers

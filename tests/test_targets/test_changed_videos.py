@@ -147,7 +147,7 @@ def test_part_maps_follow_their_poses(data, make_video):
     extract(data, NAMES)
     assert draw_parts(poses, out, data) == 1
     assert draw_parts(poses, out, data) == 0
-    assert TargetReader(out).source_hash(NAMES) == hash_videos(data, NAMES)
+    assert TargetReader(out).source_hashes(NAMES) == hash_videos(data, NAMES)
     assert TargetReader(out).get(NAMES[1]).shape == before.shape
 
 

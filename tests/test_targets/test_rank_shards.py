@@ -32,7 +32,7 @@ def test_a_merge_takes_the_shards_value_if_its_source_differs(tmp_path):
     frames = {'video': 1, 'same': 2, 'changed': 30, 'old': 40, LONG: 50}
     assert {key: reader.shape(key)[0] for key in frames} == frames
     np.testing.assert_array_equal(reader.get(LONG), pose(50))
-    assert list(reader.source_hash(frames).values()) == ['', 'one', 'new', 'three', 'four']
+    assert list(reader.source_hashes(frames).values()) == ['', 'one', 'new', 'three', 'four']
     assert len(reader.keys()) == 5 and not Path(f'{path}.rank0').exists()
 
 

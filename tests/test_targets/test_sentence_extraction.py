@@ -59,7 +59,7 @@ def test_keys_that_the_file_no_longer_has_are_removed(cache):
     reader = TargetReader(cache)
     assert len(reader.keys()) == 3 and reader.lookup_all([long]) == [long]
     assert {'a', 'clap'}.isdisjoint(reader.keys())
-    assert reader.source_hash(['a']) == {}, 'nor does the record stay'
+    assert reader.source_hashes(['a']) == {}, 'nor does the record stay'
     report, _ = extract(cache, {'b': ['seven'], long: ['far'], 'new': ['up']})
     assert (report.skipped, report.removed) == (3, 0)
 
