@@ -136,15 +136,11 @@ def label(
         window = choose_window([*lengths.values()], stride)
     if window:
         window, stride = float(window), float(stride or window / 2)
-    settings = json.dumps([FORMAT, model.sha256, config.record, window or None, stride])
+    cut = window or None, stride
+    settings = json.dumps([FORMAT, model.sha256, config.record, *cut])
+    index = expand(folder) / f'features-{sha256_of(settings)[:8]}.index'
     search = RetrievalInferencer(
-        model,
-        expand(folder) / f'features-{sha256_of(settings)[:8]}.index',
-        window or None,
-        stride,
-        show_progress=show_progress,
-        layout=layout,
-        coordinates=coordinates,
+        model, index, *cut, show_progress=show_progress, layout=layout, coordinates=coordinates
     )
     given = read_labels(source, labels, [clip.name for clip in clips])
     check_labels(given, lengths)

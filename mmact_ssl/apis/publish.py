@@ -75,11 +75,8 @@ def publish_onnx(
     """Export a checkpoint or a published file to ONNX, see :func:`export_onnx`."""
     trained = Encoder.load(saved, encoder)
     given: dict[str, Any] = {key: value for key, value in fields.items() if value}
-    if saved.card is None:
-        card = card_of(trained, output.name, **given)
-    else:
-        card = replace(saved.card, name=output.name, **given)
-    return export_onnx(trained, card, output.parent)
+    card = saved.card or card_of(trained, output.name)
+    return export_onnx(trained, replace(card, name=output.name, **given), output.parent)
 
 
 def card_of(

@@ -19,14 +19,14 @@ from mmact_ssl.labeling.tables import format_table
 from mmact_ssl.labeling.windows import Windows
 
 RECORD = 'written.json'  # names of the files that the last call wrote
-# What it may have written and no later call writes again.
+# Those of these files that the next call does not write again it removes, and no others.
 KINDS = 'predictions.csv', 'segments.csv', 'subtitles/**/*.vtt', 'boris/**/*.csv'
-# Those of BORIS 8, in its order; Image index and Image file path are for observations of pictures.
+# Columns of BORIS 8, in its order and in the groups of :func:`tabular_events`.
 TABULAR_COLUMNS = [
     *('Observation id', 'Observation date', 'Description', 'Observation duration'),
     *('Observation type', 'Source', 'Time offset (s)', 'Media duration (s)', 'FPS', 'Subject'),
     *('Behavior', 'Behavioral category', 'Behavior type', 'Time', 'Media file name'),
-    *('Image index', 'Image file path', 'Comment'),
+    *('Image index', 'Image file path', 'Comment'),  # of pictures; our probability
 ]
 
 
@@ -62,7 +62,7 @@ def find_segments(
 
 
 def write_files(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write files, and remove those of the call before that are not among them."""
+    """Write texts by file name, and remove the last call's :data:`KINDS` that are not written."""
     record = folder / RECORD
     earlier = read_json(record, 'delete it', list[str]) if record.is_file() else []
     for path in [path for kind in KINDS for path in folder.glob(kind) if path.is_file()]:
@@ -73,12 +73,12 @@ def write_files(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 def segment_files(segments: Sequence[Segment]) -> dict[str, str]:
-    """``segments.csv``, and of each recording ``.vtt`` subtitles and events for BORIS."""
+    """Text by file name: a table of all segments; subtitles and BORIS's events per recording."""
     texts = {'segments.csv': format_table(Segment._fields, segments)}
     by_video = {PurePosixPath(v): [*g] for v, g in itertools.groupby(segments, lambda s: s.video)}
     stems = Counter(path.with_suffix('') for path in by_video)
     for path, own in by_video.items():
-        # A player finds subtitles that have the name of the video, but for the suffix.
+        # A player looks for the name of the video with the suffix .vtt; two videos may share it.
         stem = path.with_suffix('')
         name = stem if stems[stem] == 1 and stem not in by_video else path
         texts[f'subtitles/{name}.vtt'] = web_vtt(own)
@@ -98,7 +98,7 @@ def web_vtt(segments: Sequence[Segment]) -> str:
 
 
 def timestamp(time: float) -> str:
-    """``hh:mm:ss.mmm``."""
+    """Time in seconds as ``hh:mm:ss.mmm``."""
     minutes, rest = divmod(round(1000 * time), 60_000)
     return f'{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}'
 
@@ -109,9 +109,9 @@ def tabular_events(segments: Sequence[Segment]) -> list[list[object]]:
     length = segments[-1].stop
     rows: list[list[object]] = []
     for segment in segments:
-        observation = [segment.video, date, '', length, 'Media file(s)']
-        media = [f'player #1:{segment.video}', 0, length, '', 'No focal subject']
+        observation = [segment.video, date, '', length]
+        media = ['Media file(s)', f'player #1:{segment.video}', 0, length, '', 'No focal subject']
         for kind, time in ('START', segment.start), ('STOP', segment.stop):
-            event = [segment.label, '', kind, time, segment.video, '', '']
-            rows.append([*observation, *media, *event, f'{segment.probability:.2f}'])
+            event = [segment.label, '', kind, time, segment.video]
+            rows.append([*observation, *media, *event, '', '', f'{segment.probability:.2f}'])
     return rows
