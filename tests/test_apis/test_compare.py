@@ -107,10 +107,8 @@ def test_a_column_has_the_end_of_a_path():
         'b/training': '/runs/b/training',
         'training': 'training',
     }
-    assert short_names([*models.values(), 'tsm-lite0', '/runs/b/training/']) == {
-        **models,
-        'b/training': '/runs/b/training/',
-    }
+    expected = {**models, 'b/training': '/runs/b/training/'}
+    assert short_names([*models.values(), 'tsm-lite0', '/runs/b/training/']) == expected
 
 
 @pytest.mark.parametrize('subjects', [2, 3, 5])

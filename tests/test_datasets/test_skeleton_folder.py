@@ -62,10 +62,7 @@ def cut(name, size):
         (change_clips(lengths=np.array([3, 5])), 'do not add up to the 7 frames'),
         (change_clips(labels=np.array([0, -2])), 'labels -2 to 0'),
         (change_clips(names=np.array('a')), 'do not add up'),
-        (
-            change_clips(names=np.array(['a', None])),
-            'clips.npz: Object arrays cannot be loaded',
-        ),  # pickled
+        (change_clips(names=np.array(['a', None])), 'clips.npz: Object arrays cannot be loaded'),
     ],
 )
 def test_what_is_wrong_is_one_line_with_the_fix(folder, damage, message):

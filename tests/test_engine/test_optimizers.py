@@ -13,10 +13,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 import mmact_ssl  # noqa: F401  the fixes
-from mmact_ssl.engine.optimizers import (
-    AdversarialOptimWrapper,
-    AdversarialOptimWrapperConstructor,
-)
+from mmact_ssl.engine.optimizers import AdversarialOptimWrapper, AdversarialOptimWrapperConstructor
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.losses.hinge_gan import HingeGANLoss
 from tests.helpers.processes import in_two_processes
@@ -67,9 +64,7 @@ def train(model: BaseModel, wrapper: OptimWrapper, data: list[Tensor]) -> list[f
 
 
 def reference(
-    data: list[Tensor],
-    clip_student: float | None = None,
-    clip_adversary: float | None = None,
+    data: list[Tensor], clip_student: float | None = None, clip_adversary: float | None = None
 ) -> TwoSided:
     """Plain torch: each side's gradient by itself, then a step of each optimizer."""
     model = TwoSided()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import time
@@ -116,18 +117,11 @@ def test_one_that_is_not_whole_is_passed_over_and_without_another_the_run_stops(
 ):
     break_it(folder / 'epoch_2.pth')
     assert newest_checkpoint(folder) == str(folder / 'epoch_1.pth')
-    told = 'the file is cut, its end is missing: skipped' if break_it is cut else 'damaged, the che'
-    assert f'epoch_2.pth: {told}' in capsys.readouterr().err
+    told = 'cut, its end is missing: skipped' if break_it is cut else 'damaged, .* of .*data/'
+    assert re.search(rf'epoch_2\.pth: .*{told}', capsys.readouterr().err)
     break_it(folder / 'epoch_1.pth')
     with pytest.raises(CheckpointError, match='none of its 2 checkpoints is whole'):
         make(folder, resume=True).train()
-
-
-def test_changed_bytes_inside_a_weight_are_noticed(make, folder, tmp_path):
-    damage(folder / 'epoch_2.pth')
-    path = str(folder / 'epoch_2.pth')
-    with pytest.raises(CheckpointError, match=r'epoch_2\.pth: damaged, the checksum of .*data/'):
-        make(tmp_path / 'other', load_from=path).train()
 
 
 def test_nothing_to_resume_starts_from_the_weights_of_the_config(make, folder, tmp_path):

@@ -60,9 +60,8 @@ def test_sentences(data, capsys):
     assert '2 keys written, 0 were there' in capsys.readouterr().out
     reader = TargetReader(data / 'targets' / 'gray_text.lmdb')
     np.testing.assert_array_equal(reader.get('0.mp4'), [[3], [5]])
-    (data / 's.json').write_text(
-        json.dumps({'0.mp4': ['two', 'four'], 'clap': ['x'], 'sit': ['y'], 'wave': ['z']})
-    )
+    more = {'0.mp4': ['two', 'four'], 'clap': ['x'], 'sit': ['y'], 'wave': ['z']}
+    (data / 's.json').write_text(json.dumps(more))
     main([config(data, 'text'), '--sentences', str(data / 's.json'), '--data', str(data)])
     out = capsys.readouterr().out
     assert '3 keys written (1 had changed), 1 were there, 0 broken' in out

@@ -9,18 +9,6 @@ from matplotlib.colors import same_color
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS
 from mmact_ssl.visualization import clips
-from mmact_ssl.visualization.clips import (
-    COLORS,
-    OTHER,
-    QUERY,
-    SAME_VIDEO,
-    draw_generated_frames,
-    draw_neighbors,
-    draw_overview,
-    draw_part_maps,
-    part_colors,
-    part_numbers,
-)
 
 PARTS = PART_LAYOUTS['pose_parts']
 LIMBS = LAYOUTS['coco17'].limbs
@@ -36,7 +24,7 @@ def strips(offset: int) -> dict[str, np.ndarray]:
 
 def test_each_generated_frame_is_below_the_real_one_at_its_time():
     rows = {kind: strips(offset) for kind, offset in (('real', 0), ('own', 100), ('b', 50))}
-    figure = draw_generated_frames(rows, ['walk', 'wave'], dict(current=1, future=4))
+    figure = clips.draw_generated_frames(rows, ['walk', 'wave'], dict(current=1, future=4))
     axes = np.array(figure.axes).reshape(6, 5)
     for clip in range(2):
         for kind, offset in enumerate((0, 100, 50)):
@@ -56,18 +44,18 @@ def test_the_most_probable_part_is_named_and_a_person_alone_from_a_half_on():
     maps[0, 3, 1, 2] = 0.6
     expected = np.zeros((2, 3, 3))
     expected[0, 1, 2] = 3
-    np.testing.assert_array_equal(part_numbers(maps), expected)
+    np.testing.assert_array_equal(clips.part_numbers(maps), expected)
     person = np.array([[[0.5, 0.51], [0.2, 1.0]]])
-    np.testing.assert_array_equal(part_numbers(person), [[0, 1], [0, 1]])
+    np.testing.assert_array_equal(clips.part_numbers(person), [[0, 1], [0, 1]])
 
 
 def test_parts_of_teacher_above_student_on_frames_spread_in_time():
     frames = np.random.default_rng(0).integers(0, 255, (2, 7, 12, 16, 3), np.uint8)
     teacher, student = np.zeros((2, 7, 7, 6, 8)), np.zeros((2, 7, 7, 6, 8))
     teacher[:, :, 1] = student[:, :, 2] = 1
-    figure = draw_part_maps(frames, teacher, student, PARTS, ['one', 'two'])
+    figure = clips.draw_part_maps(frames, teacher, student, PARTS, ['one', 'two'])
     axes = np.array(figure.axes).reshape(4, 4)
-    colors = part_colors(PARTS)
+    colors = clips.part_colors(PARTS)
     labels = [row[0].get_ylabel() for row in axes]
     assert labels == ['one\nteacher', 'one\nstudent', 'two\nteacher', 'two\nstudent']
     for row, name in enumerate(labels):
@@ -88,7 +76,7 @@ def draw(*poses: np.ndarray) -> np.ndarray:
     true, predicted, last = poses
     columns = {str(step): np.zeros((CLIPS, HEIGHT, WIDTH, 3), np.uint8) for step in range(TIME)}
     drawn = {str(step): (true[:, step], predicted[:, step]) for step in range(TIME)}
-    figure = draw_overview(columns, drawn, last, 'coco17', ['walk', 'wave'])
+    figure = clips.draw_overview(columns, drawn, last, 'coco17', ['walk', 'wave'])
     return np.array(figure.axes).reshape(CLIPS, TIME)
 
 
@@ -102,7 +90,7 @@ def poses() -> list[np.ndarray]:
 
 
 def lines(axis, name: str) -> list[np.ndarray]:
-    found = [line for line in axis.get_lines() if line.get_color() == COLORS[name]]
+    found = [line for line in axis.get_lines() if line.get_color() == clips.COLORS[name]]
     return [np.array(line.get_data()).T for line in found]
 
 
@@ -130,7 +118,7 @@ def test_unseen_joints_are_not_drawn(poses):
     axes = draw(*poses)
     without_wrist, without_nose = (sum(j not in limb for limb in LIMBS) for j in (wrist, nose))
     assert without_wrist < len(LIMBS)
-    counts = {name: len(lines(axes[0, 1], name)) for name in COLORS}
+    counts = {name: len(lines(axes[0, 1], name)) for name in clips.COLORS}
     assert counts == dict(teacher=without_wrist, predicted=without_wrist, last=len(LIMBS))
     assert len(lines(axes[1, 2], 'last')) == without_nose
     assert len(lines(axes[1, 2], 'teacher')) == len(LIMBS)
@@ -145,14 +133,14 @@ def test_searches_of_a_video_stand_in_their_order_and_the_nearest_first(monkeypa
     frames = [np.arange(4 * 5).reshape(4, 5, 1, 1, 1).repeat(3, 4).astype(np.uint8)] * 2
     frames[1] = frames[1] + 100
     searches = dict(image=own, student=-own, pose=-own, other=own)
-    rows = list(draw_neighbors(searches, frames, NAMES, queries=2).subfigs)
+    rows = list(clips.draw_neighbors(searches, frames, NAMES, queries=2).subfigs)
     assert [row.get_suptitle() for row in rows] == 2 * ['image', 'student', 'pose', 'other']
     titles = [[axis.get_title() for axis in row.axes] for row in rows]
     assert titles[0] == ['one', '1. one (0.90)', '2. three (0.20)']
     assert titles[1] == ['one', '1. four (0.30)', '2. two (-0.10)']
     assert [row[0] for row in titles[4:]] == 4 * ['two']
     assert titles[4][1:] == ['1. three (0.30)', '2. four (0.20)']
-    for axis, (caption, color) in zip(rows[0].axes, (QUERY, SAME_VIDEO, OTHER)):
+    for axis, (caption, color) in zip(rows[0].axes, (clips.QUERY, clips.SAME_VIDEO, clips.OTHER)):
         assert axis.get_xlabel() == caption
         assert all(same_color(s.get_edgecolor(), color) for s in axis.spines.values())
     # First, middle and last frame: of the clip that searches, and of the other clip of a video.
@@ -162,5 +150,5 @@ def test_searches_of_a_video_stand_in_their_order_and_the_nearest_first(monkeypa
 
 def test_no_more_are_shown_than_there_are():
     frames = [np.zeros((2, 3, 1, 1, 3), np.uint8)] * 2
-    rows = draw_neighbors(dict(image=torch.eye(2)), frames, NAMES[:2], queries=9).subfigs
+    rows = clips.draw_neighbors(dict(image=torch.eye(2)), frames, NAMES[:2], queries=9).subfigs
     assert [len(row.axes) for row in rows] == [3, 3]
