@@ -69,7 +69,7 @@ class Encoder:
             source: Name of a published model; path of a published file, of a training checkpoint or
                 of a work dir; or an encoder config by name or path, which gives the initial
                 weights.
-            encoder: Encoder config in place of the one that the file records, see
+            encoder: Encoder config in place of the one that a file records, see
                 :func:`read_encoder`.
 
         Raises:
@@ -81,6 +81,8 @@ class Encoder:
             text = fspath(source)
             name = text.partition(',')[0]
             if name.endswith('.py') or name in shipped_encoders():
+                if encoder is not None:
+                    raise ConfigError(f'{text} is an encoder itself: leave out {encoder}')
                 return cls.build(read_encoder(text))
             source = StudentFile.read(text)
         if encoder is not None:
@@ -156,6 +158,8 @@ class Encoder:
         names = [step['type'].rpartition('.')[2] for step in steps]
         opened = 'ReadVideo' in names
         readers = {'DescribeMotion', 'DecodeFrames'} & {*names}  # they read the chosen frames
+        if opened and not readers:
+            raise ConfigError(f'{self.config.source}: encoder.clip needs DecodeFrames')
         decoded = min(map(names.index, readers)) if opened else 0
         parts = steps[:opened], steps[opened:decoded], steps[decoded:]
         return build_transforms(parts[0]), build_transforms(parts[1]), build_transforms(parts[2])

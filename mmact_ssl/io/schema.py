@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
 
 from mmact_ssl.io.files import CONTROL, read_text, reading, shown
@@ -80,21 +79,16 @@ def conform(value: Any, kind: Any, place: str = 'it', levels: int = LEVELS) -> A
 
 def _table(value: Table, kind: Any, place: str) -> Any:
     """A dict as its declared dataclass or TypedDict."""
-    known, needed = _fields(kind)
-    if is_dataclass(kind) and (unknown := [key for key in value if key not in known]):
-        raise ValueError(f'{place} has {shown(unknown[0])}, which this version does not know')
+    known = get_type_hints(kind, include_extras=True)
+    if is_typeddict(kind):
+        needed = set(kind.__required_keys__)
+    else:
+        own = [field for field in fields(kind) if field.init]
+        needed = {f.name for f in own if f.default is MISSING and f.default_factory is MISSING}
+        known = {field.name: known[field.name] for field in own}
+        if unknown := [key for key in value if key not in known]:
+            raise ValueError(f'{place} has {shown(unknown[0])}, which this version does not know')
     if missing := needed - value.keys():
         raise ValueError(f'{place} lacks {min(missing)!r}')
     checked = {k: conform(value[k], known[k], f'{place}.{k}') for k in known if k in value}
     return {**value, **checked} if is_typeddict(kind) else kind(**checked)
-
-
-@cache
-def _fields(kind: Any) -> tuple[dict[str, Any], set[str]]:
-    """Declared types of a table by key, and the keys that it must have."""
-    hints = get_type_hints(kind, include_extras=True)
-    if is_typeddict(kind):
-        return hints, set(kind.__required_keys__)
-    own = [item for item in fields(kind) if item.init]
-    needed = {f.name for f in own if f.default is MISSING and f.default_factory is MISSING}
-    return {item.name: hints[item.name] for item in own}, needed

@@ -134,3 +134,11 @@ def _check_last_map(model: MultiTaskPretrainer, available: Mapping[str, str]) ->
             'and none trains the last map, which evaluation reads: switch on a task that reads '
             'feature_map, pooled or an adapter with level=-1'
         )
+
+
+def freeze_unread_adapters(model: MultiTaskPretrainer) -> None:
+    """Freeze the adapters of tasks that are off: distributed training waits for gradients."""
+    inputs = {name for head in model.tasks.values() for name in head.inputs.values()}
+    read = {name.rpartition('.')[2] for name in inputs & model.student_inputs}
+    for adapter in model.adapters.keys() - {model.adapter_of.get(name) for name in read}:
+        model.adapters[adapter].requires_grad_(False)

@@ -27,7 +27,7 @@ from mmact_ssl.models.encoding import (
     lay_out,
 )
 from mmact_ssl.models.heads import PretextHead
-from mmact_ssl.models.inputs import available_inputs, check_heads
+from mmact_ssl.models.inputs import available_inputs, check_heads, freeze_unread_adapters
 from mmact_ssl.models.losses.statistics import collapse_statistics
 from mmact_ssl.models.momentum.copy import MomentumCopy
 from mmact_ssl.models.teachers.base import BaseTeacher
@@ -130,17 +130,10 @@ class MultiTaskPretrainer(BaseModel):
         available = available_inputs(self)
         self.student_inputs = {name for name, maker in available.items() if maker == 'student'}
         check_heads(self, available)
-        self._freeze_unread_adapters()
+        freeze_unread_adapters(self)
         if channels_last:
             # DistributedDataParallel, which comes later, stores gradients in the weights' layout.
             self._set_channels_last(True)
-
-    def _freeze_unread_adapters(self) -> None:
-        """Freeze the adapters of tasks that are off: distributed training waits for gradients."""
-        inputs = {name for head in self.tasks.values() for name in head.inputs.values()}
-        read = {name.rpartition('.')[2] for name in inputs & self.student_inputs}
-        for adapter in self.adapters.keys() - {self.adapter_of.get(name) for name in read}:
-            self.adapters[adapter].requires_grad_(False)
 
     def init_weights(self) -> None:
         """Draw the weights, or load them by ``init_cfg``."""

@@ -104,6 +104,14 @@ def test_a_file_that_records_no_shipped_encoder_is_refused(record, message, stud
         Encoder.load(student_checkpoint, 'gru')
 
 
+def test_an_encoder_in_place_of_an_encoder_and_one_that_reads_no_frame(video_encoder):
+    with pytest.raises(ConfigError, match='gru is an encoder itself: leave out stgcn'):
+        Encoder.load('gru', 'stgcn')
+    clip = [step for step in video_encoder.clip if 'DecodeFrames' not in step['type']]
+    with pytest.raises(ConfigError, match=r'encoder\.clip needs DecodeFrames'):
+        _ = Encoder.build(replace(video_encoder, clip=clip)).stages
+
+
 def test_a_file_without_a_backbone_names_what_is_there(tmp_path):
     torch.save({'encoder.weight': torch.zeros(1)}, tmp_path / 'a.pth')
     with pytest.raises(CheckpointError, match=r"'backbone\.', they begin with encoder: give"):
