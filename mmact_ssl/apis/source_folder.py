@@ -55,6 +55,7 @@ def find_source(
     require(path, f'give a folder with {KINDS}')
     if labels is not None and labels != 'folders':
         require(Path(labels), 'give a table video,label[,group], or the word folders')
+    is_video = False
     if (path / META).is_file():
         describe_folder(str(path))
         files, words = [path / META], []
@@ -67,19 +68,22 @@ def find_source(
         if below and not files:
             raise ConfigError(f'{path} lies in --out {out}: give an --out beside it')
         videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
-        if videos and path.is_dir():
-            if layout or coordinates:
-                raise ConfigError(
-                    f'--layout and --coordinates are for skeletons, {path} holds videos: drop them'
-                )
-            words = ['videos', '--source', str(path), '--placement', 'small']
-            if labels == 'folders':
-                words += ['--labels-from-folders']
-            elif labels is not None:
-                read_labels(Path(labels), videos, path)  # a mistake shows before the first step
-                words += ['--labels', labels]
-            return Source(path, True, tuple(videos), tuple(words), labels is not None)
-        files, words = _choose_skeletons(path, files)
+        is_video = path.is_dir() and bool(videos)
+        if is_video:
+            files, words = videos, ['videos', '--source', str(path), '--placement', 'small']
+        else:
+            files, words = _choose_skeletons(path, files)
+    if is_video:
+        if layout or coordinates:
+            raise ConfigError(
+                f'--layout and --coordinates are for skeletons, {path} holds videos: drop them'
+            )
+        if labels == 'folders':
+            words += ['--labels-from-folders']
+        elif labels is not None:
+            read_labels(Path(labels), files, path)  # a mistake shows before the first step
+            words += ['--labels', labels]
+        return Source(path, True, tuple(files), tuple(words), labels is not None)
     for option, value in (('--layout', layout), ('--coordinates', coordinates)):
         if value and words[:1] not in (['custom'], ['pose-pickle']):
             raise ConfigError(f'{option}: the joints of {path} are known: leave it out')

@@ -180,27 +180,33 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> None:
             raise ConfigError(f'--cfg-options {key}: {place or nearest(top, READ)}')
         if key.startswith('encoder.backbone'):
             raise ConfigError(f'--cfg-options {key}: change model.backbone, which is trained')
-        part: Any = dict(cfg.items())
-        path = ''
-        for name in key.split('.'):
-            if isinstance(part, (list, tuple)) and name.isdecimal() and int(name) < len(part):
-                part = part[int(name)]
-            elif isinstance(part, Mapping) and name in part:
-                part = part[name]
-            else:
-                break
-            path += f'{name}.'
-        else:
-            continue
-        if not isinstance(part, Mapping):
+        part, path, name = follow(cfg, key)
+        if not name or not isinstance(part, Mapping):
             continue
         if path == 'encoder.options.':
             raise ConfigError(f'--cfg-options {key}: no such option, {nearest(name, part)}')
-        if value is None and key in {f'{switch}.{name}' for switch in SWITCHES}:
+        if value is None and path.rstrip('.') in SWITCHES and key == path + name:
             raise ConfigError(f'{key}=None switches nothing off: {nearest(name, part)}')
         close = get_close_matches(name, map(str, part), n=1, cutoff=0.85)
         if close and f'{path}{name}.type' not in options:  # that would be another part
             raise ConfigError(f'--cfg-options {key}: did you mean {path}{close[0]}?')
+
+
+def follow(cfg: Config, key: str) -> tuple[Any, str, str]:
+    """Follow a key as far as a config has it.
+
+    Returns:
+        The last part, its key with a dot, and the name that it lacks; '' if it has the whole key.
+    """
+    part: Any = dict(cfg.items())
+    path = ''
+    for name in key.split('.'):
+        is_index = isinstance(part, (list, tuple)) and name.isdecimal() and int(name) < len(part)
+        if not is_index and not (isinstance(part, Mapping) and name in part):
+            return part, path, name
+        part = part[int(name) if is_index else name]
+        path += f'{name}.'
+    return part, path, ''
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
