@@ -12,14 +12,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.protocols import is_stochastic
 from mmact_ssl.evaluation.results import RANDOM, Result
 from research.headings import COLUMNS, format_cell, has_column
-from research.tables import (
-    BASELINE,
-    check_comparable,
-    distinct,
-    format_seeds,
-    markdown,
-    select,
-)
+from research.tables import BASELINE, check_comparable, distinct, format_seeds, markdown, select
 
 METRICS = {heading: metric for heading, _, metric, _ in COLUMNS}
 Cells = dict[str, list[Result]]  # {heading: results}

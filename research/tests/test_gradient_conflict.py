@@ -13,12 +13,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
-from research.gradient_conflict import (
-    FILE_NAME,
-    GradientConflictHook,
-    main,
-    norms_and_cosines,
-)
+from research.gradient_conflict import FILE_NAME, GradientConflictHook, main, norms_and_cosines
 from tests.helpers.three_tasks import LOADER, Frames, config
 
 HOOK = 'research.gradient_conflict.GradientConflictHook'

@@ -15,12 +15,7 @@ from mmact_ssl.errors import ConfigError
 from mmact_ssl.models.pretrainer import MultiTaskPretrainer
 from mmact_ssl.models.teachers.base import BaseTeacher
 from mmact_ssl.visualization.predictions import find_part_layout
-from research.part_flip import (
-    compare_with_mirror,
-    describe,
-    flip_agreement,
-    mirror_part_maps,
-)
+from research.part_flip import compare_with_mirror, describe, flip_agreement, mirror_part_maps
 
 LAYOUT = PART_LAYOUTS['demo_parts']
 FACE, LEFT, RIGHT = LAYOUT.index('face', 'left_arm', 'right_arm')

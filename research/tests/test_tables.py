@@ -11,10 +11,7 @@ from mmact_ssl.evaluation.protocols import PROTOCOLS
 from mmact_ssl.evaluation.results import read_results
 from research.headings import format_cell
 from research.markers import fill, update_files
-from research.tables import (
-    make_dependence_table,
-    make_table,
-)
+from research.tables import make_dependence_table, make_table
 
 RECALLS = {f'recall@{k}': 0.25 for k in (1, 5, 10, 20, 50)}
 

@@ -20,10 +20,7 @@ CONFIG = Config(
         train_dataloader=dict(batch_size=8, drop_last=True),
     )
 )
-PLAN = Plan(
-    *(True, 150, 13, 1, 234),
-    seconds=dict(prepare=40, targets=300, train=500, evaluate=60, publish=5, gallery=20),
-)
+PLAN = Plan(True, 150, 13, 1, 234, seconds=dict(prepare=40, targets=300, train=500))
 
 
 @pytest.mark.parametrize(
@@ -60,8 +57,7 @@ def test_torn_videos_are_not_measured(tmp_path, make_video):
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path):
-    source = Source(tmp_path, False, (), (), True)
-    job = Job(source, tmp_path, 'mine')
+    job = Job(source := Source(tmp_path, False, (), (), True), tmp_path, 'mine')
     job.plan = PLAN
     job.write()
     assert Job(source, tmp_path, 'mine').recorded.plan == PLAN

@@ -8,11 +8,7 @@ from typing import Any
 
 import pytest
 
-from mmact_ssl.configs.encoder_config import (
-    EncoderConfig,
-    read_encoder,
-    shipped_encoders,
-)
+from mmact_ssl.configs.encoder_config import EncoderConfig, read_encoder, shipped_encoders
 from mmact_ssl.configs.shipped_configs import load_config
 from mmact_ssl.engine.record import record_training
 from tests.shipped import SKELETON_ENCODERS, TOP_LEVEL, load, load_evaluation, steps

@@ -14,15 +14,7 @@ from mmact_ssl.engine.config_reading import read_config
 from mmact_ssl.engine.launch import configure_training
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.evaluation.recognizer_config import read_evaluation
-from tests.shipped import (
-    CONFIGS,
-    ROOT,
-    loaders,
-    own_folder,
-    own_folder_of_videos,
-    parsed,
-    steps,
-)
+from tests.shipped import CONFIGS, ROOT, loaders, own_folder, own_folder_of_videos, parsed, steps
 from tools.train import parse_args
 
 NETWORKS = {'r3d18-small': 'video', 'tsm-lite0': 'video', 'gru': 'skeleton', 'stgcn': 'skeleton'}

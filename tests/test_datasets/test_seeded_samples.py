@@ -9,12 +9,7 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset, ConcatDataset
 
-from mmact_ssl.datasets.seeded_samples import (
-    SeededSamples,
-    build_pipeline,
-    seeded,
-    with_inner,
-)
+from mmact_ssl.datasets.seeded_samples import SeededSamples, build_pipeline, seeded, with_inner
 from mmact_ssl.errors import BrokenSampleError, DataError
 from tests.shipped import load
 

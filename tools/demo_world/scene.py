@@ -7,14 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .actions import CLASSES, PROPS, SEATED, Style, perform
-from .body import (
-    COCO_FROM_NTU,
-    NTU25,
-    Morphology,
-    body_joints,
-    rotation,
-    unit,
-)
+from .body import COCO_FROM_NTU, NTU25, Morphology, body_joints, rotation, unit
 from .camera import CAMERAS, Camera
 
 FRAME_SIZE = 112

@@ -8,12 +8,7 @@ from torch import Tensor, nn
 
 from mmact_ssl.models.necks.skeleton_pooling import SkeletonPooling
 from mmact_ssl.models.networks.packed_gru import run_packed_gru
-from mmact_ssl.models.skeletons import (
-    check_skeleton_shape,
-    clip_lengths,
-    find_layout,
-    valid_frames,
-)
+from mmact_ssl.models.skeletons import check_skeleton_shape, clip_lengths, find_layout, valid_frames
 from mmact_ssl.registry import MODELS
 
 

@@ -11,11 +11,7 @@ from hypothesis import strategies as st
 from mmcv.transforms import BaseTransform
 
 from mmact_ssl.datasets.layouts import LAYOUTS, PART_LAYOUTS, PartLayout
-from mmact_ssl.datasets.transforms.geometry import (
-    HorizontalFlip,
-    WholeFrameBox,
-    crop_maps,
-)
+from mmact_ssl.datasets.transforms.geometry import HorizontalFlip, WholeFrameBox, crop_maps
 from mmact_ssl.datasets.transforms.views import TransformViews
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.registry import TRANSFORMS

@@ -9,10 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmact_ssl.datasets.transforms.segments import (
-    ShuffleViewSegments,
-    TransformSegments,
-)
+from mmact_ssl.datasets.transforms.segments import ShuffleViewSegments, TransformSegments
 from mmact_ssl.errors import ConfigError
 from mmact_ssl.targets.meta import TargetMeta
 

@@ -7,12 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import (
-    BaseDataset,
-    ClassBalancedDataset,
-    ConcatDataset,
-    RepeatDataset,
-)
+from mmengine.dataset import BaseDataset, ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mmengine.model import BaseModel
 
 from mmact_ssl.engine.hooks import seed_by_progress_hook

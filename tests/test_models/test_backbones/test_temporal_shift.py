@@ -9,10 +9,7 @@ import torch
 from mmengine.runner import load_checkpoint
 
 from mmact_ssl.errors import ConfigError
-from mmact_ssl.models.backbones.temporal_shift import (
-    TemporalShiftNetwork,
-    shift_in_time,
-)
+from mmact_ssl.models.backbones.temporal_shift import TemporalShiftNetwork, shift_in_time
 
 timm = pytest.importorskip('timm')
 

@@ -11,11 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmact_ssl.models.losses.contrastive import (
-    InfoNCELoss,
-    MultiInstanceInfoNCELoss,
-    NTXentLoss,
-)
+from mmact_ssl.models.losses.contrastive import InfoNCELoss, MultiInstanceInfoNCELoss, NTXentLoss
 
 
 def test_info_nce_against_the_formula():

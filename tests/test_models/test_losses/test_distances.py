@@ -13,12 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mmact_ssl.models.losses.distances import (
-    FrameLoss,
-    JointLoss,
-    centered,
-    joint_distance,
-)
+from mmact_ssl.models.losses.distances import FrameLoss, JointLoss, centered, joint_distance
 from mmact_ssl.models.losses.masked import PatchLoss, normalize_patches
 
 BETA = 0.3
