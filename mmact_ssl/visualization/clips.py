@@ -14,8 +14,8 @@ from torch import Tensor
 from mmact_ssl.datasets.frame_conversion import spread_frames
 from mmact_ssl.datasets.layouts import LAYOUTS, PartLayout
 
-OPACITY = 0.6
-FADED = 0.6  # opacity of a frame under poses
+NO_TICKS: dict[str, list[float]] = dict(xticks=[], yticks=[])
+PART_OPACITY = FRAME_OPACITY = 0.6  # of parts over a frame, and of a frame under poses
 PART_COLUMNS = 4  # frames of a clip whose parts are drawn
 COLORS = dict(teacher='#00c853', predicted='#ff6d00', last='#b0bec5')
 FOUND = 4  # clips shown for a search
@@ -26,10 +26,7 @@ QUERY, SAME_VIDEO, OTHER = ('searches', '#f57c00'), ('same video', '#00a843'), (
 def make_grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
     """Make a figure of a size in inches, with axes ``[rows, columns]`` without ticks."""
     figure = Figure(figsize=size, layout='constrained')
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for axis in axes.flat:
-        axis.set(xticks=[], yticks=[])
-    return figure, axes
+    return figure, figure.subplots(rows, columns, squeeze=False, subplot_kw=NO_TICKS)
 
 
 def draw_generated_frames(
@@ -37,62 +34,61 @@ def draw_generated_frames(
     titles: Sequence[str],
     strides: Mapping[str, int],
 ) -> Figure:
-    """Draw several rows a clip, such as real above generated frames; columns are time by task.
+    """Draw several rows per clip, such as real above generated frames; a column is a task's step.
 
     Args:
         rows: Label -> task -> its frames, uint8 ``(N, T, R, R, 3)``.
         strides: Task -> frames of the clip between two of the T frames.
     """
     first = next(iter(rows.values()))
-    columns = [
+    headings = [
         f'{task} {strides[task] * step + 1}'
         for task, shown in first.items()
         for step in range(shown.shape[1])
     ]
     count = len(titles)
-    size = (1.15 * len(columns) + 0.5, 1.2 * len(rows) * count + 0.4)
-    figure, axes = make_grid(len(rows) * count, len(columns), size)
+    size = (1.15 * len(headings) + 0.5, 1.2 * len(rows) * count + 0.4)
+    figure, axes = make_grid(len(rows) * count, len(headings), size)
     for offset, (kind, shown) in enumerate(rows.items()):
         strips = np.concatenate(list(shown.values()), axis=1)
         for row, title, strip in zip(axes[offset :: len(rows)], titles, strips):
             row[0].set_ylabel(f'{title}\n{kind}', fontsize=6)
             for axis, frame in zip(row, strip):
                 axis.imshow(frame, interpolation='bilinear')
-    for axis, column in zip(axes[0], columns):
-        axis.set_title(column, fontsize=8)
+    for axis, heading in zip(axes[0], headings):
+        axis.set_title(heading, fontsize=8)
     return figure
 
 
 def draw_overview(
-    columns: Mapping[str, np.ndarray],
+    pictures: Mapping[str, np.ndarray],
     poses: Mapping[str, tuple[np.ndarray, np.ndarray]],
     last: np.ndarray,
     layout: str,
     titles: Sequence[str],
 ) -> Figure:
-    """Draw one row a clip: frames side by side under their headings, some with poses over them.
+    """Draw one row per clip: frames side by side under their headings, some with poses over them.
 
     Args:
-        columns: Heading -> a frame of each clip, uint8 ``(N, H, W, 3)`` of any size.
+        pictures: Heading -> a frame of each clip, uint8 ``(N, H, W, 3)`` of any size.
         poses: Heading -> the teacher's poses there, ``(N, V, 3)``: x, y as fractions of the frame,
             visibility (0: joint not drawn); and the predicted ones, ``(N, V, 2)``, fractions.
         last: ``(N, V, 3)``, the last observed poses, a trivial prediction.
     """
     count, side = len(titles), 2.0
-    size = (side * len(columns) + 0.3, side * count + 0.9)
-    figure, axes = make_grid(count, len(columns), size)
-    for column, (heading, frames) in zip(axes.T, columns.items()):
+    size = (side * len(pictures) + 0.3, side * count + 0.9)
+    figure, axes = make_grid(count, len(pictures), size)
+    for column, (heading, frames) in zip(axes.T, pictures.items()):
         column[0].set_title(heading, fontsize=11)
+        opacity = FRAME_OPACITY if heading in poses else 1
         for clip, axis in enumerate(column):
-            axis.imshow(
-                frames[clip], interpolation='bicubic', alpha=FADED if heading in poses else 1
-            )
+            axis.imshow(frames[clip], interpolation='bicubic', alpha=opacity)
             if heading in poses:
                 teacher, predicted = poses[heading]
                 draw_poses(axis, teacher[clip], predicted[clip], last[clip], layout)
     for axis, title in zip(axes[:, 0], titles):
         axis.set_ylabel(title, fontsize=10)
-    # Any single picture may lack poses.
+    # The legend names each kind of pose once, from whichever pictures show it.
     lines = [line for axis in figure.axes for line in axis.get_lines()]
     names = {str(line.get_label()): line for line in lines}
     figure.legend([*names.values()], [*names], loc='outside lower center', ncols=3, fontsize=11)
@@ -114,7 +110,7 @@ def part_colors(layout: PartLayout) -> dict[str, tuple[float, float, float, floa
     """Color, RGBA 0..1, of each part except the background, in the order of their numbers."""
     names = [name for name in layout.names if name != 'background']
     palette = matplotlib.colormaps['tab20'].colors  # type: ignore[attr-defined]
-    return {name: (*palette[i % len(palette)], OPACITY) for i, name in enumerate(names)}
+    return {name: (*palette[i % len(palette)], PART_OPACITY) for i, name in enumerate(names)}
 
 
 def draw_part_maps(
@@ -124,7 +120,7 @@ def draw_part_maps(
     layout: PartLayout,
     titles: Sequence[str],
 ) -> Figure:
-    """Draw two rows a clip, the teacher's parts above the student's, over frames spread in time.
+    """Draw two rows per clip, the teacher's parts above the student's, on frames spread in time.
 
     Args:
         frames: uint8 ``(N, T, H, W, 3)``.
@@ -142,7 +138,7 @@ def draw_part_maps(
             row[0].set_ylabel(f'{titles[clip]}\n{name}', fontsize=7)
             for axis, step in zip(row, steps):
                 axis.imshow(frames[clip, step])
-                parts = table[part_numbers(maps[clip, step])]  # stretched to the frame
+                parts = table[part_numbers(maps[clip, step])]  # (h, w, 4), stretched to (H, W)
                 axis.imshow(parts, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
     patches = [Patch(color=color, label=name) for name, color in colors.items()]
     figure.legend(handles=patches, loc='outside lower center', ncols=4, fontsize=7)
@@ -184,16 +180,16 @@ def draw_neighbors(
             the middle and the last frame are shown.
         queries: Number of videos that search, the first ones of the batch.
     """
-    first, second = (
+    first, second = (  # strips: three frames side by side
         [np.concatenate(clip[[0, len(clip) // 2, -1]], axis=1) for clip in part] for part in frames
     )
-    places = [(query, title) for query in range(min(queries, len(names))) for title in searches]
+    searched = [(query, title) for query in range(min(queries, len(names))) for title in searches]
     height, width = first[0].shape[:2]
-    columns = 1 + min(FOUND, len(names))
-    size = (columns * (0.75 * width / height + 0.2), 1.6 * len(places) + 0.2)
+    count = 1 + min(FOUND, len(names))  # of clips in a row
+    size = (count * (0.75 * width / height + 0.2), 1.6 * len(searched) + 0.2)
     figure = Figure(figsize=size, layout='constrained')
-    rows = figure.subfigures(len(places), 1, squeeze=False)[:, 0]
-    for row, (query, title) in zip(rows, places):
+    rows = figure.subfigures(len(searched), 1, squeeze=False)[:, 0]
+    for row, (query, title) in zip(rows, searched):
         row.suptitle(title, x=0.01, ha='left', fontsize=9)
         cosines = searches[title][query]
         shown = [(names[query], first[query], QUERY)]
@@ -201,9 +197,9 @@ def draw_neighbors(
             mark = SAME_VIDEO if place == query else OTHER
             name = f'{rank}. {names[place]} ({cosines[place]:.2f})'
             shown.append((name, second[place], mark))
-        for axis, (name, strip, (caption, color)) in zip(row.subplots(1, columns), shown):
+        axes = row.subplots(1, count, subplot_kw=NO_TICKS)
+        for axis, (name, strip, (caption, color)) in zip(axes, shown):
             axis.imshow(strip)
-            axis.set(xticks=[], yticks=[])
             axis.set_title(name, fontsize=7)
             axis.set_xlabel(caption, fontsize=7, color=color)
             axis.spines[:].set_color(color)
