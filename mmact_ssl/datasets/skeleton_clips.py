@@ -33,30 +33,35 @@ def read_coordinates(clips: Iterable[np.ndarray], coordinates: str, where: str) 
     """
     if coordinates not in COORDINATES:
         raise DataError(f'{where}: coordinates {coordinates!r} are unknown; {HOW}')
-    sizes = (3,) if coordinates in ('xyz', 'xyc') else (2, 3)
-    found, deep = [], []
-    for clip in clips:
-        if clip.ndim == 4 and clip.dtype.kind in 'fiu':
-            shape = list(clip.shape)
-            if shape[0] in sizes and not coordinates:
-                raise DataError(
-                    f'{where}: shape {shape} may be [persons, frames, joints, coordinates] or '
-                    f"ST-GCN's [coordinates, frames, joints, persons]: {HOW}"
-                )
-            if shape[3] not in sizes and coordinates:
-                if shape[0] not in sizes:
-                    raise DataError(f'{where}: shape {shape} has no axis for {coordinates}; {HOW}')
-                clip = clip.transpose(3, 1, 2, 0)
-            if coordinates == 'xyc':
-                clip = np.where(clip[..., 2:] > 0, clip, 0)
-            clip = clip[..., :2] if coordinates in ('xyc', 'xy') else clip
-            deep += [clip] if clip.shape[3] == 3 and not coordinates else []
-        found.append(clip)
-    lowest = [np.fmin.reduce(clip[..., 2], None, initial=0) for clip in deep]
-    largest = [np.fmax.reduce(np.abs(clip), None, initial=0) for clip in deep]
-    if deep and not (min(lowest) < 0 and max(largest) <= METERS):
-        raise DataError(f'{where}: is a joint x, y, depth; x, y, score; or y, x, score? {HOW}')
+    found = [_arrange(c, coordinates, where) if _is_numeric(c) else c for c in clips]
+    deep = [clip for clip in found if _is_numeric(clip) and clip.shape[3] == 3]
+    if deep and not coordinates:
+        lowest = min(np.fmin.reduce(clip[..., 2], None, initial=0) for clip in deep)
+        largest = max(np.fmax.reduce(np.abs(clip), None, initial=0) for clip in deep)
+        if not (lowest < 0 and largest <= METERS):
+            raise DataError(f'{where}: is a joint x, y, depth; x, y, score; or y, x, score? {HOW}')
     return found
+
+
+def _is_numeric(clip: np.ndarray) -> bool:
+    return clip.ndim == 4 and clip.dtype.kind in 'fiu'
+
+
+def _arrange(clip: np.ndarray, coordinates: str, where: str) -> np.ndarray:
+    """Bring the axis of the coordinates to the end, and drop what is no coordinate."""
+    sizes, shape = (3,) if coordinates in ('xyz', 'xyc') else (2, 3), list(clip.shape)
+    if not coordinates and shape[0] in sizes:
+        raise DataError(
+            f'{where}: shape {shape} may be [persons, frames, joints, coordinates] or '
+            f"ST-GCN's [coordinates, frames, joints, persons]: {HOW}"
+        )
+    if coordinates and shape[3] not in sizes:
+        if shape[0] not in sizes:
+            raise DataError(f'{where}: shape {shape} has no axis for {coordinates}; {HOW}')
+        clip = clip.transpose(3, 1, 2, 0)
+    if coordinates == 'xyc':
+        clip = np.where(clip[..., 2:] > 0, clip, 0)
+    return clip[..., :2] if coordinates in ('xyc', 'xy') else clip
 
 
 def usable_clip(keypoint: np.ndarray, layout: str) -> tuple[np.ndarray, dict[str, int]]:
@@ -74,8 +79,7 @@ def usable_clip(keypoint: np.ndarray, layout: str) -> tuple[np.ndarray, dict[str
         ValueError: The shape or dtype is wrong, or no frame is left.
     """
     joints, shape = LAYOUTS[layout].num_joints, list(keypoint.shape)
-    is_clip = keypoint.ndim == 4 and shape[0] and shape[2] == joints and shape[3] in (2, 3)
-    if not is_clip or keypoint.dtype.kind not in 'fiu':
+    if not (_is_numeric(keypoint) and shape[0] and shape[2] == joints and shape[3] in (2, 3)):
         raise ValueError(
             f'{keypoint.dtype} of shape {shape} is not a skeleton of layout {layout}: it needs '
             f'numbers [persons, frames, {joints} joints, 2 or 3 coordinates]'

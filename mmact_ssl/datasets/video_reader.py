@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -164,8 +164,7 @@ class VideoReader:
             if len(frames) < len(requested):
                 # A key frame needs earlier packets than its mark tells: decode all of them.
                 self._decode(0, len(self._stamps), set(), convert_requested)
-        if len(frames) < len(requested):
-            missing = requested - set(frames)
+        if missing := requested - frames.keys():
             raise self._broken(f'{len(missing)} frames cannot be decoded, first {min(missing)}')
         if not self._is_sized and sizes - {self._size}:
             # The stream changes its size, or the container gives a wrong one.
@@ -199,7 +198,7 @@ class VideoReader:
             raise self._broken(f'{reason} ({cause})') from error
 
     def _index(self) -> None:
-        """Demux the file once and build the tables of its packets, in decoding order.
+        """Build the tables of the packets, in decoding order.
 
         ``_position[i]`` is the first packet of frame i. ``_rank`` is its inverse, -1 for packets
         that show no frame. ``_starts`` are the packets at which decoding can start. ``_stamps`` are
@@ -216,46 +215,12 @@ class VideoReader:
         codec.options = {'strict': '1'}
         self._size = codec.width, codec.height
         self._is_sized = False  # True once the size is known to be the first frame's
-
-        packets: list[av.Packet] | None = []
-        table: list[tuple[int | None, int | None, int | None, bool, bool]] = []
-        pictures: list[Picture | None] = []
-        dts_seen: set[int | None] = {None}
-        places_seen: set[int | None] = {None, -1}  # -1: unknown to FFmpeg
-        can_seek = is_whole = True
-        is_h264, plain = codec.name == 'h264', Picture(True)
-        held_bytes = 0
-        with self._reported('cannot be read to its end'):
-            for packet in self._container.demux(self._stream):
-                if packet.size == 0:
-                    continue
-                is_key, dts, place = packet.is_keyframe, packet.dts, packet.pos
-                if not (table or is_key):
-                    is_whole = False
-                    continue
-                # Seeking finds a packet again only if its stamp and its place are unique.
-                can_seek &= dts not in dts_seen and place not in places_seen
-                dts_seen.add(dts)
-                places_seen.add(place)
-                # In H.264 the parameter sets come with key pictures.
-                pictures.append(plain if is_h264 and not is_key else self._picture(packet))
-                table.append((packet.pts, dts, place, is_key, packet.is_discard))
-                held_bytes += packet.size
-                if packets is not None:
-                    packet.pts = len(packets)  # the decoder hands it on to the frame
-                    packets.append(packet)
-                    if held_bytes > HELD_BYTES and can_seek:
-                        packets = None
-        if not table:
-            raise self._broken('has no frames')
-        self._packets = packets
-        self._stamps, self._dts, self._places, keys, edited = zip(*table)
-
+        keys, edited, pictures, is_whole = self._demux()
         starts = [key and (p is None or p.can_start) for key, p in zip(keys, pictures)]
         self._starts = np.flatnonzero(starts)
         hidden = np.array([p is not None and not p.is_shown for p in pictures])
         order = self._order(np.array(edited), hidden)
-        sets = parameter_sets(codec.extradata) if is_h264 else ()
+        sets = parameter_sets(codec.extradata) if codec.name == 'h264' else ()
         is_known = is_whole and starts[0] and None not in pictures and order is not None
         self._is_decoded = not is_known or any(map(allows_fields, sets))
         if self._is_decoded:
@@ -267,9 +232,47 @@ class VideoReader:
             raise self._broken('has no frames')
         self._position = order
         self.total_frames = len(order)
-        self._rank: np.ndarray = np.full(len(table), -1, dtype=np.int64)
+        self._rank: np.ndarray = np.full(len(keys), -1, dtype=np.int64)
         self._rank[order] = np.arange(len(order))
         self._starts = self._starts[self._rank[self._starts] >= 0]
+
+    def _demux(self) -> tuple[Sequence[bool], Sequence[bool], Sequence[Picture | None], bool]:
+        """Read the file once; keep its packets, or of a large file only their stamps and places.
+
+        Returns:
+            For each packet from the first key packet on: True for a key packet, True if the edit
+            list removes it, and its picture; and True if no packet comes before them.
+        """
+        self._packets = []
+        table: list[tuple[int | None, int | None, int | None, bool, bool, Picture | None]] = []
+        dts_seen: set[int | None] = {None}
+        places_seen: set[int | None] = {None, -1}  # -1: unknown to FFmpeg
+        can_seek = is_whole = True
+        is_h264, plain = self._stream.codec_context.name == 'h264', Picture(True)
+        held_bytes = 0
+        with self._reported('cannot be read to its end'):
+            for packet in (p for p in self._container.demux(self._stream) if p.size):
+                is_key, dts, place = packet.is_keyframe, packet.dts, packet.pos
+                if not (table or is_key):
+                    is_whole = False
+                    continue
+                # Seeking finds a packet again only if its stamp and its place are unique.
+                can_seek &= dts not in dts_seen and place not in places_seen
+                dts_seen.add(dts)
+                places_seen.add(place)
+                # In H.264 the parameter sets come with key pictures.
+                picture = plain if is_h264 and not is_key else self._picture(packet)
+                table.append((packet.pts, dts, place, is_key, packet.is_discard, picture))
+                held_bytes += packet.size
+                if self._packets is not None:
+                    packet.pts = len(self._packets)  # the decoder hands it on to the frame
+                    self._packets.append(packet)
+                    if held_bytes > HELD_BYTES and can_seek:
+                        self._packets = None
+        if not table:
+            raise self._broken('has no frames')
+        self._stamps, self._dts, self._places, keys, edited, pictures = zip(*table)
+        return keys, edited, pictures, is_whole
 
     def _order(self, edited: np.ndarray, hidden: np.ndarray) -> np.ndarray | None:
         """Packets in the order in which their pictures are shown; None if that is unknown.
@@ -336,13 +339,9 @@ class VideoReader:
         return runs
 
     def _decode(
-        self,
-        start: int,
-        stop: int,
-        needed: set[int],
-        on_frame: Callable[[int, av.VideoFrame], None],
+        self, start: int, stop: int, needed: set[int], handle: Callable[[int, av.VideoFrame], None]
     ) -> None:
-        """Decode packets start to stop - 1 and call ``on_frame(packet, frame)`` for each frame.
+        """Decode packets start to stop - 1 and call ``handle(packet, frame)`` for each frame.
 
         Packets that are neither in ``needed`` nor referred to by others are skipped; with an empty
         ``needed`` no packet is skipped.
@@ -350,20 +349,17 @@ class VideoReader:
         codec = self._stream.codec_context
         # H.264 marks such packets exactly. HEVC's marks allow references from higher layers.
         may_skip = codec.name == 'h264' and bool(needed) and not self._is_decoded
-        skipping = False
 
         def hand_out(packet: av.Packet | None) -> None:
             for frame in codec.decode(packet):
                 # A decoder that starts inside a video may return frames that lack references.
                 if not (start and frame.is_corrupt):
-                    on_frame(frame.pts, frame)
+                    handle(frame.pts, frame)
 
         try:
             for position, packet in self._packets_between(start, stop):
-                skip = may_skip and position not in needed
-                if skip != skipping:
-                    codec.skip_frame = 'NONREF' if skip else 'DEFAULT'
-                    skipping = skip
+                if may_skip:
+                    codec.skip_frame = 'DEFAULT' if position in needed else 'NONREF'
                 hand_out(packet)
             codec.skip_frame = 'DEFAULT'
             hand_out(None)
