@@ -83,8 +83,7 @@ def make_runner(
 def recognition_metrics(metrics: dict[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
     """Convert mmaction2's metrics to the form of :func:`accuracy_metrics`."""
     confusion = metrics['confusion_matrix/result'].numpy()  # (K, K)
-    # Among 5 classes or fewer, top-5 is always 1; a config may measure only one of the two.
-    names = ('top1', 'top5') if len(confusion) > 5 else ('top1',)
+    names = ('top1', 'top5') if len(confusion) > 5 else ('top1',)  # of 5 classes top-5 is 1
     accuracy = {name: float(metrics[f'acc/{name}']) for name in names if f'acc/{name}' in metrics}
     accuracy['mean_class'] = mean_class_accuracy(confusion)
     return accuracy, {'confusion': confusion.tolist()}

@@ -29,8 +29,7 @@ def evaluate(
 
     The mean of the training split is subtracted from the features, and they are scaled to unit
     length: test clips take no part in it, and each is classified alone. Draw i has the seed i, so
-    that all encoders get the same labels
-    (:func:`mmact_ssl.evaluation.draws.paired_interval`).
+    that all encoders get the same labels, see :func:`paired_interval`.
 
     Args:
         group_pattern, group_file: Those of :func:`sample_groups`; the labels of a class come from
