@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from mmact_ssl_cli import Parser
 
@@ -77,13 +78,15 @@ def lists_of(data: str | Path) -> list[str]:
 
 
 def fill_in_data(args: argparse.Namespace) -> None:
-    """Fill in the annotation files of ``--data``; ConfigError without it and those in its place."""
+    """Fill in the annotation files of ``--data``, and check that the options fit together."""
     from mmact_ssl.errors import ConfigError
 
     if args.data is not None:
         args.ann = args.ann or lists_of(args.data)
     if (args.out is None and args.data is None) or not (args.sentences or args.ann):
         raise ConfigError('give videos and a cache: --data DIR, or --ann FILE --out CACHE')
+    if args.sentences and len(args.configs) > 1:
+        raise ConfigError('--sentences are read by one teacher at a time: give one config')
 
 
 def cache_paths(args: argparse.Namespace, kinds: list[str]) -> list[Path]:
@@ -104,13 +107,10 @@ def run_extraction(args: argparse.Namespace) -> None:
     from mmengine.dist import init_dist, is_main_process
 
     from mmact_ssl.engine.launch import join_launcher, keep_freed_memory
-    from mmact_ssl.errors import ConfigError
     from mmact_ssl.io.weights import local_rank
     from mmact_ssl.models.teachers import build_teacher
     from mmact_ssl.prompts.sentence_file import read_sentences
     from mmact_ssl.targets import extraction
-    from mmact_ssl.targets.broken_videos import broken_listing
-    from mmact_ssl.targets.target_cache_hook import doubtful_poses
 
     keep_freed_memory()
     if args.launcher != 'none':
@@ -122,41 +122,42 @@ def run_extraction(args: argparse.Namespace) -> None:
     workers = args.workers or max(1, cores if device == 'cpu' else min(cores, 8))
     if 'OMP_NUM_THREADS' not in os.environ:
         torch.set_num_threads(max(1, cores))
-    sentences = read_sentences(args.sentences) if args.sentences else None
-    names = [] if sentences is not None else extraction.read_annotations(args.ann)
+    read = read_sentences if args.sentences else extraction.read_annotations
+    inputs = read(args.sentences or args.ann)
     teachers = [build_teacher(config).to(device) for config in args.configs]
     paths = cache_paths(args, [teacher.kind for teacher in teachers])
-    if sentences is None:
-        report = extraction.extract_many(
-            [
-                extraction.ExtractionJob(teacher, path, args.every, config)
-                for teacher, path, config in zip(teachers, paths, args.configs)
-            ],
-            args.videos or Path(args.ann[0]).parent,
-            names,
-            overwrite=args.overwrite,
-            workers=workers,
-            prepare_process=keep_freed_memory,
-        )
-    elif len(teachers) > 1:
-        raise ConfigError('--sentences are read by one teacher at a time: give one config')
+    if args.sentences:
+        units = 'keys', 'sentences'
+        report = extraction.extract_sentences(teachers[0], inputs, paths[0], args.overwrite)
     else:
-        report = extraction.extract_sentences(teachers[0], sentences, paths[0], args.overwrite)
+        units = 'videos', 'frames'
+        root = args.videos or Path(args.ann[0]).parent
+        jobs = [
+            extraction.ExtractionJob(teacher, path, args.every, config)
+            for teacher, path, config in zip(teachers, paths, args.configs)
+        ]
+        options = dict(overwrite=args.overwrite, workers=workers, prepare_process=keep_freed_memory)
+        report = extraction.extract_many(jobs, root, inputs, **options)
     if is_main_process():
-        what, parts = ('videos', 'frames') if sentences is None else ('keys', 'sentences')
-        anew = f' ({report.renewed} had changed)' if report.renewed else ''
-        gone = f', {report.removed} removed that the file lacks' if report.removed else ''
-        print(
-            f'{report.written} {what} written{anew}, {report.skipped} were there{gone}, '
-            f'{len(report.broken)} broken; {report.frames} {parts} in {report.seconds:.0f} s '
-            f'({report.frames / max(report.seconds, 1e-9):.0f} {parts}/s): '
-            f'{", ".join(map(str, paths))}'
-        )
-        for name, reason in list(report.broken.items())[:1]:
-            print(f'warning: {name}: {reason}; all without targets: {broken_listing(paths[0])}')
-        for path in paths:
-            if doubt := doubtful_poses(path):
-                print(doubt)
+        print_report(report, paths, *units)
+
+
+def print_report(report: Any, paths: list[Path], keys: str, parts: str) -> None:
+    """Print what an extraction has written into its caches, and what is doubtful there."""
+    from mmact_ssl.targets.broken_videos import broken_listing
+    from mmact_ssl.targets.target_cache_hook import doubtful_poses
+
+    anew = f' ({report.renewed} had changed)' if report.renewed else ''
+    gone = f', {report.removed} removed that the file lacks' if report.removed else ''
+    print(
+        f'{report.written} {keys} written{anew}, {report.skipped} were there{gone}, '
+        f'{len(report.broken)} broken; {report.frames} {parts} in {report.seconds:.0f} s '
+        f'({report.frames / max(report.seconds, 1e-9):.0f} {parts}/s): {", ".join(map(str, paths))}'
+    )
+    for name, reason in list(report.broken.items())[:1]:
+        print(f'warning: {name}: {reason}; all without targets: {broken_listing(paths[0])}')
+    for doubt in filter(None, map(doubtful_poses, paths)):
+        print(doubt)
 
 
 def import_poses(args: argparse.Namespace) -> None:
@@ -171,8 +172,7 @@ def import_poses(args: argparse.Namespace) -> None:
         written = import_npz(args.source, out, names, args.overwrite)
     else:
         out = args.data / 'targets' / 'pose_parts.lmdb'
-        root = args.videos or args.data
-        written = draw_parts(args.source, out, root, args.overwrite)
+        written = draw_parts(args.source, out, args.videos or args.data, args.overwrite)
     print(f'{written} videos written: {out}')
 
 
