@@ -44,10 +44,10 @@ def build_recognizer(
         torch.manual_seed(seed)
         recognizer = MODELS.build(model)
         if saved is not None:
-            take_pretrained(recognizer.backbone)
+            take_pretrained(recognizer.get_submodule('backbone'))
         initialize(recognizer)
     if saved is not None:
-        load_student(recognizer.backbone, encoder, saved)
+        load_student(recognizer.get_submodule('backbone'), encoder, saved)
     return recognizer
 
 
