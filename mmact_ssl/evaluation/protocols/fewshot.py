@@ -69,11 +69,10 @@ def evaluate(
                 scores = readout(values[chosen], split.labels[chosen], queries)
                 right[f'{name}@{count}'].append(scores.argmax(axis=1) == test.labels)
     top1 = {name: np.mean(answers, axis=1).tolist() for name, answers in right.items()}
-    metrics = {name: float(np.mean(values)) for name, values in top1.items()}
+    metrics = {'chance': 1 / len(inputs.classes)}
+    metrics |= {name: float(np.mean(values)) for name, values in top1.items()}
     details, stacked = dict(draws=top1, drawn=drawn.hexdigest()), map(np.stack, right.values())
-    return Measured(
-        {'chance': 1 / len(inputs.classes), **metrics}, details, dict(zip(right, stacked))
-    )
+    return Measured(metrics, details, dict(zip(right, stacked)))
 
 
 def _plan(sizes: np.ndarray, labels: Sequence[int], draws: int) -> Iterator[tuple[int, int]]:
