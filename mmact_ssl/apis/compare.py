@@ -104,7 +104,8 @@ def compare(
     unit = 'processor' if inputs.device == 'cpu' else 'GPU'
     for head, column in zip(('weights', f'{unit} seconds per minute'), zip(*facts)):
         table.add_row(head, *column)
-    with (console := Console()).capture() as shown:
+    console = Console()
+    with console.capture() as shown:
         console.print(table)
     text = (
         f'{shown.get()}Top-1 in % of {len(groups)} test clips in {len({*groups})} groups, after '
@@ -155,11 +156,11 @@ def embed_splits(search: RetrievalInferencer, halves: Sequence[ProtocolInput]) -
     spent = clock() - start
     windows, values = search.index.rows()
     length = sum(window.stop for window in windows if window.name not in before)
-    kind = tuple[float, float]
+    kind, unit = tuple[float, float], FRAMES_PER_MINUTE if is_skeleton else 60
     seconds, minutes = read_json(file, 'delete it', kind) if file.is_file() else (0.0, 0.0)
     if length:
-        minutes += length / (FRAMES_PER_MINUTE if is_skeleton else 60)
-        write_atomically(file, json.dumps([seconds := seconds + spent, minutes]))
+        seconds, minutes = seconds + spent, minutes + length / unit
+        write_atomically(file, json.dumps([seconds, minutes]))
     places = {window.name: place for place, window in enumerate(windows)}
     if lost := [path for path in paths[0] + paths[1] if path not in places]:
         raise DataError(f'{lost[0]}: cannot be embedded: leave it out of the labels')
