@@ -165,9 +165,7 @@ def read_record(record: Any, path: str) -> EncoderConfig:
 
 
 def read_encoder(
-    text: str,
-    options: Mapping[str, Any] | None = None,
-    of_set: Mapping[str, Any] | None = None,
+    text: str, options: Mapping[str, Any] | None = None, of_set: Mapping[str, Any] | None = None
 ) -> EncoderConfig:
     """Read an encoder config.
 

@@ -19,7 +19,8 @@ from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.io.files import dangling
 
 # Files up to this size in bytes keep their compressed packets in memory between counting and
-# decoding. The packets of a larger file are read again, from the key frame on.
+# decoding. The packets of a larger file are read again, from the key frame on, if seeking finds
+# each of them.
 HELD_BYTES = 256 * 2**20
 
 # Formats for which FFmpeg may give decoding times as display times. Such times rise even where
@@ -31,13 +32,13 @@ class VideoReader:
     """Random access to the frames of a video file or of a video in a tar shard, exact to the frame.
 
     Frames are those that decoding the file in order gives, counted from 0 in display order. The
-    reader demuxes the file once. If each packet is known to be one frame, this gives the number,
-    order and times of the frames. Otherwise the reader decodes the file once when it is opened:
-    H.264 that allows fields, MPEG-2 and rarer codecs, files that begin inside a group of pictures,
-    several edits, and time stamps that are absent, equal or not in display order (raw streams; AVI,
-    WMV and MXF with B-frames). ``read`` decodes from the key frame before each requested frame up
-    to that frame. It skips frames that no other frame refers to, and converts and scales only the
-    requested ones.
+    reader demuxes the file once; twice, if it is large and seeking would not find each packet. If
+    each packet is known to be one frame, this gives the number, order and times of the frames. Else
+    the reader decodes the file once when it is opened: H.264 that allows fields, MPEG-2 and rarer
+    codecs, files that begin inside a group of pictures, several edits, and time stamps that are
+    absent, equal or not in display order (raw streams; AVI, WMV and MXF with B-frames). ``read``
+    decodes from the key frame before each requested frame up to that frame. It skips frames that no
+    other frame refers to, and converts and scales only the requested ones.
 
     The reader takes the video stream that a player shows, and of an edit list the part that is
     shown. It does not count packets before the first key packet, since the file lacks the frames
@@ -197,12 +198,15 @@ class VideoReader:
             cause = dangling(self.filename) or error.strerror or type(error).__name__
             raise self._broken(f'{reason} ({cause})') from error
 
-    def _index(self) -> None:
+    def _index(self, holds_all: bool = False) -> None:
         """Build the tables of the packets, in decoding order.
 
         ``_position[i]`` is the first packet of frame i. ``_rank`` is its inverse, -1 for packets
         that show no frame. ``_starts`` are the packets at which decoding can start. ``_stamps`` are
         the display times of all packets.
+
+        Args:
+            holds_all: Keep the packets of a large file too.
         """
         with self._reported('has no stream'):
             self._stream = shown_stream(self._container)
@@ -215,7 +219,13 @@ class VideoReader:
         codec.options = {'strict': '1'}
         self._size = codec.width, codec.height
         self._is_sized = False  # True once the size is known to be the first frame's
-        keys, edited, pictures, is_whole = self._demux()
+        keys, edited, pictures, is_whole = self._demux(holds_all)
+        if self._packets is None and not (is_whole and self._can_seek):  # known at the end alone
+            self._container.close()
+            with self._reported('cannot be opened'):
+                self._container = open_video(self.filename)
+            self._index(holds_all=True)
+            return
         starts = [key and (p is None or p.can_start) for key, p in zip(keys, pictures)]
         self._starts = np.flatnonzero(starts)
         hidden = np.array([p is not None and not p.is_shown for p in pictures])
@@ -236,7 +246,9 @@ class VideoReader:
         self._rank[order] = np.arange(len(order))
         self._starts = self._starts[self._rank[self._starts] >= 0]
 
-    def _demux(self) -> tuple[Sequence[bool], Sequence[bool], Sequence[Picture | None], bool]:
+    def _demux(
+        self, holds_all: bool
+    ) -> tuple[Sequence[bool], Sequence[bool], Sequence[Picture | None], bool]:
         """Read the file once; keep its packets, or of a large file only their stamps and places.
 
         Returns:
@@ -247,7 +259,7 @@ class VideoReader:
         table: list[tuple[int | None, int | None, int | None, bool, bool, Picture | None]] = []
         dts_seen: set[int | None] = {None}
         places_seen: set[int | None] = {None, -1}  # -1: unknown to FFmpeg
-        can_seek = is_whole = True
+        self._can_seek = is_whole = True
         is_h264, plain = self._stream.codec_context.name == 'h264', Picture(True)
         held_bytes = 0
         with self._reported('cannot be read to its end'):
@@ -257,7 +269,7 @@ class VideoReader:
                     is_whole = False
                     continue
                 # Seeking finds a packet again only if its stamp and its place are unique.
-                can_seek &= dts not in dts_seen and place not in places_seen
+                self._can_seek &= dts not in dts_seen and place not in places_seen
                 dts_seen.add(dts)
                 places_seen.add(place)
                 # In H.264 the parameter sets come with key pictures.
@@ -267,7 +279,7 @@ class VideoReader:
                 if self._packets is not None:
                     packet.pts = len(self._packets)  # the decoder hands it on to the frame
                     self._packets.append(packet)
-                    if held_bytes > HELD_BYTES and can_seek:
+                    if held_bytes > HELD_BYTES and self._can_seek and not holds_all:
                         self._packets = None
         if not table:
             raise self._broken('has no frames')

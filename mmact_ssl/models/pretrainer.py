@@ -203,10 +203,7 @@ class MultiTaskPretrainer(BaseModel):
         return self._losses(by_task, available)
 
     def head_inputs(
-        self,
-        inputs: Mapping[str, Tensor],
-        targets: Targets,
-        data_samples: list | None = None,
+        self, inputs: Mapping[str, Tensor], targets: Targets, data_samples: list | None = None
     ) -> dict[str, Tensor]:
         """Compute all possible inputs of heads (docs/extend/inputs.md has names and shapes)."""
         available = dict(inputs)

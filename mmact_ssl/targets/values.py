@@ -68,10 +68,7 @@ def pack(key: bytes, array: np.ndarray, source_hash: str = '', total: int | None
 
 
 def unpack(
-    key: bytes,
-    value: Buffer,
-    frames: Sequence[int] | np.ndarray | None = None,
-    poses: bool = False,
+    key: bytes, value: Buffer, frames: Sequence[int] | np.ndarray | None = None, poses: bool = False
 ) -> np.ndarray:
     """Read frames of a value of :func:`pack`: float32 (len(frames), ...), a new array.
 

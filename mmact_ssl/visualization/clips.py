@@ -30,9 +30,7 @@ def make_grid(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figur
 
 
 def draw_generated_frames(
-    rows: Mapping[str, Mapping[str, np.ndarray]],
-    titles: Sequence[str],
-    strides: Mapping[str, int],
+    rows: Mapping[str, Mapping[str, np.ndarray]], titles: Sequence[str], strides: Mapping[str, int]
 ) -> Figure:
     """Draw several rows per clip, such as real above generated frames; a column is a task's step.
 

@@ -65,10 +65,7 @@ class ExactResumeHook(Hook):
         self._batches = 0
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        checkpoint[KEY] = dict(
-            seen=self._batches,
-            processes=getattr(runner, 'process_states', []),
-        )
+        checkpoint[KEY] = dict(seen=self._batches, processes=getattr(runner, 'process_states', []))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if not runner._resume or KEY not in checkpoint:

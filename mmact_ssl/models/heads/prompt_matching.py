@@ -85,11 +85,7 @@ class PromptMatchingHead(PretextHead):
         return self.skeleton_projector(pooled), self.prompt_projector(unit_sentence(prompt))
 
     def terms(
-        self,
-        pooled: Tensor,
-        prompt: Tensor,
-        valid: Tensor,
-        momentum_pooled: Tensor | None = None,
+        self, pooled: Tensor, prompt: Tensor, valid: Tensor, momentum_pooled: Tensor | None = None
     ) -> Terms:
         """Compute the loss, and accuracy and chance level of both directions."""
         skeletons, sentences = self.embed(pooled, prompt)

@@ -31,10 +31,7 @@ class RecognitionHead(PretextHead):
     inputs = dict(feature_map='clip.feature_map', label='targets.sample.label')
 
     def __init__(
-        self,
-        cls_head: dict,
-        inputs: dict[str, str] | None = None,
-        init_cfg: dict | None = None,
+        self, cls_head: dict, inputs: dict[str, str] | None = None, init_cfg: dict | None = None
     ) -> None:
         super().__init__(inputs, init_cfg=init_cfg)
         if not cls_head.get('num_classes', 1):

@@ -20,11 +20,7 @@ class ConvolutionAdapter(BaseModule):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        level: int = -1,
-        init_cfg: dict | None = None,
+        self, in_channels: int, out_channels: int, level: int = -1, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
         self.level = level
@@ -44,12 +40,7 @@ class GatedAdapter(BaseModule):
     form is our choice. The gate's hidden layer has ``in_channels // 4`` units.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        init_cfg: dict | None = None,
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         hidden = max(in_channels // 4, 1)
         self.gate = nn.Sequential(

@@ -44,10 +44,7 @@ class BaseTeacher(nn.Module):
     _anchor: Tensor
 
     def __init__(
-        self,
-        config: Mapping[str, Any],
-        files: Mapping[str, str],
-        batch_size: int | None = None,
+        self, config: Mapping[str, Any], files: Mapping[str, str], batch_size: int | None = None
     ) -> None:
         super().__init__()
         for name, path in files.items():

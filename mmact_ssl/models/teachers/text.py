@@ -89,10 +89,7 @@ class SentenceTeacher(TextTeacher):
     def encode(self, sentences: list[str]) -> Tensor:
         """Embed sentences: ``(S, D)``."""
         return self.frozen.encode(
-            sentences,
-            batch_size=len(sentences),
-            convert_to_tensor=True,
-            show_progress_bar=False,
+            sentences, batch_size=len(sentences), convert_to_tensor=True, show_progress_bar=False
         )
 
 

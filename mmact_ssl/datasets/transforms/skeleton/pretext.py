@@ -44,9 +44,7 @@ class MakeSkeletonViews(BaseTransform):
     """
 
     def __init__(
-        self,
-        views: Mapping[str, Sequence[Mapping[str, Any]]],
-        other_camera: Sequence[str] = (),
+        self, views: Mapping[str, Sequence[Mapping[str, Any]]], other_camera: Sequence[str] = ()
     ) -> None:
         self.views = {
             view: [TRANSFORMS.build({'_scope_': SCOPE, **config}) for config in transforms]
