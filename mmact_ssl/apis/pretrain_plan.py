@@ -149,9 +149,8 @@ class Job:
         self.source, self.out, self.published, self.note = source, out, out / name, ''
         self.data = self.published if source.words else source.path
         self.path, self.table = out / 'state.json', out / 'comparison.txt'
-        record = self.recorded = Record()
-        if self.path.is_file():
-            record = self.recorded = read_json(self.path, 'give another --out', Record)
+        is_begun, fix = self.path.is_file(), 'give another --out'
+        record = self.recorded = read_json(self.path, fix, Record) if is_begun else Record()
         record.files = record_files(source, record.files)
         self.now = {name: content for name, (*_, content) in record.files.items()}
         self.state = sha256_of(json.dumps(self.now, sort_keys=True))[:16]

@@ -199,14 +199,11 @@ class VideoReader:
             raise self._broken(f'{reason} ({cause})') from error
 
     def _index(self, holds_all: bool = False) -> None:
-        """Build the tables of the packets, in decoding order.
+        """Build the tables of the packets, in decoding order; if asked, hold those of a large file.
 
         ``_position[i]`` is the first packet of frame i. ``_rank`` is its inverse, -1 for packets
         that show no frame. ``_starts`` are the packets at which decoding can start. ``_stamps`` are
         the display times of all packets.
-
-        Args:
-            holds_all: Keep the packets of a large file too.
         """
         with self._reported('has no stream'):
             self._stream = shown_stream(self._container)

@@ -142,6 +142,11 @@ def _write(
         raise OSError(error.errno, error.strerror, str(target)) from error
 
 
+def is_copy(path: Path) -> bool:
+    """True for a copy of :func:`copy_video`, or a link."""
+    return path.is_symlink() or ' as BT.601 from ' in _comment(path)
+
+
 def _comment(path: Path) -> str:
     """The comment in a video file; '' without one."""
     try:

@@ -12,7 +12,7 @@ from mmact_ssl.errors import DataError
 from mmact_ssl.io.files import CONTROL, path_inside, read_annotation, read_table
 from mmact_ssl.preparation.files import Video, find_videos, probe_videos, require, write_videos
 from mmact_ssl.preparation.recordings import describe_likely, equal_files
-from mmact_ssl.preparation.small_copies import SHORT_SIDE, copies_at, copy_videos
+from mmact_ssl.preparation.small_copies import SHORT_SIDE, copies_at, copy_videos, is_copy
 
 SETS = {'videos': 'your own videos: any folder tree'}
 OPTIONS = {
@@ -105,9 +105,9 @@ def prepare(
     if test_fraction:
         splits = split_samples(samples, groups, classes, test_fraction, seed)
     counts = write_videos(source, out, splits, classes, left_out, '' if is_small else placement)
-    for name in earlier - groups.keys() if is_small else ():
-        # The copy of a video that is gone or cannot be read any more, and no other file.
-        path_inside(out, name, 'train.txt').unlink(missing_ok=True)
+    for path in (path_inside(out, name, out) for name in earlier - groups.keys() if is_small):
+        if is_copy(path):  # of a video that is gone or cannot be read any more; no other file
+            path.unlink()
     return counts
 
 

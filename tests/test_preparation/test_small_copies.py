@@ -72,10 +72,12 @@ def test_a_folder_of_small_copies_names_what_cannot_be_read(tmp_path, make_video
 def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tmp_path, make_video):
     source, out = tmp_path / 'in', tmp_path / 'out'
     source.mkdir()
-    for name in 'a', 'gone', 'torn':
-        make_video(source / f'{name}.mp4', num_frames=6, width=64, height=48)
+    for name, num_frames in dict(a=6, gone=6, torn=60).items():
+        make_video(source / f'{name}.mp4', num_frames=num_frames, width=64, height=48)
     prepare(source, out, placement='small')
-    (out / 'videos' / "the user's.mp4").touch()
+    make_video(out / 'videos' / "the user's.mp4", num_frames=6, width=64, height=48)
+    with (out / 'train.txt').open('a') as listing:
+        listing.write("videos/the user's.mp4\n")
     (source / 'gone.mp4').unlink()
     (source / 'torn.mp4').write_bytes(b'no video')
     prepare(source, out, placement='small')

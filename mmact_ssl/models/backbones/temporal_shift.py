@@ -77,8 +77,7 @@ class TemporalShiftNetwork(BaseModule):
                 )
             for convolution in convolutions:
                 convolution.register_forward_pre_hook(shift)
-        self.num_segments = num_segments
-        self.norm_eval = norm_eval
+        self.num_segments, self.norm_eval = num_segments, norm_eval
         stages = timm.models.group_parameters(self.network, self.network.group_matcher(coarse=True))
         self.frozen = {
             n for stage, names in stages.items() if stage <= frozen_stages for n in names
