@@ -258,6 +258,7 @@ def set_options(
         low, high = RANGES[name]
         if type(value) is not int or not low <= value <= high:
             raise ConfigError(f'{source}: {name}={shown(value)}: give a number of {low} to {high}')
+    # A setting stands for itself: read_evaluation fills it in, once the data set is read.
     values: dict[str, Any] = {name: f'${name}' for name in parts['finetune']['settings']}
     if 'model' in options:  # of transformers: its files give what the options do not
         found = read_model(str(options['model']), options['frames'])

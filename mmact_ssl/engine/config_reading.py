@@ -99,7 +99,7 @@ def read_config(
         check_options(cfg, changes)
         cfg.merge_from_dict(changes)
     check_config(cfg)
-    place_encoder(cfg, changes)
+    place_encoder(cfg, changes)  # after the changes, which may be of its options
     training = (cfg.get('train_dataloader') or {}).get('dataset') or {}
     holds = 'skeletons' if 'skeleton' in training.get('data_prefix', {}) else 'videos'
     reads = 'skeletons' if 'Skeleton' in str(training.get('type')) else 'videos'

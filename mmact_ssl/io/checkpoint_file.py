@@ -179,18 +179,6 @@ def read_safetensors(path: str) -> tuple[dict[str, Tensor], dict[str, str]]:
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
-def parse_card(metadata: Mapping[str, str], path: str) -> Card | None:
-    """Read the card in the metadata of a published file; None without one.
-
-    Raises:
-        CheckpointError: It is not a card.
-    """
-    if CARD_KEY not in metadata:
-        return None
-    with reading(path, PUBLISH, CheckpointError):
-        return conform(parse_json(metadata[CARD_KEY]), Card, 'its card')
-
-
 def read_state_dict(
     path: str | os.PathLike[str], loaded: Mapping[str, Any] | None = None
 ) -> dict[str, Tensor]:
@@ -220,3 +208,15 @@ def read_state_dict(
                 raise ValueError(f'the weight {bare} is there twice, also with the prefix module')
             weights[bare] = value
         return weights
+
+
+def parse_card(metadata: Mapping[str, str], path: str) -> Card | None:
+    """Read the card in the metadata of a published file; None without one.
+
+    Raises:
+        CheckpointError: It is not a card.
+    """
+    if CARD_KEY not in metadata:
+        return None
+    with reading(path, PUBLISH, CheckpointError):
+        return conform(parse_json(metadata[CARD_KEY]), Card, 'its card')

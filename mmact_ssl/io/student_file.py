@@ -65,8 +65,7 @@ class StudentFile:
             path = find_published(path)
         if path.endswith(MODEL):
             weights, metadata = read_safetensors(path)
-            card = parse_card(metadata, path)
-            return cls(path, read_state_dict(path, weights), {}, card)
+            return cls(path, read_state_dict(path, weights), {}, parse_card(metadata, path))
         if os.path.isdir(path):
             path, content = read_newest(path)
         else:
