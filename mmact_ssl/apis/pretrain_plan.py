@@ -183,9 +183,9 @@ class Job:
         with suppress(DataError):  # one that is damaged is reported when it is written
             counts = [len(TargetReader(p).keys()) for p in self.data.glob('targets/*.lmdb')]
             if len(counts) >= len(self.plan.teachers) > 0:
-                left['targets'] *= 1 - min(1.0, min(counts) / self.plan.count)
+                left['targets'] = max(0, 1 - min(counts) / self.plan.count) * left.get('targets', 0)
         for _, steps, _ in saved_checkpoints(self.training)[-1:]:
-            left['train'] *= 1 - steps / self.plan.steps
+            left['train'] = (1 - steps / self.plan.steps) * left.get('train', 0)
         return left
 
     @property
