@@ -94,11 +94,7 @@ METHODS: dict[str, tuple[str, list[str]]] = {
     ),
     'ms2l-masked': (
         'configs/ms2l-masked_stt.py',
-        [
-            *TRANSFORMER,
-            *small(['contrast'], 16, HEAD, EMBEDDING),
-            *small(['motion'], 16, HEAD),
-        ],
+        [*TRANSFORMER, *small(['contrast'], 16, HEAD, EMBEDDING), *small(['motion'], 16, HEAD)],
     ),
     'latent': (
         'configs/latent_stt.py',

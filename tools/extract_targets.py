@@ -18,7 +18,7 @@ from typing import Any
 
 from mmact_ssl_cli import Parser
 
-MODES = ('import-npz', 'draw-parts')
+MODES = ('extract', 'import-npz', 'draw-parts')
 PATIENCE = 24 * 3600  # seconds that a rank waits for the others
 
 

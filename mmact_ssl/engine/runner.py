@@ -40,7 +40,12 @@ from mmact_ssl.errors import (
     config_mistake,
     reason_of,
 )
-from mmact_ssl.io.checkpoint_file import STARTS, newest_checkpoint, saved_checkpoints
+from mmact_ssl.io.checkpoint_file import (
+    STARTS,
+    newest_checkpoint,
+    read_state_dict,
+    saved_checkpoints,
+)
 from mmact_ssl.io.files import reading
 from mmact_ssl.io.student_file import RECORD
 from mmact_ssl.version import __version__
@@ -192,8 +197,9 @@ class PretrainRunner(Runner):
         if not self._resume:
             # Without buffers: a counter has one shape in all networks.
             shapes = {n: p.shape for n, p in unwrap_model(self.model).named_parameters()}
-            loaded = super().load_checkpoint(filename, *args, **kwargs)
-            weights = loaded.get('state_dict', loaded)
+            with reading(filename, 'correct load_from', CheckpointError):
+                loaded = super().load_checkpoint(filename, *args, **kwargs)
+            weights = read_state_dict(filename, loaded)
             if not any(getattr(weights.get(n), 'shape', None) == shapes[n] for n in shapes):
                 raise CheckpointError(
                     f'{filename}: no weight has a name and shape of this model '

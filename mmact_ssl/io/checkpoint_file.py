@@ -32,6 +32,7 @@ STARTS = 'starts'  # in the meta of a checkpoint: how often training was started
 PUBLISH = 'download it again, or publish it by mmact-ssl publish'  # of a damaged published file
 LONGEST_NAME = 300  # of a weight; errors show names
 MOST_PARTS = 1_000_000  # of a meta
+MOST_TIES = 8  # weights of one network that share their values
 CARD_KEY = 'mmact_ssl_card'  # of a published model's card in the metadata of its file
 
 
@@ -96,6 +97,8 @@ def load_checkpoint_safely(path: str | os.PathLike, map_location: MapLocation = 
             return read_safetensors(path)[0]
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
+                if sum(part.file_size for part in archive.infolist()) > os.path.getsize(path):
+                    raise ValueError('its parts are compressed or overlap, save it by torch.save()')
                 if damaged := archive.testzip():
                     raise ValueError(f'damaged, the checksum of {damaged} is wrong')
         try:
@@ -194,10 +197,13 @@ def read_state_dict(
     with reading(path, 'download or train it again', CheckpointError):
         state: Any = load_checkpoint_safely(path) if loaded is None else loaded
         for key in ('state_dict', 'model'):
-            if isinstance(state.get(key), Mapping):
-                state = state[key]
+            state = state[key] if isinstance(state.get(key), Mapping) else state
         if not state or not all(isinstance(value, Tensor) for value in state.values()):
             raise ValueError('it holds no state dict, save the network with state_dict()')
+        parts = [value.untyped_storage() for value in state.values()]
+        held = {part.data_ptr(): part.nbytes() for part in parts}
+        if sum(value.nbytes for value in state.values()) > MOST_TIES * sum(held.values()):
+            raise ValueError('its weights are many times as large as the file')
         weights: dict[str, Tensor] = {}
         for name, value in state.items():
             if not isinstance(name, str) or len(name) > LONGEST_NAME or CONTROL.search(name):

@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
+from torch.hub import get_dir
+
 from mmact_ssl.errors import CheckpointError
 from mmact_ssl.io.checkpoint_file import MODEL
 from mmact_ssl.io.download import check_hash, download
@@ -42,13 +44,6 @@ def zoo_folder() -> Path:
     return (checkout if (checkout / 'model-index.yml').is_file() else PACKAGE / '.mim') / 'zoo'
 
 
-def cache_folder() -> Path:
-    """Folder of downloads, beside torch hub's checkpoints."""
-    import torch
-
-    return Path(torch.hub.get_dir()) / 'mmact_ssl'
-
-
 def list_models(pattern: str = '*') -> list[str]:
     """Names of the published models, e.g. ``list_models('csvr*')``."""
     return sorted(name for name in read_index(zoo_folder() / INDEX) if fnmatchcase(name, pattern))
@@ -70,10 +65,9 @@ def find_published(name: str) -> str:
     entry = known[name]
     path = zoo_folder() / entry.file
     if not path.is_file():
-        path = cache_folder() / entry.file
+        path = Path(get_dir(), 'mmact_ssl', entry.file)
     if not path.is_file():
-        base = os.environ.get('MMACT_SSL_ZOO')
-        if not base:
+        if not (base := os.environ.get('MMACT_SSL_ZOO')):
             raise CheckpointError(
                 f'{name} does not come with the package: set MMACT_SSL_ZOO to the address of a '
                 f'folder with {entry.file}, https://host/folder'

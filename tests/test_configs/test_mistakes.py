@@ -37,13 +37,13 @@ MISTAKES = {
         (
             'default_hooks.momentum=None',
             "model.momentum_encoder would never move: add momentum=dict(type='MomentumCopyHook')",
-        ),
+        )
     ],
     'csvr_r3d_demo': [
         (
             'model.heads.pose=None model.heads.current=None model.heads.future=None',
             'model.heads: its tasks read clip.static of the student, and none trains the last map',
-        ),
+        )
     ],
 }
 ROWS = [(config, *row) for config, rows in MISTAKES.items() for row in rows]

@@ -153,12 +153,16 @@ class Normalized(OneWeight):
 def test_a_start_that_brings_no_weight_is_refused(make_runner, tmp_path, is_wide):
     """Also a wider network of the same layers: its numbers of batches alone would fit."""
     state = Normalized().state_dict()
-    wide = {name: value.expand(9) if value.ndim else value for name, value in state.items()}
+    wide = {name: value.repeat(9) if value.ndim else value for name, value in state.items()}
     start = wide if is_wide else {f'backbone.{name}': value for name, value in state.items()}
     torch.save({'state_dict': start}, tmp_path / 'other.pth')
     options = dict(runner_class=PretrainRunner, load_from=str(tmp_path / 'other.pth'))
     with pytest.raises(CheckpointError, match=r'other\.pth: no weight has a name and shape of'):
         make_runner(tmp_path / 'run', Normalized(), Constants(), **options).train()
+    for wrong in ({3: torch.ones(1)}, [1], {**state, 'weight': torch.tensor([torch.nan])}):
+        torch.save({'state_dict': wrong}, tmp_path / 'other.pth')
+        with pytest.raises(CheckpointError, match=r'other\.pth: .*: (correct|download)'):
+            make_runner(tmp_path / 'run', Normalized(), Constants(), **options).train()
 
 
 def test_a_run_that_is_done_says_so(make, folder):

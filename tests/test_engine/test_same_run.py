@@ -44,10 +44,7 @@ def checkpoint_of(runner: SimpleNamespace) -> dict[str, Any]:
         ({'optim_wrapper.optimizer.lr': 0.1}, 'optim_wrapper.optimizer.lr was 0.01, and is 0.1'),
         ({'optim_wrapper.type': 'AmpOptimWrapper'}, "optim_wrapper.type was None, and is 'Amp"),
         ({'optim_wrapper.accumulative_counts': 2}, 'accumulative_counts was 1, and is 2'),
-        (
-            {'param_scheduler.1.milestones': [2, 3]},
-            '1.milestones.0 was 1, and is 2',
-        ),
+        ({'param_scheduler.1.milestones': [2, 3]}, '1.milestones.0 was 1, and is 2'),
         ({'param_scheduler': [dict(type='PolyLR')]}, 'param_scheduler was [{'),
         ({'train_dataloader.batch_size': 4}, 'train_dataloader.batch_size was 2, and is 4'),
     ],

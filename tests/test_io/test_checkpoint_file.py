@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel, BaseModule
 from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from mmact_ssl.errors import CheckpointError
@@ -235,6 +237,22 @@ def test_weights_that_are_not_finite_or_there_twice_are_refused_by_name(tmp_path
     torch.save({'module.a': torch.ones(1), 'a': torch.zeros(1)}, tmp_path / 'x')
     with pytest.raises(CheckpointError, match='x: the weight a is there twice'):
         read_state_dict(tmp_path / 'x')
+
+
+def test_a_small_file_of_large_weights_is_refused_before_they_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(Tensor, 'isfinite', Mock(side_effect=AssertionError))
+    one = torch.zeros(1000)
+    for repeated in ({'a': one[:1].expand(10**9)}, {str(i): one for i in range(9)}):
+        torch.save(repeated, tmp_path / 'x')
+        with pytest.raises(CheckpointError, match='x: its weights are many times as large'):
+            read_state_dict(tmp_path / 'x')
+    torch.save({'a': torch.zeros(10**6)}, tmp_path / 'x')
+    packed = zipfile.ZipFile(tmp_path / 'y', 'w', zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(tmp_path / 'x') as stored, packed:
+        for name in stored.namelist():
+            packed.writestr(name, stored.read(name))
+    with pytest.raises(CheckpointError, match='y: its parts are compressed or overlap'):
+        read_state_dict(tmp_path / 'y')
 
 
 @pytest.mark.parametrize(

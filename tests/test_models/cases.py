@@ -117,11 +117,7 @@ def cases() -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
         ),
         context=(
             ContextMatchingHead(4, dict(type=FrameEncoder), 5, embedding_dim=6, hidden_dim=8),
-            dict(
-                static=maps['static'],
-                keyframes=torch.randn(BATCH, 3, 3, 8, 8),
-                valid=few,
-            ),
+            dict(static=maps['static'], keyframes=torch.randn(BATCH, 3, 3, 8, 8), valid=few),
         ),
         pose=(
             PosePredictionHead(

@@ -18,12 +18,7 @@ from tests.helpers.students import Words, prompt_head, write_student
 
 @pytest.fixture
 def made_world(
-    publish,
-    student_checkpoint,
-    skeleton_encoder,
-    labeled_world,
-    tmp_path,
-    monkeypatch,
+    publish, student_checkpoint, skeleton_encoder, labeled_world, tmp_path, monkeypatch
 ) -> Path:
     """A folder with ``my/videos``, ``my/skeletons`` and a pre-training, where names find models."""
     root = tmp_path / 'desk'

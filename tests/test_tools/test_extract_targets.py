@@ -45,7 +45,7 @@ def test_several_teachers_fill_a_cache_each(data, capsys):
         reader = TargetReader(data / 'targets' / f'{name}.lmdb')
         assert (reader.meta.kind, reader.meta.every) == (kind, 2)
         assert [reader.shape(key)[0] for key in ('0.mp4', '1.mp4')] == [6, 7]
-    main([*configs, *options])
+    main(['extract', *configs, *options])
     assert '0 videos written, 2 were there' in capsys.readouterr().out
     with pytest.raises(SystemExit, match='stale: its every is 2, wanted 1'):
         main([configs[0], '--data', str(data)])

@@ -23,13 +23,7 @@ model = dict(
         size=(112, 112),
         seg_pad_val=255,
     ),
-    backbone=dict(
-        type='ResNetV1c',
-        depth=18,
-        base_channels=16,
-        stem_channels=16,
-        norm_cfg=norm,
-    ),
+    backbone=dict(type='ResNetV1c', depth=18, base_channels=16, stem_channels=16, norm_cfg=norm),
     neck=dict(type='FPN', in_channels=[16, 32, 64, 128], out_channels=32, num_outs=4),
     decode_head=dict(
         type='FPNHead',

@@ -41,10 +41,6 @@ class NonFiniteHook(Hook):
 
     # Before EMAHook, which copies the buffers.
     priority = 'ABOVE_NORMAL'
-    _parameters: list[Tensor]
-    _buffers: dict[str, Tensor]  # from before the iteration
-    _is_checked: bool  # in the iteration
-    _is_made: bool
     _in_a_row = 0
 
     def __init__(self, max_in_a_row: int = 20) -> None:
@@ -53,7 +49,7 @@ class NonFiniteHook(Hook):
     def before_train(self, runner: Runner) -> None:
         wrappers = unwrap_optimizers(runner.optim_wrapper)
         scaler = getattr(wrappers[0], 'loss_scaler', None)  # that of all
-        self._parameters = []
+        self._parameters: list[Tensor] = []
         for optimizer in (wrapper.optimizer for wrapper in wrappers):
             self._parameters += [p for group in optimizer.param_groups for p in group['params']]
             if scaler is None or not scaler.is_enabled():

@@ -38,9 +38,7 @@ class StopSignalHook(Hook):
 
     # After CheckpointHook and the schedules.
     priority = 'LOWEST'
-    _steps = 0
-    _signal = 0
-    _process = 0
+    _steps = _signal = _process = 0
 
     def __init__(self, interval: int = 10) -> None:
         self.interval = interval

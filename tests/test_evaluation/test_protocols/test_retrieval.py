@@ -20,12 +20,9 @@ def test_recall_on_a_made_case(make_inputs):
     # Nearest first: class 1, 1, 0, 2 for both; class 0 is third, class 2 fourth, class 3 absent.
     queries = on_circle([0, 0, 0, 0], [1, 0, 2, 3], length=50)
     metrics = retrieval.evaluate(make_inputs(gallery, queries, 4), topk=(1, 2, 3, 4, 5, 50)).metrics
-    assert metrics == {
-        'recall@1': 0.25,
-        'recall@2': 0.25,
-        'recall@3': 0.5,
-        'recall@4': 0.75,
-    }, 'five would find what the gallery holds, whatever the features'
+    assert metrics == {'recall@1': 0.25, 'recall@2': 0.25, 'recall@3': 0.5, 'recall@4': 0.75}, (
+        'five would find what the gallery holds, whatever the features'
+    )
     assert retrieval.evaluate(make_inputs(gallery, queries, 4), topk=(9, 7)).metrics == {
         'recall@7': 0.75
     }

@@ -267,10 +267,7 @@ def teacher(target: str, view: str) -> dict:
             dict(balancer=dict(type='mmact_ssl.FixedWeights', weights=dict(frist=0.5))),
             "names 'frist', which is not among model.heads",
         ),
-        (
-            dict(adapters=dict(static='third')),
-            r"model.adapters.static='third' shares an adapter",
-        ),
+        (dict(adapters=dict(static='third')), r"model.adapters.static='third' shares an adapter"),
     ],
 )
 def test_config_errors_name_the_key(changes, message):
