@@ -167,7 +167,7 @@ def list_steps(job: Job) -> list[Step]:
         compared, state = 'start, general model and student', [*job.labeled, record.number]
         steps += [Step(job, 'evaluate', compared, state, partial(evaluate, job))]
     if not model_of(job).is_file():
-        record.steps.pop('publish', None)
+        record.steps.pop('publish', None)  # its file is gone, or was never written
     run = partial(run_tool, 'publish', [str(job.training), str(job.published)])
     steps += [Step(job, 'publish', 'a file with weights and card', record.number, run)]
     state = [job.state, record.number]
