@@ -27,7 +27,7 @@ def parse_json(text: str | bytes, kind: Any = Table) -> Any:
     return conform(json.loads(text), kind)
 
 
-def conform(value: Any, kind: Any, place: str = 'it', levels: int = LEVELS) -> Any:
+def conform(value: Any, kind: Any, place: str = 'it') -> Any:
     """Return a value of a file as its declared type.
 
     Args:
@@ -37,7 +37,6 @@ def conform(value: Any, kind: Any, place: str = 'it', levels: int = LEVELS) -> A
             stay; or one of these in ``Annotated``, with the ``range`` of an integer, or the
             pattern of a whole text.
         place: Name of the value in errors.
-        levels: Greatest depth of a plain value.
 
     Raises:
         ValueError: The value is not of that type; the error names its key.
@@ -58,13 +57,8 @@ def conform(value: Any, kind: Any, place: str = 'it', levels: int = LEVELS) -> A
         return None if value is None else conform(value, args[0], place)
     elif (is_dataclass(kind) or is_typeddict(kind)) and isinstance(value, dict):
         return _table(value, kind, place)
-    elif kind is Any and isinstance(value, (dict, list, tuple)):
-        fits = levels > 0
-        inside = [*value, *value.values()] if isinstance(value, dict) else value
-        for part in inside if fits else ():
-            conform(part, Any, place, levels - 1)
     elif kind is Any:
-        fits = value is None or isinstance(value, (bool, int, float, str))
+        fits = _is_plain(value, LEVELS)
     elif kind is str:
         fits = isinstance(value, str) and len(value) <= LONGEST and not CONTROL.search(value)
     elif kind in (int, float):
@@ -83,12 +77,18 @@ def _table(value: Table, kind: Any, place: str) -> Any:
     if is_typeddict(kind):
         needed = set(kind.__required_keys__)
     else:
-        own = [field for field in fields(kind) if field.init]
-        needed = {f.name for f in own if f.default is MISSING and f.default_factory is MISSING}
-        known = {field.name: known[field.name] for field in own}
+        needed = {f.name for f in fields(kind) if f.default is f.default_factory is MISSING}
         if unknown := [key for key in value if key not in known]:
             raise ValueError(f'{place} has {shown(unknown[0])}, which this version does not know')
     if missing := needed - value.keys():
         raise ValueError(f'{place} lacks {min(missing)!r}')
     checked = {k: conform(value[k], known[k], f'{place}.{k}') for k in known if k in value}
     return {**value, **checked} if is_typeddict(kind) else kind(**checked)
+
+
+def _is_plain(value: Any, levels: int) -> bool:
+    """True for a value that JSON has, of so many levels at most."""
+    if isinstance(value, (dict, list, tuple)):
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        return levels > 0 and all(_is_plain(part, levels - 1) for part in parts)
+    return value is None or isinstance(value, (bool, int, float, str))
