@@ -27,7 +27,7 @@ def parse_json(text: str | bytes, kind: Any = Table) -> Any:
     return conform(json.loads(text), kind)
 
 
-def conform(value: Any, kind: Any, place: str = 'it') -> Any:
+def conform(value: Any, kind: Any, place: str = 'it', levels: int = LEVELS) -> Any:
     """Return a value of a file as its declared type.
 
     Args:
@@ -37,6 +37,7 @@ def conform(value: Any, kind: Any, place: str = 'it') -> Any:
             stay; or one of these in ``Annotated``, with the ``range`` of an integer, or the
             pattern of a whole text.
         place: Name of the value in errors.
+        levels: Greatest depth of a plain value.
 
     Raises:
         ValueError: The value is not of that type; the error names its key.
@@ -57,8 +58,13 @@ def conform(value: Any, kind: Any, place: str = 'it') -> Any:
         return None if value is None else conform(value, args[0], place)
     elif (is_dataclass(kind) or is_typeddict(kind)) and isinstance(value, dict):
         return _table(value, kind, place)
+    elif kind is Any and isinstance(value, (dict, list, tuple)):
+        fits = levels > 0
+        inside = [*value, *value.values()] if isinstance(value, dict) else value
+        for part in inside if fits else ():
+            conform(part, Any, place, levels - 1)
     elif kind is Any:
-        fits = _is_plain(value, LEVELS)
+        fits = value is None or isinstance(value, (bool, int, float, str))
     elif kind is str:
         fits = isinstance(value, str) and len(value) <= LONGEST and not CONTROL.search(value)
     elif kind in (int, float):
@@ -84,11 +90,3 @@ def _table(value: Table, kind: Any, place: str) -> Any:
         raise ValueError(f'{place} lacks {min(missing)!r}')
     checked = {k: conform(value[k], known[k], f'{place}.{k}') for k in known if k in value}
     return {**value, **checked} if is_typeddict(kind) else kind(**checked)
-
-
-def _is_plain(value: Any, levels: int) -> bool:
-    """True for a value that JSON has, of so many levels at most."""
-    if isinstance(value, (dict, list, tuple)):
-        parts = [*value, *value.values()] if isinstance(value, dict) else value
-        return levels > 0 and all(_is_plain(part, levels - 1) for part in parts)
-    return value is None or isinstance(value, (bool, int, float, str))
