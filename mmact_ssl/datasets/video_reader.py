@@ -18,9 +18,8 @@ from mmact_ssl.datasets.shards import open_video
 from mmact_ssl.errors import BrokenSampleError
 from mmact_ssl.io.files import dangling
 
-# Files up to this size in bytes keep their compressed packets in memory between counting and
-# decoding. The packets of a larger file are read again, from the key frame on, if seeking finds
-# each of them.
+# Bytes of compressed packets that stay in memory between counting and decoding. Those of a larger
+# file are read again, from the key frame on, if seeking finds each of them.
 HELD_BYTES = 256 * 2**20
 
 # Formats for which FFmpeg may give decoding times as display times. Such times rise even where
@@ -217,7 +216,7 @@ class VideoReader:
         self._size = codec.width, codec.height
         self._is_sized = False  # True once the size is known to be the first frame's
         keys, edited, pictures, is_whole = self._demux(holds_all)
-        if self._packets is None and not (is_whole and self._can_seek):  # known at the end alone
+        if self._packets is None and not self._can_seek:  # known at the end alone
             self._container.close()
             with self._reported('cannot be opened'):
                 self._container = open_video(self.filename)
@@ -243,9 +242,7 @@ class VideoReader:
         self._rank[order] = np.arange(len(order))
         self._starts = self._starts[self._rank[self._starts] >= 0]
 
-    def _demux(
-        self, holds_all: bool
-    ) -> tuple[Sequence[bool], Sequence[bool], Sequence[Picture | None], bool]:
+    def _demux(self, holds_all: bool) -> tuple[Sequence, Sequence, Sequence, bool]:
         """Read the file once; keep its packets, or of a large file only their stamps and places.
 
         Returns:
@@ -257,11 +254,12 @@ class VideoReader:
         dts_seen: set[int | None] = {None}
         places_seen: set[int | None] = {None, -1}  # -1: unknown to FFmpeg
         self._can_seek = is_whole = True
-        is_h264, plain = self._stream.codec_context.name == 'h264', Picture(True)
-        held_bytes = 0
+        self._first_dts = None
+        is_h264, plain, size = self._stream.codec_context.name == 'h264', Picture(True), 0
         with self._reported('cannot be read to its end'):
             for packet in (p for p in self._container.demux(self._stream) if p.size):
                 is_key, dts, place = packet.is_keyframe, packet.dts, packet.pos
+                self._first_dts = dts if self._first_dts is None else self._first_dts
                 if not (table or is_key):
                     is_whole = False
                     continue
@@ -272,11 +270,11 @@ class VideoReader:
                 # In H.264 the parameter sets come with key pictures.
                 picture = plain if is_h264 and not is_key else self._picture(packet)
                 table.append((packet.pts, dts, place, is_key, packet.is_discard, picture))
-                held_bytes += packet.size
+                size += packet.size
                 if self._packets is not None:
                     packet.pts = len(self._packets)  # the decoder hands it on to the frame
                     self._packets.append(packet)
-                    if held_bytes > HELD_BYTES and self._can_seek and not holds_all:
+                    if size > HELD_BYTES and self._can_seek and not holds_all:
                         self._packets = None
         if not table:
             raise self._broken('has no frames')
@@ -382,7 +380,9 @@ class VideoReader:
             return
         # Not by decoding times: FFmpeg guesses them, and guesses others after seeking.
         positions = {place: position for position, place in enumerate(self._places)}
-        self._container.seek(self._dts[start], stream=self._stream)
+        # FFmpeg may not find the first key packet if others come before it: begin with these.
+        stamp = self._dts[start] if start else self._first_dts
+        self._container.seek(stamp, any_frame=not start, stream=self._stream)
         for packet in self._container.demux(self._stream):
             position = positions.get(packet.pos, -1)
             if position >= stop:

@@ -59,6 +59,8 @@ def prepare(
     if test_fraction and not ((labels or labels_from_folders) and 0 < test_fraction < 1):
         raise DataError('--test-fraction: give 0 to 1, with --labels or --labels-from-folders')
     is_small = placement == 'small'
+    lists = [out / 'train.txt', out / 'test.txt'] if is_small else []
+    there = [read_annotation(f, 'give another --out')[0] for f in lists if f.is_file()]
     if window and not is_small:
         raise DataError('--window: give it with --placement small')
     if labels and labels_from_folders:
@@ -83,8 +85,6 @@ def prepare(
     if not usable:
         why = next(iter(left_out.values()))
         raise DataError(f'{source}: none of {len(videos)} videos can be used, the first: {why}')
-    lists = [file for file in (out / 'train.txt', out / 'test.txt') if file.is_file()]
-    earlier = {name for file in lists for name in read_annotation(file, 'give another --out')[0]}
     (out / 'test.txt').unlink(missing_ok=True)  # earlier test videos may be in train.txt now
     classes = class_order({class_of[path] for path in usable if path in class_of})
     if test_fraction and not classes:
@@ -105,7 +105,7 @@ def prepare(
     if test_fraction:
         splits = split_samples(samples, groups, classes, test_fraction, seed)
     counts = write_videos(source, out, splits, classes, left_out, '' if is_small else placement)
-    for path in (path_inside(out, name, out) for name in earlier - groups.keys() if is_small):
+    for path in (path_inside(out, name, out) for name in set().union(*there) - groups.keys()):
         if is_copy(path):  # of a video that is gone or cannot be read any more; no other file
             path.unlink()
     return counts

@@ -82,6 +82,7 @@ def test_copies_of_videos_that_are_gone_are_removed_and_no_other_file(tmp_path, 
     (source / 'torn.mp4').write_bytes(b'no video')
     prepare(source, out, placement='small')
     assert sorted(os.listdir(out / 'videos')) == ['a.mp4', "the user's.mp4"]
+    (out / 'train.txt').write_text(''), prepare(source, out)  # links: the empty list is not read
 
 
 def test_a_recording_is_decoded_once_into_windows(tmp_path, make_video, monkeypatch):
