@@ -19,7 +19,7 @@ from mmact_ssl.labeling.tables import format_table
 from mmact_ssl.labeling.windows import Windows
 
 RECORD = 'written.json'  # names of the files that the last call wrote
-# Those of these files that the next call does not write again it removes, and no others.
+# Files that a call writes. The next call removes those that it does not write again, no others.
 KINDS = 'predictions.csv', 'segments.csv', 'subtitles/**/*.vtt', 'boris/**/*.csv'
 # Columns of BORIS 8, in its order and in the groups of :func:`tabular_events`.
 TABULAR_COLUMNS = [

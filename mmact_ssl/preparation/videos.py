@@ -60,7 +60,7 @@ def prepare(
         raise DataError('--test-fraction: give 0 to 1, with --labels or --labels-from-folders')
     is_small = placement == 'small'
     lists = [out / 'train.txt', out / 'test.txt'] if is_small else []
-    there = [read_annotation(f, 'give another --out')[0] for f in lists if f.is_file()]
+    listed = [read_annotation(f, 'give another --out')[0] for f in lists if f.is_file()]
     if window and not is_small:
         raise DataError('--window: give it with --placement small')
     if labels and labels_from_folders:
@@ -105,7 +105,7 @@ def prepare(
     if test_fraction:
         splits = split_samples(samples, groups, classes, test_fraction, seed)
     counts = write_videos(source, out, splits, classes, left_out, '' if is_small else placement)
-    for path in (path_inside(out, name, out) for name in set().union(*there) - groups.keys()):
+    for path in (path_inside(out, name, out) for name in set().union(*listed) - groups.keys()):
         if is_copy(path):  # of a video that is gone or cannot be read any more; no other file
             path.unlink()
     return counts
